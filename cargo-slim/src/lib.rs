@@ -1,0 +1,1 @@
+//! `cargo slim`: what is in my binary, byte for byte, and whose is it?
