@@ -1,1 +1,3 @@
 //! `cargo slim`: what is in my binary, byte for byte, and whose is it?
+
+pub mod analysis;

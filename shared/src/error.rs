@@ -91,22 +91,34 @@ pub enum Error {
 impl Error {
     /// A usage error (exit code 2) with a hint.
     pub fn usage(message: impl fmt::Display, hint: impl fmt::Display) -> Self {
-        Self::Usage { message: message.to_string(), hint: Some(hint.to_string()) }
+        Self::Usage {
+            message: message.to_string(),
+            hint: Some(hint.to_string()),
+        }
     }
 
     /// A failure (exit code 101) with a hint.
     pub fn failed(message: impl fmt::Display, hint: impl fmt::Display) -> Self {
-        Self::Failed { message: message.to_string(), hint: Some(hint.to_string()) }
+        Self::Failed {
+            message: message.to_string(),
+            hint: Some(hint.to_string()),
+        }
     }
 
     /// A failed read of `path`.
     pub fn read(path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::Read { path: path.into(), source }
+        Self::Read {
+            path: path.into(),
+            source,
+        }
     }
 
     /// A failed write of `path`.
     pub fn write(path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::Write { path: path.into(), source }
+        Self::Write {
+            path: path.into(),
+            source,
+        }
     }
 
     /// What the user can do about it, for the `help:` line.

@@ -1,0 +1,3 @@
+//! What the bytes of an artifact add up to. Computes, never prints.
+
+pub mod model;

@@ -1,0 +1,236 @@
+//! The rows of every view, as the analysis hands them to `report`: plain values, sorted largest
+//! first, complete (cutting, filtering and rendering are the report's work). Sizes are bytes.
+
+use codecost::attribution::{Evidence, Origin};
+use std::path::PathBuf;
+
+/// The analysed file.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    /// Where it is.
+    pub path: PathBuf,
+    /// `elf`, `mach-o`, `pe`, `wasm`, `archive` or `object`.
+    pub format: &'static str,
+    /// The processor, as Rust's target triples name it: `x86_64`, `aarch64`, …
+    pub architecture: String,
+    /// Bytes of the file as analysed.
+    pub file_size: u64,
+    /// Bytes with `strip = "symbols"`, computed from the file; `None` where the format gives no
+    /// way to tell.
+    pub shipped_size: Option<u64>,
+    /// The package that the artifact was built from, when it was built by us.
+    pub package: Option<String>,
+    /// The cargo target that it was built from.
+    pub target_name: Option<String>,
+    /// The profile in use.
+    pub profile: Option<String>,
+    /// What was added for this one build, in words (`strip=none`, `v0 names`, …).
+    pub build_notes: Vec<String>,
+}
+
+/// A crate, or a bucket in brackets, as shown in any row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CrateLabel {
+    /// The name as rustc knows it (`regex_automata`), or a bucket (`[padding]`).
+    pub name: String,
+    /// The package's name (`regex-automata`), where known.
+    pub package: Option<String>,
+    /// The package's version, where known.
+    pub version: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// A section, a header table, a gap between sections, or bytes behind the last one.
+#[derive(Clone, Debug)]
+pub struct SectionRow {
+    /// `.text`, or a bucket such as `[headers]`.
+    pub name: String,
+    /// `code`, `data`, `bss`, `unwind`, `relocations`, `symbols`, `debug`, `headers`, `padding`, …
+    pub kind: &'static str,
+    /// The virtual address, where it is loaded.
+    pub address: Option<u64>,
+    /// Bytes in the file.
+    pub file: u64,
+    /// Bytes in memory.
+    pub memory: u64,
+}
+
+/// What one crate owns. `file` is the sum of `code` to `other`.
+#[derive(Clone, Debug)]
+pub struct CrateRow {
+    /// The crate.
+    pub label: CrateLabel,
+    /// Bytes of the file.
+    pub file: u64,
+    /// Bytes of memory once loaded.
+    pub memory: u64,
+    /// Bytes of functions, without padding.
+    pub code: u64,
+    /// Constants and variables.
+    pub data: u64,
+    /// Unwind tables and language-specific data.
+    pub unwind: u64,
+    /// Load-time relocations.
+    pub relocations: u64,
+    /// Symbol and string tables.
+    pub symbols: u64,
+    /// Debug information.
+    pub debug: u64,
+    /// Anything else.
+    pub other: u64,
+    /// How many of `file`'s bytes rest on inference.
+    pub inferred: u64,
+    /// How many of `file`'s bytes are this crate's proportional share of data that several crates
+    /// use; `file - shared` is exclusively its own.
+    pub shared: u64,
+}
+
+/// One function, with aliases at the same address.
+#[derive(Clone, Debug)]
+pub struct FunctionRow<'a> {
+    /// The demangled name without hashes.
+    pub name: String,
+    /// The symbol as it stands in the table; empty when there is none.
+    pub symbol: &'a str,
+    /// Further symbols at the same address.
+    pub aliases: Vec<&'a str>,
+    /// The defining crate.
+    pub label: CrateLabel,
+    /// The crate whose compilation made this copy, where known.
+    pub instantiated_by: Option<CrateLabel>,
+    /// The section.
+    pub section: &'a str,
+    /// The virtual address.
+    pub address: u64,
+    /// Bytes in the file, without padding.
+    pub file: u64,
+    /// How the defining crate is known.
+    pub evidence: Evidence,
+}
+
+/// One generic family: all copies of one generic function.
+#[derive(Clone, Debug)]
+pub struct GenericRow {
+    /// The path without generic arguments.
+    pub name: String,
+    /// The defining crate.
+    pub label: CrateLabel,
+    /// How many copies.
+    pub copies: u64,
+    /// Bytes of all copies.
+    pub file: u64,
+    /// Bytes of the largest copy.
+    pub largest: u64,
+    /// Bytes in copies whose body is byte-equal to an earlier copy's: what folding would save.
+    pub identical: u64,
+    /// The copies, largest first.
+    pub instances: Vec<GenericInstance>,
+}
+
+/// One copy of a generic function.
+#[derive(Clone, Debug)]
+pub struct GenericInstance {
+    /// The full name with generic arguments.
+    pub name: String,
+    /// The crate whose compilation made this copy, where known.
+    pub instantiated_by: Option<CrateLabel>,
+    /// The virtual address.
+    pub address: u64,
+    /// Bytes.
+    pub file: u64,
+}
+
+/// One constant, variable, table or run of anonymous data.
+#[derive(Clone, Debug)]
+pub struct DataRow {
+    /// The symbol's name, an excerpt of the text, or a bracketed description.
+    pub name: String,
+    /// The owner; for shared data the first of `shared_by`.
+    pub label: CrateLabel,
+    /// The section.
+    pub section: String,
+    /// The virtual address.
+    pub address: u64,
+    /// Bytes in the file.
+    pub file: u64,
+    /// `string`, `table`, `vtable`, `location`, `embedded`, `static`, `literal`, `unknown`.
+    pub kind: &'static str,
+    /// All crates that use it, when they are several.
+    pub shared_by: Vec<CrateLabel>,
+    /// How the owner is known.
+    pub evidence: Evidence,
+}
+
+/// The loader's view of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Loads {
+    /// Segments in the order of the file.
+    pub segments: Vec<SegmentRow>,
+    /// Shared libraries that must be there at run time.
+    pub needed: Vec<String>,
+    /// Symbol versions that the libraries must offer.
+    pub versions: Vec<RequiredVersion>,
+    /// The oldest glibc that has all of `versions`, where any is a glibc version.
+    pub oldest_glibc: Option<String>,
+    /// The program interpreter (dynamic loader).
+    pub interpreter: Option<String>,
+    /// The directories where the loader looks first (`DT_RPATH`, `DT_RUNPATH`).
+    pub run_paths: Vec<String>,
+}
+
+/// One segment.
+#[derive(Clone, Debug)]
+pub struct SegmentRow {
+    /// `LOAD`, `DYNAMIC`, `GNU_RELRO`, …
+    pub name: String,
+    /// `r-x` and so on.
+    pub permissions: String,
+    /// The virtual address.
+    pub address: u64,
+    /// Bytes in the file.
+    pub file: u64,
+    /// Bytes in memory.
+    pub memory: u64,
+    /// Whether the loader maps it (`PT_LOAD`); only these add up.
+    pub loaded: bool,
+}
+
+/// One version that a needed library must offer.
+#[derive(Clone, Debug)]
+pub struct RequiredVersion {
+    /// The library.
+    pub library: String,
+    /// `GLIBC_2.34`, …
+    pub version: String,
+    /// Symbols of that version that the file imports.
+    pub symbols: Vec<String>,
+}
+
+/// Something worth acting on.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// A stable kebab-case code.
+    pub code: &'static str,
+    /// One sentence.
+    pub title: String,
+    /// The bytes at stake.
+    pub bytes: u64,
+    /// The evidence, line by line.
+    pub evidence: Vec<String>,
+    /// The command to look further or to act.
+    pub command: String,
+}
+
+/// The default view.
+#[derive(Clone, Debug)]
+pub struct Overview<'a> {
+    /// All sections.
+    pub sections: Vec<SectionRow>,
+    /// All crates.
+    pub crates: Vec<CrateRow>,
+    /// All functions.
+    pub functions: Vec<FunctionRow<'a>>,
+    /// At most three, most bytes first.
+    pub findings: Vec<Finding>,
+}
