@@ -1,1 +1,58 @@
-//! Under construction.
+//! Instructions and what they refer to, behind one small trait.
+//!
+//! Decoding is for code that a compiler made: a linear sweep over each function. Where data stands
+//! between instructions (hand-written assembly), the sweep may read it as code and report an
+//! address that nobody refers to; callers keep only those that fall into data.
+
+mod x86_64;
+
+use crate::address::VirtualAddress;
+
+/// An address that an instruction refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The instruction.
+    pub from: VirtualAddress,
+    /// What it refers to.
+    pub to: VirtualAddress,
+    /// How it refers to it.
+    pub kind: ReferenceKind,
+}
+
+/// How an instruction refers to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferenceKind {
+    /// It reads or writes this many bytes there.
+    Access(u16),
+    /// It takes the address.
+    Address,
+    /// It holds a number that could be the address (code that is not position-independent): likely,
+    /// not proven.
+    Immediate,
+}
+
+/// Reads the machine code of one processor.
+pub trait Disassembler: Sync {
+    /// Calls `found` with each address of data that the instructions of `code` refer to. `code`
+    /// starts at `address`. `absolute`: code of this image may hold absolute addresses.
+    ///
+    /// Linear in the size of `code`.
+    fn references(
+        &self,
+        code: &[u8],
+        address: VirtualAddress,
+        absolute: bool,
+        found: &mut dyn FnMut(Reference),
+    );
+
+    /// Whether `code` does nothing: what compilers and linkers put between functions.
+    fn is_padding(&self, code: &[u8]) -> bool;
+}
+
+/// The disassembler for an architecture as [`crate::image::Image`] names it, if there is one.
+pub fn disassembler(architecture: &str) -> Option<&'static dyn Disassembler> {
+    match architecture {
+        "x86_64" => Some(&x86_64::X86_64),
+        _ => None,
+    }
+}

@@ -1,1 +1,247 @@
-//! Under construction.
+//! An opened binary: format, sections, segments, symbols, relocations, unwind tables, debug
+//! information and the loader's view of it.
+//!
+//! Sources: the ELF gABI and its x86-64 and generic-RELR supplements through `object`, DWARF and
+//! `.eh_frame` through `gimli`, what the loader asks for through `goblin`.
+//!
+//! Everything here treats the file as hostile: each offset is checked, each loop is bounded by the
+//! file's size, and damage degrades the answer (and is counted) instead of ending it.
+
+mod elf;
+mod mapping;
+mod other;
+mod relocation;
+mod section;
+mod strip;
+mod symbol;
+mod unwind;
+
+pub use mapping::Mapping;
+pub use relocation::{Relocation, RelocationTable};
+pub use section::{Section, SectionKind, Segment, TableRange};
+pub use symbol::{Binding, Symbol, SymbolKind, SymbolTable};
+pub use unwind::{FrameTable, UnwindEntry, UnwindTables};
+
+use crate::{
+    address::{FileRange, VirtualAddress},
+    error::{Error, Result},
+};
+use std::{borrow::Cow, path::Path};
+
+/// The container format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Linux, BSD, most embedded systems: executables and shared libraries.
+    Elf,
+    /// macOS and iOS.
+    MachO,
+    /// Windows.
+    Pe,
+    /// WebAssembly.
+    Wasm,
+    /// A static library or rlib.
+    Archive,
+    /// A relocatable object file of any kind.
+    Object,
+}
+
+impl Format {
+    /// The name in reports and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Elf => "elf",
+            Self::MachO => "mach-o",
+            Self::Pe => "pe",
+            Self::Wasm => "wasm",
+            Self::Archive => "archive",
+            Self::Object => "object",
+        }
+    }
+}
+
+/// A parsed file. Borrows the bytes; parsing reads the tables of contents only, symbols and the
+/// rest are read when asked for.
+#[derive(Clone, Debug)]
+pub struct Image<'d> {
+    /// The whole file.
+    pub bytes: &'d [u8],
+    /// Its container format.
+    pub format: Format,
+    /// The processor, as Rust's target triples name it.
+    pub architecture: &'static str,
+    /// Whether addresses have 64 bits.
+    pub is_64: bool,
+    /// Whether numbers are stored low byte first.
+    pub little_endian: bool,
+    /// Whether the loader may move the image: its code holds no absolute addresses.
+    pub position_independent: bool,
+    /// Where execution starts, if anywhere.
+    pub entry: VirtualAddress,
+    /// Sections in the order of the section table. A section's index is its position here.
+    pub sections: Vec<Section<'d>>,
+    /// Segments in the order of the program headers.
+    pub segments: Vec<Segment>,
+    /// Where the tables of contents themselves stand.
+    pub tables: Vec<TableRange>,
+    /// Loaded sections that have an address, as (address, index), sorted.
+    by_address: Vec<(VirtualAddress, u32)>,
+}
+
+impl<'d> Image<'d> {
+    /// Reads the tables of contents of `bytes`, the content of the file `path`.
+    ///
+    /// # Errors
+    ///
+    /// `bytes` is no object file of a known format, or its tables of contents cannot be read.
+    pub fn parse(path: &Path, bytes: &'d [u8]) -> Result<Self> {
+        let format = |reason: String| Error::Format {
+            path: path.into(),
+            reason,
+        };
+        if bytes.is_empty() {
+            return Err(format("it is empty".into()));
+        }
+        let kind = object::FileKind::parse(bytes).map_err(|_| {
+            format("its first bytes are those of no executable or object file".into())
+        })?;
+        let mut image = match kind {
+            object::FileKind::Elf32 => elf::parse::<object::elf::FileHeader32<_>>(bytes),
+            object::FileKind::Elf64 => elf::parse::<object::elf::FileHeader64<_>>(bytes),
+            kind => other::parse(kind, bytes),
+        }
+        .map_err(|error| format(lower_case_start(&error)))?;
+        image.by_address = image
+            .sections
+            .iter()
+            .enumerate()
+            .filter(|(_, section)| {
+                section.loaded && section.memory > 0 && !section.kind.is_tls_bss()
+            })
+            .map(|(index, section)| (section.address, index as u32))
+            .collect();
+        image.by_address.sort_unstable();
+        Ok(image)
+    }
+
+    /// The bytes that a section has in the file, as they stand there (maybe compressed).
+    pub fn section_bytes(&self, section: &Section<'_>) -> &'d [u8] {
+        self.bytes_in(section.file)
+    }
+
+    /// The bytes of a range of the file; empty when it reaches outside.
+    pub fn bytes_in(&self, range: FileRange) -> &'d [u8] {
+        let start = usize::try_from(range.start.0).unwrap_or(usize::MAX);
+        let end = usize::try_from(range.end().0).unwrap_or(usize::MAX);
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// The first section with this name, and its index.
+    pub fn section(&self, name: &str) -> Option<(u32, &Section<'d>)> {
+        self.sections
+            .iter()
+            .enumerate()
+            .find(|(_, section)| section.name == name)
+            .map(|(index, section)| (index as u32, section))
+    }
+
+    /// The loaded section that holds `address`.
+    pub fn section_at(&self, address: VirtualAddress) -> Option<(u32, &Section<'d>)> {
+        let next = self
+            .by_address
+            .partition_point(|(start, _)| *start <= address);
+        // Sections that overlap occur only in damaged files; look back over a few of them.
+        self.by_address[..next]
+            .iter()
+            .rev()
+            .take(4)
+            .find_map(|(_, index)| {
+                let section = self.sections.get(*index as usize)?;
+                section
+                    .addresses()
+                    .contains(address)
+                    .then_some((*index, section))
+            })
+    }
+
+    /// The bytes from `address` to the end of its section in the file.
+    pub fn bytes_at(&self, address: VirtualAddress) -> Option<&'d [u8]> {
+        let (_, section) = self.section_at(address)?;
+        let offset = address.checked_since(section.address)?;
+        self.section_bytes(section)
+            .get(usize::try_from(offset).ok()?..)
+    }
+
+    /// The pointer-sized number stored at `address`.
+    pub fn word_at(&self, address: VirtualAddress) -> Option<u64> {
+        let bytes = self.bytes_at(address)?;
+        if self.is_64 {
+            bytes.first_chunk::<8>().map(|word| self.u64(*word))
+        } else {
+            bytes
+                .first_chunk::<4>()
+                .map(|word| u64::from(self.u32(*word)))
+        }
+    }
+
+    /// A number of four bytes in the file's byte order.
+    pub(crate) fn u32(&self, bytes: [u8; 4]) -> u32 {
+        if self.little_endian {
+            u32::from_le_bytes(bytes)
+        } else {
+            u32::from_be_bytes(bytes)
+        }
+    }
+
+    /// A number of eight bytes in the file's byte order.
+    pub(crate) fn u64(&self, bytes: [u8; 8]) -> u64 {
+        if self.little_endian {
+            u64::from_le_bytes(bytes)
+        } else {
+            u64::from_be_bytes(bytes)
+        }
+    }
+
+    /// The symbol table that a linker or debugger reads (`.symtab`); empty in a stripped file.
+    pub fn symbols(&self) -> SymbolTable<'d> {
+        symbol::read(self, false)
+    }
+
+    /// The symbol table that the loader reads (`.dynsym`).
+    pub fn dynamic_symbols(&self) -> SymbolTable<'d> {
+        symbol::read(self, true)
+    }
+
+    /// The relocations that the loader applies (RELA, REL, RELR), one table a section.
+    pub fn relocations(&self, dynamic_symbols: &SymbolTable<'d>) -> Vec<RelocationTable> {
+        relocation::read(self, dynamic_symbols)
+    }
+
+    /// What the unwind tables say: the extent of every function that can be unwound.
+    pub fn unwind_tables(&self) -> UnwindTables {
+        unwind::read(self)
+    }
+
+    /// Bytes that the file would have with `strip = "symbols"`; `None` where the format gives no
+    /// way to tell.
+    pub fn shipped_size(&self) -> Option<u64> {
+        strip::shipped_size(self)
+    }
+
+    /// A section's content, decompressed where it is compressed. `None` when it cannot be, or
+    /// when it claims to be larger than any compression of its kind could make it.
+    pub fn section_content(&self, section: &Section<'d>) -> Option<Cow<'d, [u8]>> {
+        section::content(self, section)
+    }
+}
+
+/// An error message of another library in the manner of ours.
+fn lower_case_start(message: &str) -> String {
+    let mut chars = message.chars();
+    match (chars.next(), chars.clone().next()) {
+        // `ELF header` stays as it is.
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => message.to_owned(),
+    }
+}

@@ -1,0 +1,141 @@
+//! x86-64, by `iced-x86`.
+
+use super::{Disassembler, Reference, ReferenceKind};
+use crate::address::VirtualAddress;
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+
+pub(super) struct X86_64;
+
+impl Disassembler for X86_64 {
+    fn references(
+        &self,
+        code: &[u8],
+        address: VirtualAddress,
+        absolute: bool,
+        found: &mut dyn FnMut(Reference),
+    ) {
+        let mut decoder = Decoder::with_ip(64, code, address.0, DecoderOptions::NONE);
+        let mut instruction = Instruction::default();
+        while decoder.can_decode() {
+            decoder.decode_out(&mut instruction);
+            if instruction.is_ip_rel_memory_operand() {
+                let to = VirtualAddress(instruction.ip_rel_memory_address());
+                let kind = access(&instruction);
+                found(Reference {
+                    from: VirtualAddress(instruction.ip()),
+                    to,
+                    kind,
+                });
+            } else if absolute {
+                absolute_operands(&instruction, found);
+            }
+        }
+    }
+
+    fn is_padding(&self, code: &[u8]) -> bool {
+        // Zeroes and int3 are the linkers' fillers; the rest are the assemblers' long nops.
+        if code.iter().all(|byte| *byte == 0) || code.iter().all(|byte| *byte == 0xcc) {
+            return true;
+        }
+        let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
+        let mut instruction = Instruction::default();
+        while decoder.can_decode() {
+            decoder.decode_out(&mut instruction);
+            let nothing = matches!(instruction.mnemonic(), Mnemonic::Nop | Mnemonic::Int3)
+                // `xchg ax, ax` is a nop of two bytes.
+                || matches!(instruction.code(), Code::Nopw | Code::Nopd | Code::Nopq)
+                || (instruction.mnemonic() == Mnemonic::Xchg
+                    && instruction.op0_register() == instruction.op1_register());
+            if !nothing {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+fn access(instruction: &Instruction) -> ReferenceKind {
+    if instruction.mnemonic() == Mnemonic::Lea {
+        ReferenceKind::Address
+    } else {
+        let size = instruction.memory_size().size();
+        ReferenceKind::Access(u16::try_from(size).unwrap_or_default())
+    }
+}
+
+/// Addresses as plain numbers: `mov edi, offset table`, `mov eax, [table + rcx * 4]`.
+fn absolute_operands(instruction: &Instruction, found: &mut dyn FnMut(Reference)) {
+    let from = VirtualAddress(instruction.ip());
+    for operand in 0..instruction.op_count() {
+        match instruction.op_kind(operand) {
+            OpKind::Immediate32 | OpKind::Immediate64 | OpKind::Immediate32to64 => {
+                let to = VirtualAddress(instruction.immediate(operand));
+                found(Reference {
+                    from,
+                    to,
+                    kind: ReferenceKind::Immediate,
+                });
+            }
+            OpKind::Memory if instruction.memory_displ_size() >= 4 => {
+                let to = VirtualAddress(instruction.memory_displacement64());
+                let plain = instruction.memory_base() == Register::None
+                    && instruction.memory_index() == Register::None;
+                let kind = if plain {
+                    access(instruction)
+                } else {
+                    ReferenceKind::Immediate
+                };
+                found(Reference { from, to, kind });
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(code: &[u8], absolute: bool) -> Vec<(u64, ReferenceKind)> {
+        let mut all = Vec::new();
+        X86_64.references(code, VirtualAddress(0x1000), absolute, &mut |reference| {
+            all.push((reference.to.0, reference.kind));
+        });
+        all
+    }
+
+    #[test]
+    fn relative_operands_are_taken_from_the_end_of_the_instruction() {
+        // lea rax, [rip + 0x10]; movaps xmm0, [rip + 0x20]
+        let code = [
+            0x48, 0x8d, 0x05, 0x10, 0, 0, 0, 0x0f, 0x28, 0x05, 0x20, 0, 0, 0,
+        ];
+        assert_eq!(
+            references(&code, false),
+            [
+                (0x1017, ReferenceKind::Address),
+                (0x102e, ReferenceKind::Access(16))
+            ]
+        );
+    }
+
+    #[test]
+    fn plain_numbers_count_only_where_code_is_not_position_independent() {
+        // mov edi, 0x402000
+        let code = [0xbf, 0x00, 0x20, 0x40, 0x00];
+        assert_eq!(references(&code, false), []);
+        assert_eq!(
+            references(&code, true),
+            [(0x0040_2000, ReferenceKind::Immediate)]
+        );
+    }
+
+    #[test]
+    fn nops_of_all_lengths_are_padding_and_code_is_not() {
+        assert!(X86_64.is_padding(&[0x66, 0x90, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0]));
+        assert!(X86_64.is_padding(&[0xcc; 7]));
+        assert!(X86_64.is_padding(&[0; 3]));
+        assert!(!X86_64.is_padding(&[0xc3]));
+        assert!(!X86_64.is_padding(&[0x90, 0xc3]));
+    }
+}

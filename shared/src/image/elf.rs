@@ -1,0 +1,244 @@
+//! ELF: the file header, program headers and section headers, after the gABI.
+
+use super::{Format, Image, Section, SectionKind, Segment, TableRange, symbol::Names};
+use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
+use object::{
+    Endianness, elf,
+    read::elf::{FileHeader, ProgramHeader, SectionHeader},
+};
+
+pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<Image<'_>, String> {
+    let header = E::parse(bytes).map_err(|error| error.to_string())?;
+    let endian = header.endian().map_err(|error| error.to_string())?;
+    let machine = header.e_machine(endian);
+    let file_type = header.e_type(endian);
+    let is_64 = header.is_type_64();
+
+    let mut tables = vec![TableRange {
+        name: "ELF header",
+        range: clip(
+            bytes,
+            0,
+            u64::from(header.e_ehsize(endian)).max(size_of::<E>() as u64),
+        ),
+    }];
+    let program_headers = header
+        .program_headers(endian, bytes)
+        .map_err(|error| error.to_string())?;
+    if !program_headers.is_empty() {
+        tables.push(TableRange {
+            name: "program headers",
+            range: clip(
+                bytes,
+                header.e_phoff(endian).into(),
+                size_of_val(program_headers) as u64,
+            ),
+        });
+    }
+    let section_headers = header
+        .section_headers(endian, bytes)
+        .map_err(|error| error.to_string())?;
+    if !section_headers.is_empty() {
+        tables.push(TableRange {
+            name: "section headers",
+            range: clip(
+                bytes,
+                header.e_shoff(endian).into(),
+                size_of_val(section_headers) as u64,
+            ),
+        });
+    }
+    if program_headers.is_empty() && section_headers.is_empty() {
+        return Err("it has neither sections nor segments".into());
+    }
+
+    let strings = header
+        .section_strings_index(endian, bytes)
+        .ok()
+        .and_then(|index| section_headers.get(index.0))
+        .map(|section| {
+            let range = file_range::<E>(bytes, section, endian);
+            bytes
+                .get(range.start.0 as usize..range.end().0 as usize)
+                .unwrap_or_default()
+        });
+    let mut names = Names::new(strings);
+    let sections = section_headers
+        .iter()
+        .map(|section| {
+            let name = names.at(section.sh_name(endian));
+            let flags = section.sh_flags(endian);
+            let loaded = flags.contains(elf::SHF_ALLOC);
+            let kind = kind::<E>(&name, section, endian);
+            Section {
+                kind,
+                address: VirtualAddress(section.sh_addr(endian).into()),
+                memory: if loaded {
+                    section.sh_size(endian).into()
+                } else {
+                    0
+                },
+                file: file_range::<E>(bytes, section, endian),
+                align: section.sh_addralign(endian).into(),
+                loaded,
+                writable: flags.contains(elf::SHF_WRITE),
+                compressed: flags.contains(elf::SHF_COMPRESSED),
+                link: section.sh_link(endian),
+                entry_size: section.sh_entsize(endian).into(),
+                name,
+            }
+        })
+        .collect();
+    let segments = program_headers
+        .iter()
+        .map(|segment| {
+            let flags = segment.p_flags(endian);
+            let kind = segment.p_type(endian);
+            Segment {
+                name: segment_name(kind),
+                loaded: kind == elf::PT_LOAD,
+                readable: flags.contains(elf::PF_R),
+                writable: flags.contains(elf::PF_W),
+                executable: flags.contains(elf::PF_X),
+                address: VirtualAddress(segment.p_vaddr(endian).into()),
+                memory: segment.p_memsz(endian).into(),
+                file: clip(
+                    bytes,
+                    segment.p_offset(endian).into(),
+                    segment.p_filesz(endian).into(),
+                ),
+            }
+        })
+        .collect();
+
+    Ok(Image {
+        bytes,
+        format: if file_type == elf::ET_REL {
+            Format::Object
+        } else {
+            Format::Elf
+        },
+        architecture: architecture(machine, is_64, endian),
+        is_64,
+        little_endian: endian == Endianness::Little,
+        position_independent: file_type == elf::ET_DYN,
+        entry: VirtualAddress(header.e_entry(endian).into()),
+        sections,
+        segments,
+        tables,
+        by_address: Vec::new(),
+    })
+}
+
+/// A range of the file, cut where it reaches past the end.
+fn clip(bytes: &[u8], offset: u64, size: u64) -> FileRange {
+    let end = FileOffset(bytes.len() as u64);
+    let start = FileOffset(offset).min(end);
+    Range::<FileOffset>::new(start, size).intersection(Range::<FileOffset>::between(start, end))
+}
+
+fn file_range<E: FileHeader<Endian = Endianness>>(
+    bytes: &[u8],
+    section: &E::SectionHeader,
+    endian: Endianness,
+) -> FileRange {
+    match section.file_range(endian) {
+        Some((offset, size)) if section.sh_type(endian) != elf::SHT_NULL => {
+            clip(bytes, offset, size)
+        }
+        _ => clip(bytes, section.sh_offset(endian).into(), 0),
+    }
+}
+
+/// What a section is for: by its type where the type says it, else by its name, which compilers
+/// and linkers agree on (`.text.hot`, BOLT's `.bolt.org.text`).
+fn kind<E: FileHeader<Endian = Endianness>>(
+    name: &str,
+    section: &E::SectionHeader,
+    endian: Endianness,
+) -> SectionKind {
+    let flags = section.sh_flags(endian);
+    let plain = name.strip_prefix(".bolt.org").unwrap_or(name);
+    match section.sh_type(endian) {
+        elf::SHT_NOBITS if plain == ".relro_padding" => SectionKind::Padding,
+        elf::SHT_NOBITS if flags.contains(elf::SHF_TLS) => SectionKind::TlsBss,
+        elf::SHT_NOBITS => SectionKind::Bss,
+        elf::SHT_SYMTAB | elf::SHT_SYMTAB_SHNDX => {
+            if plain == ".symtab_shndx" {
+                SectionKind::Strings
+            } else {
+                SectionKind::Symbols
+            }
+        }
+        elf::SHT_DYNSYM => SectionKind::DynamicSymbols,
+        elf::SHT_STRTAB => SectionKind::Strings,
+        elf::SHT_HASH | elf::SHT_GNU_HASH => SectionKind::Hash,
+        elf::SHT_GNU_VERSYM | elf::SHT_GNU_VERNEED | elf::SHT_GNU_VERDEF => SectionKind::Versions,
+        elf::SHT_RELA | elf::SHT_REL | elf::SHT_RELR => SectionKind::Relocations,
+        elf::SHT_DYNAMIC | elf::SHT_NOTE => SectionKind::Loader,
+        _ if plain == ".interp" => SectionKind::Loader,
+        _ if plain == ".eh_frame" => SectionKind::EhFrame,
+        _ if plain == ".eh_frame_hdr" => SectionKind::EhFrameHeader,
+        _ if plain.starts_with(".gcc_except_table") => SectionKind::ExceptTable,
+        _ if plain.starts_with(".plt") || plain == ".iplt" => SectionKind::Plt,
+        _ if plain.starts_with(".got") => SectionKind::Got,
+        _ if flags.contains(elf::SHF_EXECINSTR) => SectionKind::Code,
+        _ if flags.contains(elf::SHF_ALLOC) => {
+            if flags.contains(elf::SHF_TLS) {
+                SectionKind::Tls
+            } else if flags.contains(elf::SHF_WRITE) {
+                SectionKind::Data
+            } else {
+                SectionKind::ReadOnlyData
+            }
+        }
+        _ if plain.starts_with(".debug_") || plain.starts_with(".zdebug_") => SectionKind::Debug,
+        _ if plain == ".gdb_index" => SectionKind::Debug,
+        _ if plain == ".rustc" => SectionKind::Metadata,
+        _ if plain == ".comment" => SectionKind::Comment,
+        _ => SectionKind::Other,
+    }
+}
+
+fn architecture(machine: elf::Machine, is_64: bool, endian: Endianness) -> &'static str {
+    match machine {
+        elf::EM_X86_64 if is_64 => "x86_64",
+        elf::EM_X86_64 => "x86_64-x32",
+        elf::EM_386 => "i686",
+        elf::EM_AARCH64 => "aarch64",
+        elf::EM_ARM => "arm",
+        elf::EM_RISCV if is_64 => "riscv64",
+        elf::EM_RISCV => "riscv32",
+        elf::EM_PPC64 if endian == Endianness::Little => "powerpc64le",
+        elf::EM_PPC64 => "powerpc64",
+        elf::EM_PPC => "powerpc",
+        elf::EM_S390 => "s390x",
+        elf::EM_LOONGARCH => "loongarch64",
+        elf::EM_MIPS if is_64 => "mips64",
+        elf::EM_MIPS => "mips",
+        elf::EM_SPARCV9 => "sparc64",
+        elf::EM_AVR => "avr",
+        elf::EM_MSP430 => "msp430",
+        elf::EM_HEXAGON => "hexagon",
+        elf::EM_XTENSA => "xtensa",
+        elf::EM_BPF => "bpf",
+        _ => "unknown",
+    }
+}
+
+fn segment_name(kind: elf::ProgramType) -> String {
+    match kind {
+        elf::PT_NULL => "NULL".into(),
+        elf::PT_LOAD => "LOAD".into(),
+        elf::PT_DYNAMIC => "DYNAMIC".into(),
+        elf::PT_INTERP => "INTERP".into(),
+        elf::PT_NOTE => "NOTE".into(),
+        elf::PT_PHDR => "PHDR".into(),
+        elf::PT_TLS => "TLS".into(),
+        elf::PT_GNU_EH_FRAME => "GNU_EH_FRAME".into(),
+        elf::PT_GNU_STACK => "GNU_STACK".into(),
+        elf::PT_GNU_RELRO => "GNU_RELRO".into(),
+        elf::PT_GNU_PROPERTY => "GNU_PROPERTY".into(),
+        kind => format!("{:#x}", kind.0),
+    }
+}

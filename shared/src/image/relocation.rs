@@ -1,0 +1,188 @@
+//! The relocations that the loader applies: which slot, and what address it will hold.
+//!
+//! Sources: the gABI (RELA, REL), the generic-ABI RELR proposal, the processor supplements for the
+//! types that mean "base plus addend".
+
+use super::{Image, Section, SectionKind, SymbolTable};
+use crate::address::VirtualAddress;
+use object::{
+    Endianness, elf,
+    read::elf::{FileHeader, Rel, Rela},
+};
+
+/// One relocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Relocation {
+    /// The slot that the loader writes.
+    pub slot: VirtualAddress,
+    /// The address in this image that the slot will hold, where the image itself says so.
+    pub target: Option<VirtualAddress>,
+    /// Which entry of its table it is.
+    pub entry: u32,
+}
+
+/// The relocations of one section.
+#[derive(Clone, Debug)]
+pub struct RelocationTable {
+    /// The section.
+    pub section: u32,
+    /// Bytes of one entry.
+    pub entry_size: u64,
+    /// All relocations in the order of the table. One entry of RELR stands for up to 63.
+    pub relocations: Vec<Relocation>,
+}
+
+pub(super) fn read(image: &Image<'_>, symbols: &SymbolTable<'_>) -> Vec<RelocationTable> {
+    // An object file's relocations are for the linker, and their slots are offsets in sections.
+    if image.format != super::Format::Elf {
+        return Vec::new();
+    }
+    image
+        .sections
+        .iter()
+        .enumerate()
+        .filter(|(_, section)| section.kind == SectionKind::Relocations && section.loaded)
+        .map(|(index, section)| {
+            if image.is_64 {
+                table::<elf::FileHeader64<Endianness>>(image, index as u32, section, symbols)
+            } else {
+                table::<elf::FileHeader32<Endianness>>(image, index as u32, section, symbols)
+            }
+        })
+        .collect()
+}
+
+fn table<E: FileHeader<Endian = Endianness>>(
+    image: &Image<'_>,
+    index: u32,
+    section: &Section<'_>,
+    symbols: &SymbolTable<'_>,
+) -> RelocationTable {
+    let endian = if image.little_endian {
+        Endianness::Little
+    } else {
+        Endianness::Big
+    };
+    let bytes = image.section_bytes(section);
+    let word = if image.is_64 { 8 } else { 4 };
+    let symbol_address = |symbol: u32| {
+        let symbol = symbols.symbols.get((symbol as usize).checked_sub(1)?)?;
+        symbol.section.map(|_| symbol.address.0)
+    };
+    let (relocations, entry_size) = if section.name.contains("relr") {
+        (relr(image, bytes, word), word)
+    } else if section.name.contains("rela") {
+        let size = size_of::<E::Rela>();
+        let entries: &[E::Rela] =
+            object::slice_from_bytes(bytes, bytes.len() / size).map_or(&[], |(slice, _)| slice);
+        let relocations = entries.iter().enumerate().map(|(entry, relocation)| {
+            let addend: i64 = relocation.r_addend(endian).into();
+            let target = match relocation.r_sym(endian, false) {
+                0 => Some(addend as u64),
+                symbol => symbol_address(symbol).map(|base| base.wrapping_add_signed(addend)),
+            };
+            Relocation {
+                slot: VirtualAddress(relocation.r_offset(endian).into()),
+                // Thread-local relocations hold module numbers and offsets, not addresses.
+                target: target
+                    .filter(|_| !is_thread_local(image, relocation.r_type(endian, false)))
+                    .map(VirtualAddress),
+                entry: entry as u32,
+            }
+        });
+        (relocations.collect(), size as u64)
+    } else {
+        let size = size_of::<E::Rel>();
+        let entries: &[E::Rel] =
+            object::slice_from_bytes(bytes, bytes.len() / size).map_or(&[], |(slice, _)| slice);
+        let relocations = entries.iter().enumerate().map(|(entry, relocation)| {
+            let slot = VirtualAddress(relocation.r_offset(endian).into());
+            let addend = image.word_at(slot).unwrap_or_default();
+            let target = match relocation.r_sym(endian) {
+                0 => Some(addend),
+                symbol => symbol_address(symbol).map(|base| base.wrapping_add(addend)),
+            };
+            Relocation {
+                slot,
+                target: target
+                    .filter(|_| !is_thread_local(image, relocation.r_type(endian)))
+                    .map(VirtualAddress),
+                entry: entry as u32,
+            }
+        });
+        (relocations.collect(), size as u64)
+    };
+    RelocationTable {
+        section: index,
+        entry_size,
+        relocations,
+    }
+}
+
+fn is_thread_local(image: &Image<'_>, kind: elf::RelocationType) -> bool {
+    match image.architecture {
+        "x86_64" => matches!(
+            kind,
+            elf::R_X86_64_DTPMOD64
+                | elf::R_X86_64_DTPOFF64
+                | elf::R_X86_64_TPOFF64
+                | elf::R_X86_64_TLSDESC
+        ),
+        "aarch64" => matches!(
+            kind,
+            elf::R_AARCH64_TLS_DTPMOD
+                | elf::R_AARCH64_TLS_DTPREL
+                | elf::R_AARCH64_TLS_TPREL
+                | elf::R_AARCH64_TLSDESC
+        ),
+        _ => false,
+    }
+}
+
+/// RELR: an even word is the address of a slot; an odd word is a bitmap of the 63 (31) slots that
+/// follow. The slot itself holds the target.
+fn relr(image: &Image<'_>, bytes: &[u8], word: u64) -> Vec<Relocation> {
+    let mut relocations = Vec::new();
+    let mut base = 0_u64;
+    let mut last = None;
+    let mut push = |slot: u64, entry: usize| {
+        // The linker writes slots in ascending order. Insisting on it bounds their number by the
+        // size of the data they stand in, whatever a bitmap claims.
+        if last.is_some_and(|last| slot <= last) {
+            return;
+        }
+        let slot = VirtualAddress(slot);
+        if let Some(target) = image.word_at(slot) {
+            last = Some(slot.0);
+            relocations.push(Relocation {
+                slot,
+                target: Some(VirtualAddress(target)),
+                entry: entry as u32,
+            });
+        }
+    };
+    for (entry, chunk) in bytes.chunks_exact(word as usize).enumerate() {
+        let value = chunk
+            .iter()
+            .enumerate()
+            .fold(0_u64, |value, (position, byte)| {
+                let shift = if image.little_endian {
+                    position
+                } else {
+                    word as usize - 1 - position
+                };
+                value | u64::from(*byte) << (8 * shift)
+            });
+        if value & 1 == 0 {
+            push(value, entry);
+            base = value.wrapping_add(word);
+        } else {
+            let bits = word * 8 - 1;
+            for bit in (0..bits).filter(|bit| value >> (bit + 1) & 1 == 1) {
+                push(base.wrapping_add(bit * word), entry);
+            }
+            base = base.wrapping_add(bits * word);
+        }
+    }
+    relocations
+}

@@ -1,0 +1,200 @@
+//! Sections and segments: what a file is made of, and what the loader maps.
+
+use super::Image;
+use crate::address::{AddressRange, FileRange, Range, VirtualAddress};
+use object::read::{CompressedData, CompressionFormat};
+use std::borrow::Cow;
+
+/// What a section is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SectionKind {
+    /// Machine code.
+    Code,
+    /// Jumps through the global offset table, made by the linker.
+    Plt,
+    /// Constants.
+    ReadOnlyData,
+    /// Variables, and constants that hold addresses.
+    Data,
+    /// Variables that start as zero and have no bytes in the file.
+    Bss,
+    /// The start image of thread-local variables.
+    Tls,
+    /// Thread-local variables that start as zero.
+    TlsBss,
+    /// The linker's table of addresses.
+    Got,
+    /// `.eh_frame`.
+    EhFrame,
+    /// `.eh_frame_hdr`.
+    EhFrameHeader,
+    /// `.gcc_except_table`.
+    ExceptTable,
+    /// Relocations that the loader, or for an object file the linker, applies.
+    Relocations,
+    /// `.symtab`.
+    Symbols,
+    /// `.dynsym`.
+    DynamicSymbols,
+    /// A string table; which, says the section that links to it.
+    Strings,
+    /// Hash tables over the dynamic symbols.
+    Hash,
+    /// Versions of the dynamic symbols.
+    Versions,
+    /// `.dynamic`, `.interp` and notes.
+    Loader,
+    /// Debug information.
+    Debug,
+    /// rustc's metadata in a dylib or rlib.
+    Metadata,
+    /// Compiler names and other remarks.
+    Comment,
+    /// A member of an archive.
+    Member,
+    /// Space the linker asks for but does not use.
+    Padding,
+    /// Anything else.
+    Other,
+}
+
+impl SectionKind {
+    /// The name in reports and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Plt | Self::Got | Self::Loader | Self::Comment => "linker",
+            Self::ReadOnlyData => "rodata",
+            Self::Data => "data",
+            Self::Bss => "bss",
+            Self::Tls => "tls",
+            Self::TlsBss => "tls-bss",
+            Self::EhFrame | Self::EhFrameHeader | Self::ExceptTable => "unwind",
+            Self::Relocations => "relocations",
+            Self::Symbols | Self::DynamicSymbols | Self::Strings | Self::Hash | Self::Versions => {
+                "symbols"
+            }
+            Self::Debug => "debug",
+            Self::Metadata => "metadata",
+            Self::Member => "member",
+            Self::Padding => "padding",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether it holds constants or variables with bytes in the file.
+    pub fn is_data(self) -> bool {
+        matches!(self, Self::ReadOnlyData | Self::Data | Self::Tls)
+    }
+
+    /// Thread-local zeroes take no address space of their own: what follows may start at the same
+    /// address.
+    pub fn is_tls_bss(self) -> bool {
+        self == Self::TlsBss
+    }
+}
+
+/// One section.
+#[derive(Clone, Debug)]
+pub struct Section<'d> {
+    /// Its name.
+    pub name: Cow<'d, str>,
+    /// What it is for.
+    pub kind: SectionKind,
+    /// Where it is loaded; zero when it is not.
+    pub address: VirtualAddress,
+    /// Bytes it takes in memory; zero when it is not loaded.
+    pub memory: u64,
+    /// Where it stands in the file, clipped to the file; empty for sections of zeroes.
+    pub file: FileRange,
+    /// Its alignment.
+    pub align: u64,
+    /// Whether the program sees it in memory.
+    pub loaded: bool,
+    /// Whether the program may write to it.
+    pub writable: bool,
+    /// Whether its content is compressed, and how large it is then.
+    pub compressed: bool,
+    /// The section that this one refers to (ELF `sh_link`), or 0.
+    pub link: u32,
+    /// Size of an entry of a table (ELF `sh_entsize`), or 0.
+    pub entry_size: u64,
+}
+
+impl Section<'_> {
+    /// The addresses it takes.
+    pub fn addresses(&self) -> AddressRange {
+        Range::<VirtualAddress>::new(self.address, self.memory)
+    }
+}
+
+/// One segment: what the loader does with a range of the file.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Its kind: `LOAD`, `DYNAMIC`, …; for Mach-O the segment's name.
+    pub name: String,
+    /// Whether the loader maps it.
+    pub loaded: bool,
+    /// May be read.
+    pub readable: bool,
+    /// May be written to.
+    pub writable: bool,
+    /// May be executed.
+    pub executable: bool,
+    /// Its address.
+    pub address: VirtualAddress,
+    /// Its bytes in memory.
+    pub memory: u64,
+    /// Its bytes in the file, clipped to the file.
+    pub file: FileRange,
+}
+
+/// A table of contents or header: bytes that belong to the format itself.
+#[derive(Clone, Debug)]
+pub struct TableRange {
+    /// What it is, in words.
+    pub name: &'static str,
+    /// Where it stands.
+    pub range: FileRange,
+}
+
+/// No known compression of debug information does better than this; zlib's limit is 1032.
+const MAX_EXPANSION: u64 = 1100;
+
+pub(super) fn content<'d>(image: &Image<'d>, section: &Section<'d>) -> Option<Cow<'d, [u8]>> {
+    let bytes = image.section_bytes(section);
+    if !section.compressed {
+        return Some(Cow::Borrowed(bytes));
+    }
+    // The header of SHF_COMPRESSED: type, (reserved,) size, alignment; see the ELF gABI.
+    let word = |at: usize| -> Option<u64> {
+        let field = bytes.get(at..)?;
+        if image.is_64 && at > 0 {
+            field.first_chunk::<8>().map(|word| image.u64(*word))
+        } else {
+            field
+                .first_chunk::<4>()
+                .map(|word| u64::from(image.u32(*word)))
+        }
+    };
+    let (header, size) = if image.is_64 {
+        (24, word(8)?)
+    } else {
+        (12, word(4)?)
+    };
+    let format = match word(0)? {
+        1 => CompressionFormat::Zlib,
+        2 => CompressionFormat::Zstandard,
+        _ => return None,
+    };
+    let data = bytes.get(header..)?;
+    if size > (data.len() as u64).saturating_mul(MAX_EXPANSION) {
+        return None;
+    }
+    let compressed = CompressedData {
+        format,
+        data,
+        uncompressed_size: size,
+    };
+    compressed.decompress().ok()
+}

@@ -1,0 +1,233 @@
+//! The unwind tables: where each function starts and ends, and which bytes of the tables describe
+//! it.
+//!
+//! Sources: the LSB's description of `.eh_frame` and `.eh_frame_hdr` (read by `gimli`), the Itanium
+//! C++ ABI for the language-specific data (`.gcc_except_table`).
+
+use super::{Image, SectionKind};
+use crate::address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress};
+use gimli::{BaseAddresses, CieOrFde, EhFrame, EndianSlice, RunTimeEndian, UnwindSection};
+use std::collections::HashMap;
+
+/// One frame description entry.
+#[derive(Clone, Copy, Debug)]
+pub struct UnwindEntry {
+    /// Its bytes in the file, with the length field.
+    pub file: FileRange,
+    /// The function that it describes.
+    pub function: AddressRange,
+    /// The function's language-specific data, if any.
+    pub lsda: Option<VirtualAddress>,
+}
+
+/// The search table of `.eh_frame_hdr`: one entry a function.
+#[derive(Clone, Debug)]
+pub struct FrameTable {
+    /// The section.
+    pub section: u32,
+    /// Where the entries stand in the file; what is before belongs to the format.
+    pub entries: FileRange,
+    /// Bytes of one entry.
+    pub entry_size: u64,
+    /// The function that each entry is for.
+    pub functions: Vec<VirtualAddress>,
+}
+
+/// All unwind tables of an image.
+#[derive(Clone, Debug, Default)]
+pub struct UnwindTables {
+    /// The entries of all `.eh_frame` sections, by function address.
+    pub entries: Vec<UnwindEntry>,
+    /// Common information entries and terminators, shared by many functions.
+    pub common: Vec<FileRange>,
+    /// The search tables.
+    pub search: Vec<FrameTable>,
+    /// Sections that could not be read to their end.
+    pub damaged: u64,
+}
+
+impl UnwindTables {
+    /// The entry whose function holds `address`.
+    pub fn entry_at(&self, address: VirtualAddress) -> Option<&UnwindEntry> {
+        let next = self
+            .entries
+            .partition_point(|entry| entry.function.start <= address);
+        let entry = self.entries.get(next.checked_sub(1)?)?;
+        entry.function.contains(address).then_some(entry)
+    }
+}
+
+type Reader<'d> = EndianSlice<'d, RunTimeEndian>;
+
+pub(super) fn read(image: &Image<'_>) -> UnwindTables {
+    let mut tables = UnwindTables::default();
+    for (index, section) in image.sections.iter().enumerate() {
+        match section.kind {
+            SectionKind::EhFrame if section.loaded => eh_frame(image, index, &mut tables),
+            SectionKind::EhFrameHeader => {
+                tables.search.extend(search_table(image, index));
+            }
+            _ => {}
+        }
+    }
+    // Old and new tables of a rewritten binary (BOLT) may describe one address twice; the stable
+    // order keeps the first.
+    tables.entries.sort_by_key(|entry| entry.function.start);
+    tables
+}
+
+fn endian(image: &Image<'_>) -> RunTimeEndian {
+    if image.little_endian {
+        RunTimeEndian::Little
+    } else {
+        RunTimeEndian::Big
+    }
+}
+
+fn bases(image: &Image<'_>, index: usize) -> BaseAddresses {
+    let address = |kind| {
+        image
+            .sections
+            .iter()
+            .find(|section| section.kind == kind)
+            .map_or(0, |s| s.address.0)
+    };
+    BaseAddresses::default()
+        .set_eh_frame(image.sections[index].address.0)
+        .set_eh_frame_hdr(image.sections[index].address.0)
+        .set_text(address(SectionKind::Code))
+        .set_got(address(SectionKind::Got))
+}
+
+fn eh_frame(image: &Image<'_>, index: usize, tables: &mut UnwindTables) {
+    let section = &image.sections[index];
+    let bytes = image.section_bytes(section);
+    let mut frames = EhFrame::from(Reader::new(bytes, endian(image)));
+    frames.set_address_size(if image.is_64 { 8 } else { 4 });
+    let bases = bases(image, index);
+    let mut common = HashMap::new();
+    let mut entries = frames.entries(&bases);
+    let mut next = 0_usize;
+    loop {
+        let entry = match entries.next() {
+            Ok(Some(entry)) => entry,
+            Ok(None) => break,
+            Err(_) => {
+                tables.damaged += 1;
+                break;
+            }
+        };
+        let (offset, length) = match entry {
+            CieOrFde::Cie(cie) => {
+                let range = entry_range(image, section.file, cie.offset());
+                tables.common.push(range);
+                (cie.offset(), range.size)
+            }
+            CieOrFde::Fde(partial) => {
+                let fde = partial.parse(|frames: &EhFrame<Reader<'_>>, bases, at| {
+                    let key = gimli::UnwindOffset::into(at);
+                    if let Some(cie) = common.get(&key) {
+                        return Ok(gimli::CommonInformationEntry::clone(cie));
+                    }
+                    let cie = frames.cie_from_offset(bases, at)?;
+                    common.insert(key, cie.clone());
+                    Ok(cie)
+                });
+                match fde {
+                    Ok(fde) => {
+                        let file = entry_range(image, section.file, fde.offset());
+                        let lsda = match fde.lsda() {
+                            Some(gimli::Pointer::Direct(address)) if address != 0 => {
+                                Some(VirtualAddress(address))
+                            }
+                            Some(gimli::Pointer::Indirect(address)) => {
+                                image.word_at(VirtualAddress(address)).map(VirtualAddress)
+                            }
+                            _ => None,
+                        };
+                        let function = Range::<VirtualAddress>::new(
+                            VirtualAddress(fde.initial_address()),
+                            fde.len(),
+                        );
+                        tables.entries.push(UnwindEntry {
+                            file,
+                            function,
+                            lsda,
+                        });
+                        (fde.offset(), file.size)
+                    }
+                    Err(_) => {
+                        tables.damaged += 1;
+                        continue;
+                    }
+                }
+            }
+        };
+        next = offset.saturating_add(length as usize);
+    }
+    // What is left is the terminator: four zero bytes, maybe more after `ld -r`.
+    if let Some(rest) = bytes.get(next..).filter(|rest| !rest.is_empty()) {
+        if rest.iter().all(|byte| *byte == 0) {
+            tables.common.push(Range::<FileOffset>::new(
+                FileOffset(section.file.start.0 + next as u64),
+                rest.len() as u64,
+            ));
+        }
+    }
+}
+
+/// The bytes of the entry at `offset`, by its own length field (32 or 64 bits).
+fn entry_range(image: &Image<'_>, section: FileRange, offset: usize) -> FileRange {
+    let start = FileOffset(section.start.0.saturating_add(offset as u64));
+    let bytes = image.bytes_in(Range::<FileOffset>::new(start, 12).intersection(section));
+    let length = match bytes.first_chunk::<4>() {
+        Some([255, 255, 255, 255]) => bytes
+            .last_chunk::<8>()
+            .filter(|_| bytes.len() == 12)
+            .map_or(0, |bytes| image.u64(*bytes).saturating_add(12)),
+        Some(bytes) => u64::from(image.u32(*bytes)).saturating_add(4),
+        None => 0,
+    };
+    Range::<FileOffset>::new(start, length).intersection(section)
+}
+
+/// `.eh_frame_hdr` as every linker writes it: version 1, then pairs of 32-bit offsets from the
+/// section's start. Other encodings are left to the format.
+fn search_table(image: &Image<'_>, index: usize) -> Option<FrameTable> {
+    let section = &image.sections[index];
+    let bytes = image.section_bytes(section);
+    let header = gimli::EhFrameHdr::new(bytes, endian(image))
+        .parse(&bases(image, index), if image.is_64 { 8 } else { 4 })
+        .ok()?;
+    let [1, _, count_encoding, table_encoding] = *bytes.first_chunk::<4>()? else {
+        return None;
+    };
+    // DW_EH_PE_datarel | DW_EH_PE_sdata4, counted by DW_EH_PE_udata4.
+    if table_encoding != 0x3b || count_encoding != 0x03 {
+        return None;
+    }
+    let _ = header;
+    let entries = bytes.get(12..)?;
+    let count = entries.len() / 8;
+    let functions = entries
+        .chunks_exact(8)
+        .map(|entry| {
+            let raw = [entry[0], entry[1], entry[2], entry[3]];
+            let offset = if image.little_endian {
+                i32::from_le_bytes(raw)
+            } else {
+                i32::from_be_bytes(raw)
+            };
+            VirtualAddress(section.address.0.wrapping_add_signed(offset.into()))
+        })
+        .collect();
+    Some(FrameTable {
+        section: index as u32,
+        entries: Range::<FileOffset>::new(
+            FileOffset(section.file.start.0 + 12),
+            (count * 8) as u64,
+        ),
+        entry_size: 8,
+        functions,
+    })
+}
