@@ -1,7 +1,19 @@
 //! From an address to its owner: which crate, which function, and how we know.
 
+pub mod catalogue;
+#[cfg(feature = "binary")]
+mod code;
+mod crates;
 mod evidence;
 mod origin;
+#[cfg(feature = "binary")]
+mod owner;
 
+pub use catalogue::Catalogue;
+#[cfg(feature = "binary")]
+pub use code::{CodeMap, Function, KnownFunction};
+pub use crates::{CrateId, Crates};
 pub use evidence::Evidence;
 pub use origin::Origin;
+#[cfg(feature = "binary")]
+pub use owner::{Owner, SymbolOwners, codegen_unit};

@@ -1,0 +1,181 @@
+//! Claims on the bytes of a section, and how they are settled.
+
+use super::{Amount, Book, Category, Inputs, Key, Layout, PartyId, PieceKind};
+use codecost::{
+    address::{FileOffset, FileRange, Range, VirtualAddress},
+    attribution::{CrateId, Evidence},
+    disasm::disassembler,
+    image::{Image, Section, SectionKind},
+};
+
+/// A claim: these bytes of a section are that party's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    /// First byte, from the start of the section.
+    pub(super) start: u64,
+    /// How many.
+    pub(super) size: u64,
+    pub(super) party: PartyId,
+    pub(super) category: Category,
+    pub(super) evidence: Evidence,
+}
+
+/// The claims on each section.
+#[derive(Debug)]
+pub(super) struct Claims {
+    sections: Vec<Vec<Claim>>,
+    addresses: Vec<VirtualAddress>,
+}
+
+/// A gap up to this size between pieces of data is alignment, when it is all zeroes.
+const MAX_ALIGNMENT_GAP: u64 = 64;
+
+impl Claims {
+    pub(super) fn new(image: &Image<'_>) -> Self {
+        Self {
+            sections: vec![Vec::new(); image.sections.len()],
+            addresses: image.sections.iter().map(|section| section.address).collect(),
+        }
+    }
+
+    pub(super) fn add(&mut self, section: u32, claim: Claim) {
+        if let Some(claims) = self.sections.get_mut(section as usize) {
+            claims.push(claim);
+        }
+    }
+
+    /// A claim on addresses of a loaded section.
+    pub(super) fn add_at(&mut self, section: u32, address: VirtualAddress, claim: Claim) {
+        let start = self.addresses.get(section as usize).and_then(|s| address.checked_since(*s));
+        if let Some(start) = start {
+            self.add(section, Claim { start, ..claim });
+        }
+    }
+
+    /// A claim on a range of the file inside a section.
+    pub(super) fn add_file(&mut self, section: u32, of: &Section<'_>, range: FileRange, claim: Claim) {
+        let Some(start) = range.start.checked_since(of.file.start) else { return };
+        self.add(section, Claim { start, size: range.size, ..claim });
+    }
+
+    /// Gives every byte of the file to one claim, or to padding, headers or unknown.
+    pub(super) fn settle(mut self, inputs: &Inputs<'_, '_>, layout: &Layout, book: &mut Book) {
+        let image = inputs.image;
+        for piece in &layout.pieces {
+            let amount =
+                Amount { file: piece.range.size, memory: if piece.loaded { piece.range.size } else { 0 } };
+            match piece.kind {
+                PieceKind::Table(_) => book.bucket(CrateId::HEADERS, None, amount),
+                PieceKind::Padding => book.bucket(CrateId::PADDING, None, amount),
+                PieceKind::Unknown => book.bucket(CrateId::UNKNOWN, None, amount),
+                PieceKind::Section(index) => {
+                    let claims = std::mem::take(&mut self.sections[index as usize]);
+                    let section = &image.sections[index as usize];
+                    let skip = piece.range.start.0 - section.file.start.0;
+                    let window = (skip, skip + piece.range.size);
+                    settle_section(image, index, window, true, claims, book);
+                }
+            }
+        }
+        // Zeroes that only exist in memory.
+        for (index, section) in image.sections.iter().enumerate() {
+            let thread_local = section.kind == SectionKind::TlsBss;
+            if section.loaded && section.file.is_empty() && section.memory > 0 && !thread_local {
+                let claims = std::mem::take(&mut self.sections[index]);
+                settle_section(image, index as u32, (0, section.memory), false, claims, book);
+            }
+        }
+    }
+}
+
+/// Walks the section once; the earlier of two overlapping claims keeps the bytes.
+fn settle_section(
+    image: &Image<'_>,
+    index: u32,
+    window: (u64, u64),
+    in_file: bool,
+    mut claims: Vec<Claim>,
+    book: &mut Book,
+) {
+    let section = &image.sections[index as usize];
+    let amount = |bytes: u64| Amount {
+        file: if in_file { bytes } else { 0 },
+        memory: if section.loaded { bytes } else { 0 },
+    };
+    claims.sort_by(|a, b| {
+        (a.start, std::cmp::Reverse(a.size), a.evidence).cmp(&(b.start, std::cmp::Reverse(b.size), b.evidence))
+    });
+    let (mut at, end) = window;
+    for claim in claims {
+        let start = claim.start.max(at);
+        let stop = claim.start.saturating_add(claim.size).min(end);
+        if stop <= start {
+            continue;
+        }
+        unclaimed(image, index, (at, start), in_file, amount(start - at), book);
+        let key = Key {
+            section: Some(index),
+            category: claim.category,
+            party: claim.party,
+            evidence: claim.evidence,
+        };
+        book.add(key, amount(stop - start));
+        at = stop;
+    }
+    unclaimed(image, index, (at, end), in_file, amount(end - at), book);
+}
+
+/// Bytes of a section that nobody claimed.
+fn unclaimed(
+    image: &Image<'_>,
+    index: u32,
+    (start, end): (u64, u64),
+    in_file: bool,
+    amount: Amount,
+    book: &mut Book,
+) {
+    if start >= end {
+        return;
+    }
+    let section = &image.sections[index as usize];
+    let bytes = in_file.then(|| {
+        let from = FileOffset(section.file.start.0 + start);
+        image.bytes_in(Range::<FileOffset>::new(from, end - start))
+    });
+    let blank = bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0));
+    let small = end - start < MAX_ALIGNMENT_GAP.max(section.align.min(4096));
+    let bucket = match section.kind {
+        SectionKind::Code => {
+            let decoder = disassembler(image.architecture);
+            let idle = match (decoder, bytes) {
+                (Some(decoder), Some(bytes)) => decoder.is_padding(bytes),
+                _ => blank,
+            };
+            if idle { CrateId::PADDING } else { CrateId::UNKNOWN }
+        }
+        SectionKind::Padding => CrateId::PADDING,
+        SectionKind::Plt
+        | SectionKind::Got
+        | SectionKind::Loader
+        | SectionKind::Comment
+        | SectionKind::Hash
+        | SectionKind::Versions
+        | SectionKind::Relocations
+        | SectionKind::Symbols
+        | SectionKind::DynamicSymbols
+        | SectionKind::Strings
+        | SectionKind::EhFrameHeader => CrateId::LINKER,
+        SectionKind::ReadOnlyData
+        | SectionKind::Data
+        | SectionKind::Tls
+        | SectionKind::ExceptTable
+        | SectionKind::EhFrame
+        | SectionKind::Bss
+            if blank && small =>
+        {
+            CrateId::PADDING
+        }
+        _ => CrateId::UNKNOWN,
+    };
+    book.bucket(bucket, Some(index), amount);
+}

@@ -1,0 +1,453 @@
+//! Constants and variables, and whose they are.
+//!
+//! A Rust symbol says it itself. Anonymous data belongs to the functions that refer to it, and
+//! what only other data points to belongs to the owners of that data (the second hop and further).
+//! What nothing refers to is most likely its neighbours', which is a guess and tagged as one.
+
+use super::{
+    Category, Inputs, Parties, PartyId,
+    claims::{Claim, Claims},
+    extents::{self, Extent},
+};
+use codecost::{
+    address::{AddressRange, VirtualAddress},
+    attribution::{Crates, Evidence, Owner},
+    demangle::{Name, Scheme},
+    disasm::{ReferenceKind, disassembler},
+    image::{RelocationTable, SectionKind},
+};
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// What a piece of data is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataKind {
+    /// Text.
+    String,
+    /// Jump table: offsets into code.
+    Table,
+    /// Drop glue, size, alignment, methods.
+    Vtable,
+    /// File, line and column of a panic.
+    Location,
+    /// A large block, such as `include_bytes!` makes.
+    Embedded,
+    /// A named constant or variable.
+    Static,
+    /// A number or vector that code reads whole.
+    Literal,
+    /// None of these.
+    Unknown,
+}
+
+impl DataKind {
+    /// The name in reports and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Table => "table",
+            Self::Vtable => "vtable",
+            Self::Location => "location",
+            Self::Embedded => "embedded",
+            Self::Static => "static",
+            Self::Literal => "literal",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One constant or variable.
+#[derive(Clone, Copy, Debug)]
+pub struct DataObject {
+    /// Where it is loaded.
+    pub range: AddressRange,
+    /// The section that holds it.
+    pub section: u32,
+    /// Its symbol's position, where one names it.
+    pub symbol: Option<u32>,
+    /// Whose it is.
+    pub party: PartyId,
+    /// How that is known.
+    pub evidence: Evidence,
+    /// How many bytes code reads there at once; 0 where only its address is taken.
+    pub access: u16,
+    /// Whether something is known to start here.
+    pub anchored: bool,
+}
+
+/// A reference from a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct CodeReference {
+    to: VirtualAddress,
+    function: u32,
+    access: u16,
+    guess: bool,
+}
+
+/// All data of an image, by address.
+#[derive(Debug)]
+pub(super) struct DataMap {
+    objects: Vec<DataObject>,
+    /// The load-time relocations, which the relocation tables' own bytes are claimed by.
+    pub(super) relocations: Vec<RelocationTable>,
+}
+
+/// More owners than this make no difference to anybody: it is everybody's.
+const MAX_SHARERS: usize = 32;
+
+impl DataMap {
+    /// Finds all data and its owners. Linear in code and relocations, but for sorting.
+    pub(super) fn new(
+        inputs: &Inputs<'_, '_>,
+        parties: &mut Parties,
+        crates: &mut Crates<'_>,
+    ) -> Self {
+        let relocations = inputs.image.relocations(inputs.dynamic_symbols);
+        let references = code_references(inputs);
+        let starts = references.iter().map(|reference| reference.to).collect();
+        let extents = extents::find(inputs, &relocations, starts);
+        let mut map = Self {
+            objects: extents
+                .iter()
+                .map(|extent| DataObject {
+                    range: extent.range,
+                    section: extent.section,
+                    symbol: extent.symbol,
+                    party: PartyId(u32::MAX),
+                    evidence: Evidence::None,
+                    access: 0,
+                    anchored: extent.anchored,
+                })
+                .collect(),
+            relocations,
+        };
+        let mut owners = Sharing { parties, unions: HashMap::new() };
+        let fixed = map.named(inputs, &extents, owners.parties, crates);
+        map.referred_to(inputs, &references, &fixed, &mut owners);
+        map.pointed_to(&fixed, &mut owners);
+        map.pointing(inputs, &mut owners);
+        map.in_their_unit(inputs, &fixed, owners.parties);
+        map.neighbours(owners.parties);
+        map
+    }
+
+    /// The index of the object that holds `address`.
+    pub(super) fn at(&self, address: VirtualAddress) -> Option<usize> {
+        let next = self.objects.partition_point(|object| object.range.start <= address);
+        let index = next.checked_sub(1)?;
+        self.objects[index].range.contains(address).then_some(index)
+    }
+
+    /// The party of the object that holds `address`, where it has one.
+    pub(super) fn party_at(&self, address: VirtualAddress) -> Option<(PartyId, Evidence)> {
+        let object = &self.objects[self.at(address)?];
+        (object.evidence != Evidence::None).then_some((object.party, object.evidence))
+    }
+
+    pub(super) fn objects(&self) -> &[DataObject] {
+        &self.objects
+    }
+
+    pub(super) fn into_objects(self) -> Vec<DataObject> {
+        self.objects
+    }
+
+    pub(super) fn claim(&mut self, claims: &mut Claims) {
+        for object in &self.objects {
+            if object.evidence == Evidence::None {
+                continue;
+            }
+            // Sections are asked for by index, and extents are made from them.
+            claims.add_at(object.section, object.range.start, Claim {
+                start: 0,
+                size: object.range.size,
+                party: object.party,
+                category: Category::Data,
+                evidence: object.evidence,
+            });
+        }
+    }
+
+    /// Objects whose symbol says who owns them; the result says which these are.
+    fn named(
+        &mut self,
+        inputs: &Inputs<'_, '_>,
+        extents: &[Extent],
+        parties: &mut Parties,
+        crates: &mut Crates<'_>,
+    ) -> Vec<bool> {
+        let mut fixed = vec![false; self.objects.len()];
+        for (index, extent) in extents.iter().enumerate() {
+            let Some(symbol) = extent.symbol.and_then(|at| inputs.symbols.symbols.get(at as usize))
+            else {
+                continue;
+            };
+            // LLVM names the table of a `match` after its function.
+            let plain = symbol.name.strip_prefix("switch.table.").unwrap_or(&symbol.name);
+            let name = Name::parse(plain);
+            let rust = matches!(name.scheme(), Scheme::V0 | Scheme::Legacy);
+            let anonymous = !rust && inputs.owners.file_crate(symbol).is_some();
+            if anonymous || is_compiler_made(plain) {
+                continue;
+            }
+            let owner = inputs.owners.owner(symbol, &name, crates);
+            self.objects[index].party = parties.single(owner);
+            self.objects[index].evidence = owner.defined_by.max(Evidence::Symbol);
+            fixed[index] = true;
+        }
+        fixed
+    }
+
+    /// First hop: functions refer to objects.
+    fn referred_to(
+        &mut self,
+        inputs: &Inputs<'_, '_>,
+        references: &[CodeReference],
+        fixed: &[bool],
+        owners: &mut Sharing<'_>,
+    ) {
+        let mut at = 0;
+        for reference in references {
+            while self.objects.get(at).is_some_and(|object| object.range.end() <= reference.to) {
+                at += 1;
+            }
+            let Some(object) = self.objects.get_mut(at).filter(|o| o.range.contains(reference.to))
+            else {
+                continue;
+            };
+            object.access = object.access.max(reference.access);
+            if fixed[at] {
+                continue;
+            }
+            let Some(function) = inputs.code.functions.get(reference.function as usize) else {
+                continue;
+            };
+            if function.owner == Owner::UNKNOWN {
+                continue;
+            }
+            let party = owners.parties.single(function.owner);
+            let evidence =
+                if reference.guess { Evidence::Inferred } else { Evidence::Reference };
+            object.party = owners.union(object, party);
+            object.evidence = stronger(object.evidence, evidence);
+        }
+    }
+
+    /// Second hop and further: objects with an owner point to objects.
+    fn pointed_to(&mut self, fixed: &[bool], owners: &mut Sharing<'_>) {
+        // Pointers as (object that holds it, object that it points to), by holder.
+        let mut pointers: Vec<(u32, u32)> = self
+            .relocations
+            .iter()
+            .flat_map(|table| &table.relocations)
+            .filter_map(|relocation| {
+                let from = self.at(relocation.slot)?;
+                let to = self.at(relocation.target?)?;
+                (from != to && !fixed[to]).then_some((from as u32, to as u32))
+            })
+            .collect();
+        pointers.par_sort_unstable();
+        pointers.dedup();
+        let mut queue: Vec<u32> = (0..self.objects.len() as u32)
+            .filter(|index| self.objects[*index as usize].evidence != Evidence::None)
+            .collect();
+        while let Some(from) = queue.pop() {
+            let first = pointers.partition_point(|pointer| pointer.0 < from);
+            let source = self.objects[from as usize];
+            for (_, to) in pointers[first..].iter().take_while(|pointer| pointer.0 == from) {
+                let target = &mut self.objects[*to as usize];
+                let party = owners.union(target, source.party);
+                let evidence = stronger(
+                    target.evidence,
+                    if source.evidence == Evidence::Inferred {
+                        Evidence::Inferred
+                    } else {
+                        Evidence::Reference
+                    },
+                );
+                // Sets only grow and are bounded, so this ends.
+                if party != target.party || evidence != target.evidence {
+                    target.party = party;
+                    target.evidence = evidence;
+                    queue.push(*to);
+                }
+            }
+        }
+    }
+
+    /// Tables that nothing in the image refers to but that point at functions: what runs before
+    /// `main`, and sections that a runtime walks over.
+    fn pointing(&mut self, inputs: &Inputs<'_, '_>, owners: &mut Sharing<'_>) {
+        for relocation in self.relocations.iter().flat_map(|table| &table.relocations) {
+            let Some(object) = self.at(relocation.slot) else { continue };
+            let object = &mut self.objects[object];
+            let section = &inputs.image.sections[object.section as usize];
+            if object.evidence != Evidence::None || section.kind == SectionKind::Got {
+                continue;
+            }
+            let Some(function) = relocation.target.and_then(|to| inputs.code.at(to)) else {
+                continue;
+            };
+            let owner = inputs.code.functions[function as usize].owner;
+            if owner == Owner::UNKNOWN {
+                continue;
+            }
+            let list = section.name.ends_with("init_array") || section.name.ends_with("fini_array");
+            object.party = owners.parties.single(owner);
+            object.evidence = if list { Evidence::Relocation } else { Evidence::Inferred };
+        }
+    }
+
+    /// Anonymous objects with a local symbol: the file entry before it names the codegen unit that
+    /// made this copy, exactly.
+    fn in_their_unit(&mut self, inputs: &Inputs<'_, '_>, fixed: &[bool], parties: &mut Parties) {
+        if inputs.owners.is_merged() {
+            return;
+        }
+        for (index, object) in self.objects.iter_mut().enumerate() {
+            let symbol = object.symbol.and_then(|at| inputs.symbols.symbols.get(at as usize));
+            let unit = symbol.and_then(|symbol| inputs.owners.file_crate(symbol));
+            let (Some(unit), false) = (unit, fixed[index]) else { continue };
+            let referrers = match object.evidence {
+                // Nobody refers to it: most likely it is the unit's own crate that wrote it.
+                Evidence::None => vec![Owner::of(unit, Evidence::Inferred)],
+                _ => parties.members(object.party).to_vec(),
+            };
+            object.party = parties.group(referrers.into_iter().map(|owner| Owner {
+                instantiated: unit,
+                instantiated_by: Evidence::Symbol,
+                ..owner
+            }));
+            object.evidence = Evidence::Symbol;
+        }
+    }
+
+    /// What nothing refers to lies between two objects of one owner: most likely it is theirs, for
+    /// linkers keep the data of one object file together.
+    fn neighbours(&mut self, parties: &mut Parties) {
+        let mut before: Option<(u32, PartyId)> = None;
+        let mut open: Vec<usize> = Vec::new();
+        for index in 0..self.objects.len() {
+            let object = self.objects[index];
+            if object.evidence == Evidence::None {
+                open.push(index);
+                continue;
+            }
+            let after = Some((object.section, object.party));
+            if let (false, Some((section, party))) = (open.is_empty(), before) {
+                let (a, b) = (parties.first(party), parties.first(object.party));
+                if section == object.section && a.instantiated == b.instantiated {
+                    let defined =
+                        if a.defined == b.defined { a.defined } else { a.instantiated };
+                    let guess = parties.single(Owner {
+                        defined,
+                        defined_by: Evidence::Inferred,
+                        instantiated: a.instantiated,
+                        instantiated_by: Evidence::Inferred,
+                    });
+                    for index in &open {
+                        self.objects[*index].party = guess;
+                        self.objects[*index].evidence = Evidence::Inferred;
+                    }
+                }
+            }
+            open.clear();
+            before = after;
+        }
+    }
+}
+
+/// Names that compilers give to constants without one: they say nothing of an owner.
+fn is_compiler_made(name: &str) -> bool {
+    name.starts_with("anon.")
+        || name.starts_with("alloc_")
+        || name.starts_with("vtable.")
+        || name.starts_with("str.")
+        || name.starts_with(".L")
+        || name.starts_with("switch.table")
+        || name.starts_with("__unnamed_")
+}
+
+fn stronger(a: Evidence, b: Evidence) -> Evidence {
+    a.min(b)
+}
+
+/// Unions of parties, remembered: the same few are asked for again and again.
+struct Sharing<'a> {
+    parties: &'a mut Parties,
+    unions: HashMap<(PartyId, PartyId), PartyId>,
+}
+
+impl Sharing<'_> {
+    fn union(&mut self, object: &DataObject, party: PartyId) -> PartyId {
+        if object.evidence == Evidence::None || object.party == party {
+            return party;
+        }
+        let key = (object.party, party);
+        if let Some(known) = self.unions.get(&key) {
+            return *known;
+        }
+        let all = self.parties.members(object.party);
+        let union = if all.len() >= MAX_SHARERS {
+            object.party
+        } else {
+            let both: Vec<_> =
+                all.iter().chain(self.parties.members(party)).copied().collect();
+            self.parties.group(both)
+        };
+        self.unions.insert(key, union);
+        union
+    }
+}
+
+/// What functions refer to in data, by address. Decodes all code, on all cores.
+fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
+    let image = inputs.image;
+    let Some(decoder) = disassembler(image.architecture) else { return Vec::new() };
+    let mut data: Vec<_> = image
+        .sections
+        .iter()
+        .filter(|section| section.loaded && extents::holds_objects(section.kind))
+        .map(|section| section.addresses())
+        .collect();
+    data.sort_unstable();
+    let in_data = |address: VirtualAddress| {
+        let next = data.partition_point(|range| range.start <= address);
+        data[..next].iter().rev().take(3).any(|range| range.contains(address))
+    };
+    let mut references: Vec<CodeReference> = inputs
+        .code
+        .functions
+        .par_iter()
+        .enumerate()
+        .with_min_len(256)
+        .fold(Vec::new, |mut found, (index, function)| {
+            let code = image.bytes_at(function.range.start).unwrap_or_default();
+            let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
+            let code = code.get(..size).unwrap_or(code);
+            let absolute = !image.position_independent;
+            decoder.references(code, function.range.start, absolute, &mut |reference| {
+                if in_data(reference.to) {
+                    let (access, guess) = match reference.kind {
+                        ReferenceKind::Access(size) => (size, false),
+                        ReferenceKind::Address => (0, false),
+                        ReferenceKind::Immediate => (0, true),
+                    };
+                    found.push(CodeReference {
+                        to: reference.to,
+                        function: index as u32,
+                        access,
+                        guess,
+                    });
+                }
+            });
+            found
+        })
+        .reduce(Vec::new, |mut a, mut b| {
+            a.append(&mut b);
+            a
+        });
+    references.par_sort_unstable();
+    references.dedup();
+    references
+}

@@ -1,0 +1,165 @@
+//! Where each constant and variable starts and ends.
+//!
+//! Symbols give both. For what has none, each address that code or a relocation refers to starts
+//! an object, which reaches to the next start; a relocated pointer followed by a length over valid
+//! text is a `&str`, so the text ends there.
+
+use super::Inputs;
+use codecost::{
+    address::{AddressRange, Range, VirtualAddress},
+    image::{RelocationTable, SectionKind, Symbol, SymbolKind},
+};
+use std::cmp::Reverse;
+
+/// An object without an owner yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    pub(super) range: AddressRange,
+    pub(super) section: u32,
+    /// The symbol's position, where one names it.
+    pub(super) symbol: Option<u32>,
+    /// Whether something is known to start here, or it is only what is left between others.
+    pub(super) anchored: bool,
+}
+
+/// Whether objects are looked for in a section of this kind.
+pub(super) fn holds_objects(kind: SectionKind) -> bool {
+    kind.is_data() || matches!(kind, SectionKind::Bss | SectionKind::TlsBss | SectionKind::Got)
+}
+
+/// The address of a symbol; that of a thread-local one is an offset into the start image.
+fn address_of(symbol: &Symbol<'_>, thread_local: Option<VirtualAddress>) -> Option<VirtualAddress> {
+    if symbol.kind == SymbolKind::Tls {
+        thread_local?.checked_add(symbol.address.0)
+    } else {
+        Some(symbol.address)
+    }
+}
+
+/// All objects of all data sections, by address, without overlap. `starts` are the addresses that
+/// something refers to.
+pub(super) fn find(
+    inputs: &Inputs<'_, '_>,
+    relocations: &[RelocationTable],
+    mut starts: Vec<VirtualAddress>,
+) -> Vec<Extent> {
+    let image = inputs.image;
+    let thread_local =
+        image.segments.iter().find(|segment| segment.name == "TLS").map(|segment| segment.address);
+    let mut named: Vec<(VirtualAddress, u64, u32, u32)> = Vec::new();
+    for (position, symbol) in inputs.symbols.symbols.iter().enumerate() {
+        let wanted = matches!(symbol.kind, SymbolKind::Object | SymbolKind::Tls | SymbolKind::Untyped)
+            && symbol.section.is_some()
+            && !symbol.name.is_empty();
+        if !wanted {
+            continue;
+        }
+        let Some(address) = address_of(symbol, thread_local) else { continue };
+        let Some((section, at)) = image.section_at(address) else { continue };
+        if !holds_objects(at.kind) {
+            continue;
+        }
+        if symbol.size > 0 {
+            let size = symbol.size.min(at.addresses().end().0 - address.0);
+            named.push((address, size, section, position as u32));
+        } else {
+            starts.push(address);
+        }
+    }
+    named.sort_unstable_by_key(|(address, size, _, position)| (*address, Reverse(*size), *position));
+
+    for table in relocations {
+        for relocation in &table.relocations {
+            starts.extend(relocation.target);
+            starts.extend(end_of_text(inputs, relocation.slot, relocation.target));
+        }
+    }
+    starts.sort_unstable();
+    starts.dedup();
+
+    let mut extents = Vec::with_capacity(named.len() + starts.len());
+    let mut sections: Vec<u32> = (0..image.sections.len() as u32)
+        .filter(|index| {
+            let section = &image.sections[*index as usize];
+            // Zeroes for each thread share their addresses with what follows.
+            section.loaded && holds_objects(section.kind) && !section.kind.is_tls_bss()
+        })
+        .collect();
+    sections.sort_by_key(|index| image.sections[*index as usize].address);
+    for index in sections {
+        let whole = image.sections[index as usize].addresses();
+        let first = named.partition_point(|object| object.0 < whole.start);
+        let last = named.partition_point(|object| object.0 < whole.end());
+        let mut at = whole.start;
+        for (address, size, _, position) in named[first..last.max(first)].iter().copied() {
+            let range = Range::<VirtualAddress>::between(
+                address.max(at),
+                Range::<VirtualAddress>::new(address, size).end(),
+            )
+            .intersection(whole);
+            if range.is_empty() {
+                continue;
+            }
+            cut(at, range.start, index, &starts, &mut extents);
+            extents.push(Extent { range, section: index, symbol: Some(position), anchored: true });
+            at = range.end();
+        }
+        cut(at, whole.end(), index, &starts, &mut extents);
+    }
+    extents
+}
+
+/// Cuts what no symbol covers at every known start.
+fn cut(
+    from: VirtualAddress,
+    to: VirtualAddress,
+    section: u32,
+    starts: &[VirtualAddress],
+    extents: &mut Vec<Extent>,
+) {
+    let first = starts.partition_point(|start| *start < from);
+    let last = starts.partition_point(|start| *start < to).max(first);
+    let mut at = from;
+    let mut anchored = false;
+    for start in &starts[first..last] {
+        if *start > at {
+            let range = Range::<VirtualAddress>::between(at, *start);
+            extents.push(Extent { range, section, symbol: None, anchored });
+        }
+        at = *start;
+        anchored = true;
+    }
+    if to > at {
+        let range = Range::<VirtualAddress>::between(at, to);
+        extents.push(Extent { range, section, symbol: None, anchored });
+    }
+}
+
+/// The longest text that is believed.
+const MAX_TEXT: u64 = 1 << 20;
+
+/// Where the text of a `&str` ends whose pointer stands at `slot`.
+fn end_of_text(
+    inputs: &Inputs<'_, '_>,
+    slot: VirtualAddress,
+    target: Option<VirtualAddress>,
+) -> Option<VirtualAddress> {
+    let target = target?;
+    let word = if inputs.image.is_64 { 8 } else { 4 };
+    let length = inputs.image.word_at(slot.checked_add(word)?)?;
+    if length == 0 || length > MAX_TEXT {
+        return None;
+    }
+    let (_, section) = inputs.image.section_at(target)?;
+    if section.kind != SectionKind::ReadOnlyData {
+        return None;
+    }
+    // Longer text than this is cut at the next start anyway; reading all of it for every pointer
+    // would make hostile files slow.
+    let text = inputs.image.bytes_at(target)?.get(..length.min(4096) as usize)?;
+    let valid = match std::str::from_utf8(text) {
+        Ok(_) => true,
+        Err(error) => length > 4096 && error.error_len().is_none(),
+    };
+    if !valid { None } else { target.checked_add(length) }
+}

@@ -1,0 +1,111 @@
+//! The file as a row of pieces: headers, sections, gaps.
+
+use codecost::{
+    address::{FileOffset, FileRange, Range},
+    image::Image,
+};
+
+/// What a piece of the file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceKind {
+    /// A header or table of contents: an index into [`Image::tables`].
+    Table(u32),
+    /// A section: an index into [`Image::sections`].
+    Section(u32),
+    /// Zeroes between other pieces.
+    Padding,
+    /// Bytes that no table of contents mentions.
+    Unknown,
+}
+
+/// A piece of the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    /// What it is.
+    pub kind: PieceKind,
+    /// Where it is.
+    pub range: FileRange,
+    /// Whether the loader maps it.
+    pub loaded: bool,
+}
+
+/// The pieces of a file, in order, without gap or overlap, from its first byte to its last.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The pieces.
+    pub pieces: Vec<Piece>,
+}
+
+impl Layout {
+    /// Cuts the file. Where sections overlap (damaged files only), bytes stay with the section
+    /// that starts first. O(n log n) in the number of sections.
+    pub fn new(image: &Image<'_>) -> Self {
+        let tables = image
+            .tables
+            .iter()
+            .enumerate()
+            .map(|(index, table)| (table.range, PieceKind::Table(index as u32)));
+        let sections = image
+            .sections
+            .iter()
+            .enumerate()
+            .map(|(index, section)| (section.file, PieceKind::Section(index as u32)));
+        let mut wanted: Vec<_> = tables.chain(sections).filter(|(range, _)| range.size > 0).collect();
+        // Stable: headers go before a section that claims the same start.
+        wanted.sort_by_key(|(range, _)| range.start);
+        let mut layout = Self { pieces: Vec::with_capacity(wanted.len() * 2 + 1) };
+        let mut at = FileOffset(0);
+        let end = FileOffset(image.bytes.len() as u64);
+        for (range, kind) in wanted {
+            let start = range.start.max(at);
+            let free = Range::<FileOffset>::between(start, range.end().min(end));
+            if free.is_empty() {
+                continue;
+            }
+            layout.gap(image, at, free.start);
+            layout.push(image, kind, free);
+            at = free.end();
+        }
+        layout.gap(image, at, end);
+        layout
+    }
+
+    fn gap(&mut self, image: &Image<'_>, start: FileOffset, end: FileOffset) {
+        let range = Range::<FileOffset>::between(start, end);
+        if range.is_empty() {
+            return;
+        }
+        let blank = image.bytes_in(range).iter().all(|byte| *byte == 0);
+        self.push(image, if blank { PieceKind::Padding } else { PieceKind::Unknown }, range);
+    }
+
+    fn push(&mut self, image: &Image<'_>, kind: PieceKind, range: FileRange) {
+        let loaded = match kind {
+            PieceKind::Section(index) => image.sections[index as usize].loaded,
+            _ => image
+                .segments
+                .iter()
+                .any(|segment| segment.loaded && segment.file.contains(range.start)),
+        };
+        self.pieces.push(Piece { kind, range, loaded });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_follow_each_other_and_cover_the_file() {
+        let path = std::env::current_exe().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let image = Image::parse(&path, &bytes).unwrap();
+        let layout = Layout::new(&image);
+        let mut at = FileOffset(0);
+        for piece in &layout.pieces {
+            assert_eq!(piece.range.start, at);
+            at = piece.range.end();
+        }
+        assert_eq!(at.0, bytes.len() as u64);
+    }
+}

@@ -1,0 +1,147 @@
+//! The ledger: the file cut into ranges, each with one owner and one evidence tag.
+//!
+//! [`layout`] cuts the file into sections, headers and gaps; each section's bytes are then claimed
+//! by what stands in them, strongest evidence first ([`claims`]). What nobody claims is padding
+//! when it does nothing, and unknown otherwise. So the entries partition the file by
+//! construction, whatever the claims say, also in a damaged file.
+
+mod claims;
+mod code;
+mod data;
+mod debug;
+mod extents;
+mod layout;
+mod sharing;
+mod tables;
+
+use codecost::{
+    attribution::{CodeMap, CrateId, Crates, Evidence, KnownFunction, Owner, SymbolOwners},
+    image::{Image, SymbolTable, UnwindTables},
+};
+use std::collections::HashMap;
+
+pub use data::{DataKind, DataObject};
+pub use layout::{Layout, Piece, PieceKind};
+pub use sharing::{PartyId, Parties};
+
+/// What bytes are used for: the columns of the crates view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Category {
+    /// Functions.
+    Code,
+    /// Constants and variables.
+    Data,
+    /// Unwind tables and language-specific data.
+    Unwind,
+    /// Load-time relocations.
+    Relocations,
+    /// Symbol, string, hash and version tables.
+    Symbols,
+    /// Debug information.
+    Debug,
+    /// Headers, padding, notes, and what is unknown.
+    Other,
+}
+
+/// Bytes of one section with one owner, one use and one evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The section; `None` for headers and gaps.
+    pub section: Option<u32>,
+    /// What they are used for.
+    pub category: Category,
+    /// Whose they are.
+    pub party: PartyId,
+    /// How the bytes are known to be the party's.
+    pub evidence: Evidence,
+}
+
+/// Bytes in the file and in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Bytes in the file.
+    pub file: u64,
+    /// Bytes in memory.
+    pub memory: u64,
+}
+
+/// What the ledger is made from.
+pub struct Inputs<'a, 'd> {
+    /// The analysed file.
+    pub image: &'a Image<'d>,
+    /// Its symbols, maybe from a debug file.
+    pub symbols: &'a SymbolTable<'d>,
+    /// The loader's symbols.
+    pub dynamic_symbols: &'a SymbolTable<'d>,
+    /// Who owns the symbols.
+    pub owners: &'a SymbolOwners,
+    /// The unwind tables.
+    pub unwind: &'a UnwindTables,
+    /// All functions.
+    pub code: &'a CodeMap,
+    /// The crate of each compilation unit and its bytes, where there is debug information.
+    pub debug: Option<&'a debug::DebugClaims>,
+    /// The crate that the artifact itself is, where known.
+    pub leaf: Option<CrateId>,
+}
+
+/// The whole file, accounted for.
+#[derive(Debug)]
+pub struct Ledger {
+    /// The pieces of the file, in order.
+    pub layout: Layout,
+    /// Who shares what.
+    pub parties: Parties,
+    /// Sums by section, use, owner and evidence.
+    pub amounts: HashMap<Key, Amount>,
+    /// Constants and variables, one by one.
+    pub data: Vec<DataObject>,
+}
+
+impl Ledger {
+    /// Accounts for every byte of the file.
+    pub fn new(inputs: &Inputs<'_, '_>, crates: &mut Crates<'_>) -> Self {
+        let layout = Layout::new(inputs.image);
+        let mut book = Book { parties: Parties::default(), amounts: HashMap::new() };
+        let mut data = data::DataMap::new(inputs, &mut book.parties, crates);
+        let mut claimed = claims::Claims::new(inputs.image);
+        code::claim(inputs, &mut book.parties, &mut claimed);
+        data.claim(&mut claimed);
+        tables::claim(inputs, &data, &mut book.parties, crates, &mut claimed);
+        debug::claim(inputs, &mut book.parties, &mut claimed);
+        claimed.settle(inputs, &layout, &mut book);
+        Self { layout, parties: book.parties, amounts: book.amounts, data: data.into_objects() }
+    }
+
+    /// The sum of all entries.
+    pub fn total(&self) -> Amount {
+        self.amounts.values().fold(Amount::default(), |sum, amount| Amount {
+            file: sum.file + amount.file,
+            memory: sum.memory + amount.memory,
+        })
+    }
+}
+
+/// The sums under construction.
+#[derive(Debug)]
+struct Book {
+    parties: Parties,
+    amounts: HashMap<Key, Amount>,
+}
+
+impl Book {
+    fn add(&mut self, key: Key, amount: Amount) {
+        if amount.file == 0 && amount.memory == 0 {
+            return;
+        }
+        let sum = self.amounts.entry(key).or_default();
+        sum.file += amount.file;
+        sum.memory += amount.memory;
+    }
+
+    fn bucket(&mut self, id: CrateId, section: Option<u32>, amount: Amount) {
+        let evidence = if id == CrateId::UNKNOWN { Evidence::None } else { Evidence::Format };
+        let party = self.parties.single(Owner::of(id, evidence));
+        self.add(Key { section, category: Category::Other, party, evidence }, amount);
+    }
+}

@@ -1,0 +1,292 @@
+//! Symbol, string, hash and version tables, relocations and unwind tables: each entry is its
+//! subject's owner's.
+
+use super::{
+    Category, Inputs, Parties, PartyId,
+    claims::{Claim, Claims},
+    data::DataMap,
+};
+use codecost::{
+    address::{FileRange, VirtualAddress},
+    attribution::{CrateId, Crates, Evidence, Owner},
+    demangle::Name,
+    image::{SectionKind, Symbol, SymbolKind, SymbolTable},
+};
+
+pub(super) fn claim(
+    inputs: &Inputs<'_, '_>,
+    data: &DataMap,
+    parties: &mut Parties,
+    crates: &mut Crates<'_>,
+    claims: &mut Claims,
+) {
+    let linker = parties.single(Owner::of(CrateId::LINKER, Evidence::Format));
+    let mut table = Tables { inputs, data, parties, crates, claims, linker };
+    // A debug file's tables have no bytes in this file.
+    if table.inputs.image.sections.iter().any(|section| section.kind == SectionKind::Symbols) {
+        let owners = table.symbol_owners(inputs.symbols);
+        table.symbol_table(inputs.symbols, &owners);
+    }
+    let owners = table.symbol_owners(inputs.dynamic_symbols);
+    table.symbol_table(inputs.dynamic_symbols, &owners);
+    table.hashes(&owners);
+    table.relocations();
+    table.unwind();
+    table.metadata();
+}
+
+struct Tables<'a, 'd, 'c> {
+    inputs: &'a Inputs<'a, 'd>,
+    data: &'a DataMap,
+    parties: &'a mut Parties,
+    crates: &'a mut Crates<'c>,
+    claims: &'a mut Claims,
+    linker: PartyId,
+}
+
+impl Tables<'_, '_, '_> {
+    /// The owner of each symbol of a table: that of what it names.
+    fn symbol_owners(&mut self, table: &SymbolTable<'_>) -> Vec<PartyId> {
+        let of_code = std::ptr::eq(table, self.inputs.symbols);
+        let mut owners = vec![None; table.symbols.len()];
+        if of_code {
+            for function in &self.inputs.code.functions {
+                let party = self.parties.single(function.owner);
+                let aliases = function.aliases.start as usize..function.aliases.end as usize;
+                let aliases = self.inputs.code.aliases.get(aliases).unwrap_or_default();
+                for symbol in function.symbol.iter().chain(aliases) {
+                    owners[*symbol as usize] = Some(party);
+                }
+            }
+            for object in self.data.objects() {
+                if let (Some(symbol), true) = (object.symbol, object.evidence != Evidence::None) {
+                    owners[symbol as usize] = Some(object.party);
+                }
+            }
+        }
+        table
+            .symbols
+            .iter()
+            .zip(owners)
+            .map(|(symbol, owner)| owner.unwrap_or_else(|| self.symbol_owner(symbol)))
+            .collect()
+    }
+
+    fn symbol_owner(&mut self, symbol: &Symbol<'_>) -> PartyId {
+        if symbol.section.is_none() && symbol.kind != SymbolKind::File {
+            return self.linker;
+        }
+        if let Some(unit) = self.inputs.owners.file_crate(symbol) {
+            return self.parties.single(Owner::of(unit, Evidence::Symbol));
+        }
+        if symbol.kind == SymbolKind::File {
+            return self.parties.single(Owner::of(CrateId::NATIVE, Evidence::Symbol));
+        }
+        self.party_at(symbol.address).map(|(party, _)| party).unwrap_or_else(|| {
+            let name = Name::parse(&symbol.name);
+            let owner = self.inputs.owners.owner(symbol, &name, self.crates);
+            self.parties.single(owner)
+        })
+    }
+
+    /// Who owns the function or object at an address.
+    fn party_at(&mut self, address: VirtualAddress) -> Option<(PartyId, Evidence)> {
+        if let Some(found) = self.data.party_at(address) {
+            return Some(found);
+        }
+        let function = &self.inputs.code.functions[self.inputs.code.at(address)? as usize];
+        Some((self.parties.single(function.owner), Evidence::Symbol))
+    }
+
+    fn claim(&mut self, section: u32, range: FileRange, category: Category, party: PartyId, evidence: Evidence) {
+        let of = &self.inputs.image.sections[section as usize];
+        let claim = Claim { start: 0, size: 0, party, category, evidence };
+        self.claims.add_file(section, of, range, claim);
+    }
+
+    fn symbol_table(&mut self, table: &SymbolTable<'_>, owners: &[PartyId]) {
+        let (Some(section), Some(strings)) = (table.section, table.strings) else { return };
+        for (symbol, party) in table.symbols.iter().zip(owners) {
+            let entry = Claim {
+                start: u64::from(symbol.index) * table.entry_size,
+                size: table.entry_size,
+                party: *party,
+                category: Category::Symbols,
+                evidence: Evidence::Symbol,
+            };
+            self.claims.add(section, entry);
+            if !symbol.name.is_empty() {
+                let start = u64::from(symbol.name_offset);
+                let size = symbol.name.len() as u64 + 1;
+                self.claims.add(strings, Claim { start, size, ..entry });
+            }
+        }
+    }
+
+    /// `.gnu.version`: two bytes a symbol. `.gnu.hash`: after header, bloom filter and buckets,
+    /// four bytes for each symbol from the first that is hashed.
+    fn hashes(&mut self, owners: &[PartyId]) {
+        let image = self.inputs.image;
+        for (index, section) in image.sections.iter().enumerate() {
+            let bytes = image.section_bytes(section);
+            let word = |at: usize| {
+                let field = bytes.get(at * 4..)?.first_chunk::<4>()?;
+                Some(u64::from(if image.little_endian {
+                    u32::from_le_bytes(*field)
+                } else {
+                    u32::from_be_bytes(*field)
+                }))
+            };
+            let (first, start, size) = match (section.kind, &*section.name) {
+                (SectionKind::Versions, ".gnu.version") => (1, 2, 2),
+                (SectionKind::Hash, ".gnu.hash") => {
+                    let (Some(buckets), Some(first), Some(bloom)) = (word(0), word(1), word(2))
+                    else {
+                        continue;
+                    };
+                    let filter = bloom.saturating_mul(if image.is_64 { 8 } else { 4 });
+                    let start = filter.saturating_add(buckets * 4).saturating_add(16);
+                    (first, start, 4)
+                }
+                _ => continue,
+            };
+            // Symbol 0 is empty and has no owner in the list.
+            let skip = usize::try_from(first.saturating_sub(1)).unwrap_or(usize::MAX);
+            for (position, party) in owners.iter().skip(skip).enumerate() {
+                let start = (position as u64 * size).saturating_add(start);
+                let claim = Claim {
+                    start,
+                    size,
+                    party: *party,
+                    category: Category::Symbols,
+                    evidence: Evidence::Symbol,
+                };
+                self.claims.add(index as u32, claim);
+            }
+        }
+    }
+
+    /// Each relocation is the owner's of the slot that it patches.
+    fn relocations(&mut self) {
+        for table in &self.data.relocations {
+            let mut at = 0;
+            while at < table.relocations.len() {
+                let entry = table.relocations[at].entry;
+                // One word of RELR patches many slots.
+                let count =
+                    table.relocations[at..].iter().take_while(|other| other.entry == entry).count();
+                let mut owners = Vec::new();
+                let mut evidence = Evidence::Relocation;
+                for relocation in &table.relocations[at..at + count] {
+                    if let Some((party, by)) = self.data.party_at(relocation.slot) {
+                        owners.extend_from_slice(self.parties.members(party));
+                        if by == Evidence::Inferred {
+                            evidence = Evidence::Inferred;
+                        }
+                    }
+                }
+                at += count;
+                let (party, evidence) = if owners.is_empty() {
+                    (self.linker, Evidence::Format)
+                } else {
+                    (self.parties.group(owners), evidence)
+                };
+                self.claims.add(table.section, Claim {
+                    start: u64::from(entry) * table.entry_size,
+                    size: table.entry_size,
+                    party,
+                    category: Category::Relocations,
+                    evidence,
+                });
+            }
+        }
+    }
+
+    fn unwind(&mut self) {
+        let image = self.inputs.image;
+        let unwind = self.inputs.unwind;
+        let section_of = |range: FileRange| {
+            image
+                .sections
+                .iter()
+                .position(|s| s.kind == SectionKind::EhFrame && s.file.contains(range.start))
+        };
+        let mut specific: Vec<(VirtualAddress, PartyId)> = Vec::new();
+        for entry in &unwind.entries {
+            let (party, evidence) = match self.inputs.code.at(entry.function.start) {
+                Some(index) => {
+                    let owner = self.inputs.code.functions[index as usize].owner;
+                    (self.parties.single(owner), Evidence::Unwind)
+                }
+                // The jump table that the linker made has unwind information too.
+                None => (self.linker, Evidence::Format),
+            };
+            if let Some(section) = section_of(entry.file) {
+                self.claim(section as u32, entry.file, Category::Unwind, party, evidence);
+            }
+            specific.extend(entry.lsda.map(|address| (address, party)));
+        }
+        for range in &unwind.common {
+            if let Some(section) = section_of(*range) {
+                self.claim(section as u32, *range, Category::Unwind, self.linker, Evidence::Format);
+            }
+        }
+        for table in &unwind.search {
+            let of = &image.sections[table.section as usize];
+            let Some(first) = table.entries.start.checked_since(of.file.start) else { continue };
+            for (position, address) in table.functions.iter().enumerate() {
+                let Some(index) = self.inputs.code.at(*address) else { continue };
+                let owner = self.inputs.code.functions[index as usize].owner;
+                self.claims.add(table.section, Claim {
+                    start: first + position as u64 * table.entry_size,
+                    size: table.entry_size,
+                    party: self.parties.single(owner),
+                    category: Category::Unwind,
+                    evidence: Evidence::Unwind,
+                });
+            }
+        }
+        self.language_specific(specific);
+    }
+
+    /// Language-specific data has no length: each table reaches to the next.
+    fn language_specific(&mut self, mut tables: Vec<(VirtualAddress, PartyId)>) {
+        let image = self.inputs.image;
+        tables.sort_unstable();
+        // Folded functions share one table.
+        tables.dedup_by_key(|(address, _)| *address);
+        for (position, (address, party)) in tables.iter().enumerate() {
+            let Some((index, section)) = image.section_at(*address) else { continue };
+            if section.kind != SectionKind::ExceptTable {
+                continue;
+            }
+            let end = tables
+                .get(position + 1)
+                .map_or(section.addresses().end(), |next| next.0.min(section.addresses().end()));
+            self.claims.add_at(index, *address, Claim {
+                start: 0,
+                size: end.0.saturating_sub(address.0),
+                party: *party,
+                category: Category::Unwind,
+                evidence: Evidence::Unwind,
+            });
+        }
+    }
+
+    /// rustc's metadata describes the crate that the artifact is.
+    fn metadata(&mut self) {
+        let Some(leaf) = self.inputs.leaf else { return };
+        for (index, section) in self.inputs.image.sections.iter().enumerate() {
+            if section.kind == SectionKind::Metadata {
+                let party = self.parties.single(Owner::of(leaf, Evidence::Format));
+                let size = section.file.size;
+                let category = Category::Other;
+                let evidence = Evidence::Format;
+                self.claims.add(
+                    index as u32,
+                    Claim { start: 0, size, party, category, evidence },
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! All functions of an image: where each starts and ends, and who owns it.
+//!
+//! A function's extent comes from its symbol's size; else, for assembly that gives none, from the
+//! unwind tables or the next function; functions without a symbol come from the unwind tables and
+//! the debug information.
+
+use super::{CrateId, Crates, Evidence, Owner, SymbolOwners};
+use crate::{
+    address::{AddressRange, Range, VirtualAddress},
+    demangle::{Name, Scheme},
+    image::{Binding, Image, SectionKind, Symbol, SymbolKind, SymbolTable, UnwindTables},
+};
+use std::cmp::Reverse;
+
+/// One function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its code.
+    pub range: AddressRange,
+    /// The section that holds it.
+    pub section: u32,
+    /// Its symbol, an index into [`SymbolTable::symbols`]; `None` when only the unwind tables or
+    /// the debug information know it.
+    pub symbol: Option<u32>,
+    /// Further symbols at the same address: a range of [`CodeMap::aliases`].
+    pub aliases: std::ops::Range<u32>,
+    /// Who owns it.
+    pub owner: Owner,
+    /// How its extent is known.
+    pub extent: Evidence,
+}
+
+/// All functions, by address; they do not overlap.
+#[derive(Clone, Debug, Default)]
+pub struct CodeMap {
+    /// The functions.
+    pub functions: Vec<Function>,
+    /// Symbols that stand at the start of another symbol's function.
+    pub aliases: Vec<u32>,
+}
+
+/// A function that the debug information knows: its extent and, if it could be told, its owner.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownFunction {
+    /// Its code.
+    pub range: AddressRange,
+    /// Its owner.
+    pub owner: Option<Owner>,
+}
+
+impl CodeMap {
+    /// Finds the functions of `image`.
+    ///
+    /// `symbols` may come from a separate debug file; `known`, sorted by address, from the debug
+    /// information. O(n log n) in the number of symbols and unwind entries.
+    pub fn new(
+        image: &Image<'_>,
+        symbols: &SymbolTable<'_>,
+        owners: &SymbolOwners,
+        unwind: &UnwindTables,
+        known: &[KnownFunction],
+        crates: &mut Crates<'_>,
+    ) -> Self {
+        let mut map = Self::default();
+        let mut candidates: Vec<(VirtualAddress, u32, u32)> = Vec::new();
+        for (position, symbol) in symbols.symbols.iter().enumerate() {
+            if symbol.section.is_none() || !names_code(symbol) {
+                continue;
+            }
+            let Some((index, section)) = image.section_at(symbol.address) else { continue };
+            if section.kind == SectionKind::Code {
+                candidates.push((symbol.address, index, position as u32));
+            }
+        }
+        candidates.sort_by_cached_key(|(address, _, position)| {
+            let symbol = &symbols.symbols[*position as usize];
+            (*address, Reverse(rank(symbol)), *position)
+        });
+
+        let mut next = 0;
+        // The end of the code that has been given away.
+        let mut taken = VirtualAddress(0);
+        while next < candidates.len() {
+            let (address, section, position) = candidates[next];
+            let same = candidates[next..].iter().take_while(|other| other.0 == address).count();
+            let aliases = &candidates[next + 1..next + same];
+            next += same;
+            let following = candidates.get(next).map(|candidate| candidate.0);
+            let symbol = &symbols.symbols[position as usize];
+            if symbol.size == 0 && address < taken {
+                // A label inside a function that has a size.
+                continue;
+            }
+            let section_range = image.sections[section as usize].addresses();
+            let (end, extent) = if symbol.size > 0 {
+                (Range::<VirtualAddress>::new(address, symbol.size).end(), Evidence::Symbol)
+            } else if let Some(entry) = unwind.entry_at(address) {
+                let end = entry.function.end();
+                (following.map_or(end, |following| end.min(following)), Evidence::Unwind)
+            } else {
+                let end = section_range.end();
+                (following.map_or(end, |following| end.min(following)), Evidence::Inferred)
+            };
+            // What overlaps (damage, or two entry points of one piece of assembly) stays with the
+            // first.
+            let start = address.max(taken);
+            let range =
+                Range::<VirtualAddress>::between(start, end).intersection(section_range);
+            if range.is_empty() {
+                continue;
+            }
+            let name = Name::parse(&symbol.name);
+            let owner = owners.owner(symbol, &name, crates);
+            let first_alias = map.aliases.len() as u32;
+            map.aliases.extend(aliases.iter().map(|alias| alias.2));
+            taken = range.end();
+            map.functions.push(Function {
+                range,
+                section,
+                symbol: Some(position),
+                aliases: first_alias..map.aliases.len() as u32,
+                owner,
+                extent,
+            });
+        }
+        let found = unwind
+            .entries
+            .iter()
+            .map(|entry| (KnownFunction { range: entry.function, owner: None }, Evidence::Unwind));
+        map.fill_gaps(image, found);
+        let found = known.iter().map(|function| (*function, Evidence::DebugInfo));
+        map.fill_gaps(image, found);
+        map.learn(symbols, known);
+        map
+    }
+
+    /// Adds functions where none is known yet.
+    fn fill_gaps(
+        &mut self,
+        image: &Image<'_>,
+        found: impl Iterator<Item = (KnownFunction, Evidence)>,
+    ) {
+        let mut added: Vec<Function> = Vec::new();
+        let mut at = 0;
+        for (candidate, extent) in found {
+            while self.functions.get(at).is_some_and(|f| f.range.end() <= candidate.range.start) {
+                at += 1;
+            }
+            let mut range = candidate.range;
+            if let Some(function) = self.functions.get(at) {
+                if function.range.start <= range.start {
+                    continue;
+                }
+                range = Range::<VirtualAddress>::between(
+                    range.start,
+                    range.end().min(function.range.start),
+                );
+            }
+            if let Some(last) = added.last() {
+                range = Range::<VirtualAddress>::between(
+                    range.start.max(last.range.end()),
+                    range.end(),
+                );
+            }
+            let Some((section, code)) = image.section_at(range.start) else { continue };
+            range = range.intersection(code.addresses());
+            if range.is_empty() || code.kind != SectionKind::Code {
+                continue;
+            }
+            added.push(Function {
+                range,
+                section,
+                symbol: None,
+                aliases: 0..0,
+                owner: candidate.owner.unwrap_or(Owner::UNKNOWN),
+                extent,
+            });
+        }
+        if !added.is_empty() {
+            self.functions.extend(added);
+            self.functions.sort_by_key(|function| function.range.start);
+        }
+    }
+
+    /// Where a name only suggests who wrote a function, or nothing names it, the debug information
+    /// knows.
+    fn learn(&mut self, symbols: &SymbolTable<'_>, known: &[KnownFunction]) {
+        let mut at = 0;
+        for function in &mut self.functions {
+            while known.get(at).is_some_and(|known| known.range.start < function.range.start) {
+                at += 1;
+            }
+            let Some(known) = known.get(at).filter(|k| k.range.start == function.range.start)
+            else {
+                continue;
+            };
+            let Some(owner) = known.owner else { continue };
+            let named = function
+                .symbol
+                .and_then(|symbol| symbols.symbols.get(symbol as usize))
+                .is_some_and(|symbol| Name::parse(&symbol.name).scheme() == Scheme::V0);
+            if function.owner.defined_by >= Evidence::Inferred
+                || (function.owner.defined == CrateId::NATIVE && !named)
+            {
+                function.owner.defined = owner.defined;
+                function.owner.defined_by = owner.defined_by;
+            }
+            if function.owner.instantiated_by >= Evidence::Inferred
+                || (function.owner.instantiated == CrateId::NATIVE && !named)
+            {
+                function.owner.instantiated = owner.instantiated;
+                function.owner.instantiated_by = owner.instantiated_by;
+            }
+        }
+    }
+
+    /// The index of the function that holds `address`. O(log n).
+    pub fn at(&self, address: VirtualAddress) -> Option<u32> {
+        let next = self.functions.partition_point(|function| function.range.start <= address);
+        let index = next.checked_sub(1)?;
+        self.functions[index].range.contains(address).then_some(index as u32)
+    }
+}
+
+/// Whether a symbol can name a function. Symbols of assembly often have no type; the mapping
+/// symbols of ARM and RISC-V (`$x`, `$d`) and local labels name no function.
+fn names_code(symbol: &Symbol<'_>) -> bool {
+    match symbol.kind {
+        SymbolKind::Function => true,
+        SymbolKind::Untyped | SymbolKind::Object => {
+            !symbol.name.is_empty()
+                && !symbol.name.starts_with('$')
+                && !symbol.name.starts_with(".L")
+        }
+        _ => false,
+    }
+}
+
+/// Of several symbols at one address, which one names the function: sized ones, typed ones, Rust's
+/// and global ones first.
+fn rank(symbol: &Symbol<'_>) -> (bool, bool, bool, bool) {
+    let rust = symbol.name.starts_with("_R") || symbol.name.starts_with("_ZN");
+    (
+        symbol.size > 0,
+        symbol.kind == SymbolKind::Function,
+        rust,
+        symbol.binding != Binding::Local,
+    )
+}

@@ -1,0 +1,100 @@
+//! Crates and buckets as small numbers.
+
+use super::{
+    Origin,
+    catalogue::{Catalogue, CrateInfo},
+};
+use std::collections::HashMap;
+
+/// A crate, or a bucket such as `[padding]`, in a [`Crates`] table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CrateId(pub u32);
+
+/// All crates that occur in an image.
+///
+/// Two instances of one crate (two versions, or one version with different features) stay two;
+/// instances that the catalogue cannot tell apart by package and version stay two as well.
+#[derive(Debug)]
+pub struct Crates<'a> {
+    catalogue: &'a Catalogue,
+    infos: Vec<CrateInfo>,
+    by_info: HashMap<(CrateInfo, Option<u64>), CrateId>,
+    by_key: HashMap<Box<str>, Vec<(Option<u64>, CrateId, bool)>>,
+}
+
+impl CrateId {
+    /// No evidence of an owner.
+    pub const UNKNOWN: Self = Self(0);
+    /// What compilers and linkers put between things so that they start at even addresses.
+    pub const PADDING: Self = Self(1);
+    /// Headers and tables of contents of the format.
+    pub const HEADERS: Self = Self(2);
+    /// What the linker writes for the loader: notes, `.dynamic`, jump tables, hash tables.
+    pub const LINKER: Self = Self(3);
+    /// C, C++ and assembly that no crate's build can be shown to have brought.
+    pub const NATIVE: Self = Self(4);
+}
+
+impl<'a> Crates<'a> {
+    /// A table that holds the buckets only.
+    pub fn new(catalogue: &'a Catalogue) -> Self {
+        let mut crates =
+            Self { catalogue, infos: Vec::new(), by_info: HashMap::new(), by_key: HashMap::new() };
+        for (name, origin) in [
+            ("[unknown]", Origin::Unknown),
+            ("[padding]", Origin::Linker),
+            ("[headers]", Origin::Linker),
+            ("[linker]", Origin::Linker),
+            ("[native]", Origin::Native),
+        ] {
+            let info = CrateInfo { name: name.into(), package: None, version: None, origin };
+            crates.intern(info, None);
+        }
+        crates
+    }
+
+    /// What the crates were looked up in.
+    pub fn catalogue(&self) -> &'a Catalogue {
+        self.catalogue
+    }
+
+    /// What is known of a crate.
+    pub fn info(&self, id: CrateId) -> &CrateInfo {
+        // Ids are only made here; the first entry, `[unknown]`, always exists.
+        self.infos.get(id.0 as usize).unwrap_or(&self.infos[0])
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.infos.len()
+    }
+
+    /// Never: the buckets are always there.
+    pub fn is_empty(&self) -> bool {
+        self.infos.is_empty()
+    }
+
+    /// The crate with this information; `instance` keeps apart what the information does not.
+    pub fn intern(&mut self, info: CrateInfo, instance: Option<u64>) -> CrateId {
+        let next = CrateId(self.infos.len() as u32);
+        let instance = instance.filter(|_| info.version.is_none());
+        *self.by_info.entry((info.clone(), instance)).or_insert_with(|| {
+            self.infos.push(info);
+            next
+        })
+    }
+
+    /// The crate that rustc knows by `name` and, where given, by its instance's hash. The flag
+    /// says whether the catalogue is certain.
+    pub fn resolve(&mut self, name: &str, instance: Option<u64>) -> (CrateId, bool) {
+        if let Some(known) = self.by_key.get(name) {
+            if let Some((_, id, certain)) = known.iter().find(|(key, ..)| *key == instance) {
+                return (*id, *certain);
+            }
+        }
+        let found = self.catalogue.crate_of(name, instance);
+        let id = self.intern(found.info, instance);
+        self.by_key.entry(name.into()).or_default().push((instance, id, found.certain));
+        (id, found.certain)
+    }
+}

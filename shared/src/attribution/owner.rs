@@ -1,0 +1,223 @@
+//! Who owns a symbol: who wrote it, and whose compilation made this copy.
+
+use super::{CrateId, Crates, Evidence};
+use crate::{
+    demangle::{Name, Scheme},
+    image::{Binding, Symbol, SymbolTable},
+};
+use std::collections::{HashMap, HashSet};
+
+/// The owner of a function or a piece of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner {
+    /// The crate that wrote it.
+    pub defined: CrateId,
+    /// How `defined` is known.
+    pub defined_by: Evidence,
+    /// The crate whose compilation made this copy.
+    pub instantiated: CrateId,
+    /// How `instantiated` is known.
+    pub instantiated_by: Evidence,
+}
+
+impl Owner {
+    /// The same crate in both questions.
+    pub fn of(id: CrateId, evidence: Evidence) -> Self {
+        Self {
+            defined: id,
+            defined_by: evidence,
+            instantiated: id,
+            instantiated_by: evidence,
+        }
+    }
+
+    /// Nobody known.
+    pub const UNKNOWN: Self = Self {
+        defined: CrateId::UNKNOWN,
+        defined_by: Evidence::None,
+        instantiated: CrateId::UNKNOWN,
+        instantiated_by: Evidence::None,
+    };
+}
+
+/// The codegen unit that a file entry of a symbol table names: `<crate>.<hex>-cgu.N`, where the
+/// hex is the crate instance's hash (rustc's stable crate id), the same as in v0 names.
+pub fn codegen_unit(file: &str) -> Option<(&str, u64)> {
+    let (front, number) = file.rsplit_once("-cgu.")?;
+    let number = number.split('.').next()?;
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (name, hash) = front.rsplit_once('.')?;
+    // Codegen units of generics shared between crates append the local crate's hash.
+    let hash = hash.get(..16).unwrap_or(hash);
+    Some((name, u64::from_str_radix(hash, 16).ok()?))
+}
+
+/// Attributes symbols of one symbol table.
+#[derive(Debug)]
+pub struct SymbolOwners {
+    /// The crate of each file entry.
+    files: Vec<Option<CrateId>>,
+    /// Under fat LTO all code stands in one unit of the last crate, which made none of it.
+    merged: bool,
+    /// The crate of the one unit then.
+    leaf: Option<CrateId>,
+}
+
+impl SymbolOwners {
+    /// Reads the file entries of `table`.
+    pub fn new(table: &SymbolTable<'_>, crates: &mut Crates<'_>) -> Self {
+        let mut units = HashMap::new();
+        let files: Vec<_> = table
+            .files
+            .iter()
+            .map(|file| {
+                let (name, hash) = codegen_unit(file)?;
+                let id = crates.resolve(name, Some(hash)).0;
+                *units.entry(id).or_insert(0_u32) += 1;
+                Some(id)
+            })
+            .collect();
+        let leaf = if units.len() == 1 { units.keys().next().copied() } else { None };
+        // One crate's units only, yet functions of several crates that are no instances: merged.
+        let merged = leaf.is_some() && {
+            let mut roots = HashSet::new();
+            for symbol in table.symbols.iter().filter(|symbol| symbol.file.is_some()) {
+                let name = Name::parse(&symbol.name);
+                if name.scheme() == Scheme::V0 && name.instantiating().is_none() {
+                    roots.extend(name.defining().and_then(|root| root.disambiguator));
+                }
+                if roots.len() > 3 {
+                    break;
+                }
+            }
+            roots.len() > 3
+        };
+        Self { files, merged, leaf }
+    }
+
+    /// Whether all code stands in one unit of one crate: fat LTO.
+    pub fn is_merged(&self) -> bool {
+        self.merged
+    }
+
+    /// The crate of the file entry that `symbol` stands under.
+    pub fn file_crate(&self, symbol: &Symbol<'_>) -> Option<CrateId> {
+        self.files.get(symbol.file? as usize).copied().flatten()
+    }
+
+    /// The owner of `symbol`, from its name, its file entry and the catalogue.
+    pub fn owner(&self, symbol: &Symbol<'_>, name: &Name<'_>, crates: &mut Crates<'_>) -> Owner {
+        let unit = self.file_crate(symbol).filter(|_| !self.merged);
+        let certain = |certain| if certain { Evidence::Symbol } else { Evidence::Inferred };
+        let defined = match (name.scheme(), name.defining()) {
+            (Scheme::V0 | Scheme::Legacy, Some(root)) if root.name == "__rustc" => {
+                // Not a crate: symbols with a fixed place in the runtime.
+                let id = runtime_crate(&symbol.name).map(|name| crates.resolve(name, None).0);
+                id.or(unit).map(|id| (id, Evidence::Symbol))
+            }
+            (Scheme::V0, Some(root)) => {
+                let (id, sure) = crates.resolve(&root.name, root.disambiguator);
+                Some((id, certain(sure)))
+            }
+            (Scheme::Legacy, Some(root)) => {
+                // A crate compiled into its own unit names itself exactly.
+                let same = unit.filter(|unit| crates.info(*unit).name == root.name);
+                let (id, sure) = match same {
+                    Some(unit) => (unit, true),
+                    None => crates.resolve(&root.name, root.disambiguator),
+                };
+                Some((id, certain(sure && name.defining_is_exact())))
+            }
+            _ => None,
+        };
+        let instance = name.instantiating().map(|root| {
+            let (id, sure) = crates.resolve(&root.name, root.disambiguator);
+            (id, certain(sure))
+        });
+        let Some((defined, defined_by)) = defined else {
+            return self.foreign_owner(symbol, unit, crates);
+        };
+        let (instantiated, instantiated_by) = instance
+            .or(unit.map(|unit| (unit, Evidence::Symbol)))
+            // A global v0 function without a suffix is no instance: it is compiled where it is
+            // written. Merged into one unit, only the name speaks.
+            .unwrap_or_else(|| {
+                let exact = name.scheme() == Scheme::V0
+                    && (symbol.binding != Binding::Local || !name.is_generic());
+                (defined, if exact { defined_by } else { Evidence::Inferred })
+            });
+        Owner { defined, defined_by, instantiated, instantiated_by }
+    }
+
+    /// A name that is not Rust's: an exported Rust function, C, C++ or assembly.
+    fn foreign_owner(
+        &self,
+        symbol: &Symbol<'_>,
+        unit: Option<CrateId>,
+        crates: &mut Crates<'_>,
+    ) -> Owner {
+        if let Some(unit) = unit {
+            return Owner::of(unit, Evidence::Symbol);
+        }
+        let name = symbol.name.split('@').next().unwrap_or_default();
+        if let Some(info) = crates.catalogue().native_owner(name) {
+            let id = crates.intern(info, None);
+            return Owner::of(id, Evidence::Symbol);
+        }
+        if name == "main" && symbol.binding != Binding::Local {
+            if let Some(leaf) = self.leaf {
+                return Owner::of(leaf, Evidence::Symbol);
+            }
+        }
+        if let Some(name) = runtime_crate(name) {
+            return Owner::of(crates.resolve(name, None).0, Evidence::Symbol);
+        }
+        // Under a C file's entry, or global without any: no unit of rustc made it.
+        let file = symbol.file.is_some() && !self.merged;
+        Owner::of(CrateId::NATIVE, if file { Evidence::Symbol } else { Evidence::Inferred })
+    }
+}
+
+/// The crate of the runtime's symbols with fixed names (rustc's `__rustc` pseudo-crate).
+fn runtime_crate(symbol: &str) -> Option<&'static str> {
+    let is = |name: &str| symbol.ends_with(name);
+    if is("rust_begin_unwind") || is("rust_panic") || symbol.contains("___rdl_") || symbol.contains("__rdl_") {
+        Some("std")
+    } else if is("__rust_start_panic") || is("__rust_panic_cleanup") || is("rust_eh_personality") {
+        Some("panic_unwind")
+    } else if is("__rust_alloc")
+        || is("__rust_dealloc")
+        || is("__rust_realloc")
+        || is("__rust_alloc_zeroed")
+        || is("__rust_alloc_error_handler")
+        || is("__rust_no_alloc_shim_is_unstable_v2")
+    {
+        Some("alloc")
+    } else if is("__rust_drop_panic") || is("__rust_foreign_exception") {
+        Some("std")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codegen_units_carry_the_crate_and_its_hash() {
+        assert_eq!(
+            codegen_unit("core.c1f1a4ba060b9bfa-cgu.0"),
+            Some(("core", 0xc1f1_a4ba_060b_9bfa))
+        );
+        // The hash is printed without leading zeroes.
+        assert_eq!(
+            codegen_unit("serde_core.65e89724c35e2a-cgu.12"),
+            Some(("serde_core", 0x65_e897_24c3_5e2a))
+        );
+        assert_eq!(codegen_unit("crtstuff.c"), None);
+        assert_eq!(codegen_unit("e07gtw12pkxh97uzlok6yc1zi"), None);
+    }
+}
