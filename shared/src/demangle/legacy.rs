@@ -1,0 +1,361 @@
+//! Names of the legacy scheme, `_ZN…17h<hash>E`: the default of stable rustc before 1.97.
+//!
+//! Truth: `rustc_symbol_mangling::legacy`; `rustc-demangle` is the witness in the tests. A name is
+//! a list of elements, each with its length, the last one a hash of 16 hexadecimal digits. The
+//! elements are text already made for people, with `..` for `::` and `$…$` for characters that
+//! symbols cannot have: so a normal form can only be got by reading that text.
+//!
+//! Limits: the scheme does not say where an `impl` stands, which arguments a copy was made for
+//! (but for drop glue), which closure of a function it is, or who made the copy. C++ names without
+//! such a hash are left to [`cpp`](super::cpp).
+
+use std::borrow::Cow;
+
+use super::CrateRef;
+use super::text::{self, split_as};
+use super::walk::Style;
+
+/// A checked legacy name: its elements without the hash, still escaped.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Symbol<'a> {
+    elements: &'a str,
+}
+
+impl<'a> Symbol<'a> {
+    pub(super) fn parse(symbol: &'a str) -> Option<(Self, &'a str)> {
+        let text = symbol
+            .strip_prefix("_ZN")
+            .or_else(|| symbol.strip_prefix("__ZN"))?;
+        if !text.is_ascii() {
+            return None;
+        }
+        let mut rest = text;
+        let mut last = None;
+        loop {
+            if let Some(ending) = rest.strip_prefix('E') {
+                let (start, hash) = last?;
+                let elements = text.get(..start)?;
+                if !is_hash(hash) || elements.is_empty() {
+                    return None;
+                }
+                if !(ending.is_empty() || ending.starts_with(['.', '$', '@'])) {
+                    return None;
+                }
+                return Some((Self { elements }, ending));
+            }
+            let start = text.len() - rest.len();
+            let (element, after) = next_element(rest)?;
+            last = Some((start, element));
+            rest = after;
+        }
+    }
+
+    /// The crate, and whether the name says so for certain.
+    pub(super) fn defining(&self) -> Option<(CrateRef<'a>, bool)> {
+        let (first, rest) = next_element(self.elements)?;
+        let named = |name, exact| {
+            (!str::is_empty(name)).then_some((
+                CrateRef {
+                    name: Cow::Borrowed(name),
+                    disambiguator: None,
+                },
+                exact,
+            ))
+        };
+        let Some(inner) = first
+            .strip_prefix("_$LT$")
+            .or_else(|| first.strip_prefix("$LT$"))
+        else {
+            // What rustc makes to call a closure through `FnOnce` is named after the trait only.
+            let call = first == "core" && rest.starts_with("3ops8function");
+            return named(root_of(first), !call);
+        };
+        // `<A as B>`: the rules of coherence want one of the two to be local, A if it can be.
+        let (ty, of_trait) = split_escaped_as(inner);
+        let (ty, of_trait) = (root_of(ty), of_trait.map_or("", root_of));
+        let local = |name: &str| !name.is_empty() && !is_std(name);
+        let best = if local(ty) || (!ty.is_empty() && !local(of_trait)) {
+            ty
+        } else {
+            of_trait
+        };
+        named(best, false)
+    }
+
+    /// Whether arguments can be seen: legacy leaves them out nearly everywhere.
+    pub(super) fn is_generic(&self) -> bool {
+        self.elements.contains("$LT$") && {
+            let mut rest = self.elements;
+            let mut found = false;
+            while let Some((element, after)) = next_element(rest) {
+                let body = element
+                    .strip_prefix("_$LT$")
+                    .or_else(|| element.strip_prefix("$LT$"))
+                    .unwrap_or(element);
+                found |= body.contains("$LT$");
+                rest = after;
+            }
+            found
+        }
+    }
+
+    /// The text as rustc wrote it, nothing normalised. Used by the tests and for nothing else that
+    /// people see.
+    #[cfg(test)]
+    pub(super) fn write_plain(&self, out: &mut String) {
+        let mut rest = self.elements;
+        while let Some((element, after)) = next_element(rest) {
+            if rest.len() != self.elements.len() {
+                out.push_str("::");
+            }
+            unescape(element, out);
+            rest = after;
+        }
+    }
+
+    pub(super) fn write(&self, style: Style, out: &mut String) {
+        let start = out.len();
+        let mut element_text = String::new();
+        let mut rest = self.elements;
+        // Where the last plain segment starts, and whether it must stay in a short name.
+        let mut keep = true;
+        while let Some((element, after)) = next_element(rest) {
+            let last = after.is_empty();
+            rest = after;
+            element_text.clear();
+            unescape(element, &mut element_text);
+            let (segment, shim) = match element_text.strip_suffix("{{vtable.shim}}") {
+                Some(segment) => (segment, "::{shim:vtable#0}"),
+                None => (element_text.as_str(), ""),
+            };
+            let inner = segment.strip_prefix('<').and_then(|s| s.strip_suffix('>'));
+            if let Some(inner) = inner {
+                // The path of an `impl` says where it stands, which v0 texts leave out.
+                out.truncate(start);
+                let inner = inner.strip_prefix("impl ").map_or_else(
+                    || Qualified::of_pair(split_as(inner, " as ")),
+                    |inner| match split_as(inner, " for ") {
+                        (of_trait, Some(ty)) => Qualified {
+                            ty,
+                            of_trait: Some(of_trait),
+                        },
+                        (ty, None) => Qualified { ty, of_trait: None },
+                    },
+                );
+                inner.write(style, out);
+                keep = true;
+            } else if let Some(name) = segment
+                .strip_prefix("{{")
+                .and_then(|s| s.strip_suffix("}}"))
+            {
+                separate(start, out);
+                out.push('{');
+                out.push_str(name);
+                out.push('}');
+                keep = false;
+            } else {
+                if style == Style::Short && !keep {
+                    out.truncate(start);
+                }
+                self.plain(segment, last, style, start, out);
+                keep = segment.contains('<') && !last;
+            }
+            out.push_str(shim);
+        }
+    }
+
+    /// A segment of a path, perhaps with arguments.
+    fn plain(&self, segment: &str, last: bool, style: Style, start: usize, out: &mut String) {
+        let Some(open) = segment.find('<') else {
+            if style == Style::Short && out.len() > start && !out.ends_with('>') {
+                out.truncate(start);
+            }
+            separate(start, out);
+            out.push_str(segment);
+            return;
+        };
+        let (name, args) = segment.split_at(open);
+        separate(start, out);
+        if last {
+            // A function: drop glue has its type.
+            if style == Style::Short {
+                out.truncate(start);
+            }
+            out.push_str(name);
+            if matches!(style, Style::Full | Style::Short) {
+                out.push_str("::");
+                text::write_args(args, style, out);
+            }
+        } else {
+            // The type of an inherent `impl`.
+            if style == Style::Short {
+                out.truncate(start);
+            }
+            out.push_str(name);
+            if matches!(style, Style::Full | Style::Short) {
+                text::write_args(args, style, out);
+            }
+            if style == Style::Full {
+                out.insert(start, '<');
+                out.push('>');
+            }
+        }
+    }
+}
+
+fn separate(start: usize, out: &mut String) {
+    if out.len() > start {
+        out.push_str("::");
+    }
+}
+
+/// `<T>` or `<T as Trait>`.
+struct Qualified<'t> {
+    ty: &'t str,
+    of_trait: Option<&'t str>,
+}
+
+impl<'t> Qualified<'t> {
+    fn of_pair((ty, of_trait): (&'t str, Option<&'t str>)) -> Self {
+        Self { ty, of_trait }
+    }
+
+    fn write(&self, style: Style, out: &mut String) {
+        let bare = self.of_trait.is_none() && style != Style::Full && text::is_path(self.ty);
+        if !bare {
+            out.push('<');
+        }
+        text::write_type(self.ty, style, out);
+        if let Some(of_trait) = self.of_trait {
+            out.push_str(" as ");
+            text::write_type(of_trait, style, out);
+        }
+        if !bare {
+            out.push('>');
+        }
+    }
+}
+
+/// One element and what follows it.
+fn next_element(text: &str) -> Option<(&str, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (len, rest) = text.split_at_checked(digits)?;
+    rest.split_at_checked(len.parse().ok()?)
+}
+
+fn is_hash(element: &str) -> bool {
+    element.len() == 17
+        && element.starts_with('h')
+        && element.bytes().skip(1).all(|b| b.is_ascii_hexdigit())
+}
+
+/// The crate a type's escaped text starts with, or nothing.
+fn root_of(mut ty: &str) -> &str {
+    const BEFORE: &[&str] = &[
+        "$RF$",
+        "mut$u20$",
+        "const$u20$",
+        "$BP$",
+        "$u5b$",
+        "$LP$",
+        "$LT$",
+        "dyn$u20$",
+        "impl$u20$",
+    ];
+    while let Some(rest) = BEFORE.iter().find_map(|prefix| ty.strip_prefix(prefix)) {
+        ty = rest;
+    }
+    let end = ty
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .unwrap_or(ty.len());
+    let (name, rest) = ty.split_at(end);
+    // A lone word in a type is a parameter or a basic type; in a path it is all there is.
+    if rest.is_empty() || rest.starts_with("..") {
+        name
+    } else {
+        ""
+    }
+}
+
+/// Splits `A as B>` at the outermost ` as `.
+fn split_escaped_as(text: &str) -> (&str, Option<&str>) {
+    const AS: &str = "$u20$as$u20$";
+    let mut depth = 0usize;
+    let mut at = 0;
+    while let Some(rest) = text.get(at..) {
+        let Some(dollar) = rest.find('$') else { break };
+        let rest = &rest[dollar..];
+        at += dollar;
+        if depth == 0 && rest.starts_with(AS) {
+            return (&text[..at], Some(&text[at + AS.len()..]));
+        }
+        // `->` is no bracket.
+        let arrow = text[..at].ends_with('-');
+        if rest.starts_with("$LT$") {
+            depth += 1;
+        } else if rest.starts_with("$GT$") && !arrow {
+            depth = depth.saturating_sub(1);
+        }
+        at += rest[1..].find('$').map_or(rest.len(), |end| end + 2);
+    }
+    (text, None)
+}
+
+fn is_std(name: &str) -> bool {
+    matches!(name, "core" | "alloc" | "std")
+}
+
+/// Appends an element with its escapes undone.
+fn unescape(element: &str, out: &mut String) {
+    // An element must start like an identifier, so rustc puts `_` before an escape.
+    let mut rest = if element.starts_with("_$") {
+        &element[1..]
+    } else {
+        element
+    };
+    while let Some(at) = rest.find(['$', '.']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = rest.strip_prefix("..") {
+            out.push_str("::");
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('.') {
+            out.push('.');
+            rest = after;
+        } else {
+            let Some((code, after)) = rest[1..].split_once('$') else {
+                break;
+            };
+            let Some(c) = escaped(code) else { break };
+            out.push(c);
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+}
+
+fn escaped(code: &str) -> Option<char> {
+    Some(match code {
+        "SP" => '@',
+        "BP" => '*',
+        "RF" => '&',
+        "LT" => '<',
+        "GT" => '>',
+        "LP" => '(',
+        "RP" => ')',
+        "C" => ',',
+        _ => {
+            let digits = code.strip_prefix('u')?;
+            let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            if digits.is_empty() || !digits.bytes().all(lower) {
+                return None;
+            }
+            let c = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+            // Names go to terminals.
+            if c.is_control() {
+                return None;
+            }
+            c
+        }
+    })
+}
