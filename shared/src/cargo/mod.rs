@@ -1,1 +1,25 @@
-//! Under construction.
+//! Talking to cargo: its flags, its builds, its artifacts and the toolchain behind it.
+//!
+//! The tools never guess where cargo puts a file or which flags it passes. What is built is chosen
+//! from `cargo metadata`; what was built is named by the build's own JSON messages. A build that
+//! this library makes goes into a directory of its own below the target directory, so that what
+//! the user's `cargo build` put at its path stays there.
+
+pub mod build;
+mod context;
+pub mod flags;
+mod lookup;
+mod packageid;
+mod rustflags;
+mod selection;
+mod toolchain;
+mod workspace;
+
+pub use build::{Additions, Build, BuiltArtifact, BuiltCrate, ScriptOutput};
+pub use context::Context;
+pub use flags::{CargoFlags, TripleFlag};
+pub use packageid::{PackageSource, package_of_id};
+pub use rustflags::{Rustflags, RustflagsSource};
+pub use selection::{Selection, TargetChoice};
+pub use toolchain::Toolchain;
+pub use workspace::{Candidate, TargetKind, Workspace};

@@ -1,0 +1,541 @@
+//! One build by `$CARGO`, beside the user's own, and what came of it.
+//!
+//! The build goes into `codecost/` below the user's target directory (and below the build
+//! directory where that is another), so the artifact that the user's `cargo build` left is not
+//! touched. What is asked for beyond the user's own settings is in [`Additions`]: profile keys go
+//! to the profile in use as `--config`, compiler flags behind those in force (see
+//! [`Rustflags`]). Wrappers, linkers and everything else stay the user's.
+//!
+//! Only the build's JSON messages name artifacts. Diagnostics and progress are cargo's own, on
+//! standard error. Limit: a program that embeds its `OUT_DIR` embeds another path than in the
+//! user's build.
+
+use super::{
+    context::{Context, spawn_error},
+    lookup::Lookup,
+    packageid::{PackageSource, package_of_id},
+    rustflags::Rustflags,
+    selection::Selection,
+    toolchain::Toolchain,
+    workspace::{Candidate, TargetKind, Workspace},
+};
+use crate::error::{Error, Result};
+use cargo_metadata::{Artifact, CrateType, Message, PackageId, TargetKind as Kind};
+use std::{
+    fs,
+    io::BufReader,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+};
+
+/// What is added to the user's settings for one build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Additions {
+    /// `strip = "none"`: keep the symbol table.
+    pub keep_symbols: bool,
+    /// Name symbols by the v0 scheme, where that is not the compiler's default.
+    pub v0_names: bool,
+    /// `debug = 1`: line tables and inlined frames, also of C code that follows `DEBUG`.
+    pub debug: bool,
+}
+
+impl Additions {
+    /// Symbols kept and named so that they say their crates.
+    pub const ANALYSIS: Self = Self {
+        keep_symbols: true,
+        v0_names: true,
+        debug: false,
+    };
+    /// Nothing: the artifact as the user's own profile builds it.
+    pub const NONE: Self = Self {
+        keep_symbols: false,
+        v0_names: false,
+        debug: false,
+    };
+
+    /// With debug information.
+    pub fn with_debug(self) -> Self {
+        Self {
+            debug: true,
+            ..self
+        }
+    }
+}
+
+/// A file that was built because it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltArtifact {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The target that it was built from.
+    pub target: Candidate,
+    /// Whether it was up to date already.
+    pub fresh: bool,
+}
+
+/// A crate that was compiled, or was up to date, for the build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltCrate {
+    /// The package's id.
+    pub package_id: String,
+    /// The package's name.
+    pub package: String,
+    /// The package's version.
+    pub version: String,
+    /// Where the package comes from.
+    pub source: PackageSource,
+    /// Whether the package is a member of the workspace.
+    pub member: bool,
+    /// The directory of the package's manifest.
+    pub root: PathBuf,
+    /// The crate's name as rustc knows it.
+    pub name: String,
+    /// The crate's root module.
+    pub src_path: PathBuf,
+    /// Whether it is a library, which other crates can use.
+    pub library: bool,
+    /// Whether it runs in the compiler: a proc-macro or a build script.
+    pub compile_time: bool,
+    /// The files that it was built into.
+    pub files: Vec<PathBuf>,
+}
+
+/// What a package's build script brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptOutput {
+    /// The package's id.
+    pub package_id: String,
+    /// Its `OUT_DIR`.
+    pub out_dir: PathBuf,
+    /// Libraries that it asked to link, by name.
+    pub libraries: Vec<String>,
+    /// Directories where the linker looks for them.
+    pub search: Vec<PathBuf>,
+}
+
+/// A build.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// What was asked for, in the order of the candidates.
+    pub artifacts: Vec<BuiltArtifact>,
+    /// All crates of the build.
+    pub crates: Vec<BuiltCrate>,
+    /// All build scripts that ran.
+    pub scripts: Vec<ScriptOutput>,
+    /// The profile in use.
+    pub profile: String,
+    /// The triple that it was built for.
+    pub triple: String,
+    /// What was added to the user's settings, in words: `strip=none`, `v0 names`.
+    pub additions: Vec<String>,
+    /// The user's own flags in force.
+    pub rustflags: Rustflags,
+    /// The compiler.
+    pub toolchain: Toolchain,
+    /// The workspace's root.
+    pub workspace_root: PathBuf,
+}
+
+impl Build {
+    /// Builds the one target that `selection` means.
+    pub fn one(context: &Context, selection: &Selection, additions: &Additions) -> Result<Self> {
+        let (workspace, plan) = prepare(context, selection)?;
+        let candidate = workspace.candidate(selection)?;
+        run(
+            context,
+            selection,
+            additions,
+            &workspace,
+            plan,
+            vec![candidate],
+        )
+    }
+
+    /// Builds every target that `selection` leaves open, such as all benchmarks.
+    pub fn all(context: &Context, selection: &Selection, additions: &Additions) -> Result<Self> {
+        let (workspace, plan) = prepare(context, selection)?;
+        let candidates = workspace.candidates(selection)?;
+        run(context, selection, additions, &workspace, plan, candidates)
+    }
+}
+
+/// Facts that do not depend on the workspace.
+struct Plan {
+    toolchain: Toolchain,
+    lookup: Lookup,
+    triple: String,
+}
+
+/// Asks cargo and the compiler side by side: each takes tens of milliseconds to start.
+fn prepare(context: &Context, selection: &Selection) -> Result<(Workspace, Plan)> {
+    let plan = || {
+        let lookup = Lookup::load(context, &selection.config, None);
+        let toolchain = Toolchain::find(context, &lookup)?;
+        let triple = triple(context, selection, &lookup, &toolchain)?;
+        Ok(Plan {
+            toolchain,
+            lookup,
+            triple,
+        })
+    };
+    thread::scope(|scope| {
+        let workspace = scope.spawn(|| Workspace::load(context, selection));
+        let plan = plan();
+        let workspace = workspace.join().unwrap_or_else(|_| {
+            Err(Error::failed(
+                "reading the workspace failed",
+                "please report this",
+            ))
+        })?;
+        Ok((workspace, plan?))
+    })
+}
+
+fn triple(
+    context: &Context,
+    selection: &Selection,
+    lookup: &Lookup,
+    toolchain: &Toolchain,
+) -> Result<String> {
+    let asked = match &selection.triple {
+        Some(triple) => vec![triple.clone()],
+        None => match lookup.text(context, "build.target") {
+            Some(triple) => vec![triple],
+            None => lookup.list(context, "build.target"),
+        },
+    };
+    match asked.as_slice() {
+        [] => Ok(toolchain.host.clone()),
+        [one] if one == "host-tuple" => Ok(toolchain.host.clone()),
+        [one] => Ok(one.clone()),
+        several => Err(Error::usage(
+            format_args!(
+                "build.target names {} targets, and one is wanted",
+                several.len()
+            ),
+            format_args!("choose one: {}", several.join(", ")),
+        )),
+    }
+}
+
+fn run(
+    context: &Context,
+    selection: &Selection,
+    additions: &Additions,
+    workspace: &Workspace,
+    plan: Plan,
+    candidates: Vec<Candidate>,
+) -> Result<Build> {
+    let Plan {
+        toolchain,
+        lookup,
+        triple,
+    } = plan;
+    let rustflags = Rustflags::find(context, &lookup, &toolchain, &triple)?;
+    let profile = selection.profile().to_owned();
+
+    let mut command = context.cargo();
+    command.args(["build", "--message-format=json-render-diagnostics"]);
+    command
+        .args(selection.common_args())
+        .args(selection.compile_args());
+    let words = command_words(selection, &candidates);
+    for candidate in &candidates {
+        command.args(target_args(candidate));
+    }
+    own_directories(context, selection, additions, workspace, &mut command);
+    let notes = add(
+        additions,
+        &toolchain,
+        &rustflags,
+        &profile,
+        workspace,
+        &mut command,
+    );
+
+    let mut build = Build {
+        artifacts: Vec::new(),
+        crates: Vec::new(),
+        scripts: Vec::new(),
+        profile,
+        triple,
+        additions: notes,
+        rustflags,
+        toolchain,
+        workspace_root: workspace.root().to_path_buf(),
+    };
+    let artifacts = messages(&mut command, &words, workspace, &mut build)?;
+    for candidate in candidates {
+        let artifact = artifacts.iter().rev().find_map(|artifact| {
+            let path = file_of(artifact, &candidate)?;
+            Some((path, artifact.fresh))
+        });
+        let Some((path, fresh)) = artifact else {
+            return Err(Error::failed(
+                format_args!("`{words}` named no file for `{}`", candidate.name),
+                "check that nothing else names itself `cargo` or `rustc` here",
+            ));
+        };
+        build.artifacts.push(BuiltArtifact {
+            path,
+            target: candidate,
+            fresh,
+        });
+    }
+    Ok(build)
+}
+
+/// The command as the user would type it.
+fn command_words(selection: &Selection, candidates: &[Candidate]) -> String {
+    let mut words = vec!["cargo build".to_owned()];
+    words.extend(selection.compile_args());
+    words.extend(candidates.iter().map(Candidate::flags));
+    words.join(" ")
+}
+
+fn target_args(candidate: &Candidate) -> Vec<String> {
+    // A full id is unambiguous even where a dependency has a member's name. Before cargo 1.77 ids
+    // had another form, which `-p` does not take.
+    let package = if candidate.package_id.contains('#') {
+        candidate.package_id.clone()
+    } else {
+        format!("{}:{}", candidate.package, candidate.version)
+    };
+    let mut args = vec!["--package".to_owned(), package];
+    if candidate.kind.is_library() {
+        args.push("--lib".into());
+    } else {
+        args.push(format!("--{}", candidate.kind));
+        args.push(candidate.name.clone());
+    }
+    args
+}
+
+/// Sends the build below the user's directories, never into them.
+fn own_directories(
+    context: &Context,
+    selection: &Selection,
+    additions: &Additions,
+    workspace: &Workspace,
+    command: &mut Command,
+) {
+    // The two must not replace each other either: `check` measures both.
+    let name = if *additions == Additions::NONE {
+        "plain"
+    } else {
+        "analysis"
+    };
+    let own = |directory: &Path| directory.join("codecost").join(name);
+    let target = match &selection.target_dir {
+        Some(directory) => context.absolute(directory),
+        None => workspace.target_directory().to_path_buf(),
+    };
+    command.arg("--target-dir").arg(own(&target));
+    if let Some(directory) = workspace.build_directory() {
+        let path = toml_edit::Value::from(own(&directory).to_string_lossy().into_owned());
+        command
+            .arg("--config")
+            .arg(format!("build.build-dir={path}"));
+    }
+}
+
+/// Adds what was asked for to `command` and says so in words.
+fn add(
+    additions: &Additions,
+    toolchain: &Toolchain,
+    rustflags: &Rustflags,
+    profile: &str,
+    workspace: &Workspace,
+    command: &mut Command,
+) -> Vec<String> {
+    let Additions {
+        keep_symbols,
+        v0_names,
+        debug,
+    } = additions;
+    let mut flags: Vec<String> = Vec::new();
+    let mut notes = Vec::new();
+    // A key for a profile that does not exist would turn cargo's clear error into a vague one.
+    // Without the key the flag alone does the work.
+    let known = profile_is_known(profile, workspace);
+    let mut key = |key: &str| {
+        if known {
+            command
+                .arg("--config")
+                .arg(format!("profile.{profile}.{key}"));
+        }
+    };
+    if *keep_symbols {
+        // The key for what cargo itself passes, the flag for overrides and flags of the user.
+        key("strip=\"none\"");
+        flags.push("-Cstrip=none".into());
+        notes.push("strip=none".into());
+    }
+    if *v0_names {
+        let v0 = match rustflags.codegen("symbol-mangling-version") {
+            Some(asked) => asked == "v0",
+            None => toolchain.v0_is_default(),
+        };
+        if !v0 {
+            flags.push("-Csymbol-mangling-version=v0".into());
+            notes.push("v0 names".into());
+        }
+    }
+    if *debug {
+        key("debug=1");
+        flags.push("-Cdebuginfo=1".into());
+        notes.push("debug=1".into());
+    }
+    if !flags.is_empty() {
+        command.env("CARGO_ENCODED_RUSTFLAGS", rustflags.encoded_with(&flags));
+    }
+    notes
+}
+
+fn profile_is_known(profile: &str, workspace: &Workspace) -> bool {
+    if ["dev", "release", "test", "bench"].contains(&profile) {
+        return true;
+    }
+    let manifest = workspace.root().join("Cargo.toml");
+    let document = fs::read_to_string(manifest)
+        .ok()
+        .and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
+    document.is_some_and(|document| {
+        let profiles = document
+            .get("profile")
+            .and_then(toml_edit::Item::as_table_like);
+        profiles.is_some_and(|profiles| profiles.contains_key(profile))
+    })
+}
+
+/// Runs the build and takes in its messages; returns those about artifacts.
+fn messages(
+    command: &mut Command,
+    words: &str,
+    workspace: &Workspace,
+    build: &mut Build,
+) -> Result<Vec<Artifact>> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
+    let mut child = command
+        .spawn()
+        .map_err(|source| spawn_error(words, source))?;
+    let mut artifacts = Vec::new();
+    let mut unreadable = None;
+    if let Some(stdout) = child.stdout.take() {
+        for message in Message::parse_stream(BufReader::new(stdout)) {
+            match message {
+                Ok(Message::CompilerArtifact(artifact)) => {
+                    build.crates.extend(built_crate(&artifact, workspace));
+                    artifacts.push(artifact);
+                }
+                Ok(Message::BuildScriptExecuted(script)) => build.scripts.push(ScriptOutput {
+                    package_id: script.package_id.repr,
+                    out_dir: script.out_dir.into(),
+                    libraries: script
+                        .linked_libs
+                        .iter()
+                        .map(|name| plain(name.as_str()))
+                        .collect(),
+                    search: script
+                        .linked_paths
+                        .iter()
+                        .map(|path| plain(path.as_str()).into())
+                        .collect(),
+                }),
+                Ok(_) => {}
+                Err(error) => {
+                    unreadable = Some(error);
+                    break;
+                }
+            }
+        }
+    }
+    let status = child.wait().map_err(|source| spawn_error(words, source))?;
+    if !status.success() {
+        return Err(Error::Command {
+            command: words.to_owned(),
+            status: status.to_string(),
+        });
+    }
+    if let Some(error) = unreadable {
+        return Err(Error::failed(
+            format_args!("the messages of `{words}` could not be read: {error}"),
+            "run it again",
+        ));
+    }
+    Ok(artifacts)
+}
+
+/// `static:+whole-archive=foo` and `native=/dir` without what stands before the `=`.
+fn plain(linked: &str) -> String {
+    linked
+        .split_once('=')
+        .map_or(linked, |(_, name)| name)
+        .to_owned()
+}
+
+fn built_crate(artifact: &Artifact, workspace: &Workspace) -> Option<BuiltCrate> {
+    let PackageId { repr, .. } = &artifact.package_id;
+    let (package, version, source) = package_of_id(repr)?;
+    let has = |kind: Kind| artifact.target.kind.contains(&kind);
+    let executable = has(Kind::Bin) || has(Kind::Example) || has(Kind::Test) || has(Kind::Bench);
+    Some(BuiltCrate {
+        package,
+        version,
+        source,
+        member: workspace.is_member(repr),
+        root: artifact.manifest_path.parent()?.into(),
+        name: artifact.target.name.replace('-', "_"),
+        src_path: artifact.target.src_path.clone().into(),
+        library: !executable && !artifact.profile.test,
+        compile_time: has(Kind::CustomBuild) || has(Kind::ProcMacro),
+        files: artifact.filenames.iter().map(Into::into).collect(),
+        package_id: repr.clone(),
+    })
+}
+
+/// The file of `candidate` among those of `artifact`, when that is its artifact.
+fn file_of(artifact: &Artifact, candidate: &Candidate) -> Option<PathBuf> {
+    let of_target =
+        artifact.package_id.repr == candidate.package_id && artifact.target.name == candidate.name;
+    if !of_target {
+        return None;
+    }
+    let kind = &artifact.target.kind;
+    let own = match candidate.kind {
+        TargetKind::Bin => kind.contains(&Kind::Bin),
+        TargetKind::Example => kind.contains(&Kind::Example),
+        TargetKind::Test => kind.contains(&Kind::Test),
+        TargetKind::Bench => kind.contains(&Kind::Bench),
+        _ => artifact.target.crate_types.iter().any(|own| {
+            *own == CrateType::from(candidate.kind.as_str())
+                || (candidate.kind == TargetKind::Rlib && *own == CrateType::Lib)
+        }),
+    };
+    // A library built as a dependency of its own tests is another artifact of the same name.
+    if !own || (candidate.kind.is_library() && artifact.profile.test) {
+        return None;
+    }
+    let with_extension = |extensions: &[&str]| {
+        let mut files = artifact.filenames.iter();
+        files.find(|file| {
+            file.extension()
+                .is_some_and(|own| extensions.contains(&own))
+        })
+    };
+    let file = match candidate.kind {
+        TargetKind::Cdylib | TargetKind::Dylib | TargetKind::ProcMacro => {
+            with_extension(&["so", "dylib", "dll", "wasm"])
+        }
+        TargetKind::Staticlib => with_extension(&["a", "lib"]),
+        TargetKind::Rlib => with_extension(&["rlib"]),
+        // Emscripten's executable is a script; the module is beside it.
+        _ => with_extension(&["wasm"]).or(artifact.executable.as_ref()),
+    };
+    // An example may be a library.
+    file.or(artifact.filenames.first()).map(Into::into)
+}

@@ -1,0 +1,173 @@
+//! Facts about the compiler that cargo will run: version, host, system root, how it mangles.
+//!
+//! The compiler is `RUSTC`, else `build.rustc`, else `rustc`, run in the same directory and with
+//! the same environment as cargo, so that a `rust-toolchain.toml` and `cargo +nightly` hold. Facts
+//! are cached for the process.
+
+use super::{
+    context::{Context, quiet_stdout_of},
+    lookup::Lookup,
+    selection::Selection,
+};
+use crate::error::{Error, Result};
+use cargo_metadata::cargo_platform::Cfg;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Mutex,
+    thread,
+};
+
+/// Symbols are named by v0 unless asked otherwise since this minor version of Rust 1.
+const V0_SINCE: u32 = 97;
+/// Nightly compilers began three versions before.
+const V0_ON_NIGHTLY_SINCE: u32 = 94;
+
+/// What is known about the compiler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toolchain {
+    /// The program to run.
+    pub rustc: PathBuf,
+    /// The release: `1.95.0`, `1.97.0-nightly`.
+    pub release: String,
+    /// The commit that it was built from; distributions leave it out.
+    pub commit_hash: Option<String>,
+    /// The triple that it runs on, and builds for unless asked otherwise.
+    pub host: String,
+    /// The version of LLVM, where that is the backend.
+    pub llvm: Option<String>,
+    /// The directory that holds the standard library.
+    pub sysroot: PathBuf,
+}
+
+type Key = (OsString, PathBuf, Option<OsString>);
+static KNOWN: Mutex<Vec<(Key, Toolchain)>> = Mutex::new(Vec::new());
+
+impl Toolchain {
+    /// The toolchain that cargo uses for `selection` in `context`; starts the compiler twice, at
+    /// once, the first time it is asked for.
+    pub fn load(context: &Context, selection: &Selection) -> Result<Self> {
+        let lookup = Lookup::load(context, &selection.config, None);
+        Self::find(context, &lookup)
+    }
+
+    pub(super) fn find(context: &Context, lookup: &Lookup) -> Result<Self> {
+        let rustc = context
+            .var_os("RUSTC")
+            .filter(|program| !program.is_empty())
+            .or_else(|| lookup.text(context, "build.rustc").map(OsString::from))
+            .unwrap_or_else(|| "rustc".into());
+        let key = (
+            rustc.clone(),
+            context.directory().to_path_buf(),
+            context.var_os("RUSTUP_TOOLCHAIN"),
+        );
+        let known = KNOWN.lock().ok();
+        if let Some((_, found)) = known
+            .as_ref()
+            .and_then(|known| known.iter().find(|(own, _)| *own == key))
+        {
+            return Ok(found.clone());
+        }
+        drop(known);
+        let found = Self::ask(context, rustc)?;
+        if let Ok(mut known) = KNOWN.lock() {
+            known.push((key, found.clone()));
+        }
+        Ok(found)
+    }
+
+    fn ask(context: &Context, rustc: OsString) -> Result<Self> {
+        let print = |args: &[&str]| {
+            let words = format!("{} {}", Path::new(&rustc).display(), args.join(" "));
+            let output = quiet_stdout_of(context.command(&rustc).args(args), &words)?;
+            String::from_utf8(output).map_err(|_| {
+                Error::failed(
+                    format_args!("`{words}` did not print text"),
+                    "check the toolchain",
+                )
+            })
+        };
+        // `-vV` ends the compiler before any `--print`: two processes, side by side.
+        let (version, sysroot) = thread::scope(|scope| {
+            let sysroot = scope.spawn(|| print(&["--print", "sysroot"]));
+            let version = print(&["-vV"]);
+            (version, sysroot.join())
+        });
+        let (version, sysroot) = (version?, sysroot.unwrap_or_else(|_| Ok(String::new()))?);
+        let fact = |name: &str| {
+            version
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .map(|fact| fact.trim().to_owned())
+        };
+        let missing = |name: &str| {
+            Error::failed(
+                format_args!(
+                    "`{} -vV` does not name its {name}",
+                    Path::new(&rustc).display()
+                ),
+                "check that RUSTC and build.rustc name a Rust compiler",
+            )
+        };
+        Ok(Self {
+            release: fact("release:").ok_or_else(|| missing("release"))?,
+            host: fact("host:").ok_or_else(|| missing("host"))?,
+            commit_hash: fact("commit-hash:").filter(|hash| hash != "unknown"),
+            llvm: fact("LLVM version:"),
+            sysroot: PathBuf::from(sysroot.trim_end()),
+            rustc: rustc.into(),
+        })
+    }
+
+    /// The minor version: 95 of `1.95.0`.
+    pub fn minor(&self) -> Option<u32> {
+        self.release.split('.').nth(1)?.parse().ok()
+    }
+
+    /// Whether unstable features may be used.
+    pub fn is_nightly(&self) -> bool {
+        self.release.contains("-nightly") || self.release.contains("-dev")
+    }
+
+    /// Whether symbols are named by v0 unless asked otherwise. Where the answer depends on the day
+    /// of a nightly, no: asking for v0 once more changes nothing.
+    pub fn v0_is_default(&self) -> bool {
+        let since = if self.is_nightly() {
+            V0_ON_NIGHTLY_SINCE
+        } else {
+            V0_SINCE
+        };
+        self.minor().is_some_and(|minor| minor >= since)
+    }
+
+    /// The directory of the standard library's crates for `triple`.
+    pub fn libraries(&self, triple: &str) -> PathBuf {
+        self.sysroot
+            .join("lib")
+            .join("rustlib")
+            .join(triple)
+            .join("lib")
+    }
+
+    /// The `cfg` values of `triple` under `rustflags`; runs the compiler.
+    pub(super) fn cfg(
+        &self,
+        context: &Context,
+        triple: &str,
+        rustflags: &[String],
+    ) -> Result<Vec<Cfg>> {
+        let mut command = context.command(&self.rustc);
+        command
+            .args(["--print", "cfg", "--target", triple])
+            .args(rustflags);
+        let words = format!("{} --print cfg --target {triple}", self.rustc.display());
+        let output = quiet_stdout_of(&mut command, &words)?;
+        let text = String::from_utf8_lossy(&output);
+        Ok(text
+            .lines()
+            .filter_map(|line| Cfg::from_str(line).ok())
+            .collect())
+    }
+}
