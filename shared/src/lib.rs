@@ -33,4 +33,6 @@ pub mod report;
 
 pub mod console;
 
+pub mod manual;
+
 pub use error::{Error, Result};

@@ -1,0 +1,394 @@
+//! Tables for terminals: compact, without boxes, fitted to the width.
+//!
+//! `comfy-table` measures, aligns and pads; what it is given has already been fitted: names shrink
+//! first (with a cut in the middle, since both ends of a path say most), then the columns that are
+//! marked as droppable go. Without a terminal nothing is trimmed.
+
+use super::{
+    Page,
+    page::{Block, Emphasis, Grid, GridColumn},
+    table::Kind,
+};
+use anstyle::{AnsiColor, Style as Ansi};
+use comfy_table::{
+    CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Row, TableStyle,
+};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// What the terminal can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Columns of the terminal; `None` where there is no terminal and nothing is trimmed.
+    pub width: Option<usize>,
+    /// Whether to write escape codes.
+    pub color: bool,
+}
+
+impl Style {
+    /// No terminal: no colour, no trimming.
+    pub const fn plain() -> Self {
+        Self {
+            width: None,
+            color: false,
+        }
+    }
+
+    fn paint(self, ansi: Ansi, text: &str) -> String {
+        if self.color && !text.is_empty() {
+            format!("{ansi}{text}{ansi:#}")
+        } else {
+            text.into()
+        }
+    }
+}
+
+const STRONG: Ansi = Ansi::new().bold();
+const FAINT: Ansi = Ansi::new().dimmed();
+const HEADING: Ansi = AnsiColor::Green.on_default().bold();
+const COMMAND: Ansi = AnsiColor::Cyan.on_default();
+const BAR: Ansi = AnsiColor::Cyan.on_default();
+
+/// Names do not shrink below this before droppable columns go.
+const NAME_AT_LEAST: usize = 24;
+/// Display columns between two columns: the line style's junction is one of them.
+const GAP: usize = 2;
+
+impl Page {
+    /// The page as text for a terminal.
+    pub fn to_human(&self, style: &Style) -> String {
+        let mut text = String::new();
+        let mut after_heading = true;
+        let mut after_line = false;
+        for block in &self.blocks {
+            let is_line = matches!(block, Block::Line(..));
+            if !(after_heading || is_line && after_line) {
+                text.push('\n');
+            }
+            after_heading = matches!(block, Block::Heading(_));
+            after_line = is_line;
+            match block {
+                Block::Heading(heading) => push(&mut text, &style.paint(HEADING, heading)),
+                Block::Facts(facts) => push_facts(&mut text, facts, style),
+                Block::Line(line, emphasis) => {
+                    let ansi = match emphasis {
+                        Emphasis::Plain => Ansi::new(),
+                        Emphasis::Strong => STRONG,
+                        Emphasis::Faint => FAINT,
+                        Emphasis::Command => COMMAND,
+                    };
+                    push(&mut text, &style.paint(ansi, line));
+                }
+                Block::Grid(grid) => push_grid(&mut text, grid, style),
+            }
+        }
+        text
+    }
+}
+
+fn push(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
+fn push_facts(text: &mut String, facts: &[(String, String)], style: &Style) {
+    let widest = facts.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
+    for (key, value) in facts {
+        let padding = " ".repeat(widest - key.width() + GAP);
+        push(
+            text,
+            &format!("{}{padding}{value}", style.paint(FAINT, key)),
+        );
+    }
+}
+
+fn push_grid(text: &mut String, grid: &Grid, style: &Style) {
+    let fitted = fit(grid, style.width);
+    if fitted.is_empty() {
+        return;
+    }
+    let cell = |index: usize, width: usize, cells: &[String]| {
+        let cell = cells.get(index).map_or("", String::as_str);
+        elide(cell, width)
+    };
+    let line = |cells: &[String]| {
+        Row::from(
+            fitted
+                .iter()
+                .map(|&(index, width)| cell(index, width, cells)),
+        )
+    };
+    let titles: Vec<_> = grid
+        .columns
+        .iter()
+        .map(|column| column.title.clone())
+        .collect();
+    let mut table = comfy_table::Table::new();
+    table
+        .load_style(TABLE_STYLE)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(line(&titles))
+        .add_rows(
+            grid.rows
+                .iter()
+                .chain(&grid.cut)
+                .chain(&grid.totals)
+                .map(|row| line(row)),
+        );
+    let last = fitted.len() - 1;
+    for (position, &(index, _)) in fitted.iter().enumerate() {
+        if let Some(column) = table.column_mut(position) {
+            column.set_padding((0, if position == last { 0 } else { GAP as u16 - 1 }));
+            column.set_cell_alignment(match grid.columns.get(index).map(|column| column.kind) {
+                Some(Kind::Number) => CellAlignment::Right,
+                _ => CellAlignment::Left,
+            });
+        }
+    }
+    let lines: Vec<_> = table.lines().collect();
+    let rule = lines.get(1).cloned().unwrap_or_default();
+    let (cut, totals) = (
+        2 + grid.rows.len(),
+        2 + grid.rows.len() + grid.cut.iter().count(),
+    );
+    for (number, line) in lines.iter().enumerate() {
+        let line = line.trim_end();
+        if number == totals {
+            push(text, &style.paint(FAINT, &rule));
+        }
+        match number {
+            1 => push(text, &style.paint(FAINT, &rule)),
+            0 => push(text, &style.paint(STRONG, line)),
+            _ if number >= totals => push(text, &style.paint(STRONG, line)),
+            _ if number >= cut => push(text, &style.paint(FAINT, line)),
+            _ => push(text, &paint_bars(line, style)),
+        }
+    }
+}
+
+const TABLE_STYLE: TableStyle = TableStyle::new()
+    .header_lines(ContentLineStyle::none())
+    .header_separator(LineStyle::none().fill('─').junction('─'))
+    .content_lines(ContentLineStyle::none());
+
+/// Colours the runs of bar characters in a row; names do not contain them.
+fn paint_bars(line: &str, style: &Style) -> String {
+    let is_bar = |c: char| ('\u{2588}'..='\u{258f}').contains(&c);
+    match (style.color, line.find(is_bar)) {
+        (true, Some(start)) => {
+            let (before, rest) = line.split_at(start);
+            let end = rest.find(|c| !is_bar(c)).unwrap_or(rest.len());
+            let (bar, after) = rest.split_at(end);
+            format!("{before}{}{after}", style.paint(BAR, bar))
+        }
+        _ => line.to_owned(),
+    }
+}
+
+/// Which columns stay, and how wide each may be.
+fn fit(grid: &Grid, width: Option<usize>) -> Vec<(usize, usize)> {
+    let all = grid.rows.iter().chain(&grid.cut).chain(&grid.totals);
+    let natural = |index: usize, column: &GridColumn| {
+        let cells = all.clone().filter_map(|row| row.get(index));
+        cells
+            .map(|cell| cell.width())
+            .max()
+            .unwrap_or(0)
+            .max(column.title.width())
+    };
+    let mut columns: Vec<_> = grid
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| (index, natural(index, column)))
+        .filter(|&(index, natural)| natural > 0 && !is_blank(grid, index))
+        .collect();
+    let Some(width) = width else { return columns };
+    let may_shrink = |index: usize| {
+        !grid.full_names
+            && grid
+                .columns
+                .get(index)
+                .is_some_and(|c| c.kind == Kind::Name)
+    };
+    loop {
+        let total = |columns: &[(usize, usize)]| {
+            columns
+                .iter()
+                .map(|&(_, width)| width + GAP)
+                .sum::<usize>()
+                .saturating_sub(GAP)
+        };
+        let excess = total(&columns).saturating_sub(width);
+        if excess == 0 {
+            return columns;
+        }
+        // Wide names give first, evenly from the widest down to what a name needs.
+        let spare = |columns: &[(usize, usize)], floor: usize| {
+            let names = columns.iter().filter(|(index, _)| may_shrink(*index));
+            names
+                .map(|&(_, width)| width.saturating_sub(floor))
+                .sum::<usize>()
+        };
+        let droppable = columns
+            .iter()
+            .map(|&(index, _)| (grid.columns.get(index).map_or(0, |c| c.importance), index))
+            .filter(|&(importance, _)| importance > 0)
+            .max();
+        let floor = match droppable {
+            _ if spare(&columns, NAME_AT_LEAST) >= excess => NAME_AT_LEAST,
+            Some((_, dropped)) => {
+                columns.retain(|&(index, _)| index != dropped);
+                continue;
+            }
+            // Nothing more to drop: let names shrink to almost nothing, then overflow.
+            None => 8,
+        };
+        let mut excess = excess.min(spare(&columns, floor));
+        while excess > 0 {
+            let widest = columns.iter_mut().filter(|(index, _)| may_shrink(*index));
+            match widest.max_by_key(|(_, width)| *width) {
+                Some((_, width)) if *width > floor => *width -= 1,
+                _ => break,
+            }
+            excess -= 1;
+        }
+        return columns;
+    }
+}
+
+/// A text column in which no row says anything (no crate has a version, say) only takes space.
+fn is_blank(grid: &Grid, index: usize) -> bool {
+    let says_nothing = |row: &Vec<String>| row.get(index).is_none_or(String::is_empty);
+    let is_text = grid
+        .columns
+        .get(index)
+        .is_some_and(|column| column.kind != Kind::Name);
+    is_text && !grid.rows.is_empty() && grid.rows.iter().all(says_nothing)
+}
+
+/// `text` in at most `width` display columns, with `…` for what is left out of the middle.
+fn elide(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(1);
+    // The end of a path names the function, so it gets the larger part.
+    let (head_room, tail_room) = (room / 3, room - room / 3);
+    let head = take_columns(text.chars(), head_room).len();
+    let tail: usize = text.len() - take_columns(text.chars().rev(), tail_room).len();
+    let (head, tail) = (
+        text.get(..head).unwrap_or(""),
+        text.get(tail..).unwrap_or(""),
+    );
+    format!("{head}…{tail}")
+}
+
+fn take_columns(chars: impl Iterator<Item = char>, mut room: usize) -> String {
+    let fits = |c: &char| {
+        let width = c.width().unwrap_or(0);
+        let fits = width <= room;
+        room = room.saturating_sub(width);
+        fits
+    };
+    chars.take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Cell, OutputOptions, Table};
+
+    #[test]
+    fn a_cut_keeps_both_ends_and_counts_display_columns() {
+        assert_eq!(
+            elide("core::fmt::Formatter::pad", 25),
+            "core::fmt::Formatter::pad"
+        );
+        assert_eq!(elide("core::fmt::Formatter::pad", 13), "core…ter::pad");
+        assert_eq!(elide("文字化け文字化け", 8).width(), 7);
+        assert_eq!(elide("abc", 0), "…");
+    }
+
+    type Row = (&'static str, &'static str, u64);
+    const ROWS: [Row; 3] = [
+        (
+            "alloc::collections::btree::map::BTreeMap::insert_fit",
+            "alloc",
+            4096,
+        ),
+        ("短い", "core", 1024),
+        ("main", "app", 10),
+    ];
+
+    fn page(limit: usize) -> Page {
+        let table = Table::new(&ROWS)
+            .number("file", "Size", |row| Cell::Bytes(row.2))
+            .summed()
+            .bar("bar", |row| row.2 as f64 / 4096.0)
+            .droppable(2)
+            .text("crate", "Crate", |row| row.1.into())
+            .droppable(1)
+            .name("name", "Function", |row| row.0.into());
+        let options = OutputOptions {
+            limit: Some(limit),
+            ..OutputOptions::default()
+        };
+        let selection = table.select(&options).unwrap();
+        Page::new().grid(table.grid(&selection, false))
+    }
+
+    #[test]
+    fn piped_tables_are_not_trimmed() {
+        insta::assert_snapshot!(page(2).to_human(&Style::plain()), @r"
+           Size              Crate  Function
+        ────────────────────────────────────────────────────────────────────────────────
+        4.0 KiB  ██████████  alloc  alloc::collections::btree::map::BTreeMap::insert_fit
+        1.0 KiB  ██▌         core   短い
+           10 B                     … 1 more
+        ────────────────────────────────────────────────────────────────────────────────
+        5.0 KiB                     total
+        ");
+    }
+
+    #[test]
+    fn names_shrink_first_then_columns_go() {
+        for width in 20..90 {
+            let style = Style {
+                width: Some(width),
+                color: false,
+            };
+            let text = page(0).to_human(&style);
+            let widest = text.lines().map(|line| line.width()).max().unwrap();
+            assert!(widest <= width, "{widest} columns on {width}:\n{text}");
+            assert_eq!(text.contains('█'), width >= 52, "{text}");
+        }
+    }
+
+    #[test]
+    fn colour_adds_escape_codes_only() {
+        let plain = page(2).to_human(&Style::plain());
+        let colored = page(2).to_human(&Style {
+            width: None,
+            color: true,
+        });
+        assert_ne!(plain, colored);
+        assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
+    }
+
+    #[test]
+    fn markdown_escapes_what_would_break_the_table() {
+        let rows = [("<T as a|b>::f_*", 1_u64)];
+        let table = Table::new(&rows)
+            .name("name", "Name", |row| row.0.into())
+            .number("file", "Size", |row| Cell::Bytes(row.1))
+            .summed();
+        let selection = table.select(&OutputOptions::default()).unwrap();
+        let page = Page::new().grid(table.grid(&selection, false));
+        insta::assert_snapshot!(page.to_markdown(), @r"
+        | Name | Size |
+        | --- | ---: |
+        | &lt;T as a\|b&gt;::f\_\* | 1 B |
+        | **total** | **1 B** |
+        ");
+    }
+}

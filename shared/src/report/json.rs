@@ -1,0 +1,85 @@
+//! The JSON envelope: one object, its rows streamed one to a line.
+//!
+//! A large binary has 165,000 functions and 70 MB of rows, so no tree is built: each row goes
+//! from its struct through one reused buffer to the writer.
+
+use super::{Cell, Warning};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// What stands before the rows.
+pub(super) struct Head<'a> {
+    pub(super) schema: &'static str,
+    pub(super) tool_version: &'static str,
+    pub(super) view: &'static str,
+    /// Further members, already in JSON.
+    pub(super) members: &'a [(&'static str, String)],
+}
+
+/// What was cut by `--limit`: the number of rows and the sums of their summed columns.
+pub(super) struct Cut<'a> {
+    pub(super) rows: usize,
+    pub(super) sums: Vec<(&'static str, Cell<'a>)>,
+}
+
+/// The buffer is handed on when it is about this full.
+const CHUNK: usize = 1 << 16;
+
+pub(super) fn write<T: Serialize>(
+    to: &mut dyn Write,
+    head: &Head<'_>,
+    rows: impl Iterator<Item = T>,
+    tail: &[(&'static str, Cut<'_>)],
+    warnings: &[Warning],
+) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(CHUNK + CHUNK / 4);
+    member(&mut buffer, "{", "schema", &head.schema)?;
+    member(&mut buffer, ",", "tool_version", &head.tool_version)?;
+    member(&mut buffer, ",", "view", &head.view)?;
+    for (key, json) in head.members {
+        buffer.push(b',');
+        serde_json::to_writer(&mut buffer, key)?;
+        buffer.push(b':');
+        buffer.extend_from_slice(json.as_bytes());
+    }
+    buffer.extend_from_slice(b",\"rows\":[");
+    for (index, row) in rows.enumerate() {
+        buffer.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+        serde_json::to_writer(&mut buffer, &row)?;
+        if buffer.len() >= CHUNK {
+            to.write_all(&buffer)?;
+            buffer.clear();
+        }
+    }
+    buffer.extend_from_slice(b"\n]");
+    for (key, cut) in tail {
+        buffer.push(b',');
+        serde_json::to_writer(&mut buffer, key)?;
+        buffer.push(b':');
+        member(&mut buffer, "{", "rows", &cut.rows)?;
+        for (key, sum) in &cut.sums {
+            match sum {
+                Cell::Bytes(n) | Cell::Count(n) | Cell::Nanoseconds(n) => {
+                    member(&mut buffer, ",", key, n)?;
+                }
+                Cell::Delta(n) => member(&mut buffer, ",", key, n)?,
+                Cell::Share(x) | Cell::Change(x) => member(&mut buffer, ",", key, x)?,
+                // No row had a figure: the sum of none is zero.
+                _ => member(&mut buffer, ",", key, &0)?,
+            }
+        }
+        buffer.push(b'}');
+    }
+    member(&mut buffer, ",", "warnings", &warnings)?;
+    buffer.extend_from_slice(b"}\n");
+    to.write_all(&buffer)?;
+    to.flush()
+}
+
+fn member(buffer: &mut Vec<u8>, before: &str, key: &str, value: &impl Serialize) -> io::Result<()> {
+    buffer.extend_from_slice(before.as_bytes());
+    serde_json::to_writer(&mut *buffer, key)?;
+    buffer.push(b':');
+    serde_json::to_writer(buffer, value)?;
+    Ok(())
+}

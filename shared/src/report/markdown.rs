@@ -1,0 +1,113 @@
+//! Markdown: for issues, pull requests and job summaries.
+
+use super::{
+    Page,
+    page::{Block, Emphasis, Grid},
+    table::Kind,
+};
+use std::fmt::Write as _;
+
+impl Page {
+    /// The page as GitHub-flavoured Markdown.
+    pub fn to_markdown(&self) -> String {
+        let mut text = String::new();
+        let mut after_line = false;
+        for block in &self.blocks {
+            let is_line = matches!(block, Block::Line(..));
+            if !(text.is_empty() || is_line && after_line) {
+                text.push('\n');
+            }
+            after_line = is_line;
+            match block {
+                Block::Heading(heading) => push(&mut text, format_args!("## {}", escape(heading))),
+                Block::Facts(facts) => {
+                    for (key, value) in facts {
+                        push(
+                            &mut text,
+                            format_args!("- **{}**: {}", escape(key), escape(value)),
+                        );
+                    }
+                }
+                Block::Line(line, Emphasis::Command) => {
+                    push(
+                        &mut text,
+                        format_args!("`{}`  ", line.trim().replace('`', "'")),
+                    );
+                }
+                Block::Line(line, Emphasis::Strong) => {
+                    push(&mut text, format_args!("**{}**  ", escape(line.trim())));
+                }
+                Block::Line(line, _) => push(&mut text, format_args!("{}  ", escape(line.trim()))),
+                Block::Grid(grid) => push_grid(&mut text, grid),
+            }
+        }
+        // The two spaces that break a line have no use at the end of a paragraph.
+        text.replace("  \n\n", "\n\n").trim_end().to_owned() + "\n"
+    }
+}
+
+fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing into a string does not fail.
+    let _ = writeln!(text, "{line}");
+}
+
+fn push_grid(text: &mut String, grid: &Grid) {
+    // Bars are drawn for terminals; a proportional font would make them lie.
+    let shown = |index: usize| grid.columns.get(index).is_some_and(|c| c.kind != Kind::Bar);
+    let columns = grid
+        .columns
+        .iter()
+        .filter(|column| column.kind != Kind::Bar);
+    let titles = columns.clone().map(|column| column.title.as_str());
+    let row = |text: &mut String, cells: &mut dyn Iterator<Item = String>| {
+        text.push('|');
+        for cell in cells {
+            push_cell(text, &cell);
+        }
+        text.push('\n');
+    };
+    row(text, &mut titles.map(escape));
+    row(
+        text,
+        &mut columns.map(|column| match column.kind {
+            Kind::Number => "---:".to_owned(),
+            _ => "---".to_owned(),
+        }),
+    );
+    for cells in grid.rows.iter().chain(&grid.cut) {
+        let cells = cells.iter().enumerate().filter(|(index, _)| shown(*index));
+        row(text, &mut cells.map(|(_, cell)| escape(cell)));
+    }
+    for cells in &grid.totals {
+        let cells = cells.iter().enumerate().filter(|(index, _)| shown(*index));
+        row(
+            text,
+            &mut cells.map(|(_, cell)| match escape(cell) {
+                cell if cell.is_empty() => cell,
+                cell => format!("**{cell}**"),
+            }),
+        );
+    }
+}
+
+fn push_cell(text: &mut String, cell: &str) {
+    text.push(' ');
+    text.push_str(cell);
+    text.push_str(" |");
+}
+
+/// Escapes what Markdown or HTML would read as markup; generic names are full of `<`.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '|' | '\\' | '*' | '_' | '`' | '[' | ']' | '~' | '#' => escaped.extend(['\\', c]),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\n' | '\r' => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

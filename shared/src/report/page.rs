@@ -1,0 +1,161 @@
+//! A page for people: headings, facts, text and tables in order, independent of the renderer.
+
+use super::{
+    Cell, Table,
+    table::{Kind, Selection},
+};
+use crate::units::{counted, thousands};
+
+/// How a line stands out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Emphasis {
+    /// As any text.
+    #[default]
+    Plain,
+    /// The line that counts.
+    Strong,
+    /// Worth less attention than what is around it.
+    Faint,
+    /// A command to run next.
+    Command,
+}
+
+/// One piece of a page.
+#[derive(Clone, Debug)]
+pub(super) enum Block {
+    Heading(String),
+    Facts(Vec<(String, String)>),
+    Line(String, Emphasis),
+    Grid(Grid),
+}
+
+/// A page: what a person sees of a view.
+///
+/// ```
+/// use codecost::report::{Emphasis, Page, Style};
+///
+/// let page = Page::new().heading("Sections").line("none", Emphasis::Plain);
+/// assert_eq!(page.to_human(&Style::plain()), "Sections\nnone\n");
+/// assert_eq!(page.to_markdown(), "## Sections\n\nnone\n");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub(super) blocks: Vec<Block>,
+}
+
+impl Page {
+    /// An empty page.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a heading.
+    #[must_use]
+    pub fn heading(mut self, text: impl Into<String>) -> Self {
+        self.blocks.push(Block::Heading(text.into()));
+        self
+    }
+
+    /// With named facts, one to a line, aligned.
+    #[must_use]
+    pub fn facts(mut self, facts: Vec<(String, String)>) -> Self {
+        self.blocks.push(Block::Facts(facts));
+        self
+    }
+
+    /// With a line of text; lines that follow each other form a paragraph.
+    #[must_use]
+    pub fn line(mut self, text: impl Into<String>, emphasis: Emphasis) -> Self {
+        self.blocks.push(Block::Line(text.into(), emphasis));
+        self
+    }
+
+    /// With a table.
+    #[must_use]
+    pub fn grid(mut self, grid: Grid) -> Self {
+        self.blocks.push(Block::Grid(grid));
+        self
+    }
+
+    /// With everything that `other` has.
+    #[must_use]
+    pub fn then(mut self, other: Self) -> Self {
+        self.blocks.extend(other.blocks);
+        self
+    }
+}
+
+/// The visible part of a table, as text.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    pub(super) columns: Vec<GridColumn>,
+    pub(super) rows: Vec<Vec<String>>,
+    /// `… 214 more`, and what they sum to.
+    pub(super) cut: Option<Vec<String>>,
+    /// The matching rows when there is a filter, then all rows.
+    pub(super) totals: Vec<Vec<String>>,
+    /// Names stay whole.
+    pub(super) full_names: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct GridColumn {
+    pub(super) title: String,
+    pub(super) kind: Kind,
+    pub(super) importance: u8,
+}
+
+impl<'a, R> Table<'a, R> {
+    /// The selected rows as people see them, with the row for what was cut and the total row.
+    pub fn grid(&self, selection: &Selection<'a, R>, full_names: bool) -> Grid {
+        let columns: Vec<_> = self.human_columns().collect();
+        let text = |row: &&'a R| {
+            let cells = columns
+                .iter()
+                .map(|column| column.read(row).human().into_owned());
+            cells.collect()
+        };
+        let summary = |label: String, rows: &mut dyn Iterator<Item = &'a R>| {
+            let mut sums = vec![Cell::Empty; columns.len()];
+            for row in rows {
+                for (column, sum) in columns.iter().zip(&mut sums) {
+                    if column.summed {
+                        sum.add(&column.read(row));
+                    }
+                }
+            }
+            let mut cells: Vec<_> = sums.iter().map(|sum| sum.human().into_owned()).collect();
+            // The label goes where the name is, wherever that column stands.
+            let name = columns
+                .iter()
+                .position(|column| column.kind == Kind::Name)
+                .unwrap_or(0);
+            if let Some(cell) = cells.get_mut(name) {
+                *cell = label;
+            }
+            cells
+        };
+        let cut = selection.cut();
+        let cut_label = || format!("… {} more", thousands(cut.len() as u64));
+        let mut totals = Vec::new();
+        if let Some(matched) = selection.matched() {
+            let label = format!("{} matching", counted(matched.len() as u64, "row"));
+            totals.push(summary(label, &mut matched.iter().copied()));
+        }
+        totals.push(summary(self.total_label.clone(), &mut self.rows().iter()));
+        Grid {
+            rows: selection.shown().iter().map(text).collect(),
+            cut: (!cut.is_empty()).then(|| summary(cut_label(), &mut cut.iter().copied())),
+            totals,
+            full_names,
+            columns: columns
+                .iter()
+                .map(|column| GridColumn {
+                    title: column.title.clone(),
+                    kind: column.kind,
+                    importance: column.importance,
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! The table model: columns that know how to read a row, and the choice of rows that the user's
+//! flags make. Nothing is rendered here and no row is copied.
+
+use super::{Cell, OutputOptions};
+use crate::error::{Error, Result};
+
+/// What a column holds, which decides its alignment, its default order and whether it may shrink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The name of the row: shrinks first when the terminal is narrow, with a cut in the middle.
+    Name,
+    /// Short text: never shrinks.
+    Text,
+    /// Any quantity: aligned right.
+    Number,
+    /// A bar: aligned left, only for people.
+    Bar,
+}
+
+/// Who sees a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    Everyone,
+    People,
+    Machines,
+}
+
+type Read<'a, R> = Box<dyn Fn(&'a R) -> Cell<'a> + 'a>;
+
+/// One column: a key for flags and files, a title for people, and how to read it from a row.
+pub(super) struct Column<'a, R> {
+    pub(super) key: &'static str,
+    pub(super) title: String,
+    pub(super) kind: Kind,
+    pub(super) importance: u8,
+    pub(super) summed: bool,
+    audience: Audience,
+    searched: bool,
+    read: Read<'a, R>,
+}
+
+impl<'a, R> Column<'a, R> {
+    /// The value of this column in `row`.
+    pub(super) fn read(&self, row: &'a R) -> Cell<'a> {
+        (self.read)(row)
+    }
+}
+
+/// Columns over borrowed rows, which are complete and in their default order.
+///
+/// ```
+/// use codecost::report::{Cell, OutputOptions, Table};
+///
+/// let rows = [("regex", 300_u64), ("memchr", 200), ("libc", 100)];
+/// let table = Table::new(&rows)
+///     .name("name", "Crate", |row| row.0.into())
+///     .number("file", "Size", |row| Cell::Bytes(row.1))
+///     .summed();
+/// let options = OutputOptions { limit: Some(1), ..OutputOptions::default() };
+/// let chosen = table.select(&options).unwrap();
+/// assert_eq!(chosen.shown().len(), 1);
+/// assert_eq!(table.sums(chosen.cut()), [("file", Cell::Bytes(300))]);
+/// ```
+pub struct Table<'a, R> {
+    rows: &'a [R],
+    pub(super) columns: Vec<Column<'a, R>>,
+    pub(super) total_label: String,
+    default_limit: usize,
+}
+
+impl<'a, R> Table<'a, R> {
+    /// A table without columns.
+    pub fn new(rows: &'a [R]) -> Self {
+        Self {
+            rows,
+            columns: Vec::new(),
+            total_label: "total".into(),
+            default_limit: 20,
+        }
+    }
+
+    fn column(
+        mut self,
+        key: &'static str,
+        title: &str,
+        kind: Kind,
+        read: impl Fn(&'a R) -> Cell<'a> + 'a,
+    ) -> Self {
+        self.columns.push(Column {
+            key,
+            title: title.into(),
+            kind,
+            importance: 0,
+            summed: false,
+            audience: Audience::Everyone,
+            searched: kind == Kind::Name,
+            read: Box::new(read),
+        });
+        self
+    }
+
+    /// With a column for the name of the row. `--filter` looks at it, and it shrinks first.
+    #[must_use]
+    pub fn name(
+        self,
+        key: &'static str,
+        title: &str,
+        read: impl Fn(&'a R) -> Cell<'a> + 'a,
+    ) -> Self {
+        self.column(key, title, Kind::Name, read)
+    }
+
+    /// With a column of short text.
+    #[must_use]
+    pub fn text(
+        self,
+        key: &'static str,
+        title: &str,
+        read: impl Fn(&'a R) -> Cell<'a> + 'a,
+    ) -> Self {
+        self.column(key, title, Kind::Text, read)
+    }
+
+    /// With a column for a quantity.
+    #[must_use]
+    pub fn number(
+        self,
+        key: &'static str,
+        title: &str,
+        read: impl Fn(&'a R) -> Cell<'a> + 'a,
+    ) -> Self {
+        self.column(key, title, Kind::Number, read)
+    }
+
+    /// With a bar for a fraction of the largest row; only people see it.
+    #[must_use]
+    pub fn bar(self, key: &'static str, read: impl Fn(&'a R) -> f64 + 'a) -> Self {
+        self.column(key, "", Kind::Bar, move |row| Cell::Bar(read(row)))
+            .people_only()
+    }
+
+    fn last(mut self, change: impl FnOnce(&mut Column<'a, R>)) -> Self {
+        if let Some(column) = self.columns.last_mut() {
+            change(column);
+        }
+        self
+    }
+
+    /// Sum the last column in the total row and in what was cut.
+    #[must_use]
+    pub fn summed(self) -> Self {
+        self.last(|column| column.summed = true)
+    }
+
+    /// How readily the last column goes when the terminal is too narrow: 0 (the default) never,
+    /// the highest number first.
+    #[must_use]
+    pub fn droppable(self, importance: u8) -> Self {
+        self.last(|column| column.importance = importance)
+    }
+
+    /// Leave the last column out of CSV.
+    #[must_use]
+    pub fn people_only(self) -> Self {
+        self.last(|column| column.audience = Audience::People)
+    }
+
+    /// Leave the last column out of human and Markdown tables.
+    #[must_use]
+    pub fn machines_only(self) -> Self {
+        self.last(|column| column.audience = Audience::Machines)
+    }
+
+    /// Whether `--filter` looks at the last column (by default only at names).
+    #[must_use]
+    pub fn searched(self, searched: bool) -> Self {
+        self.last(|column| column.searched = searched)
+    }
+
+    /// How many rows people see when they give no `--limit`; 20 by default, 0 for all.
+    #[must_use]
+    pub fn default_limit(mut self, rows: usize) -> Self {
+        self.default_limit = rows;
+        self
+    }
+
+    /// What the total row is called.
+    #[must_use]
+    pub fn total_label(mut self, label: impl Into<String>) -> Self {
+        self.total_label = label.into();
+        self
+    }
+
+    /// All rows, in their default order.
+    pub fn rows(&self) -> &'a [R] {
+        self.rows
+    }
+
+    /// The columns that CSV files have.
+    pub(super) fn machine_columns(&self) -> impl Iterator<Item = &Column<'a, R>> {
+        self.columns
+            .iter()
+            .filter(|column| column.audience != Audience::People)
+    }
+
+    /// The columns that people see, before the width of the terminal has its say.
+    pub(super) fn human_columns(&self) -> impl Iterator<Item = &Column<'a, R>> {
+        self.columns
+            .iter()
+            .filter(|column| column.audience != Audience::Machines)
+    }
+
+    /// The rows that `--filter`, `--sort` and `--limit` ask for.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that lists the columns when `--sort` names none of them.
+    pub fn select(&self, options: &OutputOptions) -> Result<Selection<'a, R>> {
+        let mut rows: Vec<&'a R> = match &options.filter {
+            None => self.rows.iter().collect(),
+            Some(pattern) => {
+                let searched: Vec<_> = self.columns.iter().filter(|c| c.searched).collect();
+                let matches = |row| {
+                    searched.iter().any(|column| match column.read(row) {
+                        Cell::Text(text) => pattern.is_match(&text),
+                        _ => false,
+                    })
+                };
+                self.rows.iter().filter(|row| matches(row)).collect()
+            }
+        };
+        if let Some(key) = &options.sort {
+            let column = self.columns.iter().find(|column| column.key == key);
+            let column = column.ok_or_else(|| self.unknown_column(key))?;
+            rows.sort_by_cached_key(|row| Sorted(column.read(row)));
+        }
+        let limit = match options.limit {
+            Some(0) => rows.len(),
+            Some(limit) => limit,
+            None if options.format.is_for_machines() || self.default_limit == 0 => rows.len(),
+            None => self.default_limit,
+        };
+        // A row that says "… 1 more" would take the line of the one that it hides.
+        let hides_one = options.limit.is_none() && rows.len() == limit.saturating_add(1);
+        let shown = if hides_one {
+            rows.len()
+        } else {
+            limit.min(rows.len())
+        };
+        Ok(Selection {
+            rows,
+            shown,
+            filtered: options.filter.is_some(),
+        })
+    }
+
+    fn unknown_column(&self, key: &str) -> Error {
+        let keys = self
+            .columns
+            .iter()
+            .filter(|column| column.kind != Kind::Bar);
+        let keys: Vec<_> = keys.map(|column| column.key).collect();
+        Error::usage(
+            format!("`{key}` is not a column of this view"),
+            format!("sort by one of: {}", keys.join(", ")),
+        )
+    }
+
+    /// The summed columns, each with its sum over `rows`.
+    pub fn sums<'r>(
+        &self,
+        rows: impl IntoIterator<Item = &'r &'a R>,
+    ) -> Vec<(&'static str, Cell<'a>)>
+    where
+        'a: 'r,
+        R: 'r,
+    {
+        let columns: Vec<_> = self.columns.iter().filter(|column| column.summed).collect();
+        let mut sums: Vec<_> = columns
+            .iter()
+            .map(|column| (column.key, Cell::Empty))
+            .collect();
+        for row in rows {
+            for (column, (_, sum)) in columns.iter().zip(&mut sums) {
+                sum.add(&column.read(row));
+            }
+        }
+        sums
+    }
+}
+
+/// A cell in the order of `--sort`.
+struct Sorted<'a>(Cell<'a>);
+
+impl PartialEq for Sorted<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Sorted<'_> {}
+impl PartialOrd for Sorted<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Sorted<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.sort_order(&other.0)
+    }
+}
+
+/// The rows that were asked for, in the order that was asked for.
+pub struct Selection<'a, R> {
+    rows: Vec<&'a R>,
+    shown: usize,
+    filtered: bool,
+}
+
+impl<'a, R> Selection<'a, R> {
+    /// The rows to show.
+    pub fn shown(&self) -> &[&'a R] {
+        self.rows.get(..self.shown).unwrap_or_default()
+    }
+
+    /// The rows that match but were cut off by the limit.
+    pub fn cut(&self) -> &[&'a R] {
+        self.rows.get(self.shown..).unwrap_or_default()
+    }
+
+    /// The rows that match, shown or not; `None` when there was no filter.
+    pub fn matched(&self) -> Option<&[&'a R]> {
+        self.filtered.then_some(&self.rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Format;
+    use regex::Regex;
+
+    type Row = (&'static str, u64);
+    const ROWS: [Row; 4] = [("delta", 40), ("alpha", 30), ("beta", 20), ("gamma", 10)];
+
+    fn table() -> Table<'static, Row> {
+        Table::new(&ROWS)
+            .name("name", "Name", |row| row.0.into())
+            .number("file", "Size", |row| Cell::Bytes(row.1))
+            .summed()
+            .default_limit(2)
+    }
+
+    fn names(options: &OutputOptions) -> Vec<&'static str> {
+        table()
+            .select(options)
+            .unwrap()
+            .shown()
+            .iter()
+            .map(|row| row.0)
+            .collect()
+    }
+
+    #[test]
+    fn people_see_the_default_limit_and_machines_see_all() {
+        let options = OutputOptions::default();
+        assert_eq!(names(&options), ["delta", "alpha"]);
+        let options = OutputOptions {
+            format: Format::Json,
+            ..options
+        };
+        assert_eq!(names(&options).len(), 4);
+        let options = OutputOptions {
+            limit: Some(1),
+            ..options
+        };
+        assert_eq!(names(&options), ["delta"]);
+    }
+
+    #[test]
+    fn zero_means_all_and_no_cut_hides_a_single_row() {
+        let all = OutputOptions {
+            limit: Some(0),
+            ..OutputOptions::default()
+        };
+        assert_eq!(names(&all).len(), 4);
+        let table = table().default_limit(3);
+        assert_eq!(
+            table
+                .select(&OutputOptions::default())
+                .unwrap()
+                .shown()
+                .len(),
+            4
+        );
+        let asked = OutputOptions {
+            limit: Some(3),
+            ..OutputOptions::default()
+        };
+        assert_eq!(table.select(&asked).unwrap().cut().len(), 1);
+    }
+
+    #[test]
+    fn filter_and_sort_work_on_all_rows_before_the_limit() {
+        let options = OutputOptions {
+            filter: Some(Regex::new("a$").unwrap()),
+            sort: Some("name".into()),
+            ..OutputOptions::default()
+        };
+        assert_eq!(names(&options), ["alpha", "beta"]);
+        let selection = table().select(&options).unwrap();
+        assert_eq!(selection.matched().map(<[_]>::len), Some(4));
+        assert_eq!(table().sums(selection.cut()), [("file", Cell::Bytes(50))]);
+    }
+
+    #[test]
+    fn an_unknown_sort_column_is_a_usage_error_that_lists_the_columns() {
+        let options = OutputOptions {
+            sort: Some("size".into()),
+            ..OutputOptions::default()
+        };
+        let error = table().select(&options).err().unwrap();
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(error.hint().unwrap(), "sort by one of: name, file");
+    }
+}
