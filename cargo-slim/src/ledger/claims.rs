@@ -34,7 +34,11 @@ impl Claims {
     pub(super) fn new(image: &Image<'_>) -> Self {
         Self {
             sections: vec![Vec::new(); image.sections.len()],
-            addresses: image.sections.iter().map(|section| section.address).collect(),
+            addresses: image
+                .sections
+                .iter()
+                .map(|section| section.address)
+                .collect(),
         }
     }
 
@@ -46,24 +50,44 @@ impl Claims {
 
     /// A claim on addresses of a loaded section.
     pub(super) fn add_at(&mut self, section: u32, address: VirtualAddress, claim: Claim) {
-        let start = self.addresses.get(section as usize).and_then(|s| address.checked_since(*s));
+        let start = self
+            .addresses
+            .get(section as usize)
+            .and_then(|s| address.checked_since(*s));
         if let Some(start) = start {
             self.add(section, Claim { start, ..claim });
         }
     }
 
     /// A claim on a range of the file inside a section.
-    pub(super) fn add_file(&mut self, section: u32, of: &Section<'_>, range: FileRange, claim: Claim) {
-        let Some(start) = range.start.checked_since(of.file.start) else { return };
-        self.add(section, Claim { start, size: range.size, ..claim });
+    pub(super) fn add_file(
+        &mut self,
+        section: u32,
+        of: &Section<'_>,
+        range: FileRange,
+        claim: Claim,
+    ) {
+        let Some(start) = range.start.checked_since(of.file.start) else {
+            return;
+        };
+        self.add(
+            section,
+            Claim {
+                start,
+                size: range.size,
+                ..claim
+            },
+        );
     }
 
     /// Gives every byte of the file to one claim, or to padding, headers or unknown.
     pub(super) fn settle(mut self, inputs: &Inputs<'_, '_>, layout: &Layout, book: &mut Book) {
         let image = inputs.image;
         for piece in &layout.pieces {
-            let amount =
-                Amount { file: piece.range.size, memory: if piece.loaded { piece.range.size } else { 0 } };
+            let amount = Amount {
+                file: piece.range.size,
+                memory: if piece.loaded { piece.range.size } else { 0 },
+            };
             match piece.kind {
                 PieceKind::Table(_) => book.bucket(CrateId::HEADERS, None, amount),
                 PieceKind::Padding => book.bucket(CrateId::PADDING, None, amount),
@@ -82,7 +106,14 @@ impl Claims {
             let thread_local = section.kind == SectionKind::TlsBss;
             if section.loaded && section.file.is_empty() && section.memory > 0 && !thread_local {
                 let claims = std::mem::take(&mut self.sections[index]);
-                settle_section(image, index as u32, (0, section.memory), false, claims, book);
+                settle_section(
+                    image,
+                    index as u32,
+                    (0, section.memory),
+                    false,
+                    claims,
+                    book,
+                );
             }
         }
     }
@@ -103,7 +134,11 @@ fn settle_section(
         memory: if section.loaded { bytes } else { 0 },
     };
     claims.sort_by(|a, b| {
-        (a.start, std::cmp::Reverse(a.size), a.evidence).cmp(&(b.start, std::cmp::Reverse(b.size), b.evidence))
+        (a.start, std::cmp::Reverse(a.size), a.evidence).cmp(&(
+            b.start,
+            std::cmp::Reverse(b.size),
+            b.evidence,
+        ))
     });
     let (mut at, end) = window;
     for claim in claims {
@@ -151,7 +186,11 @@ fn unclaimed(
                 (Some(decoder), Some(bytes)) => decoder.is_padding(bytes),
                 _ => blank,
             };
-            if idle { CrateId::PADDING } else { CrateId::UNKNOWN }
+            if idle {
+                CrateId::PADDING
+            } else {
+                CrateId::UNKNOWN
+            }
         }
         SectionKind::Padding => CrateId::PADDING,
         SectionKind::Plt

@@ -121,7 +121,10 @@ impl DataMap {
                 .collect(),
             relocations,
         };
-        let mut owners = Sharing { parties, unions: HashMap::new() };
+        let mut owners = Sharing {
+            parties,
+            unions: HashMap::new(),
+        };
         let fixed = map.named(inputs, &extents, owners.parties, crates);
         map.referred_to(inputs, &references, &fixed, &mut owners);
         map.pointed_to(&fixed, &mut owners);
@@ -133,7 +136,9 @@ impl DataMap {
 
     /// The index of the object that holds `address`.
     pub(super) fn at(&self, address: VirtualAddress) -> Option<usize> {
-        let next = self.objects.partition_point(|object| object.range.start <= address);
+        let next = self
+            .objects
+            .partition_point(|object| object.range.start <= address);
         let index = next.checked_sub(1)?;
         self.objects[index].range.contains(address).then_some(index)
     }
@@ -158,13 +163,17 @@ impl DataMap {
                 continue;
             }
             // Sections are asked for by index, and extents are made from them.
-            claims.add_at(object.section, object.range.start, Claim {
-                start: 0,
-                size: object.range.size,
-                party: object.party,
-                category: Category::Data,
-                evidence: object.evidence,
-            });
+            claims.add_at(
+                object.section,
+                object.range.start,
+                Claim {
+                    start: 0,
+                    size: object.range.size,
+                    party: object.party,
+                    category: Category::Data,
+                    evidence: object.evidence,
+                },
+            );
         }
     }
 
@@ -178,12 +187,17 @@ impl DataMap {
     ) -> Vec<bool> {
         let mut fixed = vec![false; self.objects.len()];
         for (index, extent) in extents.iter().enumerate() {
-            let Some(symbol) = extent.symbol.and_then(|at| inputs.symbols.symbols.get(at as usize))
+            let Some(symbol) = extent
+                .symbol
+                .and_then(|at| inputs.symbols.symbols.get(at as usize))
             else {
                 continue;
             };
             // LLVM names the table of a `match` after its function.
-            let plain = symbol.name.strip_prefix("switch.table.").unwrap_or(&symbol.name);
+            let plain = symbol
+                .name
+                .strip_prefix("switch.table.")
+                .unwrap_or(&symbol.name);
             let name = Name::parse(plain);
             let rust = matches!(name.scheme(), Scheme::V0 | Scheme::Legacy);
             let anonymous = !rust && inputs.owners.file_crate(symbol).is_some();
@@ -208,10 +222,17 @@ impl DataMap {
     ) {
         let mut at = 0;
         for reference in references {
-            while self.objects.get(at).is_some_and(|object| object.range.end() <= reference.to) {
+            while self
+                .objects
+                .get(at)
+                .is_some_and(|object| object.range.end() <= reference.to)
+            {
                 at += 1;
             }
-            let Some(object) = self.objects.get_mut(at).filter(|o| o.range.contains(reference.to))
+            let Some(object) = self
+                .objects
+                .get_mut(at)
+                .filter(|o| o.range.contains(reference.to))
             else {
                 continue;
             };
@@ -226,8 +247,11 @@ impl DataMap {
                 continue;
             }
             let party = owners.parties.single(function.owner);
-            let evidence =
-                if reference.guess { Evidence::Inferred } else { Evidence::Reference };
+            let evidence = if reference.guess {
+                Evidence::Inferred
+            } else {
+                Evidence::Reference
+            };
             object.party = owners.union(object, party);
             object.evidence = stronger(object.evidence, evidence);
         }
@@ -254,7 +278,10 @@ impl DataMap {
         while let Some(from) = queue.pop() {
             let first = pointers.partition_point(|pointer| pointer.0 < from);
             let source = self.objects[from as usize];
-            for (_, to) in pointers[first..].iter().take_while(|pointer| pointer.0 == from) {
+            for (_, to) in pointers[first..]
+                .iter()
+                .take_while(|pointer| pointer.0 == from)
+            {
                 let target = &mut self.objects[*to as usize];
                 let party = owners.union(target, source.party);
                 let evidence = stronger(
@@ -279,7 +306,9 @@ impl DataMap {
     /// `main`, and sections that a runtime walks over.
     fn pointing(&mut self, inputs: &Inputs<'_, '_>, owners: &mut Sharing<'_>) {
         for relocation in self.relocations.iter().flat_map(|table| &table.relocations) {
-            let Some(object) = self.at(relocation.slot) else { continue };
+            let Some(object) = self.at(relocation.slot) else {
+                continue;
+            };
             let object = &mut self.objects[object];
             let section = &inputs.image.sections[object.section as usize];
             if object.evidence != Evidence::None || section.kind == SectionKind::Got {
@@ -294,7 +323,11 @@ impl DataMap {
             }
             let list = section.name.ends_with("init_array") || section.name.ends_with("fini_array");
             object.party = owners.parties.single(owner);
-            object.evidence = if list { Evidence::Relocation } else { Evidence::Inferred };
+            object.evidence = if list {
+                Evidence::Relocation
+            } else {
+                Evidence::Inferred
+            };
         }
     }
 
@@ -305,9 +338,13 @@ impl DataMap {
             return;
         }
         for (index, object) in self.objects.iter_mut().enumerate() {
-            let symbol = object.symbol.and_then(|at| inputs.symbols.symbols.get(at as usize));
+            let symbol = object
+                .symbol
+                .and_then(|at| inputs.symbols.symbols.get(at as usize));
             let unit = symbol.and_then(|symbol| inputs.owners.file_crate(symbol));
-            let (Some(unit), false) = (unit, fixed[index]) else { continue };
+            let (Some(unit), false) = (unit, fixed[index]) else {
+                continue;
+            };
             let referrers = match object.evidence {
                 // Nobody refers to it: most likely it is the unit's own crate that wrote it.
                 Evidence::None => vec![Owner::of(unit, Evidence::Inferred)],
@@ -337,8 +374,11 @@ impl DataMap {
             if let (false, Some((section, party))) = (open.is_empty(), before) {
                 let (a, b) = (parties.first(party), parties.first(object.party));
                 if section == object.section && a.instantiated == b.instantiated {
-                    let defined =
-                        if a.defined == b.defined { a.defined } else { a.instantiated };
+                    let defined = if a.defined == b.defined {
+                        a.defined
+                    } else {
+                        a.instantiated
+                    };
                     let guess = parties.single(Owner {
                         defined,
                         defined_by: Evidence::Inferred,
@@ -391,8 +431,11 @@ impl Sharing<'_> {
         let union = if all.len() >= MAX_SHARERS {
             object.party
         } else {
-            let both: Vec<_> =
-                all.iter().chain(self.parties.members(party)).copied().collect();
+            let both: Vec<_> = all
+                .iter()
+                .chain(self.parties.members(party))
+                .copied()
+                .collect();
             self.parties.group(both)
         };
         self.unions.insert(key, union);
@@ -403,7 +446,9 @@ impl Sharing<'_> {
 /// What functions refer to in data, by address. Decodes all code, on all cores.
 fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
     let image = inputs.image;
-    let Some(decoder) = disassembler(image.architecture) else { return Vec::new() };
+    let Some(decoder) = disassembler(image.architecture) else {
+        return Vec::new();
+    };
     let mut data: Vec<_> = image
         .sections
         .iter()
@@ -413,7 +458,11 @@ fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
     data.sort_unstable();
     let in_data = |address: VirtualAddress| {
         let next = data.partition_point(|range| range.start <= address);
-        data[..next].iter().rev().take(3).any(|range| range.contains(address))
+        data[..next]
+            .iter()
+            .rev()
+            .take(3)
+            .any(|range| range.contains(address))
     };
     let mut references: Vec<CodeReference> = inputs
         .code

@@ -1,6 +1,9 @@
 //! Debug information claims by compilation unit.
 
-use super::{Inputs, Parties, claims::{Claim, Claims}, Category};
+use super::{
+    Category, Inputs, Parties,
+    claims::{Claim, Claims},
+};
 use codecost::attribution::{Evidence, Owner};
 
 /// The bytes of one debug section by owner.
@@ -16,7 +19,13 @@ pub(super) fn claim(inputs: &Inputs<'_, '_>, parties: &mut Parties, claims: &mut
         let party = parties.group(owners.iter().copied());
         claims.add(
             *section,
-            Claim { start: *start, size: *size, party, category: Category::Debug, evidence: Evidence::DebugInfo },
+            Claim {
+                start: *start,
+                size: *size,
+                party,
+                category: Category::Debug,
+                evidence: Evidence::DebugInfo,
+            },
         );
     }
 }

@@ -24,7 +24,11 @@ pub(super) struct Extent {
 
 /// Whether objects are looked for in a section of this kind.
 pub(super) fn holds_objects(kind: SectionKind) -> bool {
-    kind.is_data() || matches!(kind, SectionKind::Bss | SectionKind::TlsBss | SectionKind::Got)
+    kind.is_data()
+        || matches!(
+            kind,
+            SectionKind::Bss | SectionKind::TlsBss | SectionKind::Got
+        )
 }
 
 /// The address of a symbol; that of a thread-local one is an offset into the start image.
@@ -44,18 +48,27 @@ pub(super) fn find(
     mut starts: Vec<VirtualAddress>,
 ) -> Vec<Extent> {
     let image = inputs.image;
-    let thread_local =
-        image.segments.iter().find(|segment| segment.name == "TLS").map(|segment| segment.address);
+    let thread_local = image
+        .segments
+        .iter()
+        .find(|segment| segment.name == "TLS")
+        .map(|segment| segment.address);
     let mut named: Vec<(VirtualAddress, u64, u32, u32)> = Vec::new();
     for (position, symbol) in inputs.symbols.symbols.iter().enumerate() {
-        let wanted = matches!(symbol.kind, SymbolKind::Object | SymbolKind::Tls | SymbolKind::Untyped)
-            && symbol.section.is_some()
+        let wanted = matches!(
+            symbol.kind,
+            SymbolKind::Object | SymbolKind::Tls | SymbolKind::Untyped
+        ) && symbol.section.is_some()
             && !symbol.name.is_empty();
         if !wanted {
             continue;
         }
-        let Some(address) = address_of(symbol, thread_local) else { continue };
-        let Some((section, at)) = image.section_at(address) else { continue };
+        let Some(address) = address_of(symbol, thread_local) else {
+            continue;
+        };
+        let Some((section, at)) = image.section_at(address) else {
+            continue;
+        };
         if !holds_objects(at.kind) {
             continue;
         }
@@ -66,7 +79,8 @@ pub(super) fn find(
             starts.push(address);
         }
     }
-    named.sort_unstable_by_key(|(address, size, _, position)| (*address, Reverse(*size), *position));
+    named
+        .sort_unstable_by_key(|(address, size, _, position)| (*address, Reverse(*size), *position));
 
     for table in relocations {
         for relocation in &table.relocations {
@@ -101,7 +115,12 @@ pub(super) fn find(
                 continue;
             }
             cut(at, range.start, index, &starts, &mut extents);
-            extents.push(Extent { range, section: index, symbol: Some(position), anchored: true });
+            extents.push(Extent {
+                range,
+                section: index,
+                symbol: Some(position),
+                anchored: true,
+            });
             at = range.end();
         }
         cut(at, whole.end(), index, &starts, &mut extents);
@@ -124,14 +143,24 @@ fn cut(
     for start in &starts[first..last] {
         if *start > at {
             let range = Range::<VirtualAddress>::between(at, *start);
-            extents.push(Extent { range, section, symbol: None, anchored });
+            extents.push(Extent {
+                range,
+                section,
+                symbol: None,
+                anchored,
+            });
         }
         at = *start;
         anchored = true;
     }
     if to > at {
         let range = Range::<VirtualAddress>::between(at, to);
-        extents.push(Extent { range, section, symbol: None, anchored });
+        extents.push(Extent {
+            range,
+            section,
+            symbol: None,
+            anchored,
+        });
     }
 }
 
@@ -156,10 +185,17 @@ fn end_of_text(
     }
     // Longer text than this is cut at the next start anyway; reading all of it for every pointer
     // would make hostile files slow.
-    let text = inputs.image.bytes_at(target)?.get(..length.min(4096) as usize)?;
+    let text = inputs
+        .image
+        .bytes_at(target)?
+        .get(..length.min(4096) as usize)?;
     let valid = match std::str::from_utf8(text) {
         Ok(_) => true,
         Err(error) => length > 4096 && error.error_len().is_none(),
     };
-    if !valid { None } else { target.checked_add(length) }
+    if !valid {
+        None
+    } else {
+        target.checked_add(length)
+    }
 }

@@ -50,10 +50,15 @@ impl Layout {
             .iter()
             .enumerate()
             .map(|(index, section)| (section.file, PieceKind::Section(index as u32)));
-        let mut wanted: Vec<_> = tables.chain(sections).filter(|(range, _)| range.size > 0).collect();
+        let mut wanted: Vec<_> = tables
+            .chain(sections)
+            .filter(|(range, _)| range.size > 0)
+            .collect();
         // Stable: headers go before a section that claims the same start.
         wanted.sort_by_key(|(range, _)| range.start);
-        let mut layout = Self { pieces: Vec::with_capacity(wanted.len() * 2 + 1) };
+        let mut layout = Self {
+            pieces: Vec::with_capacity(wanted.len() * 2 + 1),
+        };
         let mut at = FileOffset(0);
         let end = FileOffset(image.bytes.len() as u64);
         for (range, kind) in wanted {
@@ -76,7 +81,15 @@ impl Layout {
             return;
         }
         let blank = image.bytes_in(range).iter().all(|byte| *byte == 0);
-        self.push(image, if blank { PieceKind::Padding } else { PieceKind::Unknown }, range);
+        self.push(
+            image,
+            if blank {
+                PieceKind::Padding
+            } else {
+                PieceKind::Unknown
+            },
+            range,
+        );
     }
 
     fn push(&mut self, image: &Image<'_>, kind: PieceKind, range: FileRange) {
@@ -87,7 +100,11 @@ impl Layout {
                 .iter()
                 .any(|segment| segment.loaded && segment.file.contains(range.start)),
         };
-        self.pieces.push(Piece { kind, range, loaded });
+        self.pieces.push(Piece {
+            kind,
+            range,
+            loaded,
+        });
     }
 }
 

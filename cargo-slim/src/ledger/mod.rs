@@ -15,14 +15,14 @@ mod sharing;
 mod tables;
 
 use codecost::{
-    attribution::{CodeMap, CrateId, Crates, Evidence, KnownFunction, Owner, SymbolOwners},
+    attribution::{CodeMap, CrateId, Crates, Evidence, Owner, SymbolOwners},
     image::{Image, SymbolTable, UnwindTables},
 };
 use std::collections::HashMap;
 
 pub use data::{DataKind, DataObject};
 pub use layout::{Layout, Piece, PieceKind};
-pub use sharing::{PartyId, Parties};
+pub use sharing::{Parties, PartyId};
 
 /// What bytes are used for: the columns of the crates view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,7 +102,10 @@ impl Ledger {
     /// Accounts for every byte of the file.
     pub fn new(inputs: &Inputs<'_, '_>, crates: &mut Crates<'_>) -> Self {
         let layout = Layout::new(inputs.image);
-        let mut book = Book { parties: Parties::default(), amounts: HashMap::new() };
+        let mut book = Book {
+            parties: Parties::default(),
+            amounts: HashMap::new(),
+        };
         let mut data = data::DataMap::new(inputs, &mut book.parties, crates);
         let mut claimed = claims::Claims::new(inputs.image);
         code::claim(inputs, &mut book.parties, &mut claimed);
@@ -110,15 +113,22 @@ impl Ledger {
         tables::claim(inputs, &data, &mut book.parties, crates, &mut claimed);
         debug::claim(inputs, &mut book.parties, &mut claimed);
         claimed.settle(inputs, &layout, &mut book);
-        Self { layout, parties: book.parties, amounts: book.amounts, data: data.into_objects() }
+        Self {
+            layout,
+            parties: book.parties,
+            amounts: book.amounts,
+            data: data.into_objects(),
+        }
     }
 
     /// The sum of all entries.
     pub fn total(&self) -> Amount {
-        self.amounts.values().fold(Amount::default(), |sum, amount| Amount {
-            file: sum.file + amount.file,
-            memory: sum.memory + amount.memory,
-        })
+        self.amounts
+            .values()
+            .fold(Amount::default(), |sum, amount| Amount {
+                file: sum.file + amount.file,
+                memory: sum.memory + amount.memory,
+            })
     }
 }
 
@@ -140,8 +150,20 @@ impl Book {
     }
 
     fn bucket(&mut self, id: CrateId, section: Option<u32>, amount: Amount) {
-        let evidence = if id == CrateId::UNKNOWN { Evidence::None } else { Evidence::Format };
+        let evidence = if id == CrateId::UNKNOWN {
+            Evidence::None
+        } else {
+            Evidence::Format
+        };
         let party = self.parties.single(Owner::of(id, evidence));
-        self.add(Key { section, category: Category::Other, party, evidence }, amount);
+        self.add(
+            Key {
+                section,
+                category: Category::Other,
+                party,
+                evidence,
+            },
+            amount,
+        );
     }
 }

@@ -46,7 +46,9 @@ impl Parties {
 
     /// The members of a party, sorted.
     pub fn members(&self, id: PartyId) -> &[Owner] {
-        self.members.get(id.0 as usize).map_or(&[], |members| members)
+        self.members
+            .get(id.0 as usize)
+            .map_or(&[], |members| members)
     }
 
     /// The first member.
@@ -74,7 +76,12 @@ mod tests {
     fn parts_add_up() {
         let crates = [CrateId(7), CrateId(8), CrateId(9)];
         for bytes in 0..20 {
-            assert_eq!(Parties::split(&crates, bytes).map(|(_, part)| part).sum::<u64>(), bytes);
+            assert_eq!(
+                Parties::split(&crates, bytes)
+                    .map(|(_, part)| part)
+                    .sum::<u64>(),
+                bytes
+            );
         }
     }
 

@@ -21,9 +21,22 @@ pub(super) fn claim(
     claims: &mut Claims,
 ) {
     let linker = parties.single(Owner::of(CrateId::LINKER, Evidence::Format));
-    let mut table = Tables { inputs, data, parties, crates, claims, linker };
+    let mut table = Tables {
+        inputs,
+        data,
+        parties,
+        crates,
+        claims,
+        linker,
+    };
     // A debug file's tables have no bytes in this file.
-    if table.inputs.image.sections.iter().any(|section| section.kind == SectionKind::Symbols) {
+    if table
+        .inputs
+        .image
+        .sections
+        .iter()
+        .any(|section| section.kind == SectionKind::Symbols)
+    {
         let owners = table.symbol_owners(inputs.symbols);
         table.symbol_table(inputs.symbols, &owners);
     }
@@ -80,13 +93,17 @@ impl Tables<'_, '_, '_> {
             return self.parties.single(Owner::of(unit, Evidence::Symbol));
         }
         if symbol.kind == SymbolKind::File {
-            return self.parties.single(Owner::of(CrateId::NATIVE, Evidence::Symbol));
+            return self
+                .parties
+                .single(Owner::of(CrateId::NATIVE, Evidence::Symbol));
         }
-        self.party_at(symbol.address).map(|(party, _)| party).unwrap_or_else(|| {
-            let name = Name::parse(&symbol.name);
-            let owner = self.inputs.owners.owner(symbol, &name, self.crates);
-            self.parties.single(owner)
-        })
+        self.party_at(symbol.address)
+            .map(|(party, _)| party)
+            .unwrap_or_else(|| {
+                let name = Name::parse(&symbol.name);
+                let owner = self.inputs.owners.owner(symbol, &name, self.crates);
+                self.parties.single(owner)
+            })
     }
 
     /// Who owns the function or object at an address.
@@ -98,14 +115,29 @@ impl Tables<'_, '_, '_> {
         Some((self.parties.single(function.owner), Evidence::Symbol))
     }
 
-    fn claim(&mut self, section: u32, range: FileRange, category: Category, party: PartyId, evidence: Evidence) {
+    fn claim(
+        &mut self,
+        section: u32,
+        range: FileRange,
+        category: Category,
+        party: PartyId,
+        evidence: Evidence,
+    ) {
         let of = &self.inputs.image.sections[section as usize];
-        let claim = Claim { start: 0, size: 0, party, category, evidence };
+        let claim = Claim {
+            start: 0,
+            size: 0,
+            party,
+            category,
+            evidence,
+        };
         self.claims.add_file(section, of, range, claim);
     }
 
     fn symbol_table(&mut self, table: &SymbolTable<'_>, owners: &[PartyId]) {
-        let (Some(section), Some(strings)) = (table.section, table.strings) else { return };
+        let (Some(section), Some(strings)) = (table.section, table.strings) else {
+            return;
+        };
         for (symbol, party) in table.symbols.iter().zip(owners) {
             let entry = Claim {
                 start: u64::from(symbol.index) * table.entry_size,
@@ -118,7 +150,14 @@ impl Tables<'_, '_, '_> {
             if !symbol.name.is_empty() {
                 let start = u64::from(symbol.name_offset);
                 let size = symbol.name.len() as u64 + 1;
-                self.claims.add(strings, Claim { start, size, ..entry });
+                self.claims.add(
+                    strings,
+                    Claim {
+                        start,
+                        size,
+                        ..entry
+                    },
+                );
             }
         }
     }
@@ -173,8 +212,10 @@ impl Tables<'_, '_, '_> {
             while at < table.relocations.len() {
                 let entry = table.relocations[at].entry;
                 // One word of RELR patches many slots.
-                let count =
-                    table.relocations[at..].iter().take_while(|other| other.entry == entry).count();
+                let count = table.relocations[at..]
+                    .iter()
+                    .take_while(|other| other.entry == entry)
+                    .count();
                 let mut owners = Vec::new();
                 let mut evidence = Evidence::Relocation;
                 for relocation in &table.relocations[at..at + count] {
@@ -191,13 +232,16 @@ impl Tables<'_, '_, '_> {
                 } else {
                     (self.parties.group(owners), evidence)
                 };
-                self.claims.add(table.section, Claim {
-                    start: u64::from(entry) * table.entry_size,
-                    size: table.entry_size,
-                    party,
-                    category: Category::Relocations,
-                    evidence,
-                });
+                self.claims.add(
+                    table.section,
+                    Claim {
+                        start: u64::from(entry) * table.entry_size,
+                        size: table.entry_size,
+                        party,
+                        category: Category::Relocations,
+                        evidence,
+                    },
+                );
             }
         }
     }
@@ -222,28 +266,47 @@ impl Tables<'_, '_, '_> {
                 None => (self.linker, Evidence::Format),
             };
             if let Some(section) = section_of(entry.file) {
-                self.claim(section as u32, entry.file, Category::Unwind, party, evidence);
+                self.claim(
+                    section as u32,
+                    entry.file,
+                    Category::Unwind,
+                    party,
+                    evidence,
+                );
             }
             specific.extend(entry.lsda.map(|address| (address, party)));
         }
         for range in &unwind.common {
             if let Some(section) = section_of(*range) {
-                self.claim(section as u32, *range, Category::Unwind, self.linker, Evidence::Format);
+                self.claim(
+                    section as u32,
+                    *range,
+                    Category::Unwind,
+                    self.linker,
+                    Evidence::Format,
+                );
             }
         }
         for table in &unwind.search {
             let of = &image.sections[table.section as usize];
-            let Some(first) = table.entries.start.checked_since(of.file.start) else { continue };
+            let Some(first) = table.entries.start.checked_since(of.file.start) else {
+                continue;
+            };
             for (position, address) in table.functions.iter().enumerate() {
-                let Some(index) = self.inputs.code.at(*address) else { continue };
+                let Some(index) = self.inputs.code.at(*address) else {
+                    continue;
+                };
                 let owner = self.inputs.code.functions[index as usize].owner;
-                self.claims.add(table.section, Claim {
-                    start: first + position as u64 * table.entry_size,
-                    size: table.entry_size,
-                    party: self.parties.single(owner),
-                    category: Category::Unwind,
-                    evidence: Evidence::Unwind,
-                });
+                self.claims.add(
+                    table.section,
+                    Claim {
+                        start: first + position as u64 * table.entry_size,
+                        size: table.entry_size,
+                        party: self.parties.single(owner),
+                        category: Category::Unwind,
+                        evidence: Evidence::Unwind,
+                    },
+                );
             }
         }
         self.language_specific(specific);
@@ -256,20 +319,28 @@ impl Tables<'_, '_, '_> {
         // Folded functions share one table.
         tables.dedup_by_key(|(address, _)| *address);
         for (position, (address, party)) in tables.iter().enumerate() {
-            let Some((index, section)) = image.section_at(*address) else { continue };
+            let Some((index, section)) = image.section_at(*address) else {
+                continue;
+            };
             if section.kind != SectionKind::ExceptTable {
                 continue;
             }
             let end = tables
                 .get(position + 1)
-                .map_or(section.addresses().end(), |next| next.0.min(section.addresses().end()));
-            self.claims.add_at(index, *address, Claim {
-                start: 0,
-                size: end.0.saturating_sub(address.0),
-                party: *party,
-                category: Category::Unwind,
-                evidence: Evidence::Unwind,
-            });
+                .map_or(section.addresses().end(), |next| {
+                    next.0.min(section.addresses().end())
+                });
+            self.claims.add_at(
+                index,
+                *address,
+                Claim {
+                    start: 0,
+                    size: end.0.saturating_sub(address.0),
+                    party: *party,
+                    category: Category::Unwind,
+                    evidence: Evidence::Unwind,
+                },
+            );
         }
     }
 
@@ -284,7 +355,13 @@ impl Tables<'_, '_, '_> {
                 let evidence = Evidence::Format;
                 self.claims.add(
                     index as u32,
-                    Claim { start: 0, size, party, category, evidence },
+                    Claim {
+                        start: 0,
+                        size,
+                        party,
+                        category,
+                        evidence,
+                    },
                 );
             }
         }

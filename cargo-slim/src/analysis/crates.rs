@@ -1,0 +1,95 @@
+//! Bytes by crate.
+
+use super::{
+    model::CrateRow,
+    subject::Subject,
+};
+use crate::ledger::{Amount, Category, Key, Ledger, Parties};
+use codecost::attribution::{CrateId, Evidence, Owner};
+use std::collections::BTreeMap;
+
+/// Which crate a byte is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The crate that wrote it.
+    Defined,
+    /// The crate whose compilation made this copy.
+    Instantiated,
+}
+
+impl Question {
+    /// The answer for one owner, and how it is known.
+    pub fn ask(self, owner: &Owner) -> (CrateId, Evidence) {
+        match self {
+            Self::Defined => (owner.defined, owner.defined_by),
+            Self::Instantiated => (owner.instantiated, owner.instantiated_by),
+        }
+    }
+}
+
+/// One row a crate or bucket, largest first. Bytes that several crates use are split evenly among
+/// them, so that `file` adds up to the file, and shown as `shared`.
+pub fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<CrateRow> {
+    let mut rows: BTreeMap<CrateId, CrateRow> = BTreeMap::new();
+    // Sorted, so that the odd bytes of shared data fall alike in every run.
+    let mut amounts: Vec<(&Key, &Amount)> = ledger.amounts.iter().collect();
+    amounts.sort_unstable_by_key(|(key, _)| (key.section, key.category, key.party, key.evidence));
+    for (key, amount) in amounts {
+        let members = ledger.parties.members(key.party);
+        let mut crates: Vec<CrateId> = Vec::with_capacity(members.len());
+        let mut guessed = key.evidence == Evidence::Inferred;
+        for owner in members {
+            let (id, evidence) = question.ask(owner);
+            crates.push(id);
+            guessed |= evidence == Evidence::Inferred;
+        }
+        crates.sort_unstable();
+        crates.dedup();
+        let shared = crates.len() > 1;
+        let memory = Parties::split(&crates, amount.memory);
+        for ((id, file), (_, memory)) in Parties::split(&crates, amount.file).zip(memory) {
+            let row = rows.entry(id).or_insert_with(|| empty(subject, id));
+            row.file += file;
+            row.memory += memory;
+            *column(row, key.category) += file;
+            if guessed && id != CrateId::UNKNOWN {
+                row.inferred += file;
+            }
+            if shared {
+                row.shared += file;
+            }
+        }
+    }
+    let mut rows: Vec<_> = rows.into_values().collect();
+    rows.sort_by(|a, b| b.file.cmp(&a.file).then_with(|| a.label.name.cmp(&b.label.name)));
+    rows
+}
+
+fn empty(subject: &Subject<'_>, id: CrateId) -> CrateRow {
+    CrateRow {
+        label: subject.label(id),
+        file: 0,
+        memory: 0,
+        code: 0,
+        data: 0,
+        unwind: 0,
+        relocations: 0,
+        symbols: 0,
+        debug: 0,
+        other: 0,
+        inferred: 0,
+        shared: 0,
+    }
+}
+
+fn column(row: &mut CrateRow, category: Category) -> &mut u64 {
+    match category {
+        Category::Code => &mut row.code,
+        Category::Data => &mut row.data,
+        Category::Unwind => &mut row.unwind,
+        Category::Relocations => &mut row.relocations,
+        Category::Symbols => &mut row.symbols,
+        Category::Debug => &mut row.debug,
+        Category::Other => &mut row.other,
+    }
+}
