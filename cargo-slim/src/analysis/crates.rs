@@ -1,9 +1,6 @@
 //! Bytes by crate.
 
-use super::{
-    model::CrateRow,
-    subject::Subject,
-};
+use super::{model::CrateRow, subject::Subject};
 use crate::ledger::{Amount, Category, Key, Ledger, Parties};
 use codecost::attribution::{CrateId, Evidence, Owner};
 use std::collections::BTreeMap;
@@ -61,7 +58,11 @@ pub fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<C
         }
     }
     let mut rows: Vec<_> = rows.into_values().collect();
-    rows.sort_by(|a, b| b.file.cmp(&a.file).then_with(|| a.label.name.cmp(&b.label.name)));
+    rows.sort_by(|a, b| {
+        b.file
+            .cmp(&a.file)
+            .then_with(|| a.label.name.cmp(&b.label.name))
+    });
     rows
 }
 

@@ -28,7 +28,11 @@ impl Files {
     /// A file cannot be read.
     pub fn open(file: &Path, debug: Option<&Path>, catalogue: Catalogue) -> Result<Self> {
         let debug = debug.map(Mapping::open).transpose()?;
-        Ok(Self { file: Mapping::open(file)?, debug, catalogue })
+        Ok(Self {
+            file: Mapping::open(file)?,
+            debug,
+            catalogue,
+        })
     }
 
     /// Whether all files are still what they were when they were opened.
@@ -83,13 +87,30 @@ impl<'a> Subject<'a> {
         let unwind = image.unwind_tables();
         let mut crates = Crates::new(&files.catalogue);
         // A stripped library still says what it exports.
-        let named = if symbols.symbols.is_empty() { &dynamic_symbols } else { &symbols };
+        let named = if symbols.symbols.is_empty() {
+            &dynamic_symbols
+        } else {
+            &symbols
+        };
         let owners = SymbolOwners::new(named, &mut crates);
         let code = CodeMap::new(&image, named, &owners, &unwind, &[], &mut crates);
         if symbols.symbols.is_empty() {
-            symbols = SymbolTable { section: None, strings: None, ..dynamic_symbols.clone() };
+            symbols = SymbolTable {
+                section: None,
+                strings: None,
+                ..dynamic_symbols.clone()
+            };
         }
-        Ok(Self { image, symbols, dynamic_symbols, owners, unwind, code, crates, leaf: None })
+        Ok(Self {
+            image,
+            symbols,
+            dynamic_symbols,
+            owners,
+            unwind,
+            code,
+            crates,
+            leaf: None,
+        })
     }
 
     /// Accounts for every byte.

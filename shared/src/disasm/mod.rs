@@ -45,6 +45,15 @@ pub trait Disassembler: Sync {
         found: &mut dyn FnMut(Reference),
     );
 
+    /// A hash of the instructions of `code` that does not change when the same code, referring to
+    /// the same addresses, stands elsewhere: distances are hashed as the addresses that they lead
+    /// to, within the code as offsets.
+    fn position_free(&self, code: &[u8], address: VirtualAddress) -> u64;
+
+    /// Calls `found` with the address of each function, or slot that holds one, that `code` calls,
+    /// jumps to or takes the address of outside itself.
+    fn calls(&self, code: &[u8], address: VirtualAddress, found: &mut dyn FnMut(Reference));
+
     /// Whether `code` does nothing: what compilers and linkers put between functions.
     fn is_padding(&self, code: &[u8]) -> bool;
 }

@@ -1,8 +1,9 @@
 //! x86-64, by `iced-x86`.
 
 use super::{Disassembler, Reference, ReferenceKind};
-use crate::address::VirtualAddress;
+use crate::address::{Range, VirtualAddress};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub(super) struct X86_64;
 
@@ -28,6 +29,76 @@ impl Disassembler for X86_64 {
                 });
             } else if absolute {
                 absolute_operands(&instruction, found);
+            }
+        }
+    }
+
+    fn position_free(&self, code: &[u8], address: VirtualAddress) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let mut decoder = Decoder::with_ip(64, code, address.0, DecoderOptions::NONE);
+        let mut instruction = Instruction::default();
+        let inside = Range::<VirtualAddress>::new(address, code.len() as u64);
+        let lead = |hasher: &mut DefaultHasher, target: u64| {
+            let target = VirtualAddress(target);
+            if inside.contains(target) {
+                (0_u8, target.0 - address.0).hash(hasher);
+            } else {
+                (1_u8, target.0).hash(hasher);
+            }
+        };
+        while decoder.can_decode() {
+            let start = decoder.position();
+            decoder.decode_out(&mut instruction);
+            let bytes = code.get(start..decoder.position()).unwrap_or_default();
+            let offsets = decoder.get_constant_offsets(&instruction);
+            let relative = instruction.is_ip_rel_memory_operand();
+            let near = matches!(
+                instruction.op0_kind(),
+                OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
+            ) && instruction.op_count() > 0;
+            let (from, size) = if relative && offsets.has_displacement() {
+                (offsets.displacement_offset(), offsets.displacement_size())
+            } else if near && offsets.has_immediate() {
+                (offsets.immediate_offset(), offsets.immediate_size())
+            } else {
+                bytes.hash(&mut hasher);
+                continue;
+            };
+            bytes.get(..from).hash(&mut hasher);
+            bytes.get(from + size..).hash(&mut hasher);
+            if relative {
+                lead(&mut hasher, instruction.ip_rel_memory_address());
+            } else {
+                lead(&mut hasher, instruction.near_branch_target());
+            }
+        }
+        hasher.finish()
+    }
+
+    fn calls(&self, code: &[u8], address: VirtualAddress, found: &mut dyn FnMut(Reference)) {
+        let mut decoder = Decoder::with_ip(64, code, address.0, DecoderOptions::NONE);
+        let mut instruction = Instruction::default();
+        let inside = Range::<VirtualAddress>::new(address, code.len() as u64);
+        while decoder.can_decode() {
+            decoder.decode_out(&mut instruction);
+            let near = matches!(
+                instruction.op0_kind(),
+                OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
+            );
+            let (to, kind) = if instruction.is_ip_rel_memory_operand() {
+                (instruction.ip_rel_memory_address(), access(&instruction))
+            } else if near {
+                (instruction.near_branch_target(), ReferenceKind::Address)
+            } else {
+                continue;
+            };
+            let to = VirtualAddress(to);
+            if !inside.contains(to) {
+                found(Reference {
+                    from: VirtualAddress(instruction.ip()),
+                    to,
+                    kind,
+                });
             }
         }
     }
@@ -128,6 +199,17 @@ mod tests {
             references(&code, true),
             [(0x0040_2000, ReferenceKind::Immediate)]
         );
+    }
+
+    #[test]
+    fn the_same_code_elsewhere_has_the_same_hash() {
+        // call 0x2000; jmp to the start; ret: at 0x1000 and at 0x1100.
+        let one = [0xe8, 0xfb, 0x0f, 0, 0, 0xeb, 0xf9, 0xc3];
+        let two = [0xe8, 0xfb, 0x0e, 0, 0, 0xeb, 0xf9, 0xc3];
+        let hash = |code: &[u8], at| X86_64.position_free(code, VirtualAddress(at));
+        assert_eq!(hash(&one, 0x1000), hash(&two, 0x1100));
+        // The same bytes lead elsewhere.
+        assert_ne!(hash(&one, 0x1000), hash(&one, 0x1100));
     }
 
     #[test]

@@ -1,0 +1,214 @@
+//! Bytes by constant and variable.
+
+use super::{
+    model::{CrateLabel, DataRow},
+    subject::Subject,
+};
+use crate::ledger::{DataKind, DataObject, Ledger};
+use codecost::{
+    address::VirtualAddress,
+    attribution::{CrateId, Evidence},
+    demangle::Name,
+    image::SectionKind,
+};
+use std::collections::BTreeSet;
+
+/// One row an object, largest first.
+pub fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
+    let slots: BTreeSet<VirtualAddress> = subject
+        .image
+        .relocations(&subject.dynamic_symbols)
+        .iter()
+        .flat_map(|table| table.relocations.iter().map(|relocation| relocation.slot))
+        .collect();
+    let mut rows: Vec<_> = ledger
+        .data
+        .iter()
+        .filter(|object| subject.image.sections[object.section as usize].kind != SectionKind::Got)
+        .map(|object| row(subject, ledger, object, &slots))
+        .collect();
+    rows.sort_by(|a, b| b.file.cmp(&a.file).then(a.address.cmp(&b.address)));
+    rows
+}
+
+fn row(
+    subject: &Subject<'_>,
+    ledger: &Ledger,
+    object: &DataObject,
+    slots: &BTreeSet<VirtualAddress>,
+) -> DataRow {
+    let section = &subject.image.sections[object.section as usize];
+    let symbol = object
+        .symbol
+        .and_then(|at| subject.symbols.symbols.get(at as usize));
+    let bytes = subject
+        .image
+        .bytes_at(object.range.start)
+        .unwrap_or_default();
+    let size = usize::try_from(object.range.size).unwrap_or(usize::MAX);
+    let bytes = bytes.get(..size).unwrap_or(bytes);
+    let named = symbol.map(|symbol| Name::parse(&symbol.name).full());
+    let kind = kind(subject, object, bytes, named.as_deref(), slots);
+    let known = object.evidence != Evidence::None;
+    let crates: BTreeSet<CrateId> = if known {
+        ledger
+            .parties
+            .members(object.party)
+            .iter()
+            .map(|owner| owner.defined)
+            .collect()
+    } else {
+        BTreeSet::from([CrateId::UNKNOWN])
+    };
+    let labels: Vec<CrateLabel> = crates.iter().map(|id| subject.label(*id)).collect();
+    let name = match (named, kind) {
+        (Some(name), DataKind::Static) => name,
+        (_, DataKind::String) => excerpt(bytes),
+        (named, kind) => {
+            named.unwrap_or_else(|| format!("[{} at {}]", kind.as_str(), object.range.start))
+        }
+    };
+    DataRow {
+        name,
+        label: labels
+            .first()
+            .cloned()
+            .unwrap_or_else(|| subject.label(CrateId::UNKNOWN)),
+        section: section.name.to_string(),
+        address: object.range.start.0,
+        file: if section.file.is_empty() {
+            0
+        } else {
+            object.range.size
+        },
+        kind: kind.as_str(),
+        shared_by: if labels.len() > 1 { labels } else { Vec::new() },
+        evidence: object.evidence,
+    }
+}
+
+/// From this size on a block without structure is likely a file that was included.
+const EMBEDDED: usize = 4096;
+
+fn kind(
+    subject: &Subject<'_>,
+    object: &DataObject,
+    bytes: &[u8],
+    name: Option<&str>,
+    slots: &BTreeSet<VirtualAddress>,
+) -> DataKind {
+    let pointers = slots.range(object.range.start..object.range.end()).count();
+    if let Some(name) = name {
+        if name.contains("{vtable") || name.starts_with("vtable") {
+            return DataKind::Vtable;
+        }
+        if name.contains("::") {
+            return DataKind::Static;
+        }
+    }
+    if pointers > 0 {
+        return match shape(subject, object, slots) {
+            Some(kind) => kind,
+            None if name.is_some_and(|name| !name.starts_with("anon.")) => DataKind::Static,
+            None => DataKind::Unknown,
+        };
+    }
+    if is_jump_table(subject, object, bytes) {
+        return DataKind::Table;
+    }
+    if is_text(bytes) {
+        return DataKind::String;
+    }
+    if object.access > 0 && u64::from(object.access) >= object.range.size {
+        return DataKind::Literal;
+    }
+    if bytes.len() >= EMBEDDED {
+        return DataKind::Embedded;
+    }
+    match name {
+        Some(name) if !name.starts_with("anon.") => DataKind::Static,
+        _ => DataKind::Unknown,
+    }
+}
+
+/// Vtables: drop glue (or null), size, alignment, then only functions. Locations: text, its
+/// length, line and column.
+fn shape(
+    subject: &Subject<'_>,
+    object: &DataObject,
+    slots: &BTreeSet<VirtualAddress>,
+) -> Option<DataKind> {
+    if !subject.image.is_64 {
+        return None;
+    }
+    let word = |index: u64| {
+        let at = object.range.start.checked_add(index * 8)?;
+        subject
+            .image
+            .word_at(at)
+            .filter(|_| index * 8 + 8 <= object.range.size)
+    };
+    let is_slot = |index: u64| {
+        object
+            .range
+            .start
+            .checked_add(index * 8)
+            .is_some_and(|at| slots.contains(&at))
+    };
+    let align = word(2)?;
+    let (size, plain) = (word(1)?, !is_slot(1) && !is_slot(2));
+    if object.range.size == 24 && is_slot(0) && plain {
+        let (line, column) = (align & 0xffff_ffff, align >> 32);
+        if (1..1 << 24).contains(&line) && (1..1 << 16).contains(&column) && size < 4096 {
+            return Some(DataKind::Location);
+        }
+    }
+    let methods = object.range.size / 8;
+    let vtable = plain
+        && align.is_power_of_two()
+        && align <= 4096
+        && size.is_multiple_of(align)
+        && methods >= 3
+        && (3..methods).all(is_slot);
+    (vtable && (methods > 3 || is_slot(0))).then_some(DataKind::Vtable)
+}
+
+/// Offsets from the table's own start to code: what a `match` with many arms becomes.
+fn is_jump_table(subject: &Subject<'_>, object: &DataObject, bytes: &[u8]) -> bool {
+    if bytes.len() < 8 || !object.range.start.0.is_multiple_of(4) {
+        return false;
+    }
+    bytes.chunks_exact(4).take(64).all(|entry| {
+        let raw = [entry[0], entry[1], entry[2], entry[3]];
+        let offset = i32::from_le_bytes(raw);
+        let target = VirtualAddress(object.range.start.0.wrapping_add_signed(offset.into()));
+        offset != 0
+            && subject
+                .image
+                .section_at(target)
+                .is_some_and(|(_, section)| section.kind == SectionKind::Code)
+    })
+}
+
+/// Text, perhaps with a final zero.
+fn is_text(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    // Two small numbers can be valid text by chance; letters make it likely.
+    text.len() >= 2
+        && text
+            .chars()
+            .all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
+        && text.chars().any(char::is_alphanumeric)
+}
+
+fn excerpt(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut short: String = text.chars().take(80).flat_map(char::escape_debug).collect();
+    if text.chars().count() > 80 {
+        short.push('…');
+    }
+    format!("\"{short}\"")
+}

@@ -1,0 +1,107 @@
+//! Generic families: how many copies of one generic function there are, and what they cost.
+
+use super::{
+    functions::function_name,
+    model::{GenericInstance, GenericRow},
+    subject::Subject,
+};
+use codecost::{
+    attribution::{CrateId, Function},
+    demangle::Name,
+    disasm::disassembler,
+};
+use rayon::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+/// One row a family of at least two copies, largest first.
+pub fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
+    let mut families: HashMap<(CrateId, String), Vec<&Function>> = HashMap::new();
+    let keyed: Vec<_> = subject
+        .code
+        .functions
+        .par_iter()
+        .filter_map(|function| {
+            let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
+            let name = Name::parse(&symbol.name);
+            name.is_generic().then(|| {
+                let mut key = String::with_capacity(symbol.name.len());
+                name.write_family_key(&mut key);
+                ((function.owner.defined, key), function)
+            })
+        })
+        .collect();
+    for (key, function) in keyed {
+        families.entry(key).or_default().push(function);
+    }
+    let mut rows: Vec<_> = families
+        .into_par_iter()
+        .filter(|(_, copies)| copies.len() > 1)
+        .map(|((id, _), copies)| row(subject, id, copies))
+        .collect();
+    rows.par_sort_by(|a, b| b.file.cmp(&a.file).then_with(|| a.name.cmp(&b.name)));
+    rows
+}
+
+fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> GenericRow {
+    copies.sort_by(|a, b| {
+        b.range
+            .size
+            .cmp(&a.range.size)
+            .then(a.range.start.cmp(&b.range.start))
+    });
+    let symbol = |function: &Function| {
+        let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
+        Some(&*symbol.name)
+    };
+    let name = copies
+        .first()
+        .and_then(|function| symbol(function))
+        .map(|symbol| Name::parse(symbol).family())
+        .unwrap_or_default();
+    GenericRow {
+        name,
+        label: subject.label(id),
+        copies: copies.len() as u64,
+        file: copies.iter().map(|function| function.range.size).sum(),
+        largest: copies.first().map_or(0, |function| function.range.size),
+        identical: identical(subject, &copies),
+        instances: copies
+            .iter()
+            .map(|function| GenericInstance {
+                name: function_name(symbol(function), function),
+                instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
+                    .then(|| subject.label(function.owner.instantiated)),
+                address: function.range.start.0,
+                file: function.range.size,
+            })
+            .collect(),
+    }
+}
+
+/// Bytes in copies that equal an earlier one: the same instructions that refer to the same
+/// addresses, as a linker that folds identical code compares them.
+fn identical(subject: &Subject<'_>, copies: &[&Function]) -> u64 {
+    let Some(decoder) = disassembler(subject.image.architecture) else {
+        return 0;
+    };
+    let mut bytes = 0;
+    // Sorted by size: only neighbours can be equal.
+    for same in copies.chunk_by(|a, b| a.range.size == b.range.size) {
+        if same.len() < 2 {
+            continue;
+        }
+        let mut seen = HashSet::new();
+        for function in same {
+            let code = subject
+                .image
+                .bytes_at(function.range.start)
+                .unwrap_or_default();
+            let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
+            let code = code.get(..size).unwrap_or(code);
+            if !seen.insert(decoder.position_free(code, function.range.start)) {
+                bytes += function.range.size;
+            }
+        }
+    }
+    bytes
+}
