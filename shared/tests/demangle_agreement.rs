@@ -1,6 +1,8 @@
 //! `codecost::demangle` against `rustc-demangle`, over every name of the compiler's own library
 //! and of the sysroot's rlibs: some hundred thousand names that nobody chose.
 
+#![allow(clippy::expect_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -78,23 +78,32 @@ impl<'s> Cursor<'s> {
     /// `{<0-9a-zA-Z>} "_"`: `_` is 0, `0_` is 1, `1_` is 2.
     #[inline]
     pub(super) fn integer_62(&mut self) -> Result<u64, Stop> {
-        if self.eat(b'_') {
-            return Ok(0);
-        }
+        let bytes = self.text.as_bytes().get(self.pos..).ok_or(Stop)?;
         let mut value: u64 = 0;
-        loop {
-            let digit = match self.next()? {
-                b'_' => return value.checked_add(1).ok_or(Stop),
-                d @ b'0'..=b'9' => d - b'0',
-                d @ b'a'..=b'z' => d - b'a' + 10,
-                d @ b'A'..=b'Z' => d - b'A' + 36,
-                _ => return Err(Stop),
+        for (digits, &byte) in bytes.iter().enumerate() {
+            if byte == b'_' {
+                self.pos += digits + 1;
+                return if digits == 0 {
+                    Ok(0)
+                } else {
+                    value.checked_add(1).ok_or(Stop)
+                };
+            }
+            let digit = u64::from(DIGITS_62[usize::from(byte)]);
+            if digit == NO_DIGIT {
+                return Err(Stop);
+            }
+            // 62^10 is below 2^60: crate hashes are long enough for this to count.
+            value = if digits < 10 {
+                value * 62 + digit
+            } else {
+                value
+                    .checked_mul(62)
+                    .and_then(|v| v.checked_add(digit))
+                    .ok_or(Stop)?
             };
-            value = value
-                .checked_mul(62)
-                .and_then(|v| v.checked_add(u64::from(digit)))
-                .ok_or(Stop)?;
         }
+        Err(Stop)
     }
 
     /// A number behind a tag; 0 where the tag is not there, so `s_` is 1.
@@ -183,6 +192,23 @@ impl<'s> Cursor<'s> {
         self.text
     }
 }
+
+const NO_DIGIT: u64 = 255;
+
+/// The value of each byte as a digit of base 62.
+const DIGITS_62: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut i = 0u8;
+    while i < 26 {
+        if i < 10 {
+            table[(b'0' + i) as usize] = i;
+        }
+        table[(b'a' + i) as usize] = i + 10;
+        table[(b'A' + i) as usize] = i + 36;
+        i += 1;
+    }
+    table
+};
 
 /// A hexadecimal number, if it fits.
 pub(super) fn hex_value(digits: &str) -> Option<u64> {

@@ -68,7 +68,7 @@ impl<'a> Symbol<'a> {
         else {
             // What rustc makes to call a closure through `FnOnce` is named after the trait only.
             let call = first == "core" && rest.starts_with("3ops8function");
-            return named(root_of(first), !call);
+            return named(first, !call);
         };
         // `<A as B>`: the rules of coherence want one of the two to be local, A if it can be.
         let (ty, of_trait) = split_escaped_as(inner);
@@ -117,8 +117,8 @@ impl<'a> Symbol<'a> {
         let start = out.len();
         let mut element_text = String::new();
         let mut rest = self.elements;
-        // Where the last plain segment starts, and whether it must stay in a short name.
-        let mut keep = true;
+        // Does the text so far end in the type of an `impl`, which short names keep?
+        let mut head = false;
         while let Some((element, after)) = next_element(rest) {
             let last = after.is_empty();
             rest = after;
@@ -143,7 +143,7 @@ impl<'a> Symbol<'a> {
                     },
                 );
                 inner.write(style, out);
-                keep = true;
+                head = true;
             } else if let Some(name) = segment
                 .strip_prefix("{{")
                 .and_then(|s| s.strip_suffix("}}"))
@@ -152,13 +152,13 @@ impl<'a> Symbol<'a> {
                 out.push('{');
                 out.push_str(name);
                 out.push('}');
-                keep = false;
+                head = false;
             } else {
-                if style == Style::Short && !keep {
+                if style == Style::Short && !head {
                     out.truncate(start);
                 }
                 self.plain(segment, last, style, start, out);
-                keep = segment.contains('<') && !last;
+                head = segment.contains('<') && !last;
             }
             out.push_str(shim);
         }
@@ -166,39 +166,21 @@ impl<'a> Symbol<'a> {
 
     /// A segment of a path, perhaps with arguments.
     fn plain(&self, segment: &str, last: bool, style: Style, start: usize, out: &mut String) {
+        separate(start, out);
         let Some(open) = segment.find('<') else {
-            if style == Style::Short && out.len() > start && !out.ends_with('>') {
-                out.truncate(start);
-            }
-            separate(start, out);
             out.push_str(segment);
             return;
         };
         let (name, args) = segment.split_at(open);
-        separate(start, out);
-        if last {
-            // A function: drop glue has its type.
-            if style == Style::Short {
-                out.truncate(start);
-            }
-            out.push_str(name);
-            if matches!(style, Style::Full | Style::Short) {
-                out.push_str("::");
-                text::write_args(args, style, out);
-            }
-        } else {
-            // The type of an inherent `impl`.
-            if style == Style::Short {
-                out.truncate(start);
-            }
-            out.push_str(name);
-            if matches!(style, Style::Full | Style::Short) {
-                text::write_args(args, style, out);
-            }
-            if style == Style::Full {
-                out.insert(start, '<');
-                out.push('>');
-            }
+        out.push_str(name);
+        if matches!(style, Style::Full | Style::Short) {
+            // Last, it is a function's: drop glue has its type. Else an inherent `impl`'s.
+            out.push_str(if last { "::" } else { "" });
+            text::write_type(args, style, out);
+        }
+        if !last && style == Style::Full {
+            out.insert(start, '<');
+            out.push('>');
         }
     }
 }
@@ -269,12 +251,8 @@ fn root_of(mut ty: &str) -> &str {
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .unwrap_or(ty.len());
     let (name, rest) = ty.split_at(end);
-    // A lone word in a type is a parameter or a basic type; in a path it is all there is.
-    if rest.is_empty() || rest.starts_with("..") {
-        name
-    } else {
-        ""
-    }
+    // A lone word is a parameter or a basic type.
+    if rest.starts_with("..") { name } else { "" }
 }
 
 /// Splits `A as B>` at the outermost ` as `.
@@ -289,8 +267,8 @@ fn split_escaped_as(text: &str) -> (&str, Option<&str>) {
         if depth == 0 && rest.starts_with(AS) {
             return (&text[..at], Some(&text[at + AS.len()..]));
         }
-        // `->` is no bracket.
-        let arrow = text[..at].ends_with('-');
+        // `->`, of which the `-` is written `.`, is no bracket.
+        let arrow = text[..at].ends_with('.');
         if rest.starts_with("$LT$") {
             depth += 1;
         } else if rest.starts_with("$GT$") && !arrow {
@@ -320,7 +298,8 @@ fn unescape(element: &str, out: &mut String) {
             out.push_str("::");
             rest = after;
         } else if let Some(after) = rest.strip_prefix('.') {
-            out.push('.');
+            // The scheme writes `.` for `-` too, which types only have in `->`.
+            out.push(if after.starts_with("$GT$") { '-' } else { '.' });
             rest = after;
         } else {
             let Some((code, after)) = rest[1..].split_once('$') else {

@@ -50,11 +50,6 @@ pub(super) fn write_type(ty: &str, style: Style, out: &mut String) {
     }
 }
 
-/// Appends `<…>`.
-pub(super) fn write_args(args: &str, style: Style, out: &mut String) {
-    write_type(args, style, out);
-}
-
 /// A space after each comma between things, `{closure}` for `{{closure}}`.
 fn write_spaced(ty: &str, out: &mut String) {
     let mut chars = ty.chars().peekable();
@@ -62,6 +57,8 @@ fn write_spaced(ty: &str, out: &mut String) {
         match (c, chars.peek()) {
             ('{', Some('{')) | ('}', Some('}')) => {}
             (',', Some(next)) if !matches!(next, ' ' | ')') => out.push_str(", "),
+            // Bounds of `dyn`.
+            ('+', Some(next)) if *next != ' ' => out.push_str(" + "),
             _ => out.push(c),
         }
     }
@@ -87,7 +84,7 @@ fn write_short(ty: &str, out: &mut String) {
         }
         out.push(c);
         rest = &rest[c.len_utf8()..];
-        if !(c.is_alphanumeric() || matches!(c, '_' | '{' | '}' | '>')) {
+        if out.ends_with("->") || !(c.is_alphanumeric() || matches!(c, '_' | '{' | '}' | '>')) {
             path = out.len();
         }
     }
@@ -102,8 +99,8 @@ fn write_family(ty: &str, out: &mut String) {
             return;
         }
     }
-    if ty.starts_with('[') {
-        let sized = ty.len() > 2 && outermost(&ty[1..], |rest| rest[0] == b';').is_some();
+    if let Some(inner) = ty.strip_prefix('[') {
+        let sized = outermost(inner, |rest| rest[0] == b';').is_some();
         out.push_str(if sized { "[_; _]" } else { "[_]" });
         return;
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::CrateRef;
 use super::cursor::{Cursor, Stop};
-use super::walk::{Nowhere, Style, Walker};
+use super::walk::{Nowhere, Style, Walker, is_call_trait, names_item};
 
 /// How many back references may lie between a path and its crate root.
 const MAX_HOPS: usize = 500;
@@ -117,7 +117,9 @@ fn root(mut cursor: Cursor<'_>) -> Result<CrateRef<'_>, Stop> {
                 let mut walker = Walker::new(cursor, Nowhere, Style::Full);
                 walker.ty()?;
                 cursor.pos = walker.pos();
-                if is_call_trait(cursor)? && names_item(ty)? {
+                let mut of_trait = String::new();
+                Walker::new(cursor, &mut of_trait, Style::Family).path(false)?;
+                if is_call_trait(&of_trait) && names_item(ty)? {
                     cursor = ty;
                 }
             }
@@ -131,30 +133,4 @@ fn root(mut cursor: Cursor<'_>) -> Result<CrateRef<'_>, Stop> {
             _ => return Err(Stop),
         }
     }
-}
-
-/// Is the path here `core::…::{Fn, FnMut, FnOnce}`, with or without arguments?
-fn is_call_trait(cursor: Cursor<'_>) -> Result<bool, Stop> {
-    let mut text = String::new();
-    Walker::new(cursor, &mut text, Style::Family).path(false)?;
-    Ok(matches!(
-        text.as_str(),
-        "core::ops::function::Fn"
-            | "core::ops::function::FnMut"
-            | "core::ops::function::FnOnce"
-            | "core::ops::async_function::AsyncFn"
-            | "core::ops::async_function::AsyncFnMut"
-            | "core::ops::async_function::AsyncFnOnce"
-    ))
-}
-
-/// Is the type here named by a path (a closure's, a function's), not built in?
-fn names_item(mut cursor: Cursor<'_>) -> Result<bool, Stop> {
-    for _ in 0..MAX_HOPS {
-        match cursor.next()? {
-            b'B' => cursor.pos = cursor.backref()?,
-            tag => return Ok(matches!(tag, b'C' | b'N' | b'M' | b'X' | b'Y' | b'I')),
-        }
-    }
-    Err(Stop)
 }

@@ -38,6 +38,8 @@ pub(super) trait Sink {
     fn ident(&mut self, ident: Ident<'_>);
     fn len(&self) -> usize;
     fn cut(&mut self, len: usize);
+    /// Is what was put from here on one of the traits of calls, in a text without arguments?
+    fn names_call_trait(&self, start: usize) -> bool;
 }
 
 /// For checking and skipping.
@@ -51,6 +53,9 @@ impl Sink for Nowhere {
         0
     }
     fn cut(&mut self, _: usize) {}
+    fn names_call_trait(&self, _: usize) -> bool {
+        false
+    }
 }
 
 impl Sink for &mut String {
@@ -70,6 +75,41 @@ impl Sink for &mut String {
     fn cut(&mut self, len: usize) {
         self.truncate(len);
     }
+    fn names_call_trait(&self, start: usize) -> bool {
+        self.get(start..).is_some_and(is_call_trait)
+    }
+}
+
+/// `core::…::{Fn, FnMut, FnOnce}` and their asynchronous kin, whose methods have no default bodies.
+/// The text is a family's or a key's: without arguments, perhaps with the crate's hash.
+pub(super) fn is_call_trait(text: &str) -> bool {
+    const TRAITS: [&str; 6] = [
+        "::ops::function::Fn",
+        "::ops::function::FnMut",
+        "::ops::function::FnOnce",
+        "::ops::async_function::AsyncFn",
+        "::ops::async_function::AsyncFnMut",
+        "::ops::async_function::AsyncFnOnce",
+    ];
+    let Some(rest) = text.strip_prefix("core") else {
+        return false;
+    };
+    let path = match rest.strip_prefix('[') {
+        Some(hash) => hash.split_once(']').map_or("", |(_, path)| path),
+        None => rest,
+    };
+    TRAITS.contains(&path)
+}
+
+/// Is the type here named by a path (a closure's, a function's), not built in?
+pub(super) fn names_item(mut cursor: Cursor<'_>) -> Step<bool> {
+    for _ in 0..MAX_DEPTH {
+        match cursor.next()? {
+            b'B' => cursor.pos = cursor.backref()?,
+            tag => return Ok(matches!(tag, b'C' | b'N' | b'M' | b'X' | b'Y' | b'I')),
+        }
+    }
+    Err(Stop)
 }
 
 pub(super) type Step<T = ()> = Result<T, Stop>;
@@ -245,20 +285,7 @@ impl<'s, S: Sink> Walker<'s, S> {
             }
             b'Y' => {
                 self.generics = true;
-                match self.style {
-                    // The default body stands in the trait; `Self` is one more argument.
-                    Style::Family | Style::Key => {
-                        self.skip(Walker::ty)?;
-                        self.path(false)?;
-                    }
-                    Style::Full | Style::Short => {
-                        self.put("<");
-                        self.ty()?;
-                        self.put(" as ");
-                        self.path(false)?;
-                        self.put(">");
-                    }
-                }
+                self.default_method()?;
                 Head::Impl
             }
             b'I' => {
@@ -366,6 +393,29 @@ impl<'s, S: Sink> Walker<'s, S> {
         if !bare {
             self.put(">");
         }
+        Ok(())
+    }
+
+    /// `Y <type> <path>`: `<T as Trait>` outside any `impl`.
+    fn default_method(&mut self) -> Step {
+        let ty = self.cursor;
+        if matches!(self.style, Style::Family | Style::Key) {
+            // The default body stands in the trait; `Self` is one more argument. But what calls
+            // a closure through `FnOnce` is as many functions as there are closures.
+            self.skip(Walker::ty)?;
+            let start = self.out.len();
+            self.path(false)?;
+            if !(self.out.names_call_trait(start) && names_item(ty)?) {
+                return Ok(());
+            }
+            self.out.cut(start);
+            self.cursor = ty;
+        }
+        self.put("<");
+        self.ty()?;
+        self.put(" as ");
+        self.path(false)?;
+        self.put(">");
         Ok(())
     }
 
