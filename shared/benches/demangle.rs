@@ -13,7 +13,10 @@ use object::{Object, ObjectSymbol};
 
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output().expect("rustc runs");
+    let output = Command::new(rustc)
+        .args(["--print", "sysroot"])
+        .output()
+        .expect("rustc runs");
     let sysroot = PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim());
     let library = std::fs::read_dir(sysroot.join("lib"))
         .expect("the sysroot has a lib directory")
@@ -22,7 +25,9 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
         .expect("the compiler is a shared library");
     let data = std::fs::read(library).expect("readable");
     let file = object::File::parse(&*data).expect("an object file");
-    file.symbols().filter_map(|s| Some(s.name().ok()?.to_owned())).collect()
+    file.symbols()
+        .filter_map(|s| Some(s.name().ok()?.to_owned()))
+        .collect()
 });
 
 fn main() {
@@ -31,14 +36,16 @@ fn main() {
 
 fn each(bencher: Bencher<'_, '_>, work: impl Fn(Name<'_>, &mut String)) {
     let names = &*NAMES;
-    bencher.counter(ItemsCount::new(names.len())).bench_local(|| {
-        let mut text = String::with_capacity(1 << 16);
-        for name in names {
-            text.clear();
-            work(Name::parse(black_box(name)), &mut text);
-            black_box(&text);
-        }
-    });
+    bencher
+        .counter(ItemsCount::new(names.len()))
+        .bench_local(|| {
+            let mut text = String::with_capacity(1 << 16);
+            for name in names {
+                text.clear();
+                work(Name::parse(black_box(name)), &mut text);
+                black_box(&text);
+            }
+        });
 }
 
 #[divan::bench(sample_count = 10)]

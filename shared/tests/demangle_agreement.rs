@@ -11,13 +11,18 @@ use object::{Object, ObjectSymbol};
 
 fn sysroot() -> PathBuf {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output().expect("rustc");
+    let output = Command::new(rustc)
+        .args(["--print", "sysroot"])
+        .output()
+        .expect("rustc");
     assert!(output.status.success());
     PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim())
 }
 
 fn names_of(data: &[u8], names: &mut BTreeSet<String>) {
-    let Ok(file) = object::File::parse(data) else { return };
+    let Ok(file) = object::File::parse(data) else {
+        return;
+    };
     for symbol in file.symbols().chain(file.dynamic_symbols()) {
         if let Ok(name) = symbol.name() {
             names.insert(name.to_owned());
@@ -28,8 +33,15 @@ fn names_of(data: &[u8], names: &mut BTreeSet<String>) {
 /// Every symbol of the libraries in a directory whose names start and end so.
 fn names_in(dir: &Path, start: &str, end: &[&str]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(dir).expect("a directory").map(|e| e.expect("an entry").path()) {
-        let file = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for entry in std::fs::read_dir(dir)
+        .expect("a directory")
+        .map(|e| e.expect("an entry").path())
+    {
+        let file = entry
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if !file.starts_with(start) || !end.iter().any(|end| file.ends_with(end)) {
             continue;
         }
@@ -48,7 +60,11 @@ fn names_in(dir: &Path, start: &str, end: &[&str]) -> BTreeSet<String> {
 }
 
 fn compiler_names() -> BTreeSet<String> {
-    names_in(&sysroot().join("lib"), "librustc_driver-", &[".so", ".dylib"])
+    names_in(
+        &sysroot().join("lib"),
+        "librustc_driver-",
+        &[".so", ".dylib"],
+    )
 }
 
 fn sysroot_names() -> BTreeSet<String> {

@@ -67,7 +67,9 @@ impl CodeMap {
             if symbol.section.is_none() || !names_code(symbol) {
                 continue;
             }
-            let Some((index, section)) = image.section_at(symbol.address) else { continue };
+            let Some((index, section)) = image.section_at(symbol.address) else {
+                continue;
+            };
             if section.kind == SectionKind::Code {
                 candidates.push((symbol.address, index, position as u32));
             }
@@ -82,7 +84,10 @@ impl CodeMap {
         let mut taken = VirtualAddress(0);
         while next < candidates.len() {
             let (address, section, position) = candidates[next];
-            let same = candidates[next..].iter().take_while(|other| other.0 == address).count();
+            let same = candidates[next..]
+                .iter()
+                .take_while(|other| other.0 == address)
+                .count();
             let aliases = &candidates[next + 1..next + same];
             next += same;
             let following = candidates.get(next).map(|candidate| candidate.0);
@@ -93,19 +98,27 @@ impl CodeMap {
             }
             let section_range = image.sections[section as usize].addresses();
             let (end, extent) = if symbol.size > 0 {
-                (Range::<VirtualAddress>::new(address, symbol.size).end(), Evidence::Symbol)
+                (
+                    Range::<VirtualAddress>::new(address, symbol.size).end(),
+                    Evidence::Symbol,
+                )
             } else if let Some(entry) = unwind.entry_at(address) {
                 let end = entry.function.end();
-                (following.map_or(end, |following| end.min(following)), Evidence::Unwind)
+                (
+                    following.map_or(end, |following| end.min(following)),
+                    Evidence::Unwind,
+                )
             } else {
                 let end = section_range.end();
-                (following.map_or(end, |following| end.min(following)), Evidence::Inferred)
+                (
+                    following.map_or(end, |following| end.min(following)),
+                    Evidence::Inferred,
+                )
             };
             // What overlaps (damage, or two entry points of one piece of assembly) stays with the
             // first.
             let start = address.max(taken);
-            let range =
-                Range::<VirtualAddress>::between(start, end).intersection(section_range);
+            let range = Range::<VirtualAddress>::between(start, end).intersection(section_range);
             if range.is_empty() {
                 continue;
             }
@@ -123,12 +136,19 @@ impl CodeMap {
                 extent,
             });
         }
-        let found = unwind
-            .entries
-            .iter()
-            .map(|entry| (KnownFunction { range: entry.function, owner: None }, Evidence::Unwind));
+        let found = unwind.entries.iter().map(|entry| {
+            (
+                KnownFunction {
+                    range: entry.function,
+                    owner: None,
+                },
+                Evidence::Unwind,
+            )
+        });
         map.fill_gaps(image, found);
-        let found = known.iter().map(|function| (*function, Evidence::DebugInfo));
+        let found = known
+            .iter()
+            .map(|function| (*function, Evidence::DebugInfo));
         map.fill_gaps(image, found);
         map.learn(symbols, known);
         map
@@ -143,7 +163,11 @@ impl CodeMap {
         let mut added: Vec<Function> = Vec::new();
         let mut at = 0;
         for (candidate, extent) in found {
-            while self.functions.get(at).is_some_and(|f| f.range.end() <= candidate.range.start) {
+            while self
+                .functions
+                .get(at)
+                .is_some_and(|f| f.range.end() <= candidate.range.start)
+            {
                 at += 1;
             }
             let mut range = candidate.range;
@@ -162,7 +186,9 @@ impl CodeMap {
                     range.end(),
                 );
             }
-            let Some((section, code)) = image.section_at(range.start) else { continue };
+            let Some((section, code)) = image.section_at(range.start) else {
+                continue;
+            };
             range = range.intersection(code.addresses());
             if range.is_empty() || code.kind != SectionKind::Code {
                 continue;
@@ -187,10 +213,15 @@ impl CodeMap {
     fn learn(&mut self, symbols: &SymbolTable<'_>, known: &[KnownFunction]) {
         let mut at = 0;
         for function in &mut self.functions {
-            while known.get(at).is_some_and(|known| known.range.start < function.range.start) {
+            while known
+                .get(at)
+                .is_some_and(|known| known.range.start < function.range.start)
+            {
                 at += 1;
             }
-            let Some(known) = known.get(at).filter(|k| k.range.start == function.range.start)
+            let Some(known) = known
+                .get(at)
+                .filter(|k| k.range.start == function.range.start)
             else {
                 continue;
             };
@@ -216,9 +247,14 @@ impl CodeMap {
 
     /// The index of the function that holds `address`. O(log n).
     pub fn at(&self, address: VirtualAddress) -> Option<u32> {
-        let next = self.functions.partition_point(|function| function.range.start <= address);
+        let next = self
+            .functions
+            .partition_point(|function| function.range.start <= address);
         let index = next.checked_sub(1)?;
-        self.functions[index].range.contains(address).then_some(index as u32)
+        self.functions[index]
+            .range
+            .contains(address)
+            .then_some(index as u32)
     }
 }
 

@@ -38,8 +38,12 @@ impl CrateId {
 impl<'a> Crates<'a> {
     /// A table that holds the buckets only.
     pub fn new(catalogue: &'a Catalogue) -> Self {
-        let mut crates =
-            Self { catalogue, infos: Vec::new(), by_info: HashMap::new(), by_key: HashMap::new() };
+        let mut crates = Self {
+            catalogue,
+            infos: Vec::new(),
+            by_info: HashMap::new(),
+            by_key: HashMap::new(),
+        };
         for (name, origin) in [
             ("[unknown]", Origin::Unknown),
             ("[padding]", Origin::Linker),
@@ -47,7 +51,12 @@ impl<'a> Crates<'a> {
             ("[linker]", Origin::Linker),
             ("[native]", Origin::Native),
         ] {
-            let info = CrateInfo { name: name.into(), package: None, version: None, origin };
+            let info = CrateInfo {
+                name: name.into(),
+                package: None,
+                version: None,
+                origin,
+            };
             crates.intern(info, None);
         }
         crates
@@ -78,10 +87,13 @@ impl<'a> Crates<'a> {
     pub fn intern(&mut self, info: CrateInfo, instance: Option<u64>) -> CrateId {
         let next = CrateId(self.infos.len() as u32);
         let instance = instance.filter(|_| info.version.is_none());
-        *self.by_info.entry((info.clone(), instance)).or_insert_with(|| {
-            self.infos.push(info);
-            next
-        })
+        *self
+            .by_info
+            .entry((info.clone(), instance))
+            .or_insert_with(|| {
+                self.infos.push(info);
+                next
+            })
     }
 
     /// The crate that rustc knows by `name` and, where given, by its instance's hash. The flag
@@ -94,7 +106,10 @@ impl<'a> Crates<'a> {
         }
         let found = self.catalogue.crate_of(name, instance);
         let id = self.intern(found.info, instance);
-        self.by_key.entry(name.into()).or_default().push((instance, id, found.certain));
+        self.by_key
+            .entry(name.into())
+            .or_default()
+            .push((instance, id, found.certain));
         (id, found.certain)
     }
 }

@@ -79,7 +79,11 @@ impl SymbolOwners {
                 Some(id)
             })
             .collect();
-        let leaf = if units.len() == 1 { units.keys().next().copied() } else { None };
+        let leaf = if units.len() == 1 {
+            units.keys().next().copied()
+        } else {
+            None
+        };
         // One crate's units only, yet functions of several crates that are no instances: merged.
         let merged = leaf.is_some() && {
             let mut roots = HashSet::new();
@@ -94,7 +98,11 @@ impl SymbolOwners {
             }
             roots.len() > 3
         };
-        Self { files, merged, leaf }
+        Self {
+            files,
+            merged,
+            leaf,
+        }
     }
 
     /// Whether all code stands in one unit of one crate: fat LTO.
@@ -110,7 +118,13 @@ impl SymbolOwners {
     /// The owner of `symbol`, from its name, its file entry and the catalogue.
     pub fn owner(&self, symbol: &Symbol<'_>, name: &Name<'_>, crates: &mut Crates<'_>) -> Owner {
         let unit = self.file_crate(symbol).filter(|_| !self.merged);
-        let certain = |certain| if certain { Evidence::Symbol } else { Evidence::Inferred };
+        let certain = |certain| {
+            if certain {
+                Evidence::Symbol
+            } else {
+                Evidence::Inferred
+            }
+        };
         let defined = match (name.scheme(), name.defining()) {
             (Scheme::V0 | Scheme::Legacy, Some(root)) if root.name == "__rustc" => {
                 // Not a crate: symbols with a fixed place in the runtime.
@@ -146,9 +160,21 @@ impl SymbolOwners {
             .unwrap_or_else(|| {
                 let exact = name.scheme() == Scheme::V0
                     && (symbol.binding != Binding::Local || !name.is_generic());
-                (defined, if exact { defined_by } else { Evidence::Inferred })
+                (
+                    defined,
+                    if exact {
+                        defined_by
+                    } else {
+                        Evidence::Inferred
+                    },
+                )
             });
-        Owner { defined, defined_by, instantiated, instantiated_by }
+        Owner {
+            defined,
+            defined_by,
+            instantiated,
+            instantiated_by,
+        }
     }
 
     /// A name that is not Rust's: an exported Rust function, C, C++ or assembly.
@@ -176,14 +202,25 @@ impl SymbolOwners {
         }
         // Under a C file's entry, or global without any: no unit of rustc made it.
         let file = symbol.file.is_some() && !self.merged;
-        Owner::of(CrateId::NATIVE, if file { Evidence::Symbol } else { Evidence::Inferred })
+        Owner::of(
+            CrateId::NATIVE,
+            if file {
+                Evidence::Symbol
+            } else {
+                Evidence::Inferred
+            },
+        )
     }
 }
 
 /// The crate of the runtime's symbols with fixed names (rustc's `__rustc` pseudo-crate).
 fn runtime_crate(symbol: &str) -> Option<&'static str> {
     let is = |name: &str| symbol.ends_with(name);
-    if is("rust_begin_unwind") || is("rust_panic") || symbol.contains("___rdl_") || symbol.contains("__rdl_") {
+    if is("rust_begin_unwind")
+        || is("rust_panic")
+        || symbol.contains("___rdl_")
+        || symbol.contains("__rdl_")
+    {
         Some("std")
     } else if is("__rust_start_panic") || is("__rust_panic_cleanup") || is("rust_eh_personality") {
         Some("panic_unwind")
