@@ -1,0 +1,153 @@
+//! What the archive of one crate (`.rlib`, `.a`) teaches: its hash, its codegen units, and the
+//! symbols of the C and assembly inside.
+//!
+//! Only the archive's own tables are read: the member headers and, where they do not suffice, the
+//! symbol index. They are there for bitcode members (LTO) as well. Rust's members are called
+//! `<crate>-<extra>.<unit>.rcgu.o`, and a unit `<crate>.<hash>-cgu.N`, where the hash is the one
+//! of v0 names, printed in hexadecimal; units of incremental builds are named by a hash of their
+//! own, there the symbols say it. `lib.rmeta` is the metadata; every other member was compiled by
+//! something else.
+
+use crate::demangle::Name;
+use object::{
+    ReadRef,
+    read::{ReadCache, archive::ArchiveFile},
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+    io::BufReader,
+    path::Path,
+};
+
+/// So many symbols that agree settle the hash; all of a crate's symbols carry the same one.
+const ENOUGH: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    pub(super) disambiguator: Option<u64>,
+    pub(super) units: Vec<String>,
+    pub(super) native_symbols: Vec<String>,
+}
+
+/// Reads the tables of the archive of `name`; an unreadable one teaches nothing.
+pub(super) fn learn(path: &Path, name: &str) -> Learned {
+    let mut learned = Learned::default();
+    // Without a result what was read so far still holds.
+    let _ = read(path, Some(name), &mut learned);
+    learned
+}
+
+/// Symbols that a library of C or assembly defines.
+pub(super) fn native_symbols(path: &Path) -> Vec<String> {
+    let mut learned = Learned::default();
+    let _ = read(path, None, &mut learned);
+    learned.native_symbols
+}
+
+fn read(path: &Path, name: Option<&str>, learned: &mut Learned) -> Option<()> {
+    let cache = ReadCache::new(BufReader::with_capacity(512, File::open(path).ok()?));
+    let archive = ArchiveFile::parse(&cache).ok()?;
+    if archive.is_thin() {
+        return None;
+    }
+    let mut foreign = name.is_none();
+    if let Some(name) = name {
+        for member in archive.members() {
+            let member = member.ok()?;
+            if !is_rust(member.name()) {
+                foreign = true;
+            }
+            let Some(unit) = unit(member.name()) else {
+                continue;
+            };
+            match unit_hash(&unit, name) {
+                Some(hash) => learned.disambiguator = Some(hash),
+                None => learned.units.push(unit),
+            }
+        }
+    }
+    if foreign || learned.disambiguator.is_none() {
+        read_symbols(&archive, name, learned)?;
+    }
+    Some(())
+}
+
+/// Symbols of foreign members, and the hash from those of Rust's where it is not known yet.
+fn read_symbols<'data, R: ReadRef<'data>>(
+    archive: &ArchiveFile<'data, R>,
+    name: Option<&str>,
+    learned: &mut Learned,
+) -> Option<()> {
+    let mut rust_member: HashMap<u64, bool> = HashMap::new();
+    let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut settled = learned.disambiguator.is_some();
+    for symbol in archive.symbols().ok()?? {
+        let symbol = symbol.ok()?;
+        let offset = symbol.offset();
+        let own = *rust_member.entry(offset.0).or_insert_with(|| {
+            name.is_some()
+                && archive
+                    .member(offset)
+                    .is_ok_and(|member| is_rust(member.name()))
+        });
+        if own && settled {
+            continue;
+        }
+        let Ok(text) = std::str::from_utf8(symbol.name()) else {
+            continue;
+        };
+        match name {
+            Some(name) if own => {
+                if let Some(hash) = own_hash(text, name) {
+                    let count = votes.entry(hash).or_default();
+                    *count += 1;
+                    settled = *count >= ENOUGH;
+                }
+            }
+            _ => learned.native_symbols.push(text.to_owned()),
+        }
+    }
+    let most = votes
+        .iter()
+        .max_by_key(|(_, count)| **count)
+        .map(|(hash, _)| *hash);
+    learned.disambiguator = learned.disambiguator.or(most);
+    Some(())
+}
+
+fn is_rust(member: &[u8]) -> bool {
+    member.ends_with(b".rcgu.o") || member == b"lib.rmeta"
+}
+
+/// The hash in `memchr.9642f0ce76a98c65-cgu.0` for `memchr`; not that of units named after another
+/// crate, whose generic code they hold.
+fn unit_hash(unit: &str, name: &str) -> Option<u64> {
+    let rest = unit.strip_prefix(name)?.strip_prefix('.')?;
+    let (hash, _) = rest.split_once("-cgu.")?;
+    let digits = !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if digits {
+        u64::from_str_radix(hash, 16).ok()
+    } else {
+        None
+    }
+}
+
+/// `memchr.9642f0ce76a98c65-cgu.0` of `memchr-ea71fa85f6699d6b.memchr.9642f0ce76a98c65-cgu.0.rcgu.o`.
+fn unit(member: &[u8]) -> Option<String> {
+    let member = std::str::from_utf8(member).ok()?.strip_suffix(".rcgu.o")?;
+    let (_, unit) = member.split_once('.')?;
+    Some(unit.to_owned())
+}
+
+/// The hash of the crate `name` in a symbol that its own compilation made.
+fn own_hash(symbol: &str, name: &str) -> Option<u64> {
+    let parsed = Name::parse(symbol);
+    let own = |found: &crate::demangle::CrateRef<'_>| found.name == name;
+    // Copies of others' generic code end in the crate that made them.
+    let found = parsed
+        .instantiating()
+        .or_else(|| parsed.defining())
+        .filter(own)?;
+    found.disambiguator
+}

@@ -1,0 +1,290 @@
+//! The catalogue of a file that exists: `deps/` beside it, and a manifest upward from here.
+//!
+//! Beside each archive `libNAME-EXTRA.rlib` cargo leaves `NAME-EXTRA.d`, the list of its sources in
+//! make's format; the first source tells the package by the layout of cargo's directories, or by
+//! the manifest above it. Archives of earlier builds may stand there too: hashes keep them apart.
+
+use super::{
+    Catalogue, CrateInfo, archive,
+    build::slashed,
+    source::package_by_layout,
+    sysroot::{self, crate_name},
+};
+use crate::{
+    attribution::Origin,
+    cargo::{Context, Selection, Toolchain, Workspace},
+};
+use rayon::prelude::*;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+};
+
+/// A crate found beside the file.
+struct Beside {
+    name: String,
+    source: Option<PathBuf>,
+    library: bool,
+    learned: archive::Learned,
+}
+
+impl Catalogue {
+    /// What can be found out about the crates of `file`, seen from `context`'s directory.
+    ///
+    /// Starts cargo and the compiler for the workspace and the toolchain here, silently; without
+    /// them less is known. Writes nothing.
+    pub fn for_file(context: &Context, file: &Path) -> Self {
+        let (workspace, toolchain, beside) = thread::scope(|scope| {
+            let workspace = scope.spawn(|| Workspace::find(context));
+            let toolchain = scope.spawn(|| {
+                let toolchain = Toolchain::load(context, &Selection::default()).ok()?;
+                let triple = triple_of(file).unwrap_or_else(|| toolchain.host.clone());
+                let crates = sysroot::read(&toolchain, &triple);
+                Some((toolchain, crates))
+            });
+            let beside = beside(file);
+            (
+                workspace.join().ok().flatten(),
+                toolchain.join().ok().flatten(),
+                beside,
+            )
+        });
+        let mut catalogue = Self::default();
+        if let Some((toolchain, crates)) = toolchain {
+            catalogue.add_toolchain(&toolchain, crates);
+        }
+        let base = workspace
+            .as_ref()
+            .map(|workspace| workspace.root().to_path_buf());
+        catalogue.base = base.as_deref().map(slashed);
+        // All that was linked into a file of cargo's stands in its `deps/`.
+        catalogue.complete = beside.iter().any(|found| found.library);
+        for found in beside {
+            catalogue.add_beside(found, workspace.as_ref(), file);
+        }
+        if let Some(workspace) = &workspace {
+            catalogue.add_members(workspace);
+        }
+        catalogue
+    }
+
+    fn add_beside(&mut self, found: Beside, workspace: Option<&Workspace>, file: &Path) {
+        let Beside {
+            name,
+            source,
+            library,
+            learned,
+        } = found;
+        let source = source.map(|source| absolute_source(source, workspace, file));
+        let package = source
+            .as_deref()
+            .and_then(|source| package_of_source(source, workspace));
+        let info = match &package {
+            Some((info, _)) => CrateInfo {
+                name,
+                ..info.clone()
+            },
+            None => CrateInfo {
+                name,
+                package: None,
+                version: None,
+                origin: Origin::Unknown,
+            },
+        };
+        let index = self.add(info);
+        self.learn(index, learned);
+        if let (Some(source), Some((_, Some(root)))) = (source, package) {
+            self.add_root(&root, &source, index, library);
+        }
+    }
+
+    fn add_members(&mut self, workspace: &Workspace) {
+        for member in workspace.members() {
+            let Some(root) = member.manifest_path.parent() else {
+                continue;
+            };
+            for target in &member.targets {
+                let kinds = |name: &str| target.kind.iter().any(|kind| kind.to_string() == name);
+                if kinds("custom-build") || kinds("proc-macro") {
+                    continue;
+                }
+                let executable = ["bin", "example", "test", "bench"]
+                    .iter()
+                    .any(|kind| kinds(kind));
+                let index = self.add(CrateInfo {
+                    name: target.name.replace('-', "_"),
+                    package: Some(member.name.to_string()),
+                    version: Some(member.version.to_string()),
+                    origin: Origin::Workspace,
+                });
+                let source = target.src_path.as_std_path();
+                self.add_root(root.as_std_path(), source, index, !executable);
+            }
+        }
+    }
+}
+
+/// The archives, and the executables' source lists, in `deps/` beside the file.
+fn beside(file: &Path) -> Vec<Beside> {
+    let Some(directory) = file.parent() else {
+        return Vec::new();
+    };
+    // Examples are one level deeper; tests and benchmarks are in `deps/` themselves.
+    let mut directories = vec![directory.join("deps"), directory.join("..").join("deps")];
+    if directory.file_name().is_some_and(|name| name == "deps") {
+        directories = vec![directory.to_path_buf()];
+    }
+    let Some(entries) = directories
+        .iter()
+        .find_map(|directory| fs::read_dir(directory).ok())
+    else {
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    paths.sort();
+    paths
+        .par_iter()
+        .filter_map(|path| match path.extension()?.to_str()? {
+            "rlib" => {
+                let name = crate_name(path)?;
+                let list = path.file_name()?.to_str()?.strip_prefix("lib")?;
+                let list = path.with_file_name(list).with_extension("d");
+                let learned = archive::learn(path, &name);
+                Some(Beside {
+                    name,
+                    source: first_source(&list),
+                    library: true,
+                    learned,
+                })
+            }
+            "d" => {
+                let stem = path.file_stem()?.to_str()?;
+                let library = path.with_file_name(format!("lib{stem}.rlib"));
+                if library.exists() {
+                    return None;
+                }
+                let name = stem
+                    .rsplit_once('-')
+                    .map_or(stem, |(name, _)| name)
+                    .replace('-', "_");
+                let source = first_source(path)?;
+                Some(Beside {
+                    name,
+                    source: Some(source),
+                    library: false,
+                    learned: Default::default(),
+                })
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The first Rust source of a make rule; spaces in it are escaped.
+fn first_source(list: &Path) -> Option<PathBuf> {
+    let text = fs::read_to_string(list).ok()?;
+    let line = text.lines().next()?;
+    let mut rest = line.split_once(": ")?.1;
+    loop {
+        let mut end = rest.find(' ').unwrap_or(rest.len());
+        while end < rest.len() && rest.get(..end).is_some_and(|part| part.ends_with('\\')) {
+            end = rest
+                .get(end + 1..)?
+                .find(' ')
+                .map_or(rest.len(), |next| end + 1 + next);
+        }
+        let source = rest.get(..end)?;
+        if source.ends_with(".rs") {
+            return Some(source.replace("\\ ", " ").into());
+        }
+        rest = rest.get(end + 1..)?;
+    }
+}
+
+/// Sources of workspace members are relative to the workspace's root: the one above the file, else
+/// the one here.
+fn absolute_source(source: PathBuf, workspace: Option<&Workspace>, file: &Path) -> PathBuf {
+    if source.is_absolute() {
+        return source;
+    }
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let above = file
+        .ancestors()
+        .skip(1)
+        .map(|directory| directory.join(&source));
+    let here = workspace.map(|workspace| workspace.root().join(&source));
+    above
+        .chain(here)
+        .find(|path| path.is_file())
+        .unwrap_or(source)
+}
+
+/// The package of a source file and its directory, where that is known.
+fn package_of_source(
+    source: &Path,
+    workspace: Option<&Workspace>,
+) -> Option<(CrateInfo, Option<PathBuf>)> {
+    let text = slashed(source);
+    let info = |package: String, version: Option<String>, origin: Origin| CrateInfo {
+        name: package.replace('-', "_"),
+        package: Some(package),
+        version,
+        origin,
+    };
+    let layout = package_by_layout(&text);
+    if let Some((package, Some(version), origin)) = layout {
+        return Some((info(package.into(), Some(version.into()), origin), None));
+    }
+    for directory in source.ancestors().skip(1) {
+        let Some((package, version)) = manifest(&directory.join("Cargo.toml")) else {
+            continue;
+        };
+        let members = workspace.map(Workspace::members).unwrap_or_default();
+        let member = members.iter().find(|member| {
+            member
+                .manifest_path
+                .parent()
+                .is_some_and(|root| root == directory)
+        });
+        let (version, origin) = match (layout, member) {
+            (Some((_, _, origin)), _) => (version, origin),
+            (None, Some(member)) => (Some(member.version.to_string()), Origin::Workspace),
+            (None, None) => (version, Origin::Path),
+        };
+        return Some((
+            info(package, version, origin),
+            Some(directory.to_path_buf()),
+        ));
+    }
+    let (package, version, origin) = layout?;
+    Some((
+        info(package.into(), version.map(str::to_owned), origin),
+        None,
+    ))
+}
+
+/// Name and version in a package's manifest; an inherited version is the workspace's to tell.
+fn manifest(path: &Path) -> Option<(String, Option<String>)> {
+    let document: toml_edit::DocumentMut = fs::read_to_string(path).ok()?.parse().ok()?;
+    let package = document.get("package")?.as_table_like()?;
+    let name = package.get("name")?.as_str()?.to_owned();
+    let version = package
+        .get("version")
+        .and_then(toml_edit::Item::as_str)
+        .map(str::to_owned);
+    Some((name, version))
+}
+
+/// The triple in `target/<triple>/release/x`.
+fn triple_of(file: &Path) -> Option<String> {
+    let directory = file.parent()?;
+    let above = directory
+        .ancestors()
+        .take(4)
+        .filter_map(|directory| directory.file_name()?.to_str());
+    let is_triple = |name: &&str| name.split('-').count() >= 3 && !name.contains('.');
+    above.filter(is_triple).map(str::to_owned).next()
+}

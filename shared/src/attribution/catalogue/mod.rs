@@ -1,0 +1,311 @@
+//! The crate catalogue: which package is behind a crate's name and hash, behind a source path,
+//! behind a symbol of C or assembly.
+//!
+//! A crate name alone does not say which crate it is: two versions may be linked, and the standard
+//! library brings crates of its own, `memchr` and `hashbrown` among them. What tells them apart is
+//! the hash in v0 names (rustc's `StableCrateId`). It stands in no metadata file, but in the tables
+//! of every crate's own archive: the crates that cargo's JSON messages name, those beside a file,
+//! and those of the toolchain. A crate without an archive, such as the program itself, is found by
+//! elimination when its name leaves one crate only.
+//!
+//! Limit: a file whose toolchain or `deps/` are not at hand is catalogued by name, and says so:
+//! `certain` is false.
+
+#[cfg(feature = "binary")]
+mod archive;
+#[cfg(feature = "binary")]
+mod build;
+#[cfg(feature = "binary")]
+mod file;
+mod source;
+#[cfg(feature = "binary")]
+mod sysroot;
+#[cfg(all(test, feature = "binary"))]
+mod tests;
+
+use super::Origin;
+use std::collections::{BTreeMap, HashMap};
+
+/// A crate and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CrateInfo {
+    /// The name as rustc knows it: `regex_automata`.
+    pub name: String,
+    /// The package's name, where known: `regex-automata`.
+    pub package: Option<String>,
+    /// The package's version, where known; of core, alloc and std the compiler's release.
+    pub version: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// The answer for a crate's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The crate; without package and version where several are possible.
+    pub info: CrateInfo,
+    /// Whether it is proven that the name, and the hash, mean this crate. Whether a legacy symbol
+    /// name means the crate that it names is another question, which its reader answers.
+    pub certain: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    info: CrateInfo,
+    /// Empty when the crate's archive taught none; several when it was built several times.
+    disambiguators: Vec<u64>,
+}
+
+/// A directory whose sources belong to a package.
+#[derive(Clone, Debug, Default)]
+struct Root {
+    /// The crate of sources that no other crate of the package claims: the library, else the
+    /// first.
+    default: Option<usize>,
+    /// Root modules of the crates of the package.
+    crates: Vec<(String, usize)>,
+}
+
+/// All crates that an artifact can consist of.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    crates: Vec<Known>,
+    by_name: HashMap<String, Vec<usize>>,
+    by_disambiguator: HashMap<u64, usize>,
+    /// Names of codegen units that do not name their crate, as in `STT_FILE` symbols.
+    by_unit: HashMap<String, usize>,
+    /// Symbols that C, C++ or assembly inside a crate's archive defines.
+    native_symbols: HashMap<String, usize>,
+    /// Source directories by their normalized path.
+    roots: HashMap<String, Root>,
+    /// Where relative source paths start.
+    base: Option<String>,
+    /// `--remap-path-prefix`, from what stands in the binary to what is on disk.
+    remapped: Vec<(String, String)>,
+    /// The toolchain's release and commit.
+    release: Option<String>,
+    commit: Option<String>,
+    /// Versions of the standard library's own dependencies, by crate name.
+    std_versions: BTreeMap<String, String>,
+    /// Whether every crate that can occur is here.
+    complete: bool,
+}
+
+/// Crates that live in the standard library's own repository.
+const LIBRARY: [&str; 12] = [
+    "core",
+    "alloc",
+    "std",
+    "proc_macro",
+    "test",
+    "panic_abort",
+    "panic_unwind",
+    "unwind",
+    "std_detect",
+    "compiler_builtins",
+    "profiler_builtins",
+    "sysroot",
+];
+
+/// Names that nobody else's crate has: registries refuse them.
+const RESERVED: [&str; 5] = ["core", "alloc", "std", "proc_macro", "test"];
+
+/// The origin of a crate of the toolchain's own libraries.
+fn toolchain_origin(name: &str) -> Origin {
+    if LIBRARY.contains(&name) {
+        Origin::Std
+    } else {
+        Origin::StdDependency
+    }
+}
+
+impl Catalogue {
+    /// A catalogue that knows nothing but the names of core, alloc and std.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The crate with this name and, from a v0 name, this hash.
+    pub fn crate_of(&self, name: &str, disambiguator: Option<u64>) -> Found {
+        if let Some(index) = disambiguator.and_then(|hash| self.by_disambiguator.get(&hash))
+            && let Some(known) = self.crates.get(*index)
+            && known.info.name == name
+        {
+            return Found {
+                info: known.info.clone(),
+                certain: true,
+            };
+        }
+        let named = self.named(name);
+        // A crate whose own hash is known is not the one with another hash.
+        let left: Vec<_> = match disambiguator {
+            Some(_) => named
+                .iter()
+                .copied()
+                .filter(|known| known.disambiguators.is_empty())
+                .collect(),
+            None => named.clone(),
+        };
+        if let Some(only) = only(&left) {
+            return Found {
+                info: only.clone(),
+                certain: self.complete,
+            };
+        }
+        if RESERVED.contains(&name) {
+            // Another toolchain's: its version is not ours.
+            let version = match disambiguator {
+                Some(_) if !named.is_empty() => None,
+                _ => self.release.clone(),
+            };
+            let info = CrateInfo {
+                name: name.into(),
+                package: None,
+                version,
+                origin: Origin::Std,
+            };
+            return Found {
+                info,
+                certain: true,
+            };
+        }
+        if !left.is_empty() {
+            return Found {
+                info: common(name, &left),
+                certain: false,
+            };
+        }
+        if named.is_empty() {
+            let origin = match LIBRARY.contains(&name) {
+                true => Origin::Std,
+                false => Origin::Unknown,
+            };
+            let info = CrateInfo {
+                name: name.into(),
+                package: None,
+                version: None,
+                origin,
+            };
+            return Found {
+                info,
+                certain: false,
+            };
+        }
+        // Built once more, with another hash: by another compiler or with other features.
+        let mut info = common(name, &named);
+        info.version = None;
+        Found {
+            info,
+            certain: false,
+        }
+    }
+
+    /// The crate that a codegen unit is a part of, from its name in an `STT_FILE` symbol, where the
+    /// name does not say it (`6eu5p6…`; of incremental builds) and an archive has the unit.
+    pub fn crate_of_unit(&self, unit: &str) -> Option<CrateInfo> {
+        let unit = unit.strip_suffix(".rcgu.o").unwrap_or(unit);
+        Some(self.crates.get(*self.by_unit.get(unit)?)?.info.clone())
+    }
+
+    /// The crate whose build brought the C, C++ or assembly that defines `symbol`; its origin is
+    /// [`Origin::Native`].
+    pub fn native_owner(&self, symbol: &str) -> Option<CrateInfo> {
+        let known = self.crates.get(*self.native_symbols.get(symbol)?)?;
+        Some(CrateInfo {
+            origin: Origin::Native,
+            ..known.info.clone()
+        })
+    }
+
+    /// The crate that a source file belongs to, from its path in debug information or in a panic's
+    /// location. C sources answer with the crate of their package, too.
+    pub fn crate_of_path(&self, source: &str) -> Option<CrateInfo> {
+        source::crate_of_path(self, source)
+    }
+
+    /// All crates, in no particular order.
+    pub fn crates(&self) -> impl Iterator<Item = &CrateInfo> {
+        self.crates.iter().map(|known| &known.info)
+    }
+
+    fn named(&self, name: &str) -> Vec<&Known> {
+        let indices = self
+            .by_name
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        indices
+            .iter()
+            .filter_map(|&index| self.crates.get(index))
+            .collect()
+    }
+
+    /// Adds a crate; one with the same name, package, version and origin is the same crate.
+    #[cfg(feature = "binary")]
+    fn add(&mut self, info: CrateInfo) -> usize {
+        let same_name = self.by_name.entry(info.name.clone()).or_default();
+        let found = same_name.iter().find(|&&index| {
+            self.crates
+                .get(index)
+                .is_some_and(|known| known.info == info)
+        });
+        if let Some(&index) = found {
+            return index;
+        }
+        let index = self.crates.len();
+        same_name.push(index);
+        self.crates.push(Known {
+            info,
+            disambiguators: Vec::new(),
+        });
+        index
+    }
+
+    /// Takes in what the archive of a crate taught.
+    #[cfg(feature = "binary")]
+    fn learn(&mut self, index: usize, learned: archive::Learned) {
+        if let Some(hash) = learned.disambiguator {
+            self.by_disambiguator.entry(hash).or_insert(index);
+            if let Some(known) = self.crates.get_mut(index)
+                && !known.disambiguators.contains(&hash)
+            {
+                known.disambiguators.push(hash);
+            }
+        }
+        for unit in learned.units {
+            self.by_unit.entry(unit).or_insert(index);
+        }
+        for symbol in learned.native_symbols {
+            self.native_symbols.entry(symbol).or_insert(index);
+        }
+    }
+}
+
+/// The one crate that all of `known` are, if they are.
+fn only<'a>(known: &[&'a Known]) -> Option<&'a CrateInfo> {
+    let (first, rest) = known.split_first()?;
+    rest.iter()
+        .all(|other| other.info == first.info)
+        .then_some(&first.info)
+}
+
+/// What several crates of one name have in common; of origins the one outside std.
+fn common(name: &str, known: &[&Known]) -> CrateInfo {
+    let same = |field: fn(&CrateInfo) -> &Option<String>| {
+        let first = field(&known.first()?.info).clone()?;
+        let all = known
+            .iter()
+            .all(|known| field(&known.info).as_ref() == Some(&first));
+        all.then_some(first)
+    };
+    let mut origins = known.iter().map(|known| known.info.origin);
+    let origin = origins
+        .clone()
+        .find(|origin| *origin != Origin::StdDependency);
+    CrateInfo {
+        name: name.into(),
+        package: same(|info| &info.package),
+        version: same(|info| &info.version),
+        origin: origin.or_else(|| origins.next()).unwrap_or(Origin::Unknown),
+    }
+}

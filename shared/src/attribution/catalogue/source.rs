@@ -1,0 +1,211 @@
+//! From the path of a source file to its crate.
+//!
+//! Paths come from debug information and from panic locations. Known directories (packages,
+//! `OUT_DIR`s) are matched by the longest prefix; beyond them the layouts of cargo's home and of
+//! the standard library say it: `registry/src/<index>/NAME-VERSION/`, `git/checkouts/<name>-<id>/`,
+//! `/rustc/<commit>/library/<crate>/`, `/rust/deps/NAME-VERSION/`.
+
+use super::{Catalogue, CrateInfo, Root};
+use crate::attribution::Origin;
+
+pub(super) fn crate_of_path(catalogue: &Catalogue, source: &str) -> Option<CrateInfo> {
+    let mut path = normalized(source);
+    for (shown, real) in &catalogue.remapped {
+        if let Some(rest) = path.strip_prefix(shown.as_str())
+            && (rest.starts_with('/') || shown.ends_with('/') || rest.is_empty())
+        {
+            path = normalized(&format!("{real}{rest}"));
+        }
+    }
+    if let Some(info) = library(catalogue, &path).or_else(|| known(catalogue, &path)) {
+        return Some(info);
+    }
+    if let Some(base) = &catalogue.base
+        && !is_absolute(&path)
+        && let Some(info) = known(catalogue, &normalized(&format!("{base}/{path}")))
+    {
+        return Some(info);
+    }
+    by_layout(catalogue, &path)
+}
+
+/// `name` and `1.0.0` of `name-1.0.0`: the version starts behind the first `-` that a number and a
+/// dot follow, because names have no dots.
+pub(super) fn name_and_version(directory: &str) -> Option<(&str, &str)> {
+    for (at, _) in directory.match_indices('-') {
+        let (name, version) = (directory.get(..at)?, directory.get(at + 1..)?);
+        let digits = version.bytes().take_while(u8::is_ascii_digit).count();
+        if digits > 0 && version.as_bytes().get(digits) == Some(&b'.') && !name.is_empty() {
+            return Some((name, version));
+        }
+    }
+    None
+}
+
+/// Forward slashes, without `.` and, where something precedes it, `..`.
+pub(super) fn normalized(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            "" if !parts.is_empty() => {}
+            ".." if parts
+                .last()
+                .is_some_and(|last| !last.is_empty() && *last != "..") =>
+            {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn is_absolute(path: &str) -> bool {
+    path.starts_with('/') || path.as_bytes().get(1) == Some(&b':')
+}
+
+/// Directories of packages and `OUT_DIR`s: the longest that is a prefix.
+fn known(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
+    let mut prefix = path;
+    loop {
+        if let Some(root) = catalogue.roots.get(prefix) {
+            let index = root.crate_of(path)?;
+            return Some(catalogue.crates.get(index)?.info.clone());
+        }
+        prefix = prefix.rsplit_once('/')?.0;
+    }
+}
+
+impl Root {
+    fn crate_of(&self, path: &str) -> Option<usize> {
+        let exact = self.crates.iter().find(|(source, _)| source == path);
+        // Modules of `src/bin/x/main.rs` are beside it; those of `src/main.rs` are the library's
+        // where there is one.
+        let beside = || {
+            self.crates.iter().find(|(source, _)| {
+                source
+                    .strip_suffix("/main.rs")
+                    .filter(|directory| !directory.ends_with("/src"))
+                    .is_some_and(|directory| {
+                        path.strip_prefix(directory)
+                            .is_some_and(|rest| rest.starts_with('/'))
+                    })
+            })
+        };
+        exact
+            .or_else(beside)
+            .map(|(_, index)| *index)
+            .or(self.default)
+    }
+}
+
+/// The standard library's own sources, as shipped (`/rustc/<commit>/library/…`) or installed
+/// (`…/lib/rustlib/src/rust/library/…`).
+fn library(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
+    let (commit, rest) = if let Some(rest) = path.strip_prefix("/rustc/") {
+        let (commit, rest) = rest.split_once('/')?;
+        (Some(commit), rest)
+    } else {
+        (None, path.split_once("/lib/rustlib/src/rust/")?.1)
+    };
+    let rest = rest.strip_prefix("library/")?;
+    let directory = rest.split('/').next()?;
+    let name = match directory {
+        "stdarch" if rest.starts_with("stdarch/crates/std_detect") => "std_detect",
+        "stdarch" => "core",
+        "portable-simd" if rest.contains("/std_float/") => "std",
+        "portable-simd" => "core",
+        "backtrace" => "std",
+        "compiler-builtins" => "compiler_builtins",
+        directory => directory,
+    };
+    let own = commit.is_none() || commit == catalogue.commit.as_deref();
+    let name = name.replace('-', "_");
+    Some(CrateInfo {
+        package: None,
+        version: catalogue.release.clone().filter(|_| own),
+        origin: super::toolchain_origin(&name),
+        name,
+    })
+}
+
+/// What the layout of cargo's directories says about a path that is in none of the known ones.
+fn by_layout(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
+    let (package, version, mut origin) = package_by_layout(path)?;
+    // Older toolchains show where std's dependencies were when std was built.
+    if path.starts_with("/cargo/registry/") {
+        let of_std = catalogue
+            .std_versions
+            .get(&package.replace('-', "_"))
+            .map(String::as_str);
+        if of_std.is_some() && of_std == version {
+            origin = Origin::StdDependency;
+        }
+    }
+    Some(package_crate(catalogue, package, version, origin))
+}
+
+/// Package, version and origin, as far as the path shows them.
+pub(super) fn package_by_layout(path: &str) -> Option<(&str, Option<&str>, Origin)> {
+    if let Some(rest) = path.strip_prefix("/rust/deps/") {
+        let (package, version) = name_and_version(rest.split('/').next()?)?;
+        return Some((package, Some(version), Origin::StdDependency));
+    }
+    if let Some((_, rest)) = path.rsplit_once("/registry/src/") {
+        let (package, version) = name_and_version(rest.split('/').nth(1)?)?;
+        return Some((package, Some(version), Origin::Registry));
+    }
+    if let Some((_, rest)) = path.rsplit_once("/git/checkouts/") {
+        // `<repository>-<hash>/<revision>/…`; inside, the directory above `src` names the package.
+        let mut parts = rest.split('/');
+        let repository = parts.next()?;
+        let repository = repository
+            .rsplit_once('-')
+            .map_or(repository, |(name, _)| name);
+        let inner = parts.skip(1).take_while(|part| *part != "src");
+        let package = inner
+            .last()
+            .filter(|last| !last.contains('.'))
+            .unwrap_or(repository);
+        return Some((package, None, Origin::Git));
+    }
+    let vendored = path.rsplit_once("/vendor/").map(|(_, rest)| rest);
+    if let Some(rest) = vendored.or_else(|| path.strip_prefix("vendor/")) {
+        let mut parts = rest.split('/');
+        let directory = parts.next()?;
+        if parts.next()? != "src" || !path.ends_with(".rs") {
+            return None;
+        }
+        return Some(match name_and_version(directory) {
+            Some((package, version)) => (package, Some(version), Origin::Path),
+            None => (directory, None, Origin::Path),
+        });
+    }
+    None
+}
+
+/// The library crate of a package; by the catalogue where it has it, else by cargo's default.
+fn package_crate(
+    catalogue: &Catalogue,
+    package: &str,
+    version: Option<&str>,
+    origin: Origin,
+) -> CrateInfo {
+    let fits = |info: &&CrateInfo| {
+        info.package.as_deref() == Some(package)
+            && info.origin == origin
+            && version.is_none_or(|version| info.version.as_deref() == Some(version))
+    };
+    let mut found = catalogue.crates().filter(fits);
+    if let (Some(info), None) = (found.next(), found.next()) {
+        return info.clone();
+    }
+    CrateInfo {
+        name: package.replace('-', "_"),
+        package: Some(package.into()),
+        version: version.map(str::to_owned),
+        origin,
+    }
+}
