@@ -2,4 +2,7 @@
 
 pub mod crates;
 pub mod model;
+mod result;
 pub mod subject;
+
+pub use result::{Analysis, Rows, Total};
