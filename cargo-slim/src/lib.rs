@@ -1,4 +1,71 @@
 //! `cargo slim`: what is in my binary, byte for byte, and whose is it?
+//!
+//! Raw arguments (`cli`) become validated [`options`]; the [`analysis`] computes the rows of a
+//! view; [`report`] shows them.
 
 pub mod analysis;
+mod cli;
 pub mod ledger;
+pub mod options;
+pub mod report;
+
+use analysis::Subject;
+use cli::Cli;
+use codecost::{Error, Result, console::Console, error::exit_code, manual};
+use options::{By, Options, Task, View};
+use std::{ffi::OsString, process::ExitCode};
+
+/// Runs the tool with `args`, the program's name first, over `console`.
+pub fn run(args: impl Iterator<Item = OsString>, console: &mut Console) -> ExitCode {
+    let done = match Cli::read(args) {
+        Ok(cli) => Task::from_cli(cli).and_then(|task| perform(task, console)),
+        Err(error) => return ExitCode::from(explain(&error, console)),
+    };
+    ExitCode::from(match done {
+        Ok(()) => exit_code::OK,
+        Err(error) => console.fail(&error),
+    })
+}
+
+fn perform(task: Task, console: &mut Console) -> Result<()> {
+    let failed = |error| Error::write("standard output", error);
+    match task {
+        Task::Completions(shell) => {
+            manual::completions(cli::command(), shell, console.stdout()).map_err(failed)
+        }
+        Task::Man => manual::man(cli::command(), console.stdout()).map_err(failed),
+        Task::View(options) => {
+            console.set_color(options.color);
+            console.set_verbosity(options.verbosity);
+            if let Some(hint) = &options.hint {
+                console.help(hint);
+            }
+            show(&options, console)
+        }
+    }
+}
+
+fn show(options: &Options, console: &mut Console) -> Result<()> {
+    let with_debug = options.view == View::Crates(By::Inlined);
+    let opened = analysis::open(&options.input, with_debug)?;
+    let mut subject = Subject::new(&opened.files)?;
+    let analysis = analysis::analyse(&opened, &mut subject, options.view)?;
+    opened.files.check_unchanged()?;
+    report::write(&analysis, options, console)
+}
+
+/// Help and version go to standard output, wrong usage to standard error.
+fn explain(error: &clap::Error, console: &mut Console) -> u8 {
+    let text = error.render();
+    if error.use_stderr() {
+        console.usage(&text.ansi().to_string());
+        if let Some(hint) = cli::hint(error) {
+            console.help(&hint);
+        }
+        return exit_code::USAGE;
+    }
+    match console.print(&text.ansi().to_string()) {
+        Ok(()) => exit_code::OK,
+        Err(error) => console.fail(&error),
+    }
+}

@@ -1,3 +1,8 @@
 //! Wiring only.
 
-fn main() {}
+use codecost::console::Console;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cargo_slim::run(std::env::args_os(), &mut Console::system())
+}

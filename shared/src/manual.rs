@@ -4,7 +4,7 @@
 //! shells complete the program that is typed, so completions are for `cargo-slim`.
 
 use clap::Command;
-use clap_complete::Shell;
+pub use clap_complete::Shell;
 use std::io::{self, Write};
 
 /// Writes the completion script of `command` for `shell`.

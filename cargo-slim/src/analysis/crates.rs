@@ -12,13 +12,15 @@ pub enum Question {
     Defined,
     /// The crate whose compilation made this copy.
     Instantiated,
+    /// The crate that wrote it, and for code the crate of the innermost inlined function.
+    Inlined,
 }
 
 impl Question {
     /// The answer for one owner, and how it is known.
     pub fn ask(self, owner: &Owner) -> (CrateId, Evidence) {
         match self {
-            Self::Defined => (owner.defined, owner.defined_by),
+            Self::Defined | Self::Inlined => (owner.defined, owner.defined_by),
             Self::Instantiated => (owner.instantiated, owner.instantiated_by),
         }
     }
@@ -26,7 +28,7 @@ impl Question {
 
 /// One row a crate or bucket, largest first. Bytes that several crates use are split evenly among
 /// them, so that `file` adds up to the file, and shown as `shared`.
-pub fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<CrateRow> {
+pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<CrateRow> {
     let mut rows: BTreeMap<CrateId, CrateRow> = BTreeMap::new();
     // Sorted, so that the odd bytes of shared data fall alike in every run.
     let mut amounts: Vec<(&Key, &Amount)> = ledger.amounts.iter().collect();

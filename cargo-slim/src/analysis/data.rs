@@ -14,7 +14,7 @@ use codecost::{
 use std::collections::BTreeSet;
 
 /// One row an object, largest first.
-pub fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
+pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
     let slots: BTreeSet<VirtualAddress> = subject
         .image
         .relocations(&subject.dynamic_symbols)

@@ -8,7 +8,7 @@ use codecost::{
 use rayon::prelude::*;
 
 /// One row a function, largest first. Aliases of one address are one row.
-pub fn rows<'a>(subject: &'a Subject<'_>) -> Vec<FunctionRow<'a>> {
+pub(super) fn rows<'a>(subject: &'a Subject<'_>) -> Vec<FunctionRow<'a>> {
     let mut rows: Vec<_> = subject
         .code
         .functions

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 
 /// One row a family of at least two copies, largest first.
-pub fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
+pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
     let mut families: HashMap<(CrateId, String), Vec<&Function>> = HashMap::new();
     let keyed: Vec<_> = subject
         .code

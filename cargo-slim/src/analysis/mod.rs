@@ -1,9 +1,122 @@
 //! What the bytes of an artifact add up to. Computes, never prints.
 
-pub mod crates;
-pub mod data;
-pub mod functions;
-pub mod generics;
+mod crates;
+mod data;
+mod findings;
+mod functions;
+mod generics;
+mod loads;
 pub mod model;
-pub mod sections;
-pub mod subject;
+mod open;
+mod result;
+mod sections;
+mod subject;
+
+pub use crates::Question;
+pub use open::{Opened, open};
+pub use result::{Analysis, Rows, Total};
+pub use subject::{Files, Subject};
+
+use crate::options::{By, View};
+use codecost::{Result, report::Warning};
+use model::{Artifact, Overview};
+
+/// Computes the rows of `view`.
+///
+/// # Errors
+///
+/// The view needs what the file does not have.
+pub fn analyse<'a>(
+    opened: &Opened,
+    subject: &'a mut Subject<'_>,
+    view: View,
+) -> Result<Analysis<'a>> {
+    let artifact = artifact(opened, subject);
+    let mut warnings = warnings(subject);
+    let rows = match view {
+        View::Sections => Rows::Sections(sections::rows(&subject.image)),
+        View::Functions => Rows::Functions(functions::rows(subject)),
+        View::Generics => Rows::Generics(generics::rows(subject)),
+        View::Loads => Rows::Loads(loads::view(subject)?),
+        View::Crates(by) => {
+            let ledger = subject.ledger();
+            let question = match by {
+                By::Defined => Question::Defined,
+                By::Instantiated => Question::Instantiated,
+                By::Inlined => Question::Inlined,
+            };
+            Rows::Crates(crates::rows(subject, &ledger, question))
+        }
+        View::Data => {
+            let ledger = subject.ledger();
+            Rows::Data(data::rows(subject, &ledger))
+        }
+        View::Overview => {
+            let ledger = subject.ledger();
+            let sections = sections::rows(&subject.image);
+            let crates = crates::rows(subject, &ledger, Question::Defined);
+            let findings = findings::find(opened, subject, &artifact, &crates);
+            let functions = functions::rows(subject);
+            Rows::Overview(Overview {
+                sections,
+                crates,
+                functions,
+                findings,
+            })
+        }
+    };
+    let sections = sections::rows(&subject.image);
+    let total = Total {
+        file: artifact.file_size,
+        memory: sections.iter().map(|row| row.memory).sum(),
+    };
+    warnings.retain(|warning| warning.count != Some(0));
+    Ok(Analysis {
+        artifact,
+        total,
+        rows,
+        warnings,
+    })
+}
+
+fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
+    let facts = opened.facts.clone();
+    Artifact {
+        path: opened.files.file.path().to_owned(),
+        format: subject.image.format.as_str(),
+        architecture: subject.image.architecture.to_owned(),
+        file_size: opened.files.file.len() as u64,
+        shipped_size: subject.image.shipped_size(),
+        package: facts.package,
+        target_name: facts.target_name,
+        profile: facts.profile,
+        build_notes: facts.build_notes,
+    }
+}
+
+/// What makes the figures less than they seem: one warning per cause.
+fn warnings(subject: &Subject<'_>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if subject.stripped {
+        let help = "pass its debug file with `--debug-file`, or build it with `strip = \"none\"`";
+        warnings.push(
+            Warning::new(
+                "stripped",
+                "the file has no symbol table, so most owners are unknown",
+            )
+            .help(help),
+        );
+    }
+    warnings.push(
+        Warning::new("damaged-symbols", "symbol names lie outside their table")
+            .count(subject.symbols.damaged_names + subject.dynamic_symbols.damaged_names),
+    );
+    warnings.push(
+        Warning::new(
+            "damaged-unwind-tables",
+            "unwind tables could not be read to their end",
+        )
+        .count(subject.unwind.damaged),
+    );
+    warnings
+}

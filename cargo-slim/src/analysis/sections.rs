@@ -5,7 +5,7 @@ use crate::ledger::{Layout, PieceKind};
 use codecost::image::{Image, SectionKind};
 
 /// One row a section in the order of the file, then headers, padding and unmentioned bytes.
-pub fn rows(image: &Image<'_>) -> Vec<SectionRow> {
+pub(super) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
     let layout = Layout::new(image);
     let mut sizes = vec![0_u64; image.sections.len()];
     let mut rest = [

@@ -65,6 +65,8 @@ pub struct Subject<'a> {
     pub crates: Crates<'a>,
     /// The crate that the artifact itself is, where known.
     pub leaf: Option<CrateId>,
+    /// Whether there is no symbol table, neither in the file nor beside it.
+    pub stripped: bool,
 }
 
 impl<'a> Subject<'a> {
@@ -94,7 +96,8 @@ impl<'a> Subject<'a> {
         };
         let owners = SymbolOwners::new(named, &mut crates);
         let code = CodeMap::new(&image, named, &owners, &unwind, &[], &mut crates);
-        if symbols.symbols.is_empty() {
+        let stripped = symbols.symbols.is_empty();
+        if stripped {
             symbols = SymbolTable {
                 section: None,
                 strings: None,
@@ -110,6 +113,7 @@ impl<'a> Subject<'a> {
             code,
             crates,
             leaf: None,
+            stripped,
         })
     }
 

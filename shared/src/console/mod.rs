@@ -259,6 +259,11 @@ impl Console {
         }
     }
 
+    /// A ready-made message about wrong usage, as clap renders it.
+    pub fn usage(&mut self, text: &str) {
+        self.write_err(text);
+    }
+
     /// What is being done, in cargo's manner: a verb, right-aligned, and its object.
     pub fn status(&mut self, verb: &str, object: &str) {
         if self.verbosity > Verbosity::Quiet {

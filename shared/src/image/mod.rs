@@ -8,6 +8,7 @@
 //! file's size, and damage degrades the answer (and is counted) instead of ending it.
 
 mod elf;
+mod loader;
 mod mapping;
 mod other;
 mod relocation;
@@ -16,6 +17,7 @@ mod strip;
 mod symbol;
 mod unwind;
 
+pub use loader::{LoaderNeeds, VersionNeed};
 pub use mapping::Mapping;
 pub use relocation::{Relocation, RelocationTable};
 pub use section::{Section, SectionKind, Segment, TableRange};
@@ -214,6 +216,15 @@ impl<'d> Image<'d> {
     /// The relocations that the loader applies (RELA, REL, RELR), one table a section.
     pub fn relocations(&self, dynamic_symbols: &SymbolTable<'d>) -> Vec<RelocationTable> {
         relocation::read(self, dynamic_symbols)
+    }
+
+    /// What the loader must find to run the file: libraries and symbol versions.
+    ///
+    /// # Errors
+    ///
+    /// The dynamic tables are damaged.
+    pub fn loader_needs(&self) -> Result<LoaderNeeds> {
+        loader::needs(self)
     }
 
     /// What the unwind tables say: the extent of every function that can be unwound.

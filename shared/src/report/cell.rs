@@ -152,7 +152,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// How many columns the longest bar takes.
-pub(super) const BAR_WIDTH: usize = 10;
+pub(super) const BAR_WIDTH: usize = 8;
 
 /// A bar of eighths of a column.
 fn bar(fraction: f64) -> String {
@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn bars_are_as_long_as_their_fraction() {
-        assert_eq!(bar(1.0), "██████████");
-        assert_eq!(bar(0.05), "▌");
+        assert_eq!(bar(1.0), "████████");
+        assert_eq!(bar(0.0625), "▌");
         assert_eq!(bar(0.0), "");
         assert_eq!(bar(f64::NAN), "");
     }

@@ -13,6 +13,10 @@ impl Page {
         let mut text = String::new();
         let mut after_line = false;
         for block in &self.blocks {
+            if matches!(block, Block::Gap) {
+                after_line = false;
+                continue;
+            }
             let is_line = matches!(block, Block::Line(..));
             if !(text.is_empty() || is_line && after_line) {
                 text.push('\n');
@@ -38,6 +42,7 @@ impl Page {
                     push(&mut text, format_args!("**{}**  ", escape(line.trim())));
                 }
                 Block::Line(line, _) => push(&mut text, format_args!("{}  ", escape(line.trim()))),
+                Block::Gap => {}
                 Block::Grid(grid) => push_grid(&mut text, grid),
             }
         }

@@ -26,6 +26,7 @@ pub(super) enum Block {
     Heading(String),
     Facts(Vec<(String, String)>),
     Line(String, Emphasis),
+    Gap,
     Grid(Grid),
 }
 
@@ -67,6 +68,13 @@ impl Page {
     #[must_use]
     pub fn line(mut self, text: impl Into<String>, emphasis: Emphasis) -> Self {
         self.blocks.push(Block::Line(text.into(), emphasis));
+        self
+    }
+
+    /// With an end to the paragraph.
+    #[must_use]
+    pub fn gap(mut self) -> Self {
+        self.blocks.push(Block::Gap);
         self
     }
 
@@ -117,7 +125,7 @@ impl<'a, R> Table<'a, R> {
         };
         let summary = |label: String, rows: &mut dyn Iterator<Item = &'a R>| {
             let mut sums = vec![Cell::Empty; columns.len()];
-            for row in rows {
+            for row in rows.filter(|row| self.counts(row)) {
                 for (column, sum) in columns.iter().zip(&mut sums) {
                     if column.summed {
                         sum.add(&column.read(row));

@@ -66,7 +66,10 @@ pub struct Table<'a, R> {
     pub(super) columns: Vec<Column<'a, R>>,
     pub(super) total_label: String,
     default_limit: usize,
+    counts: Option<Counts<'a, R>>,
 }
+
+type Counts<'a, R> = Box<dyn Fn(&R) -> bool + 'a>;
 
 impl<'a, R> Table<'a, R> {
     /// A table without columns.
@@ -76,6 +79,7 @@ impl<'a, R> Table<'a, R> {
             columns: Vec::new(),
             total_label: "total".into(),
             default_limit: 20,
+            counts: None,
         }
     }
 
@@ -191,6 +195,18 @@ impl<'a, R> Table<'a, R> {
         self
     }
 
+    /// Only rows for which this holds count in sums: rows that overlap others must not.
+    #[must_use]
+    pub fn counting(mut self, counts: impl Fn(&R) -> bool + 'a) -> Self {
+        self.counts = Some(Box::new(counts));
+        self
+    }
+
+    /// Whether `row` counts in sums.
+    pub(super) fn counts(&self, row: &R) -> bool {
+        self.counts.as_ref().is_none_or(|counts| counts(row))
+    }
+
     /// All rows, in their default order.
     pub fn rows(&self) -> &'a [R] {
         self.rows
@@ -259,14 +275,16 @@ impl<'a, R> Table<'a, R> {
             .columns
             .iter()
             .filter(|column| column.kind != Kind::Bar);
-        let keys: Vec<_> = keys.map(|column| column.key).collect();
+        // People and machines may have a column each under one key.
+        let mut keys: Vec<_> = keys.map(|column| column.key).collect();
+        keys.dedup();
         Error::usage(
             format!("`{key}` is not a column of this view"),
             format!("sort by one of: {}", keys.join(", ")),
         )
     }
 
-    /// The summed columns, each with its sum over `rows`.
+    /// The summed columns that machines see, each with its sum over `rows`.
     pub fn sums<'r>(
         &self,
         rows: impl IntoIterator<Item = &'r &'a R>,
@@ -275,12 +293,15 @@ impl<'a, R> Table<'a, R> {
         'a: 'r,
         R: 'r,
     {
-        let columns: Vec<_> = self.columns.iter().filter(|column| column.summed).collect();
+        let columns: Vec<_> = self
+            .machine_columns()
+            .filter(|column| column.summed)
+            .collect();
         let mut sums: Vec<_> = columns
             .iter()
             .map(|column| (column.key, Cell::Empty))
             .collect();
-        for row in rows {
+        for row in rows.into_iter().filter(|row| self.counts(row)) {
             for (column, (_, sum)) in columns.iter().zip(&mut sums) {
                 sum.add(&column.read(row));
             }

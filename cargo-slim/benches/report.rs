@@ -1,0 +1,101 @@
+//! What it costs to write the rows of a large library: 165,000 functions, some 400 bytes each,
+//! with their ids. `cargo bench -p cargo-slim --bench report`.
+
+use cargo_slim::{
+    analysis::{
+        Analysis, Rows, Total,
+        model::{Artifact, CrateLabel, FunctionRow},
+    },
+    options::{Input, Options, View},
+    report,
+};
+use codecost::{
+    attribution::{Evidence, Origin},
+    cargo::Selection,
+    console::{Console, Verbosity},
+    report::{Format, OutputOptions},
+};
+
+const ROWS: u64 = 165_000;
+
+fn main() {
+    divan::main();
+}
+
+fn analysis() -> Analysis<'static> {
+    let label = CrateLabel {
+        name: "rustc_middle".into(),
+        package: Some("rustc_middle".into()),
+        version: Some("0.0.0".into()),
+        origin: Origin::Registry,
+    };
+    let row = |n: u64| FunctionRow {
+        name: format!(
+            "<rustc_middle::ty::context::TyCtxt as rustc_type_ir::interner::Interner>::\
+             method_with_a_name::<rustc_middle::ty::generics_{n}>::{{closure#0}}"
+        ),
+        symbol: "_RNvXs_NtNtCs1234567890_12rustc_middle2ty7contextNtB4_6TyCtxtNtNtCs0987654321_\
+                 13rustc_type_ir8interner8Interner18method_with_a_name",
+        aliases: Vec::new(),
+        label: label.clone(),
+        instantiated_by: None,
+        section: ".text",
+        address: 0x10_0000 + n * 64,
+        file: ROWS - n,
+        evidence: Evidence::Symbol,
+    };
+    Analysis {
+        artifact: Artifact {
+            path: "librustc_driver.so".into(),
+            format: "elf",
+            architecture: "x86_64".into(),
+            file_size: 153_000_000,
+            shipped_size: None,
+            package: None,
+            target_name: None,
+            profile: None,
+            build_notes: Vec::new(),
+        },
+        total: Total {
+            file: 153_000_000,
+            memory: 153_000_000,
+        },
+        rows: Rows::Functions((0..ROWS).map(row).collect()),
+        warnings: Vec::new(),
+    }
+}
+
+fn write(format: Format, bencher: divan::Bencher<'_, '_>) {
+    let analysis = analysis();
+    let options = Options {
+        view: View::Functions,
+        input: Input::File {
+            path: "x".into(),
+            debug_file: None,
+            selection: Selection::default(),
+        },
+        output: OutputOptions {
+            format,
+            output: Some("/dev/null".into()),
+            limit: Some(0),
+            ..OutputOptions::default()
+        },
+        color: None,
+        verbosity: Verbosity::Quiet,
+        hint: None,
+    };
+    bencher.bench_local(|| {
+        let (mut console, _) = Console::in_memory();
+        report::write(&analysis, &options, &mut console)
+    });
+}
+
+#[divan::bench]
+fn json(bencher: divan::Bencher<'_, '_>) {
+    write(Format::Json, bencher);
+}
+
+#[divan::bench]
+fn csv(bencher: divan::Bencher<'_, '_>) {
+    write(Format::Csv, bencher);
+}

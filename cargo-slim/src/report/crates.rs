@@ -1,0 +1,180 @@
+//! `cargo slim crates`: every byte of the file with one crate or bucket.
+
+use super::{To, id::CrateId, share};
+use crate::{
+    analysis::{
+        Total,
+        model::{CrateLabel, CrateRow},
+    },
+    options::By,
+};
+use codecost::{
+    Result,
+    report::{Cell, Emphasis, Page, Table},
+    units::{Bytes, Share},
+};
+use serde::Serialize;
+
+/// One row in JSON.
+#[derive(Serialize)]
+pub(super) struct JsonCrate<'a> {
+    id: CrateId<'a>,
+    name: &'a str,
+    package: Option<&'a str>,
+    version: Option<&'a str>,
+    origin: &'static str,
+    file: u64,
+    memory: u64,
+    code: u64,
+    data: u64,
+    unwind: u64,
+    relocations: u64,
+    symbols: u64,
+    debug: u64,
+    other: u64,
+    inferred: u64,
+    shared: u64,
+    exclusive: u64,
+}
+
+impl<'a> JsonCrate<'a> {
+    pub(super) fn new(row: &'a CrateRow) -> Self {
+        let CrateRow {
+            label,
+            file,
+            memory,
+            code,
+            data,
+            unwind,
+            relocations,
+            symbols,
+            debug,
+            other,
+            inferred,
+            shared,
+        } = row;
+        let CrateLabel {
+            name,
+            package,
+            version,
+            origin,
+        } = label;
+        Self {
+            id: CrateId(label),
+            name,
+            package: package.as_deref(),
+            version: version.as_deref(),
+            origin: origin.as_str(),
+            file: *file,
+            memory: *memory,
+            code: *code,
+            data: *data,
+            unwind: *unwind,
+            relocations: *relocations,
+            symbols: *symbols,
+            debug: *debug,
+            other: *other,
+            inferred: *inferred,
+            shared: *shared,
+            exclusive: file.saturating_sub(*shared),
+        }
+    }
+}
+
+/// A part that is nothing is left blank for people, so that the parts that are something stand out.
+fn part(bytes: u64) -> Cell<'static> {
+    if bytes == 0 {
+        Cell::Empty
+    } else {
+        Cell::Bytes(bytes)
+    }
+}
+
+pub(super) fn table(rows: &[CrateRow], total: Total) -> Table<'_, CrateRow> {
+    let largest = rows.iter().map(|row| row.file).max().unwrap_or(0);
+    Table::new(rows)
+        .number("file", "Size", |row| Cell::Bytes(row.file))
+        .summed()
+        .number("share", "Share", move |row| {
+            Cell::Share(share(row.file, total.file))
+        })
+        .summed()
+        .people_only()
+        .bar("bar", move |row| share(row.file, largest))
+        .droppable(3)
+        .name("name", "Crate", |row| row.label.name.as_str().into())
+        .text("version", "Version", |row| {
+            Cell::maybe_text(row.label.version.as_deref())
+        })
+        .text("origin", "Origin", |row| row.label.origin.as_str().into())
+        .droppable(2)
+        .text("package", "Package", |row| {
+            Cell::maybe_text(row.label.package.as_deref())
+        })
+        .machines_only()
+}
+
+/// The columns that the overview has no room for.
+fn with_parts<'a>(table: Table<'a, CrateRow>) -> Table<'a, CrateRow> {
+    type Part = (&'static str, &'static str, u8, fn(&CrateRow) -> u64);
+    let parts: [Part; 8] = [
+        ("code", "Code", 4, |row| row.code),
+        ("data", "Data", 5, |row| row.data),
+        ("unwind", "Unwind", 6, |row| row.unwind),
+        ("relocations", "Relocs", 7, |row| row.relocations),
+        ("symbols", "Symbols", 8, |row| row.symbols),
+        ("debug", "Debug", 9, |row| row.debug),
+        ("other", "Other", 10, |row| row.other),
+        ("inferred", "Inferred", 5, |row| row.inferred),
+    ];
+    let table = parts
+        .into_iter()
+        .fold(table, |table, (key, title, importance, read)| {
+            table
+                .number(key, title, move |row| part(read(row)))
+                .summed()
+                .people_only()
+                .droppable(importance)
+                .number(key, title, move |row| Cell::Bytes(read(row)))
+                .machines_only()
+        });
+    table
+        .number("shared", "Shared", |row| Cell::Bytes(row.shared))
+        .summed()
+        .machines_only()
+        .number("memory", "In memory", |row| Cell::Bytes(row.memory))
+        .summed()
+        .machines_only()
+}
+
+pub(super) fn write(rows: &[CrateRow], by: By, to: To<'_, '_>) -> Result<()> {
+    let total = to.analysis.total;
+    let report = to
+        .report("crates", with_parts(table(rows, total)))
+        .member("by", &by.as_str())
+        .after(footnote(rows, by, total));
+    to.write(&report, JsonCrate::new)
+}
+
+/// What the figures mean, and how much of them is proven.
+fn footnote(rows: &[CrateRow], by: By, total: Total) -> Page {
+    let question = match by {
+        By::Defined => "by the crate that wrote the code; --by instantiated: whose build copied it",
+        By::Instantiated => "by the crate whose compilation made the copy",
+        By::Inlined => "by the crate of the innermost inlined function",
+    };
+    let inferred = rows
+        .iter()
+        .fold(0_u64, |sum, row| sum.saturating_add(row.inferred));
+    let proof = match inferred {
+        0 => "every owner is proven or [unknown]".to_owned(),
+        _ => format!(
+            "{} ({}) inferred, not proven",
+            Bytes(inferred),
+            Share::of(inferred, total.file)
+        ),
+    };
+    Page::new()
+        .line(question, Emphasis::Faint)
+        .line(proof, Emphasis::Faint)
+}

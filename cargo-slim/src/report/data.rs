@@ -1,0 +1,117 @@
+//! `cargo slim data`: constants, variables, tables and what else is not code.
+
+use super::{
+    To,
+    id::{self, Nth, RowId},
+    names::Ambiguous,
+    share,
+};
+use crate::analysis::model::DataRow;
+use codecost::{
+    Result,
+    report::{Cell, Table},
+};
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// One row in JSON.
+#[derive(Serialize)]
+struct JsonData<'a> {
+    id: RowId<'a>,
+    name: &'a str,
+    #[serde(rename = "crate")]
+    owner: &'a str,
+    version: Option<&'a str>,
+    section: &'a str,
+    address: u64,
+    file: u64,
+    kind: &'a str,
+    shared_by: Vec<&'a str>,
+    evidence: &'static str,
+}
+
+impl<'a> JsonData<'a> {
+    fn new(data: &Nth<'a, DataRow>) -> Self {
+        let DataRow {
+            name,
+            label,
+            section,
+            address,
+            file,
+            kind,
+            shared_by,
+            evidence,
+        } = data.row;
+        Self {
+            id: RowId {
+                kind: "data",
+                owner: &label.name,
+                name,
+                nth: data.nth,
+            },
+            name,
+            owner: &label.name,
+            version: label.version.as_deref(),
+            section,
+            address: *address,
+            file: *file,
+            kind,
+            shared_by: shared_by.iter().map(|label| label.name.as_str()).collect(),
+            evidence: evidence.as_str(),
+        }
+    }
+}
+
+/// `regex`, or for shared data `regex +3`.
+fn owners<'r>(row: &'r DataRow, ambiguous: &Ambiguous<'_>) -> Cow<'r, str> {
+    let owner = ambiguous.name(&row.label);
+    match row.shared_by.len() {
+        0 | 1 => owner,
+        several => format!("{owner} +{}", several - 1).into(),
+    }
+}
+
+pub(super) fn write(rows: &[DataRow], to: To<'_, '_>) -> Result<()> {
+    let rows = id::count(rows, |row| [&row.label.name, &row.name]);
+    let ambiguous = Ambiguous::among(rows.iter().map(|row| &row.row.label));
+    let largest = rows.first().map_or(0, |row| row.row.file);
+    let total = to.analysis.total;
+    let table = Table::new(&rows)
+        .number("file", "Size", |row| Cell::Bytes(row.row.file))
+        .summed()
+        .number("share", "Share", move |row| {
+            Cell::Share(share(row.row.file, total.file))
+        })
+        .summed()
+        .people_only()
+        .droppable(2)
+        .bar("bar", move |row| share(row.row.file, largest))
+        .droppable(4)
+        .text("kind", "Kind", |row| row.row.kind.into())
+        .text("section", "Section", |row| row.row.section.as_str().into())
+        .droppable(3)
+        .text("crate", "Crate", |row| {
+            Cell::text(owners(row.row, &ambiguous))
+        })
+        .people_only()
+        .text("crate", "Crate", |row| row.row.label.name.as_str().into())
+        .machines_only()
+        .text("version", "Version", |row| {
+            Cell::maybe_text(row.row.label.version.as_deref())
+        })
+        .machines_only()
+        .name("name", "Name or text", |row| row.row.name.as_str().into())
+        .number("address", "Address", |row| Cell::Address(row.row.address))
+        .machines_only()
+        .text("shared_by", "Shared by", |row| {
+            let names: Vec<_> = row.row.shared_by.iter().map(|l| l.name.as_str()).collect();
+            names.join(";").into()
+        })
+        .machines_only()
+        .text("evidence", "Evidence", |row| {
+            row.row.evidence.as_str().into()
+        })
+        .machines_only();
+    let report = to.report("data", table.total_label("all data"));
+    to.write(&report, JsonData::new)
+}

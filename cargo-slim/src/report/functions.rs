@@ -1,0 +1,156 @@
+//! `cargo slim functions`: every function with its size, its crate and how that is known.
+
+use super::{
+    To,
+    id::{self, Nth, RowId},
+    names::{Ambiguous, short},
+    share,
+};
+use crate::analysis::{
+    Total,
+    model::{CrateLabel, FunctionRow},
+};
+use codecost::{
+    Result,
+    report::{Cell, Format, Table},
+};
+use serde::Serialize;
+
+/// One row in JSON.
+#[derive(Serialize)]
+pub(super) struct JsonFunction<'a> {
+    id: RowId<'a>,
+    name: &'a str,
+    symbol: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    aliases: &'a [&'a str],
+    #[serde(rename = "crate")]
+    owner: &'a str,
+    version: Option<&'a str>,
+    instantiated_by: Option<&'a str>,
+    section: &'a str,
+    address: u64,
+    file: u64,
+    evidence: &'static str,
+}
+
+impl<'a> JsonFunction<'a> {
+    pub(super) fn new(function: &Nth<'a, FunctionRow<'a>>) -> Self {
+        let FunctionRow {
+            name,
+            symbol,
+            aliases,
+            label,
+            instantiated_by,
+            section,
+            address,
+            file,
+            evidence,
+        } = function.row;
+        let CrateLabel {
+            name: owner,
+            package: _,
+            version,
+            origin: _,
+        } = label;
+        Self {
+            id: RowId {
+                kind: "function",
+                owner,
+                name,
+                nth: function.nth,
+            },
+            name,
+            symbol: Some(*symbol).filter(|symbol| !symbol.is_empty()),
+            aliases,
+            owner,
+            version: version.as_deref(),
+            instantiated_by: instantiated_by.as_ref().map(|label| label.name.as_str()),
+            section,
+            address: *address,
+            file: *file,
+            evidence: evidence.as_str(),
+        }
+    }
+}
+
+pub(super) fn count<'r, 'a>(rows: &'r [FunctionRow<'a>]) -> Vec<Nth<'r, FunctionRow<'a>>> {
+    id::count(rows, |row| [&row.label.name, &row.name])
+}
+
+/// The rows without the count that only JSON needs.
+fn uncounted<'r, 'a>(rows: &'r [FunctionRow<'a>]) -> Vec<Nth<'r, FunctionRow<'a>>> {
+    rows.iter().map(|row| Nth { row, nth: 1 }).collect()
+}
+
+pub(super) fn table<'a>(
+    rows: &'a [Nth<'a, FunctionRow<'a>>],
+    ambiguous: &'a Ambiguous<'a>,
+    total: Total,
+    full_names: bool,
+) -> Table<'a, Nth<'a, FunctionRow<'a>>> {
+    let largest = rows.first().map_or(0, |row| row.row.file);
+    let table = Table::new(rows)
+        .number("file", "Size", |row| Cell::Bytes(row.row.file))
+        .summed()
+        .number("share", "Share", move |row| {
+            Cell::Share(share(row.row.file, total.file))
+        })
+        .summed()
+        .people_only()
+        .bar("bar", move |row| share(row.row.file, largest))
+        .droppable(2)
+        .text("crate", "Crate", |row| {
+            Cell::text(ambiguous.name(&row.row.label))
+        })
+        .people_only()
+        .text("crate", "Crate", |row| row.row.label.name.as_str().into())
+        .machines_only()
+        .text("version", "Version", |row| {
+            Cell::maybe_text(row.row.label.version.as_deref())
+        })
+        .machines_only()
+        .name("name", "Function", |row| row.row.name.as_str().into());
+    let table = match full_names {
+        true => table,
+        false => table
+            .machines_only()
+            .name("short", "Function", |row| {
+                Cell::text(short(&row.row.name, &row.row.label))
+            })
+            .people_only()
+            .searched(false),
+    };
+    table
+        .text("instantiated_by", "Instantiated by", |row| {
+            Cell::maybe_text(
+                row.row
+                    .instantiated_by
+                    .as_ref()
+                    .map(|label| label.name.as_str()),
+            )
+        })
+        .machines_only()
+        .text("section", "Section", |row| row.row.section.into())
+        .machines_only()
+        .number("address", "Address", |row| Cell::Address(row.row.address))
+        .machines_only()
+        .text("evidence", "Evidence", |row| {
+            row.row.evidence.as_str().into()
+        })
+        .machines_only()
+        .text("symbol", "Symbol", |row| row.row.symbol.into())
+        .machines_only()
+}
+
+pub(super) fn write(rows: &[FunctionRow<'_>], to: To<'_, '_>) -> Result<()> {
+    let json = to.options.format == Format::Json;
+    let rows = if json { count(rows) } else { uncounted(rows) };
+    let ambiguous = match json {
+        true => Ambiguous::default(),
+        false => Ambiguous::among(rows.iter().map(|row| &row.row.label)),
+    };
+    let table = table(&rows, &ambiguous, to.analysis.total, to.full_names());
+    let report = to.report("functions", table.total_label("all functions"));
+    to.write(&report, JsonFunction::new)
+}

@@ -1,0 +1,146 @@
+//! `cargo slim generics`: one row for each generic function, with all its copies.
+
+use super::{
+    To,
+    id::{self, Nth, RowId},
+    names::{Ambiguous, short},
+    share,
+};
+use crate::analysis::model::{GenericInstance, GenericRow};
+use codecost::{
+    Result,
+    report::{Cell, Emphasis, Page, Table},
+};
+use serde::Serialize;
+
+/// One row in JSON.
+#[derive(Serialize)]
+struct JsonGeneric<'a> {
+    id: RowId<'a>,
+    name: &'a str,
+    #[serde(rename = "crate")]
+    owner: &'a str,
+    version: Option<&'a str>,
+    copies: u64,
+    file: u64,
+    largest: u64,
+    identical: u64,
+    instances: Vec<JsonInstance<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonInstance<'a> {
+    name: &'a str,
+    instantiated_by: Option<&'a str>,
+    address: u64,
+    file: u64,
+}
+
+impl<'a> JsonGeneric<'a> {
+    fn new(generic: &Nth<'a, GenericRow>) -> Self {
+        let GenericRow {
+            name,
+            label,
+            copies,
+            file,
+            largest,
+            identical,
+            instances,
+        } = generic.row;
+        Self {
+            id: RowId {
+                kind: "generic",
+                owner: &label.name,
+                name,
+                nth: generic.nth,
+            },
+            name,
+            owner: &label.name,
+            version: label.version.as_deref(),
+            copies: *copies,
+            file: *file,
+            largest: *largest,
+            identical: *identical,
+            instances: instances.iter().map(JsonInstance::new).collect(),
+        }
+    }
+}
+
+impl<'a> JsonInstance<'a> {
+    fn new(instance: &'a GenericInstance) -> Self {
+        let GenericInstance {
+            name,
+            instantiated_by,
+            address,
+            file,
+        } = instance;
+        let instantiated_by = instantiated_by.as_ref().map(|label| label.name.as_str());
+        Self {
+            name,
+            instantiated_by,
+            address: *address,
+            file: *file,
+        }
+    }
+}
+
+pub(super) fn write(rows: &[GenericRow], to: To<'_, '_>) -> Result<()> {
+    let rows = id::count(rows, |row| [&row.label.name, &row.name]);
+    let ambiguous = Ambiguous::among(rows.iter().map(|row| &row.row.label));
+    let largest = rows.first().map_or(0, |row| row.row.file);
+    let total = to.analysis.total;
+    let table = Table::new(&rows)
+        .number("file", "Size", |row| Cell::Bytes(row.row.file))
+        .summed()
+        .number("share", "Share", move |row| {
+            Cell::Share(share(row.row.file, total.file))
+        })
+        .summed()
+        .people_only()
+        .droppable(3)
+        .bar("bar", move |row| share(row.row.file, largest))
+        .droppable(4)
+        .number("copies", "Copies", |row| Cell::Count(row.row.copies))
+        .summed()
+        .number("largest", "Largest", |row| Cell::Bytes(row.row.largest))
+        .droppable(2)
+        .number("identical", "Identical", |row| match row.row.identical {
+            0 => Cell::Empty,
+            bytes => Cell::Bytes(bytes),
+        })
+        .summed()
+        .droppable(1)
+        .people_only()
+        .number("identical", "Identical", |row| {
+            Cell::Bytes(row.row.identical)
+        })
+        .machines_only()
+        .text("crate", "Crate", |row| {
+            Cell::text(ambiguous.name(&row.row.label))
+        })
+        .people_only()
+        .text("crate", "Crate", |row| row.row.label.name.as_str().into())
+        .machines_only()
+        .text("version", "Version", |row| {
+            Cell::maybe_text(row.row.label.version.as_deref())
+        })
+        .machines_only()
+        .name("name", "Generic function", |row| {
+            row.row.name.as_str().into()
+        });
+    let table = match to.full_names() {
+        true => table,
+        false => table
+            .machines_only()
+            .name("short", "Generic function", |row| {
+                Cell::text(short(&row.row.name, &row.row.label))
+            })
+            .people_only()
+            .searched(false),
+    };
+    let note = "identical: bytes in copies that equal an earlier one, which folding would save";
+    let report = to
+        .report("generics", table.total_label("all generic functions"))
+        .after(Page::new().line(note, Emphasis::Faint));
+    to.write(&report, JsonGeneric::new)
+}

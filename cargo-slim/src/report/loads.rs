@@ -1,0 +1,157 @@
+//! `cargo slim loads`: what the loader makes of the file, and what it needs for that.
+
+use super::To;
+use crate::analysis::model::{Loads, RequiredVersion, SegmentRow};
+use codecost::{
+    Result,
+    report::{Cell, Page, Table, printable},
+    units::counted,
+};
+use serde::Serialize;
+
+/// One row in JSON.
+#[derive(Serialize)]
+struct JsonSegment<'a> {
+    name: &'a str,
+    permissions: &'a str,
+    address: u64,
+    file: u64,
+    memory: u64,
+    loaded: bool,
+}
+
+impl<'a> JsonSegment<'a> {
+    fn new(segment: &'a SegmentRow) -> Self {
+        let SegmentRow {
+            name,
+            permissions,
+            address,
+            file,
+            memory,
+            loaded,
+        } = segment;
+        Self {
+            name,
+            permissions,
+            address: *address,
+            file: *file,
+            memory: *memory,
+            loaded: *loaded,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonVersion<'a> {
+    library: &'a str,
+    version: &'a str,
+    symbols: &'a [String],
+}
+
+pub(super) fn write(loads: &Loads, to: To<'_, '_>) -> Result<()> {
+    let Loads {
+        segments,
+        needed,
+        versions,
+        oldest_glibc,
+        interpreter,
+        run_paths,
+    } = loads;
+    let table = Table::new(segments)
+        .name("name", "Segment", |row| row.name.as_str().into())
+        .text("permissions", "Access", |row| {
+            row.permissions.as_str().into()
+        })
+        .number("address", "Address", |row| Cell::Address(row.address))
+        .number("file", "In file", |row| Cell::Bytes(row.file))
+        .summed()
+        .number("memory", "In memory", |row| Cell::Bytes(row.memory))
+        .summed()
+        .text("loaded", "Mapped", |row| {
+            if row.loaded { "yes" } else { "within another" }.into()
+        })
+        .people_only()
+        .text("loaded", "Mapped", |row| {
+            if row.loaded { "true" } else { "false" }.into()
+        })
+        .machines_only()
+        // Segments that are not mapped lie within those that are.
+        .counting(|row| row.loaded)
+        .total_label("mapped")
+        .default_limit(0);
+    let versions: Vec<_> = versions.iter().map(JsonVersion::new).collect();
+    let report = to
+        .report("loads", table)
+        .member("needed", needed)
+        .member("versions", &versions)
+        .member("oldest_glibc", oldest_glibc)
+        .member("interpreter", interpreter)
+        .member("run_paths", run_paths)
+        .after(requirements(loads));
+    to.write(&report, JsonSegment::new)
+}
+
+impl<'a> JsonVersion<'a> {
+    fn new(required: &'a RequiredVersion) -> Self {
+        let RequiredVersion {
+            library,
+            version,
+            symbols,
+        } = required;
+        Self {
+            library,
+            version,
+            symbols,
+        }
+    }
+}
+
+/// What must be there at run time.
+fn requirements(loads: &Loads) -> Page {
+    let list = |items: &[String]| match items {
+        [] => "none".to_owned(),
+        items => items.join(", "),
+    };
+    let mut facts = vec![("needs", list(&loads.needed))];
+    facts.extend(loads.interpreter.clone().map(|path| ("interpreter", path)));
+    if !loads.run_paths.is_empty() {
+        facts.push(("looks in", list(&loads.run_paths)));
+    }
+    if let Some(oldest) = &loads.oldest_glibc {
+        facts.push((
+            "oldest glibc",
+            format!("{oldest}{}", because(loads, oldest)),
+        ));
+    }
+    let facts = facts.into_iter();
+    let facts = facts.map(|(key, value)| (key.to_owned(), printable(&value).into_owned()));
+    Page::new().heading("At run time").facts(facts.collect())
+}
+
+/// Which symbols ask for that glibc: without them an older one would do.
+fn because(loads: &Loads, oldest: &str) -> String {
+    let asking = loads.versions.iter().filter(|required| {
+        required
+            .version
+            .strip_prefix("GLIBC_")
+            .unwrap_or(&required.version)
+            == oldest.strip_prefix("GLIBC_").unwrap_or(oldest)
+    });
+    let symbols: Vec<_> = asking
+        .flat_map(|required| required.symbols.iter())
+        .collect();
+    let Some((first, rest)) = symbols.split_first() else {
+        return String::new();
+    };
+    let named = rest
+        .iter()
+        .take(2)
+        .fold((*first).clone(), |text, symbol| text + ", " + symbol);
+    match symbols.len().saturating_sub(3) {
+        0 => format!(" because of {named}"),
+        more => format!(
+            " because of {named} and {}",
+            counted(more as u64, "more symbol")
+        ),
+    }
+}

@@ -1,0 +1,140 @@
+//! `cargo slim`: where the bytes go on one page, and what to do about it.
+
+use super::{
+    To,
+    crates::{self, JsonCrate},
+    functions::{self, JsonFunction},
+    names::Ambiguous,
+    next,
+    sections::{self, JsonSection},
+};
+use crate::analysis::model::{Finding, Overview};
+use codecost::{
+    Result,
+    report::{Emphasis, Grid, OutputOptions, Page, Table, printable},
+    units::Bytes,
+};
+use serde::Serialize;
+
+/// How many functions the page has, in JSON too: `functions` has them all.
+const FUNCTIONS: usize = 10;
+const CRATES: usize = 10;
+const SECTIONS: usize = 6;
+
+/// One finding in JSON.
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    code: &'a str,
+    title: &'a str,
+    bytes: u64,
+    evidence: &'a [String],
+    command: &'a str,
+}
+
+impl<'a> JsonFinding<'a> {
+    fn new(finding: &'a Finding) -> Self {
+        let Finding {
+            code,
+            title,
+            bytes,
+            evidence,
+            command,
+        } = finding;
+        Self {
+            code,
+            title,
+            bytes: *bytes,
+            evidence,
+            command,
+        }
+    }
+}
+
+pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
+    let Overview {
+        sections,
+        crates,
+        functions,
+        findings,
+    } = overview;
+    let total = to.analysis.total;
+    let sections = sections::count(sections);
+    let functions = functions::count(functions);
+    let labels = crates.iter().map(|row| &row.label);
+    let ambiguous = Ambiguous::among(labels.chain(functions.iter().map(|row| &row.row.label)));
+
+    let crates_table = crates::table(crates, total).default_limit(CRATES);
+    let functions_table = functions::table(&functions, &ambiguous, total, to.full_names())
+        .default_limit(FUNCTIONS)
+        .total_label("all functions");
+    let page = Page::new()
+        .heading("Sections")
+        .grid(grid(
+            &sections::table(&sections, total).default_limit(SECTIONS),
+            to.options,
+        )?)
+        .heading("Crates")
+        .grid(crates_table.grid(&crates_table.select(to.options)?, to.full_names()))
+        .heading("Functions")
+        .grid(grid(&functions_table, to.options)?)
+        .then(findings_page(findings))
+        .gap()
+        .then(next(
+            "cargo slim crates | functions | generics | data | loads",
+            "each in full",
+        ));
+
+    let shown = functions
+        .iter()
+        .take(to.options.limit.unwrap_or(FUNCTIONS).max(1));
+    let report = to
+        .report("overview", crates_table)
+        .member(
+            "sections",
+            &sections.iter().map(JsonSection::new).collect::<Vec<_>>(),
+        )
+        .member(
+            "functions",
+            &shown.map(JsonFunction::new).collect::<Vec<_>>(),
+        )
+        .member(
+            "findings",
+            &findings.iter().map(JsonFinding::new).collect::<Vec<_>>(),
+        )
+        .instead(page);
+    to.write(&report, JsonCrate::new)
+}
+
+/// A table beside the main one: `--sort` is about the crates.
+fn grid<R>(table: &Table<'_, R>, options: &OutputOptions) -> Result<Grid> {
+    let options = OutputOptions {
+        sort: None,
+        ..options.clone()
+    };
+    Ok(table.grid(&table.select(&options)?, options.full_names))
+}
+
+fn findings_page(findings: &[Finding]) -> Page {
+    let Some(page) = (!findings.is_empty()).then(|| Page::new().heading("Findings")) else {
+        return Page::new();
+    };
+    findings
+        .iter()
+        .enumerate()
+        .fold(page, |page, (index, finding)| {
+            let Finding {
+                code: _,
+                title,
+                bytes,
+                evidence,
+                command,
+            } = finding;
+            let title = format!("{}. {}: {}", index + 1, printable(title), Bytes(*bytes));
+            let page = page.line(title, Emphasis::Strong);
+            let page = evidence.iter().fold(page, |page, line| {
+                page.line(format!("   {}", printable(line)), Emphasis::Plain)
+            });
+            page.line(format!("   → {}", printable(command)), Emphasis::Command)
+                .gap()
+        })
+}

@@ -1,0 +1,175 @@
+//! What users see of every view, in every format. Snapshots are read as a user would read them:
+//! at 80 and 120 columns and piped.
+
+use super::{fixture, write};
+use crate::{
+    analysis::Rows,
+    cli::Cli,
+    options::{Options, Task},
+};
+use codecost::console::Console;
+use serde_json::Value;
+use std::collections::HashSet;
+use unicode_width::UnicodeWidthStr;
+
+fn options(line: &str) -> Options {
+    let args = std::iter::once("cargo-slim").chain(line.split_whitespace());
+    let cli = Cli::read(args.map(Into::into)).unwrap();
+    match Task::from_cli(cli).unwrap() {
+        Task::View(options) => *options,
+        other => panic!("{line} is {other:?}"),
+    }
+}
+
+fn rows(view: &str) -> Rows<'static> {
+    match view {
+        "sections" => Rows::Sections(fixture::sections()),
+        "crates" => Rows::Crates(fixture::crates()),
+        "functions" => Rows::Functions(fixture::functions()),
+        "generics" => Rows::Generics(fixture::generics()),
+        "data" => Rows::Data(fixture::data()),
+        "loads" => Rows::Loads(fixture::loads()),
+        _ => Rows::Overview(fixture::overview()),
+    }
+}
+
+const VIEWS: [&str; 7] = [
+    "overview",
+    "sections",
+    "crates",
+    "functions",
+    "generics",
+    "data",
+    "loads",
+];
+
+fn shown(line: &str, width: Option<usize>) -> String {
+    let view = line.split_whitespace().next().unwrap_or("overview");
+    let (mut console, captured) = Console::in_memory();
+    console.set_width(width);
+    write(&fixture::analysis(rows(view)), &options(line), &mut console).unwrap();
+    captured.stdout()
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(&shown(&format!("{line} --message-format json"), None)).unwrap()
+}
+
+#[test]
+fn human_pages() {
+    for view in VIEWS {
+        insta::assert_snapshot!(format!("{view}-80"), shown(view, Some(80)));
+        insta::assert_snapshot!(format!("{view}-120"), shown(view, Some(120)));
+    }
+    insta::assert_snapshot!("functions-piped", shown("functions", None));
+    insta::assert_snapshot!("functions-full-80", shown("functions -w -n 3", Some(80)));
+    insta::assert_snapshot!(
+        "crates-filter-80",
+        shown("crates --filter mem|small -n 3", Some(80))
+    );
+}
+
+#[test]
+fn machine_formats() {
+    for view in VIEWS {
+        let csv = shown(&format!("{view} --message-format csv -n 3"), Some(80));
+        insta::assert_snapshot!(format!("{view}-csv"), csv);
+        let json = shown(&format!("{view} --message-format json -n 2"), None);
+        insta::assert_snapshot!(format!("{view}-json"), json);
+    }
+    insta::assert_snapshot!(
+        "crates-md",
+        shown("crates --message-format markdown -n 3", None)
+    );
+    insta::assert_snapshot!(
+        "overview-md",
+        shown("overview --message-format markdown", None)
+    );
+}
+
+#[test]
+fn tables_fit_the_terminal() {
+    for view in VIEWS {
+        for width in [80, 100, 120] {
+            let text = shown(view, Some(width));
+            // The header's path and the notes below are sentences, which terminals wrap.
+            let rows = text
+                .lines()
+                .filter(|line| line.contains("iB ") || line.contains('─'));
+            for line in rows.filter(|line| !line.contains("strip")) {
+                assert!(line.width() <= width, "{view} at {width}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn json_has_the_contracts_members_and_every_row() {
+    for view in VIEWS {
+        let value = json(view);
+        assert_eq!(value["schema"], "cargo-slim/1");
+        assert_eq!(value["view"], view);
+        assert_eq!(value["artifact"]["format"], "elf");
+        assert_eq!(value["artifact"]["shipped_size"], 4_291_456);
+        assert_eq!(value["total"]["file"], 6_291_456);
+        assert_eq!(value["warnings"][0]["code"], "unowned-assembly");
+        assert!(value.get("cut").is_none());
+        let rows = value["rows"].as_array().unwrap();
+        let ids: HashSet<_> = rows.iter().filter_map(|row| row["id"].as_str()).collect();
+        assert!(
+            view == "loads" || ids.len() == rows.len(),
+            "{view}: ids are not unique"
+        );
+    }
+    for view in ["sections", "crates"] {
+        let rows = json(view)["rows"].as_array().unwrap().clone();
+        let sum: u64 = rows.iter().map(|row| row["file"].as_u64().unwrap()).sum();
+        assert_eq!(sum, 6_291_456, "{view}");
+    }
+}
+
+#[test]
+fn a_limit_in_json_says_what_it_cut() {
+    let value = json("functions -n 5");
+    assert_eq!(value["rows"].as_array().unwrap().len(), 5);
+    assert_eq!(value["cut"]["rows"], 23);
+    let all: u64 = fixture::functions().iter().map(|row| row.file).sum();
+    let kept: u64 = fixture::functions()[..5].iter().map(|row| row.file).sum();
+    assert_eq!(value["cut"]["file"], all - kept);
+}
+
+#[test]
+fn ids_do_not_depend_on_filter_and_limit() {
+    let id = |line: &str, row: usize| json(line)["rows"][row]["id"].as_str().unwrap().to_owned();
+    let second = "function:core::core::ptr::drop_in_place::<rg::A>#2";
+    assert_eq!(id("functions", 6), second);
+    assert_eq!(id("functions --filter drop_in_place", 1), second);
+}
+
+#[test]
+fn a_wrong_sort_column_lists_the_columns() {
+    let (mut console, captured) = Console::in_memory();
+    let analysis = fixture::analysis(rows("sections"));
+    let error = write(&analysis, &options("sections --sort size"), &mut console).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert_eq!(
+        error.hint().unwrap(),
+        "sort by one of: file, share, name, kind, address, memory"
+    );
+    assert_eq!(captured.stdout(), "");
+}
+
+#[test]
+fn colour_is_sparing_and_only_on_request() {
+    let (mut console, captured) = Console::in_memory();
+    console.set_color(Some(codecost::console::ColorWhen::Always));
+    write(
+        &fixture::analysis(rows("crates")),
+        &options("crates"),
+        &mut console,
+    )
+    .unwrap();
+    assert!(captured.stdout().contains("\u{1b}["));
+    assert!(!captured.stdout().contains("\u{1b}[2J"));
+    assert!(!shown("functions", None).contains('\u{1b}'));
+}
