@@ -105,11 +105,18 @@ impl<'a> Crates<'a> {
             }
         }
         let found = self.catalogue.crate_of(name, instance);
-        let id = self.intern(found.info, instance);
+        // A crate whose version is left open is still that crate: the name was read, not guessed.
+        let certain = found.certain || found.info.version.is_none();
+        let only = match self.by_key.get(name).map(Vec::as_slice) {
+            // Asked for by name alone, and there is but one of that name.
+            Some([(_, only, _)]) if instance.is_none() => Some(*only),
+            _ => None,
+        };
+        let id = only.unwrap_or_else(|| self.intern(found.info, instance));
         self.by_key
             .entry(name.into())
             .or_default()
-            .push((instance, id, found.certain));
-        (id, found.certain)
+            .push((instance, id, certain));
+        (id, certain)
     }
 }
