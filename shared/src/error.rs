@@ -132,7 +132,10 @@ impl Error {
                 io::ErrorKind::IsADirectory => "name a file, not a directory".into(),
                 _ => "check that the file is readable".into(),
             }),
-            Self::Write { .. } => Some("check that the directory exists and is writable".into()),
+            Self::Write { source, .. } => Some(match source.kind() {
+                io::ErrorKind::StorageFull => "make room on the disk, then run again".into(),
+                _ => "check that the directory exists and is writable".into(),
+            }),
             Self::Format { .. } => {
                 Some("name an executable, a library or an object file of a Rust program".into())
             }

@@ -1,6 +1,10 @@
 //! `cargo slim crates`: every byte of the file with one crate or bucket.
 
-use super::{To, id::CrateId, share};
+use super::{
+    To,
+    id::{self, CrateId, Nth},
+    share,
+};
 use crate::{
     analysis::{
         Total,
@@ -38,7 +42,7 @@ pub(super) struct JsonCrate<'a> {
 }
 
 impl<'a> JsonCrate<'a> {
-    pub(super) fn new(row: &'a CrateRow) -> Self {
+    pub(super) fn new(row: &Nth<'a, CrateRow>) -> Self {
         let CrateRow {
             label,
             file,
@@ -52,7 +56,7 @@ impl<'a> JsonCrate<'a> {
             other,
             inferred,
             shared,
-        } = row;
+        } = row.row;
         let CrateLabel {
             name,
             package,
@@ -60,7 +64,7 @@ impl<'a> JsonCrate<'a> {
             origin,
         } = label;
         Self {
-            id: CrateId(label),
+            id: CrateId(label, row.nth),
             name,
             package: package.as_deref(),
             version: version.as_deref(),
@@ -90,32 +94,47 @@ fn part(bytes: u64) -> Cell<'static> {
     }
 }
 
-pub(super) fn table(rows: &[CrateRow], total: Total) -> Table<'_, CrateRow> {
-    let largest = rows.iter().map(|row| row.file).max().unwrap_or(0);
+pub(super) fn count(rows: &[CrateRow]) -> Vec<Nth<'_, CrateRow>> {
+    id::count(rows, |CrateRow { label, .. }| {
+        [
+            &label.name,
+            label.version.as_deref().unwrap_or(""),
+            label.origin.as_str(),
+        ]
+    })
+}
+
+pub(super) fn table<'a>(
+    rows: &'a [Nth<'a, CrateRow>],
+    total: Total,
+) -> Table<'a, Nth<'a, CrateRow>> {
+    let largest = rows.iter().map(|row| row.row.file).max().unwrap_or(0);
     Table::new(rows)
-        .number("file", "Size", |row| Cell::Bytes(row.file))
+        .number("file", "Size", |row| Cell::Bytes(row.row.file))
         .summed()
         .number("share", "Share", move |row| {
-            Cell::Share(share(row.file, total.file))
+            Cell::Share(share(row.row.file, total.file))
         })
         .summed()
         .people_only()
-        .bar("bar", move |row| share(row.file, largest))
+        .bar("bar", move |row| share(row.row.file, largest))
         .droppable(3)
-        .name("name", "Crate", |row| row.label.name.as_str().into())
+        .name("name", "Crate", |row| row.row.label.name.as_str().into())
         .text("version", "Version", |row| {
-            Cell::maybe_text(row.label.version.as_deref())
+            Cell::maybe_text(row.row.label.version.as_deref())
         })
-        .text("origin", "Origin", |row| row.label.origin.as_str().into())
+        .text("origin", "Origin", |row| {
+            row.row.label.origin.as_str().into()
+        })
         .droppable(2)
         .text("package", "Package", |row| {
-            Cell::maybe_text(row.label.package.as_deref())
+            Cell::maybe_text(row.row.label.package.as_deref())
         })
         .machines_only()
 }
 
 /// The columns that the overview has no room for.
-fn with_parts<'a>(table: Table<'a, CrateRow>) -> Table<'a, CrateRow> {
+fn with_parts<'a>(table: Table<'a, Nth<'a, CrateRow>>) -> Table<'a, Nth<'a, CrateRow>> {
     type Part = (&'static str, &'static str, u8, fn(&CrateRow) -> u64);
     let parts: [Part; 8] = [
         ("code", "Code", 4, |row| row.code),
@@ -131,26 +150,27 @@ fn with_parts<'a>(table: Table<'a, CrateRow>) -> Table<'a, CrateRow> {
         .into_iter()
         .fold(table, |table, (key, title, importance, read)| {
             table
-                .number(key, title, move |row| part(read(row)))
+                .number(key, title, move |row| part(read(row.row)))
                 .summed()
                 .people_only()
                 .droppable(importance)
-                .number(key, title, move |row| Cell::Bytes(read(row)))
+                .number(key, title, move |row| Cell::Bytes(read(row.row)))
                 .machines_only()
         });
     table
-        .number("shared", "Shared", |row| Cell::Bytes(row.shared))
+        .number("shared", "Shared", |row| Cell::Bytes(row.row.shared))
         .summed()
         .machines_only()
-        .number("memory", "In memory", |row| Cell::Bytes(row.memory))
+        .number("memory", "In memory", |row| Cell::Bytes(row.row.memory))
         .summed()
         .machines_only()
 }
 
 pub(super) fn write(rows: &[CrateRow], by: By, to: To<'_, '_>) -> Result<()> {
     let total = to.analysis.total;
+    let numbered = count(rows);
     let report = to
-        .report("crates", with_parts(table(rows, total)))
+        .report("crates", with_parts(table(&numbered, total)))
         .member("by", &by.as_str())
         .after(footnote(rows, by, total));
     to.write(&report, JsonCrate::new)

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// `crate:regex@1.12.2`; std's own copy of a registry crate is `crate:std/memchr@2.7.6`.
-pub(super) struct CrateId<'a>(pub(super) &'a CrateLabel);
+pub(super) struct CrateId<'a>(pub(super) &'a CrateLabel, pub(super) u32);
 
 impl fmt::Display for CrateId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,9 +28,10 @@ impl fmt::Display for CrateId<'_> {
         write!(f, "crate:{within}{name}")?;
         match version {
             // The toolchain's version says nothing about what core is.
-            Some(version) if *origin != Origin::Std => write!(f, "@{version}"),
-            _ => Ok(()),
+            Some(version) if *origin != Origin::Std => write!(f, "@{version}")?,
+            _ => {}
         }
+        number(f, self.1)
     }
 }
 
@@ -57,12 +58,12 @@ impl fmt::Display for RowId<'_> {
             f.write_str("::")?;
         }
         f.write_str(name)?;
-        if *nth > 1 {
-            write!(f, "#{nth}")
-        } else {
-            Ok(())
-        }
+        number(f, *nth)
     }
+}
+
+fn number(f: &mut fmt::Formatter<'_>, nth: u32) -> fmt::Result {
+    if nth > 1 { write!(f, "#{nth}") } else { Ok(()) }
 }
 
 macro_rules! serialize_as_text {
@@ -85,7 +86,10 @@ pub(super) struct Nth<'r, T> {
 
 /// Counts the rows of one name in their order. Linear: names are hashed, not compared, so two
 /// different names may share a count, which makes a needless `#2` and nothing worse.
-pub(super) fn count<'r, T>(rows: &'r [T], name: impl Fn(&'r T) -> [&'r str; 2]) -> Vec<Nth<'r, T>> {
+pub(super) fn count<'r, T, const N: usize>(
+    rows: &'r [T],
+    name: impl Fn(&'r T) -> [&'r str; N],
+) -> Vec<Nth<'r, T>> {
     let mut seen: HashMap<u64, u32, BuildHasherDefault<Mixer>> = HashMap::default();
     seen.reserve(rows.len());
     let number = |row: &'r T| {
@@ -96,7 +100,7 @@ pub(super) fn count<'r, T>(rows: &'r [T], name: impl Fn(&'r T) -> [&'r str; 2]) 
     rows.iter().map(number).collect()
 }
 
-fn hash(names: [&str; 2]) -> u64 {
+fn hash<const N: usize>(names: [&str; N]) -> u64 {
     let mut mixer = Mixer::default();
     for name in names {
         mixer.write(name.as_bytes());
@@ -169,17 +173,17 @@ mod tests {
 
     #[test]
     fn the_two_memchrs_are_two_crates() {
-        let id = |origin| {
-            let version = Some("2.7.6".to_owned());
-            CrateId(&CrateLabel {
+        let id = |origin, nth| {
+            let label = CrateLabel {
                 name: "memchr".into(),
                 package: None,
-                version,
+                version: Some("2.7.6".into()),
                 origin,
-            })
-            .to_string()
+            };
+            CrateId(&label, nth).to_string()
         };
-        assert_eq!(id(Origin::Registry), "crate:memchr@2.7.6");
-        assert_eq!(id(Origin::StdDependency), "crate:std/memchr@2.7.6");
+        assert_eq!(id(Origin::Registry, 1), "crate:memchr@2.7.6");
+        assert_eq!(id(Origin::StdDependency, 1), "crate:std/memchr@2.7.6");
+        assert_eq!(id(Origin::Registry, 2), "crate:memchr@2.7.6#2");
     }
 }

@@ -49,7 +49,38 @@ pub(super) fn short<'a>(name: &'a str, label: &CrateLabel) -> Cow<'a, str> {
         text.push(c);
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
-    unwrap_inherent(text).into()
+    let text = unwrap_inherent(text);
+    if text.chars().count() > LONG {
+        collapse(&text).into()
+    } else {
+        text.into()
+    }
+}
+
+/// Above this many characters a name says more without the arguments of its arguments.
+const LONG: usize = 80;
+
+/// `f::<Vec<…>>`: brackets within brackets lose their content.
+fn collapse(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let (mut depth, mut before) = (0_usize, ' ');
+    for c in text.chars() {
+        let closes = c == '>' && before != '-' && before != '=';
+        if closes {
+            depth = depth.saturating_sub(1);
+        }
+        if depth < 2 {
+            short.push(c);
+        }
+        if c == '<' {
+            depth += 1;
+            if depth == 2 {
+                short.push('…');
+            }
+        }
+        before = c;
+    }
+    short
 }
 
 /// `<Vec<u8>>::push` reads better as `Vec<u8>::push`.
@@ -164,6 +195,17 @@ mod tests {
         assert_eq!(
             short("operator<(std::string)", &native),
             "operator<(std::string)"
+        );
+    }
+
+    #[test]
+    fn long_names_lose_the_arguments_of_their_arguments() {
+        let inner = "a::Vec<b::Option<b::Result<c::SomeLongName, c::AnotherLongName>>>";
+        let name = format!("core::f::<{inner}, fn({inner}) -> d::Z>::{{closure#0}}");
+        let owner = label("core", None, Origin::Std);
+        assert_eq!(
+            short(&name, &owner),
+            "f::<Vec<…>, fn(Vec<…>) -> Z>::{closure#0}"
         );
     }
 

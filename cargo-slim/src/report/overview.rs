@@ -63,7 +63,8 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
     let labels = crates.iter().map(|row| &row.label);
     let ambiguous = Ambiguous::among(labels.chain(functions.iter().map(|row| &row.row.label)));
 
-    let crates_table = crates::table(crates, total).default_limit(CRATES);
+    let crates = crates::count(crates);
+    let crates_table = crates::table(&crates, total).default_limit(CRATES);
     let functions_table = functions::table(&functions, &ambiguous, total, to.full_names())
         .default_limit(FUNCTIONS)
         .total_label("all functions");

@@ -246,7 +246,8 @@ impl<'a, R> Table<'a, R> {
             }
         };
         if let Some(key) = &options.sort {
-            let column = self.columns.iter().find(|column| column.key == key);
+            let mut columns = self.columns.iter();
+            let column = columns.find(|column| column.key == key && column.kind != Kind::Bar);
             let column = column.ok_or_else(|| self.unknown_column(key))?;
             rows.sort_by_cached_key(|row| Sorted(column.read(row)));
         }
