@@ -158,7 +158,9 @@ impl<'a> Symbol<'a> {
                     out.truncate(start);
                 }
                 self.plain(segment, last, style, start, out);
-                head = segment.contains('<') && !last;
+                // What is called like a type is one, by all of Rust's custom; v0 names would say.
+                let type_like = segment.starts_with(|c: char| c.is_uppercase());
+                head = (type_like || segment.contains('<')) && !last;
             }
             out.push_str(shim);
         }

@@ -394,7 +394,7 @@ fn legacy_names_in_the_same_form() {
             ],
             [
                 "core::ops::function::FnOnce::call_once::{shim:vtable#0}",
-                "call_once::{shim:vtable#0}",
+                "FnOnce::call_once::{shim:vtable#0}",
                 "core::ops::function::FnOnce::call_once::{shim:vtable#0}",
             ],
             Some("core"),
