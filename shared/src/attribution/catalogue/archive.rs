@@ -1,8 +1,7 @@
 //! What the archive of one crate (`.rlib`, `.a`) teaches: its hash, its codegen units, and the
 //! symbols of the C and assembly inside.
 //!
-//! Only the archive's own tables are read: the member headers and, where they do not suffice, the
-//! symbol index. They are there for bitcode members (LTO) as well. Rust's members are called
+//! Only the archive's own tables are read: the member headers and the symbol index. They are there for bitcode members (LTO) as well. Rust's members are called
 //! `<crate>-<extra>.<unit>.rcgu.o`, and a unit `<crate>.<hash>-cgu.N`, where the hash is the one
 //! of v0 names, printed in hexadecimal; units of incremental builds are named by a hash of their
 //! own, there the symbols say it. `lib.rmeta` is the metadata; every other member was compiled by
@@ -27,7 +26,10 @@ const ENOUGH: usize = 64;
 pub(super) struct Learned {
     pub(super) disambiguator: Option<u64>,
     pub(super) units: Vec<String>,
+    /// Symbols that members of C, C++ or assembly define.
     pub(super) native_symbols: Vec<String>,
+    /// Symbols without a mangled name (`#[no_mangle]`) that Rust's members define.
+    pub(super) exported: Vec<String>,
 }
 
 /// Reads the tables of the archive of `name`; an unreadable one teaches nothing.
@@ -51,13 +53,9 @@ fn read(path: &Path, name: Option<&str>, learned: &mut Learned) -> Option<()> {
     if archive.is_thin() {
         return None;
     }
-    let mut foreign = name.is_none();
     if let Some(name) = name {
         for member in archive.members() {
             let member = member.ok()?;
-            if !is_rust(member.name()) {
-                foreign = true;
-            }
             let Some(unit) = unit(member.name()) else {
                 continue;
             };
@@ -67,10 +65,7 @@ fn read(path: &Path, name: Option<&str>, learned: &mut Learned) -> Option<()> {
             }
         }
     }
-    if foreign || learned.disambiguator.is_none() {
-        read_symbols(&archive, name, learned)?;
-    }
-    Some(())
+    read_symbols(&archive, name, learned)
 }
 
 /// Symbols of foreign members, and the hash from those of Rust's where it is not known yet.
@@ -91,13 +86,15 @@ fn read_symbols<'data, R: ReadRef<'data>>(
                     .member(offset)
                     .is_ok_and(|member| is_rust(member.name()))
         });
-        if own && settled {
+        let mangled = is_mangled(symbol.name());
+        if own && mangled && settled {
             continue;
         }
         let Ok(text) = std::str::from_utf8(symbol.name()) else {
             continue;
         };
         match name {
+            Some(_) if own && !mangled => learned.exported.push(text.to_owned()),
             Some(name) if own => {
                 if let Some(hash) = own_hash(text, name) {
                     let count = votes.entry(hash).or_default();
@@ -114,6 +111,16 @@ fn read_symbols<'data, R: ReadRef<'data>>(
         .map(|(hash, _)| *hash);
     learned.disambiguator = learned.disambiguator.or(most);
     Some(())
+}
+
+/// Whether the name is Rust's v0 or in C++'s style, with or without the underscore that Mach-O and
+/// 32-bit Windows put before every name.
+fn is_mangled(symbol: &[u8]) -> bool {
+    let name = symbol
+        .strip_prefix(b"__")
+        .or_else(|| symbol.strip_prefix(b"_"))
+        .unwrap_or(symbol);
+    name.starts_with(b"R") || name.starts_with(b"ZN")
 }
 
 fn is_rust(member: &[u8]) -> bool {

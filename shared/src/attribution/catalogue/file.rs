@@ -3,6 +3,8 @@
 //! Beside each archive `libNAME-EXTRA.rlib` cargo leaves `NAME-EXTRA.d`, the list of its sources in
 //! make's format; the first source tells the package by the layout of cargo's directories, or by
 //! the manifest above it. Archives of earlier builds may stand there too: hashes keep them apart.
+//! Without `deps/` the file's own texts help: panic locations and debug information name the
+//! directories of packages, so names get versions, though no proof.
 
 use super::{
     Catalogue, CrateInfo, archive,
@@ -14,9 +16,13 @@ use crate::{
     attribution::Origin,
     cargo::{Context, Selection, Toolchain, Workspace},
 };
+use object::{Object, ObjectSection, read::ReadCache};
 use rayon::prelude::*;
+use regex::bytes::Regex;
 use std::{
-    fs,
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{BufReader, Read},
     path::{Path, PathBuf},
     thread,
 };
@@ -39,7 +45,7 @@ impl Catalogue {
             let workspace = scope.spawn(|| Workspace::find(context));
             let toolchain = scope.spawn(|| {
                 let toolchain = Toolchain::load(context, &Selection::default()).ok()?;
-                let triple = triple_of(file).unwrap_or_else(|| toolchain.host.clone());
+                let triple = triple_of(file, &toolchain);
                 let crates = sysroot::read(&toolchain, &triple);
                 Some((toolchain, crates))
             });
@@ -51,8 +57,13 @@ impl Catalogue {
             )
         });
         let mut catalogue = Self::default();
-        if let Some((toolchain, crates)) = toolchain {
-            catalogue.add_toolchain(&toolchain, crates);
+        match (compiler_of(file), toolchain) {
+            (Some(other), Some((toolchain, crates))) if other == toolchain.release => {
+                catalogue.add_toolchain(&toolchain, crates);
+            }
+            (Some(other), _) => catalogue.release = Some(other),
+            (None, Some((toolchain, crates))) => catalogue.add_toolchain(&toolchain, crates),
+            (None, None) => {}
         }
         let base = workspace
             .as_ref()
@@ -62,6 +73,9 @@ impl Catalogue {
         catalogue.complete = beside.iter().any(|found| found.library);
         for found in beside {
             catalogue.add_beside(found, workspace.as_ref(), file);
+        }
+        if !catalogue.complete {
+            catalogue.add_mentioned(file);
         }
         if let Some(workspace) = &workspace {
             catalogue.add_members(workspace);
@@ -96,6 +110,21 @@ impl Catalogue {
         self.learn(index, learned);
         if let (Some(source), Some((_, Some(root)))) = (source, package) {
             self.add_root(&root, &source, index, library);
+        }
+    }
+
+    /// Crates whose sources the file itself mentions, in panic locations and debug information.
+    fn add_mentioned(&mut self, file: &Path) {
+        for text in mentioned(file) {
+            let Some((package, Some(version), origin)) = package_by_layout(&text) else {
+                continue;
+            };
+            self.add(CrateInfo {
+                name: package.replace('-', "_"),
+                package: Some(package.into()),
+                version: Some(version.into()),
+                origin,
+            });
         }
     }
 
@@ -278,13 +307,61 @@ fn manifest(path: &Path) -> Option<(String, Option<String>)> {
     Some((name, version))
 }
 
-/// The triple in `target/<triple>/release/x`.
-fn triple_of(file: &Path) -> Option<String> {
-    let directory = file.parent()?;
-    let above = directory
-        .ancestors()
-        .take(4)
-        .filter_map(|directory| directory.file_name()?.to_str());
-    let is_triple = |name: &&str| name.split('-').count() >= 3 && !name.contains('.');
-    above.filter(is_triple).map(str::to_owned).next()
+/// Directories of packages in the texts of a file: `…/registry/src/<index>/NAME-VERSION/`,
+/// `/rust/deps/NAME-VERSION/`. Read piece by piece.
+fn mentioned(file: &Path) -> BTreeSet<String> {
+    const PIECE: usize = 4 << 20;
+    /// Longer than any such text.
+    const OVERLAP: usize = 512;
+    let mut found = BTreeSet::new();
+    let pattern =
+        r"(?-u)(?:/rust/deps|[/\\]registry[/\\]src[/\\][\w.-]{1,128})[/\\][\w.+-]{1,128}[/\\]";
+    let (Ok(pattern), Ok(mut file)) = (Regex::new(pattern), File::open(file)) else {
+        return found;
+    };
+    let mut piece = Vec::new();
+    loop {
+        match (&mut file).take(PIECE as u64).read_to_end(&mut piece) {
+            Ok(read) if read > 0 => {}
+            _ => return found,
+        }
+        for text in pattern.find_iter(&piece) {
+            let text = String::from_utf8_lossy(text.as_bytes()).replace('\\', "/");
+            if !found.contains(&text) {
+                found.insert(text);
+            }
+        }
+        piece.drain(..piece.len().saturating_sub(OVERLAP));
+    }
+}
+
+/// The triple in `target/<triple>/release/x`, where the toolchain has it, else the host's.
+fn triple_of(file: &Path, toolchain: &Toolchain) -> String {
+    let above = file.ancestors().skip(1).take(4);
+    let mut names = above.filter_map(|directory| directory.file_name()?.to_str());
+    let installed = |name: &&str| name.contains('-') && toolchain.libraries(name).is_dir();
+    names
+        .find(installed)
+        .map_or_else(|| toolchain.host.clone(), str::to_owned)
+}
+
+/// The release of the compiler that made `file`, which ELF files show in `.comment` as
+/// `rustc version 1.95.0 (…)`.
+fn compiler_of(file: &Path) -> Option<String> {
+    const MARK: &[u8] = b"rustc version ";
+    let cache = ReadCache::new(BufReader::new(File::open(file).ok()?));
+    let image = object::File::parse(&cache).ok()?;
+    let section = image.section_by_name(".comment")?;
+    // A few dozen bytes per compiler; more is not this section.
+    if section.size() > 1 << 20 {
+        return None;
+    }
+    let text = section.data().ok()?;
+    let at = text.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
+    let rest = text.get(at..)?;
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b' ' | 0))
+        .unwrap_or(rest.len());
+    Some(std::str::from_utf8(rest.get(..end)?).ok()?.to_owned())
 }

@@ -76,6 +76,8 @@ pub struct Catalogue {
     by_unit: HashMap<String, usize>,
     /// Symbols that C, C++ or assembly inside a crate's archive defines.
     native_symbols: HashMap<String, usize>,
+    /// Unmangled symbols that the Rust code of a crate's archive defines.
+    exported: HashMap<String, usize>,
     /// Source directories by their normalized path.
     roots: HashMap<String, Root>,
     /// Where relative source paths start.
@@ -217,6 +219,12 @@ impl Catalogue {
         })
     }
 
+    /// The crate whose Rust code defines `symbol`, for names that say no crate: `#[no_mangle]`
+    /// functions, `compiler_builtins` among them.
+    pub fn exported_by(&self, symbol: &str) -> Option<CrateInfo> {
+        Some(self.crates.get(*self.exported.get(symbol)?)?.info.clone())
+    }
+
     /// The crate that a source file belongs to, from its path in debug information or in a panic's
     /// location. C sources answer with the crate of their package, too.
     pub fn crate_of_path(&self, source: &str) -> Option<CrateInfo> {
@@ -277,6 +285,9 @@ impl Catalogue {
         }
         for symbol in learned.native_symbols {
             self.native_symbols.entry(symbol).or_insert(index);
+        }
+        for symbol in learned.exported {
+            self.exported.entry(symbol).or_insert(index);
         }
     }
 }

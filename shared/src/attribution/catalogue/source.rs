@@ -20,8 +20,11 @@ pub(super) fn crate_of_path(catalogue: &Catalogue, source: &str) -> Option<Crate
     if let Some(info) = library(catalogue, &path).or_else(|| known(catalogue, &path)) {
         return Some(info);
     }
+    // Cargo compiles members by relative paths and everything else by absolute ones; relative names
+    // of C sources count from a directory that only their debug information knows.
     if let Some(base) = &catalogue.base
         && !is_absolute(&path)
+        && path.ends_with(".rs")
         && let Some(info) = known(catalogue, &normalized(&format!("{base}/{path}")))
     {
         return Some(info);
@@ -121,7 +124,8 @@ fn library(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
         "compiler-builtins" => "compiler_builtins",
         directory => directory,
     };
-    let own = commit.is_none() || commit == catalogue.commit.as_deref();
+    let own =
+        commit.is_none() || catalogue.commit.is_none() || commit == catalogue.commit.as_deref();
     let name = name.replace('-', "_");
     Some(CrateInfo {
         package: None,
