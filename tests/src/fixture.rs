@@ -21,7 +21,11 @@ impl Fixture {
             .join(name);
         copy_tree(&source, directory.path());
         let project = directory.path().join("app");
-        assert!(project.join("Cargo.toml").is_file(), "no project in {}", source.display());
+        assert!(
+            project.join("Cargo.toml").is_file(),
+            "no project in {}",
+            source.display()
+        );
         Self { directory, project }
     }
 

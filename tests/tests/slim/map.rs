@@ -3,6 +3,7 @@
 use crate::{cache, slim};
 use integration_tests::published::{B3SUM, HYPERFINE, Program, RIPGREP, V0};
 use integration_tests::truth::{compare_data, compare_functions, displaced_code};
+use integration_tests::witness::readelf_sections;
 
 /// Issue 2: less than 1 % of .text misplaced, byte by byte, and as sums per crate.
 fn code_is_where_the_linker_put_it(program: Program) {
@@ -95,4 +96,35 @@ fn assembly_is_native_and_its_crates() {
         difference < 0.02,
         "{native} bytes of native blake3 where the linker put {truth}"
     );
+}
+
+/// The witness itself: the map describes this very file, and names an owner for nearly all of it.
+#[test]
+fn the_map_is_of_this_file() {
+    for program in [RIPGREP, B3SUM, HYPERFINE] {
+        let build = program.build(V0, cache());
+        let map = build.linker_map();
+        for section in readelf_sections(&build.file)
+            .iter()
+            .filter(|it| it.address != 0)
+        {
+            let mapped = map.section(&section.name).unwrap();
+            assert_eq!(
+                (mapped.address, mapped.size),
+                (section.address, section.size)
+            );
+        }
+        let owned = |section: &str| {
+            let bytes = map.bytes_by_owner(section);
+            let all: u64 = bytes.values().sum();
+            (all - bytes.get(&None).unwrap_or(&0)) as f64 / all as f64
+        };
+        assert!(owned(".text") > 0.999, "{}", owned(".text"));
+        assert!(owned(".rodata") > 0.7, "{}", owned(".rodata"));
+        let crates = map.bytes_by_crate(".text");
+        assert!(
+            crates.contains_key(program.bin) && crates.contains_key("core"),
+            "{crates:?}"
+        );
+    }
 }

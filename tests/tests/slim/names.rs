@@ -70,8 +70,8 @@ fn legacy_names_give_nearly_the_same_crates(program: Program) {
 }
 
 #[test]
-fn legacy_names_of_ripgrep() {
-    legacy_names_give_nearly_the_same_crates(RIPGREP);
+fn legacy_names_of_hyperfine() {
+    legacy_names_give_nearly_the_same_crates(HYPERFINE);
 }
 
 #[test]
