@@ -49,8 +49,6 @@ pub struct Variant {
     pub tag: &'static str,
     /// Further flags of rustc.
     pub rustflags: &'static str,
-    /// `CARGO_PROFILE_RELEASE_DEBUG`.
-    pub debug: &'static str,
     /// `CARGO_PROFILE_RELEASE_STRIP`.
     pub strip: &'static str,
 }
@@ -59,7 +57,6 @@ pub struct Variant {
 pub const V0: Variant = Variant {
     tag: "v0",
     rustflags: "-Csymbol-mangling-version=v0",
-    debug: "0",
     strip: "none",
 };
 /// As [`V0`] with the names that stable Rust made before 1.97.
@@ -74,13 +71,6 @@ pub const STRIPPED: Variant = Variant {
     strip: "symbols",
     ..V0
 };
-/// As [`V0`] with `debug = 1`.
-pub const DEBUG: Variant = Variant {
-    tag: "debug",
-    debug: "1",
-    ..V0
-};
-
 /// A finished build.
 #[derive(Clone, Debug)]
 pub struct Build {
@@ -140,7 +130,7 @@ impl Program {
             .env("CARGO_PROFILE_RELEASE_LTO", "false")
             .env("CARGO_PROFILE_RELEASE_PANIC", "unwind")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-            .env("CARGO_PROFILE_RELEASE_DEBUG", variant.debug)
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
             .env("CARGO_PROFILE_RELEASE_STRIP", variant.strip);
         succeed(&mut command);
         let file = target.join("release").join(self.bin);

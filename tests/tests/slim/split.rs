@@ -1,7 +1,8 @@
 //! A stripped file with its debug file is as good as the unstripped one.
 
 use crate::{cache, slim};
-use integration_tests::published::{B3SUM, DEBUG, V0, Variant};
+use integration_tests::fixture::Specimens;
+use integration_tests::published::{B3SUM, V0};
 use integration_tests::tool::Report;
 use integration_tests::witness::split_debug;
 use serde_json::Value;
@@ -40,11 +41,9 @@ fn assert_same(what: &str, whole: &[String], split: &[String]) {
     assert!(same, "{what}: missing {missing:#?}, extra {extra:#?}");
 }
 
-fn split_is_as_good_as_whole(variant: Variant) {
-    let build = B3SUM.build(variant, cache());
-    // Beside `deps/`, as the whole one is.
-    let whole = build.file;
-    let (stripped, debug) = split_debug(&whole);
+fn split_is_as_good_as_whole(whole: &Path) {
+    // All three in one directory, so that the same `deps/` is beside them.
+    let (stripped, debug) = split_debug(whole);
     let with_debug = [OsStr::new("--debug-file"), debug.as_os_str()];
     for (view, names) in [
         (
@@ -93,7 +92,7 @@ fn split_is_as_good_as_whole(variant: Variant) {
             &["name", "crate", "copies", "file", "largest", "identical"],
         ),
     ] {
-        let expected = slim().view(view, &whole);
+        let expected = slim().view(view, whole);
         let found = slim().view_with(view, &stripped, &with_debug);
         let has_content = |row: &Value| {
             ["code", "data", "unwind", "relocations", "address", "copies"]
@@ -126,10 +125,11 @@ fn sums_hold(stripped: &Path, debug: &Path) {
 
 #[test]
 fn with_a_debug_file_that_holds_only_symbols() {
-    split_is_as_good_as_whole(V0);
+    split_is_as_good_as_whole(&B3SUM.build(V0, cache()).file);
 }
 
 #[test]
 fn with_a_debug_file_that_holds_debug_information() {
-    split_is_as_good_as_whole(DEBUG);
+    let specimens = Specimens::new();
+    split_is_as_good_as_whole(&specimens.rustc("specimen", &["-Cdebuginfo=2"]));
 }
