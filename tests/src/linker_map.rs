@@ -182,10 +182,16 @@ pub fn owner_of(object: &str) -> Option<Owner> {
     if !file.ends_with(".rcgu.o") {
         return native("[native]");
     }
-    let stem = file.split('.').next().unwrap_or(file);
-    let name = without_hash(stem).replace('-', "_");
+    // `<file name>.<crate>.<hash>-cgu.<number>.rcgu.o`; a few, such as the allocator's shim, have
+    // no crate there.
+    let parts: Vec<&str> = file.split('.').collect();
+    let unit = parts
+        .iter()
+        .position(|part| part.ends_with("-cgu"))
+        .filter(|&at| at > 0);
+    let name = unit.map_or_else(|| without_hash(parts[0]), |at| parts[at - 1]);
     Some(Owner {
-        name,
+        name: name.replace('-', "_"),
         kind: Kind::Crate,
     })
 }

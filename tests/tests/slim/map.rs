@@ -1,6 +1,8 @@
 //! Owners against the linker's map.
 
 use crate::{cache, slim};
+use integration_tests::fixture::Specimens;
+use integration_tests::linker_map::LinkerMap;
 use integration_tests::published::{B3SUM, HYPERFINE, Program, RIPGREP, V0};
 use integration_tests::truth::{compare_data, compare_functions, displaced_code};
 use integration_tests::witness::readelf_sections;
@@ -127,4 +129,29 @@ fn the_map_is_of_this_file() {
             "{crates:?}"
         );
     }
+}
+
+/// The same program by the other linker, whose map has another form.
+#[test]
+fn code_linked_by_gnu_ld() {
+    let specimens = Specimens::new();
+    let map = specimens.path().join("map");
+    let write_map = format!("-Clink-arg=-Wl,-Map={}", map.display());
+    let file = specimens.rustc("gnu", &["-Clink-arg=-fuse-ld=bfd", &write_map]);
+    let map = LinkerMap::parse(&std::fs::read_to_string(map).unwrap());
+    let text = readelf_sections(&file)
+        .into_iter()
+        .find(|it| it.name == ".text")
+        .unwrap();
+    let mapped = map.section(".text").unwrap();
+    assert_eq!((mapped.address, mapped.size), (text.address, text.size));
+    let crates = map.bytes_by_crate(".text");
+    assert!(
+        crates["std"] > 100_000 && crates["specimen"] > 2_000,
+        "{crates:?}"
+    );
+
+    let functions = slim().view(&["functions", "-n", "0"], &file);
+    let comparison = compare_functions(&map, ".text", functions.rows());
+    assert!(comparison.misplaced() < 0.01, "{comparison}");
 }

@@ -64,7 +64,7 @@ fn of_programs_linked_in_many_ways() {
     let specimens = Specimens::new();
     let ways: [(&str, &[&str]); 11] = [
         ("plain", &[]),
-        ("legacy", &["-Cstrip=none", "-Cdebuginfo=0"]),
+        ("unoptimised", &["-Copt-level=0", "-Cdebuginfo=1"]),
         ("stripped", &["-Cstrip=symbols"]),
         ("debuginfo-stripped", &["-Cstrip=debuginfo"]),
         ("full-debuginfo", &["-Cdebuginfo=2"]),
