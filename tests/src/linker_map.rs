@@ -189,7 +189,7 @@ pub fn owner_of(object: &str) -> Option<Owner> {
         .iter()
         .position(|part| part.ends_with("-cgu"))
         .filter(|&at| at > 0);
-    let name = unit.map_or_else(|| without_hash(parts[0]), |at| parts[at - 1]);
+    let name = without_hash(parts[unit.map_or(0, |at| at - 1)]);
     Some(Owner {
         name: name.replace('-', "_"),
         kind: Kind::Crate,
