@@ -1,1 +1,15 @@
-//! Helpers of the integration tests in `tests/`.
+//! Helpers of the integration tests in `tests/`: fixtures, published programs, the tool as users
+//! run it, and the independent witnesses of its figures.
+//!
+//! Helpers panic with a message when they cannot do their work: a test must not pass by skipping.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod command;
+pub mod directions;
+pub mod fixture;
+pub mod linker_map;
+pub mod merged;
+pub mod published;
+pub mod tool;
+pub mod truth;
+pub mod witness;

@@ -1,0 +1,191 @@
+//! The tool as a user runs it: a process, its exit code and its two outputs.
+
+use crate::command::{command, output};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// A tool under test, with the directory it is started in.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    program: PathBuf,
+    subcommand: &'static str,
+    directory: Option<PathBuf>,
+}
+
+/// What a run of the tool left behind.
+#[derive(Debug)]
+pub struct Run {
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Its results.
+    pub stdout: String,
+    /// Everything else.
+    pub stderr: String,
+    /// How long it took.
+    pub elapsed: Duration,
+    what: String,
+}
+
+impl Tool {
+    /// `program` as `cargo SUBCOMMAND` starts it.
+    pub fn new(program: impl Into<PathBuf>, subcommand: &'static str) -> Self {
+        Self {
+            program: program.into(),
+            subcommand,
+            directory: None,
+        }
+    }
+
+    /// The same tool, started in `directory`.
+    pub fn in_directory(&self, directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: Some(directory.into()),
+            ..self.clone()
+        }
+    }
+
+    /// Runs the tool to its end.
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Run {
+        let mut command = command(&self.program);
+        // cargo sets it for its subcommands, and they start that same cargo.
+        if let Some(cargo) = std::env::var_os("CARGO") {
+            command.env("CARGO", cargo);
+        }
+        command
+            .arg(self.subcommand)
+            .args(arguments)
+            .stdin(Stdio::null());
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        let start = Instant::now();
+        let output = output(&mut command);
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            elapsed: start.elapsed(),
+            what: format!("{command:?}"),
+        }
+    }
+
+    /// Runs a view on an existing file and reads its JSON.
+    pub fn view(&self, view: &[&str], file: &Path) -> Report {
+        self.view_with(view, file, &[])
+    }
+
+    /// As [`Self::view`], with further arguments.
+    pub fn view_with(&self, view: &[&str], file: &Path, more: &[&OsStr]) -> Report {
+        let mut arguments: Vec<&OsStr> = view.iter().map(OsStr::new).collect();
+        arguments.extend(["--message-format", "json", "--file"].map(OsStr::new));
+        arguments.push(file.as_os_str());
+        arguments.extend(more);
+        self.run(arguments).report()
+    }
+}
+
+impl Run {
+    /// The JSON of a run that must have succeeded.
+    pub fn report(self) -> Report {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.what, self.stderr);
+        let json = serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            let start: String = self.stdout.chars().take(300).collect();
+            panic!("{}: {error} in {start}", self.what)
+        });
+        Report {
+            json,
+            what: self.what,
+        }
+    }
+
+    /// Demands a failure as users must see it: exit 101, one `error:` line, a `help:` line, no
+    /// panic, nothing on standard output.
+    pub fn assert_clean_failure(&self) {
+        let Self {
+            what,
+            stderr,
+            stdout,
+            ..
+        } = self;
+        self.assert_no_crash();
+        assert_eq!(self.code, Some(101), "{what}\n{stderr}");
+        assert_eq!(stdout, "", "{what}");
+        let count = |start: &str| {
+            stderr
+                .lines()
+                .filter(|line| line.starts_with(start))
+                .count()
+        };
+        assert_eq!(count("error: "), 1, "{what}\n{stderr}");
+        assert_eq!(count("help: "), 1, "{what}\n{stderr}");
+    }
+
+    /// Demands an end by the tool's own will. A panic would also exit with 101.
+    pub fn assert_no_crash(&self) {
+        let Self { what, stderr, .. } = self;
+        assert!(
+            self.code.is_some(),
+            "{what} was ended by a signal\n{stderr}"
+        );
+        assert!(!stderr.contains("panicked"), "{what}\n{stderr}");
+        assert!(!stderr.contains("overflowed its stack"), "{what}\n{stderr}");
+    }
+}
+
+/// The JSON of one view.
+#[derive(Debug)]
+pub struct Report {
+    /// All of it.
+    pub json: Value,
+    what: String,
+}
+
+impl Report {
+    /// The rows.
+    pub fn rows(&self) -> &[Value] {
+        let rows = self.json["rows"].as_array();
+        rows.unwrap_or_else(|| panic!("{}: no `rows` in {:.300}", self.what, self.json))
+    }
+
+    /// The rows whose text field holds `value`.
+    pub fn rows_where<'a>(&'a self, field: &'a str, value: &'a str) -> Vec<&'a Value> {
+        self.rows()
+            .iter()
+            .filter(|row| row[field] == value)
+            .collect()
+    }
+
+    /// The sum of a column.
+    pub fn sum(&self, column: &str) -> u64 {
+        self.rows().iter().map(|row| number(row, column)).sum()
+    }
+
+    /// A size of the artifact.
+    pub fn artifact(&self, field: &str) -> u64 {
+        number(&self.json["artifact"], field)
+    }
+}
+
+/// An unsigned integer of a row.
+///
+/// # Panics
+///
+/// When it is not there, or is no such number.
+pub fn number(row: &Value, field: &str) -> u64 {
+    row[field]
+        .as_u64()
+        .unwrap_or_else(|| panic!("`{field}` is no size in {row}"))
+}
+
+/// A text of a row; empty when it is `null`.
+pub fn text<'a>(row: &'a Value, field: &str) -> &'a str {
+    let value = &row[field];
+    assert!(
+        value.is_string() || value.is_null(),
+        "`{field}` is no text in {row}"
+    );
+    value.as_str().unwrap_or("")
+}

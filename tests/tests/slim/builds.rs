@@ -1,0 +1,76 @@
+//! Building leaves what is the user's as it was.
+
+use crate::slim;
+use integration_tests::command::{cargo, output};
+use integration_tests::fixture::Fixture;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+fn state(file: &Path) -> (Vec<u8>, SystemTime) {
+    let modified = fs::metadata(file).unwrap().modified().unwrap();
+    (fs::read(file).unwrap(), modified)
+}
+
+/// Issue 2: the user's artifact has the same bytes before and after, and stays fresh.
+#[test]
+fn the_users_artifact_is_left_as_it_was() {
+    let fixture = Fixture::new("two-versions");
+    fixture.cargo(&["build", "--release"]);
+    let file = fixture.path().join("target/release/two-versions");
+    let before = state(&file);
+    for view in ["overview", "crates", "functions"] {
+        let run = slim()
+            .in_directory(fixture.path())
+            .run([view, "--message-format", "json"]);
+        let report = run.report();
+        // What is analysed is another file: not stripped, with v0 names.
+        let analysed = report.json["artifact"]["path"].as_str().unwrap();
+        assert_ne!(Path::new(analysed), file);
+    }
+    assert!(state(&file) == before, "the artifact changed");
+    let again = output(
+        cargo()
+            .args(["build", "--release"])
+            .current_dir(fixture.path()),
+    );
+    let messages = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.success(), "{messages}");
+    assert!(
+        !messages.contains("Compiling"),
+        "the user's build is no longer fresh:\n{messages}"
+    );
+    assert!(state(&file) == before, "the artifact changed");
+}
+
+/// What the user never built is not there afterwards.
+#[test]
+fn no_artifact_appears_where_the_user_has_none() {
+    let fixture = Fixture::new("two-versions");
+    slim()
+        .in_directory(fixture.path())
+        .run(["crates", "--message-format", "json"])
+        .report();
+    assert!(!fixture.path().join("target/release/two-versions").exists());
+}
+
+/// A failed build is 101, with cargo's own error.
+#[test]
+fn a_failed_build_is_said_by_cargo() {
+    let fixture = Fixture::new("two-versions");
+    fs::write(
+        fixture.path().join("src/main.rs"),
+        "fn main() { missing_name() }",
+    )
+    .unwrap();
+    let run = slim().in_directory(fixture.path()).run(["crates"]);
+    run.assert_no_crash();
+    assert_eq!(run.code, Some(101), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("E0425"),
+        "rustc's diagnostic is not there: {}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("help: "), "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+}

@@ -1,0 +1,24 @@
+//! `cargo slim` as users run it, on real programs, against witnesses that share no code with it:
+//! the linker's map, binutils, rustc's own strip.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod builds;
+mod hostile;
+mod map;
+mod names;
+mod split;
+mod sums;
+mod witnesses;
+
+use integration_tests::tool::Tool;
+use std::path::Path;
+
+/// The tool, from the very `main.rs` that users run.
+fn slim() -> Tool {
+    Tool::new(env!("CARGO_BIN_EXE_slim-under-test"), "slim")
+}
+
+/// Where published programs are kept between runs.
+fn cache() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
