@@ -70,7 +70,7 @@ pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -
 
 fn empty(subject: &Subject<'_>, id: CrateId) -> CrateRow {
     CrateRow {
-        label: subject.label(id),
+        label: subject.label(id).clone(),
         file: 0,
         memory: 0,
         code: 0,

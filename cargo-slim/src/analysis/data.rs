@@ -60,7 +60,7 @@ fn row(
     } else {
         BTreeSet::from([CrateId::UNKNOWN])
     };
-    let labels: Vec<CrateLabel> = crates.iter().map(|id| subject.label(*id)).collect();
+    let labels: Vec<CrateLabel> = crates.iter().map(|id| subject.label(*id).clone()).collect();
     let name = match (named, kind) {
         (Some(name), DataKind::Static) => name,
         (_, DataKind::String) => excerpt(bytes),
@@ -73,7 +73,7 @@ fn row(
         label: labels
             .first()
             .cloned()
-            .unwrap_or_else(|| subject.label(CrateId::UNKNOWN)),
+            .unwrap_or_else(|| subject.label(CrateId::UNKNOWN).clone()),
         section: section.name.to_string(),
         address: object.range.start.0,
         file: if section.file.is_empty() {

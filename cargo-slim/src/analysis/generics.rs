@@ -60,7 +60,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
         .unwrap_or_default();
     GenericRow {
         name,
-        label: subject.label(id),
+        label: subject.label(id).clone(),
         copies: copies.len() as u64,
         file: copies.iter().map(|function| function.range.size).sum(),
         largest: copies.first().map_or(0, |function| function.range.size),
@@ -70,7 +70,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
             .map(|function| GenericInstance {
                 name: function_name(symbol(function), function),
                 instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
-                    .then(|| subject.label(function.owner.instantiated)),
+                    .then(|| subject.label(function.owner.instantiated).clone()),
                 address: function.range.start.0,
                 file: function.range.size,
             })

@@ -96,9 +96,9 @@ pub struct FunctionRow<'a> {
     /// Further symbols at the same address.
     pub aliases: Vec<&'a str>,
     /// The defining crate.
-    pub label: CrateLabel,
+    pub label: &'a CrateLabel,
     /// The crate whose compilation made this copy, where known.
-    pub instantiated_by: Option<CrateLabel>,
+    pub instantiated_by: Option<&'a CrateLabel>,
     /// The section.
     pub section: &'a str,
     /// The virtual address.

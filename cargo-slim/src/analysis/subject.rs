@@ -65,6 +65,8 @@ pub struct Subject<'a> {
     pub crates: Crates<'a>,
     /// The crate that the artifact itself is, where known.
     pub leaf: Option<CrateId>,
+    /// How each crate is shown, by its number.
+    labels: Vec<CrateLabel>,
     /// Whether there is no symbol table, neither in the file nor beside it.
     pub stripped: bool,
 }
@@ -104,7 +106,9 @@ impl<'a> Subject<'a> {
                 ..dynamic_symbols.clone()
             };
         }
+        let labels = labels(&crates);
         Ok(Self {
+            labels,
             image,
             symbols,
             dynamic_symbols,
@@ -129,17 +133,28 @@ impl<'a> Subject<'a> {
             debug: None,
             leaf: self.leaf,
         };
-        Ledger::new(&inputs, &mut self.crates)
+        let ledger = Ledger::new(&inputs, &mut self.crates);
+        // Data may belong to crates that have no function.
+        self.labels = labels(&self.crates);
+        ledger
     }
 
     /// How a crate is shown.
-    pub fn label(&self, id: CrateId) -> CrateLabel {
-        let info = self.crates.info(id);
+    pub fn label(&self, id: CrateId) -> &CrateLabel {
+        // Ids are made by `crates` only; the first entry, `[unknown]`, always exists.
+        self.labels.get(id.0 as usize).unwrap_or(&self.labels[0])
+    }
+}
+
+fn labels(crates: &Crates<'_>) -> Vec<CrateLabel> {
+    let label = |id| {
+        let info = crates.info(CrateId(id));
         CrateLabel {
             name: info.name.clone(),
             package: info.package.clone(),
             version: info.version.clone(),
             origin: info.origin,
         }
-    }
+    };
+    (0..crates.len() as u32).map(label).collect()
 }

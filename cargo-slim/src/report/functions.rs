@@ -101,7 +101,7 @@ pub(super) fn table<'a>(
         .bar("bar", move |row| share(row.row.file, largest))
         .droppable(2)
         .text("crate", "Crate", |row| {
-            Cell::text(ambiguous.name(&row.row.label))
+            Cell::text(ambiguous.name(row.row.label))
         })
         .people_only()
         .text("crate", "Crate", |row| row.row.label.name.as_str().into())
@@ -116,7 +116,7 @@ pub(super) fn table<'a>(
         false => table
             .machines_only()
             .name("short", "Function", |row| {
-                Cell::text(short(&row.row.name, &row.row.label))
+                Cell::text(short(&row.row.name, row.row.label))
             })
             .people_only()
             .searched(false),
@@ -148,7 +148,7 @@ pub(super) fn write(rows: &[FunctionRow<'_>], to: To<'_, '_>) -> Result<()> {
     let rows = if json { count(rows) } else { uncounted(rows) };
     let ambiguous = match json {
         true => Ambiguous::default(),
-        false => Ambiguous::among(rows.iter().map(|row| &row.row.label)),
+        false => Ambiguous::among(rows.iter().map(|row| row.row.label)),
     };
     let table = table(&rows, &ambiguous, to.analysis.total, to.full_names());
     let report = to.report("functions", table.total_label("all functions"));

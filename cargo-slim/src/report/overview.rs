@@ -61,7 +61,7 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
     let sections = sections::count(sections);
     let functions = functions::count(functions);
     let labels = crates.iter().map(|row| &row.label);
-    let ambiguous = Ambiguous::among(labels.chain(functions.iter().map(|row| &row.row.label)));
+    let ambiguous = Ambiguous::among(labels.chain(functions.iter().map(|row| row.row.label)));
 
     let crates = crates::count(crates);
     let crates_table = crates::table(&crates, total).default_limit(CRATES);

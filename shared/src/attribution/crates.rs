@@ -19,8 +19,11 @@ pub struct Crates<'a> {
     catalogue: &'a Catalogue,
     infos: Vec<CrateInfo>,
     by_info: HashMap<(CrateInfo, Option<u64>), CrateId>,
-    by_key: HashMap<Box<str>, Vec<(Option<u64>, CrateId, bool)>>,
+    by_key: HashMap<Box<str>, Vec<Resolved>>,
 }
+
+/// An instance's hash, if it was asked for by one; its crate; whether that is certain.
+type Resolved = (Option<u64>, CrateId, bool);
 
 impl CrateId {
     /// No evidence of an owner.
@@ -99,10 +102,10 @@ impl<'a> Crates<'a> {
     /// The crate that rustc knows by `name` and, where given, by its instance's hash. The flag
     /// says whether the catalogue is certain.
     pub fn resolve(&mut self, name: &str, instance: Option<u64>) -> (CrateId, bool) {
-        if let Some(known) = self.by_key.get(name) {
-            if let Some((_, id, certain)) = known.iter().find(|(key, ..)| *key == instance) {
-                return (*id, *certain);
-            }
+        if let Some(known) = self.by_key.get(name)
+            && let Some((_, id, certain)) = known.iter().find(|(key, ..)| *key == instance)
+        {
+            return (*id, *certain);
         }
         let found = self.catalogue.crate_of(name, instance);
         // A crate whose version is left open is still that crate: the name was read, not guessed.

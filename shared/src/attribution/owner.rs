@@ -192,10 +192,9 @@ impl SymbolOwners {
             let id = crates.intern(info, None);
             return Owner::of(id, Evidence::Symbol);
         }
-        if name == "main" && symbol.binding != Binding::Local {
-            if let Some(leaf) = self.leaf {
-                return Owner::of(leaf, Evidence::Symbol);
-            }
+        let is_main = name == "main" && symbol.binding != Binding::Local;
+        if let Some(leaf) = self.leaf.filter(|_| is_main) {
+            return Owner::of(leaf, Evidence::Symbol);
         }
         if let Some(name) = runtime_crate(name) {
             return Owner::of(crates.resolve(name, None).0, Evidence::Symbol);

@@ -166,13 +166,12 @@ fn eh_frame(image: &Image<'_>, index: usize, tables: &mut UnwindTables) {
         next = offset.saturating_add(length as usize);
     }
     // What is left is the terminator: four zero bytes, maybe more after `ld -r`.
-    if let Some(rest) = bytes.get(next..).filter(|rest| !rest.is_empty()) {
-        if rest.iter().all(|byte| *byte == 0) {
-            tables.common.push(Range::<FileOffset>::new(
-                FileOffset(section.file.start.0 + next as u64),
-                rest.len() as u64,
-            ));
-        }
+    let rest = bytes.get(next..).unwrap_or_default();
+    if !rest.is_empty() && rest.iter().all(|byte| *byte == 0) {
+        tables.common.push(Range::<FileOffset>::new(
+            FileOffset(section.file.start.0 + next as u64),
+            rest.len() as u64,
+        ));
     }
 }
 
