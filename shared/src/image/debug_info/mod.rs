@@ -2,7 +2,7 @@
 //! belongs to, and which functions, of which crate, the code is made of.
 //!
 //! Truth: the DWARF 5 specification, and DWARF 2 to 4 where they differ; for names, what rustc
-//! writes (see [`UnitName`] and [`Functions`]).
+//! writes (see [`UnitName`] and [`Function`]).
 //!
 //! Everything starts with [`DebugInfo::load`], which reads the units' headers and first entries.
 //! [`DebugInfo::ledger`] then shares out the sections, [`DebugInfo::functions`] finds functions and
@@ -17,8 +17,11 @@
 //! (see [`DebugInfo::split_units`]); in relocatable objects the relocations must have been applied.
 
 mod abbrev;
+mod code;
 mod entries;
 mod extents;
+mod frames;
+mod functions;
 mod ledger;
 mod line_files;
 mod owners;
@@ -28,8 +31,11 @@ mod sections;
 mod unit;
 mod values;
 
+use std::sync::OnceLock;
+
 use gimli::constants as c;
 
+pub use functions::{CodeMap, CodeRange, Function};
 pub use ledger::{DebugLedger, SectionLedger};
 pub use owners::{DebugOwner, OwnerSets, Piece};
 pub use sections::{DwarfSections, SectionKind};
@@ -37,6 +43,9 @@ pub use unit::{Unit, UnitKind, UnitName};
 
 use abbrev::Tables;
 use entries::{Value, Visitor};
+use line_files::FileTable;
+use reader::Budget;
+use values::Limits;
 
 /// The debug information of one file.
 #[derive(Debug)]
@@ -45,6 +54,9 @@ pub struct DebugInfo<'d> {
     tables: Tables,
     units: Vec<Unit<'d>>,
     damaged_headers: usize,
+    /// The source files of each unit, once asked for.
+    files: Vec<OnceLock<FileTable>>,
+    files_budget: Budget,
 }
 
 impl<'d> DebugInfo<'d> {
@@ -56,6 +68,8 @@ impl<'d> DebugInfo<'d> {
             tables: Tables::default(),
             units: Vec::new(),
             damaged_headers: 0,
+            files: Vec::new(),
+            files_budget: Budget::new(sections.get(SectionKind::Line).len().saturating_mul(4)),
         };
         info.read_headers(SectionKind::Info);
         info.read_headers(SectionKind::Types);
@@ -66,6 +80,7 @@ impl<'d> DebugInfo<'d> {
         info.tables = Tables::read(abbrev, &offsets, sections.big_endian);
         info.read_roots();
         info.find_companions();
+        info.files.resize_with(info.units.len(), OnceLock::new);
         info
     }
 
@@ -100,6 +115,17 @@ impl<'d> DebugInfo<'d> {
             .get(number)
             .filter(|unit| offset < unit.end)
             .map(|_| number)
+    }
+
+    /// The path of a source file by its number in a unit.
+    fn source_path(&self, limits: &Limits, unit: u32, file: u32) -> Option<String> {
+        let entry = self.units.get(unit as usize)?;
+        let line = entry.stmt_list?;
+        let table = self
+            .files
+            .get(unit as usize)?
+            .get_or_init(|| FileTable::read(self, &self.files_budget, entry, line, &mut |_| {}));
+        table.path(self, limits, entry, u64::from(file))
     }
 
     fn read_headers(&mut self, section: SectionKind) {
