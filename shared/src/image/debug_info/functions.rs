@@ -27,7 +27,8 @@ pub struct Function<'d> {
     /// The unit that the description is in. Under LTO it need not be the one with the code.
     pub unit: Option<u32>,
     scope: u32,
-    file: Option<(u32, u32)>,
+    /// The unit whose line table names the file, and the file's number there.
+    pub(super) file: Option<(u32, u32)>,
 }
 
 /// A range of code of one function.
@@ -98,10 +99,11 @@ impl<'d> DebugInfo<'d> {
             .collect();
         let damaged = units.iter().filter(|unit| unit.damaged).count();
         let (ranges, targets) = self.merge(&mut units);
-        let functions = targets
+        let mut functions: Vec<Function<'d>> = targets
             .par_iter()
             .map(|target| self.resolve(&limits, &units, *target))
             .collect();
+        self.files_from_rows(&ranges, &mut functions);
         CodeMap {
             functions,
             ranges,
@@ -276,7 +278,8 @@ impl CodeMap<'_, '_> {
         String::from_utf8_lossy(&names.join(&b"::"[..])).into_owned()
     }
 
-    /// The path of the source file that declares the function.
+    /// The path of the source file that declares the function; where debug information consists
+    /// of line tables only, the file that most of its code is from.
     pub fn source_file(&self, function: &Function<'_>) -> Option<String> {
         let (unit, file) = function.file?;
         self.info.source_path(&self.limits, unit, file)

@@ -155,10 +155,18 @@ impl Builder<'_, '_> {
         match kind {
             S::Info | S::Types => self.units(kind),
             S::Str | S::LineStr => self.strings(kind, &references.take(kind)),
-            S::Ranges | S::Loc | S::Macinfo => self.lists(kind, &references.take(kind), &[]),
+            S::Loc | S::Macinfo => self.lists(kind, &references.take(kind), &[]),
+            S::Ranges => {
+                let keys = references.take(kind);
+                let parts = self.split_parts(kind, &keys, |unit| unit.bases.split_ranges);
+                self.lists(kind, &keys, &parts)
+            }
             S::StrOffsets | S::Addr | S::RngLists | S::LocLists => {
                 let keys = references.take(kind);
-                let parts = self.parts(kind, &keys);
+                let mut parts = self.parts(kind, &keys);
+                if kind == S::Addr && parts.is_empty() {
+                    parts = self.split_parts(kind, &keys, |unit| unit.bases.addr);
+                }
                 self.lists(kind, &keys, &parts)
             }
             S::Abbrev => {
@@ -316,6 +324,49 @@ impl Builder<'_, '_> {
                 Some((start, end, self.set(group.iter().map(|(_, rank)| *rank))))
             })
             .collect()
+    }
+
+    /// Before DWARF 5 the parts that `.dwo` files use have no header: a unit's part starts at its
+    /// base and ends where that of another owner or a list of another owner starts.
+    fn split_parts(
+        &self,
+        kind: SectionKind,
+        keys: &[Key],
+        base: impl Fn(&super::Unit<'_>) -> Option<u64>,
+    ) -> Vec<(u64, u64, DebugOwner)> {
+        let is_split = |unit: &super::Unit<'_>| unit.kind == super::UnitKind::Skeleton;
+        let mut starts: Vec<(u64, u32, bool)> = self
+            .info
+            .units
+            .iter()
+            .zip(&self.ranks)
+            .filter(|(unit, _)| is_split(unit) && unit.version < 5)
+            .filter_map(|(unit, rank)| Some((base(unit)?, *rank, true)))
+            .collect();
+        if starts.is_empty() {
+            return Vec::new();
+        }
+        starts.extend(keys.iter().map(|key| (key.offset(), key.owner(), false)));
+        starts.sort_unstable();
+        let len = self.info.sections.get(kind).len() as u64;
+        let mut parts: Vec<(u64, u64, DebugOwner)> = Vec::new();
+        // The owner whose part is open, if one is.
+        let mut open = None;
+        for (start, rank, is_base) in starts {
+            if open == Some(rank) {
+                continue;
+            }
+            if open.take().is_some()
+                && let Some(last) = parts.last_mut()
+            {
+                last.1 = start;
+            }
+            if is_base {
+                parts.push((start, len, self.one(rank)));
+                open = Some(rank);
+            }
+        }
+        parts
     }
 
     /// Strings: `keys` may point into the tail of a longer string, whose users share the tail.

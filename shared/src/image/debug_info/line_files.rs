@@ -23,6 +23,7 @@ pub(super) struct FileTable {
     directories: Vec<TextRef>,
     files: Vec<(TextRef, u64)>,
     version: u16,
+    is_complete: bool,
 }
 
 /// One column of a table of DWARF 5.
@@ -43,7 +44,8 @@ impl FileTable {
     ) -> Self {
         let mut table = Self::default();
         let mut reader = info.reader(SectionKind::Line, offset);
-        let _ = table.read_header(info, budget, unit, &mut reader, strings);
+        let done = table.read_header(info, budget, unit, &mut reader, strings);
+        table.is_complete = done.is_some();
         table
     }
 
@@ -113,6 +115,11 @@ impl FileTable {
             self.files
                 .push((TextRef::new(SectionKind::Line, at), directory));
         }
+    }
+
+    /// Whether it could be read to its end.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     /// The path of a file: its name below its directory below the unit's directory.

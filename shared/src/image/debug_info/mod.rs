@@ -13,6 +13,8 @@
 //! input costs time and memory within a constant times its size: whatever could be asked for again
 //! and again (range lists, long strings, overlapping tables) draws on a budget.
 //!
+//! Debug information in a file of its own is looked for by [`separate`].
+//!
 //! Limits: entries in `.dwo` and `.dwp` files and in `dwz` supplementary files are not followed
 //! (see [`DebugInfo::split_units`]); in relocatable objects the relocations must have been applied.
 
@@ -27,9 +29,14 @@ mod line_files;
 mod owners;
 mod reader;
 mod references;
+mod rows;
 mod sections;
+pub mod separate;
 mod unit;
 mod values;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 
 use std::sync::OnceLock;
 
@@ -227,6 +234,7 @@ fn is_root_attribute(at: u16) -> bool {
             | c::DW_AT_GNU_addr_base
             | c::DW_AT_rnglists_base
             | c::DW_AT_loclists_base
+            | c::DW_AT_GNU_ranges_base
             | c::DW_AT_stmt_list
             | c::DW_AT_name
             | c::DW_AT_comp_dir

@@ -77,6 +77,8 @@ pub(super) struct Bases {
     pub(super) addr: Option<u64>,
     pub(super) rnglists: Option<u64>,
     pub(super) loclists: Option<u64>,
+    /// Where a skeleton's `.dwo` file counts range lists from, before DWARF 5.
+    pub(super) split_ranges: Option<u64>,
 }
 
 /// The name that rustc gives to its units: `<crate root>/@/<codegen unit>`.
@@ -102,8 +104,15 @@ impl<'d> UnitName<'d> {
     /// Takes a unit's name apart; `None` when rustc did not make it.
     pub fn parse(name: &'d str) -> Option<Self> {
         let (root, codegen_unit) = name.rsplit_once("/@/")?;
-        let mut parsed = Self {
+        Some(Self {
             root,
+            ..Self::of_codegen_unit(codegen_unit)
+        })
+    }
+
+    fn of_codegen_unit(codegen_unit: &'d str) -> Self {
+        let mut parsed = Self {
+            root: "",
             codegen_unit,
             crate_name: None,
             crate_id: None,
@@ -119,14 +128,30 @@ impl<'d> UnitName<'d> {
                 parsed.crate_id = Some(id);
             }
         }
-        Some(parsed)
+        parsed
     }
 }
 
 impl<'d> Unit<'d> {
-    /// The parts of a Rust unit's name.
+    /// The parts of a Rust unit's name. A skeleton has none of its own; its `.dwo` file is called
+    /// `<output>.<codegen unit>.rcgu.dwo`, so that its crate's root is unknown (empty).
     pub fn rust_name(&self) -> Option<UnitName<'d>> {
-        UnitName::parse(std::str::from_utf8(self.name?).ok()?)
+        let text = |bytes| std::str::from_utf8(bytes).ok();
+        if let Some(name) = self.name {
+            return UnitName::parse(text(name)?);
+        }
+        let file = text(self.dwo_name?)?.strip_suffix(".rcgu.dwo")?;
+        let file = file.rsplit_once('/').map_or(file, |(_, file)| file);
+        // Behind the last dot is the crate's id, behind the one before the crate's name.
+        let (stem, _number) = file.rsplit_once("-cgu.")?;
+        let unit_start = stem
+            .rmatch_indices('.')
+            .nth(1)
+            .map_or(0, |(dot, _)| dot + 1);
+        Some(UnitName {
+            root: "",
+            ..UnitName::of_codegen_unit(file.get(unit_start..)?)
+        })
     }
 
     /// Whether its language is Rust.
@@ -219,6 +244,7 @@ impl<'d> Unit<'d> {
                 c::DW_AT_str_offsets_base => self.bases.str_offsets = offset,
                 c::DW_AT_addr_base | c::DW_AT_GNU_addr_base => self.bases.addr = offset,
                 c::DW_AT_rnglists_base => self.bases.rnglists = offset,
+                c::DW_AT_GNU_ranges_base => self.bases.split_ranges = offset,
                 c::DW_AT_loclists_base => self.bases.loclists = offset,
                 c::DW_AT_stmt_list => self.stmt_list = offset,
                 c::DW_AT_name => strings.name = Some(*value),
@@ -283,6 +309,8 @@ mod tests {
 
         let hashed = UnitName::parse("src/main.rs/@/1qx8i5l0v0tpq2x").unwrap();
         assert_eq!((hashed.root, hashed.crate_name), ("src/main.rs", None));
+        let dots = UnitName::parse("a/@/b/@/x.5b-cgu.0").unwrap();
+        assert_eq!((dots.root, dots.crate_name), ("a/@/b", Some("x")));
         assert_eq!(UnitName::parse("../sysdeps/x86_64/start.S"), None);
     }
 }
