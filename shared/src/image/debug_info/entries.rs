@@ -5,7 +5,7 @@
 use gimli::constants as c;
 
 use super::{
-    DebugInfo, SectionKind,
+    DebugInfo, DebugSection,
     abbrev::{Op, Plan, Spec, step_over},
     reader::Reader,
     unit::Unit,
@@ -54,14 +54,14 @@ pub(super) struct TextRef(u64);
 
 impl TextRef {
     pub(super) const NONE: Self = Self(u64::MAX);
-    const SECTIONS: [SectionKind; 4] = [
-        SectionKind::Str,
-        SectionKind::LineStr,
-        SectionKind::Info,
-        SectionKind::Line,
+    const SECTIONS: [DebugSection; 4] = [
+        DebugSection::Str,
+        DebugSection::LineStr,
+        DebugSection::Info,
+        DebugSection::Line,
     ];
 
-    pub(super) fn new(section: SectionKind, offset: u64) -> Self {
+    pub(super) fn new(section: DebugSection, offset: u64) -> Self {
         match Self::SECTIONS.iter().position(|kind| *kind == section) {
             Some(number) if offset < 1 << 62 => Self((number as u64) << 62 | offset),
             _ => Self::NONE,
@@ -73,7 +73,7 @@ impl TextRef {
     }
 
     /// The section and the offset in it.
-    pub(super) fn place(self) -> Option<(SectionKind, u64)> {
+    pub(super) fn place(self) -> Option<(DebugSection, u64)> {
         let section = *Self::SECTIONS.get((self.0 >> 62) as usize)?;
         (!self.is_none()).then_some((section, self.0 & !(3 << 62)))
     }
@@ -179,19 +179,19 @@ pub(super) fn read_value(unit: &Unit<'_>, reader: &mut Reader<'_>, spec: &Spec) 
     let sized = |size: u8, reader: &mut Reader<'_>| reader.uint(size);
     Some(match gimli::DwForm(spec.form) {
         c::DW_FORM_strp => Value::Text(TextRef::new(
-            SectionKind::Str,
+            DebugSection::Str,
             reader.uint(unit.offset_size)?,
         )),
         c::DW_FORM_line_strp => Value::Text(TextRef::new(
-            SectionKind::LineStr,
+            DebugSection::LineStr,
             reader.uint(unit.offset_size)?,
         )),
         c::DW_FORM_string => {
             let at = reader.pos() as u64;
             reader.string()?;
             // Type units may not be in `.debug_info`; nothing needs their inline strings.
-            if unit.section == SectionKind::Info {
-                Value::Text(TextRef::new(SectionKind::Info, at))
+            if unit.section == DebugSection::Info {
+                Value::Text(TextRef::new(DebugSection::Info, at))
             } else {
                 Value::Other
             }

@@ -4,23 +4,23 @@
 //! sections 2.6.2, 2.17.3 and 7.22. A list never reaches into the next referenced one, so that
 //! all of them together cost one pass over the section.
 
-use super::{DebugInfo, SectionKind, reader::Reader};
+use super::{DebugInfo, DebugSection, reader::Reader};
 
 impl DebugInfo<'_> {
     /// Where what starts at `start` ends, at most `limit`.
-    pub(super) fn extent(&self, section: SectionKind, start: u64, limit: u64) -> u64 {
+    pub(super) fn extent(&self, section: DebugSection, start: u64, limit: u64) -> u64 {
         let mut reader = self
             .reader(section, start)
             .clip(usize::try_from(limit).unwrap_or(usize::MAX));
         match section {
-            SectionKind::Abbrev => {
+            DebugSection::Abbrev => {
                 let table = self
                     .tables
                     .find(start)
                     .and_then(|table| self.tables.get(table));
                 return table.map_or(start, |table| (table.end as u64).min(limit));
             }
-            SectionKind::Ranges => {
+            DebugSection::Ranges => {
                 let size = self.address_size();
                 while let Some((first, second)) = pair(&mut reader, size) {
                     if first == 0 && second == 0 {
@@ -28,7 +28,7 @@ impl DebugInfo<'_> {
                     }
                 }
             }
-            SectionKind::Loc => {
+            DebugSection::Loc => {
                 let size = self.address_size();
                 let base = u64::MAX >> (64 - 8 * u32::from(size));
                 while let Some((first, second)) = pair(&mut reader, size) {
@@ -41,9 +41,9 @@ impl DebugInfo<'_> {
                     }
                 }
             }
-            SectionKind::RngLists => while let Some(true) = self.range_entry(&mut reader) {},
-            SectionKind::LocLists => while let Some(true) = self.location_entry(&mut reader) {},
-            SectionKind::Macinfo => while let Some(true) = macinfo_entry(&mut reader) {},
+            DebugSection::RngLists => while let Some(true) = self.range_entry(&mut reader) {},
+            DebugSection::LocLists => while let Some(true) = self.location_entry(&mut reader) {},
+            DebugSection::Macinfo => while let Some(true) = macinfo_entry(&mut reader) {},
             _ => {
                 // Line programs and index tables say their length.
                 let end = reader
@@ -56,7 +56,7 @@ impl DebugInfo<'_> {
     }
 
     /// The parts of a section of which each starts with its length.
-    pub(super) fn contributions(&self, section: SectionKind) -> Vec<(u64, u64)> {
+    pub(super) fn contributions(&self, section: DebugSection) -> Vec<(u64, u64)> {
         let len = self.sections.get(section).len() as u64;
         let mut parts = Vec::new();
         let mut start = 0;
@@ -228,4 +228,131 @@ fn macro_entry(
         _ => return None,
     }
     Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DwarfSections;
+    use super::*;
+
+    /// Where the list at the start of these bytes ends, with others behind it.
+    fn end_of(kind: DebugSection, entries: &[&[u8]]) -> (u64, u64) {
+        let list = entries.concat();
+        let data = [&list[..], &[7; 40]].concat();
+        let mut sections = DwarfSections::new(false);
+        sections.add(kind.name(), &data);
+        let info = DebugInfo::load(sections);
+        (info.extent(kind, 0, data.len() as u64), list.len() as u64)
+    }
+
+    const ADDRESS: &[u8] = &[8, 7, 6, 5, 4, 3, 2, 1];
+
+    #[test]
+    fn lists_end_behind_their_terminator() {
+        // Every kind of entry of DWARF 5, tables 7.10 and 7.11, with LEB128 numbers of two bytes.
+        let leb: &[u8] = &[0x80, 1];
+        let (found, expected) = end_of(
+            DebugSection::RngLists,
+            &[
+                &[1],
+                leb,
+                &[2],
+                leb,
+                leb,
+                &[3],
+                leb,
+                leb,
+                &[4],
+                leb,
+                leb,
+                &[5],
+                ADDRESS,
+                &[6],
+                ADDRESS,
+                ADDRESS,
+                &[7],
+                ADDRESS,
+                leb,
+                &[0],
+            ],
+        );
+        assert_eq!(found, expected);
+        let block: &[u8] = &[3, 9, 9, 9];
+        let (found, expected) = end_of(
+            DebugSection::LocLists,
+            &[
+                &[1],
+                leb,
+                &[2],
+                leb,
+                leb,
+                block,
+                &[3],
+                leb,
+                leb,
+                block,
+                &[4],
+                leb,
+                leb,
+                block,
+                &[5],
+                block,
+                &[6],
+                ADDRESS,
+                &[7],
+                ADDRESS,
+                ADDRESS,
+                block,
+                &[8],
+                ADDRESS,
+                leb,
+                block,
+                &[9],
+                leb,
+                leb,
+                &[0],
+            ],
+        );
+        assert_eq!(found, expected);
+        // Before DWARF 5: pairs of addresses, a base address, the end.
+        let base: &[u8] = &[0xff; 8];
+        let end: &[u8] = &[0; 16];
+        let ranges = [ADDRESS, ADDRESS, base, ADDRESS, end];
+        let (found, expected) = end_of(DebugSection::Ranges, &ranges);
+        assert_eq!(found, expected);
+        let (found, expected) = end_of(
+            DebugSection::Loc,
+            &[ADDRESS, ADDRESS, &[2, 0, 9, 9], base, ADDRESS, end],
+        );
+        assert_eq!(found, expected);
+        let (found, expected) = end_of(
+            DebugSection::Macinfo,
+            &[&[3], leb, leb, &[1], leb, b"A 1\0", &[4, 0]],
+        );
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn macro_units_tell_what_they_refer_to() {
+        // DWARF 5, section 6.3: version 5, no flags, then entries and the end.
+        let data = [
+            &[5, 0, 0][..],
+            &[3, 0, 1],
+            &[5, 1, 0x44, 0x33, 0x22, 0x11],
+            &[7, 0x99, 0, 0, 0],
+            &[11, 1, 2, 4, 0],
+            &[1, 1],
+            b"behind\0",
+        ]
+        .concat();
+        let mut found = Vec::new();
+        let end = read_macros(Reader::at(&data, 0, false), &mut |reference| {
+            found.push(match reference {
+                MacroRef::Str(offset) => ("string", offset),
+                MacroRef::Import(offset) => ("import", offset),
+            });
+        });
+        assert_eq!(end, data.len() as u64 - 9);
+        assert_eq!(found, [("string", 0x1122_3344), ("import", 0x99)]);
+    }
 }

@@ -9,7 +9,7 @@
 use rayon::prelude::*;
 
 use super::{
-    DebugInfo, SectionKind,
+    DebugInfo, DebugSection,
     code::{NO_ENTRY, NONE, Scope, Subprogram, UnitCode},
     values::Limits,
 };
@@ -91,7 +91,7 @@ impl<'d> DebugInfo<'d> {
             .par_iter()
             .with_max_len(1)
             .map(|unit| {
-                if unit.section != SectionKind::Info {
+                if unit.section != DebugSection::Info {
                     return UnitCode::default();
                 }
                 self.unit_code(unit, &plans, &limits, &code, inlined)

@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use super::{
-    DebugInfo, SectionKind,
+    DebugInfo, DebugSection,
     extents::{MacroRef, read_macros},
     owners::{DebugOwner, Extent, Key, OwnerSets, Piece, Pieces},
     reader::Budget,
@@ -18,7 +18,7 @@ use super::{
 /// Whose the bytes of the debug sections are.
 #[derive(Debug)]
 pub struct DebugLedger {
-    /// The sections that have any bytes, in the order of [`SectionKind::ALL`].
+    /// The sections that have any bytes, in the order of [`DebugSection::ALL`].
     pub sections: Vec<SectionLedger>,
     /// The sets of owners that pieces speak of.
     pub sets: OwnerSets,
@@ -30,7 +30,7 @@ pub struct DebugLedger {
 #[derive(Debug)]
 pub struct SectionLedger {
     /// Which section.
-    pub kind: SectionKind,
+    pub kind: DebugSection,
     /// Its partition: the first piece starts at 0, each starts where the last one ended, and the
     /// last one ends with the (uncompressed) section. Neighbours differ in their owner.
     pub pieces: Vec<Piece>,
@@ -82,7 +82,7 @@ impl DebugInfo<'_> {
             ranks,
             sets: OwnerSets::default(),
         };
-        let sections = SectionKind::ALL
+        let sections = DebugSection::ALL
             .into_iter()
             .filter(|kind| !self.sections.get(*kind).is_empty())
             .map(|kind| SectionLedger {
@@ -100,7 +100,12 @@ impl DebugInfo<'_> {
     fn all_references(&self, ranks: &[u32]) -> (References, usize) {
         let plans = self.tables.plans(|_, spec| is_reference(spec));
         let shared = SharedParts::find(self, ranks);
-        let budget = Budget::new(self.sections.get(SectionKind::Line).len().saturating_mul(4));
+        let budget = Budget::new(
+            self.sections
+                .get(DebugSection::Line)
+                .len()
+                .saturating_mul(4),
+        );
         let found: Vec<(References, bool)> = self
             .units
             .par_iter()
@@ -122,7 +127,7 @@ impl DebugInfo<'_> {
     fn follow_macros(&self, all: &mut References) {
         let budget = Budget::new(
             self.sections
-                .get(SectionKind::Macro)
+                .get(DebugSection::Macro)
                 .len()
                 .saturating_mul(8),
         );
@@ -132,14 +137,14 @@ impl DebugInfo<'_> {
             if !seen.insert((offset, owner)) {
                 continue;
             }
-            let reader = self.reader(SectionKind::Macro, offset);
+            let reader = self.reader(DebugSection::Macro, offset);
             let mut strings = Vec::new();
             let end = read_macros(reader, &mut |found| match found {
                 MacroRef::Str(string) => strings.push(string),
                 MacroRef::Import(unit) => todo.push((unit, owner)),
             });
             for string in strings {
-                all.add(SectionKind::Str, string, Extent::Own, owner);
+                all.add(DebugSection::Str, string, Extent::Own, owner);
             }
             if !budget.spend(end.saturating_sub(offset).max(1) as usize) {
                 break;
@@ -150,8 +155,8 @@ impl DebugInfo<'_> {
 }
 
 impl Builder<'_, '_> {
-    fn pieces(&mut self, kind: SectionKind, references: &mut References) -> Vec<Piece> {
-        use SectionKind as S;
+    fn pieces(&mut self, kind: DebugSection, references: &mut References) -> Vec<Piece> {
+        use DebugSection as S;
         match kind {
             S::Info | S::Types => self.units(kind),
             S::Str | S::LineStr => self.strings(kind, &references.take(kind)),
@@ -186,7 +191,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn units(&self, kind: SectionKind) -> Vec<Piece> {
+    fn units(&self, kind: DebugSection) -> Vec<Piece> {
         let mut pieces = Pieces::new(self.info.sections.get(kind).len());
         for (unit, rank) in self.info.units.iter().zip(&self.ranks) {
             if unit.section == kind {
@@ -243,7 +248,7 @@ impl Builder<'_, '_> {
     /// Things with an extent of their own inside of parts with owners, or of nothing.
     fn lists(
         &mut self,
-        kind: SectionKind,
+        kind: DebugSection,
         keys: &[Key],
         parts: &[(u64, u64, DebugOwner)],
     ) -> Vec<Piece> {
@@ -290,7 +295,7 @@ impl Builder<'_, '_> {
     }
 
     /// The parts of an indexed section with the owners of all units that use them.
-    fn parts(&mut self, kind: SectionKind, keys: &[Key]) -> Vec<(u64, u64, DebugOwner)> {
+    fn parts(&mut self, kind: DebugSection, keys: &[Key]) -> Vec<(u64, u64, DebugOwner)> {
         let contributions = self.info.contributions(kind);
         let part_at = |offset: u64| {
             let after = contributions.partition_point(|(start, _)| *start <= offset);
@@ -330,7 +335,7 @@ impl Builder<'_, '_> {
     /// base and ends where that of another owner or a list of another owner starts.
     fn split_parts(
         &self,
-        kind: SectionKind,
+        kind: DebugSection,
         keys: &[Key],
         base: impl Fn(&super::Unit<'_>) -> Option<u64>,
     ) -> Vec<(u64, u64, DebugOwner)> {
@@ -370,7 +375,7 @@ impl Builder<'_, '_> {
     }
 
     /// Strings: `keys` may point into the tail of a longer string, whose users share the tail.
-    fn strings(&mut self, kind: SectionKind, keys: &[Key]) -> Vec<Piece> {
+    fn strings(&mut self, kind: DebugSection, keys: &[Key]) -> Vec<Piece> {
         let data = self.info.sections.get(kind);
         let mut pieces = Pieces::new(data.len());
         let mut keys = keys;
@@ -428,7 +433,7 @@ impl Builder<'_, '_> {
     }
 
     fn macros(&mut self, macros: &[(u64, u32)]) -> Vec<Piece> {
-        let kind = SectionKind::Macro;
+        let kind = DebugSection::Macro;
         let len = self.info.sections.get(kind).len();
         let mut pieces = Pieces::new(len);
         // Sorted: they come out of an ordered set.
@@ -450,7 +455,7 @@ impl Builder<'_, '_> {
     }
 
     /// Tables that each name their unit: `.debug_aranges` and the like.
-    fn tables_of_one(&self, kind: SectionKind) -> Vec<Piece> {
+    fn tables_of_one(&self, kind: DebugSection) -> Vec<Piece> {
         let mut pieces = Pieces::new(self.info.sections.get(kind).len());
         for (start, end) in self.info.contributions(kind) {
             let mut reader = self.info.reader(kind, start);
@@ -470,7 +475,7 @@ impl Builder<'_, '_> {
 
     /// `.debug_names` (DWARF 5, section 6.1.1.4.1): each index lists its units.
     fn names(&mut self) -> Vec<Piece> {
-        let kind = SectionKind::Names;
+        let kind = DebugSection::Names;
         let mut pieces = Pieces::new(self.info.sections.get(kind).len());
         for (start, end) in self.info.contributions(kind) {
             let mut ranks = Vec::new();

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use gimli::constants as c;
 
 use super::{
-    DebugInfo, SectionKind,
+    DebugInfo, DebugSection,
     abbrev::Spec,
     entries::{TextRef, Value, read_value},
     reader::{Budget, Reader},
@@ -43,7 +43,7 @@ impl FileTable {
         strings: &mut impl FnMut(TextRef),
     ) -> Self {
         let mut table = Self::default();
-        let mut reader = info.reader(SectionKind::Line, offset);
+        let mut reader = info.reader(DebugSection::Line, offset);
         let done = table.read_header(info, budget, unit, &mut reader, strings);
         table.is_complete = done.is_some();
         table
@@ -63,7 +63,7 @@ impl FileTable {
         // The table has its own version and sizes.
         let mut unit = unit.clone();
         unit.offset_size = offset_size;
-        unit.section = SectionKind::Line;
+        unit.section = DebugSection::Line;
         self.version = reader.u16()?;
         if self.version == 5 {
             unit.address_size = reader.u8()?;
@@ -102,7 +102,7 @@ impl FileTable {
             if reader.string()?.is_empty() {
                 break;
             }
-            self.directories.push(TextRef::new(SectionKind::Line, at));
+            self.directories.push(TextRef::new(DebugSection::Line, at));
         }
         loop {
             let at = reader.pos() as u64;
@@ -113,7 +113,7 @@ impl FileTable {
             reader.skip_leb()?;
             reader.skip_leb()?;
             self.files
-                .push((TextRef::new(SectionKind::Line, at), directory));
+                .push((TextRef::new(DebugSection::Line, at), directory));
         }
     }
 

@@ -45,7 +45,7 @@ use gimli::constants as c;
 pub use functions::{CodeMap, CodeRange, Function};
 pub use ledger::{DebugLedger, SectionLedger};
 pub use owners::{DebugOwner, OwnerSets, Piece};
-pub use sections::{DwarfSections, SectionKind};
+pub use sections::{DebugSection, DwarfSections};
 pub use unit::{Unit, UnitKind, UnitName};
 
 use abbrev::Tables;
@@ -76,14 +76,14 @@ impl<'d> DebugInfo<'d> {
             units: Vec::new(),
             damaged_headers: 0,
             files: Vec::new(),
-            files_budget: Budget::new(sections.get(SectionKind::Line).len().saturating_mul(4)),
+            files_budget: Budget::new(sections.get(DebugSection::Line).len().saturating_mul(4)),
         };
-        info.read_headers(SectionKind::Info);
-        info.read_headers(SectionKind::Types);
+        info.read_headers(DebugSection::Info);
+        info.read_headers(DebugSection::Types);
         let mut offsets: Vec<u64> = info.units.iter().map(|unit| unit.abbrev_offset).collect();
         offsets.sort_unstable();
         offsets.dedup();
-        let abbrev = sections.get(SectionKind::Abbrev);
+        let abbrev = sections.get(DebugSection::Abbrev);
         info.tables = Tables::read(abbrev, &offsets, sections.big_endian);
         info.read_roots();
         info.find_companions();
@@ -116,7 +116,7 @@ impl<'d> DebugInfo<'d> {
 
     /// The unit of `.debug_info` that holds this offset.
     pub(crate) fn unit_at(&self, offset: u64) -> Option<usize> {
-        let in_info = |unit: &Unit<'_>| unit.section == SectionKind::Info && unit.start <= offset;
+        let in_info = |unit: &Unit<'_>| unit.section == DebugSection::Info && unit.start <= offset;
         let number = self.units.partition_point(in_info).checked_sub(1)?;
         self.units
             .get(number)
@@ -135,7 +135,7 @@ impl<'d> DebugInfo<'d> {
         table.path(self, limits, entry, u64::from(file))
     }
 
-    fn read_headers(&mut self, section: SectionKind) {
+    fn read_headers(&mut self, section: DebugSection) {
         let data = self.sections.get(section);
         let mut offset = 0;
         while offset < data.len() as u64 {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use gimli::constants as c;
 
 use super::{
-    DebugInfo, SectionKind,
+    DebugInfo, DebugSection,
     abbrev::{Plan, Spec},
     entries::{TextRef, Value, Visitor},
     line_files::FileTable,
@@ -17,16 +17,16 @@ use super::{
 };
 
 /// The sections into which references are collected.
-pub(super) const TARGETS: [SectionKind; 9] = [
-    SectionKind::Str,
-    SectionKind::LineStr,
-    SectionKind::StrOffsets,
-    SectionKind::Addr,
-    SectionKind::Ranges,
-    SectionKind::RngLists,
-    SectionKind::Loc,
-    SectionKind::LocLists,
-    SectionKind::Macinfo,
+pub(super) const TARGETS: [DebugSection; 9] = [
+    DebugSection::Str,
+    DebugSection::LineStr,
+    DebugSection::StrOffsets,
+    DebugSection::Addr,
+    DebugSection::Ranges,
+    DebugSection::RngLists,
+    DebugSection::Loc,
+    DebugSection::LocLists,
+    DebugSection::Macinfo,
 ];
 
 /// References of one unit or several, by target section.
@@ -39,7 +39,7 @@ pub(super) struct References {
 
 impl References {
     #[inline]
-    pub(super) fn add(&mut self, section: SectionKind, offset: u64, extent: Extent, owner: u32) {
+    pub(super) fn add(&mut self, section: DebugSection, offset: u64, extent: Extent, owner: u32) {
         if let Some(number) = TARGETS.iter().position(|target| *target == section)
             && let Some(keys) = self.keys.get_mut(number)
         {
@@ -48,7 +48,7 @@ impl References {
     }
 
     /// Takes out the references into one section, sorted, each once.
-    pub(super) fn take(&mut self, section: SectionKind) -> Vec<Key> {
+    pub(super) fn take(&mut self, section: DebugSection) -> Vec<Key> {
         use rayon::slice::ParallelSliceMut;
         let Some(number) = TARGETS.iter().position(|target| *target == section) else {
             return Vec::new();
@@ -81,7 +81,7 @@ impl References {
 
 /// Indexed sections whose parts units of several owners share, so that single entries count.
 #[derive(Debug, Default)]
-pub(super) struct SharedParts(HashSet<(SectionKind, u64)>);
+pub(super) struct SharedParts(HashSet<(DebugSection, u64)>);
 
 impl SharedParts {
     pub(super) fn find(info: &DebugInfo<'_>, owners: &[u32]) -> Self {
@@ -97,19 +97,19 @@ impl SharedParts {
         Self(shared)
     }
 
-    fn contains(&self, section: SectionKind, base: Option<u64>) -> bool {
+    fn contains(&self, section: DebugSection, base: Option<u64>) -> bool {
         base.is_none_or(|base| self.0.contains(&(section, base)))
     }
 }
 
 /// The parts of indexed sections that a unit has.
-pub(super) fn parts(unit: &Unit<'_>) -> impl Iterator<Item = (SectionKind, u64)> {
+pub(super) fn parts(unit: &Unit<'_>) -> impl Iterator<Item = (DebugSection, u64)> {
     let bases = unit.bases;
     [
-        (SectionKind::StrOffsets, bases.str_offsets),
-        (SectionKind::Addr, bases.addr),
-        (SectionKind::RngLists, bases.rnglists),
-        (SectionKind::LocLists, bases.loclists),
+        (DebugSection::StrOffsets, bases.str_offsets),
+        (DebugSection::Addr, bases.addr),
+        (DebugSection::RngLists, bases.rnglists),
+        (DebugSection::LocLists, bases.loclists),
     ]
     .into_iter()
     .filter_map(|(section, base)| Some((section, base?)))
@@ -141,9 +141,9 @@ pub(super) fn is_reference(spec: &Spec) -> bool {
 }
 
 /// What a section offset in this attribute points into.
-fn target_of(at: u16) -> Option<SectionKind> {
+fn target_of(at: u16) -> Option<DebugSection> {
     Some(match gimli::DwAt(at) {
-        c::DW_AT_ranges | c::DW_AT_start_scope => SectionKind::Ranges,
+        c::DW_AT_ranges | c::DW_AT_start_scope => DebugSection::Ranges,
         c::DW_AT_location
         | c::DW_AT_string_length
         | c::DW_AT_return_addr
@@ -153,9 +153,9 @@ fn target_of(at: u16) -> Option<SectionKind> {
         | c::DW_AT_static_link
         | c::DW_AT_use_location
         | c::DW_AT_vtable_elem_location
-        | c::DW_AT_GNU_locviews => SectionKind::Loc,
-        c::DW_AT_macro_info => SectionKind::Macinfo,
-        c::DW_AT_macros | c::DW_AT_GNU_macros => SectionKind::Macro,
+        | c::DW_AT_GNU_locviews => DebugSection::Loc,
+        c::DW_AT_macro_info => DebugSection::Macinfo,
+        c::DW_AT_macros | c::DW_AT_GNU_macros => DebugSection::Macro,
         _ => return None,
     })
 }
@@ -187,9 +187,9 @@ impl Collector<'_, '_> {
             return;
         };
         let section = match section {
-            SectionKind::Ranges if self.unit.version >= 5 => SectionKind::RngLists,
-            SectionKind::Loc if self.unit.version >= 5 => SectionKind::LocLists,
-            SectionKind::Macro => {
+            DebugSection::Ranges if self.unit.version >= 5 => DebugSection::RngLists,
+            DebugSection::Loc if self.unit.version >= 5 => DebugSection::LocLists,
+            DebugSection::Macro => {
                 self.found.macros.push((offset, self.owner));
                 return;
             }
@@ -200,7 +200,7 @@ impl Collector<'_, '_> {
         self.found.add(section, offset, extent, self.owner);
     }
 
-    fn list(&mut self, section: SectionKind, base: Option<u64>, index: u64) {
+    fn list(&mut self, section: DebugSection, base: Option<u64>, index: u64) {
         if let Some((place, list)) = self.info.list_place(self.unit, section, base, index) {
             self.found
                 .add(section, place, cell(self.unit.offset_size), self.owner);
@@ -216,27 +216,28 @@ impl Visitor for Collector<'_, '_> {
                 Value::Text(text) => self.text(text),
                 Value::Strx(index) => {
                     if let Some((place, offset)) = self.info.str_offset(self.unit, index) {
-                        self.text(TextRef::new(SectionKind::Str, offset));
+                        self.text(TextRef::new(DebugSection::Str, offset));
                         if self.each_string {
                             let extent = cell(self.unit.offset_size);
                             self.found
-                                .add(SectionKind::StrOffsets, place, extent, self.owner);
+                                .add(DebugSection::StrOffsets, place, extent, self.owner);
                         }
                     }
                 }
                 Value::Addrx(index) if self.each_address => {
                     if let Some(place) = self.info.addr_place(self.unit, index) {
                         let extent = cell(self.unit.address_size);
-                        self.found.add(SectionKind::Addr, place, extent, self.owner);
+                        self.found
+                            .add(DebugSection::Addr, place, extent, self.owner);
                     }
                 }
                 Value::Offset(offset) => self.section_offset(*at, offset, true),
                 Value::Number(offset) => self.section_offset(*at, offset, false),
                 Value::Rnglistx(index) => {
-                    self.list(SectionKind::RngLists, self.unit.bases.rnglists, index);
+                    self.list(DebugSection::RngLists, self.unit.bases.rnglists, index);
                 }
                 Value::Loclistx(index) => {
-                    self.list(SectionKind::LocLists, self.unit.bases.loclists, index);
+                    self.list(DebugSection::LocLists, self.unit.bases.loclists, index);
                 }
                 _ => {}
             }
@@ -267,8 +268,8 @@ impl<'d> DebugInfo<'d> {
             unit,
             owner,
             found: References::default(),
-            each_string: shared.contains(SectionKind::StrOffsets, unit.bases.str_offsets),
-            each_address: shared.contains(SectionKind::Addr, unit.bases.addr),
+            each_string: shared.contains(DebugSection::StrOffsets, unit.bases.str_offsets),
+            each_address: shared.contains(DebugSection::Addr, unit.bases.addr),
         };
         let damaged = self.walk(unit, plans, usize::MAX, &mut collector).is_err();
         // A type unit shares the table of its companion, which stands for both.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use gimli::{DebugLine, DebugLineOffset, EndianSlice, RunTimeEndian};
 
 use super::{
-    DebugInfo, SectionKind,
+    DebugInfo, DebugSection,
     functions::{CodeRange, Function},
     line_files::FileTable,
     reader::Budget,
@@ -44,7 +44,12 @@ impl DebugInfo<'_> {
             })
             .collect();
         wanted.sort_unstable_by_key(|wanted| (wanted.unit, wanted.start));
-        let budget = Budget::new(self.sections.get(SectionKind::Line).len().saturating_mul(4));
+        let budget = Budget::new(
+            self.sections
+                .get(DebugSection::Line)
+                .len()
+                .saturating_mul(4),
+        );
         let mut bytes: BTreeMap<(u32, u32, u32), u64> = BTreeMap::new();
         for wanted in wanted.chunk_by(|a, b| a.unit == b.unit) {
             let Some(first) = wanted.first() else {
@@ -93,7 +98,7 @@ impl DebugInfo<'_> {
         if !FileTable::read(self, budget, unit, offset, &mut |_| {}).is_complete() {
             return None;
         }
-        let end = self.extent(SectionKind::Line, offset, u64::MAX);
+        let end = self.extent(DebugSection::Line, offset, u64::MAX);
         if !budget.spend(usize::try_from(end.checked_sub(offset)?).ok()?) {
             return None;
         }
@@ -103,7 +108,7 @@ impl DebugInfo<'_> {
             RunTimeEndian::Little
         };
         let lines: DebugLine<EndianSlice<'_, _>> =
-            DebugLine::new(self.sections.get(SectionKind::Line), endian);
+            DebugLine::new(self.sections.get(DebugSection::Line), endian);
         let offset = DebugLineOffset(usize::try_from(offset).ok()?);
         let program = lines.program(offset, unit.address_size, None, None).ok()?;
         let mut rows = program.rows();

@@ -3,7 +3,7 @@
 /// A section of debug information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum SectionKind {
+pub enum DebugSection {
     /// `.debug_info`: the entries of all units.
     Info,
     /// `.debug_types`: type units of DWARF 4.
@@ -48,7 +48,7 @@ pub enum SectionKind {
     GdbScripts,
 }
 
-impl SectionKind {
+impl DebugSection {
     /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 21] = [
         Self::Info,
@@ -121,7 +121,7 @@ impl SectionKind {
 /// only matters in relocatable objects). A missing section is an empty one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DwarfSections<'d> {
-    data: [&'d [u8]; SectionKind::ALL.len()],
+    data: [&'d [u8]; DebugSection::ALL.len()],
     /// Whether numbers have their most significant byte first.
     pub big_endian: bool,
 }
@@ -137,8 +137,8 @@ impl<'d> DwarfSections<'d> {
 
     /// Sets the bytes of the section called `name`. Returns its kind, or `None` when it is no
     /// section that this module knows.
-    pub fn add(&mut self, name: &str, data: &'d [u8]) -> Option<SectionKind> {
-        let kind = SectionKind::from_name(name)?;
+    pub fn add(&mut self, name: &str, data: &'d [u8]) -> Option<DebugSection> {
+        let kind = DebugSection::from_name(name)?;
         if let Some(slot) = self.data.get_mut(kind as usize) {
             *slot = data;
         }
@@ -147,7 +147,7 @@ impl<'d> DwarfSections<'d> {
 
     /// The bytes of a section; empty when it is missing.
     #[inline]
-    pub fn get(&self, kind: SectionKind) -> &'d [u8] {
+    pub fn get(&self, kind: DebugSection) -> &'d [u8] {
         self.data.get(kind as usize).copied().unwrap_or_default()
     }
 }
@@ -158,19 +158,19 @@ mod tests {
 
     #[test]
     fn names_of_elf_and_mach_o() {
-        for (number, kind) in SectionKind::ALL.into_iter().enumerate() {
+        for (number, kind) in DebugSection::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, number);
-            assert_eq!(SectionKind::from_name(kind.name()), Some(kind));
+            assert_eq!(DebugSection::from_name(kind.name()), Some(kind));
         }
         assert_eq!(
-            SectionKind::from_name(".zdebug_line"),
-            Some(SectionKind::Line)
+            DebugSection::from_name(".zdebug_line"),
+            Some(DebugSection::Line)
         );
         assert_eq!(
-            SectionKind::from_name("__debug_str_offs"),
-            Some(SectionKind::StrOffsets)
+            DebugSection::from_name("__debug_str_offs"),
+            Some(DebugSection::StrOffsets)
         );
-        assert_eq!(SectionKind::from_name(".debug_frame"), None);
-        assert_eq!(SectionKind::from_name(".text"), None);
+        assert_eq!(DebugSection::from_name(".debug_frame"), None);
+        assert_eq!(DebugSection::from_name(".text"), None);
     }
 }

@@ -6,7 +6,7 @@
 use gimli::constants as c;
 
 use super::{
-    DebugInfo, SectionKind,
+    DebugInfo, DebugSection,
     entries::{CodeRef, Value},
     reader::Reader,
 };
@@ -32,8 +32,8 @@ pub enum UnitKind {
 /// A unit of `.debug_info` or `.debug_types`.
 #[derive(Clone, Debug)]
 pub struct Unit<'d> {
-    /// [`SectionKind::Info`] or [`SectionKind::Types`].
-    pub section: SectionKind,
+    /// [`DebugSection::Info`] or [`DebugSection::Types`].
+    pub section: DebugSection,
     /// Where the unit starts in that section.
     pub start: u64,
     /// Behind its last byte.
@@ -161,7 +161,7 @@ impl<'d> Unit<'d> {
 
     /// Reads the header at `offset`. `Err` says where the next unit starts when that is known.
     pub(super) fn read_header(
-        section: SectionKind,
+        section: DebugSection,
         data: &'d [u8],
         offset: u64,
         big_endian: bool,
@@ -181,7 +181,7 @@ impl<'d> Unit<'d> {
             2..=4 => {
                 abbrev_offset = reader.uint(offset_size).ok_or(next)?;
                 address_size = reader.u8().ok_or(next)?;
-                if section == SectionKind::Types {
+                if section == DebugSection::Types {
                     kind = UnitKind::Type;
                     reader.skip(8 + u64::from(offset_size)).ok_or(next)?;
                 }

@@ -6,7 +6,7 @@
 use gimli::{EndianSlice, RunTimeEndian};
 
 use super::{
-    DebugInfo, SectionKind,
+    DebugInfo, DebugSection,
     entries::{CodeRef, Damaged, TextRef, Value},
     reader::{Budget, Reader},
     unit::Unit,
@@ -25,13 +25,13 @@ const SHORT_TEXT: usize = 1024;
 impl<'d> DebugInfo<'d> {
     /// The budget of one pass over all units.
     pub(super) fn limits(&self) -> Limits {
-        let size = |kinds: &[SectionKind]| -> usize {
+        let size = |kinds: &[DebugSection]| -> usize {
             kinds
                 .iter()
                 .map(|kind| self.sections.get(*kind).len())
                 .sum()
         };
-        use SectionKind::{Info, LineStr, Ranges, RngLists, Str};
+        use DebugSection::{Info, LineStr, Ranges, RngLists, Str};
         Limits {
             ranges: Budget::new(size(&[Info, Ranges, RngLists])),
             text: Budget::new(
@@ -68,7 +68,7 @@ impl<'d> DebugInfo<'d> {
             _ => None,
         };
         found.map_or(TextRef::NONE, |(_, offset)| {
-            TextRef::new(SectionKind::Str, offset)
+            TextRef::new(DebugSection::Str, offset)
         })
     }
 
@@ -83,7 +83,7 @@ impl<'d> DebugInfo<'d> {
         let base = unit.bases.str_offsets.unwrap_or(header);
         let place = base.checked_add(index.checked_mul(u64::from(unit.offset_size))?)?;
         let offset = self
-            .reader(SectionKind::StrOffsets, place)
+            .reader(DebugSection::StrOffsets, place)
             .uint(unit.offset_size)?;
         Some((place, offset))
     }
@@ -100,7 +100,7 @@ impl<'d> DebugInfo<'d> {
             Value::Address(address) => Some(address),
             Value::Addrx(index) => {
                 let place = self.addr_place(unit, index)?;
-                self.reader(SectionKind::Addr, place)
+                self.reader(DebugSection::Addr, place)
                     .uint(unit.address_size)
             }
             _ => None,
@@ -112,7 +112,7 @@ impl<'d> DebugInfo<'d> {
     pub(super) fn list_place(
         &self,
         unit: &Unit<'_>,
-        section: SectionKind,
+        section: DebugSection,
         base: Option<u64>,
         index: u64,
     ) -> Option<(u64, u64)> {
@@ -160,7 +160,7 @@ impl<'d> DebugInfo<'d> {
         let offset = match list {
             Value::Rnglistx(index) => {
                 let base = unit.bases.rnglists;
-                self.list_place(unit, SectionKind::RngLists, base, index)
+                self.list_place(unit, DebugSection::RngLists, base, index)
                     .map(|(_, list)| list)
             }
             other => other.offset(),
@@ -182,10 +182,10 @@ impl<'d> DebugInfo<'d> {
             .low
             .and_then(|low| self.address(unit, low))
             .unwrap_or(0);
-        let addresses = gimli::DebugAddr::from(self.slice(SectionKind::Addr));
+        let addresses = gimli::DebugAddr::from(self.slice(DebugSection::Addr));
         let lists = gimli::RangeLists::new(
-            gimli::DebugRanges::new(self.sections.get(SectionKind::Ranges), self.endian()),
-            gimli::DebugRngLists::new(self.sections.get(SectionKind::RngLists), self.endian()),
+            gimli::DebugRanges::new(self.sections.get(DebugSection::Ranges), self.endian()),
+            gimli::DebugRngLists::new(self.sections.get(DebugSection::RngLists), self.endian()),
         );
         let addr_base = unit
             .bases
@@ -214,7 +214,7 @@ impl<'d> DebugInfo<'d> {
         Ok(())
     }
 
-    pub(super) fn reader(&self, section: SectionKind, offset: u64) -> Reader<'d> {
+    pub(super) fn reader(&self, section: DebugSection, offset: u64) -> Reader<'d> {
         Reader::at(self.sections.get(section), offset, self.sections.big_endian)
     }
 
@@ -226,7 +226,7 @@ impl<'d> DebugInfo<'d> {
         }
     }
 
-    fn slice(&self, section: SectionKind) -> EndianSlice<'d, RunTimeEndian> {
+    fn slice(&self, section: DebugSection) -> EndianSlice<'d, RunTimeEndian> {
         EndianSlice::new(self.sections.get(section), self.endian())
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Everything that can be asked of it.
-fn read_all(sections: &[(SectionKind, Cow<'_, [u8]>)], code: &[AddressRange]) -> usize {
+fn read_all(sections: &[(DebugSection, Cow<'_, [u8]>)], code: &[AddressRange]) -> usize {
     let info = load(sections);
     let owners: Vec<u32> = (0..info.units().len() as u32)
         .map(|unit| unit % 5)
@@ -91,7 +91,7 @@ fn damaged_sections_of_c() {
     );
 }
 
-fn owned(sections: Vec<(SectionKind, Vec<u8>)>) -> Vec<(SectionKind, Cow<'static, [u8]>)> {
+fn owned(sections: Vec<(DebugSection, Vec<u8>)>) -> Vec<(DebugSection, Cow<'static, [u8]>)> {
     sections
         .into_iter()
         .map(|(kind, data)| (kind, Cow::Owned(data)))
@@ -120,8 +120,8 @@ fn many_entries_with_many_attributes_that_have_no_bytes() {
     abbrev.extend([0, 0, 0]);
     let info = unit(&vec![1; 200_000]);
     let sections = owned(vec![
-        (SectionKind::Info, info),
-        (SectionKind::Abbrev, abbrev),
+        (DebugSection::Info, info),
+        (DebugSection::Abbrev, abbrev),
     ]);
     assert_eq!(read_all(&sections, &CODE), 0);
 }
@@ -147,10 +147,10 @@ fn the_same_long_list_and_string_for_every_entry() {
         entries.extend([2, 0, 0, 0, 0]);
     }
     let sections = owned(vec![
-        (SectionKind::Info, unit(&entries)),
-        (SectionKind::Abbrev, abbrev),
-        (SectionKind::Ranges, ranges),
-        (SectionKind::Str, vec![b'x'; 1 << 20]),
+        (DebugSection::Info, unit(&entries)),
+        (DebugSection::Abbrev, abbrev),
+        (DebugSection::Ranges, ranges),
+        (DebugSection::Str, vec![b'x'; 1 << 20]),
     ]);
     let info = load(&sections);
     assert_eq!(info.ledger(&[0]).damaged_units, 0);
@@ -172,8 +172,8 @@ fn a_tower_of_entries() {
         entries.push(8);
     }
     let sections = owned(vec![
-        (SectionKind::Info, unit(&entries)),
-        (SectionKind::Abbrev, abbrev),
+        (DebugSection::Info, unit(&entries)),
+        (DebugSection::Abbrev, abbrev),
     ]);
     let info = load(&sections);
     let map = info.functions(&CODE);
@@ -198,8 +198,8 @@ fn functions_that_refer_to_each_other() {
     };
     let entries = [entry(25, 0x1000), entry(11, 0x2000)].concat();
     let sections = owned(vec![
-        (SectionKind::Info, unit(&entries)),
-        (SectionKind::Abbrev, abbrev),
+        (DebugSection::Info, unit(&entries)),
+        (DebugSection::Abbrev, abbrev),
     ]);
     let info = load(&sections);
     let map = info.functions(&CODE);
@@ -219,9 +219,9 @@ fn a_line_table_with_a_count_of_entries_without_bytes() {
     line.extend(&header);
     let abbrev = vec![1, 0x11, 0, 0x10, 0x17, 0, 0, 0];
     let sections = owned(vec![
-        (SectionKind::Info, unit(&[1, 0, 0, 0, 0])),
-        (SectionKind::Abbrev, abbrev),
-        (SectionKind::Line, line),
+        (DebugSection::Info, unit(&[1, 0, 0, 0, 0])),
+        (DebugSection::Abbrev, abbrev),
+        (DebugSection::Line, line),
     ]);
     assert_eq!(read_all(&sections, &CODE), 0);
 }
@@ -238,9 +238,9 @@ fn strings_that_are_tails_of_each_other() {
         .collect();
     let abbrev = vec![1, 0x11, 0, 0x03, 0x0e, 0, 0, 0];
     let sections = owned(vec![
-        (SectionKind::Info, units),
-        (SectionKind::Abbrev, abbrev),
-        (SectionKind::Str, [vec![b'x'; 4999], vec![0]].concat()),
+        (DebugSection::Info, units),
+        (DebugSection::Abbrev, abbrev),
+        (DebugSection::Str, [vec![b'x'; 4999], vec![0]].concat()),
     ]);
     let info = load(&sections);
     let owners: Vec<u32> = (0..5000).collect();
@@ -260,8 +260,8 @@ fn units_of_an_unknown_version_are_stepped_over() {
     info[4] = 9;
     let abbrev = vec![1, 0x11, 0, 0, 0, 0];
     let sections = owned(vec![
-        (SectionKind::Info, info),
-        (SectionKind::Abbrev, abbrev),
+        (DebugSection::Info, info),
+        (DebugSection::Abbrev, abbrev),
     ]);
     let info = load(&sections);
     assert_eq!(info.damaged_units(), 1);

@@ -8,11 +8,11 @@ use super::*;
 
 type Slice<'d> = EndianSlice<'d, LittleEndian>;
 /// Places in sections, and the units that refer to them.
-type Users = BTreeMap<(SectionKind, u64), BTreeSet<u32>>;
+type Users = BTreeMap<(DebugSection, u64), BTreeSet<u32>>;
 
-fn gimli_users(sections: &[(SectionKind, Cow<'_, [u8]>)]) -> Users {
+fn gimli_users(sections: &[(DebugSection, Cow<'_, [u8]>)]) -> Users {
     let section = |id: gimli::SectionId| -> Result<Slice<'_>, gimli::Error> {
-        let kind = SectionKind::from_name(id.name());
+        let kind = DebugSection::from_name(id.name());
         let data = sections.iter().find(|(found, _)| Some(*found) == kind);
         Ok(EndianSlice::new(
             data.map_or(&[][..], |(_, data)| data),
@@ -47,31 +47,31 @@ fn unit_users(
             .or_default()
             .insert(number);
     };
-    add(SectionKind::Abbrev, header.debug_abbrev_offset().0);
+    add(DebugSection::Abbrev, header.debug_abbrev_offset().0);
     let unit = dwarf.unit(header).unwrap();
     let version = header.version();
     let mut entries = unit.entries();
     while let Some(entry) = entries.next_dfs().unwrap() {
         for attr in entry.attrs() {
             match attr.value() {
-                A::DebugStrRef(offset) => add(SectionKind::Str, offset.0),
-                A::DebugLineStrRef(offset) => add(SectionKind::LineStr, offset.0),
+                A::DebugStrRef(offset) => add(DebugSection::Str, offset.0),
+                A::DebugLineStrRef(offset) => add(DebugSection::LineStr, offset.0),
                 A::DebugStrOffsetsIndex(index) => {
                     add(
-                        SectionKind::Str,
+                        DebugSection::Str,
                         dwarf.string_offset(&unit, index).unwrap().0,
                     );
                 }
-                A::DebugLineRef(offset) => add(SectionKind::Line, offset.0),
+                A::DebugLineRef(offset) => add(DebugSection::Line, offset.0),
                 A::RangeListsRef(_) | A::DebugRngListsIndex(_) => {
                     let offset = dwarf
                         .attr_ranges_offset(&unit, attr.value())
                         .unwrap()
                         .unwrap();
                     let kind = if version < 5 {
-                        SectionKind::Ranges
+                        DebugSection::Ranges
                     } else {
-                        SectionKind::RngLists
+                        DebugSection::RngLists
                     };
                     add(kind, offset.0);
                 }
@@ -81,9 +81,9 @@ fn unit_users(
                         .unwrap()
                         .unwrap();
                     let kind = if version < 5 {
-                        SectionKind::Loc
+                        DebugSection::Loc
                     } else {
-                        SectionKind::LocLists
+                        DebugSection::LocLists
                     };
                     add(kind, offset.0);
                 }
@@ -101,8 +101,8 @@ fn unit_users(
         let files = header.file_names().iter().map(|file| file.path_name());
         for value in header.include_directories().iter().copied().chain(files) {
             match value {
-                A::DebugLineStrRef(offset) => add(SectionKind::LineStr, offset.0),
-                A::DebugStrRef(offset) => add(SectionKind::Str, offset.0),
+                A::DebugLineStrRef(offset) => add(DebugSection::LineStr, offset.0),
+                A::DebugStrRef(offset) => add(DebugSection::Str, offset.0),
                 _ => {}
             }
         }
@@ -130,7 +130,7 @@ fn same_as_gimli(program: &Program) -> usize {
     {
         let line = unit.0.stmt_list.unwrap();
         users
-            .get_mut(&(SectionKind::Line, line))
+            .get_mut(&(DebugSection::Line, line))
             .unwrap()
             .insert(unit.1);
     }
@@ -159,7 +159,7 @@ fn same_as_gimli(program: &Program) -> usize {
                     .collect()
             }
         };
-        if !matches!(kind, SectionKind::Str | SectionKind::LineStr) {
+        if !matches!(kind, DebugSection::Str | DebugSection::LineStr) {
             assert_eq!(&found, expected, "{kind:?} {offset:#x}");
             continue;
         }
@@ -181,7 +181,7 @@ fn same_as_gimli(program: &Program) -> usize {
 }
 
 /// Bytes that nobody owns, by section.
-fn nobody(program: &Program) -> Vec<(SectionKind, u64)> {
+fn nobody(program: &Program) -> Vec<(DebugSection, u64)> {
     let sections = program.sections();
     let info = load(&sections);
     let owners: Vec<u32> = (0..info.units().len() as u32).collect();
@@ -189,7 +189,7 @@ fn nobody(program: &Program) -> Vec<(SectionKind, u64)> {
     let gaps = ledger
         .sections
         .iter()
-        .filter(|section| section.kind != SectionKind::GdbScripts);
+        .filter(|section| section.kind != DebugSection::GdbScripts);
     gaps.flat_map(|section| {
         section
             .totals()
@@ -273,7 +273,7 @@ fn sets_are_made_over_owners_not_units() {
     let one = info.ledger(&vec![7; info.units().len()]);
     assert!(one.sets.is_empty());
     for section in &one.sections {
-        let owner = if section.kind == SectionKind::GdbScripts {
+        let owner = if section.kind == DebugSection::GdbScripts {
             DebugOwner::Nobody
         } else {
             DebugOwner::One(7)

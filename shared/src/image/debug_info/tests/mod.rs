@@ -182,11 +182,11 @@ impl Program {
     }
 
     /// Its debug sections, uncompressed.
-    pub(super) fn sections(&self) -> Vec<(SectionKind, Cow<'_, [u8]>)> {
+    pub(super) fn sections(&self) -> Vec<(DebugSection, Cow<'_, [u8]>)> {
         let file = self.file();
         file.sections()
             .filter_map(|section| {
-                let kind = SectionKind::from_name(section.name().unwrap())?;
+                let kind = DebugSection::from_name(section.name().unwrap())?;
                 let data = section.uncompressed_data().unwrap().into_owned();
                 Some((kind, Cow::Owned(data)))
             })
@@ -198,7 +198,7 @@ fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-pub(super) fn load<'d>(sections: &'d [(SectionKind, Cow<'_, [u8]>)]) -> DebugInfo<'d> {
+pub(super) fn load<'d>(sections: &'d [(DebugSection, Cow<'_, [u8]>)]) -> DebugInfo<'d> {
     let mut found = DwarfSections::new(false);
     for (kind, data) in sections {
         assert_eq!(found.add(kind.name(), data), Some(*kind));
@@ -207,7 +207,7 @@ pub(super) fn load<'d>(sections: &'d [(SectionKind, Cow<'_, [u8]>)]) -> DebugInf
 }
 
 /// Every piece starts where the one before ended, and the last one ends with the section.
-pub(super) fn assert_partition(ledger: &DebugLedger, sections: &[(SectionKind, Cow<'_, [u8]>)]) {
+pub(super) fn assert_partition(ledger: &DebugLedger, sections: &[(DebugSection, Cow<'_, [u8]>)]) {
     for (kind, data) in sections.iter().filter(|(_, data)| !data.is_empty()) {
         let section = ledger
             .sections

@@ -33,7 +33,7 @@ fn same_as_readelf(program: &Program) -> usize {
     let found: Vec<(u64, u16, Option<String>)> = info
         .units()
         .iter()
-        .filter(|unit| unit.section == SectionKind::Info)
+        .filter(|unit| unit.section == DebugSection::Info)
         .map(|unit| {
             let name = unit
                 .name
