@@ -7,6 +7,7 @@
 //! Everything here treats the file as hostile: each offset is checked, each loop is bounded by the
 //! file's size, and damage degrades the answer (and is counted) instead of ending it.
 
+pub mod debug_info;
 mod elf;
 mod loader;
 mod mapping;
