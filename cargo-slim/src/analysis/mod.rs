@@ -39,13 +39,13 @@ pub fn analyse<'a>(
         View::Generics => Rows::Generics(generics::rows(subject)),
         View::Loads => Rows::Loads(loads::view(subject)?),
         View::Crates(by) => {
-            let ledger = subject.ledger();
-            let question = match by {
-                By::Defined => Question::Defined,
-                By::Instantiated => Question::Instantiated,
-                By::Inlined => Question::Inlined,
+            let (question, inlined) = match by {
+                By::Defined => (Question::Defined, Vec::new()),
+                By::Instantiated => (Question::Instantiated, Vec::new()),
+                By::Inlined => (Question::Inlined, subject.inlined(&artifact.path)?),
             };
-            Rows::Crates(crates::rows(subject, &ledger, question))
+            let ledger = subject.ledger();
+            Rows::Crates(crates::rows(subject, &ledger, question, &inlined))
         }
         View::Data => {
             let ledger = subject.ledger();
@@ -54,7 +54,7 @@ pub fn analyse<'a>(
         View::Overview => {
             let ledger = subject.ledger();
             let sections = sections::rows(&subject.image);
-            let crates = crates::rows(subject, &ledger, Question::Defined);
+            let crates = crates::rows(subject, &ledger, Question::Defined, &[]);
             let findings = findings::find(opened, subject, &artifact, &crates);
             let functions = functions::rows(subject);
             Rows::Overview(Overview {

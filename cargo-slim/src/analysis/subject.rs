@@ -1,13 +1,17 @@
 //! The analysed file, opened and attributed: what all views start from.
 
 use super::model::CrateLabel;
-use crate::ledger::{Inputs, Ledger};
+use crate::ledger::{DebugClaims, Inputs, Ledger};
 use codecost::{
-    Result,
-    attribution::{Catalogue, CodeMap, CrateId, Crates, SymbolOwners},
-    image::{Image, Mapping, SymbolTable, UnwindTables},
+    Error, Result,
+    address::AddressRange,
+    attribution::{Catalogue, CodeMap, CrateId, Crates, Evidence, SymbolOwners, UnitOwners},
+    image::{
+        Image, Mapping, SectionKind, SymbolTable, UnwindTables,
+        debug_info::{DebugInfo, DwarfSections},
+    },
 };
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 /// The files of one analysis, mapped.
 #[derive(Debug)]
@@ -65,6 +69,8 @@ pub struct Subject<'a> {
     pub crates: Crates<'a>,
     /// The crate that the artifact itself is, where known.
     pub leaf: Option<CrateId>,
+    /// The debug information, from the file itself or from the debug file.
+    pub debug: DebugSections<'a>,
     /// How each crate is shown, by its number.
     labels: Vec<CrateLabel>,
     /// Whether there is no symbol table, neither in the file nor beside it.
@@ -80,11 +86,19 @@ impl<'a> Subject<'a> {
     pub fn new(files: &'a Files) -> Result<Self> {
         let image = Image::parse(files.file.path(), &files.file)?;
         let mut symbols = image.symbols();
-        if let Some(debug) = &files.debug {
-            let debug = Image::parse(debug.path(), debug)?;
+        let debug_image = match &files.debug {
+            Some(debug) => Some(Image::parse(debug.path(), debug)?),
+            None => None,
+        };
+        if let Some(debug) = &debug_image {
             let theirs = debug.symbols();
             if theirs.symbols.len() > symbols.symbols.len() {
-                symbols = theirs;
+                // Its tables have no bytes in this file.
+                symbols = SymbolTable {
+                    section: None,
+                    strings: None,
+                    ..theirs
+                };
             }
         }
         let dynamic_symbols = image.dynamic_symbols();
@@ -97,7 +111,14 @@ impl<'a> Subject<'a> {
             &symbols
         };
         let owners = SymbolOwners::new(named, &mut crates);
-        let code = CodeMap::new(&image, named, &owners, &unwind, &[], &mut crates);
+        let mut code = CodeMap::new(&image, named, &owners, &unwind, &mut crates);
+        let debug = DebugSections::of(&image, debug_image.as_ref());
+        if code.has_guesses() && !debug.is_empty() {
+            let info = debug.load();
+            let units = UnitOwners::new(&info, &mut crates);
+            let known = units.functions(&info, &code_ranges(&image), &mut crates);
+            code.learn(&image, named, &known);
+        }
         let stripped = symbols.symbols.is_empty();
         if stripped {
             symbols = SymbolTable {
@@ -109,6 +130,7 @@ impl<'a> Subject<'a> {
         let labels = labels(&crates);
         Ok(Self {
             labels,
+            debug,
             image,
             symbols,
             dynamic_symbols,
@@ -123,6 +145,9 @@ impl<'a> Subject<'a> {
 
     /// Accounts for every byte.
     pub fn ledger(&mut self) -> Ledger {
+        let info = self.debug.load();
+        let units = UnitOwners::new(&info, &mut self.crates);
+        let debug = DebugClaims::new(&self.image, &info, &units);
         let inputs = Inputs {
             image: &self.image,
             symbols: &self.symbols,
@@ -130,7 +155,7 @@ impl<'a> Subject<'a> {
             owners: &self.owners,
             unwind: &self.unwind,
             code: &self.code,
-            debug: None,
+            debug: debug.as_ref(),
             leaf: self.leaf,
         };
         let ledger = Ledger::new(&inputs, &mut self.crates);
@@ -139,11 +164,88 @@ impl<'a> Subject<'a> {
         ledger
     }
 
+    /// The crate of the innermost inlined function, by address.
+    ///
+    /// # Errors
+    ///
+    /// There is no debug information.
+    pub fn inlined(&mut self, path: &Path) -> Result<Vec<(AddressRange, CrateId, Evidence)>> {
+        let info = self.debug.load();
+        if info.is_empty() {
+            return Err(Error::failed(
+                format_args!(
+                    "`{}` has no debug information, which `--by inlined` needs",
+                    path.display()
+                ),
+                "build it with `debug = 1`, name its debug file with `--debug-file`, \
+                 or leave out `--file` and let cargo build it",
+            ));
+        }
+        let units = UnitOwners::new(&info, &mut self.crates);
+        let inlined = units.inlined(&info, &code_ranges(&self.image), &mut self.crates);
+        self.labels = labels(&self.crates);
+        Ok(inlined)
+    }
+
     /// How a crate is shown.
     pub fn label(&self, id: CrateId) -> &CrateLabel {
         // Ids are made by `crates` only; the first entry, `[unknown]`, always exists.
         self.labels.get(id.0 as usize).unwrap_or(&self.labels[0])
     }
+}
+
+/// The debug sections of a file, decompressed where they were compressed.
+#[derive(Debug, Default)]
+pub struct DebugSections<'a> {
+    sections: Vec<(String, Cow<'a, [u8]>)>,
+    big_endian: bool,
+}
+
+impl<'a> DebugSections<'a> {
+    /// Those of the debug file where there is one with any, else those of the file itself.
+    fn of(image: &Image<'a>, debug: Option<&Image<'a>>) -> Self {
+        let read = |image: &Image<'a>| Self {
+            sections: image
+                .sections
+                .iter()
+                .filter(|section| section.kind == SectionKind::Debug && section.file.size > 0)
+                .filter_map(|section| {
+                    Some((section.name.to_string(), image.section_content(section)?))
+                })
+                .collect(),
+            big_endian: !image.little_endian,
+        };
+        debug
+            .map(read)
+            .filter(|debug| !debug.is_empty())
+            .unwrap_or_else(|| read(image))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sections.is_empty()
+    }
+
+    /// The units' headers; linear in their number.
+    pub fn load(&self) -> DebugInfo<'_> {
+        let mut sections = DwarfSections::new(self.big_endian);
+        for (name, bytes) in &self.sections {
+            sections.add(name, bytes);
+        }
+        DebugInfo::load(sections)
+    }
+}
+
+/// Where code is loaded.
+pub(super) fn code_ranges(image: &Image<'_>) -> Vec<AddressRange> {
+    let mut ranges: Vec<_> = image
+        .sections
+        .iter()
+        .filter(|section| section.kind == SectionKind::Code)
+        .map(|section| section.addresses())
+        .collect();
+    ranges.sort_unstable();
+    ranges
 }
 
 fn labels(crates: &Crates<'_>) -> Vec<CrateLabel> {

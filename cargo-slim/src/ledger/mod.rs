@@ -1,7 +1,7 @@
 //! The ledger: the file cut into ranges, each with one owner and one evidence tag.
 //!
-//! [`layout`] cuts the file into sections, headers and gaps; each section's bytes are then claimed
-//! by what stands in them, strongest evidence first ([`claims`]). What nobody claims is padding
+//! `layout` cuts the file into sections, headers and gaps; each section's bytes are then claimed
+//! by what stands in them, strongest evidence first (`claims`). What nobody claims is padding
 //! when it does nothing, and unknown otherwise. So the entries partition the file by
 //! construction, whatever the claims say, also in a damaged file.
 
@@ -21,6 +21,7 @@ use codecost::{
 use std::collections::HashMap;
 
 pub use data::{DataKind, DataObject};
+pub use debug::DebugClaims;
 pub use layout::{Layout, Piece, PieceKind};
 pub use sharing::{Parties, PartyId};
 
@@ -80,7 +81,7 @@ pub struct Inputs<'a, 'd> {
     /// All functions.
     pub code: &'a CodeMap,
     /// The crate of each compilation unit and its bytes, where there is debug information.
-    pub debug: Option<&'a debug::DebugClaims>,
+    pub debug: Option<&'a DebugClaims>,
     /// The crate that the artifact itself is, where known.
     pub leaf: Option<CrateId>,
 }

@@ -51,14 +51,13 @@ pub struct KnownFunction {
 impl CodeMap {
     /// Finds the functions of `image`.
     ///
-    /// `symbols` may come from a separate debug file; `known`, sorted by address, from the debug
-    /// information. O(n log n) in the number of symbols and unwind entries.
+    /// `symbols` may come from a separate debug file. O(n log n) in the number of symbols and unwind
+    /// entries.
     pub fn new(
         image: &Image<'_>,
         symbols: &SymbolTable<'_>,
         owners: &SymbolOwners,
         unwind: &UnwindTables,
-        known: &[KnownFunction],
         crates: &mut Crates<'_>,
     ) -> Self {
         let mut map = Self::default();
@@ -146,11 +145,6 @@ impl CodeMap {
             )
         });
         map.fill_gaps(image, found);
-        let found = known
-            .iter()
-            .map(|function| (*function, Evidence::DebugInfo));
-        map.fill_gaps(image, found);
-        map.learn(symbols, known);
         map
     }
 
@@ -208,9 +202,23 @@ impl CodeMap {
         }
     }
 
+    /// Whether some function has an owner that is unknown or guessed, so that the debug information
+    /// could say more.
+    pub fn has_guesses(&self) -> bool {
+        self.functions.iter().any(|function| {
+            let owner = function.owner;
+            owner.defined_by.max(owner.instantiated_by) >= Evidence::Inferred
+                || owner.defined == CrateId::NATIVE
+        })
+    }
+
     /// Where a name only suggests who wrote a function, or nothing names it, the debug information
-    /// knows.
-    fn learn(&mut self, symbols: &SymbolTable<'_>, known: &[KnownFunction]) {
+    /// knows. `known` is sorted by address.
+    pub fn learn(&mut self, image: &Image<'_>, symbols: &SymbolTable<'_>, known: &[KnownFunction]) {
+        let found = known
+            .iter()
+            .map(|function| (*function, Evidence::DebugInfo));
+        self.fill_gaps(image, found);
         let mut at = 0;
         for function in &mut self.functions {
             while known

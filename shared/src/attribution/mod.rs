@@ -8,6 +8,8 @@ mod evidence;
 mod origin;
 #[cfg(feature = "binary")]
 mod owner;
+#[cfg(feature = "binary")]
+mod units;
 
 pub use catalogue::Catalogue;
 #[cfg(feature = "binary")]
@@ -17,3 +19,5 @@ pub use evidence::Evidence;
 pub use origin::Origin;
 #[cfg(feature = "binary")]
 pub use owner::{Owner, SymbolOwners, codegen_unit};
+#[cfg(feature = "binary")]
+pub use units::UnitOwners;
