@@ -100,18 +100,12 @@ impl DebugInfo<'_> {
     fn all_references(&self, ranks: &[u32]) -> (References, usize) {
         let plans = self.tables.plans(|_, spec| is_reference(spec));
         let shared = SharedParts::find(self, ranks);
-        let budget = Budget::new(
-            self.sections
-                .get(DebugSection::Line)
-                .len()
-                .saturating_mul(4),
-        );
         let found: Vec<(References, bool)> = self
             .units
             .par_iter()
             .zip(ranks)
             .with_max_len(1)
-            .map(|(unit, rank)| self.references(unit, *rank, &plans, &shared, &budget))
+            .map(|(unit, rank)| self.references(unit, *rank, &plans, &shared))
             .collect();
         let mut all = References::default();
         let mut damaged = 0;
@@ -119,6 +113,7 @@ impl DebugInfo<'_> {
             all.extend(&mut references);
             damaged += usize::from(is_damaged);
         }
+        self.line_references(ranks, &mut all);
         self.follow_macros(&mut all);
         (all, damaged)
     }

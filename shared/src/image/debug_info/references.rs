@@ -261,7 +261,6 @@ impl<'d> DebugInfo<'d> {
         owner: u32,
         plans: &[Plan],
         shared: &SharedParts,
-        budget: &Budget,
     ) -> (References, bool) {
         let mut collector = Collector {
             info: self,
@@ -272,13 +271,45 @@ impl<'d> DebugInfo<'d> {
             each_address: shared.contains(DebugSection::Addr, unit.bases.addr),
         };
         let damaged = self.walk(unit, plans, usize::MAX, &mut collector).is_err();
-        // A type unit shares the table of its companion, which stands for both.
-        if let Some(line) = unit.stmt_list
-            && unit.companion.is_none()
-        {
-            FileTable::read(self, budget, unit, line, &mut |text| collector.text(text));
-        }
         collector.found.dedup();
         (collector.found, damaged)
+    }
+
+    /// The strings of line tables, for all owners of units that have the table. Each table is read
+    /// once: `dwz` lets thousands of units share one.
+    pub(super) fn line_references(&self, owners: &[u32], found: &mut References) {
+        let mut users: Vec<(u64, u32, usize)> = (0..self.units.len())
+            .zip(owners)
+            .filter_map(|(number, owner)| {
+                // A type unit has the table of its companion, which stands for both.
+                let unit = self
+                    .units
+                    .get(number)
+                    .filter(|unit| unit.companion.is_none())?;
+                Some((unit.stmt_list?, *owner, number))
+            })
+            .collect();
+        users.sort_unstable();
+        users.dedup_by_key(|(offset, owner, _)| (*offset, *owner));
+        let size = self.sections.get(DebugSection::Line).len();
+        let budget = Budget::new(size.saturating_mul(8));
+        for group in users.chunk_by(|a, b| a.0 == b.0) {
+            let Some((offset, unit)) = group
+                .first()
+                .and_then(|user| Some((user.0, self.units.get(user.2)?)))
+            else {
+                continue;
+            };
+            FileTable::read(self, &budget, unit, offset, &mut |text| {
+                let Some((section, offset)) = text.place() else {
+                    return;
+                };
+                for (_, owner, _) in group {
+                    if budget.spend(1) {
+                        found.add(section, offset, Extent::Own, *owner);
+                    }
+                }
+            });
+        }
     }
 }
