@@ -172,6 +172,8 @@ fn prepare(context: &Context, selection: &Selection) -> Result<(Workspace, Plan)
     let plan = || {
         let lookup = Lookup::load(context, &selection.config, None);
         let toolchain = Toolchain::find(context, &lookup)?;
+        // Once more, because what a configuration file may say depends on the version.
+        let lookup = Lookup::load(context, &selection.config, toolchain.minor());
         let triple = triple(context, selection, &lookup, &toolchain)?;
         Ok(Plan {
             toolchain,
