@@ -11,21 +11,19 @@
 //! user's build.
 
 use super::{
-    context::{Context, spawn_error},
+    context::Context,
     lookup::Lookup,
-    packageid::{PackageSource, package_of_id},
+    messages::{self, BuiltArtifact, BuiltCrate, ScriptOutput},
     rustflags::Rustflags,
     selection::Selection,
     toolchain::Toolchain,
-    workspace::{Candidate, TargetKind, Workspace},
+    workspace::{Candidate, Workspace},
 };
 use crate::error::{Error, Result};
-use cargo_metadata::{Artifact, CrateType, Message, PackageId, TargetKind as Kind};
 use std::{
     fs,
-    io::BufReader,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     thread,
 };
 
@@ -61,57 +59,6 @@ impl Additions {
             ..self
         }
     }
-}
-
-/// A file that was built because it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuiltArtifact {
-    /// Where it is.
-    pub path: PathBuf,
-    /// The target that it was built from.
-    pub target: Candidate,
-    /// Whether it was up to date already.
-    pub fresh: bool,
-}
-
-/// A crate that was compiled, or was up to date, for the build.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuiltCrate {
-    /// The package's id.
-    pub package_id: String,
-    /// The package's name.
-    pub package: String,
-    /// The package's version.
-    pub version: String,
-    /// Where the package comes from.
-    pub source: PackageSource,
-    /// Whether the package is a member of the workspace.
-    pub member: bool,
-    /// The directory of the package's manifest.
-    pub root: PathBuf,
-    /// The crate's name as rustc knows it.
-    pub name: String,
-    /// The crate's root module.
-    pub src_path: PathBuf,
-    /// Whether it is a library, which other crates can use.
-    pub library: bool,
-    /// Whether it runs in the compiler: a proc-macro or a build script.
-    pub compile_time: bool,
-    /// The files that it was built into.
-    pub files: Vec<PathBuf>,
-}
-
-/// What a package's build script brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScriptOutput {
-    /// The package's id.
-    pub package_id: String,
-    /// Its `OUT_DIR`.
-    pub out_dir: PathBuf,
-    /// Libraries that it asked to link, by name.
-    pub libraries: Vec<String>,
-    /// Directories where the linker looks for them.
-    pub search: Vec<PathBuf>,
 }
 
 /// A build.
@@ -172,6 +119,8 @@ fn prepare(context: &Context, selection: &Selection) -> Result<(Workspace, Plan)
     let plan = || {
         let lookup = Lookup::load(context, &selection.config, None);
         let toolchain = Toolchain::find(context, &lookup)?;
+        // Once more, because what a configuration file may say depends on the version.
+        let lookup = Lookup::load(context, &selection.config, toolchain.minor());
         let triple = triple(context, selection, &lookup, &toolchain)?;
         Ok(Plan {
             toolchain,
@@ -254,36 +203,26 @@ fn run(
         &mut command,
     );
 
-    let mut build = Build {
-        artifacts: Vec::new(),
-        crates: Vec::new(),
-        scripts: Vec::new(),
+    let messages = messages::run(&mut command, &words, workspace)?;
+    let artifacts = candidates.iter().map(|candidate| {
+        messages.artifact(candidate).ok_or_else(|| {
+            Error::failed(
+                format_args!("`{words}` named no file for `{}`", candidate.name),
+                "check that nothing else names itself `cargo` or `rustc` here",
+            )
+        })
+    });
+    Ok(Build {
+        artifacts: artifacts.collect::<Result<_>>()?,
+        crates: messages.crates,
+        scripts: messages.scripts,
         profile,
         triple,
         additions: notes,
         rustflags,
         toolchain,
         workspace_root: workspace.root().to_path_buf(),
-    };
-    let artifacts = messages(&mut command, &words, workspace, &mut build)?;
-    for candidate in candidates {
-        let artifact = artifacts.iter().rev().find_map(|artifact| {
-            let path = file_of(artifact, &candidate)?;
-            Some((path, artifact.fresh))
-        });
-        let Some((path, fresh)) = artifact else {
-            return Err(Error::failed(
-                format_args!("`{words}` named no file for `{}`", candidate.name),
-                "check that nothing else names itself `cargo` or `rustc` here",
-            ));
-        };
-        build.artifacts.push(BuiltArtifact {
-            path,
-            target: candidate,
-            fresh,
-        });
-    }
-    Ok(build)
+    })
 }
 
 /// The command as the user would type it.
@@ -407,135 +346,4 @@ fn profile_is_known(profile: &str, workspace: &Workspace) -> bool {
             .and_then(toml_edit::Item::as_table_like);
         profiles.is_some_and(|profiles| profiles.contains_key(profile))
     })
-}
-
-/// Runs the build and takes in its messages; returns those about artifacts.
-fn messages(
-    command: &mut Command,
-    words: &str,
-    workspace: &Workspace,
-    build: &mut Build,
-) -> Result<Vec<Artifact>> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit());
-    let mut child = command
-        .spawn()
-        .map_err(|source| spawn_error(words, source))?;
-    let mut artifacts = Vec::new();
-    let mut unreadable = None;
-    if let Some(stdout) = child.stdout.take() {
-        for message in Message::parse_stream(BufReader::new(stdout)) {
-            match message {
-                Ok(Message::CompilerArtifact(artifact)) => {
-                    build.crates.extend(built_crate(&artifact, workspace));
-                    artifacts.push(artifact);
-                }
-                Ok(Message::BuildScriptExecuted(script)) => build.scripts.push(ScriptOutput {
-                    package_id: script.package_id.repr,
-                    out_dir: script.out_dir.into(),
-                    libraries: script
-                        .linked_libs
-                        .iter()
-                        .map(|name| plain(name.as_str()))
-                        .collect(),
-                    search: script
-                        .linked_paths
-                        .iter()
-                        .map(|path| plain(path.as_str()).into())
-                        .collect(),
-                }),
-                Ok(_) => {}
-                Err(error) => {
-                    unreadable = Some(error);
-                    break;
-                }
-            }
-        }
-    }
-    let status = child.wait().map_err(|source| spawn_error(words, source))?;
-    if !status.success() {
-        return Err(Error::Command {
-            command: words.to_owned(),
-            status: status.to_string(),
-        });
-    }
-    if let Some(error) = unreadable {
-        return Err(Error::failed(
-            format_args!("the messages of `{words}` could not be read: {error}"),
-            "run it again",
-        ));
-    }
-    Ok(artifacts)
-}
-
-/// `static:+whole-archive=foo` and `native=/dir` without what stands before the `=`.
-fn plain(linked: &str) -> String {
-    linked
-        .split_once('=')
-        .map_or(linked, |(_, name)| name)
-        .to_owned()
-}
-
-fn built_crate(artifact: &Artifact, workspace: &Workspace) -> Option<BuiltCrate> {
-    let PackageId { repr, .. } = &artifact.package_id;
-    let (package, version, source) = package_of_id(repr)?;
-    let has = |kind: Kind| artifact.target.kind.contains(&kind);
-    let executable = has(Kind::Bin) || has(Kind::Example) || has(Kind::Test) || has(Kind::Bench);
-    Some(BuiltCrate {
-        package,
-        version,
-        source,
-        member: workspace.is_member(repr),
-        root: artifact.manifest_path.parent()?.into(),
-        name: artifact.target.name.replace('-', "_"),
-        src_path: artifact.target.src_path.clone().into(),
-        library: !executable && !artifact.profile.test,
-        compile_time: has(Kind::CustomBuild) || has(Kind::ProcMacro),
-        files: artifact.filenames.iter().map(Into::into).collect(),
-        package_id: repr.clone(),
-    })
-}
-
-/// The file of `candidate` among those of `artifact`, when that is its artifact.
-fn file_of(artifact: &Artifact, candidate: &Candidate) -> Option<PathBuf> {
-    let of_target =
-        artifact.package_id.repr == candidate.package_id && artifact.target.name == candidate.name;
-    if !of_target {
-        return None;
-    }
-    let kind = &artifact.target.kind;
-    let own = match candidate.kind {
-        TargetKind::Bin => kind.contains(&Kind::Bin),
-        TargetKind::Example => kind.contains(&Kind::Example),
-        TargetKind::Test => kind.contains(&Kind::Test),
-        TargetKind::Bench => kind.contains(&Kind::Bench),
-        _ => artifact.target.crate_types.iter().any(|own| {
-            *own == CrateType::from(candidate.kind.as_str())
-                || (candidate.kind == TargetKind::Rlib && *own == CrateType::Lib)
-        }),
-    };
-    // A library built as a dependency of its own tests is another artifact of the same name.
-    if !own || (candidate.kind.is_library() && artifact.profile.test) {
-        return None;
-    }
-    let with_extension = |extensions: &[&str]| {
-        let mut files = artifact.filenames.iter();
-        files.find(|file| {
-            file.extension()
-                .is_some_and(|own| extensions.contains(&own))
-        })
-    };
-    let file = match candidate.kind {
-        TargetKind::Cdylib | TargetKind::Dylib | TargetKind::ProcMacro => {
-            with_extension(&["so", "dylib", "dll", "wasm"])
-        }
-        TargetKind::Staticlib => with_extension(&["a", "lib"]),
-        TargetKind::Rlib => with_extension(&["rlib"]),
-        // Emscripten's executable is a script; the module is beside it.
-        _ => with_extension(&["wasm"]).or(artifact.executable.as_ref()),
-    };
-    // An example may be a library.
-    file.or(artifact.filenames.first()).map(Into::into)
 }

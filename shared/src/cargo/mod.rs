@@ -9,15 +9,17 @@ pub mod build;
 mod context;
 pub mod flags;
 mod lookup;
+mod messages;
 mod packageid;
 mod rustflags;
 mod selection;
 mod toolchain;
 mod workspace;
 
-pub use build::{Additions, Build, BuiltArtifact, BuiltCrate, ScriptOutput};
+pub use build::{Additions, Build};
 pub use context::Context;
 pub use flags::{CargoFlags, TripleFlag};
+pub use messages::{BuiltArtifact, BuiltCrate, ScriptOutput};
 pub use packageid::{PackageSource, package_of_id};
 pub use rustflags::{Rustflags, RustflagsSource};
 pub use selection::{Selection, TargetChoice};

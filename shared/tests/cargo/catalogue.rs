@@ -74,10 +74,13 @@ fn workspace() -> Project {
             "[package]\nname = \"twin\"\nversion = \"1.2.3\"\nedition = \"2021\"\n",
         ),
     ]);
-    for name in ["odd", "memchr", "twin-0", "twin-1"] {
+    // Under LTO equal functions are merged into one, so they differ.
+    for (bits, name) in ["odd", "memchr", "twin-0", "twin-1"].iter().enumerate() {
         project.write(
             &format!("{name}/src/lib.rs"),
-            "#[inline(never)] pub fn calc(n: usize) -> usize { n.rotate_left(3) }",
+            &format!(
+                "#[inline(never)] pub fn calc(n: usize) -> usize {{ n.rotate_left({bits} + 3) }}"
+            ),
         );
     }
     project
@@ -85,9 +88,23 @@ fn workspace() -> Project {
 
 #[test]
 fn versions_renames_and_stds_own_crates_are_kept_apart() {
+    // Incremental builds name their units by hashes, fat LTO leaves bitcode in the archives.
     let project = workspace();
+    for profile in ["release", "dev", "fat"] {
+        let config = ["profile.fat.inherits = 'release'", "profile.fat.lto = true"];
+        let config = config.map(str::to_owned).to_vec();
+        let selection = Selection {
+            profile: Some(profile.into()),
+            config,
+            ..quiet()
+        };
+        kept_apart(&project, &selection);
+    }
+}
+
+fn kept_apart(project: &Project, selection: &Selection) {
     let context = project.context_in("app");
-    let built = Build::one(&context, &quiet(), &Additions::ANALYSIS).unwrap();
+    let built = Build::one(&context, selection, &Additions::ANALYSIS).unwrap();
     let catalogue = Catalogue::for_build(&built);
     let mut seen = Vec::new();
     for ((name, hash), symbol) in crates_of(&built.artifacts[0].path) {

@@ -1,6 +1,6 @@
 //! The catalogue of a build that we made: cargo's messages name every crate and its files.
 
-use super::{Catalogue, CrateInfo, archive, source::normalized, sysroot};
+use super::{Catalogue, CrateInfo, archive, source::normalized, sysroot, toolchain_origin};
 use crate::{
     attribution::Origin,
     cargo::{Build, BuiltCrate, PackageSource, ScriptOutput},
@@ -49,7 +49,7 @@ impl Catalogue {
         catalogue.add_toolchain(&build.toolchain, toolchain);
         let mut of_package: HashMap<&str, usize> = HashMap::new();
         for (built, learned) in crates.iter().zip(learned) {
-            let index = catalogue.add(info(built));
+            let index = catalogue.add(info(built, &build.toolchain.release));
             catalogue.learn(index, learned);
             catalogue.add_root(&built.root, &built.src_path, index, built.library);
             if built.library {
@@ -122,11 +122,19 @@ fn linked(script: &ScriptOutput) -> Vec<String> {
     symbols
 }
 
-fn info(built: &BuiltCrate) -> CrateInfo {
-    let root = slashed(&built.root);
-    let origin = if root.contains("/lib/rustlib/src/rust/library/") {
-        // `-Zbuild-std`
-        super::toolchain_origin(&built.name)
+fn info(built: &BuiltCrate, release: &str) -> CrateInfo {
+    // `-Zbuild-std` compiles std and its dependencies from the toolchain's own sources.
+    let of_toolchain = slashed(&built.root).contains("/lib/rustlib/src/rust/library/");
+    if of_toolchain && toolchain_origin(&built.name) == Origin::Std {
+        return CrateInfo {
+            name: built.name.clone(),
+            package: None,
+            version: Some(release.to_owned()),
+            origin: Origin::Std,
+        };
+    }
+    let origin = if of_toolchain {
+        Origin::StdDependency
     } else if built.member {
         Origin::Workspace
     } else {
