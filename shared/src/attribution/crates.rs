@@ -89,7 +89,9 @@ impl<'a> Crates<'a> {
     /// The crate with this information; `instance` keeps apart what the information does not.
     pub fn intern(&mut self, info: CrateInfo, instance: Option<u64>) -> CrateId {
         let next = CrateId(self.infos.len() as u32);
-        let instance = instance.filter(|_| info.version.is_none());
+        // One std is linked, whatever its version.
+        let alone = info.version.is_some() || info.origin == Origin::Std;
+        let instance = instance.filter(|_| !alone);
         *self
             .by_info
             .entry((info.clone(), instance))

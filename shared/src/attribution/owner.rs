@@ -188,7 +188,11 @@ impl SymbolOwners {
             return Owner::of(unit, Evidence::Symbol);
         }
         let name = symbol.name.split('@').next().unwrap_or_default();
-        if let Some(info) = crates.catalogue().native_owner(name) {
+        let catalogue = crates.catalogue();
+        if let Some(info) = catalogue
+            .native_owner(name)
+            .or_else(|| catalogue.exported_by(name))
+        {
             let id = crates.intern(info, None);
             return Owner::of(id, Evidence::Symbol);
         }
