@@ -132,27 +132,19 @@ pub fn displaced_code(map: &LinkerMap, rows: &[Value]) -> f64 {
 /// Compares the rows of `data` with the map over all bytes of `section`, also those that the
 /// linker merged: for these the objects speak.
 ///
-/// The map tells whose compilation made a constant, so a row's `instantiated_by` counts where it
-/// has one, else its `crate`.
+/// The map tells whose compilation made a constant, so `instantiated_by` is compared, the list of
+/// all crates whose code uses it.
 pub fn compare_data(map: &LinkerMap, section: &str, rows: &[Value], file: &Path) -> Comparison {
     let mut result = Comparison::default();
-    let Some(output) = map.section(section) else {
-        return result;
-    };
     let truth = Truth::new(map, section, file);
     result.total = truth.total();
     for row in rows.iter().filter(|row| row["section"] == section) {
-        let mut answers: Vec<&str> = match &row["shared_by"] {
-            Value::Array(names) => names.iter().filter_map(crate_name).collect(),
-            _ => Vec::new(),
+        let answers = match &row["instantiated_by"] {
+            Value::Array(names) if !names.is_empty() => names,
+            _ => panic!("no `instantiated_by` in {row}"),
         };
-        answers.extend(
-            [&row["instantiated_by"], &row["crate"]]
-                .into_iter()
-                .find_map(crate_name),
-        );
+        let mut answers: Vec<&str> = answers.iter().filter_map(Value::as_str).collect();
         answers.sort_unstable();
-        answers.dedup();
         let (address, size) = (number(row, "address"), number(row, "file"));
         let start = truth
             .runs
@@ -173,15 +165,9 @@ pub fn compare_data(map: &LinkerMap, section: &str, rows: &[Value], file: &Path)
             }
         }
     }
-    let _ = output;
     let seen = result.exact + result.among + result.wrong.values().sum::<u64>();
     result.missing = result.total.saturating_sub(seen);
     result
-}
-
-/// A crate may stand as its name or as an object with a name.
-fn crate_name(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value["name"].as_str())
 }
 
 /// A run of bytes and everybody who may have brought it.

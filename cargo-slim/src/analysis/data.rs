@@ -7,7 +7,7 @@ use super::{
 use crate::ledger::{DataKind, DataObject, Ledger};
 use codecost::{
     address::VirtualAddress,
-    attribution::{CrateId, Evidence},
+    attribution::{CrateId, Evidence, Owner},
     demangle::Name,
     image::SectionKind,
 };
@@ -50,17 +50,16 @@ fn row(
     let named = symbol.map(|symbol| Name::parse(&symbol.name).full());
     let kind = kind(subject, object, bytes, named.as_deref(), slots);
     let known = object.evidence != Evidence::None;
-    let crates: BTreeSet<CrateId> = if known {
-        ledger
-            .parties
-            .members(object.party)
-            .iter()
-            .map(|owner| owner.defined)
-            .collect()
-    } else {
-        BTreeSet::from([CrateId::UNKNOWN])
+    let members = match ledger.parties.members(object.party) {
+        members if known && !members.is_empty() => members,
+        _ => &[Owner::UNKNOWN],
     };
-    let labels: Vec<CrateLabel> = crates.iter().map(|id| subject.label(*id).clone()).collect();
+    let crates = |of: fn(&Owner) -> CrateId| {
+        let distinct: BTreeSet<CrateId> = members.iter().map(of).collect();
+        let labels = distinct.into_iter().map(|id| subject.label(id).clone());
+        labels.collect::<Vec<CrateLabel>>()
+    };
+    let labels = crates(|owner| owner.defined);
     let name = match (named, kind) {
         (Some(name), DataKind::Static) => name,
         (_, DataKind::String) => excerpt(bytes),
@@ -83,6 +82,7 @@ fn row(
         },
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
+        instantiated_by: crates(|owner| owner.instantiated),
         evidence: object.evidence,
     }
 }

@@ -158,6 +158,8 @@ pub struct DataRow {
     pub kind: &'static str,
     /// All crates that use it, when they are several.
     pub shared_by: Vec<CrateLabel>,
+    /// The crates whose compilations made it, or made the code that uses it.
+    pub instantiated_by: Vec<CrateLabel>,
     /// How the owner is known.
     pub evidence: Evidence,
 }

@@ -6,7 +6,7 @@ use super::{
     names::Ambiguous,
     share,
 };
-use crate::analysis::model::DataRow;
+use crate::analysis::model::{CrateLabel, DataRow};
 use codecost::{
     Result,
     report::{Cell, Table},
@@ -27,6 +27,7 @@ struct JsonData<'a> {
     file: u64,
     kind: &'a str,
     shared_by: Vec<&'a str>,
+    instantiated_by: Vec<&'a str>,
     evidence: &'static str,
 }
 
@@ -40,6 +41,7 @@ impl<'a> JsonData<'a> {
             file,
             kind,
             shared_by,
+            instantiated_by,
             evidence,
         } = data.row;
         Self {
@@ -56,10 +58,15 @@ impl<'a> JsonData<'a> {
             address: *address,
             file: *file,
             kind,
-            shared_by: shared_by.iter().map(|label| label.name.as_str()).collect(),
+            shared_by: names(shared_by).collect(),
+            instantiated_by: names(instantiated_by).collect(),
             evidence: evidence.as_str(),
         }
     }
+}
+
+fn names(labels: &[CrateLabel]) -> impl Iterator<Item = &str> {
+    labels.iter().map(|label| label.name.as_str())
 }
 
 /// `regex`, or for shared data `regex +3`.
@@ -104,8 +111,17 @@ pub(super) fn write(rows: &[DataRow], to: To<'_, '_>) -> Result<()> {
         .number("address", "Address", |row| Cell::Address(row.row.address))
         .machines_only()
         .text("shared_by", "Shared by", |row| {
-            let names: Vec<_> = row.row.shared_by.iter().map(|l| l.name.as_str()).collect();
-            names.join(";").into()
+            names(&row.row.shared_by)
+                .collect::<Vec<_>>()
+                .join(";")
+                .into()
+        })
+        .machines_only()
+        .text("instantiated_by", "Instantiated by", |row| {
+            names(&row.row.instantiated_by)
+                .collect::<Vec<_>>()
+                .join(";")
+                .into()
         })
         .machines_only()
         .text("evidence", "Evidence", |row| {

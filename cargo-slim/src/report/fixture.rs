@@ -226,14 +226,15 @@ pub(super) fn generics() -> Vec<GenericRow> {
 }
 
 pub(super) fn data() -> Vec<DataRow> {
-    let row = |name: &str, label, section: &str, file, kind, shared_by, evidence| DataRow {
+    let row = |name: &str, owner, section: &str, file, kind, shared_by, evidence| DataRow {
         name: name.into(),
-        label,
+        label: owner,
         section: section.into(),
         address: 0x1_0040,
         file,
         kind,
         shared_by,
+        instantiated_by: vec![label("rg", "14.1.1", Origin::Workspace)],
         evidence,
     };
     let syntax = label("regex_syntax", "0.8.5", Origin::Registry);

@@ -61,7 +61,7 @@ pub struct SymbolOwners {
     files: Vec<Option<CrateId>>,
     /// Under fat LTO all code stands in one unit of the last crate, which made none of it.
     merged: bool,
-    /// The crate of the one unit then.
+    /// The crate that the executable itself is.
     leaf: Option<CrateId>,
 }
 
@@ -79,13 +79,13 @@ impl SymbolOwners {
                 Some(id)
             })
             .collect();
-        let leaf = if units.len() == 1 {
+        let alone = if units.len() == 1 {
             units.keys().next().copied()
         } else {
             None
         };
         // One crate's units only, yet functions of several crates that are no instances: merged.
-        let merged = leaf.is_some() && {
+        let merged = alone.is_some() && {
             let mut roots = HashSet::new();
             for symbol in table.symbols.iter().filter(|symbol| symbol.file.is_some()) {
                 let name = Name::parse(&symbol.name);
@@ -98,11 +98,25 @@ impl SymbolOwners {
             }
             roots.len() > 3
         };
+        let leaf = alone.or_else(|| Self::crate_of_main(table, crates));
         Self {
             files,
             merged,
             leaf,
         }
+    }
+
+    /// Only an executable's own crate has a `main` at its root.
+    fn crate_of_main(table: &SymbolTable<'_>, crates: &mut Crates<'_>) -> Option<CrateId> {
+        let mut roots = table.symbols.iter().filter_map(|symbol| {
+            // `_R` value path, crate root: `_RNvC…4main`.
+            let root = symbol.name.starts_with("_RNvC") && symbol.name.ends_with("4main");
+            let name = root.then(|| Name::parse(&symbol.name))?;
+            name.defining()
+                .map(|root| (root.name.into_owned(), root.disambiguator))
+        });
+        let (name, instance) = roots.next()?;
+        Some(crates.resolve(&name, instance).0)
     }
 
     /// Whether all code stands in one unit of one crate: fat LTO.
@@ -225,7 +239,7 @@ fn runtime_crate(symbol: &str) -> Option<&'static str> {
         || symbol.contains("__rdl_")
     {
         Some("std")
-    } else if is("__rust_start_panic") || is("__rust_panic_cleanup") || is("rust_eh_personality") {
+    } else if is("__rust_start_panic") || is("__rust_panic_cleanup") {
         Some("panic_unwind")
     } else if is("__rust_alloc")
         || is("__rust_dealloc")
@@ -235,7 +249,8 @@ fn runtime_crate(symbol: &str) -> Option<&'static str> {
         || is("__rust_no_alloc_shim_is_unstable_v2")
     {
         Some("alloc")
-    } else if is("__rust_drop_panic") || is("__rust_foreign_exception") {
+    } else if is("rust_eh_personality") || is("__rust_drop_panic") || is("__rust_foreign_exception")
+    {
         Some("std")
     } else {
         None

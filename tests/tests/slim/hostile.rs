@@ -43,15 +43,17 @@ fn is_refused(file: &Path) {
     }
 }
 
+const ALL: [&str; 5] = ["overview", "sections", "crates", "functions", "loads"];
+
 /// A refusal, or an answer whose sums still are the file's size.
-fn is_survived(file: &Path, what: &str) {
+fn is_survived(file: &Path, views: &[&str], what: &str) {
     let size = fs::metadata(file).unwrap().len();
-    for view in ["sections", "crates", "functions", "loads"] {
+    for view in views {
         let run = run(view, file);
         run.assert_no_crash();
         if run.code != Some(0) {
             run.assert_clean_failure();
-        } else if view == "sections" || view == "crates" {
+        } else if *view == "sections" || *view == "crates" {
             assert_eq!(run.report().sum("file"), size, "{view}, {what}");
         }
     }
@@ -134,7 +136,7 @@ fn a_file_cut_anywhere_is_survived() {
     lengths.extend((0..20).map(|_| numbers.below(whole.len())));
     for length in lengths {
         fs::write(&file, &whole[..length]).unwrap();
-        is_survived(&file, &format!("cut to {length}"));
+        is_survived(&file, &ALL, &format!("cut to {length}"));
     }
 }
 
@@ -159,7 +161,7 @@ fn flipped_bits_are_survived() {
             }
         }
         fs::write(&file, &bytes).unwrap();
-        is_survived(&file, "flipped");
+        is_survived(&file, &ALL, "flipped");
     }
 }
 
@@ -191,15 +193,19 @@ fn absurd_header_fields_are_survived() {
         places.extend([4, 40].map(|field| (header + field, 4)));
     }
     let mut numbers = Numbers(0xab5d);
-    while places.len() > 60 {
+    while places.len() > 50 {
         places.swap_remove(8 + numbers.below(places.len() - 8));
     }
     for (at, width) in places {
-        for value in [u64::MAX, u64::MAX / 2, u64::MAX - 15] {
+        for value in [u64::MAX, u64::MAX / 2 - 15] {
             let mut bytes = whole.clone();
             bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
             fs::write(&file, &bytes).unwrap();
-            is_survived(&file, &format!("{value:#x} at {at:#x}"));
+            is_survived(
+                &file,
+                &["crates", "loads"],
+                &format!("{value:#x} at {at:#x}"),
+            );
         }
     }
 }

@@ -70,6 +70,7 @@ fn split_is_as_good_as_whole(whole: &Path) {
                 "file",
                 "kind",
                 "shared_by",
+                "instantiated_by",
                 "evidence",
             ],
         ),

@@ -1,7 +1,6 @@
 //! The ledger partitions the file: sums equal its size on every kind of file.
 
 use crate::{cache, slim};
-use integration_tests::command::{command, succeed};
 use integration_tests::fixture::Specimens;
 use integration_tests::published::{B3SUM, HYPERFINE, LEGACY, RIPGREP, V0};
 use integration_tests::tool::number;
@@ -120,14 +119,13 @@ fn of_a_file_with_bytes_that_no_section_claims() {
     fs::write(&longer, bytes).unwrap();
     assert_sums(&longer);
 
-    // Without section headers only the segments tell what is what.
+    // Without section headers only the segments tell what is what. In an ELF-64 header, these
+    // are `e_shoff`, and `e_shentsize`, `e_shnum` and `e_shstrndx`.
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[40..48].fill(0);
+    bytes[58..64].fill(0);
     let headless = specimens.path().join("headless");
-    succeed(
-        command("objcopy")
-            .arg("--strip-section-headers")
-            .arg(&file)
-            .arg(&headless),
-    );
+    fs::write(&headless, bytes).unwrap();
     assert_sums(&headless);
 }
 
