@@ -1,28 +1,63 @@
 //! At most three things worth acting on, those with the most bytes at stake.
+//!
+//! Each is made from what the ledger measured; where it says what a change would save, that is an
+//! upper bound and called one.
+
+mod build;
+mod floats;
 
 use super::{
+    generics,
     model::{Artifact, CrateRow, Finding},
     open::Opened,
     subject::Subject,
 };
-use codecost::attribution::Origin;
-use std::collections::BTreeMap;
+use crate::ledger::Ledger;
+use codecost::{attribution::Origin, units::Bytes};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// How many are shown.
 const MOST: usize = 3;
+
+/// Less is not worth a line.
+const WORTH: u64 = 4096;
 
 /// What a maintainer could act on, most bytes first.
 pub(super) fn find(
     opened: &Opened,
     subject: &Subject<'_>,
+    ledger: &Ledger,
     artifact: &Artifact,
     crates: &[CrateRow],
 ) -> Vec<Finding> {
-    let _ = (opened, subject, artifact);
+    let again = again(opened);
     let mut findings = versions(crates);
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.bytes));
+    findings.extend(families(subject, &again));
+    findings.extend(floats::find(subject, ledger, &again));
+    findings.extend(build::debug_info(opened, subject, &again));
+    findings.extend(build::lost_lto(opened, artifact, crates));
+    findings.retain(|finding| finding.bytes >= WORTH);
+    findings.sort_by_key(|finding| Reverse(finding.bytes));
     findings.truncate(MOST);
     findings
+}
+
+/// The flags that choose the same artifact again.
+fn again(opened: &Opened) -> String {
+    match &opened.facts.target {
+        Some(target) => target.flags(),
+        None => format!("--file {}", quoted(&opened.files.file.path().display().to_string())),
+    }
+}
+
+/// A word for a shell to paste.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Two versions of one crate: all but the largest are at stake. Std's own copies cannot be changed.
@@ -31,7 +66,7 @@ fn versions(crates: &[CrateRow]) -> Vec<Finding> {
     for row in crates {
         let theirs = matches!(
             row.label.origin,
-            Origin::Registry | Origin::Git | Origin::Path
+            Origin::Registry | Origin::Git | Origin::Path | Origin::Workspace
         );
         if theirs && row.label.version.is_some() {
             by_name.entry(&row.label.name).or_default().push(row);
@@ -44,25 +79,48 @@ fn versions(crates: &[CrateRow]) -> Vec<Finding> {
             let version = |row: &CrateRow| row.label.version.clone().unwrap_or_default();
             let total: u64 = rows.iter().map(|row| row.file).sum();
             let largest = rows.iter().map(|row| row.file).max().unwrap_or_default();
-            let name = rows[0]
-                .label
-                .package
-                .as_deref()
-                .unwrap_or(&rows[0].label.name);
-            let smallest = rows
-                .iter()
-                .min_by_key(|row| row.file)
-                .map(|row| version(row));
+            let name = rows[0].label.package.as_deref().unwrap_or(&rows[0].label.name);
+            let smallest = rows.iter().min_by_key(|row| row.file).map(|row| version(row));
             Finding {
-                code: "two-versions",
+                code: "several-versions",
                 title: format!("{} versions of `{name}` are in the binary", rows.len()),
                 bytes: total - largest,
                 evidence: rows
                     .iter()
-                    .map(|row| format!("{name} {}: {} bytes", version(row), row.file))
+                    .map(|row| format!("{name} {}: {}", version(row), Bytes(row.file)))
                     .collect(),
                 command: format!("cargo tree -i {name}@{}", smallest.unwrap_or_default()),
             }
         })
         .collect()
+}
+
+/// A generic function with at least this many copies is worth a look.
+const MANY_COPIES: u64 = 8;
+
+/// The family whose copies beyond the largest cost most. Drop glue is left out: nobody writes it.
+fn families(subject: &Subject<'_>, again: &str) -> Option<Finding> {
+    let rows = generics::rows(subject);
+    let family = rows
+        .iter()
+        .filter(|row| row.copies >= MANY_COPIES && !row.name.starts_with("core::ptr::drop_in_place"))
+        .max_by_key(|row| row.file - row.largest)?;
+    let mut evidence = vec![format!(
+        "{} copies, {} in all, the largest {}",
+        family.copies,
+        Bytes(family.file),
+        Bytes(family.largest)
+    )];
+    if family.identical > 0 {
+        evidence.push(format!("{} of it in copies with equal code", Bytes(family.identical)));
+    }
+    evidence.push("an upper bound: what one copy for all would save".into());
+    let filter = quoted(&format!("^{}$", regex::escape(&family.name)));
+    Some(Finding {
+        code: "many-copies",
+        title: format!("`{}` is compiled {} times", family.name, family.copies),
+        bytes: family.file - family.largest,
+        evidence,
+        command: format!("cargo slim generics {again} --filter {filter} -w"),
+    })
 }

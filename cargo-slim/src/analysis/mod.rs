@@ -55,7 +55,7 @@ pub fn analyse<'a>(
             let ledger = subject.ledger();
             let sections = sections::rows(&subject.image);
             let crates = crates::rows(subject, &ledger, Question::Defined, &[]);
-            let findings = findings::find(opened, subject, &artifact, &crates);
+            let findings = findings::find(opened, subject, &ledger, &artifact, &crates);
             let functions = functions::rows(subject);
             Rows::Overview(Overview {
                 sections,

@@ -1,0 +1,81 @@
+//! What the way of building costs: debug information that is shipped, link-time optimisation that
+//! cargo leaves out without a word.
+
+use super::super::{
+    model::{Artifact, CrateRow, Finding},
+    open::Opened,
+    subject::Subject,
+};
+use codecost::{image::SectionKind, units::Bytes};
+
+/// Debug information in a file that is there to be shipped. A file that we built ourselves has its
+/// symbols because we asked for them, and says nothing of what the user ships.
+pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) -> Option<Finding> {
+    if opened.facts.target.is_some() {
+        return None;
+    }
+    let debug: Vec<_> = subject
+        .image
+        .sections
+        .iter()
+        .filter(|section| section.kind == SectionKind::Debug && section.file.size > 0)
+        .collect();
+    let bytes: u64 = debug.iter().map(|section| section.file.size).sum();
+    if debug.is_empty() {
+        return None;
+    }
+    let largest = debug.iter().max_by_key(|section| section.file.size)?;
+    let mut evidence = vec![format!(
+        "{} sections, the largest `{}` with {}",
+        debug.len(),
+        largest.name,
+        Bytes(largest.file.size)
+    )];
+    if let Some(shipped) = subject.image.shipped_size() {
+        evidence.push(format!(
+            "without it and the symbol table the file has {}: `strip = \"symbols\"`",
+            Bytes(shipped)
+        ));
+    }
+    Some(Finding {
+        code: "debug-info",
+        title: "the file carries debug information".into(),
+        bytes,
+        evidence,
+        command: format!("cargo slim sections {again} --filter debug"),
+    })
+}
+
+/// `crate-type = ["cdylib", "rlib"]`: cargo builds both at once, and an rlib cannot take part in
+/// link-time optimisation, so it is left out for both.
+pub(super) fn lost_lto(
+    opened: &Opened,
+    artifact: &Artifact,
+    crates: &[CrateRow],
+) -> Option<Finding> {
+    let target = opened.facts.target.as_ref()?;
+    let lto = opened.facts.lto.as_deref()?;
+    let has = |kind: &str| target.crate_types.iter().any(|of| of == kind);
+    let mixed = (has("cdylib") || has("staticlib")) && (has("rlib") || has("lib"));
+    if !mixed || matches!(lto, "off" | "false") {
+        return None;
+    }
+    let profile = artifact.profile.as_deref().unwrap_or("release");
+    Some(Finding {
+        code: "lto-left-out",
+        title: format!(
+            "`lto = {lto}` of profile `{profile}` does nothing here: `{}` is built as {}",
+            target.name,
+            target.crate_types.join(" and ")
+        ),
+        bytes: crates.iter().map(|row| row.code).sum(),
+        evidence: vec![
+            "cargo leaves link-time optimisation out for a library that is also an rlib".into(),
+            "the bytes are all the code that it could not reach, not what it would save".into(),
+        ],
+        command: format!(
+            "cargo rustc {} --profile {profile} --crate-type cdylib",
+            target.flags()
+        ),
+    })
+}
