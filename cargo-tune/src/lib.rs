@@ -1,1 +1,2 @@
-//! x
+//! The right profile: shown, proven, measured, reversible.
+pub mod unwind;
