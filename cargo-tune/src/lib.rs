@@ -1,2 +1,3 @@
 //! The right profile: shown, proven, measured, reversible.
+pub mod edit;
 pub mod unwind;
