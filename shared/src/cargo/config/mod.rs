@@ -136,7 +136,7 @@ pub struct Notice {
 }
 
 /// What the resolution depends on; nothing is read from the process's own environment.
-#[derive(Debug, Clone)]
+#[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// The current directory: cargo looks for config files from here upward.
     pub cwd: &'a Path,
@@ -156,8 +156,8 @@ pub struct Inputs<'a> {
     pub host: &'a str,
     /// The triple given on the command line, if any.
     pub triple: Option<&'a str>,
-    /// What `rustc --print cfg` says for the triple in use.
-    pub cfgs: &'a [cargo_platform::Cfg],
+    /// What `rustc --print cfg` says for a triple; asked only where a `cfg(…)` table exists.
+    pub cfgs: &'a dyn Fn(&str) -> Vec<cargo_platform::Cfg>,
     /// Names of all packages of the lock file, where known: to find overrides that match nothing.
     pub packages: Option<&'a BTreeSet<String>>,
 }

@@ -146,12 +146,11 @@ pub(super) fn resolve(
             .find(|place| has(*place))
             .unwrap_or(RustflagsPlace::None)
     });
-    finish(inputs, layers, parts, place)
+    finish(layers, parts, place)
 }
 
 /// Sorts the parts into those in force and those that something excludes.
 fn finish(
-    inputs: &Inputs<'_>,
     layers: &Layers,
     parts: Vec<Part>,
     place: RustflagsPlace,
@@ -188,7 +187,7 @@ fn finish(
         if in_force { &mut rows } else { &mut lost }.push(setting);
     }
     rows.append(&mut lost);
-    rows.extend(env_table(inputs, layers));
+    rows.extend(env_table(layers));
     (flags, rows)
 }
 
@@ -236,16 +235,18 @@ fn variables(inputs: &Inputs<'_>) -> Vec<Part> {
 /// The names under `target` that apply: the triple, then matching `cfg(…)` in order.
 fn target_tables(inputs: &Inputs<'_>, layers: &Layers, triple: &str) -> Vec<String> {
     let mut matching: Vec<String> = Vec::new();
+    let mut cfgs: Option<Vec<cargo_platform::Cfg>> = None;
     for layer in layers.cli.iter().chain(&layers.files) {
         let Some(targets) = layer.get(&["target"]).and_then(Item::as_table_like) else {
             continue;
         };
         for (name, _) in targets.iter() {
-            let applies = name.starts_with("cfg(")
-                && name
-                    .parse::<cargo_platform::Platform>()
-                    .is_ok_and(|p| p.matches(triple, inputs.cfgs));
-            if applies && !matching.iter().any(|m| m == name) {
+            if !name.starts_with("cfg(") || matching.iter().any(|m| m == name) {
+                continue;
+            }
+            let cfgs = cfgs.get_or_insert_with(|| (inputs.cfgs)(triple));
+            let platform = name.parse::<cargo_platform::Platform>();
+            if platform.is_ok_and(|p| p.matches(triple, cfgs)) {
                 matching.push(name.to_owned());
             }
         }
@@ -292,8 +293,7 @@ fn list_parts(
 }
 
 /// `[env] RUSTFLAGS`, which cargo sets for the programs it runs but does not read itself.
-fn env_table(inputs: &Inputs<'_>, layers: &Layers) -> Vec<Setting> {
-    let _ = inputs;
+fn env_table(layers: &Layers) -> Vec<Setting> {
     let mut rows = Vec::new();
     for layer in layers.cli.iter().chain(&layers.files) {
         if let Some(item) = layer.get(&["env", "RUSTFLAGS"]) {

@@ -1,0 +1,6 @@
+//! What each view does: load, compute, report.
+
+pub(crate) mod explain;
+pub(crate) mod plan;
+pub(crate) mod show;
+pub(crate) mod undo;
