@@ -39,6 +39,8 @@ pub(crate) enum View {
     Show(ShowArgs),
     /// The whole story of a knob, or the table of all knobs
     Explain(ExplainArgs),
+    /// Exit with 100 when the effective settings have drifted from the plan
+    Check(CheckArgs),
     /// Take back the latest plan that was written in this workspace
     Undo(UndoArgs),
     /// Print a completion script
@@ -112,6 +114,17 @@ pub(crate) struct ShowArgs {
 pub(crate) struct ExplainArgs {
     /// The knob; without it, all knobs in one table
     pub(crate) knob: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) goal: GoalArgs,
+    /// Prove it from the arguments that rustc gets in a private build
+    #[arg(long, help_heading = GOAL)]
+    pub(crate) build: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }

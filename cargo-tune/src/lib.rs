@@ -5,6 +5,8 @@
 //! and `view` (showing it).
 
 pub mod apply;
+pub mod build;
+pub mod check;
 mod cli;
 pub mod edit;
 pub mod knobs;
@@ -12,6 +14,7 @@ mod options;
 pub mod plan;
 pub mod project;
 pub mod receipt;
+pub mod record;
 mod report;
 pub mod unwind;
 mod view;
@@ -31,6 +34,9 @@ use options::{Options, PlanOptions};
 /// exit code of the interface contract.
 pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
+    if let Some(code) = record::intercept(&args) {
+        return code;
+    }
     // `cargo tune …` starts `cargo-tune tune …`.
     if args.get(1).is_some_and(|arg| arg == "tune") {
         args.remove(1);
@@ -69,6 +75,11 @@ fn dispatch(cli: Cli, console: &mut Console) -> Result<u8> {
         Some(View::Explain(args)) => {
             let options = Options::new(args.common, None, console)?;
             view::explain::run(&options, args.knob.as_deref(), console)
+        }
+        Some(View::Check(args)) => {
+            let request = options::request(args.goal)?;
+            let options = Options::new(args.common, Some(request.goal), console)?;
+            view::check::run(options, &request, args.build, console)
         }
         Some(View::Undo(args)) => {
             let options = Options::new(args.common, None, console)?;

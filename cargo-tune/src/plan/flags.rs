@@ -60,12 +60,7 @@ pub(super) fn plan(project: &Project, request: &Request, plan: &mut Plan) {
                 link_only: false,
             });
         } else {
-            plan.skipped.push(Skipped {
-                key: "location-detail".to_owned(),
-                reason: "only a nightly toolchain accepts it".to_owned(),
-                evidence: vec![format!("rustc {}", project.toolchain.release)],
-                in_force: None,
-            });
+            plan.skipped.push(Skipped::new("location-detail", "only a nightly toolchain accepts it", vec![format!("rustc {}", project.toolchain.release)]));
         }
     }
     for flag in wanted {
@@ -87,12 +82,12 @@ pub(super) fn plan(project: &Project, request: &Request, plan: &mut Plan) {
                     help: Some("unset the variable and run again".to_owned()),
                 });
             }
-            plan.skipped.push(Skipped {
-                key: flag.name.to_owned(),
-                reason,
-                evidence,
-                in_force,
-            });
+            let mut skipped = Skipped::new(flag.name, reason, evidence);
+            skipped.in_force = in_force;
+            if void && skipped.in_force.is_none() {
+                skipped = skipped.unreachable(Value::List(flag.flags));
+            }
+            plan.skipped.push(skipped);
             continue;
         }
         let (file, path) = place(project);

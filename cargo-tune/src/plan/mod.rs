@@ -102,6 +102,37 @@ pub struct Skipped {
     pub evidence: Vec<String>,
     /// Whether the value wanted is in force already: then it is part of what `check` expects.
     pub in_force: Option<Value>,
+    /// The value wanted.
+    pub wanted: Option<Value>,
+    /// Whether something outside the files that this tool edits keeps it from being in force.
+    pub unreachable: bool,
+}
+
+impl Skipped {
+    /// A key that stays as it is.
+    pub fn new(key: &str, reason: impl Into<String>, evidence: Vec<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            reason: reason.into(),
+            evidence,
+            in_force: None,
+            wanted: None,
+            unreachable: false,
+        }
+    }
+
+    /// With the value that is in force and wanted.
+    fn in_force(mut self, value: Value) -> Self {
+        self.in_force = Some(value);
+        self
+    }
+
+    /// Because something out of our reach sets another value.
+    fn unreachable(mut self, wanted: Value) -> Self {
+        self.wanted = Some(wanted);
+        self.unreachable = true;
+        self
+    }
 }
 
 /// The plan.
@@ -159,26 +190,17 @@ fn profile_key(
     let same = |s: &Setting| {
         config::canonical(wanted.key, &s.value) == config::canonical(wanted.key, &wanted.value)
     };
-    let mut skip = |reason: String, evidence: Vec<String>, in_force: Option<Value>| {
-        plan.skipped.push(Skipped {
-            key: wanted.key.to_owned(),
-            reason,
-            evidence,
-            in_force,
-        });
-    };
     if let Some(setting) = current {
+        let origin = vec![setting.origin.to_string()];
         if let Some(void) = &setting.void {
-            skip(
-                format!("a change would have no effect: {void}"),
-                vec![setting.origin.to_string()],
-                None,
-            );
+            let reason = format!("a change would have no effect: {void}");
+            let skipped = Skipped::new(wanted.key, reason, origin);
+            plan.skipped.push(skipped.unreachable(wanted.value.clone()));
             return Ok(());
         }
         if same(setting) {
-            let evidence = vec![setting.origin.to_string()];
-            skip("already in force".to_owned(), evidence, Some(setting.value.clone()));
+            let skipped = Skipped::new(wanted.key, "already in force", origin);
+            plan.skipped.push(skipped.in_force(setting.value.clone()));
             return Ok(());
         }
         if let Some(reason) = out_of_reach(project, request, setting) {
@@ -191,12 +213,8 @@ fn profile_key(
                 ),
                 help: Some(reason.clone()),
             });
-            plan.skipped.push(Skipped {
-                key: wanted.key.to_owned(),
-                reason,
-                evidence,
-                in_force: None,
-            });
+            let skipped = Skipped::new(wanted.key, reason, evidence);
+            plan.skipped.push(skipped.unreachable(wanted.value.clone()));
             return Ok(());
         }
     }
@@ -205,12 +223,7 @@ fn profile_key(
     }
     if wanted.key == "lto" {
         if let Some(evidence) = lto_is_skipped(project) {
-            plan.skipped.push(Skipped {
-                key: "lto".to_owned(),
-                reason: "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, and for dylibs".to_owned(),
-                evidence: vec![evidence],
-                in_force: None,
-            });
+            plan.skipped.push(Skipped::new("lto", "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, and for dylibs", vec![evidence]));
             return Ok(());
         }
     }
@@ -330,12 +343,7 @@ fn look_around(project: &Project, request: &Request, plan: &mut Plan) {
     let effective = &project.effective;
     if let Some(setting) = effective.get("overflow-checks") {
         if setting.value == Value::Bool(true) && setting.origin.kind != OriginKind::Default {
-            plan.skipped.push(Skipped {
-                key: "overflow-checks".to_owned(),
-                reason: "an explicit `true` is a decision about correctness, and stays".to_owned(),
-                evidence: vec![setting.origin.to_string()],
-                in_force: None,
-            });
+            plan.skipped.push(Skipped::new("overflow-checks", "an explicit `true` is a decision about correctness, and stays", vec![setting.origin.to_string()]));
         }
     }
     let prefix = format!("profile.{profile}.package.");

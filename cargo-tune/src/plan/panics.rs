@@ -14,7 +14,6 @@ const ISOLATING: &[(&str, &str)] = &[
     ("tokio", "a panicking task ends the whole process instead of its own task"),
     ("async-std", "a panicking task ends the whole process instead of its own task"),
     ("rayon", "a panic in a parallel closure is no longer handed to the caller"),
-    ("rayon-core", "a panic in a parallel closure is no longer handed to the caller"),
     ("tower-http", "its CatchPanic layer no longer catches"),
     ("actix-web", "a panicking handler ends the server"),
     ("warp", "a panicking handler ends the server"),
@@ -22,19 +21,13 @@ const ISOLATING: &[(&str, &str)] = &[
     ("pyo3", "a panic ends the Python interpreter instead of raising an exception"),
     ("napi", "a panic ends Node instead of throwing"),
     ("neon", "a panic ends Node instead of throwing"),
-    ("crossbeam-utils", "scoped threads no longer report that one panicked"),
     ("threadpool", "a panicking job ends the process instead of its worker"),
 ];
 
 /// Records what blocks or endangers `panic = "abort"`; true if it must not be written.
 pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> Result<bool> {
     if project.effective.triple.starts_with("wasm32-unknown") {
-        plan.skipped.push(Skipped {
-            key: "panic".to_owned(),
-            reason: "this target aborts on panic anyway".to_owned(),
-            evidence: vec![project.effective.triple.clone()],
-            in_force: None,
-        });
+        plan.skipped.push(Skipped::new("panic", "this target aborts on panic anyway", vec![project.effective.triple.clone()]));
         return Ok(true);
     }
     let mut evidence = Vec::new();
@@ -53,12 +46,7 @@ pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> 
         .collect();
     let allowed = request.allows("abort");
     if !evidence.is_empty() && !allowed {
-        plan.skipped.push(Skipped {
-            key: "panic".to_owned(),
-            reason: "the workspace's code relies on unwinding; `--allow abort` overrides".to_owned(),
-            evidence,
-            in_force: None,
-        });
+        plan.skipped.push(Skipped::new("panic", "the workspace's code relies on unwinding; `--allow abort` overrides", evidence));
         return Ok(true);
     }
     if !evidence.is_empty() {

@@ -1,5 +1,6 @@
 //! What each view does: load, compute, report.
 
+pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod plan;
 pub(crate) mod show;
