@@ -84,7 +84,10 @@ struct Prepared {
 fn prepare(path: &Path, content: &str) -> Result<Prepared> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let existing = fs::metadata(&target).ok();
-    if existing.as_ref().is_some_and(|m| m.permissions().readonly()) {
+    if existing
+        .as_ref()
+        .is_some_and(|m| m.permissions().readonly())
+    {
         return Err(Error::failed(
             format!("`{}` is read-only", path.display()),
             "make it writable first; nothing was written",
@@ -190,7 +193,9 @@ fn restore(path: &Path, before: Option<&str>) -> Result<()> {
         Some(text) => {
             let prepared = prepare(path, text)?;
             let persisted = prepared.temporary.persist(&prepared.target);
-            persisted.map(|_| ()).map_err(|e| Error::write(path, e.error))
+            persisted
+                .map(|_| ())
+                .map_err(|e| Error::write(path, e.error))
         }
         None => fs::remove_file(path).map_err(|e| Error::write(path, e)),
     }

@@ -67,7 +67,11 @@ pub fn build(
     quiet: bool,
 ) -> Result<Built> {
     let mut command = project.context.cargo();
-    let verb = if settings.link.is_empty() { "build" } else { "rustc" };
+    let verb = if settings.link.is_empty() {
+        "build"
+    } else {
+        "rustc"
+    };
     command.args([verb, "--message-format=json-render-diagnostics"]);
     command.args(project.selection.common_args());
     command.args(project.selection.compile_args());
@@ -87,7 +91,9 @@ pub fn build(
     command.arg("--target-dir").arg(directory);
     if project.workspace.build_directory().is_some() {
         let path = toml_edit::Value::from(directory.to_string_lossy().into_owned());
-        command.arg("--config").arg(format!("build.build-dir={path}"));
+        command
+            .arg("--config")
+            .arg(format!("build.build-dir={path}"));
     }
     if !settings.rustflags.is_empty() {
         let mut flags = project.effective.rustflags.flags.clone();
@@ -154,7 +160,11 @@ fn run(
     };
     let start = Instant::now();
     command.stdin(Stdio::null()).stdout(Stdio::piped());
-    command.stderr(if quiet { Stdio::piped() } else { Stdio::inherit() });
+    command.stderr(if quiet {
+        Stdio::piped()
+    } else {
+        Stdio::inherit()
+    });
     let mut child = command.spawn().map_err(spawn)?;
     let stderr = child.stderr.take();
     let said = std::thread::spawn(move || {

@@ -57,10 +57,18 @@ pub fn drift(project: &Project, plan: &Plan) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for change in &plan.changes {
         let flags = change.flags();
-        let setting = if flags.is_empty() { project.effective.get(change.key()) } else { None };
+        let setting = if flags.is_empty() {
+            project.effective.get(change.key())
+        } else {
+            None
+        };
         rows.push(Row {
             key: change.key().to_owned(),
-            expected: if flags.is_empty() { change.after.clone() } else { Value::List(flags.to_vec()) },
+            expected: if flags.is_empty() {
+                change.after.clone()
+            } else {
+                Value::List(flags.to_vec())
+            },
             value: change.before.clone(),
             origin: setting.map(|s| s.origin.clone()),
             status: Status::Drifted,
@@ -94,7 +102,10 @@ fn void_settings(project: &Project, plan: &Plan) -> Vec<Row> {
         let setting = project.effective.get(&skipped.key);
         rows.push(Row {
             key: skipped.key.clone(),
-            expected: skipped.wanted.clone().unwrap_or(Value::Other(skipped.key.clone())),
+            expected: skipped
+                .wanted
+                .clone()
+                .unwrap_or(Value::Other(skipped.key.clone())),
             value: setting.map(|s| s.value.clone()),
             origin: setting.map(|s| s.origin.clone()),
             status: Status::Drifted,
@@ -116,7 +127,10 @@ pub fn prove(project: &Project, rows: &mut [Row]) -> Result<usize> {
         .iter()
         .filter(|s| s.in_force())
         .map(|s| format!("{}.{}={}", s.table, s.key, s.value))
-        .chain([project.toolchain.release.clone(), project.selection.profile().to_owned()])
+        .chain([
+            project.toolchain.release.clone(),
+            project.selection.profile().to_owned(),
+        ])
         .collect();
     // One directory per configuration: there each unit has one record, and a fresh unit's is right.
     let name = format!("check-{:016x}", fnv1a(identity.join("\n").as_bytes()));
@@ -172,7 +186,11 @@ fn prove_unit(
     if only_root && key != "incremental" && !linked {
         return (0, None);
     }
-    let units = if only_root { vec![root] } else { records.closure(root) };
+    let units = if only_root {
+        vec![root]
+    } else {
+        records.closure(root)
+    };
     let mut count = 0;
     for unit in units {
         if !only_root && has_override(project, key, &unit.package) {
@@ -180,16 +198,27 @@ fn prove_unit(
         }
         count += 1;
         if let Some(fault) = mismatch(key, &row.expected, unit) {
-            return (count, Some(format!("{} ({}): {fault}", unit.crate_name(), unit.package)));
+            return (
+                count,
+                Some(format!("{} ({}): {fault}", unit.crate_name(), unit.package)),
+            );
         }
     }
     (count, None)
 }
 
 fn has_override(project: &Project, key: &str, package: &str) -> bool {
-    let member = project.workspace.members().iter().any(|p| p.name.as_str() == package);
+    let member = project
+        .workspace
+        .members()
+        .iter()
+        .any(|p| p.name.as_str() == package);
     project.effective.settings.iter().any(|s| {
-        let Some(spec) = s.table.strip_prefix("profile.").and_then(|t| t.split_once(".package.")) else {
+        let Some(spec) = s
+            .table
+            .strip_prefix("profile.")
+            .and_then(|t| t.split_once(".package."))
+        else {
             return false;
         };
         let name = spec.1.trim_matches(['"', '\'']);
@@ -212,30 +241,41 @@ pub fn mismatch(key: &str, expected: &Value, unit: &Unit) -> Option<String> {
         "opt-level" => (key, got(key).unwrap_or_else(|| "0".into())),
         "codegen-units" => {
             let incremental = got("incremental").is_some();
-            (key, got(key).unwrap_or_else(|| if incremental { "256" } else { "16" }.into()))
+            (
+                key,
+                got(key).unwrap_or_else(|| if incremental { "256" } else { "16" }.into()),
+            )
         }
         "panic" => (key, got(key).unwrap_or_else(|| "unwind".into())),
         "strip" => (key, got(key).unwrap_or_else(|| "none".into())),
-        "lto" => (key, match got(key).as_deref() {
-            None => "thin-local".to_owned(),
-            Some("" | "fat" | "yes" | "y" | "on" | "true") => "fat".to_owned(),
-            Some("no" | "n" | "off" | "false") => "off".to_owned(),
-            Some(other) => other.to_owned(),
-        }),
+        "lto" => (
+            key,
+            match got(key).as_deref() {
+                None => "thin-local".to_owned(),
+                Some("" | "fat" | "yes" | "y" | "on" | "true") => "fat".to_owned(),
+                Some("no" | "n" | "off" | "false") => "off".to_owned(),
+                Some(other) => other.to_owned(),
+            },
+        ),
         "debug" => {
             let level = got("debuginfo").unwrap_or_else(|| "0".into());
-            let value = level.parse().map_or_else(|_| Value::String(level), Value::Integer);
+            let value = level
+                .parse()
+                .map_or_else(|_| Value::String(level), Value::Integer);
             ("debuginfo", config::canonical("debug", &value))
         }
         "incremental" => {
             // Only path dependencies are compiled incrementally.
             (key, got(key).is_some().to_string())
         }
-        "overflow-checks" | "debug-assertions" => (key, match got(key).as_deref() {
-            None => return None,
-            Some("on" | "yes" | "y" | "true" | "") => "true".to_owned(),
-            Some(_) => "false".to_owned(),
-        }),
+        "overflow-checks" | "debug-assertions" => (
+            key,
+            match got(key).as_deref() {
+                None => return None,
+                Some("on" | "yes" | "y" | "true" | "") => "true".to_owned(),
+                Some(_) => "false".to_owned(),
+            },
+        ),
         _ => {
             let flags = match expected {
                 Value::List(flags) => flags.clone(),
@@ -266,11 +306,21 @@ mod tests {
     #[test]
     fn arguments_prove_values_and_later_ones_disprove_them() {
         let z = Value::String("z".into());
-        assert_eq!(mismatch("opt-level", &z, &unit(&["-C", "opt-level=z"])), None);
+        assert_eq!(
+            mismatch("opt-level", &z, &unit(&["-C", "opt-level=z"])),
+            None
+        );
         let beaten = unit(&["-C", "opt-level=z", "-Copt-level=1"]);
-        assert!(mismatch("opt-level", &z, &beaten).unwrap().contains("opt-level=1"));
+        assert!(
+            mismatch("opt-level", &z, &beaten)
+                .unwrap()
+                .contains("opt-level=1")
+        );
         assert!(mismatch("opt-level", &z, &unit(&[])).is_some());
-        assert_eq!(mismatch("lto", &Value::Bool(true), &unit(&["-C", "lto"])), None);
+        assert_eq!(
+            mismatch("lto", &Value::Bool(true), &unit(&["-C", "lto"])),
+            None
+        );
         assert!(mismatch("lto", &Value::Bool(true), &unit(&["-C", "lto=thin"])).is_some());
         assert!(mismatch("lto", &Value::Bool(true), &unit(&[])).is_some());
         let abort = Value::String("abort".into());

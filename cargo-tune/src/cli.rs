@@ -39,6 +39,10 @@ pub(crate) enum View {
     Show(ShowArgs),
     /// The whole story of a knob, or the table of all knobs
     Explain(ExplainArgs),
+    /// Before and after, and what each knob gives by itself, on your program
+    Measure(MeasureArgs),
+    /// Find the best settings for your program in few builds
+    Search(SearchArgs),
     /// Exit with 100 when the effective settings have drifted from the plan
     Check(CheckArgs),
     /// Take back the latest plan that was written in this workspace
@@ -119,6 +123,46 @@ pub(crate) struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct MeasureArgs {
+    #[command(flatten)]
+    pub(crate) goal: GoalArgs,
+    /// A shell command to time; it names the program as NAME, {} or $CARGO_TUNE_BIN
+    #[arg(long, value_name = "CMD", help_heading = GOAL)]
+    pub(crate) workload: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    #[command(flatten)]
+    pub(crate) goal: GoalArgs,
+    /// A shell command to time; it names the program as NAME, {} or $CARGO_TUNE_BIN
+    #[arg(long, value_name = "CMD", help_heading = GOAL)]
+    pub(crate) workload: Option<String>,
+    /// How many builds may be made
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(3..), help_heading = GOAL)]
+    pub(crate) budget: u16,
+    /// A shell command that must succeed with the winner
+    #[arg(long, value_name = "CMD", help_heading = GOAL)]
+    pub(crate) verify: Option<String>,
+    /// Choose hot and cold crates from a profile (JSON of `cargo hotspots crates`)
+    #[arg(long, value_name = "FILE", help_heading = GOAL)]
+    pub(crate) hotspots: Option<std::path::PathBuf>,
+    /// Make only every n-th trial; write them with -o and put them together with --merge
+    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = GOAL)]
+    pub(crate) shard: Option<(usize, usize)>,
+    /// Put the parts of a sharded search together
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["shard", "workload", "hotspots", "verify"], help_heading = GOAL)]
+    pub(crate) merge: Vec<std::path::PathBuf>,
+    /// Write the winner without asking
+    #[arg(short, long, conflicts_with = "shard", help_heading = GOAL)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) goal: GoalArgs,
@@ -147,5 +191,14 @@ fn goal(text: &str) -> Result<Goal, String> {
 }
 
 fn glibc(text: &str) -> Result<(u32, u32), String> {
-    crate::plan::parse_version(text).ok_or_else(|| format!("`{text}` is not a version such as 2.31"))
+    crate::plan::parse_version(text)
+        .ok_or_else(|| format!("`{text}` is not a version such as 2.31"))
+}
+
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let parsed = text.split_once('/').and_then(|(index, of)| {
+        let (index, of): (usize, usize) = (index.parse().ok()?, of.parse().ok()?);
+        (index >= 1 && index <= of).then_some((index, of))
+    });
+    parsed.ok_or_else(|| format!("`{text}` is not a part such as 1/4"))
 }

@@ -70,7 +70,9 @@ pub const KNOBS: &[Knob] = &[
         speed: "\u{2212}10\u{2026}\u{2212}30 % for \"z\"",
         compile_time: "\"z\" and \"s\" a little faster than 3",
         why: "\"z\" tells LLVM to prefer fewer instructions to faster ones: less inlining, no unrolling, no vectorised loops",
-        risk: Some("slower code, often by 10 to 30 %; not monotone: \"s\" or 2 is smaller than \"z\" in some programs"),
+        risk: Some(
+            "slower code, often by 10 to 30 %; not monotone: \"s\" or 2 is smaller than \"z\" in some programs",
+        ),
         story: "`cargo tune search` tries 2, 3, \"s\" and \"z\" on your program. Generic code is compiled in the crate that instantiates it, so a dependency's own opt-level does not reach its generics elsewhere. `-Copt-level=…` in rustflags comes later on rustc's command line and wins silently.",
     },
     Knob {
@@ -103,7 +105,9 @@ pub const KNOBS: &[Knob] = &[
         speed: "\u{b1}1 %",
         compile_time: "a little faster",
         why: "without unwinding there are no landing pads and no tables that lead to them",
-        risk: Some("a panic ends the process at once: no destructors run, nothing can catch it, not even in another thread"),
+        risk: Some(
+            "a panic ends the process at once: no destructors run, nothing can catch it, not even in another thread",
+        ),
         story: "Blocked, with file and line, where the workspace's own code relies on unwinding: catch_unwind, resume_unwind, panic_any, JoinError::is_panic, or the Err of a thread's join(). `cargo test --release` still passes, because cargo compiles test targets with unwinding whatever the profile says; so tests cannot reveal the break. Ignored for build scripts and proc-macros. wasm32-unknown-unknown aborts anyway. .eh_frame stays since Rust 1.92, so that backtraces of aborts work.",
     },
     Knob {
@@ -136,7 +140,9 @@ pub const KNOBS: &[Knob] = &[
         speed: "costs when on",
         compile_time: "none",
         why: "integer overflow panics instead of wrapping",
-        risk: Some("a program that was written to be checked silently computes wrong numbers without"),
+        risk: Some(
+            "a program that was written to be checked silently computes wrong numbers without",
+        ),
         story: "Off in release by default. An explicit `true` is a decision about correctness and is never turned off here.",
     },
     Knob {
@@ -191,7 +197,9 @@ pub const KNOBS: &[Knob] = &[
         speed: "none",
         compile_time: "none",
         why: "the linker keeps one of several functions with the same machine code",
-        risk: Some("different functions get the same address: code that compares function pointers changes its meaning, and rust-lang/rust#160267 reports a miscompile even with --icf=safe"),
+        risk: Some(
+            "different functions get the same address: code that compares function pointers changes its meaning, and rust-lang/rust#160267 reports a miscompile even with --icf=safe",
+        ),
         story: "Needs lld, gold or mold; lld is rustc's own default on x86_64 Linux since 1.90. --icf=safe finds nothing on Linux, since rustc emits no address-significance table there.",
     },
     Knob {
@@ -202,7 +210,9 @@ pub const KNOBS: &[Knob] = &[
         speed: "none",
         compile_time: "none",
         why: "a program at a fixed address needs no relocations",
-        risk: Some("loses PIE and with it address space randomisation: not for anything that reads untrusted input; impossible for a cdylib"),
+        risk: Some(
+            "loses PIE and with it address space randomisation: not for anything that reads untrusted input; impossible for a cdylib",
+        ),
         story: "Not for services, never for cdylib.",
     },
     Knob {
@@ -213,7 +223,9 @@ pub const KNOBS: &[Knob] = &[
         speed: "depends on the workload",
         compile_time: "none",
         why: "the compiler may use newer instructions",
-        risk: Some("illegal instruction on older machines; `native` never for releases, cross builds or published crates"),
+        risk: Some(
+            "illegal instruction on older machines; `native` never for releases, cross builds or published crates",
+        ),
         story: "Written as `--allow target-cpu=x86-64-v3`. The standard library is not rebuilt, so its code stays as it is.",
     },
     Knob {
@@ -312,7 +324,9 @@ pub const KNOBS: &[Knob] = &[
         speed: "varies; often +5\u{2026}+15 %",
         compile_time: "two builds and a training run",
         why: "the compiler learns which branches are taken",
-        risk: Some("needs an llvm-profdata that reads the profiles of rustc's LLVM: distributions' are often too old"),
+        risk: Some(
+            "needs an llvm-profdata that reads the profiles of rustc's LLVM: distributions' are often too old",
+        ),
         story: "`rustup component add llvm-tools` brings a matching one; cargo-pgo drives the steps.",
     },
 ];
@@ -326,6 +340,10 @@ mod tests {
     fn names_are_unique_and_explain_themselves() {
         let names: HashSet<_> = KNOBS.iter().map(|k| k.name).collect();
         assert_eq!(names.len(), KNOBS.len());
-        assert!(KNOBS.iter().all(|k| !k.why.is_empty() && !k.story.is_empty()));
+        assert!(
+            KNOBS
+                .iter()
+                .all(|k| !k.why.is_empty() && !k.story.is_empty())
+        );
     }
 }

@@ -16,6 +16,7 @@ pub mod project;
 pub mod receipt;
 pub mod record;
 mod report;
+pub mod trial;
 pub mod unwind;
 mod view;
 
@@ -28,7 +29,7 @@ use codecost::console::Console;
 use codecost::error::exit_code;
 
 use cli::{Cli, View};
-use options::{Options, PlanOptions};
+use options::{Options, PlanOptions, SearchOptions};
 
 /// Runs the tool with the process's arguments (the first is the program's name) and returns the
 /// exit code of the interface contract.
@@ -76,6 +77,12 @@ fn dispatch(cli: Cli, console: &mut Console) -> Result<u8> {
             let options = Options::new(args.common, None, console)?;
             view::explain::run(&options, args.knob.as_deref(), console)
         }
+        Some(View::Measure(args)) => {
+            let request = options::request(args.goal)?;
+            let options = Options::new(args.common, Some(request.goal), console)?;
+            view::measure::run(options, &request, args.workload.as_deref(), console)
+        }
+        Some(View::Search(args)) => view::search::run(SearchOptions::new(args, console)?, console),
         Some(View::Check(args)) => {
             let request = options::request(args.goal)?;
             let options = Options::new(args.common, Some(request.goal), console)?;
@@ -86,7 +93,8 @@ fn dispatch(cli: Cli, console: &mut Console) -> Result<u8> {
             view::undo::run(options, console)
         }
         Some(View::Completions { shell }) => {
-            codecost::manual::completions(Cli::command(), shell, console.stdout()).map_err(to_stdout)?;
+            codecost::manual::completions(Cli::command(), shell, console.stdout())
+                .map_err(to_stdout)?;
             Ok(0)
         }
         Some(View::Man) => {

@@ -1,12 +1,15 @@
 //! The command line, validated once.
 
+use std::path::PathBuf;
+
 use codecost::cargo::{Context, Selection};
 use codecost::console::{Console, Verbosity};
 use codecost::report::OutputOptions;
 use codecost::{Error, Result};
 
-use crate::cli::{Common, GoalArgs, PlanArgs};
+use crate::cli::{Common, GoalArgs, PlanArgs, SearchArgs};
 use crate::plan::{Goal, Request};
+use crate::trial::search;
 
 /// What every view needs.
 pub(crate) struct Options {
@@ -67,6 +70,63 @@ impl PlanOptions {
             yes,
             dry_run,
             comments,
+        })
+    }
+}
+
+/// What a search needs besides.
+pub(crate) struct SearchOptions {
+    pub(crate) request: Request,
+    pub(crate) search: search::Options,
+    pub(crate) hotspots: Option<PathBuf>,
+    pub(crate) merge: Vec<PathBuf>,
+    pub(crate) yes: bool,
+    pub(crate) options: Options,
+}
+
+impl SearchOptions {
+    pub(crate) fn new(args: SearchArgs, console: &mut Console) -> Result<Self> {
+        let SearchArgs {
+            goal,
+            workload,
+            budget,
+            verify,
+            hotspots,
+            shard,
+            merge,
+            yes,
+            common,
+        } = args;
+        let request = request(goal)?;
+        match request.goal {
+            Goal::Size => {}
+            Goal::Speed if workload.is_some() || !merge.is_empty() => {}
+            Goal::Speed => {
+                return Err(Error::usage(
+                    "a search for speed needs something to time",
+                    "give a command with --workload; speed is never estimated",
+                ));
+            }
+            other => {
+                return Err(Error::usage(
+                    format!("there is no search for {other}"),
+                    "search for size or speed; `cargo tune --target` has a plan for the others",
+                ));
+            }
+        }
+        Ok(Self {
+            options: Options::new(common, Some(request.goal), console)?,
+            request,
+            search: search::Options {
+                workload,
+                verify,
+                budget: usize::from(budget),
+                heat: None,
+                shard,
+            },
+            hotspots,
+            merge,
+            yes,
         })
     }
 }

@@ -51,7 +51,14 @@ impl Project {
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
             .collect();
         let lock = Lock::load(&workspace)?;
-        let effective = resolve(&context, &selection, &workspace, &toolchain, &environment, &lock)?;
+        let effective = resolve(
+            &context,
+            &selection,
+            &workspace,
+            &toolchain,
+            &environment,
+            &lock,
+        )?;
         Ok(Self {
             context,
             selection,
@@ -144,7 +151,9 @@ impl Lock {
         let path = workspace.root().join("Cargo.lock");
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(Error::read(path, error)),
         };
         Ok(Self::parse(&text))
@@ -157,7 +166,10 @@ impl Lock {
         for line in text.lines() {
             let quoted = |line: &str| {
                 let inner = line.trim().trim_end_matches(',');
-                inner.strip_prefix('"')?.strip_suffix('"').map(str::to_owned)
+                inner
+                    .strip_prefix('"')?
+                    .strip_suffix('"')
+                    .map(str::to_owned)
             };
             if line.trim() == "[[package]]" {
                 packages.push(LockedPackage {
@@ -229,6 +241,9 @@ mod tests {
         let lock = Lock::parse(text);
         let names: Vec<&str> = lock.packages.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
-        assert_eq!(lock.packages.first().unwrap().dependencies, ["b", "c 1.0.0"]);
+        assert_eq!(
+            lock.packages.first().unwrap().dependencies,
+            ["b", "c 1.0.0"]
+        );
     }
 }

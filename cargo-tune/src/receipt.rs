@@ -58,8 +58,9 @@ impl Receipt {
         fs::create_dir_all(&directory).map_err(|e| Error::write(&directory, e))?;
         let number = numbers(&directory)?.last().map_or(1, |last| last + 1);
         let path = directory.join(format!("{number}.json"));
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|e| Error::failed(format!("cannot make a receipt: {e}"), "please report this"))?;
+        let text = serde_json::to_string_pretty(self).map_err(|e| {
+            Error::failed(format!("cannot make a receipt: {e}"), "please report this")
+        })?;
         codecost::report::write_file(&path, |to| to.write_all(text.as_bytes()))?;
         Ok(path)
     }
@@ -113,15 +114,27 @@ fn directory(root: &Path) -> Result<PathBuf> {
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default()
         .chars()
-        .map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '_' })
+        .map(|c| {
+            if c.is_alphanumeric() || c == '-' || c == '_' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let hash = fnv1a(root.to_string_lossy().as_bytes());
-    Ok(state_directory()?.join("receipts").join(format!("{name}-{hash:016x}")))
+    Ok(state_directory()?
+        .join("receipts")
+        .join(format!("{name}-{hash:016x}")))
 }
 
 /// Where this tool keeps what must outlive `target/`.
 pub fn state_directory() -> Result<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     if let Some(own) = set("CARGO_TUNE_STATE_DIR") {
         return Ok(own);
     }

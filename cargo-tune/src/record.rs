@@ -53,8 +53,7 @@ impl Unit {
 
     /// Whether it runs in the compiler or before it: a proc-macro or a build script.
     pub fn is_compile_time(&self) -> bool {
-        self.crate_name().starts_with("build_script_")
-            || self.crate_types().contains(&"proc-macro")
+        self.crate_name().starts_with("build_script_") || self.crate_types().contains(&"proc-macro")
     }
 
     /// Whether it is a test harness.
@@ -110,8 +109,14 @@ pub fn intercept(args: &[OsString]) -> Option<ExitCode> {
     // The first argument is the compiler, or the user's workspace wrapper, and always a program;
     // a user who has the variable set by mistake gives a view or a flag.
     let program = args.get(1)?;
-    let name = Path::new(program).file_stem()?.to_string_lossy().into_owned();
-    if args.len() < 3 || name.starts_with('-') || (!name.contains("rustc") && !Path::new(program).is_file()) {
+    let name = Path::new(program)
+        .file_stem()?
+        .to_string_lossy()
+        .into_owned();
+    if args.len() < 3
+        || name.starts_with('-')
+        || (!name.contains("rustc") && !Path::new(program).is_file())
+    {
         return None;
     }
     let rest = args.get(2..).unwrap_or_default();
@@ -139,7 +144,12 @@ fn run(mut command: Command, program: &OsStr) -> ExitCode {
 #[cfg(not(unix))]
 fn run(mut command: Command, program: &OsStr) -> ExitCode {
     match command.status() {
-        Ok(status) => ExitCode::from(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(101)),
+        Ok(status) => ExitCode::from(
+            status
+                .code()
+                .and_then(|c| u8::try_from(c).ok())
+                .unwrap_or(101),
+        ),
         Err(error) => failed(program, &error),
     }
 }
@@ -156,7 +166,10 @@ fn failed(program: &OsStr, error: &std::io::Error) -> ExitCode {
 /// Writes one record. A record that cannot be written must not fail the user's build; the proof
 /// then misses it and says so.
 fn write(directory: &Path, args: &[OsString]) {
-    let args: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let args: Vec<String> = args
+        .iter()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
     let variable = |name: &str| env::var(name).unwrap_or_default();
     let unit = Unit {
         package: variable("CARGO_PKG_NAME"),
@@ -171,9 +184,8 @@ fn write(directory: &Path, args: &[OsString]) {
     let name = format!("{}{}.json", unit.crate_name(), unit.extra_filename());
     if let Ok(text) = serde_json::to_string(&unit) {
         let _ = fs::create_dir_all(directory);
-        let _ = codecost::report::write_file(&directory.join(name), |to| {
-            to.write_all(text.as_bytes())
-        });
+        let _ =
+            codecost::report::write_file(&directory.join(name), |to| to.write_all(text.as_bytes()));
     }
 }
 
@@ -192,7 +204,9 @@ impl Records {
     pub fn load(directory: &Path) -> Result<Self> {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(Error::read(directory, error)),
         };
         let mut units = Vec::new();
@@ -274,7 +288,15 @@ mod tests {
 
     #[test]
     fn the_last_codegen_option_counts() {
-        let unit = unit(&["--crate-name", "a", "-C", "opt-level=z", "-C", "lto", "-Copt-level=1"]);
+        let unit = unit(&[
+            "--crate-name",
+            "a",
+            "-C",
+            "opt-level=z",
+            "-C",
+            "lto",
+            "-Copt-level=1",
+        ]);
         assert_eq!(unit.codegen("opt-level").as_deref(), Some("1"));
         assert_eq!(unit.codegen("lto").as_deref(), Some(""));
         assert_eq!(unit.codegen("panic"), None);
@@ -284,7 +306,12 @@ mod tests {
     #[test]
     fn only_libraries_are_linked_in() {
         let unit = unit(&[
-            "--extern", "b=/t/libb-1.rlib", "--extern", "m=/t/libm-2.so", "--extern", "c=/t/libc-3.rmeta",
+            "--extern",
+            "b=/t/libb-1.rlib",
+            "--extern",
+            "m=/t/libm-2.so",
+            "--extern",
+            "c=/t/libc-3.rmeta",
         ]);
         assert_eq!(unit.externs(), ["libb-1", "libc-3"]);
     }

@@ -60,7 +60,11 @@ pub(super) fn plan(project: &Project, request: &Request, plan: &mut Plan) {
                 link_only: false,
             });
         } else {
-            plan.skipped.push(Skipped::new("location-detail", "only a nightly toolchain accepts it", vec![format!("rustc {}", project.toolchain.release)]));
+            plan.skipped.push(Skipped::new(
+                "location-detail",
+                "only a nightly toolchain accepts it",
+                vec![format!("rustc {}", project.toolchain.release)],
+            ));
         }
     }
     for flag in wanted {
@@ -94,7 +98,11 @@ pub(super) fn plan(project: &Project, request: &Request, plan: &mut Plan) {
         let mut after = current_at(project, &file, &path);
         after.extend(flag.flags.iter().cloned());
         // Several flags for one list: each row shows the list as it grows.
-        let earlier = plan.changes.iter().rev().find(|c| c.file == file && c.path == path);
+        let earlier = plan
+            .changes
+            .iter()
+            .rev()
+            .find(|c| c.file == file && c.path == path);
         let before = match earlier {
             Some(earlier) => {
                 after = earlier.after.flags();
@@ -126,7 +134,13 @@ fn already(project: &Project, flag: &Flag) -> Option<Objection> {
         "icf" => ("--icf=", None),
         "static-relocation" => ("relocation-model", Some("static")),
         "location-detail" => ("location-detail", None),
-        _ => ("target-cpu", flag.flags.first().and_then(|f| f.split_once('=')).map(|(_, v)| v)),
+        _ => (
+            "target-cpu",
+            flag.flags
+                .first()
+                .and_then(|f| f.split_once('='))
+                .map(|(_, v)| v),
+        ),
     };
     let found = flags.iter().find(|f| f.contains(needle))?;
     let evidence = project
@@ -162,34 +176,42 @@ fn objection(project: &Project, request: &Request, flag: &Flag) -> Option<Object
     match flag.name {
         "relr" => {
             if !triple.contains("-linux-") {
-                return no("packed relative relocations are for Linux".to_owned(), vec![triple.clone()]);
+                return no(
+                    "packed relative relocations are for Linux".to_owned(),
+                    vec![triple.clone()],
+                );
             }
             if triple.contains("-gnu") {
                 let (oldest, source) = oldest_glibc(project, request)?;
                 if oldest < RELR_GLIBC {
                     return no(
-                        format!("the oldest glibc wanted, {}.{}, cannot load it; 2.36 can", oldest.0, oldest.1),
+                        format!(
+                            "the oldest glibc wanted, {}.{}, cannot load it; 2.36 can",
+                            oldest.0, oldest.1
+                        ),
                         vec![source],
                     );
                 }
             }
             None
         }
-        "icf" => (!(triple.starts_with("x86_64-") && triple.contains("-linux-")))
-            .then(|| {
-                (
-                    "only where lld is rustc's own default linker, on x86_64 Linux".to_owned(),
-                    vec![triple.clone()],
-                    None,
-                )
-            }),
+        "icf" => (!(triple.starts_with("x86_64-") && triple.contains("-linux-"))).then(|| {
+            (
+                "only where lld is rustc's own default linker, on x86_64 Linux".to_owned(),
+                vec![triple.clone()],
+                None,
+            )
+        }),
         "static-relocation" => {
             let shared = linked(project)
                 .into_iter()
                 .find(|c| c.crate_types.iter().any(|t| t == "cdylib" || t == "dylib"))?;
             no(
                 "a shared library must be position-independent".to_owned(),
-                vec![format!("{}: crate-type = {:?}", shared.package, shared.crate_types)],
+                vec![format!(
+                    "{}: crate-type = {:?}",
+                    shared.package, shared.crate_types
+                )],
             )
         }
         "target-cpu" => {
@@ -211,13 +233,15 @@ fn oldest_glibc(project: &Project, request: &Request) -> Option<((u32, u32), Str
     if let Some(version) = request.glibc {
         return Some((version, "--glibc".to_owned()));
     }
-    for (manifest, tables) in [
-        (project.root_manifest(), ["workspace", "package"].as_slice()),
-    ]
-    .into_iter()
-    .chain(project.workspace.members().iter().map(|p| {
-        (p.manifest_path.clone().into_std_path_buf(), ["package"].as_slice())
-    })) {
+    for (manifest, tables) in [(project.root_manifest(), ["workspace", "package"].as_slice())]
+        .into_iter()
+        .chain(project.workspace.members().iter().map(|p| {
+            (
+                p.manifest_path.clone().into_std_path_buf(),
+                ["package"].as_slice(),
+            )
+        }))
+    {
         let Ok(text) = std::fs::read_to_string(&manifest) else {
             continue;
         };
@@ -246,7 +270,10 @@ fn oldest_glibc(project: &Project, request: &Request) -> Option<((u32, u32), Str
         .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let version = parse_version(text.trim().strip_prefix("glibc ")?)?;
-    Some((version, format!("this machine's glibc {}.{}", version.0, version.1)))
+    Some((
+        version,
+        format!("this machine's glibc {}.{}", version.0, version.1),
+    ))
 }
 
 /// `2.36`
@@ -263,7 +290,11 @@ fn out_of_reach(project: &Project, request: &Request) -> Option<Objection> {
     match flags.place {
         RustflagsPlace::EncodedVariable | RustflagsPlace::Variable => {
             let name = origins.first().cloned().unwrap_or_default();
-            return Some((format!("the {name} is set, so cargo reads no rustflags from files"), origins, None));
+            return Some((
+                format!("the {name} is set, so cargo reads no rustflags from files"),
+                origins,
+                None,
+            ));
         }
         _ => {}
     }
@@ -282,8 +313,11 @@ fn out_of_reach(project: &Project, request: &Request) -> Option<Objection> {
             None,
         ));
     }
-    let string_elsewhere = in_force(project)
-        .find(|s| matches!(s.value, Value::String(_)) && s.origin.kind == OriginKind::Config && !inside(project, s));
+    let string_elsewhere = in_force(project).find(|s| {
+        matches!(s.value, Value::String(_))
+            && s.origin.kind == OriginKind::Config
+            && !inside(project, s)
+    });
     string_elsewhere.map(|s| {
         (
             format!("the flags in force are a string in `{}`, which cargo does not join with other lists", s.origin),
@@ -320,14 +354,21 @@ fn place(project: &Project) -> (PathBuf, Vec<String>) {
             let plain = toml_edit::Key::parse(name)
                 .ok()
                 .and_then(|keys| keys.first().map(|k| k.get().to_owned()));
-            path = vec!["target".to_owned(), plain.unwrap_or_else(|| name.to_owned())];
+            path = vec![
+                "target".to_owned(),
+                plain.unwrap_or_else(|| name.to_owned()),
+            ];
         }
         path.push("rustflags".to_owned());
         return (file, path);
     }
     let directory = project.workspace.root().join(".cargo");
     let legacy = directory.join("config");
-    let file = if legacy.is_file() { legacy } else { directory.join("config.toml") };
+    let file = if legacy.is_file() {
+        legacy
+    } else {
+        directory.join("config.toml")
+    };
     let path = match project.effective.rustflags.place {
         RustflagsPlace::Build => vec!["build".to_owned(), "rustflags".to_owned()],
         _ => vec!["target".to_owned(), triple.clone(), "rustflags".to_owned()],
@@ -339,7 +380,10 @@ fn place(project: &Project) -> (PathBuf, Vec<String>) {
 fn current_at(project: &Project, file: &Path, path: &[String]) -> Vec<String> {
     let found = in_force(project).find(|s| {
         let same_file = s.origin.path.as_deref().map(Path::new) == Some(file);
-        let table = path.split_last().map(|(_, t)| t.join(".")).unwrap_or_default();
+        let table = path
+            .split_last()
+            .map(|(_, t)| t.join("."))
+            .unwrap_or_default();
         same_file && s.table.replace(['\'', '"'], "") == table.replace(['\'', '"'], "")
     });
     found.map(|s| s.value.flags()).unwrap_or_default()
@@ -351,7 +395,8 @@ fn note_reach(project: &Project, plan: &mut Plan) {
     if flags && !project.effective.cross {
         plan.notices.push(Notice {
             code: "flags-reach-build-scripts",
-            message: "without --triple, rustflags also apply to build scripts and proc-macros".to_owned(),
+            message: "without --triple, rustflags also apply to build scripts and proc-macros"
+                .to_owned(),
             help: None,
         });
     }

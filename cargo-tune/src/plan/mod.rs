@@ -79,7 +79,8 @@ impl Change {
 
     /// The `--config` argument that makes a build as if this were written; nothing for flags.
     pub fn config_argument(&self) -> Option<String> {
-        (self.key() != "rustflags").then(|| format!("{}.{} = {}", self.table(), self.key(), self.after))
+        (self.key() != "rustflags")
+            .then(|| format!("{}.{} = {}", self.table(), self.key(), self.after))
     }
 
     /// The flags that it adds; empty for profile keys.
@@ -204,7 +205,10 @@ fn profile_key(
             return Ok(());
         }
         if let Some(reason) = out_of_reach(project, request, setting) {
-            let evidence = vec![format!("{} = {} ({})", wanted.key, setting.value, setting.origin)];
+            let evidence = vec![format!(
+                "{} = {} ({})",
+                wanted.key, setting.value, setting.origin
+            )];
             plan.notices.push(Notice {
                 code: "void-setting",
                 message: format!(
@@ -268,7 +272,11 @@ fn override_in_force<'p>(project: &'p Project, wanted: &Wanted) -> Option<&'p Se
         .iter()
         .map(|t| toml_edit::Key::new(*t).to_string())
         .collect();
-    let table = format!("profile.{}.{}", project.selection.profile(), quoted.join("."));
+    let table = format!(
+        "profile.{}.{}",
+        project.selection.profile(),
+        quoted.join(".")
+    );
     let mut found = project.effective.settings.iter();
     found.find(|s| s.table == table && s.key == wanted.key && s.shadowed_by.is_none())
 }
@@ -283,9 +291,13 @@ fn out_of_reach(project: &Project, request: &Request, setting: &Setting) -> Opti
         OriginKind::Config => {
             let inside = PathBuf::from(path).starts_with(project.workspace.root());
             if !inside {
-                Some(format!("take the key out of `{path}`, which lies outside the workspace"))
+                Some(format!(
+                    "take the key out of `{path}`, which lies outside the workspace"
+                ))
             } else if request.no_config {
-                Some(format!("take the key out of `{path}`, or leave out --no-config"))
+                Some(format!(
+                    "take the key out of `{path}`, or leave out --no-config"
+                ))
             } else {
                 None
             }
@@ -343,13 +355,19 @@ fn look_around(project: &Project, request: &Request, plan: &mut Plan) {
     let effective = &project.effective;
     if let Some(setting) = effective.get("overflow-checks") {
         if setting.value == Value::Bool(true) && setting.origin.kind != OriginKind::Default {
-            plan.skipped.push(Skipped::new("overflow-checks", "an explicit `true` is a decision about correctness, and stays", vec![setting.origin.to_string()]));
+            plan.skipped.push(Skipped::new(
+                "overflow-checks",
+                "an explicit `true` is a decision about correctness, and stays",
+                vec![setting.origin.to_string()],
+            ));
         }
     }
     let prefix = format!("profile.{profile}.package.");
-    for setting in effective.settings.iter().filter(|s| {
-        s.table.starts_with(&prefix) && s.key == "opt-level" && s.in_force()
-    }) {
+    for setting in effective
+        .settings
+        .iter()
+        .filter(|s| s.table.starts_with(&prefix) && s.key == "opt-level" && s.in_force())
+    {
         plan.notices.push(Notice {
             code: "override-stays",
             message: format!(
@@ -359,8 +377,13 @@ fn look_around(project: &Project, request: &Request, plan: &mut Plan) {
             help: None,
         });
     }
-    let lto_wanted = plan.changes.iter().any(|c| c.key() == "lto" && c.after == Value::Bool(true))
-        || effective.get("lto").is_some_and(|s| config::canonical("lto", &s.value) == "fat");
+    let lto_wanted = plan
+        .changes
+        .iter()
+        .any(|c| c.key() == "lto" && c.after == Value::Bool(true))
+        || effective
+            .get("lto")
+            .is_some_and(|s| config::canonical("lto", &s.value) == "fat");
     if let Some(setting) = effective.get("incremental") {
         if setting.value == Value::Bool(true) && lto_wanted {
             plan.notices.push(Notice {

@@ -11,23 +11,42 @@ use crate::unwind;
 
 /// Packages known to isolate panics: what they catch would end the process.
 const ISOLATING: &[(&str, &str)] = &[
-    ("tokio", "a panicking task ends the whole process instead of its own task"),
-    ("async-std", "a panicking task ends the whole process instead of its own task"),
-    ("rayon", "a panic in a parallel closure is no longer handed to the caller"),
+    (
+        "tokio",
+        "a panicking task ends the whole process instead of its own task",
+    ),
+    (
+        "async-std",
+        "a panicking task ends the whole process instead of its own task",
+    ),
+    (
+        "rayon",
+        "a panic in a parallel closure is no longer handed to the caller",
+    ),
     ("tower-http", "its CatchPanic layer no longer catches"),
     ("actix-web", "a panicking handler ends the server"),
     ("warp", "a panicking handler ends the server"),
     ("salsa", "cancellation is done by unwinding"),
-    ("pyo3", "a panic ends the Python interpreter instead of raising an exception"),
+    (
+        "pyo3",
+        "a panic ends the Python interpreter instead of raising an exception",
+    ),
     ("napi", "a panic ends Node instead of throwing"),
     ("neon", "a panic ends Node instead of throwing"),
-    ("threadpool", "a panicking job ends the process instead of its worker"),
+    (
+        "threadpool",
+        "a panicking job ends the process instead of its worker",
+    ),
 ];
 
 /// Records what blocks or endangers `panic = "abort"`; true if it must not be written.
 pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> Result<bool> {
     if project.effective.triple.starts_with("wasm32-unknown") {
-        plan.skipped.push(Skipped::new("panic", "this target aborts on panic anyway", vec![project.effective.triple.clone()]));
+        plan.skipped.push(Skipped::new(
+            "panic",
+            "this target aborts on panic anyway",
+            vec![project.effective.triple.clone()],
+        ));
         return Ok(true);
     }
     let mut evidence = Vec::new();
@@ -46,14 +65,24 @@ pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> 
         .collect();
     let allowed = request.allows("abort");
     if !evidence.is_empty() && !allowed {
-        plan.skipped.push(Skipped::new("panic", "the workspace's code relies on unwinding; `--allow abort` overrides", evidence));
+        plan.skipped.push(Skipped::new(
+            "panic",
+            "the workspace's code relies on unwinding; `--allow abort` overrides",
+            evidence,
+        ));
         return Ok(true);
     }
     if !evidence.is_empty() {
         plan.notices.push(Notice {
             code: "abort-breaks-code",
-            message: format!("with `panic = \"abort\"` this no longer works: {}", evidence.join("; ")),
-            help: Some("`cargo test --release` does not show it: tests are compiled with unwinding".to_owned()),
+            message: format!(
+                "with `panic = \"abort\"` this no longer works: {}",
+                evidence.join("; ")
+            ),
+            help: Some(
+                "`cargo test --release` does not show it: tests are compiled with unwinding"
+                    .to_owned(),
+            ),
         });
     }
     warn(project, plan);
@@ -83,7 +112,9 @@ fn warn(project: &Project, plan: &mut Plan) {
     for package in project.workspace.members() {
         let foreign = package.targets.iter().find(|t| {
             use cargo_metadata::TargetKind as Kind;
-            t.kind.iter().any(|k| matches!(k, Kind::CDyLib | Kind::StaticLib))
+            t.kind
+                .iter()
+                .any(|k| matches!(k, Kind::CDyLib | Kind::StaticLib))
         });
         if let Some(target) = foreign {
             plan.notices.push(Notice {

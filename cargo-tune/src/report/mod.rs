@@ -2,10 +2,11 @@
 
 pub(crate) mod plan;
 pub(crate) mod show;
+pub(crate) mod trials;
 
 use codecost::cargo::config::{Notice, Origin, Value};
 use codecost::report::Warning;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The schema of every JSON object that this tool prints.
 pub(crate) const SCHEMA: &str = "cargo-tune/1";
@@ -13,7 +14,7 @@ pub(crate) const SCHEMA: &str = "cargo-tune/1";
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A value as JSON: a boolean, a number, a string or a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum JsonValue {
     Bool(bool),
@@ -29,6 +30,17 @@ impl From<&Value> for JsonValue {
             Value::Integer(i) => Self::Integer(*i),
             Value::String(s) | Value::Other(s) => Self::Text(s.clone()),
             Value::List(list) => Self::List(list.clone()),
+        }
+    }
+}
+
+impl From<JsonValue> for Value {
+    fn from(value: JsonValue) -> Self {
+        match value {
+            JsonValue::Bool(b) => Self::Bool(b),
+            JsonValue::Integer(i) => Self::Integer(i),
+            JsonValue::Text(s) => Self::String(s),
+            JsonValue::List(list) => Self::List(list),
         }
     }
 }

@@ -83,7 +83,11 @@ pub(crate) fn report<'a>(
         .machines_only()
         .default_limit(0);
     let skipped: Vec<JsonSkipped<'_>> = plan.skipped.iter().map(json_skipped).collect();
-    let title = format!("Plan for {} in profile {}", request.goal, project.selection.profile());
+    let title = format!(
+        "Plan for {} in profile {}",
+        request.goal,
+        project.selection.profile()
+    );
     let diffs: Vec<String> = edits.iter().map(|e| diff(project, e)).collect();
     let report = Report::new(SCHEMA, VERSION, "plan", table)
         .member("target", &request.goal.as_str())
@@ -115,7 +119,10 @@ fn reasons(plan: &Plan) -> Page {
         page = page.heading("Why, and what it costs");
     }
     for change in &plan.changes {
-        page = page.line(format!("{}: {}", change.knob.name, change.knob.why), Emphasis::Plain);
+        page = page.line(
+            format!("{}: {}", change.knob.name, change.knob.why),
+            Emphasis::Plain,
+        );
         if let Some(risk) = change.knob.risk {
             page = page.line(format!("  risk: {risk}"), Emphasis::Faint);
         }
@@ -127,7 +134,10 @@ fn reasons(plan: &Plan) -> Page {
         page = page.heading("Not changed");
     }
     for skipped in &plan.skipped {
-        page = page.line(format!("{}: {}", skipped.key, skipped.reason), Emphasis::Plain);
+        page = page.line(
+            format!("{}: {}", skipped.key, skipped.reason),
+            Emphasis::Plain,
+        );
         for evidence in &skipped.evidence {
             page = page.line(format!("  {evidence}"), Emphasis::Faint);
         }
@@ -153,7 +163,12 @@ fn diff_page(diffs: &[String]) -> Page {
 /// A unified diff of one file.
 pub(crate) fn diff(project: &Project, edit: &FileEdit) -> String {
     let name = project.shown(&edit.path);
-    texts(&name, &name, edit.before.as_deref().unwrap_or_default(), &edit.after)
+    texts(
+        &name,
+        &name,
+        edit.before.as_deref().unwrap_or_default(),
+        &edit.after,
+    )
 }
 
 /// A unified diff of two texts.

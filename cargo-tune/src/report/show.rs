@@ -34,14 +34,18 @@ pub(crate) fn row(setting: &Setting) -> Row {
 pub(crate) fn report<'a>(project: &'a Project, settings: &'a [Setting]) -> Report<'a, Setting> {
     let effective = &project.effective;
     let table = Table::new(settings)
-        .name("key", "Key", |s| Cell::text(format!("{}.{}", s.table, s.key)))
+        .name("key", "Key", |s| {
+            Cell::text(format!("{}.{}", s.table, s.key))
+        })
         .text("value", "Value", |s| Cell::text(shown_value(&s.value)))
         .text("state", "State", |s| Cell::text(state(s)))
         .text("origin", "From", |s| {
             Cell::text(match s.origin.path.as_deref().map(std::path::Path::new) {
                 Some(path) => {
                     let path = project.shown(path);
-                    s.origin.line.map_or(path.clone(), |line| format!("{path}:{line}"))
+                    s.origin
+                        .line
+                        .map_or(path.clone(), |line| format!("{path}:{line}"))
                 }
                 None => s.origin.to_string(),
             })
@@ -68,7 +72,11 @@ pub(crate) fn report<'a>(project: &'a Project, settings: &'a [Setting]) -> Repor
 
 fn shown_value(value: &Value) -> String {
     let text = value.to_string();
-    if text.is_empty() { "(empty)".to_owned() } else { text }
+    if text.is_empty() {
+        "(empty)".to_owned()
+    } else {
+        text
+    }
 }
 
 fn state(setting: &Setting) -> &'static str {

@@ -53,13 +53,19 @@ pub(crate) fn run(
     let verdict = if failed.is_empty() {
         format!("as planned for {}", request.goal)
     } else {
-        format!("drifted from the plan for {}: {}", request.goal, failed.join(", "))
+        format!(
+            "drifted from the plan for {}: {}",
+            request.goal,
+            failed.join(", ")
+        )
     };
     let table = Table::new(&rows)
         .text("status", "Status", |r| r.status.as_str().into())
         .text("key", "Key", |r| Cell::text(r.key.as_str()))
         .searched(true)
-        .text("expected", "Expected", |r| Cell::text(r.expected.to_string()))
+        .text("expected", "Expected", |r| {
+            Cell::text(r.expected.to_string())
+        })
         .text("value", "In force", |r| {
             Cell::maybe_text(r.value.as_ref().map(ToString::to_string))
         })

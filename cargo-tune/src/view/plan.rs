@@ -27,7 +27,11 @@ pub(crate) fn run(options: PlanOptions, console: &mut Console) -> Result<u8> {
     if dry_run || plan.changes.is_empty() {
         return Ok(0);
     }
-    let title = format!("--target {} --profile {}", request.goal, project.selection.profile());
+    let title = format!(
+        "--target {} --profile {}",
+        request.goal,
+        project.selection.profile()
+    );
     offer(&project, &plan, &edits, yes, &title, console)
 }
 
@@ -54,14 +58,27 @@ pub(crate) fn offer(
 fn confirmed(plan: &Plan, console: &mut Console) -> Result<bool> {
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
-        console.status("Kept", "the files as they are: nobody is there to ask, and --yes was not given");
+        console.status(
+            "Kept",
+            "the files as they are: nobody is there to ask, and --yes was not given",
+        );
         return Ok(false);
     }
-    console.stdout().flush().map_err(|e| Error::write("standard output", e))?;
-    let _ = write!(stderr, "Write {}? [y/N] ", codecost::units::counted(plan.changes.len() as u64, "change"));
+    console
+        .stdout()
+        .flush()
+        .map_err(|e| Error::write("standard output", e))?;
+    let _ = write!(
+        stderr,
+        "Write {}? [y/N] ",
+        codecost::units::counted(plan.changes.len() as u64, "change")
+    );
     let _ = stderr.flush();
     let mut answer = String::new();
-    stdin.lock().read_line(&mut answer).map_err(|e| Error::read("standard input", e))?;
+    stdin
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|e| Error::read("standard input", e))?;
     let yes = matches!(answer.trim(), "y" | "Y" | "yes");
     if !yes {
         console.status("Kept", "the files as they are");

@@ -1,8 +1,8 @@
 //! `cargo tune undo`: the latest receipt, byte for byte.
 
+use codecost::cargo::Workspace;
 use codecost::console::Console;
 use codecost::{Error, Result};
-use codecost::cargo::Workspace;
 
 use crate::apply::{self, Conflict, Undone};
 use crate::options::Options;
@@ -21,10 +21,15 @@ pub(crate) fn run(options: Options, console: &mut Console) -> Result<u8> {
             for conflict in &conflicts {
                 console.print(&three_way(conflict))?;
             }
-            let names: Vec<String> =
-                conflicts.iter().map(|c| format!("`{}`", c.path.display())).collect();
+            let names: Vec<String> = conflicts
+                .iter()
+                .map(|c| format!("`{}`", c.path.display()))
+                .collect();
             Err(Error::failed(
-                format!("{} changed since `cargo tune` wrote it; nothing was restored", names.join(", ")),
+                format!(
+                    "{} changed since `cargo tune` wrote it; nothing was restored",
+                    names.join(", ")
+                ),
                 "take your own edits (shown first) out or keep them, and make the change back (shown second) by hand",
             ))
         }
@@ -49,10 +54,15 @@ fn workspace_root(options: &Options) -> Result<std::path::PathBuf> {
         Some(workspace) => Ok(workspace.root().to_owned()),
         None => {
             let directory = quiet.directory();
-            let found = directory.ancestors().find(|d| d.join("Cargo.toml").is_file());
+            let found = directory
+                .ancestors()
+                .find(|d| d.join("Cargo.toml").is_file());
             found.map(std::path::Path::to_owned).ok_or_else(|| {
                 Error::failed(
-                    format!("there is no Cargo.toml in `{}` or above", directory.display()),
+                    format!(
+                        "there is no Cargo.toml in `{}` or above",
+                        directory.display()
+                    ),
                     "run in the workspace, or name its manifest with --manifest-path",
                 )
             })
