@@ -6,6 +6,7 @@
 //! the user's `cargo build` put at its path stays there.
 
 pub mod build;
+pub mod config;
 mod context;
 pub mod flags;
 mod lookup;

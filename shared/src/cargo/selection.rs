@@ -73,7 +73,7 @@ impl Selection {
     }
 
     /// The flags that decide where and how cargo looks things up; for every cargo command.
-    pub(super) fn common_args(&self) -> Vec<String> {
+    pub fn common_args(&self) -> Vec<String> {
         let mut args = Vec::new();
         if let Some(path) = &self.manifest_path {
             args.push("--manifest-path".into());
@@ -104,7 +104,7 @@ impl Selection {
     }
 
     /// The flags that decide what is compiled, and how; for `cargo build`.
-    pub(super) fn compile_args(&self) -> Vec<String> {
+    pub fn compile_args(&self) -> Vec<String> {
         let mut args = Vec::new();
         if self.profile() == "release" {
             args.push("--release".into());

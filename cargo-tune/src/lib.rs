@@ -1,0 +1,109 @@
+//! `cargo tune`: the right profile, shown, proven, measured, reversible.
+//!
+//! Reads top-down: `cli` and `options` (what was asked), `project` (what is), `plan` (what to
+//! change and why), `edit`, `apply` and `receipt` (changing it, all or nothing, and back), `report`
+//! and `view` (showing it).
+
+pub mod apply;
+pub mod build;
+pub mod check;
+mod cli;
+pub mod edit;
+pub mod knobs;
+mod options;
+pub mod plan;
+pub mod project;
+pub mod receipt;
+pub mod record;
+mod report;
+pub mod trial;
+pub mod unwind;
+mod view;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use codecost::Result;
+use codecost::console::Console;
+use codecost::error::exit_code;
+
+use cli::{Cli, View};
+use options::{Options, PlanOptions, SearchOptions};
+
+/// Runs the tool with the process's arguments (the first is the program's name) and returns the
+/// exit code of the interface contract.
+pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console) -> ExitCode {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    if let Some(code) = record::intercept(&args) {
+        return code;
+    }
+    // `cargo tune …` starts `cargo-tune tune …`.
+    if args.get(1).is_some_and(|arg| arg == "tune") {
+        args.remove(1);
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, console),
+    };
+    match dispatch(cli, console) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(console.fail(&error)),
+    }
+}
+
+/// Help and version go to standard output with 0, wrong usage to standard error with 2.
+fn usage(error: &clap::Error, console: &mut Console) -> ExitCode {
+    if error.use_stderr() {
+        let _ = error.print();
+        ExitCode::from(exit_code::USAGE)
+    } else {
+        match console.print(&error.render().ansi().to_string()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => ExitCode::from(console.fail(&error)),
+        }
+    }
+}
+
+fn dispatch(cli: Cli, console: &mut Console) -> Result<u8> {
+    let Cli { view, plan } = cli;
+    match view {
+        None => view::plan::run(PlanOptions::new(plan, console)?, console),
+        Some(View::Show(args)) => {
+            let options = Options::new(args.common, None, console)?;
+            view::show::run(options, console)
+        }
+        Some(View::Explain(args)) => {
+            let options = Options::new(args.common, None, console)?;
+            view::explain::run(&options, args.knob.as_deref(), console)
+        }
+        Some(View::Measure(args)) => {
+            let request = options::request(args.goal)?;
+            let options = Options::new(args.common, Some(request.goal), console)?;
+            view::measure::run(options, &request, args.workload.as_deref(), console)
+        }
+        Some(View::Search(args)) => view::search::run(SearchOptions::new(args, console)?, console),
+        Some(View::Check(args)) => {
+            let request = options::request(args.goal)?;
+            let options = Options::new(args.common, Some(request.goal), console)?;
+            view::check::run(options, &request, args.build, console)
+        }
+        Some(View::Undo(args)) => {
+            let options = Options::new(args.common, None, console)?;
+            view::undo::run(options, console)
+        }
+        Some(View::Completions { shell }) => {
+            codecost::manual::completions(Cli::command(), shell, console.stdout())
+                .map_err(to_stdout)?;
+            Ok(0)
+        }
+        Some(View::Man) => {
+            codecost::manual::man(Cli::command(), console.stdout()).map_err(to_stdout)?;
+            Ok(0)
+        }
+    }
+}
+
+fn to_stdout(error: std::io::Error) -> codecost::Error {
+    codecost::Error::write("standard output", error)
+}

@@ -1,0 +1,130 @@
+//! Whether `panic = "abort"` would break the program.
+
+use std::path::PathBuf;
+
+use codecost::Result;
+use codecost::cargo::config::Notice;
+
+use super::{Plan, Request, Skipped};
+use crate::project::Project;
+use crate::unwind;
+
+/// Packages known to isolate panics: what they catch would end the process.
+const ISOLATING: &[(&str, &str)] = &[
+    (
+        "tokio",
+        "a panicking task ends the whole process instead of its own task",
+    ),
+    (
+        "async-std",
+        "a panicking task ends the whole process instead of its own task",
+    ),
+    (
+        "rayon",
+        "a panic in a parallel closure is no longer handed to the caller",
+    ),
+    ("tower-http", "its CatchPanic layer no longer catches"),
+    ("actix-web", "a panicking handler ends the server"),
+    ("warp", "a panicking handler ends the server"),
+    ("salsa", "cancellation is done by unwinding"),
+    (
+        "pyo3",
+        "a panic ends the Python interpreter instead of raising an exception",
+    ),
+    ("napi", "a panic ends Node instead of throwing"),
+    ("neon", "a panic ends Node instead of throwing"),
+    (
+        "threadpool",
+        "a panicking job ends the process instead of its worker",
+    ),
+];
+
+/// Records what blocks or endangers `panic = "abort"`; true if it must not be written.
+pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> Result<bool> {
+    if project.effective.triple.starts_with("wasm32-unknown") {
+        plan.skipped.push(Skipped::new(
+            "panic",
+            "this target aborts on panic anyway",
+            vec![project.effective.triple.clone()],
+        ));
+        return Ok(true);
+    }
+    let mut evidence = Vec::new();
+    for package in project.workspace.members() {
+        let roots: Vec<PathBuf> = package
+            .targets
+            .iter()
+            .filter(|t| !t.is_proc_macro() && (t.is_bin() || is_library(t)))
+            .map(|t| t.src_path.clone().into_std_path_buf())
+            .collect();
+        evidence.extend(unwind::scan(&roots)?);
+    }
+    let evidence: Vec<String> = evidence
+        .iter()
+        .map(|e| format!("{}:{}: {}", project.shown(&e.file), e.line, e.what))
+        .collect();
+    let allowed = request.allows("abort");
+    if !evidence.is_empty() && !allowed {
+        plan.skipped.push(Skipped::new(
+            "panic",
+            "the workspace's code relies on unwinding; `--allow abort` overrides",
+            evidence,
+        ));
+        return Ok(true);
+    }
+    if !evidence.is_empty() {
+        plan.notices.push(Notice {
+            code: "abort-breaks-code",
+            message: format!(
+                "with `panic = \"abort\"` this no longer works: {}",
+                evidence.join("; ")
+            ),
+            help: Some(
+                "`cargo test --release` does not show it: tests are compiled with unwinding"
+                    .to_owned(),
+            ),
+        });
+    }
+    warn(project, plan);
+    Ok(false)
+}
+
+fn is_library(target: &cargo_metadata::Target) -> bool {
+    use cargo_metadata::TargetKind as Kind;
+    target.kind.iter().any(|kind| {
+        matches!(
+            kind,
+            Kind::Lib | Kind::RLib | Kind::DyLib | Kind::CDyLib | Kind::StaticLib
+        )
+    })
+}
+
+/// Dangers that do not block.
+fn warn(project: &Project, plan: &mut Plan) {
+    let shipped = project.lock.shipped(&project.workspace);
+    for (name, danger) in ISOLATING.iter().filter(|(name, _)| shipped.contains(*name)) {
+        plan.notices.push(Notice {
+            code: "dependency-isolates-panics",
+            message: format!("`{name}` isolates panics; with `panic = \"abort\"` {danger}"),
+            help: Some("leave `panic` alone if the program counts on that".to_owned()),
+        });
+    }
+    for package in project.workspace.members() {
+        let foreign = package.targets.iter().find(|t| {
+            use cargo_metadata::TargetKind as Kind;
+            t.kind
+                .iter()
+                .any(|k| matches!(k, Kind::CDyLib | Kind::StaticLib))
+        });
+        if let Some(target) = foreign {
+            plan.notices.push(Notice {
+                code: "abort-in-foreign-process",
+                message: format!(
+                    "`{}` is loaded into other programs; with `panic = \"abort\"` a panic ends them",
+                    target.name
+                ),
+                help: None,
+            });
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Rows of `measure` and `search`.
+
+use std::collections::BTreeMap;
+
+use codecost::report::{Cell, Emphasis, Page, Table, Warning};
+use codecost::units::{Bytes, Change};
+use serde::{Deserialize, Serialize};
+
+use super::JsonValue;
+use crate::trial::{Outcome, paired};
+
+/// A row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) settings: BTreeMap<String, JsonValue>,
+    pub(crate) file_size: Option<u64>,
+    pub(crate) shipped_size: Option<u64>,
+    pub(crate) text_size: Option<u64>,
+    pub(crate) compressed_size: Option<u64>,
+    pub(crate) build_ns: Option<u64>,
+    pub(crate) compiled: Option<usize>,
+    pub(crate) time_ratio: Option<f64>,
+    pub(crate) time_ci: Option<[f64; 2]>,
+    pub(crate) time_p: Option<f64>,
+    pub(crate) hash: Option<String>,
+    pub(crate) status: String,
+    pub(crate) reason: Option<String>,
+}
+
+/// The JSON of one row.
+pub(crate) fn row(outcome: &Outcome) -> Row {
+    let weighed = outcome.weighed.as_ref();
+    let settings = outcome
+        .variant
+        .turns
+        .iter()
+        .map(|turn| (turn.name(), (&turn.value()).into()))
+        .collect();
+    Row {
+        name: outcome.variant.name.clone(),
+        settings,
+        file_size: weighed.map(|w| w.file_size),
+        shipped_size: weighed.and_then(|w| w.shipped_size),
+        text_size: weighed.and_then(|w| w.text_size),
+        compressed_size: weighed.and_then(|w| w.compressed_size),
+        build_ns: weighed.map(|w| w.build_ns),
+        compiled: weighed.map(|w| w.compiled),
+        time_ratio: outcome.time.map(|t| t.ratio),
+        time_ci: outcome.time.map(|t| [t.low, t.high]),
+        time_p: outcome.time.map(|t| t.p_faster),
+        hash: weighed.map(|w| format!("{:016x}", w.hash)),
+        status: outcome.status.as_str().to_owned(),
+        reason: outcome.reason.clone(),
+    }
+}
+
+/// The table, each size beside its change against the baseline.
+pub(crate) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a, Outcome> {
+    let whole = baseline.size();
+    let change = move |size: Option<u64>| match (size, whole) {
+        (Some(size), Some(whole)) if whole > 0 => Cell::Change(size as f64 / whole as f64 - 1.0),
+        _ => Cell::Empty,
+    };
+    let bytes = |size: Option<u64>| size.map_or(Cell::Empty, Cell::Bytes);
+    Table::new(rows)
+        .name("name", "Variant", |r| Cell::text(r.variant.name.as_str()))
+        .number("file_size", "File", move |r| {
+            bytes(r.weighed.as_ref().map(|w| w.file_size))
+        })
+        .number("shipped_size", "Shipped", move |r| {
+            bytes(r.weighed.as_ref().and_then(|w| w.shipped_size))
+        })
+        .number("change", "Change", move |r| change(r.size()))
+        .people_only()
+        .number("text_size", ".text", move |r| {
+            bytes(r.weighed.as_ref().and_then(|w| w.text_size))
+        })
+        .droppable(2)
+        .number("compressed_size", "gzip", move |r| {
+            bytes(r.weighed.as_ref().and_then(|w| w.compressed_size))
+        })
+        .droppable(1)
+        .number("build_ns", "Build", |r| {
+            r.weighed
+                .as_ref()
+                .map_or(Cell::Empty, |w| Cell::Nanoseconds(w.build_ns))
+        })
+        .number("compiled", "Crates", |r| {
+            r.weighed
+                .as_ref()
+                .map_or(Cell::Empty, |w| Cell::Count(w.compiled as u64))
+        })
+        .droppable(1)
+        .text("time_ratio", "Time", |r| {
+            Cell::maybe_text(r.time.map(interval))
+        })
+        .text("status", "Status", |r| r.status.as_str().into())
+        .default_limit(0)
+}
+
+/// `+3.2 % [+2.1, +4.0]`
+pub(crate) fn interval(time: paired::Interval) -> String {
+    let percent = |ratio: f64| format!("{:+.1}", (ratio - 1.0) * 100.0);
+    format!(
+        "{} % [{}, {}]",
+        percent(time.ratio),
+        percent(time.low),
+        percent(time.high)
+    )
+}
+
+/// The baseline, for people.
+pub(crate) fn baseline_page(baseline: &Outcome) -> Page {
+    let Some(weighed) = &baseline.weighed else {
+        return Page::new();
+    };
+    let bytes = |size: Option<u64>| size.map_or("n/a".to_owned(), |s| Bytes(s).to_string());
+    Page::new().line(
+        format!(
+            "baseline: file {}, shipped {}, .text {}, gzip {}",
+            Bytes(weighed.file_size),
+            bytes(weighed.shipped_size),
+            bytes(weighed.text_size),
+            bytes(weighed.compressed_size)
+        ),
+        Emphasis::Strong,
+    )
+}
+
+/// Rows with something to say.
+pub(crate) fn reasons(rows: &[Outcome]) -> Page {
+    let mut page = Page::new();
+    for row in rows {
+        if let Some(reason) = &row.reason {
+            page = page.line(format!("{}: {reason}", row.variant.name), Emphasis::Faint);
+        }
+    }
+    page
+}
+
+/// What the reader must know about times.
+pub(crate) fn time_warnings(noise: Option<paired::Interval>, timed: bool) -> Vec<Warning> {
+    if !timed {
+        return vec![
+            Warning::new("speed-not-measured", "speed was not measured")
+                .help("give a command to time with --workload"),
+        ];
+    }
+    let mut warnings = vec![Warning::new(
+        "code-layout",
+        "differences of time under 3 % can be the luck of code layout",
+    )];
+    if let Some(noise) = noise {
+        if noise.low > 1.0 || noise.high < 1.0 {
+            warnings.push(
+                Warning::new(
+                    "noisy-machine",
+                    format!(
+                        "the baseline against itself differs by {}: these times prove nothing",
+                        interval(noise)
+                    ),
+                )
+                .help("close other programs, or give a longer workload"),
+            );
+        }
+    }
+    warnings
+}
+
+/// `−12.3 %` of two sizes.
+pub(crate) fn relative(size: u64, whole: u64) -> String {
+    Change(size as f64 / whole.max(1) as f64 - 1.0).to_string()
+}

@@ -1,0 +1,145 @@
+//! Does the workspace's code rely on unwinding?
+//!
+//! With `panic = "abort"` a panic ends the process at once: `catch_unwind` never returns `Err`,
+//! and the `join()` of a thread never reports that it panicked. Tests do not show it, because cargo
+//! compiles test targets with unwinding whatever the profile says. So the code itself is read:
+//! `syn` for Rust, tokens where a macro's body is no Rust, and a byte search first, so that files
+//! that cannot matter are not parsed.
+//!
+//! Files are found as rustc finds them, from each target's root through `mod` declarations. What
+//! `cfg` excludes from a build that aborts (`test`, `panic = "unwind"`) does not count; other
+//! conditions count as true. Limits: types are not inferred, so a `join()` whose receiver cannot be
+//! traced is judged by what its package defines (see `symbols`); code that a macro makes up from
+//! pieces, or that a build script writes, is not seen.
+
+mod cfg;
+mod prefilter;
+mod symbols;
+mod visit;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use codecost::{Error, Result};
+use syn::visit::Visit as _;
+
+/// One place that relies on unwinding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Evidence {
+    /// The source file.
+    pub file: PathBuf,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What stands there, in words.
+    pub what: String,
+}
+
+/// Finds what relies on unwinding in one package, given the root files of its targets.
+///
+/// Cost is linear in the size of the sources; files are parsed only where they declare modules or
+/// hold one of the words that matter.
+///
+/// # Errors
+///
+/// A root file that cannot be read. A module that is declared but missing is skipped: the build
+/// itself will say so.
+pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
+    let mut files: Vec<Parsed> = Vec::new();
+    let mut found: Vec<Evidence> = Vec::new();
+    let mut seen: HashSet<PathBuf> = HashSet::new();
+    let mut queue: Vec<Module> = roots.iter().map(|path| Module::root(path)).collect();
+    while let Some(module) = queue.pop() {
+        if !seen.insert(module.file.clone()) {
+            continue;
+        }
+        let bytes = match std::fs::read(&module.file) {
+            Ok(bytes) => bytes,
+            Err(error) if module.is_root => return Err(Error::read(&module.file, error)),
+            Err(_) => continue,
+        };
+        let wanted = prefilter::look(&bytes);
+        if !wanted.modules && !wanted.words {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        match syn::parse_file(&text) {
+            Ok(tree) => {
+                if cfg::excluded(&tree.attrs) {
+                    continue;
+                }
+                queue.extend(visit::submodules(&module, &tree));
+                if wanted.words {
+                    files.push(Parsed {
+                        path: module.file,
+                        tree,
+                        mentions_threads: wanted.threads,
+                    });
+                }
+            }
+            // Syntax that `syn` does not know yet: words alone must do, and err on the safe side.
+            Err(_) => found.extend(prefilter::word_evidence(&module.file, &text)),
+        }
+    }
+    let mut symbols = symbols::Symbols::default();
+    for file in &files {
+        symbols.visit_file(&file.tree);
+        symbols.mentions_threads |= file.mentions_threads;
+    }
+    for file in &files {
+        found.extend(visit::evidence(file, &symbols));
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// A parsed file that holds a word of interest.
+struct Parsed {
+    path: PathBuf,
+    tree: syn::File,
+    mentions_threads: bool,
+}
+
+/// A source file as a module: where its own submodules lie.
+#[derive(Debug, Clone)]
+pub(crate) struct Module {
+    file: PathBuf,
+    /// The directory in which `mod x;` looks for `x.rs`.
+    directory: PathBuf,
+    is_root: bool,
+}
+
+impl Module {
+    fn root(path: &Path) -> Self {
+        Self {
+            directory: path.parent().unwrap_or(Path::new("")).to_owned(),
+            file: path.to_owned(),
+            is_root: true,
+        }
+    }
+
+    /// The module `name` declared in `directory`, which is `name.rs` or `name/mod.rs`.
+    fn named(directory: &Path, name: &str) -> Self {
+        let flat = directory.join(format!("{name}.rs"));
+        let nested = directory.join(name);
+        let file = if flat.is_file() {
+            flat
+        } else {
+            nested.join("mod.rs")
+        };
+        Self {
+            file,
+            directory: nested,
+            is_root: false,
+        }
+    }
+
+    /// A module with `#[path]`, or a file that is included: its submodules lie beside it.
+    fn at(file: PathBuf) -> Self {
+        Self {
+            directory: file.parent().unwrap_or(Path::new("")).to_owned(),
+            file,
+            is_root: false,
+        }
+    }
+}

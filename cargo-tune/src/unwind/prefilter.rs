@@ -1,0 +1,124 @@
+//! A look at bytes before anything is parsed.
+
+use std::path::Path;
+
+use super::Evidence;
+
+/// What a file may hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wanted {
+    /// A word that matters.
+    pub(super) words: bool,
+    /// `mod x;` or `include!`: other files hang on this one.
+    pub(super) modules: bool,
+    /// It has to do with threads.
+    pub(super) threads: bool,
+}
+
+/// Names whose use is evidence by itself.
+pub(super) const FUNCTIONS: &[&str] = &["catch_unwind", "resume_unwind", "panic_any"];
+
+/// Methods of `tokio::task::JoinError` that only tell something where tasks unwind.
+pub(super) const JOIN_ERROR_METHODS: &[&str] = &["is_panic", "into_panic", "try_into_panic"];
+
+/// One pass over the bytes.
+pub(super) fn look(bytes: &[u8]) -> Wanted {
+    let has = |word: &str| contains(bytes, word.as_bytes());
+    let threads = has("thread") || has("JoinHandle");
+    Wanted {
+        words: has("_unwind")
+            || has("panic_any")
+            || has("_panic")
+            || has("JoinHandle")
+            || has("fn join")
+            || calls_join(bytes),
+        modules: declares_module(bytes) || has("include!"),
+        threads,
+    }
+}
+
+fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    let Some((first, _)) = word.split_first() else {
+        return true;
+    };
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|b| b == first) {
+        let tail = rest.get(at..).unwrap_or_default();
+        if tail.starts_with(word) {
+            return true;
+        }
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+/// Positions after each occurrence of `word`.
+fn after<'b>(bytes: &'b [u8], word: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
+    bytes
+        .windows(word.len())
+        .enumerate()
+        .filter(move |(_, window)| *window == word)
+        .filter_map(move |(at, _)| bytes.get(at + word.len()..))
+}
+
+/// `join` and empty parentheses, with any white space between.
+fn calls_join(bytes: &[u8]) -> bool {
+    after(bytes, b"join").any(|tail| {
+        let Some(tail) = tail.trim_ascii_start().strip_prefix(b"(") else {
+            return false;
+        };
+        tail.trim_ascii_start().starts_with(b")")
+    })
+}
+
+/// `mod name;`
+fn declares_module(bytes: &[u8]) -> bool {
+    after(bytes, b"mod").any(|tail| {
+        let name = tail.trim_ascii_start();
+        if name.len() == tail.len() {
+            return false;
+        }
+        let end = name
+            .iter()
+            .position(|b| !(b.is_ascii_alphanumeric() || *b == b'_' || *b == b'#' || *b >= 0x80));
+        end.is_some_and(|end| {
+            end > 0
+                && name
+                    .get(end..)
+                    .unwrap_or_default()
+                    .trim_ascii_start()
+                    .starts_with(b";")
+        })
+    })
+}
+
+/// For a file that does not parse: every line that names one of the functions.
+pub(super) fn word_evidence(file: &Path, text: &str) -> Vec<Evidence> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .filter_map(|(index, line)| {
+            let word = FUNCTIONS.iter().find(|word| line.contains(**word))?;
+            Some(Evidence {
+                file: file.to_owned(),
+                line: index + 1,
+                what: format!("`{word}` (in a file that could not be parsed)"),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_say_which_files_to_parse() {
+        assert!(look(b"h.join ( )").words);
+        assert!(!look(b"path.join(\"x\")").words);
+        assert!(look(b"pub mod x ;").modules);
+        assert!(look(b"mod r#type;").modules);
+        assert!(!look(b"mod x { fn f() {} } // modern; times").modules);
+        assert!(look(b"std::panic::catch_unwind(f)").words);
+    }
+}

@@ -1,0 +1,106 @@
+//! `cargo tune explain`: one knob's story, or the table of all.
+
+use codecost::console::Console;
+use codecost::report::{Cell, Emphasis, Page, Report, Table};
+use codecost::{Error, Result};
+use serde::Serialize;
+
+use crate::knobs::{self, KNOBS, Knob};
+use crate::options::Options;
+use crate::report::{SCHEMA, VERSION};
+
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    written: &'static str,
+    offer: &'static str,
+    size: &'static str,
+    speed: &'static str,
+    compile_time: &'static str,
+    why: &'static str,
+    risk: Option<&'static str>,
+    story: &'static str,
+}
+
+fn row(knob: &Knob) -> Row {
+    let Knob {
+        name,
+        written,
+        offer,
+        size,
+        speed,
+        compile_time,
+        why,
+        risk,
+        story,
+    } = *knob;
+    Row {
+        name,
+        written,
+        offer: offer.as_str(),
+        size,
+        speed,
+        compile_time,
+        why,
+        risk,
+        story,
+    }
+}
+
+pub(crate) fn run(options: &Options, knob: Option<&str>, console: &mut Console) -> Result<u8> {
+    let chosen: Vec<Knob> = match knob {
+        None => KNOBS.to_vec(),
+        Some(name) => {
+            // `profile.release.lto` and `rustflags` are what people see elsewhere.
+            let bare = name.rsplit('.').next().unwrap_or(name);
+            vec![*knobs::find(bare).ok_or_else(|| unknown(name))?]
+        }
+    };
+    let table = Table::new(&chosen)
+        .name("name", "Knob", |k| k.name.into())
+        .text("size", "Size", |k| k.size.into())
+        .text("speed", "Speed", |k| k.speed.into())
+        .text("offer", "Offered", |k| k.offer.as_str().into())
+        .text("written", "Written", |k| k.written.into())
+        .machines_only()
+        .text("risk", "Risk", |k| Cell::maybe_text(k.risk))
+        .machines_only()
+        .default_limit(0);
+    let mut report = Report::new(SCHEMA, VERSION, "explain", table);
+    report = match (knob, chosen.first()) {
+        (Some(_), Some(knob)) => report.instead(story(knob)),
+        _ => report.after(
+            Page::new()
+                .line(format!("effects: {}", knobs::SOURCE), Emphasis::Faint)
+                .line("cargo tune explain KNOB", Emphasis::Command),
+        ),
+    };
+    console.write_report(&report, &options.output, row)?;
+    Ok(0)
+}
+
+fn story(knob: &Knob) -> Page {
+    let fact = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let mut facts = vec![
+        fact("written", knob.written),
+        fact("offered", knob.offer.as_str()),
+        fact("size", knob.size),
+        fact("speed", knob.speed),
+        fact("build time", knob.compile_time),
+        fact("how", knob.why),
+    ];
+    facts.extend(knob.risk.map(|risk| fact("risk", risk)));
+    Page::new()
+        .heading(knob.name)
+        .facts(facts)
+        .line(knob.story, Emphasis::Plain)
+        .line(format!("effects: {}", knobs::SOURCE), Emphasis::Faint)
+}
+
+fn unknown(name: &str) -> Error {
+    let names: Vec<&str> = KNOBS.iter().map(|k| k.name).collect();
+    Error::usage(
+        format!("`{name}` is not a knob"),
+        format!("the knobs are: {}", names.join(", ")),
+    )
+}

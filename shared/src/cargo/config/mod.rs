@@ -1,0 +1,236 @@
+//! The configuration that a build really uses, with the place that each value comes from.
+//!
+//! Every profile key and every source of rustflags becomes a [`Setting`]: its value, its
+//! [`Origin`], what shadows it, and why it is void if it has no effect. Settings that lost are
+//! kept, because "you wrote it, and it does nothing" is what a user needs to be told.
+//!
+//! The truth is cargo's own behaviour as rustc's recorded arguments show it (cargo 1.95; the
+//! integration tests `tune_precedence` replay each rule against a recorded build) and the cargo
+//! reference, chapters "Configuration" and "Profiles".
+//!
+//! Limits: `trim-paths`, `codegen-backend` and per-profile `rustflags` are shown but not judged;
+//! credentials, registries, aliases and network settings are not read.
+
+mod codegen;
+mod profile;
+mod rustflags;
+mod source;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use codegen::{CodegenOption, codegen_options};
+pub use profile::{canonical, default_value, is_profile_key};
+pub use rustflags::{Rustflags, RustflagsPlace};
+pub use source::line_of;
+pub use value::Value;
+
+use crate::Result;
+
+/// Which kind of place a setting comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OriginKind {
+    /// Nobody set it: cargo's default for the profile.
+    Default,
+    /// A `Cargo.toml`.
+    Manifest,
+    /// A `.cargo/config.toml`, a legacy `.cargo/config`, or a file one of them includes.
+    Config,
+    /// An environment variable.
+    Environment,
+    /// A `--config` argument.
+    CommandLine,
+}
+
+impl OriginKind {
+    /// The word used in JSON and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Manifest => "manifest",
+            Self::Config => "config",
+            Self::Environment => "environment",
+            Self::CommandLine => "command-line",
+        }
+    }
+}
+
+/// Where a setting was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The kind of place.
+    pub kind: OriginKind,
+    /// The file; for the environment the variable's name; for the command line `--config`.
+    pub path: Option<String>,
+    /// The line in the file, counted from 1.
+    pub line: Option<usize>,
+}
+
+impl Origin {
+    /// Cargo's default.
+    pub const DEFAULT: Self = Self {
+        kind: OriginKind::Default,
+        path: None,
+        line: None,
+    };
+
+    /// The environment variable `name`.
+    pub fn variable(name: impl Into<String>) -> Self {
+        Self {
+            kind: OriginKind::Environment,
+            path: Some(name.into()),
+            line: None,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.path, self.line) {
+            (Some(path), Some(line)) => write!(f, "{path}:{line}"),
+            (Some(path), None) if self.kind == OriginKind::Environment => {
+                write!(f, "environment variable {path}")
+            }
+            (Some(path), None) => f.write_str(path),
+            (None, _) => f.write_str(self.kind.as_str()),
+        }
+    }
+}
+
+/// One value that somebody (or cargo's default) gave to one key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// The table, as written in a header: `profile.release`, `profile.release.package."*"`,
+    /// `build`, `target.x86_64-unknown-linux-gnu`.
+    pub table: String,
+    /// The bare key: `lto`, `rustflags`.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+    /// Where it was written.
+    pub origin: Origin,
+    /// What takes precedence over it, if anything does.
+    pub shadowed_by: Option<Origin>,
+    /// Why it has no effect, where that is not plain precedence.
+    pub void: Option<String>,
+}
+
+impl Setting {
+    /// Whether this is the value in force.
+    pub fn in_force(&self) -> bool {
+        self.shadowed_by.is_none() && self.void.is_none()
+    }
+}
+
+/// Something worth telling the user that is not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// A stable kebab-case code.
+    pub code: &'static str,
+    /// What is so; names the file or variable.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// What the resolution depends on; nothing is read from the process's own environment.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The current directory: cargo looks for config files from here upward.
+    pub cwd: &'a Path,
+    /// The directory of the workspace's root manifest.
+    pub workspace_root: &'a Path,
+    /// The manifests of all members.
+    pub member_manifests: &'a [PathBuf],
+    /// `$CARGO_HOME`, if there is one.
+    pub cargo_home: Option<&'a Path>,
+    /// The environment.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The `--config` arguments in order.
+    pub cli: &'a [String],
+    /// The profile in use.
+    pub profile: &'a str,
+    /// The host's triple.
+    pub host: &'a str,
+    /// The triple given on the command line, if any.
+    pub triple: Option<&'a str>,
+    /// What `rustc --print cfg` says for a triple; asked only where a `cfg(…)` table exists.
+    pub cfgs: &'a dyn Fn(&str) -> Vec<cargo_platform::Cfg>,
+    /// Names of all packages of the lock file, where known: to find overrides that match nothing.
+    pub packages: Option<&'a BTreeSet<String>>,
+}
+
+/// The effective configuration for one profile and one target triple.
+#[derive(Debug, Clone)]
+pub struct Effective {
+    /// The profile.
+    pub profile: String,
+    /// The triple that is built for.
+    pub triple: String,
+    /// Whether a triple was asked for (`--target`, `build.target`): then rustflags do not reach
+    /// build scripts and proc-macros.
+    pub cross: bool,
+    /// Everything, each value in force before what it shadows.
+    pub settings: Vec<Setting>,
+    /// The flags in force, in the order in which rustc gets them.
+    pub rustflags: Rustflags,
+    /// The user's own compiler wrapper.
+    pub rustc_wrapper: Option<Setting>,
+    /// The config files that cargo reads, nearest first.
+    pub config_files: Vec<PathBuf>,
+    /// One notice per cause.
+    pub notices: Vec<Notice>,
+}
+
+impl Effective {
+    /// The profile's value in force for `key`.
+    pub fn get(&self, key: &str) -> Option<&Setting> {
+        let table = format!("profile.{}", self.profile);
+        self.settings
+            .iter()
+            .find(|s| s.key == key && s.table == table && s.shadowed_by.is_none())
+    }
+}
+
+/// Resolves the configuration.
+///
+/// Reads the root manifest, the members' manifests and the config files; cost is linear in their
+/// size.
+///
+/// # Errors
+///
+/// A file that cannot be read, or that is not TOML.
+pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
+    let layers = source::Layers::load(inputs)?;
+    let mut notices = layers.notices.clone();
+    let triple = rustflags::triple(inputs, &layers);
+    let mut settings = profile::resolve(inputs, &layers, &mut notices)?;
+    let (flags, flag_settings) = rustflags::resolve(inputs, &layers, &triple.name);
+    codegen::void_by_rustflags(&mut settings, inputs.profile, &flags);
+    settings.extend(flag_settings);
+    settings.extend(source::unread_config(inputs, &layers)?);
+    for setting in &settings {
+        if let Some(reason) = &setting.void {
+            notices.push(Notice {
+                code: "void-setting",
+                message: format!(
+                    "`{}.{} = {}` ({}) has no effect: {reason}",
+                    setting.table, setting.key, setting.value, setting.origin
+                ),
+                help: None,
+            });
+        }
+    }
+    Ok(Effective {
+        profile: inputs.profile.to_owned(),
+        triple: triple.name,
+        cross: triple.explicit,
+        settings,
+        rustflags: flags,
+        rustc_wrapper: rustflags::wrapper(inputs, &layers),
+        config_files: layers.config_files(),
+        notices,
+    })
+}

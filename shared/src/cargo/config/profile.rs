@@ -1,0 +1,413 @@
+//! Profile keys: defaults, inheritance, overrides, and which of several values counts.
+//!
+//! Order of precedence within one profile: `--config`, `CARGO_PROFILE_*`, config files from the
+//! nearest, the root manifest. A custom profile takes what it does not set itself from the profile
+//! it inherits; `test` inherits `dev`, `bench` inherits `release`.
+
+use toml_edit::{Item, TableLike};
+
+use super::source::{Layer, Layers, quoted_key};
+use super::{Inputs, Notice, Origin, OriginKind, Setting, Value};
+use crate::{Error, Result};
+
+/// The keys that a profile has on a stable toolchain, in the order in which they are shown.
+const KEYS: &[&str] = &[
+    "opt-level",
+    "lto",
+    "codegen-units",
+    "panic",
+    "strip",
+    "debug",
+    "split-debuginfo",
+    "debug-assertions",
+    "overflow-checks",
+    "incremental",
+    "rpath",
+];
+
+/// Keys that only a nightly cargo accepts.
+const NIGHTLY_KEYS: &[&str] = &["codegen-backend", "rustflags", "trim-paths", "hint-mostly-unused"];
+
+/// Longer chains of `inherits` are refused; cargo itself refuses loops.
+const MAX_INHERITANCE: usize = 32;
+
+/// Whether `key` is a key of a profile on a stable toolchain.
+pub fn is_profile_key(key: &str) -> bool {
+    KEYS.contains(&key)
+}
+
+/// The value that a key has in `dev` or `release` if nobody sets it.
+pub fn default_value(root: &str, key: &str) -> Option<Value> {
+    let dev = root == "dev";
+    Some(match key {
+        "opt-level" => Value::Integer(if dev { 0 } else { 3 }),
+        "lto" | "rpath" => Value::Bool(false),
+        "codegen-units" => Value::Integer(if dev { 256 } else { 16 }),
+        "panic" => Value::String("unwind".into()),
+        // Cargo strips debug information by itself where the whole graph is built without any.
+        "strip" => Value::String(if dev { "none" } else { "debuginfo" }.into()),
+        "debug" => Value::Integer(if dev { 2 } else { 0 }),
+        "debug-assertions" | "overflow-checks" | "incremental" => Value::Bool(dev),
+        _ => return None,
+    })
+}
+
+/// One spelling for all the ways to write a value: `true`, `"fat"` and `"true"` are one LTO.
+pub fn canonical(key: &str, value: &Value) -> String {
+    let text = match value {
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    };
+    let same = match (key, text.as_str()) {
+        ("lto", "true" | "y" | "yes" | "on" | "fat") => "fat",
+        ("lto", "false") => "thin-local",
+        ("lto", "n" | "no" | "off") => "off",
+        ("strip", "true") => "symbols",
+        ("strip", "false") => "none",
+        ("debug", "true" | "2") => "full",
+        ("debug", "1") => "limited",
+        ("debug", "false" | "0") => "none",
+        _ => return text,
+    };
+    same.to_owned()
+}
+
+/// Whether cargo or rustc would reject the value.
+fn is_valid(key: &str, value: &Value) -> bool {
+    let text = canonical(key, value);
+    match key {
+        "opt-level" => matches!(text.as_str(), "0" | "1" | "2" | "3" | "s" | "z"),
+        "lto" => matches!(text.as_str(), "fat" | "thin-local" | "off" | "thin"),
+        "panic" => matches!(text.as_str(), "unwind" | "abort" | "immediate-abort"),
+        "strip" => matches!(text.as_str(), "none" | "debuginfo" | "symbols"),
+        "debug" => matches!(
+            text.as_str(),
+            "full" | "limited" | "none" | "line-tables-only" | "line-directives-only"
+        ),
+        "split-debuginfo" => matches!(text.as_str(), "off" | "packed" | "unpacked"),
+        "codegen-units" => matches!(value, Value::Integer(1..)),
+        "debug-assertions" | "overflow-checks" | "incremental" | "rpath" => {
+            matches!(value, Value::Bool(_))
+        }
+        _ => true,
+    }
+}
+
+/// The layers that can set a profile key, highest first, with the environment between.
+fn ranked<'l>(layers: &'l Layers) -> impl Iterator<Item = Option<&'l Layer>> {
+    layers
+        .cli
+        .iter()
+        .map(Some)
+        .chain(std::iter::once(None))
+        .chain(layers.files.iter().map(Some))
+        .chain(std::iter::once(Some(&layers.manifest)))
+}
+
+/// `opt-level` as it stands in a variable's name.
+fn upper(name: &str) -> String {
+    name.to_uppercase().replace('-', "_")
+}
+
+/// All values for `key` in the table at `path`, highest precedence first.
+fn values(
+    inputs: &Inputs<'_>,
+    layers: &Layers,
+    path: &[&str],
+    variable: Option<&str>,
+    key: &str,
+) -> Vec<(Value, Origin)> {
+    let mut found = Vec::new();
+    for layer in ranked(layers) {
+        match layer {
+            Some(layer) => {
+                let full: Vec<&str> = path.iter().copied().chain([key]).collect();
+                if let Some(item) = layer.get(&full) {
+                    found.push((Value::from_item(item), layer.origin(item)));
+                }
+            }
+            None => {
+                let name = variable.map(|prefix| format!("{prefix}_{}", upper(key)));
+                if let Some((name, text)) =
+                    name.and_then(|n| inputs.environment.get(&n).map(|text| (n, text)))
+                {
+                    found.push((Value::from_variable(text), Origin::variable(name)));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The profile, what it inherits, and so on down to `dev` or `release`.
+fn chain(inputs: &Inputs<'_>, layers: &Layers) -> Result<Vec<String>> {
+    let mut chain = vec![inputs.profile.to_owned()];
+    while let Some(last) = chain.last().cloned() {
+        let parent = match last.as_str() {
+            "dev" | "release" => break,
+            "test" => "dev".to_owned(),
+            "bench" => "release".to_owned(),
+            custom => {
+                let variable = format!("CARGO_PROFILE_{}", upper(custom));
+                let inherits =
+                    values(inputs, layers, &["profile", custom], Some(&variable), "inherits");
+                match inherits.into_iter().next() {
+                    Some((Value::String(parent), _)) => parent,
+                    _ => {
+                        return Err(Error::usage(
+                            format!("profile `{custom}` is not defined"),
+                            format!(
+                                "define it with `[profile.{custom}]` and `inherits = \"release\"` in the root manifest, or name another with --profile"
+                            ),
+                        ));
+                    }
+                }
+            }
+        };
+        if chain.contains(&parent) || chain.len() > MAX_INHERITANCE {
+            return Err(Error::usage(
+                format!("profile `{}` inherits itself through `{parent}`", inputs.profile),
+                "end the chain of `inherits` in `dev` or `release`",
+            ));
+        }
+        chain.push(parent);
+    }
+    Ok(chain)
+}
+
+/// Every profile setting for the profile in use.
+pub(super) fn resolve(
+    inputs: &Inputs<'_>,
+    layers: &Layers,
+    notices: &mut Vec<Notice>,
+) -> Result<Vec<Setting>> {
+    let chain = chain(inputs, layers)?;
+    let root = chain.last().map_or("release", String::as_str);
+    let own_table = format!("profile.{}", inputs.profile);
+    let mut settings = Vec::new();
+    for key in KEYS {
+        let mut found: Vec<(String, Value, Origin)> = Vec::new();
+        if *key == "incremental" {
+            found.extend(
+                global_incremental(inputs, layers).map(|(v, o)| (own_table.clone(), v, o)),
+            );
+        }
+        for profile in &chain {
+            let variable = format!("CARGO_PROFILE_{}", upper(profile));
+            let table = format!("profile.{profile}");
+            for (value, origin) in
+                values(inputs, layers, &["profile", profile], Some(&variable), key)
+            {
+                found.push((table.clone(), value, origin));
+            }
+        }
+        if found.is_empty() {
+            if let Some(value) = default_for(&settings, root, key) {
+                found.push((own_table.clone(), value, Origin::DEFAULT));
+            }
+        }
+        push_ranked(key, &own_table, found, &mut settings, notices);
+    }
+    for profile in &chain {
+        overrides(inputs, layers, profile, &mut settings);
+    }
+    unknown_keys(layers, &chain, &mut settings);
+    ignored(inputs, layers, &mut settings);
+    Ok(settings)
+}
+
+/// Adds one key's values; the first is in force, under the name of the profile in use.
+fn push_ranked(
+    key: &str,
+    own_table: &str,
+    found: Vec<(String, Value, Origin)>,
+    settings: &mut Vec<Setting>,
+    notices: &mut Vec<Notice>,
+) {
+    let winner = found.first().map(|(_, _, origin)| origin.clone());
+    for (index, (table, value, origin)) in found.into_iter().enumerate() {
+        if index == 0 && !is_valid(key, &value) {
+            notices.push(Notice {
+                code: "invalid-value",
+                message: format!(
+                    "`{table}.{key} = {value}` ({origin}) is not a value that the compiler accepts"
+                ),
+                help: Some(format!("see `cargo tune explain {key}`")),
+            });
+        }
+        settings.push(Setting {
+            table: if index == 0 { own_table.to_owned() } else { table },
+            key: key.to_owned(),
+            value,
+            origin,
+            shadowed_by: winner.clone().filter(|_| index > 0),
+            void: None,
+        });
+    }
+}
+
+/// Cargo's default; `strip` depends on the debug information asked for, `debug-assertions` and
+/// `overflow-checks` do not depend on anything but the root profile.
+fn default_for(settings: &[Setting], root: &str, key: &str) -> Option<Value> {
+    if key == "strip" {
+        let debug = settings
+            .iter()
+            .find(|s| s.key == "debug" && s.shadowed_by.is_none());
+        let without = debug.map_or(root != "dev", |s| canonical("debug", &s.value) == "none");
+        return Some(Value::String(if without { "debuginfo" } else { "none" }.into()));
+    }
+    default_value(root, key)
+}
+
+/// `CARGO_INCREMENTAL` and `build.incremental` win over every profile.
+fn global_incremental(inputs: &Inputs<'_>, layers: &Layers) -> Option<(Value, Origin)> {
+    if let Some(text) = inputs.environment.get("CARGO_INCREMENTAL") {
+        return Some((Value::Bool(text == "1"), Origin::variable("CARGO_INCREMENTAL")));
+    }
+    values(inputs, layers, &["build"], Some("CARGO_BUILD"), "incremental")
+        .into_iter()
+        .find(|(_, origin)| origin.kind != OriginKind::Manifest)
+}
+
+/// `[profile.X.package.SPEC]` and `[profile.X.build-override]`.
+fn overrides(inputs: &Inputs<'_>, layers: &Layers, profile: &str, settings: &mut Vec<Setting>) {
+    let mut tables: Vec<(Vec<String>, String)> = Vec::new();
+    for layer in ranked(layers).flatten() {
+        let Some(table) = layer.get(&["profile", profile]).and_then(Item::as_table_like) else {
+            continue;
+        };
+        if let Some(packages) = table.get("package").and_then(Item::as_table_like) {
+            for (spec, _) in packages.iter() {
+                let path = vec!["package".to_owned(), spec.to_owned()];
+                if !tables.iter().any(|(p, _)| *p == path) {
+                    let name = format!("profile.{profile}.package.{}", quoted_key(spec));
+                    tables.push((path, name));
+                }
+            }
+        }
+    }
+    tables.push((vec!["build-override".into()], format!("profile.{profile}.build-override")));
+    for (path, name) in tables {
+        let full: Vec<&str> = ["profile", profile]
+            .into_iter()
+            .chain(path.iter().map(String::as_str))
+            .collect();
+        let variable = (path.len() == 1)
+            .then(|| format!("CARGO_PROFILE_{}_BUILD_OVERRIDE", upper(profile)));
+        for key in KEYS {
+            let found = values(inputs, layers, &full, variable.as_deref(), key);
+            let winner = found.first().map(|(_, origin)| origin.clone());
+            for (index, (value, origin)) in found.into_iter().enumerate() {
+                settings.push(Setting {
+                    table: name.clone(),
+                    key: (*key).to_owned(),
+                    value,
+                    origin,
+                    shadowed_by: winner.clone().filter(|_| index > 0),
+                    void: override_void(inputs, &path, key),
+                });
+            }
+        }
+    }
+}
+
+/// Why an override has no effect.
+fn override_void(inputs: &Inputs<'_>, path: &[String], key: &str) -> Option<String> {
+    if matches!(key, "panic" | "lto" | "rpath") {
+        return Some(format!("`{key}` cannot be set for one package; cargo refuses it"));
+    }
+    let [_, spec] = path else { return None };
+    let name = spec_name(spec);
+    let packages = inputs.packages?;
+    (name != "*" && !packages.contains(name))
+        .then(|| format!("no package of the workspace's lock file is named `{name}`"))
+}
+
+/// The package name of a package id spec: `name`, `name@1.2`, `name:1.2`, `url#name@1.2`.
+fn spec_name(spec: &str) -> &str {
+    let tail = spec.rsplit('#').next().unwrap_or(spec);
+    tail.split(['@', ':']).next().unwrap_or(tail)
+}
+
+/// Keys that cargo does not know: it only warns.
+fn unknown_keys(layers: &Layers, chain: &[String], settings: &mut Vec<Setting>) {
+    let known = |key: &str| {
+        is_profile_key(key) || matches!(key, "inherits" | "package" | "build-override")
+    };
+    for layer in ranked(layers).flatten() {
+        for profile in chain {
+            let Some(table) = layer.get(&["profile", profile]).and_then(Item::as_table_like) else {
+                continue;
+            };
+            for (key, item) in table.iter().filter(|(key, _)| !known(key)) {
+                let nightly = NIGHTLY_KEYS.contains(&key);
+                settings.push(Setting {
+                    table: format!("profile.{profile}"),
+                    key: key.to_owned(),
+                    value: Value::from_item(item),
+                    origin: layer.origin(item),
+                    shadowed_by: None,
+                    void: (!nightly).then(|| {
+                        "cargo knows no such profile key, and only warns about it".to_owned()
+                    }),
+                });
+            }
+        }
+    }
+}
+
+/// Profiles in manifests that cargo does not read.
+fn ignored(inputs: &Inputs<'_>, layers: &Layers, settings: &mut Vec<Setting>) {
+    for (layer, reason) in &layers.ignored_manifests {
+        let Some(table) = layer.get(&["profile", inputs.profile]).and_then(Item::as_table_like)
+        else {
+            continue;
+        };
+        collect_void(layer, table, &format!("profile.{}", inputs.profile), reason, settings);
+    }
+}
+
+fn collect_void(
+    layer: &Layer,
+    table: &dyn TableLike,
+    name: &str,
+    reason: &str,
+    settings: &mut Vec<Setting>,
+) {
+    for (key, item) in table.iter() {
+        if let Some(inner) = item.as_table_like() {
+            collect_void(layer, inner, &format!("{name}.{}", quoted_key(key)), reason, settings);
+        } else {
+            settings.push(Setting {
+                table: name.to_owned(),
+                key: key.to_owned(),
+                value: Value::from_item(item),
+                origin: layer.origin(item),
+                shadowed_by: None,
+                void: Some(reason.to_owned()),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_name_their_package() {
+        assert_eq!(spec_name("serde"), "serde");
+        assert_eq!(spec_name("serde@1.0.0"), "serde");
+        assert_eq!(spec_name("serde:1.0.0"), "serde");
+        assert_eq!(spec_name("https://example.org/index#serde@1.0"), "serde");
+    }
+
+    #[test]
+    fn spellings_of_one_value_are_equal() {
+        let text = |s: &str| Value::String(s.into());
+        assert_eq!(canonical("lto", &Value::Bool(true)), canonical("lto", &text("fat")));
+        assert_ne!(canonical("lto", &Value::Bool(false)), canonical("lto", &text("off")));
+        assert_eq!(canonical("debug", &Value::Integer(0)), canonical("debug", &text("none")));
+        assert_eq!(canonical("opt-level", &text("3")), canonical("opt-level", &Value::Integer(3)));
+    }
+}
