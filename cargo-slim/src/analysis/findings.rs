@@ -46,7 +46,10 @@ pub(super) fn find(
 fn again(opened: &Opened) -> String {
     match &opened.facts.target {
         Some(target) => target.flags(),
-        None => format!("--file {}", quoted(&opened.files.file.path().display().to_string())),
+        None => format!(
+            "--file {}",
+            quoted(&opened.files.file.path().display().to_string())
+        ),
     }
 }
 
@@ -79,8 +82,15 @@ fn versions(crates: &[CrateRow]) -> Vec<Finding> {
             let version = |row: &CrateRow| row.label.version.clone().unwrap_or_default();
             let total: u64 = rows.iter().map(|row| row.file).sum();
             let largest = rows.iter().map(|row| row.file).max().unwrap_or_default();
-            let name = rows[0].label.package.as_deref().unwrap_or(&rows[0].label.name);
-            let smallest = rows.iter().min_by_key(|row| row.file).map(|row| version(row));
+            let name = rows[0]
+                .label
+                .package
+                .as_deref()
+                .unwrap_or(&rows[0].label.name);
+            let smallest = rows
+                .iter()
+                .min_by_key(|row| row.file)
+                .map(|row| version(row));
             Finding {
                 code: "several-versions",
                 title: format!("{} versions of `{name}` are in the binary", rows.len()),
@@ -103,7 +113,9 @@ fn families(subject: &Subject<'_>, again: &str) -> Option<Finding> {
     let rows = generics::rows(subject);
     let family = rows
         .iter()
-        .filter(|row| row.copies >= MANY_COPIES && !row.name.starts_with("core::ptr::drop_in_place"))
+        .filter(|row| {
+            row.copies >= MANY_COPIES && !row.name.starts_with("core::ptr::drop_in_place")
+        })
         .max_by_key(|row| row.file - row.largest)?;
     let mut evidence = vec![format!(
         "{} copies, {} in all, the largest {}",
@@ -112,7 +124,10 @@ fn families(subject: &Subject<'_>, again: &str) -> Option<Finding> {
         Bytes(family.largest)
     )];
     if family.identical > 0 {
-        evidence.push(format!("{} of it in copies with equal code", Bytes(family.identical)));
+        evidence.push(format!(
+            "{} of it in copies with equal code",
+            Bytes(family.identical)
+        ));
     }
     evidence.push("an upper bound: what one copy for all would save".into());
     let filter = quoted(&format!("^{}$", regex::escape(&family.name)));

@@ -5,7 +5,10 @@ use crate::options::Input;
 use codecost::{
     Error, Result,
     attribution::Catalogue,
-    cargo::{Additions, Build, Candidate, Context},
+    cargo::{
+        Additions, Build, Candidate, Context, Selection,
+        config::{self, Inputs},
+    },
 };
 
 /// What is known of the artifact besides its bytes.
@@ -21,6 +24,53 @@ pub struct Facts {
     pub build_notes: Vec<String>,
     /// The target, when cargo built it.
     pub target: Option<Candidate>,
+    /// The user's own settings of the profile in use, when cargo built it.
+    pub settings: Settings,
+}
+
+/// Settings of a profile as written, where they are not cargo's default.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `lto`.
+    pub lto: Option<String>,
+    /// `debug`.
+    pub debug: Option<String>,
+    /// `strip`.
+    pub strip: Option<String>,
+}
+
+impl Settings {
+    /// What the user's build would use. A configuration that cannot be read has made cargo fail
+    /// already, so here it only leaves the settings unknown.
+    fn load(context: &Context, selection: &Selection, build: &Build) -> Self {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let cargo_home = context.cargo_home();
+        let inputs = Inputs {
+            cwd: context.directory(),
+            workspace_root: &build.workspace_root,
+            member_manifests: &[],
+            cargo_home: cargo_home.as_deref(),
+            environment: &environment,
+            cli: &selection.config,
+            profile: selection.profile(),
+            host: &build.toolchain.host,
+            triple: selection.triple.as_deref(),
+            // Only rustflags can depend on `cfg(…)` tables.
+            cfgs: &|_| Vec::new(),
+            packages: None,
+        };
+        let Ok(effective) = config::effective(&inputs) else {
+            return Self::default();
+        };
+        let value = |key| effective.get(key).map(|setting| setting.value.to_string());
+        Self {
+            lto: value("lto"),
+            debug: value("debug"),
+            strip: value("strip"),
+        }
+    }
 }
 
 /// An opened artifact.
@@ -72,6 +122,7 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
                 profile: Some(build.profile.clone()),
                 build_notes: build.additions.clone(),
                 target: Some(artifact.target.clone()),
+                settings: Settings::load(&context, selection, &build),
             };
             let files = Files::open(&artifact.path, None, Catalogue::for_build(&build))?;
             Ok(Opened { files, facts })

@@ -8,10 +8,18 @@ use super::super::{
 };
 use codecost::{image::SectionKind, units::Bytes};
 
-/// Debug information in a file that is there to be shipped. A file that we built ourselves has its
-/// symbols because we asked for them, and says nothing of what the user ships.
+/// Debug information that is shipped: in a file that is there, or in a build whose own profile
+/// keeps it. That our analysis build has symbols and std's debug information says nothing of what
+/// the user ships.
 pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) -> Option<Finding> {
-    if opened.facts.target.is_some() {
+    let settings = &opened.facts.settings;
+    let off = |value: &Option<String>| {
+        value
+            .as_deref()
+            .is_none_or(|value| matches!(value.trim_matches('"'), "0" | "false" | "none"))
+    };
+    // Without debug information of its own, cargo strips std's.
+    if opened.facts.target.is_some() && (off(&settings.debug) || !off(&settings.strip)) {
         return None;
     }
     let debug: Vec<_> = subject
@@ -25,12 +33,18 @@ pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) ->
         return None;
     }
     let largest = debug.iter().max_by_key(|section| section.file.size)?;
-    let mut evidence = vec![format!(
+    let mut evidence = Vec::new();
+    if let (Some(debug), Some(profile)) = (&settings.debug, &opened.facts.profile) {
+        evidence.push(format!(
+            "profile `{profile}` sets `debug = {debug}` and does not strip"
+        ));
+    }
+    evidence.push(format!(
         "{} sections, the largest `{}` with {}",
         debug.len(),
         largest.name,
         Bytes(largest.file.size)
-    )];
+    ));
     if let Some(shipped) = subject.image.shipped_size() {
         evidence.push(format!(
             "without it and the symbol table the file has {}: `strip = \"symbols\"`",
@@ -39,7 +53,7 @@ pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) ->
     }
     Some(Finding {
         code: "debug-info",
-        title: "the file carries debug information".into(),
+        title: "debug information is shipped".into(),
         bytes,
         evidence,
         command: format!("cargo slim sections {again} --filter debug"),
@@ -54,10 +68,10 @@ pub(super) fn lost_lto(
     crates: &[CrateRow],
 ) -> Option<Finding> {
     let target = opened.facts.target.as_ref()?;
-    let lto = opened.facts.lto.as_deref()?;
+    let lto = opened.facts.settings.lto.as_deref()?;
     let has = |kind: &str| target.crate_types.iter().any(|of| of == kind);
     let mixed = (has("cdylib") || has("staticlib")) && (has("rlib") || has("lib"));
-    if !mixed || matches!(lto, "off" | "false") {
+    if !mixed || matches!(lto.trim_matches('"'), "off" | "false") {
         return None;
     }
     let profile = artifact.profile.as_deref().unwrap_or("release");

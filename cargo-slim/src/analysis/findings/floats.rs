@@ -3,10 +3,7 @@
 use super::super::{model::Finding, subject::Subject};
 use crate::ledger::Ledger;
 use codecost::{
-    address::VirtualAddress,
-    attribution::Function,
-    demangle::Name,
-    disasm::disassembler,
+    address::VirtualAddress, attribution::Function, demangle::Name, disasm::disassembler,
     units::Bytes,
 };
 use rayon::prelude::*;
@@ -27,7 +24,10 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
     if group.is_empty() {
         return None;
     }
-    let bytes: u64 = group.iter().map(|at| functions[*at as usize].range.size).sum();
+    let bytes: u64 = group
+        .iter()
+        .map(|at| functions[*at as usize].range.size)
+        .sum();
 
     // Slots that hold the address of one of them: entries of the global offset table, tables of
     // formatting arguments.
@@ -44,7 +44,9 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
     let slot_objects: BTreeSet<VirtualAddress> = slots
         .keys()
         .filter_map(|slot| {
-            let next = ledger.data.partition_point(|object| object.range.start <= *slot);
+            let next = ledger
+                .data
+                .partition_point(|object| object.range.start <= *slot);
             Some(ledger.data.get(next.checked_sub(1)?)?.range.start)
         })
         .collect();
@@ -53,14 +55,20 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
         .filter(|at| !group.contains(&(*at as u32)))
         .filter(|at| {
             let function = &functions[*at];
-            let code = subject.image.bytes_at(function.range.start).unwrap_or_default();
+            let code = subject
+                .image
+                .bytes_at(function.range.start)
+                .unwrap_or_default();
             let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
             let mut calls = false;
             let code = code.get(..size).unwrap_or(code);
             decoder.calls(code, function.range.start, &mut |reference| {
                 calls |= slots.contains_key(&reference.to)
                     || slot_objects.contains(&reference.to)
-                    || subject.code.at(reference.to).is_some_and(|to| group.contains(&to));
+                    || subject
+                        .code
+                        .at(reference.to)
+                        .is_some_and(|to| group.contains(&to));
             });
             calls
         })
@@ -68,7 +76,10 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
     let mut crates: BTreeMap<u32, Vec<&Function>> = BTreeMap::new();
     for at in callers {
         let function = &functions[at];
-        crates.entry(function.owner.defined.0).or_default().push(function);
+        crates
+            .entry(function.owner.defined.0)
+            .or_default()
+            .push(function);
     }
     let (only, others) = (crates.len() == 1).then(|| crates.pop_first()).flatten()?;
     let name = |function: &&Function| {
@@ -77,14 +88,28 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
     };
     let mut evidence: Vec<_> = others.iter().filter_map(name).take(NAMED).collect();
     if others.len() > NAMED {
-        evidence.push(format!("and by {} more functions of that crate", others.len() - NAMED));
+        evidence.push(format!(
+            "and by {} more functions of that crate",
+            others.len() - NAMED
+        ));
     }
     let label = subject.label(codecost::attribution::CrateId(only));
-    evidence.push(format!("{} functions of core, {}", group.len(), Bytes(bytes)));
-    let whose = if others.len() == 1 { "one function" } else { "one crate only" };
+    evidence.push(format!(
+        "{} functions of core, {}",
+        group.len(),
+        Bytes(bytes)
+    ));
+    let whose = if others.len() == 1 {
+        "one function"
+    } else {
+        "one crate only"
+    };
     Some(Finding {
         code: "float-formatting",
-        title: format!("formatting of floats is there for {whose}, of `{}`", label.name),
+        title: format!(
+            "formatting of floats is there for {whose}, of `{}`",
+            label.name
+        ),
         bytes,
         evidence,
         command: format!("cargo slim functions {again} --filter 'flt2dec|fmt::float'"),
@@ -92,7 +117,9 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
 }
 
 fn formats_floats(subject: &Subject<'_>, function: &Function) -> bool {
-    let symbol = function.symbol.and_then(|at| subject.symbols.symbols.get(at as usize));
+    let symbol = function
+        .symbol
+        .and_then(|at| subject.symbols.symbols.get(at as usize));
     // Both modules are named in every such symbol, of either scheme; cheaper than parsing all.
     symbol.is_some_and(|symbol| {
         (symbol.name.contains("7flt2dec") || symbol.name.contains("5float"))

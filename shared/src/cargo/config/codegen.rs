@@ -93,15 +93,29 @@ mod tests {
 
     #[test]
     fn all_spellings_are_read() {
-        let flags: Vec<String> = ["-Copt-level=1", "-C", "lto=thin", "--cfg", "x", "-O", "--codegen=panic=abort", "-C"]
-            .map(str::to_owned)
-            .to_vec();
+        let flags: Vec<String> = [
+            "-Copt-level=1",
+            "-C",
+            "lto=thin",
+            "--cfg",
+            "x",
+            "-O",
+            "--codegen=panic=abort",
+            "-C",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         let found: Vec<(String, Option<String>)> = codegen_options(&flags)
             .into_iter()
             .map(|o| (o.name, o.value))
             .collect();
-        let expected = [("opt-level", "1"), ("lto", "thin"), ("opt-level", "3"), ("panic", "abort")]
-            .map(|(n, v)| (n.to_owned(), Some(v.to_owned())));
+        let expected = [
+            ("opt-level", "1"),
+            ("lto", "thin"),
+            ("opt-level", "3"),
+            ("panic", "abort"),
+        ]
+        .map(|(n, v)| (n.to_owned(), Some(v.to_owned())));
         assert_eq!(found, expected);
     }
 }

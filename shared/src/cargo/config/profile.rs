@@ -26,7 +26,12 @@ const KEYS: &[&str] = &[
 ];
 
 /// Keys that only a nightly cargo accepts.
-const NIGHTLY_KEYS: &[&str] = &["codegen-backend", "rustflags", "trim-paths", "hint-mostly-unused"];
+const NIGHTLY_KEYS: &[&str] = &[
+    "codegen-backend",
+    "rustflags",
+    "trim-paths",
+    "hint-mostly-unused",
+];
 
 /// Longer chains of `inherits` are refused; cargo itself refuses loops.
 const MAX_INHERITANCE: usize = 32;
@@ -149,8 +154,13 @@ fn chain(inputs: &Inputs<'_>, layers: &Layers) -> Result<Vec<String>> {
             "bench" => "release".to_owned(),
             custom => {
                 let variable = format!("CARGO_PROFILE_{}", upper(custom));
-                let inherits =
-                    values(inputs, layers, &["profile", custom], Some(&variable), "inherits");
+                let inherits = values(
+                    inputs,
+                    layers,
+                    &["profile", custom],
+                    Some(&variable),
+                    "inherits",
+                );
                 match inherits.into_iter().next() {
                     Some((Value::String(parent), _)) => parent,
                     _ => {
@@ -166,7 +176,10 @@ fn chain(inputs: &Inputs<'_>, layers: &Layers) -> Result<Vec<String>> {
         };
         if chain.contains(&parent) || chain.len() > MAX_INHERITANCE {
             return Err(Error::usage(
-                format!("profile `{}` inherits itself through `{parent}`", inputs.profile),
+                format!(
+                    "profile `{}` inherits itself through `{parent}`",
+                    inputs.profile
+                ),
                 "end the chain of `inherits` in `dev` or `release`",
             ));
         }
@@ -188,9 +201,8 @@ pub(super) fn resolve(
     for key in KEYS {
         let mut found: Vec<(String, Value, Origin)> = Vec::new();
         if *key == "incremental" {
-            found.extend(
-                global_incremental(inputs, layers).map(|(v, o)| (own_table.clone(), v, o)),
-            );
+            found
+                .extend(global_incremental(inputs, layers).map(|(v, o)| (own_table.clone(), v, o)));
         }
         for profile in &chain {
             let variable = format!("CARGO_PROFILE_{}", upper(profile));
@@ -236,7 +248,11 @@ fn push_ranked(
             });
         }
         settings.push(Setting {
-            table: if index == 0 { own_table.to_owned() } else { table },
+            table: if index == 0 {
+                own_table.to_owned()
+            } else {
+                table
+            },
             key: key.to_owned(),
             value,
             origin,
@@ -254,7 +270,9 @@ fn default_for(settings: &[Setting], root: &str, key: &str) -> Option<Value> {
             .iter()
             .find(|s| s.key == "debug" && s.shadowed_by.is_none());
         let without = debug.map_or(root != "dev", |s| canonical("debug", &s.value) == "none");
-        return Some(Value::String(if without { "debuginfo" } else { "none" }.into()));
+        return Some(Value::String(
+            if without { "debuginfo" } else { "none" }.into(),
+        ));
     }
     default_value(root, key)
 }
@@ -262,18 +280,30 @@ fn default_for(settings: &[Setting], root: &str, key: &str) -> Option<Value> {
 /// `CARGO_INCREMENTAL` and `build.incremental` win over every profile.
 fn global_incremental(inputs: &Inputs<'_>, layers: &Layers) -> Option<(Value, Origin)> {
     if let Some(text) = inputs.environment.get("CARGO_INCREMENTAL") {
-        return Some((Value::Bool(text == "1"), Origin::variable("CARGO_INCREMENTAL")));
+        return Some((
+            Value::Bool(text == "1"),
+            Origin::variable("CARGO_INCREMENTAL"),
+        ));
     }
-    values(inputs, layers, &["build"], Some("CARGO_BUILD"), "incremental")
-        .into_iter()
-        .find(|(_, origin)| origin.kind != OriginKind::Manifest)
+    values(
+        inputs,
+        layers,
+        &["build"],
+        Some("CARGO_BUILD"),
+        "incremental",
+    )
+    .into_iter()
+    .find(|(_, origin)| origin.kind != OriginKind::Manifest)
 }
 
 /// `[profile.X.package.SPEC]` and `[profile.X.build-override]`.
 fn overrides(inputs: &Inputs<'_>, layers: &Layers, profile: &str, settings: &mut Vec<Setting>) {
     let mut tables: Vec<(Vec<String>, String)> = Vec::new();
     for layer in ranked(layers).flatten() {
-        let Some(table) = layer.get(&["profile", profile]).and_then(Item::as_table_like) else {
+        let Some(table) = layer
+            .get(&["profile", profile])
+            .and_then(Item::as_table_like)
+        else {
             continue;
         };
         if let Some(packages) = table.get("package").and_then(Item::as_table_like) {
@@ -286,14 +316,17 @@ fn overrides(inputs: &Inputs<'_>, layers: &Layers, profile: &str, settings: &mut
             }
         }
     }
-    tables.push((vec!["build-override".into()], format!("profile.{profile}.build-override")));
+    tables.push((
+        vec!["build-override".into()],
+        format!("profile.{profile}.build-override"),
+    ));
     for (path, name) in tables {
         let full: Vec<&str> = ["profile", profile]
             .into_iter()
             .chain(path.iter().map(String::as_str))
             .collect();
-        let variable = (path.len() == 1)
-            .then(|| format!("CARGO_PROFILE_{}_BUILD_OVERRIDE", upper(profile)));
+        let variable =
+            (path.len() == 1).then(|| format!("CARGO_PROFILE_{}_BUILD_OVERRIDE", upper(profile)));
         for key in KEYS {
             let found = values(inputs, layers, &full, variable.as_deref(), key);
             let winner = found.first().map(|(_, origin)| origin.clone());
@@ -314,7 +347,9 @@ fn overrides(inputs: &Inputs<'_>, layers: &Layers, profile: &str, settings: &mut
 /// Why an override has no effect.
 fn override_void(inputs: &Inputs<'_>, path: &[String], key: &str) -> Option<String> {
     if matches!(key, "panic" | "lto" | "rpath") {
-        return Some(format!("`{key}` cannot be set for one package; cargo refuses it"));
+        return Some(format!(
+            "`{key}` cannot be set for one package; cargo refuses it"
+        ));
     }
     let [_, spec] = path else { return None };
     let name = spec_name(spec);
@@ -331,12 +366,14 @@ fn spec_name(spec: &str) -> &str {
 
 /// Keys that cargo does not know: it only warns.
 fn unknown_keys(layers: &Layers, chain: &[String], settings: &mut Vec<Setting>) {
-    let known = |key: &str| {
-        is_profile_key(key) || matches!(key, "inherits" | "package" | "build-override")
-    };
+    let known =
+        |key: &str| is_profile_key(key) || matches!(key, "inherits" | "package" | "build-override");
     for layer in ranked(layers).flatten() {
         for profile in chain {
-            let Some(table) = layer.get(&["profile", profile]).and_then(Item::as_table_like) else {
+            let Some(table) = layer
+                .get(&["profile", profile])
+                .and_then(Item::as_table_like)
+            else {
                 continue;
             };
             for (key, item) in table.iter().filter(|(key, _)| !known(key)) {
@@ -359,11 +396,19 @@ fn unknown_keys(layers: &Layers, chain: &[String], settings: &mut Vec<Setting>) 
 /// Profiles in manifests that cargo does not read.
 fn ignored(inputs: &Inputs<'_>, layers: &Layers, settings: &mut Vec<Setting>) {
     for (layer, reason) in &layers.ignored_manifests {
-        let Some(table) = layer.get(&["profile", inputs.profile]).and_then(Item::as_table_like)
+        let Some(table) = layer
+            .get(&["profile", inputs.profile])
+            .and_then(Item::as_table_like)
         else {
             continue;
         };
-        collect_void(layer, table, &format!("profile.{}", inputs.profile), reason, settings);
+        collect_void(
+            layer,
+            table,
+            &format!("profile.{}", inputs.profile),
+            reason,
+            settings,
+        );
     }
 }
 
@@ -376,7 +421,13 @@ fn collect_void(
 ) {
     for (key, item) in table.iter() {
         if let Some(inner) = item.as_table_like() {
-            collect_void(layer, inner, &format!("{name}.{}", quoted_key(key)), reason, settings);
+            collect_void(
+                layer,
+                inner,
+                &format!("{name}.{}", quoted_key(key)),
+                reason,
+                settings,
+            );
         } else {
             settings.push(Setting {
                 table: name.to_owned(),
@@ -405,9 +456,21 @@ mod tests {
     #[test]
     fn spellings_of_one_value_are_equal() {
         let text = |s: &str| Value::String(s.into());
-        assert_eq!(canonical("lto", &Value::Bool(true)), canonical("lto", &text("fat")));
-        assert_ne!(canonical("lto", &Value::Bool(false)), canonical("lto", &text("off")));
-        assert_eq!(canonical("debug", &Value::Integer(0)), canonical("debug", &text("none")));
-        assert_eq!(canonical("opt-level", &text("3")), canonical("opt-level", &Value::Integer(3)));
+        assert_eq!(
+            canonical("lto", &Value::Bool(true)),
+            canonical("lto", &text("fat"))
+        );
+        assert_ne!(
+            canonical("lto", &Value::Bool(false)),
+            canonical("lto", &text("off"))
+        );
+        assert_eq!(
+            canonical("debug", &Value::Integer(0)),
+            canonical("debug", &text("none"))
+        );
+        assert_eq!(
+            canonical("opt-level", &text("3")),
+            canonical("opt-level", &Value::Integer(3))
+        );
     }
 }

@@ -113,7 +113,10 @@ pub(super) fn resolve(
     let variable = parts.first().map(|p| p.place);
     for table in target_tables(inputs, layers, triple) {
         let environment = (table == triple).then(|| {
-            format!("CARGO_TARGET_{}_RUSTFLAGS", triple.to_uppercase().replace(['-', '.'], "_"))
+            format!(
+                "CARGO_TARGET_{}_RUSTFLAGS",
+                triple.to_uppercase().replace(['-', '.'], "_")
+            )
         });
         let name = format!("target.{}", quoted_key(&table));
         list_parts(
@@ -150,11 +153,7 @@ pub(super) fn resolve(
 }
 
 /// Sorts the parts into those in force and those that something excludes.
-fn finish(
-    layers: &Layers,
-    parts: Vec<Part>,
-    place: RustflagsPlace,
-) -> (Rustflags, Vec<Setting>) {
+fn finish(layers: &Layers, parts: Vec<Part>, place: RustflagsPlace) -> (Rustflags, Vec<Setting>) {
     let winner = parts
         .iter()
         .find(|p| p.place == place)

@@ -26,11 +26,15 @@ pub(super) struct Layer {
 impl Layer {
     fn parse(kind: OriginKind, path: Option<PathBuf>, text: String) -> Result<Self> {
         let document = Document::parse(text.clone()).map_err(|error| {
-            let place = path
-                .as_ref()
-                .map_or_else(|| format!("`--config {text}`"), |p| format!("`{}`", p.display()));
+            let place = path.as_ref().map_or_else(
+                || format!("`--config {text}`"),
+                |p| format!("`{}`", p.display()),
+            );
             Error::usage(
-                format!("{place} is not valid TOML: {}", one_line(&error.to_string())),
+                format!(
+                    "{place} is not valid TOML: {}",
+                    one_line(&error.to_string())
+                ),
                 "mend the file; cargo cannot read it either",
             )
         })?;
@@ -114,7 +118,11 @@ impl Layers {
             if !argument.contains('=') || path.is_file() {
                 cli.push(Layer::read(OriginKind::CommandLine, &path)?);
             } else {
-                cli.push(Layer::parse(OriginKind::CommandLine, None, argument.clone())?);
+                cli.push(Layer::parse(
+                    OriginKind::CommandLine,
+                    None,
+                    argument.clone(),
+                )?);
             }
         }
         let mut files = Vec::new();
@@ -260,7 +268,10 @@ pub(super) fn unread_config(inputs: &Inputs<'_>, layers: &Layers) -> Result<Vec<
         let Some(path) = config_in(&directory.join(".cargo"), &mut ignored) else {
             continue;
         };
-        let read = layers.files.iter().any(|l| l.path.as_deref() == Some(&path));
+        let read = layers
+            .files
+            .iter()
+            .any(|l| l.path.as_deref() == Some(&path));
         if read || seen.contains(&path) {
             continue;
         }
@@ -287,7 +298,10 @@ fn collect_all(layer: &Layer, reason: &str, profile: &str, settings: &mut Vec<Se
             void: Some(reason.to_owned()),
         });
     };
-    if let Some(table) = layer.get(&["profile", profile]).and_then(Item::as_table_like) {
+    if let Some(table) = layer
+        .get(&["profile", profile])
+        .and_then(Item::as_table_like)
+    {
         for (key, item) in table.iter().filter(|(_, item)| !item.is_table_like()) {
             add(format!("profile.{profile}"), key, item);
         }
