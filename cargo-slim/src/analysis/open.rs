@@ -7,7 +7,7 @@ use codecost::{
     attribution::Catalogue,
     cargo::{
         Additions, Build, Candidate, Context, Selection,
-        config::{self, Inputs},
+        config::{self, Inputs, OriginKind},
     },
 };
 
@@ -64,7 +64,12 @@ impl Settings {
         let Ok(effective) = config::effective(&inputs) else {
             return Self::default();
         };
-        let value = |key| effective.get(key).map(|setting| setting.value.to_string());
+        let value = |key| {
+            let written = effective
+                .get(key)
+                .filter(|of| of.origin.kind != OriginKind::Default);
+            written.map(|setting| setting.value.to_string())
+        };
         Self {
             lto: value("lto"),
             debug: value("debug"),
