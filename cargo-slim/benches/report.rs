@@ -23,12 +23,12 @@ fn main() {
 }
 
 fn analysis() -> Analysis<'static> {
-    let label = CrateLabel {
+    let label: &CrateLabel = Box::leak(Box::new(CrateLabel {
         name: "rustc_middle".into(),
         package: Some("rustc_middle".into()),
         version: Some("0.0.0".into()),
         origin: Origin::Registry,
-    };
+    }));
     let row = |n: u64| FunctionRow {
         name: format!(
             "<rustc_middle::ty::context::TyCtxt as rustc_type_ir::interner::Interner>::\
@@ -37,7 +37,7 @@ fn analysis() -> Analysis<'static> {
         symbol: "_RNvXs_NtNtCs1234567890_12rustc_middle2ty7contextNtB4_6TyCtxtNtNtCs0987654321_\
                  13rustc_type_ir8interner8Interner18method_with_a_name",
         aliases: Vec::new(),
-        label: label.clone(),
+        label,
         instantiated_by: None,
         section: ".text",
         address: 0x10_0000 + n * 64,

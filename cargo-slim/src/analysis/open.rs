@@ -9,6 +9,7 @@ use codecost::{
         Additions, Build, Candidate, Context, Selection,
         config::{self, Inputs, OriginKind},
     },
+    image::Mapping,
 };
 
 /// What is known of the artifact besides its bytes.
@@ -101,8 +102,14 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
             debug_file,
             selection: _,
         } => {
-            let catalogue = Catalogue::for_file(&context, path);
-            let files = Files::open(path, debug_file.as_deref(), catalogue)?;
+            let file = Mapping::open(path)?;
+            let debug = debug_file.as_deref().map(Mapping::open).transpose()?;
+            let catalogue = Catalogue::for_file(&context, &file);
+            let files = Files {
+                file,
+                debug,
+                catalogue,
+            };
             Ok(Opened {
                 files,
                 facts: Facts::default(),
@@ -129,7 +136,13 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
                 target: Some(artifact.target.clone()),
                 settings: Settings::load(&context, selection, &build),
             };
-            let files = Files::open(&artifact.path, None, Catalogue::for_build(&build))?;
+            let file = Mapping::open(&artifact.path)?;
+            let catalogue = Catalogue::for_build(&build);
+            let files = Files {
+                file,
+                debug: None,
+                catalogue,
+            };
             Ok(Opened { files, facts })
         }
     }

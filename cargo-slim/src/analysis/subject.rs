@@ -25,20 +25,6 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens `file`, and `debug` beside it.
-    ///
-    /// # Errors
-    ///
-    /// A file cannot be read.
-    pub fn open(file: &Path, debug: Option<&Path>, catalogue: Catalogue) -> Result<Self> {
-        let debug = debug.map(Mapping::open).transpose()?;
-        Ok(Self {
-            file: Mapping::open(file)?,
-            debug,
-            catalogue,
-        })
-    }
-
     /// Whether all files are still what they were when they were opened.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use codecost::{
     attribution::{Catalogue, Origin, catalogue::CrateInfo},
     cargo::{Additions, Build, Selection},
     demangle::Name,
+    image::Mapping,
 };
 use object::{Object, ObjectSymbol};
 use std::{collections::BTreeMap, fs, path::Path};
@@ -171,7 +172,8 @@ fn a_file_is_catalogued_by_the_deps_beside_it() {
         .join(format!("the-app{}", std::env::consts::EXE_SUFFIX));
     // Seen from inside and from elsewhere.
     for (place, own) in [("app", Origin::Workspace), ("cargo-home", Origin::Path)] {
-        let catalogue = Catalogue::for_file(&project.context_in(place), &file);
+        let catalogue =
+            Catalogue::for_file(&project.context_in(place), &Mapping::open(&file).unwrap());
         let mut seen = Vec::new();
         for ((name, hash), symbol) in crates_of(&file) {
             if name == "__rustc" {
@@ -194,7 +196,10 @@ fn a_file_is_catalogued_by_the_deps_beside_it() {
     let copy = project.path("elsewhere/the-app");
     fs::create_dir_all(copy.parent().unwrap()).unwrap();
     fs::copy(&file, &copy).unwrap();
-    let catalogue = Catalogue::for_file(&project.context_in("cargo-home"), &copy);
+    let catalogue = Catalogue::for_file(
+        &project.context_in("cargo-home"),
+        &Mapping::open(&copy).unwrap(),
+    );
     assert!(!catalogue.crate_of("odd", Some(1)).certain);
     // …or by the paths that it mentions.
     let text = b"\0/x/registry/src/index.example-0a/some-thing-1.2.3+x.4/src/lib.rs\0/rust/deps/gimli-9.9.9/src/a.rs";
@@ -204,7 +209,10 @@ fn a_file_is_catalogued_by_the_deps_beside_it() {
         [vec![b'x'; (4 << 20) - 30], text.to_vec()].concat(),
     )
     .unwrap();
-    let catalogue = Catalogue::for_file(&project.context_in("cargo-home"), &prebuilt);
+    let catalogue = Catalogue::for_file(
+        &project.context_in("cargo-home"),
+        &Mapping::open(&prebuilt).unwrap(),
+    );
     let found = catalogue.crate_of("some_thing", Some(1));
     assert_eq!(
         found.info,

@@ -15,14 +15,13 @@ use super::{
 use crate::{
     attribution::Origin,
     cargo::{Context, Selection, Toolchain, Workspace},
+    image::{Format, Image, Mapping, SectionKind},
 };
-use object::{Object, ObjectSection, read::ReadCache};
 use rayon::prelude::*;
 use regex::bytes::Regex;
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
-    io::{BufReader, Read},
+    fs,
     path::{Path, PathBuf},
     thread,
 };
@@ -36,11 +35,12 @@ struct Beside {
 }
 
 impl Catalogue {
-    /// What can be found out about the crates of `file`, seen from `context`'s directory.
+    /// What can be found out about the crates of the file, seen from `context`'s directory.
     ///
     /// Starts cargo and the compiler for the workspace and the toolchain here, silently; without
     /// them less is known. Writes nothing.
-    pub fn for_file(context: &Context, file: &Path) -> Self {
+    pub fn for_file(context: &Context, mapping: &Mapping) -> Self {
+        let file = mapping.path();
         let (workspace, toolchain, beside) = thread::scope(|scope| {
             let workspace = scope.spawn(|| Workspace::find(context));
             let toolchain = scope.spawn(|| {
@@ -57,7 +57,7 @@ impl Catalogue {
             )
         });
         let mut catalogue = Self::default();
-        match (compiler_of(file), toolchain) {
+        match (compiler_of(mapping), toolchain) {
             (Some(other), Some((toolchain, crates))) if other == toolchain.release => {
                 catalogue.add_toolchain(&toolchain, crates);
             }
@@ -75,7 +75,7 @@ impl Catalogue {
             catalogue.add_beside(found, workspace.as_ref(), file);
         }
         if !catalogue.complete {
-            catalogue.add_mentioned(file);
+            catalogue.add_mentioned(mapping);
         }
         if let Some(workspace) = &workspace {
             catalogue.add_members(workspace);
@@ -114,7 +114,7 @@ impl Catalogue {
     }
 
     /// Crates whose sources the file itself mentions, in panic locations and debug information.
-    fn add_mentioned(&mut self, file: &Path) {
+    fn add_mentioned(&mut self, file: &Mapping) {
         for text in mentioned(file) {
             let Some((package, Some(version), origin)) = package_by_layout(&text) else {
                 continue;
@@ -308,31 +308,36 @@ fn manifest(path: &Path) -> Option<(String, Option<String>)> {
 }
 
 /// Directories of packages in the texts of a file: `…/registry/src/<index>/NAME-VERSION/`,
-/// `/rust/deps/NAME-VERSION/`. Read piece by piece.
-fn mentioned(file: &Path) -> BTreeSet<String> {
-    const PIECE: usize = 4 << 20;
-    /// Longer than any such text.
-    const OVERLAP: usize = 512;
+/// `/rust/deps/NAME-VERSION/`. Panic locations stand among the constants; where there is no
+/// section to tell, the whole file is searched.
+fn mentioned(file: &Mapping) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let pattern =
         r"(?-u)(?:/rust/deps|[/\\]registry[/\\]src[/\\][\w.-]{1,128})[/\\][\w.+-]{1,128}[/\\]";
-    let (Ok(pattern), Ok(mut file)) = (Regex::new(pattern), File::open(file)) else {
+    let Ok(pattern) = Regex::new(pattern) else {
         return found;
     };
-    let mut piece = Vec::new();
-    loop {
-        match (&mut file).take(PIECE as u64).read_to_end(&mut piece) {
-            Ok(read) if read > 0 => {}
-            _ => return found,
-        }
-        for text in pattern.find_iter(&piece) {
+    let mut search = |bytes: &[u8]| {
+        for text in pattern.find_iter(bytes) {
             let text = String::from_utf8_lossy(text.as_bytes()).replace('\\', "/");
             if !found.contains(&text) {
                 found.insert(text);
             }
         }
-        piece.drain(..piece.len().saturating_sub(OVERLAP));
+    };
+    match Image::parse(file.path(), file) {
+        Ok(image) if image.format == Format::Elf && !image.sections.is_empty() => {
+            for section in &image.sections {
+                let texts = section.kind == SectionKind::ReadOnlyData
+                    || [".debug_str", ".debug_line_str"].contains(&&*section.name);
+                if texts && let Some(content) = image.section_content(section) {
+                    search(&content);
+                }
+            }
+        }
+        _ => search(file),
     }
+    found
 }
 
 /// The triple in `target/<triple>/release/x`, where the toolchain has it, else the host's.
@@ -347,16 +352,15 @@ fn triple_of(file: &Path, toolchain: &Toolchain) -> String {
 
 /// The release of the compiler that made `file`, which ELF files show in `.comment` as
 /// `rustc version 1.95.0 (…)`.
-fn compiler_of(file: &Path) -> Option<String> {
+fn compiler_of(file: &Mapping) -> Option<String> {
     const MARK: &[u8] = b"rustc version ";
-    let cache = ReadCache::new(BufReader::new(File::open(file).ok()?));
-    let image = object::File::parse(&cache).ok()?;
-    let section = image.section_by_name(".comment")?;
+    let image = Image::parse(file.path(), file).ok()?;
+    let (_, section) = image.section(".comment")?;
     // A few dozen bytes per compiler; more is not this section.
-    if section.size() > 1 << 20 {
-        return None;
-    }
-    let text = section.data().ok()?;
+    let text = image
+        .section_bytes(section)
+        .get(..1 << 20)
+        .unwrap_or(image.section_bytes(section));
     let at = text.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
     let rest = text.get(at..)?;
     let end = rest
