@@ -46,8 +46,9 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
             debug_file,
             selection: _,
         } => {
-            let catalogue = Catalogue::for_file(&context, path);
-            let files = Files::open(path, debug_file.as_deref(), catalogue)?;
+            // First, because it refuses what is no regular file: reading a pipe would wait.
+            let mut files = Files::open(path, debug_file.as_deref(), Catalogue::default())?;
+            files.catalogue = Catalogue::for_file(&context, path);
             Ok(Opened {
                 files,
                 facts: Facts::default(),
