@@ -46,8 +46,9 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
             debug_file,
             selection: _,
         } => {
-            let catalogue = Catalogue::for_file(&context, path);
-            let files = Files::open(path, debug_file.as_deref(), catalogue)?;
+            // First of all: this refuses what is no file, which others would wait for.
+            let mut files = Files::open(path, debug_file.as_deref(), Catalogue::empty())?;
+            files.catalogue = Catalogue::for_file(&context, path);
             Ok(Opened {
                 files,
                 facts: Facts::default(),

@@ -166,6 +166,9 @@ const MAX_MEMORY: u64 = 1 << 56;
 /// share bytes; a table that lists the same bytes thousands of times would make reading quadratic.
 const MAX_LISTINGS: u64 = 4;
 
+/// Longer names are cut: each row about something in a section shows the section's name.
+const MAX_NAME: usize = 1024;
+
 /// Empties the sections that would make the sum of sizes exceed what a file of `length` bytes can
 /// hold. Whatever reads all sections is linear in the file then.
 pub(super) fn bound(sections: &mut [Section<'_>], length: u64) {
@@ -178,6 +181,10 @@ pub(super) fn bound(sections: &mut [Section<'_>], length: u64) {
                 section.memory = section.memory.saturating_sub(section.file.size);
                 section.file.size = 0;
             }
+        }
+        if section.name.len() > MAX_NAME {
+            let end = section.name.floor_char_boundary(MAX_NAME);
+            section.name = Cow::Owned(format!("{}…", &section.name[..end]));
         }
         section.memory = section.memory.min(memory);
         memory -= section.memory;
