@@ -10,6 +10,7 @@ pub mod fixture;
 pub mod linker_map;
 pub mod merged;
 pub mod published;
+pub mod replay;
 pub mod tool;
 pub mod truth;
 pub mod witness;

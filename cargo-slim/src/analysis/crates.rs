@@ -2,10 +2,7 @@
 
 use super::{model::CrateRow, subject::Subject};
 use crate::ledger::{Amount, Category, Key, Ledger, Parties};
-use codecost::{
-    address::AddressRange,
-    attribution::{CrateId, Evidence, Owner},
-};
+use codecost::attribution::{CrateId, Evidence, Owner};
 use std::collections::BTreeMap;
 
 /// Which crate a byte is counted for.
@@ -32,24 +29,13 @@ impl Question {
 /// One row a crate or bucket, largest first. Bytes that several crates use are split evenly among
 /// them, so that `file` adds up to the file, and shown as `shared`.
 ///
-/// `inlined`: for [`Question::Inlined`], the crate of the innermost inlined function by address.
-pub(super) fn rows(
-    subject: &Subject<'_>,
-    ledger: &Ledger,
-    question: Question,
-    inlined: &[(AddressRange, CrateId, Evidence)],
-) -> Vec<CrateRow> {
+/// For [`Question::Inlined`] the ledger must have been made with the inlined functions.
+pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<CrateRow> {
     let mut rows: BTreeMap<CrateId, CrateRow> = BTreeMap::new();
-    if question == Question::Inlined {
-        inlined_code(subject, inlined, &mut rows);
-    }
     // Sorted, so that the odd bytes of shared data fall alike in every run.
     let mut amounts: Vec<(&Key, &Amount)> = ledger.amounts.iter().collect();
     amounts.sort_unstable_by_key(|(key, _)| (key.section, key.category, key.party, key.evidence));
     for (key, amount) in amounts {
-        if question == Question::Inlined && key.category == Category::Code {
-            continue;
-        }
         let members = ledger.parties.members(key.party);
         let mut crates: Vec<CrateId> = Vec::with_capacity(members.len());
         let mut guessed = key.evidence == Evidence::Inferred;
@@ -82,46 +68,6 @@ pub(super) fn rows(
             .then_with(|| a.label.name.cmp(&b.label.name))
     });
     rows
-}
-
-/// Code by the innermost inlined function; where the debug information knows none, by the function
-/// itself.
-fn inlined_code(
-    subject: &Subject<'_>,
-    inlined: &[(AddressRange, CrateId, Evidence)],
-    rows: &mut BTreeMap<CrateId, CrateRow>,
-) {
-    let mut add = |id, evidence, bytes| {
-        let row = rows.entry(id).or_insert_with(|| empty(subject, id));
-        row.file += bytes;
-        row.memory += bytes;
-        row.code += bytes;
-        if evidence == Evidence::Inferred {
-            row.inferred += bytes;
-        }
-    };
-    let mut next = 0;
-    for function in &subject.code.functions {
-        while inlined
-            .get(next)
-            .is_some_and(|piece| piece.0.end() <= function.range.start)
-        {
-            next += 1;
-        }
-        let mut rest = function.range.size;
-        for (range, id, evidence) in inlined.get(next..).unwrap_or_default() {
-            if range.start >= function.range.end() {
-                break;
-            }
-            let bytes = range.intersection(function.range).size;
-            rest -= bytes;
-            add(*id, *evidence, bytes);
-        }
-        let evidence = function.extent.max(function.owner.defined_by);
-        if rest > 0 {
-            add(function.owner.defined, evidence, rest);
-        }
-    }
 }
 
 fn empty(subject: &Subject<'_>, id: CrateId) -> CrateRow {

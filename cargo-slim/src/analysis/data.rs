@@ -6,10 +6,10 @@ use super::{
 };
 use crate::ledger::{DataKind, DataObject, Ledger};
 use codecost::{
-    address::VirtualAddress,
+    address::{AddressRange, VirtualAddress},
     attribution::{CrateId, Evidence, Owner},
     demangle::Name,
-    image::SectionKind,
+    image::{Section, SectionKind},
 };
 use std::collections::BTreeSet;
 
@@ -75,16 +75,18 @@ fn row(
             .unwrap_or_else(|| subject.label(CrateId::UNKNOWN).clone()),
         section: section.name.to_string(),
         address: object.range.start.0,
-        file: if section.file.is_empty() {
-            0
-        } else {
-            object.range.size
-        },
+        file: in_file(section, object),
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),
         evidence: object.evidence,
     }
+}
+
+/// The object's bytes that the file holds: a section may end in zeroes that only memory has.
+fn in_file(section: &Section<'_>, object: &DataObject) -> u64 {
+    let held = AddressRange::new(section.address, section.file.size);
+    object.range.intersection(held).size
 }
 
 /// From this size on a block without structure is likely a file that was included.

@@ -13,7 +13,7 @@ mod sections;
 mod subject;
 
 pub use crates::Question;
-pub use open::{Opened, open};
+pub use open::{Facts, Opened, open};
 pub use result::{Analysis, Rows, Total};
 pub use subject::{Files, Subject};
 
@@ -44,17 +44,17 @@ pub fn analyse<'a>(
                 By::Instantiated => (Question::Instantiated, Vec::new()),
                 By::Inlined => (Question::Inlined, subject.inlined(&artifact.path)?),
             };
-            let ledger = subject.ledger();
-            Rows::Crates(crates::rows(subject, &ledger, question, &inlined))
+            let ledger = subject.ledger(&inlined);
+            Rows::Crates(crates::rows(subject, &ledger, question))
         }
         View::Data => {
-            let ledger = subject.ledger();
+            let ledger = subject.ledger(&[]);
             Rows::Data(data::rows(subject, &ledger))
         }
         View::Overview => {
-            let ledger = subject.ledger();
+            let ledger = subject.ledger(&[]);
             let sections = sections::rows(&subject.image);
-            let crates = crates::rows(subject, &ledger, Question::Defined, &[]);
+            let crates = crates::rows(subject, &ledger, Question::Defined);
             let findings = findings::find(opened, subject, &ledger, &artifact, &crates);
             let functions = functions::rows(subject);
             Rows::Overview(Overview {

@@ -1,11 +1,11 @@
 //! The analysed file, opened and attributed: what all views start from.
 
 use super::model::CrateLabel;
-use crate::ledger::{DebugClaims, Inputs, Ledger};
+use crate::ledger::{DebugClaims, Inlined, Inputs, Ledger};
 use codecost::{
     Error, Result,
     address::AddressRange,
-    attribution::{Catalogue, CodeMap, CrateId, Crates, Evidence, SymbolOwners, UnitOwners},
+    attribution::{Catalogue, CodeMap, CrateId, Crates, SymbolOwners, UnitOwners},
     image::{
         Image, Mapping, SectionKind, SymbolTable, UnwindTables,
         debug_info::{DebugInfo, DwarfSections},
@@ -129,8 +129,8 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Accounts for every byte.
-    pub fn ledger(&mut self) -> Ledger {
+    /// Accounts for every byte; code that is in `inlined` is for the crate that it names.
+    pub fn ledger(&mut self, inlined: &[Inlined]) -> Ledger {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
@@ -141,6 +141,7 @@ impl<'a> Subject<'a> {
             owners: &self.owners,
             unwind: &self.unwind,
             code: &self.code,
+            inlined,
             debug: debug.as_ref(),
             leaf: self.leaf,
         };
@@ -155,7 +156,7 @@ impl<'a> Subject<'a> {
     /// # Errors
     ///
     /// There is no debug information.
-    pub fn inlined(&mut self, path: &Path) -> Result<Vec<(AddressRange, CrateId, Evidence)>> {
+    pub fn inlined(&mut self, path: &Path) -> Result<Vec<Inlined>> {
         let info = self.debug.load();
         if info.is_empty() {
             return Err(Error::failed(
@@ -190,16 +191,25 @@ pub struct DebugSections<'a> {
 impl<'a> DebugSections<'a> {
     /// Those of the debug file where there is one with any, else those of the file itself.
     fn of(image: &Image<'a>, debug: Option<&Image<'a>>) -> Self {
-        let read = |image: &Image<'a>| Self {
-            sections: image
+        // Sections that share their bytes (hostile files only) are not decompressed again and
+        // again.
+        let read = |image: &Image<'a>| {
+            let mut compressed = image.bytes.len() as u64;
+            let sections = image
                 .sections
                 .iter()
                 .filter(|section| section.kind == SectionKind::Debug && section.file.size > 0)
                 .filter_map(|section| {
+                    if section.compressed {
+                        compressed = compressed.checked_sub(section.file.size)?;
+                    }
                     Some((section.name.to_string(), image.section_content(section)?))
                 })
-                .collect(),
-            big_endian: !image.little_endian,
+                .collect();
+            Self {
+                sections,
+                big_endian: !image.little_endian,
+            }
         };
         debug
             .map(read)

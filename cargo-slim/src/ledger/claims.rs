@@ -43,6 +43,9 @@ impl Claims {
     }
 
     pub(super) fn add(&mut self, section: u32, claim: Claim) {
+        if claim.size == 0 {
+            return;
+        }
         if let Some(claims) = self.sections.get_mut(section as usize) {
             claims.push(claim);
         }

@@ -4,24 +4,52 @@ use super::{
     Category, Inputs, Parties,
     claims::{Claim, Claims},
 };
+use codecost::{address::AddressRange, attribution::Owner};
 
 pub(super) fn claim(inputs: &Inputs<'_, '_>, parties: &mut Parties, claims: &mut Claims) {
+    let mut next = 0;
     for function in &inputs.code.functions {
-        let section = &inputs.image.sections[function.section as usize];
-        let Some(start) = function.range.start.checked_since(section.address) else {
-            continue;
-        };
-        let party = parties.single(function.owner);
-        claims.add(
-            function.section,
-            Claim {
-                start,
-                size: function.range.size,
-                party,
+        let mut add = |range: AddressRange, owner: Owner| {
+            let claim = Claim {
+                start: 0,
+                size: range.size,
+                party: parties.single(owner),
                 category: Category::Code,
                 // Assembly without sizes reaches to the next symbol, most likely: `Inferred`.
                 evidence: function.extent,
-            },
+            };
+            claims.add_at(function.section, range.start, claim);
+        };
+        while inputs
+            .inlined
+            .get(next)
+            .is_some_and(|(range, ..)| range.end() <= function.range.start)
+        {
+            next += 1;
+        }
+        // What was inlined is its writer's; the rest is the function's own.
+        let mut at = function.range.start;
+        for (range, id, evidence) in inputs.inlined.get(next..).unwrap_or_default() {
+            if range.start >= function.range.end() {
+                break;
+            }
+            let start = range.start.max(at);
+            let part = AddressRange::between(start, range.end().min(function.range.end()));
+            if part.is_empty() {
+                continue;
+            }
+            add(AddressRange::between(at, start), function.owner);
+            let writer = Owner {
+                defined: *id,
+                defined_by: *evidence,
+                ..function.owner
+            };
+            add(part, writer);
+            at = part.end();
+        }
+        add(
+            AddressRange::between(at, function.range.end()),
+            function.owner,
         );
     }
 }

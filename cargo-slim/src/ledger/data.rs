@@ -428,14 +428,13 @@ impl Sharing<'_> {
             return *known;
         }
         let all = self.parties.members(object.party);
+        let more = self.parties.members(party);
         let union = if all.len() >= MAX_SHARERS {
             object.party
+        } else if more.len() >= MAX_SHARERS {
+            party
         } else {
-            let both: Vec<_> = all
-                .iter()
-                .chain(self.parties.members(party))
-                .copied()
-                .collect();
+            let both: Vec<_> = all.iter().chain(more).copied().collect();
             self.parties.group(both)
         };
         self.unions.insert(key, union);

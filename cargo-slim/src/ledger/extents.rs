@@ -100,8 +100,13 @@ pub(super) fn find(
         })
         .collect();
     sections.sort_by_key(|index| image.sections[*index as usize].address);
+    let mut taken = VirtualAddress(0);
     for index in sections {
-        let whole = image.sections[index as usize].addresses();
+        let section = image.sections[index as usize].addresses();
+        // Where addresses overlap (damaged files only) the section that starts first has them;
+        // otherwise thousands of sections could each hold all objects.
+        let whole = Range::<VirtualAddress>::between(section.start.max(taken), section.end());
+        taken = taken.max(section.end());
         let first = named.partition_point(|object| object.0 < whole.start);
         let last = named.partition_point(|object| object.0 < whole.end());
         let mut at = whole.start;
@@ -167,6 +172,9 @@ fn cut(
 /// The longest text that is believed.
 const MAX_TEXT: u64 = 1 << 20;
 
+/// How much of a text is looked at; all of it for every pointer would make hostile files slow.
+const MAX_CHECKED: u64 = 256;
+
 /// Where the text of a `&str` ends whose pointer stands at `slot`.
 fn end_of_text(
     inputs: &Inputs<'_, '_>,
@@ -183,15 +191,13 @@ fn end_of_text(
     if section.kind != SectionKind::ReadOnlyData {
         return None;
     }
-    // Longer text than this is cut at the next start anyway; reading all of it for every pointer
-    // would make hostile files slow.
     let text = inputs
         .image
         .bytes_at(target)?
-        .get(..length.min(4096) as usize)?;
+        .get(..length.min(MAX_CHECKED) as usize)?;
     let valid = match std::str::from_utf8(text) {
         Ok(_) => true,
-        Err(error) => length > 4096 && error.error_len().is_none(),
+        Err(error) => length > MAX_CHECKED && error.error_len().is_none(),
     };
     if !valid {
         None

@@ -56,8 +56,19 @@ impl Layout {
             .collect();
         // Stable: headers go before a section that claims the same start.
         wanted.sort_by_key(|(range, _)| range.start);
-        let mut layout = Self {
+        let mut loaded: Vec<FileRange> = image
+            .segments
+            .iter()
+            .filter(|segment| segment.loaded)
+            .map(|segment| segment.file)
+            .collect();
+        loaded.sort_unstable();
+        let mut layout = Builder {
+            image,
             pieces: Vec::with_capacity(wanted.len() * 2 + 1),
+            loaded,
+            next_loaded: 0,
+            loaded_to: FileOffset(0),
         };
         let mut at = FileOffset(0);
         let end = FileOffset(image.bytes.len() as u64);
@@ -67,38 +78,54 @@ impl Layout {
             if free.is_empty() {
                 continue;
             }
-            layout.gap(image, at, free.start);
-            layout.push(image, kind, free);
+            layout.gap(at, free.start);
+            layout.push(kind, free);
             at = free.end();
         }
-        layout.gap(image, at, end);
-        layout
+        layout.gap(at, end);
+        Self {
+            pieces: layout.pieces,
+        }
     }
+}
 
-    fn gap(&mut self, image: &Image<'_>, start: FileOffset, end: FileOffset) {
+/// The pieces so far.
+struct Builder<'a, 'd> {
+    image: &'a Image<'d>,
+    pieces: Vec<Piece>,
+    /// What the loader maps, sorted; walked over once, as pieces come in order too.
+    loaded: Vec<FileRange>,
+    next_loaded: usize,
+    /// The end of what is mapped by the segments that start before the last piece.
+    loaded_to: FileOffset,
+}
+
+impl Builder<'_, '_> {
+    fn gap(&mut self, start: FileOffset, end: FileOffset) {
         let range = Range::<FileOffset>::between(start, end);
         if range.is_empty() {
             return;
         }
-        let blank = image.bytes_in(range).iter().all(|byte| *byte == 0);
-        self.push(
-            image,
-            if blank {
-                PieceKind::Padding
-            } else {
-                PieceKind::Unknown
-            },
-            range,
-        );
+        let blank = self.image.bytes_in(range).iter().all(|byte| *byte == 0);
+        let kind = if blank {
+            PieceKind::Padding
+        } else {
+            PieceKind::Unknown
+        };
+        self.push(kind, range);
     }
 
-    fn push(&mut self, image: &Image<'_>, kind: PieceKind, range: FileRange) {
+    fn push(&mut self, kind: PieceKind, range: FileRange) {
+        while let Some(segment) = self.loaded.get(self.next_loaded) {
+            if segment.start > range.start {
+                break;
+            }
+            self.loaded_to = self.loaded_to.max(segment.end());
+            self.next_loaded += 1;
+        }
         let loaded = match kind {
-            PieceKind::Section(index) => image.sections[index as usize].loaded,
-            _ => image
-                .segments
-                .iter()
-                .any(|segment| segment.loaded && segment.file.contains(range.start)),
+            PieceKind::Section(index) => self.image.sections[index as usize].loaded,
+            _ => range.start < self.loaded_to,
         };
         self.pieces.push(Piece {
             kind,

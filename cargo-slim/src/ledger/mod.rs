@@ -15,6 +15,7 @@ mod sharing;
 mod tables;
 
 use codecost::{
+    address::AddressRange,
     attribution::{CodeMap, CrateId, Crates, Evidence, Owner, SymbolOwners},
     image::{Image, SymbolTable, UnwindTables},
 };
@@ -66,6 +67,9 @@ pub struct Amount {
     pub memory: u64,
 }
 
+/// Code that was inlined, the crate that wrote it, and how that is known.
+pub type Inlined = (AddressRange, CrateId, Evidence);
+
 /// What the ledger is made from.
 pub struct Inputs<'a, 'd> {
     /// The analysed file.
@@ -80,6 +84,8 @@ pub struct Inputs<'a, 'd> {
     pub unwind: &'a UnwindTables,
     /// All functions.
     pub code: &'a CodeMap,
+    /// The crate of the innermost inlined function, by address, where that is asked for.
+    pub inlined: &'a [Inlined],
     /// The crate of each compilation unit and its bytes, where there is debug information.
     pub debug: Option<&'a DebugClaims>,
     /// The crate that the artifact itself is, where known.

@@ -48,6 +48,9 @@ pub(super) fn claim(
     table.metadata();
 }
 
+/// Of so many owners of one word of RELR the rest make no difference.
+const MAX_OWNERS: usize = 256;
+
 struct Tables<'a, 'd, 'c> {
     inputs: &'a Inputs<'a, 'd>,
     data: &'a DataMap,
@@ -191,7 +194,9 @@ impl Tables<'_, '_, '_> {
             };
             // Symbol 0 is empty and has no owner in the list.
             let skip = usize::try_from(first.saturating_sub(1)).unwrap_or(usize::MAX);
-            for (position, party) in owners.iter().skip(skip).enumerate() {
+            // No more than the section has room for, in case there are thousands of such sections.
+            let room = usize::try_from(section.file.size / size).unwrap_or(usize::MAX);
+            for (position, party) in owners.iter().skip(skip).take(room).enumerate() {
                 let start = (position as u64 * size).saturating_add(start);
                 let claim = Claim {
                     start,
@@ -219,6 +224,9 @@ impl Tables<'_, '_, '_> {
                 let mut owners = Vec::new();
                 let mut evidence = Evidence::Relocation;
                 for relocation in &table.relocations[at..at + count] {
+                    if owners.len() > MAX_OWNERS {
+                        break;
+                    }
                     if let Some((party, by)) = self.data.party_at(relocation.slot) {
                         owners.extend_from_slice(self.parties.members(party));
                         if by == Evidence::Inferred {
@@ -249,11 +257,18 @@ impl Tables<'_, '_, '_> {
     fn unwind(&mut self) {
         let image = self.inputs.image;
         let unwind = self.inputs.unwind;
+        let mut frames: Vec<(FileRange, u32)> = image
+            .sections
+            .iter()
+            .zip(0..)
+            .filter(|(section, _)| section.kind == SectionKind::EhFrame)
+            .map(|(section, index)| (section.file, index))
+            .collect();
+        frames.sort_unstable();
         let section_of = |range: FileRange| {
-            image
-                .sections
-                .iter()
-                .position(|s| s.kind == SectionKind::EhFrame && s.file.contains(range.start))
+            let next = frames.partition_point(|(section, _)| section.start <= range.start);
+            let (section, index) = frames.get(next.checked_sub(1)?)?;
+            section.contains(range.start).then_some(*index)
         };
         let mut specific: Vec<(VirtualAddress, PartyId)> = Vec::new();
         for entry in &unwind.entries {
@@ -266,20 +281,14 @@ impl Tables<'_, '_, '_> {
                 None => (self.linker, Evidence::Format),
             };
             if let Some(section) = section_of(entry.file) {
-                self.claim(
-                    section as u32,
-                    entry.file,
-                    Category::Unwind,
-                    party,
-                    evidence,
-                );
+                self.claim(section, entry.file, Category::Unwind, party, evidence);
             }
             specific.extend(entry.lsda.map(|address| (address, party)));
         }
         for range in &unwind.common {
             if let Some(section) = section_of(*range) {
                 self.claim(
-                    section as u32,
+                    section,
                     *range,
                     Category::Unwind,
                     self.linker,

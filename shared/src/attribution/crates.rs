@@ -19,11 +19,15 @@ pub struct Crates<'a> {
     catalogue: &'a Catalogue,
     infos: Vec<CrateInfo>,
     by_info: HashMap<(CrateInfo, Option<u64>), CrateId>,
-    by_key: HashMap<Box<str>, Vec<Resolved>>,
+    by_key: HashMap<Box<str>, Instances>,
 }
 
-/// An instance's hash, if it was asked for by one; its crate; whether that is certain.
-type Resolved = (Option<u64>, CrateId, bool);
+/// By an instance's hash, if it was asked for by one: its crate, and whether that is certain.
+type Instances = HashMap<Option<u64>, (CrateId, bool)>;
+
+/// Longer names are no crate's: registries allow 64 characters. The names of thousands of functions
+/// may refer to one crate, and each row shows it.
+const MAX_NAME: usize = 256;
 
 impl CrateId {
     /// No evidence of an owner.
@@ -104,24 +108,26 @@ impl<'a> Crates<'a> {
     /// The crate that rustc knows by `name` and, where given, by its instance's hash. The flag
     /// says whether the catalogue is certain.
     pub fn resolve(&mut self, name: &str, instance: Option<u64>) -> (CrateId, bool) {
-        if let Some(known) = self.by_key.get(name)
-            && let Some((_, id, certain)) = known.iter().find(|(key, ..)| *key == instance)
-        {
-            return (*id, *certain);
+        if name.len() > MAX_NAME {
+            return (CrateId::UNKNOWN, false);
         }
+        let known = self.by_key.get(name);
+        if let Some(known) = known.and_then(|known| known.get(&instance)) {
+            return *known;
+        }
+        // Asked for by name alone, and there is but one of that name.
+        let only = known
+            .filter(|known| instance.is_none() && known.len() == 1)
+            .and_then(|known| known.values().next())
+            .map(|(only, _)| *only);
         let found = self.catalogue.crate_of(name, instance);
         // A crate whose version is left open is still that crate: the name was read, not guessed.
         let certain = found.certain || found.info.version.is_none();
-        let only = match self.by_key.get(name).map(Vec::as_slice) {
-            // Asked for by name alone, and there is but one of that name.
-            Some([(_, only, _)]) if instance.is_none() => Some(*only),
-            _ => None,
-        };
         let id = only.unwrap_or_else(|| self.intern(found.info, instance));
         self.by_key
             .entry(name.into())
             .or_default()
-            .push((instance, id, certain));
+            .insert(instance, (id, certain));
         (id, certain)
     }
 }

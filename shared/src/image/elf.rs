@@ -70,15 +70,19 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
             let flags = section.sh_flags(endian);
             let loaded = flags.contains(elf::SHF_ALLOC);
             let kind = kind::<E>(&name, section, endian);
+            let file = file_range::<E>(bytes, section, endian);
             Section {
                 kind,
                 address: VirtualAddress(section.sh_addr(endian).into()),
-                memory: if loaded {
-                    section.sh_size(endian).into()
-                } else {
-                    0
+                // What a cut file no longer holds cannot be loaded either.
+                memory: match () {
+                    () if !loaded => 0,
+                    () if section.sh_type(endian) == elf::SHT_NOBITS => {
+                        section.sh_size(endian).into()
+                    }
+                    () => file.size,
                 },
-                file: file_range::<E>(bytes, section, endian),
+                file,
                 align: section.sh_addralign(endian).into(),
                 loaded,
                 writable: flags.contains(elf::SHF_WRITE),

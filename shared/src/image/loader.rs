@@ -1,11 +1,30 @@
 //! The loader's view: needed libraries, required symbol versions, and so the oldest system that
-//! the file runs on. Read by `goblin`.
+//! the file runs on. ELF is read by `goblin`, PE and Mach-O by `object`.
 //!
 //! Sources: the gABI's dynamic section, the LSB's symbol versioning.
 
-use super::{Format, Image};
-use crate::error::{Error, Result};
-use goblin::elf::{Elf, symver::VerneedSection};
+use super::{Format, Image, other::NameBudget, symbol::Names};
+use crate::{
+    address::{FileOffset, FileRange},
+    error::{Error, Result},
+};
+use goblin::{
+    container::Ctx,
+    elf::{
+        Elf, ProgramHeader, SectionHeader,
+        dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, Dynamic},
+        program_header::PT_INTERP,
+        symver::{VerneedSection, VersymSection},
+    },
+};
+use object::{
+    Endianness, LittleEndian,
+    macho::{MachHeader32, MachHeader64},
+    read::{
+        macho::MachHeader,
+        pe::{PeFile32, PeFile64},
+    },
+};
 use std::collections::BTreeMap;
 
 /// What must be there at run time.
@@ -37,52 +56,89 @@ pub struct VersionNeed {
 pub(super) fn needs(image: &Image<'_>) -> Result<LoaderNeeds> {
     match image.format {
         Format::Elf => elf(image),
+        // What is damaged is left out instead of ending the answer.
         Format::Pe => Ok(LoaderNeeds {
-            libraries: libraries_of_pe(image),
+            libraries: libraries_of_pe(image).unwrap_or_default(),
             ..Default::default()
         }),
         Format::MachO => Ok(LoaderNeeds {
-            libraries: libraries_of_macho(image),
+            libraries: libraries_of_macho(image).unwrap_or_default(),
             ..Default::default()
         }),
         _ => Ok(LoaderNeeds::default()),
     }
 }
 
+/// Program headers that are read: Linux runs no file with more than 64 KiB of them.
+const MAX_PROGRAM_HEADERS: usize = 1170;
+
 fn elf(image: &Image<'_>) -> Result<LoaderNeeds> {
-    // Permissive: what is damaged is left out instead of ending the answer.
-    let options = goblin::options::ParseOptions::permissive();
-    let elf = Elf::parse_with_opts(image.bytes, &options).map_err(|error| {
+    parse_elf(image).map_err(|error| {
         Error::failed(
             format_args!("cannot read what the loader needs: {error}"),
             "the file's dynamic tables are damaged; `cargo slim sections` still shows its parts",
         )
-    })?;
+    })
+}
+
+/// Reads only what is asked for, table by table: `Elf::parse` reads all symbol and string tables,
+/// which takes long for large files, and for hostile ones time that grows with the square of their
+/// size.
+fn parse_elf(image: &Image<'_>) -> goblin::error::Result<LoaderNeeds> {
+    let header = Elf::parse_header(image.bytes)?;
+    let ctx = Ctx::new(header.container()?, header.endianness()?);
+    let count = usize::from(header.e_phnum).min(MAX_PROGRAM_HEADERS);
+    let offset = usize::try_from(header.e_phoff).unwrap_or(usize::MAX);
+    let program_headers = match count {
+        0 => Vec::new(),
+        count => ProgramHeader::parse(image.bytes, offset, count, ctx)?,
+    };
     let mut needs = LoaderNeeds {
-        libraries: elf
-            .libraries
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect(),
-        interpreter: elf.interpreter.map(str::to_owned),
-        run_paths: Vec::new(),
+        interpreter: interpreter(image, &program_headers),
         ..LoaderNeeds::default()
     };
-    for paths in elf.rpaths.iter().chain(&elf.runpaths) {
-        needs.run_paths.extend(paths.split(':').map(str::to_owned));
+    let Some(dynamic) = Dynamic::parse(image.bytes, &program_headers, ctx)? else {
+        return Ok(needs);
+    };
+    let strings = FileRange::new(
+        FileOffset(dynamic.info.strtab as u64),
+        dynamic.info.strsz as u64,
+    );
+    let mut names = Names::new(Some(image.bytes_in(strings)));
+    for entry in &dynamic.dyns {
+        let mut name = || {
+            let offset = u32::try_from(entry.d_val).unwrap_or(u32::MAX);
+            names.at(offset).into_owned()
+        };
+        match entry.d_tag {
+            DT_NEEDED => needs.libraries.push(name()),
+            DT_RPATH | DT_RUNPATH => needs.run_paths.extend(name().split(':').map(str::to_owned)),
+            _ => {}
+        }
     }
+    let offset = usize::try_from(header.e_shoff).unwrap_or(usize::MAX);
+    let sections = match offset {
+        0 => Vec::new(),
+        offset => SectionHeader::parse(image.bytes, offset, header.e_shnum.into(), ctx)?,
+    };
     // Version number -> (library, version).
     let mut wanted: BTreeMap<u16, usize> = BTreeMap::new();
-    if let Some(verneed) = &elf.verneed {
-        collect(verneed, &elf, &mut needs, &mut wanted);
+    if let Some(verneed) = VerneedSection::parse(image.bytes, &sections, ctx)? {
+        collect(&verneed, &mut names, &mut needs, &mut wanted);
     }
-    if let Some(versym) = &elf.versym {
-        for (symbol, version) in elf.dynsyms.iter().zip(versym.iter()) {
-            let Some(index) = wanted.get(&version.version()) else {
-                continue;
-            };
-            if let (true, Some(name)) = (symbol.is_import(), elf.dynstrtab.get_at(symbol.st_name)) {
-                needs.versions[*index].symbols.push(name.to_owned());
+    if let Some(versym) = VersymSection::parse(image.bytes, &sections, ctx)? {
+        // The first of each is for the empty symbol.
+        for (symbol, version) in image
+            .dynamic_symbols()
+            .symbols
+            .iter()
+            .zip(versym.iter().skip(1))
+        {
+            let version = wanted
+                .get(&version.version())
+                .and_then(|index| needs.versions.get_mut(*index));
+            if let (Some(version), None) = (version, symbol.section) {
+                version.symbols.push(symbol.name.to_string());
             }
         }
     }
@@ -92,14 +148,10 @@ fn elf(image: &Image<'_>) -> Result<LoaderNeeds> {
     }
     needs
         .versions
-        .sort_by(|a, b| (&a.library, numbers(&a.version)).cmp(&(&b.library, numbers(&b.version))));
+        .sort_by_cached_key(|need| (need.library.clone(), numbers(&need.version)));
     // A loader that does not know RELR starts the program with its pointers unset, so linkers ask
     // for `GLIBC_ABI_DT_RELR`, which came with 2.36.
-    let relr = elf
-        .dynamic
-        .iter()
-        .flat_map(|d| &d.dyns)
-        .any(|entry| entry.d_tag == DT_RELR);
+    let relr = dynamic.dyns.iter().any(|entry| entry.d_tag == DT_RELR);
     let is_glibc = needs
         .versions
         .iter()
@@ -118,24 +170,32 @@ fn elf(image: &Image<'_>) -> Result<LoaderNeeds> {
 /// Generic-ABI RELR: the address of the table.
 const DT_RELR: u64 = 36;
 
+/// The path in the first `PT_INTERP`.
+fn interpreter(image: &Image<'_>, headers: &[ProgramHeader]) -> Option<String> {
+    let header = headers.iter().find(|header| header.p_type == PT_INTERP)?;
+    let range = FileRange::new(FileOffset(header.p_offset), header.p_filesz);
+    let path = std::ffi::CStr::from_bytes_until_nul(image.bytes_in(range)).ok()?;
+    Some(path.to_string_lossy().into_owned())
+}
+
 fn collect(
     verneed: &VerneedSection<'_>,
-    elf: &Elf<'_>,
+    names: &mut Names<'_>,
     needs: &mut LoaderNeeds,
     wanted: &mut BTreeMap<u16, usize>,
 ) {
-    // A table that links to itself would never end; no real one has this many entries.
-    for library in verneed.iter().take(1 << 12) {
-        let name = elf.dynstrtab.get_at(library.vn_file).unwrap_or_default();
-        for version in library.iter().take(1 << 12) {
+    for library in verneed {
+        let name = u32::try_from(library.vn_file).unwrap_or(u32::MAX);
+        for version in &library {
+            // Versions are numbered with 15 bits; a table that claims more links to itself.
+            if needs.versions.len() > usize::from(u16::MAX >> 1) {
+                return;
+            }
             wanted.insert(version.vna_other, needs.versions.len());
+            let version = u32::try_from(version.vna_name).unwrap_or(u32::MAX);
             needs.versions.push(VersionNeed {
-                library: name.to_owned(),
-                version: elf
-                    .dynstrtab
-                    .get_at(version.vna_name)
-                    .unwrap_or_default()
-                    .to_owned(),
+                library: names.at(name).into_owned(),
+                version: names.at(version).into_owned(),
                 symbols: Vec::new(),
             });
         }
@@ -150,24 +210,51 @@ fn numbers(version: &str) -> Vec<u64> {
         .collect()
 }
 
-fn libraries_of_pe(image: &Image<'_>) -> Vec<String> {
-    let Ok(pe) = goblin::pe::PE::parse(image.bytes) else {
-        return Vec::new();
+/// By `object`, which reads one descriptor at a time; `goblin` reads all imported symbols of all
+/// libraries first.
+fn libraries_of_pe(image: &Image<'_>) -> object::Result<Vec<String>> {
+    let table = if image.is_64 {
+        PeFile64::parse(image.bytes)?.import_table()?
+    } else {
+        PeFile32::parse(image.bytes)?.import_table()?
     };
-    pe.libraries.iter().map(|name| (*name).to_owned()).collect()
+    let mut libraries = Vec::new();
+    let Some(table) = table else {
+        return Ok(libraries);
+    };
+    let mut names = NameBudget::new(image.bytes);
+    let mut descriptors = table.descriptors()?;
+    while let Some(descriptor) = descriptors.next()? {
+        if names.is_spent() {
+            break;
+        }
+        libraries.push(names.read(|| table.name(descriptor.name.get(LittleEndian)).ok()));
+    }
+    Ok(libraries)
 }
 
-fn libraries_of_macho(image: &Image<'_>) -> Vec<String> {
-    let Ok(macho) = goblin::mach::MachO::parse(image.bytes, 0) else {
-        return Vec::new();
-    };
-    // The first entry is the image itself.
-    macho
-        .libs
-        .iter()
-        .skip(1)
-        .map(|name| (*name).to_owned())
-        .collect()
+fn libraries_of_macho(image: &Image<'_>) -> object::Result<Vec<String>> {
+    match object::FileKind::parse(image.bytes)? {
+        object::FileKind::MachO32 => dylibs::<MachHeader32<Endianness>>(image.bytes),
+        object::FileKind::MachO64 => dylibs::<MachHeader64<Endianness>>(image.bytes),
+        // Each image in a universal file has its own.
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn dylibs<H: MachHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<Vec<String>> {
+    let header = H::parse(bytes, 0)?;
+    let endian = header.endian()?;
+    let mut libraries = Vec::new();
+    let mut commands = header.load_commands(endian, bytes, 0)?;
+    while let Some(command) = commands.next()? {
+        if let Some(library) = command.dylib()? {
+            // The name stands inside the command, so all names together fit the file.
+            let name = command.string(endian, library.dylib.name)?;
+            libraries.push(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+    Ok(libraries)
 }
 
 #[cfg(test)]

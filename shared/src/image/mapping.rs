@@ -82,6 +82,35 @@ impl Mapping {
         })
     }
 
+    /// A copy of `bytes` that stands for the file `path`: what needs no file, tests and fuzzing
+    /// above all, is analysed as files are.
+    ///
+    /// # Errors
+    ///
+    /// The memory is not to be had.
+    pub fn of_bytes(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Self> {
+        let path = path.as_ref();
+        let map = if bytes.is_empty() {
+            None
+        } else {
+            let copy = memmap2::MmapMut::map_anon(bytes.len()).and_then(|mut map| {
+                map.copy_from_slice(bytes);
+                map.make_read_only()
+            });
+            Some(copy.map_err(|error| Error::read(path, error))?)
+        };
+        Ok(Self {
+            path: path.into(),
+            // Nobody else can shorten it.
+            _guard: guard::Registration::new(path, &[]),
+            map,
+            identity: Identity {
+                size: bytes.len() as u64,
+                modified: None,
+            },
+        })
+    }
+
     /// The path as it was given.
     pub fn path(&self) -> &Path {
         &self.path

@@ -113,12 +113,15 @@ impl<'d> Image<'d> {
             kind => other::parse(kind, bytes),
         }
         .map_err(|error| format(lower_case_start(&error)))?;
+        section::bound(&mut image.sections, bytes.len() as u64);
+        // In an object file each section starts at address 0.
+        let linked = image.format != Format::Object;
         image.by_address = image
             .sections
             .iter()
             .enumerate()
             .filter(|(_, section)| {
-                section.loaded && section.memory > 0 && !section.kind.is_tls_bss()
+                linked && section.loaded && section.memory > 0 && !section.kind.is_tls_bss()
             })
             .map(|(index, section)| (section.address, index as u32))
             .collect();
@@ -240,7 +243,7 @@ impl<'d> Image<'d> {
     }
 
     /// A section's content, decompressed where it is compressed. `None` when it cannot be, or
-    /// when it claims to be larger than any compression of its kind could make it.
+    /// when it claims to be larger than debug information can become.
     pub fn section_content(&self, section: &Section<'d>) -> Option<Cow<'d, [u8]>> {
         section::content(self, section)
     }

@@ -34,11 +34,9 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     if format == Format::MachO && !linked {
         image.format = Format::Object;
     }
+    let mut names = NameBudget::new(bytes);
     for section in file.sections() {
-        let name = section
-            .name_bytes()
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
+        let name = names.read(|| section.name_bytes().ok());
         let range = section.file_range().unwrap_or((0, 0));
         let kind = kind_of(section.kind());
         let loaded = linked && !matches!(kind, SectionKind::Debug | SectionKind::Other);
@@ -56,14 +54,14 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
             compressed: false,
             link: 0,
             entry_size: 0,
-            name: Cow::Owned(name.into_owned()),
+            name: Cow::Owned(name),
         });
     }
     for segment in file.segments() {
         let (offset, size) = segment.file_range();
         let permissions = segment.permissions();
         image.segments.push(Segment {
-            name: segment.name().ok().flatten().unwrap_or_default().to_owned(),
+            name: names.read(|| segment.name_bytes().ok().flatten()),
             loaded: true,
             readable: permissions.readable(),
             writable: permissions.writable(),
@@ -110,9 +108,9 @@ fn empty(bytes: &[u8], format: Format) -> Image<'_> {
     }
 }
 
-fn member(name: Cow<'_, [u8]>, file: FileRange) -> Section<'static> {
+fn member(name: String, file: FileRange) -> Section<'static> {
     Section {
-        name: Cow::Owned(String::from_utf8_lossy(&name).into_owned()),
+        name: Cow::Owned(name),
         kind: SectionKind::Member,
         address: VirtualAddress(0),
         memory: 0,
@@ -134,17 +132,30 @@ fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
         name: "archive header",
         range: clip(bytes, 0, 8),
     });
+    let mut names = NameBudget::new(bytes);
     for entry in archive.members() {
         let entry = entry.map_err(|error| error.to_string())?;
         let (offset, size) = entry.file_range();
-        image.sections.push(member(
-            Cow::Borrowed(entry.name()),
-            clip(bytes, offset, size),
-        ));
+        let name = names.read(|| Some(entry.name()));
+        if names.is_spent() {
+            // To find a member's name costs its length, so no more members are looked for.
+            return Err("its members' names are longer than the file".into());
+        }
+        // The members of a thin archive are elsewhere.
+        let file = if archive.is_thin() {
+            clip(bytes, 0, 0)
+        } else {
+            clip(bytes, offset, size)
+        };
+        image.sections.push(member(name, file));
     }
     // Each member has a header of 60 bytes before it, and so have the tables of contents.
     let mut headers = Vec::new();
-    for section in &image.sections {
+    for section in image
+        .sections
+        .iter()
+        .filter(|section| !section.file.is_empty())
+    {
         headers.push(TableRange {
             name: "member header",
             range: clip(bytes, section.file.start.0.saturating_sub(60), 60),
@@ -160,10 +171,7 @@ fn universal(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     let mut image = empty(bytes, Format::MachO);
     let mut add = |architecture: object::Architecture, (offset, size): (u64, u64)| {
         let name = format!("{architecture:?}").to_lowercase();
-        image.sections.push(member(
-            Cow::Owned(name.into_bytes()),
-            clip(bytes, offset, size),
-        ));
+        image.sections.push(member(name, clip(bytes, offset, size)));
     };
     if kind == FileKind::MachOFat64 {
         for arch in MachOFatFile64::parse(bytes)
@@ -195,6 +203,7 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
     let Ok(file) = object::File::parse(image.bytes) else {
         return table;
     };
+    let mut names = NameBudget::new(image.bytes);
     for symbol in file.symbols() {
         let kind = match symbol.kind() {
             object::SymbolKind::Text => SymbolKind::Function,
@@ -205,24 +214,21 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
             object::SymbolKind::Unknown | object::SymbolKind::Label => SymbolKind::Untyped,
             _ => SymbolKind::Other,
         };
-        let name = symbol
-            .name_bytes()
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
         // Mach-O puts an underscore before each name that a compiler gives.
-        let name = match (image.format, name) {
-            (Format::MachO, Cow::Borrowed(name)) => {
-                Cow::Borrowed(name.strip_prefix('_').unwrap_or(name))
+        let name = names.read(|| {
+            let name = symbol.name_bytes().ok()?;
+            match image.format {
+                Format::MachO => Some(name.strip_prefix(b"_").unwrap_or(name)),
+                _ => Some(name),
             }
-            (_, name) => name,
-        };
+        });
         // `object` numbers sections from 1 in most formats; addresses tell without counting.
         let address = VirtualAddress(symbol.address());
         let section = (!symbol.is_undefined())
             .then(|| image.section_at(address).map(|(index, _)| index))
             .flatten();
         table.symbols.push(Symbol {
-            name: Cow::Owned(name.into_owned()),
+            name: Cow::Owned(name),
             name_offset: 0,
             index: u32::try_from(symbol.index().0).unwrap_or(u32::MAX),
             address,
@@ -239,7 +245,50 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
             file: None,
         });
     }
+    table.damaged_names = names.damaged;
     table
+}
+
+/// Copies names, as many as a file of this size can hold.
+///
+/// Entries of a table may all point at one endless name; to read it for each of them would take
+/// time and memory without relation to the file.
+pub(super) struct NameBudget {
+    left: usize,
+    damaged: u64,
+}
+
+impl NameBudget {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        Self {
+            left: bytes.len().saturating_mul(2),
+            damaged: 0,
+        }
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The name that `name` finds; empty when it has none or the budget is spent.
+    pub(super) fn read<'n>(&mut self, name: impl FnOnce() -> Option<&'n [u8]>) -> String {
+        if self.is_spent() {
+            self.damaged += 1;
+            return String::new();
+        }
+        let name = name().unwrap_or_default();
+        match self.left.checked_sub(name.len()) {
+            Some(left) => {
+                self.left = left;
+                String::from_utf8_lossy(name).into_owned()
+            }
+            None => {
+                self.left = 0;
+                self.damaged += 1;
+                String::new()
+            }
+        }
+    }
 }
 
 fn clip(bytes: &[u8], offset: u64, size: u64) -> FileRange {

@@ -158,8 +158,42 @@ pub struct TableRange {
     pub range: FileRange,
 }
 
-/// No known compression of debug information does better than this; zlib's limit is 1032.
-const MAX_EXPANSION: u64 = 1100;
+/// Bytes in memory that all sections together may ask for: no machine has as many, and sums of
+/// them cannot overflow.
+const MAX_MEMORY: u64 = 1 << 56;
+
+/// How often the bytes of a file may be listed as a section's. One damaged size makes two sections
+/// share bytes; a table that lists the same bytes thousands of times would make reading quadratic.
+const MAX_LISTINGS: u64 = 4;
+
+/// Longer names are cut: each row about something in a section shows the section's name.
+const MAX_NAME: usize = 1024;
+
+/// Empties the sections that would make the sum of sizes exceed what a file of `length` bytes can
+/// hold. Whatever reads all sections is linear in the file then.
+pub(super) fn bound(sections: &mut [Section<'_>], length: u64) {
+    let mut file = length.saturating_mul(MAX_LISTINGS);
+    let mut memory = MAX_MEMORY;
+    for section in sections {
+        match file.checked_sub(section.file.size) {
+            Some(rest) => file = rest,
+            None => {
+                section.memory = section.memory.saturating_sub(section.file.size);
+                section.file.size = 0;
+            }
+        }
+        if section.name.len() > MAX_NAME {
+            let end = section.name.floor_char_boundary(MAX_NAME);
+            section.name = Cow::Owned(format!("{}…", &section.name[..end]));
+        }
+        section.memory = section.memory.min(memory);
+        memory -= section.memory;
+    }
+}
+
+/// Debug information compresses to a third, its most regular parts to a twentieth. Zlib's limit
+/// is 1032, but a file that expands so much is made to fill the memory.
+const MAX_EXPANSION: u64 = 64;
 
 pub(super) fn content<'d>(image: &Image<'d>, section: &Section<'d>) -> Option<Cow<'d, [u8]>> {
     let bytes = image.section_bytes(section);

@@ -4,9 +4,12 @@
 //! Sources: the LSB's description of `.eh_frame` and `.eh_frame_hdr` (read by `gimli`), the Itanium
 //! C++ ABI for the language-specific data (`.gcc_except_table`).
 
-use super::{Image, SectionKind};
+use super::{Image, Section, SectionKind};
 use crate::address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress};
-use gimli::{BaseAddresses, CieOrFde, EhFrame, EndianSlice, RunTimeEndian, UnwindSection};
+use gimli::{
+    BaseAddresses, CieOrFde, CommonInformationEntry, EhFrame, EndianSlice, RunTimeEndian,
+    UnwindSection,
+};
 use std::collections::HashMap;
 
 /// One frame description entry.
@@ -61,11 +64,29 @@ type Reader<'d> = EndianSlice<'d, RunTimeEndian>;
 
 pub(super) fn read(image: &Image<'_>) -> UnwindTables {
     let mut tables = UnwindTables::default();
+    let address = |kind| {
+        image
+            .sections
+            .iter()
+            .find(|section| section.kind == kind)
+            .map_or(0, |section| section.address.0)
+    };
+    let common = BaseAddresses::default()
+        .set_text(address(SectionKind::Code))
+        .set_got(address(SectionKind::Got));
     for (index, section) in image.sections.iter().enumerate() {
+        let bases = || {
+            common
+                .clone()
+                .set_eh_frame(section.address.0)
+                .set_eh_frame_hdr(section.address.0)
+        };
         match section.kind {
-            SectionKind::EhFrame if section.loaded => eh_frame(image, index, &mut tables),
+            SectionKind::EhFrame if section.loaded => {
+                eh_frame(image, section, &bases(), &mut tables);
+            }
             SectionKind::EhFrameHeader => {
-                tables.search.extend(search_table(image, index));
+                tables.search.extend(search_table(image, index, &bases()));
             }
             _ => {}
         }
@@ -84,29 +105,18 @@ fn endian(image: &Image<'_>) -> RunTimeEndian {
     }
 }
 
-fn bases(image: &Image<'_>, index: usize) -> BaseAddresses {
-    let address = |kind| {
-        image
-            .sections
-            .iter()
-            .find(|section| section.kind == kind)
-            .map_or(0, |s| s.address.0)
-    };
-    BaseAddresses::default()
-        .set_eh_frame(image.sections[index].address.0)
-        .set_eh_frame_hdr(image.sections[index].address.0)
-        .set_text(address(SectionKind::Code))
-        .set_got(address(SectionKind::Got))
-}
-
-fn eh_frame(image: &Image<'_>, index: usize, tables: &mut UnwindTables) {
-    let section = &image.sections[index];
+fn eh_frame(
+    image: &Image<'_>,
+    section: &Section<'_>,
+    bases: &BaseAddresses,
+    tables: &mut UnwindTables,
+) {
     let bytes = image.section_bytes(section);
     let mut frames = EhFrame::from(Reader::new(bytes, endian(image)));
     frames.set_address_size(if image.is_64 { 8 } else { 4 });
-    let bases = bases(image, index);
-    let mut common = HashMap::new();
-    let mut entries = frames.entries(&bases);
+    // Kept also where it is damaged, lest many entries read one long damaged one again and again.
+    let mut common: HashMap<usize, gimli::Result<CommonInformationEntry<_>>> = HashMap::new();
+    let mut entries = frames.entries(bases);
     let mut next = 0_usize;
     loop {
         let entry = match entries.next() {
@@ -125,13 +135,10 @@ fn eh_frame(image: &Image<'_>, index: usize, tables: &mut UnwindTables) {
             }
             CieOrFde::Fde(partial) => {
                 let fde = partial.parse(|frames: &EhFrame<Reader<'_>>, bases, at| {
-                    let key = gimli::UnwindOffset::into(at);
-                    if let Some(cie) = common.get(&key) {
-                        return Ok(gimli::CommonInformationEntry::clone(cie));
-                    }
-                    let cie = frames.cie_from_offset(bases, at)?;
-                    common.insert(key, cie.clone());
-                    Ok(cie)
+                    let known = common.entry(gimli::UnwindOffset::into(at));
+                    known
+                        .or_insert_with(|| frames.cie_from_offset(bases, at))
+                        .clone()
                 });
                 match fde {
                     Ok(fde) => {
@@ -192,11 +199,11 @@ fn entry_range(image: &Image<'_>, section: FileRange, offset: usize) -> FileRang
 
 /// `.eh_frame_hdr` as every linker writes it: version 1, then pairs of 32-bit offsets from the
 /// section's start. Other encodings are left to the format.
-fn search_table(image: &Image<'_>, index: usize) -> Option<FrameTable> {
+fn search_table(image: &Image<'_>, index: usize, bases: &BaseAddresses) -> Option<FrameTable> {
     let section = &image.sections[index];
     let bytes = image.section_bytes(section);
-    let header = gimli::EhFrameHdr::new(bytes, endian(image))
-        .parse(&bases(image, index), if image.is_64 { 8 } else { 4 })
+    gimli::EhFrameHdr::new(bytes, endian(image))
+        .parse(bases, if image.is_64 { 8 } else { 4 })
         .ok()?;
     let [1, _, count_encoding, table_encoding] = *bytes.first_chunk::<4>()? else {
         return None;
@@ -205,7 +212,6 @@ fn search_table(image: &Image<'_>, index: usize) -> Option<FrameTable> {
     if table_encoding != 0x3b || count_encoding != 0x03 {
         return None;
     }
-    let _ = header;
     let entries = bytes.get(12..)?;
     let count = entries.len() / 8;
     let functions = entries
