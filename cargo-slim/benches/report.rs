@@ -15,6 +15,7 @@ use codecost::{
     console::{Console, Verbosity},
     report::{Format, OutputOptions},
 };
+use std::sync::LazyLock;
 
 const ROWS: u64 = 165_000;
 
@@ -22,13 +23,14 @@ fn main() {
     divan::main();
 }
 
+static LABEL: LazyLock<CrateLabel> = LazyLock::new(|| CrateLabel {
+    name: "rustc_middle".into(),
+    package: Some("rustc_middle".into()),
+    version: Some("0.0.0".into()),
+    origin: Origin::Registry,
+});
+
 fn analysis() -> Analysis<'static> {
-    let label: &CrateLabel = Box::leak(Box::new(CrateLabel {
-        name: "rustc_middle".into(),
-        package: Some("rustc_middle".into()),
-        version: Some("0.0.0".into()),
-        origin: Origin::Registry,
-    }));
     let row = |n: u64| FunctionRow {
         name: format!(
             "<rustc_middle::ty::context::TyCtxt as rustc_type_ir::interner::Interner>::\
@@ -37,7 +39,7 @@ fn analysis() -> Analysis<'static> {
         symbol: "_RNvXs_NtNtCs1234567890_12rustc_middle2ty7contextNtB4_6TyCtxtNtNtCs0987654321_\
                  13rustc_type_ir8interner8Interner18method_with_a_name",
         aliases: Vec::new(),
-        label,
+        label: &LABEL,
         instantiated_by: None,
         section: ".text",
         address: 0x10_0000 + n * 64,

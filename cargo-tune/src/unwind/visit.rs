@@ -451,12 +451,12 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 }
             }
         }
-        if name == "push" {
-            if let (Expr::Path(path), Some(argument)) = (&*node.receiver, node.args.first()) {
-                let class = self.class_of(argument);
-                if let (Some(ident), true) = (path.path.get_ident(), class != Class::Unknown) {
-                    self.bind(ident.to_string(), class);
-                }
+        if name == "push"
+            && let (Expr::Path(path), Some(argument)) = (&*node.receiver, node.args.first())
+        {
+            let class = self.class_of(argument);
+            if let (Some(ident), true) = (path.path.get_ident(), class != Class::Unknown) {
+                self.bind(ident.to_string(), class);
             }
         }
         visit::visit_expr_method_call(self, node);
@@ -578,10 +578,14 @@ fn joins_in_tokens(tokens: TokenStream, lines: &mut Vec<usize>) {
             if g.delimiter() == Delimiter::Parenthesis && g.stream().is_empty());
         let inspects = matches!(method, TokenTree::Ident(i)
             if INSPECTORS.contains(&i.to_string().as_str()));
-        if let TokenTree::Ident(ident) = join {
-            if ident == "join" && is_dot(dot) && empty && is_dot(second) && inspects {
-                lines.push(ident.span().start().line);
-            }
+        if let TokenTree::Ident(ident) = join
+            && ident == "join"
+            && is_dot(dot)
+            && empty
+            && is_dot(second)
+            && inspects
+        {
+            lines.push(ident.span().start().line);
         }
     }
     for tree in trees {
@@ -684,10 +688,10 @@ fn modules_in_tokens(tokens: TokenStream, directory: &Path, found: &mut Vec<Modu
             TokenTree::Ident(name),
             TokenTree::Punct(end),
         ] = window
+            && word == "mod"
+            && end.as_char() == ';'
         {
-            if word == "mod" && end.as_char() == ';' {
-                found.push(Module::named(directory, &name.to_string()));
-            }
+            found.push(Module::named(directory, &name.to_string()));
         }
     }
     for tree in trees {

@@ -1,0 +1,229 @@
+//! What `cargo slim` costs from end to end, on two files that every developer of the suite has:
+//! the compiler's own library (`librustc_driver-*.so` of the sysroot, some 150 MB and 165,000
+//! symbols) and the suite's own binary.
+//!
+//! `cargo bench -p cargo-slim --bench cost` first prints processor time and peak memory of the
+//! tool as a process of its own, with the bound that each has to keep, and `nm` beside it; then
+//! divan's wall-clock times of the same work in process. The figures are in `docs/slim.md`.
+//!
+//! Processor time counts both cores; on a busy machine it rises too, for caches and clock rates
+//! are shared. So each line is the best of several runs.
+
+// A bench that cannot find its subject has nothing to measure.
+#![allow(clippy::expect_used)]
+
+use codecost::console::Console;
+use divan::Bencher;
+use std::{
+    ffi::OsString,
+    io::Write,
+    path::PathBuf,
+    process::{Command, ExitCode, Stdio},
+    sync::LazyLock,
+};
+
+/// The compiler as a shared library.
+static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .args(["--print", "sysroot"])
+        .output()
+        .expect("rustc runs");
+    let sysroot = PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim());
+    let directory = sysroot.join(if cfg!(windows) { "bin" } else { "lib" });
+    std::fs::read_dir(directory)
+        .expect("the sysroot has libraries")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.contains("rustc_driver-") && !name.ends_with(".lib")
+        })
+        .expect("the compiler is a shared library")
+});
+
+/// The suite's own binary, with `deps/` beside it.
+const OWN: &str = env!("CARGO_BIN_EXE_cargo-slim");
+
+/// The commands of issue 2, without the file.
+const FUNCTIONS: &[&str] = &["functions", "-n", "0", "--message-format", "json"];
+const CRATES: &[&str] = &["crates", "--message-format", "json"];
+const OVERVIEW: &[&str] = &["overview"];
+
+fn main() {
+    // Without `--bench`, cargo only asks whether the benchmarks run at all.
+    if std::env::args().any(|arg| arg == "--bench") {
+        process::table(&mut std::io::stdout().lock()).expect("write to standard output");
+    }
+    divan::main();
+}
+
+fn arguments(view: &[&str], file: &std::path::Path) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = view.iter().map(Into::into).collect();
+    arguments.extend(["-q", "-o", NOWHERE, "--file"].map(Into::into));
+    arguments.push(file.into());
+    arguments
+}
+
+#[cfg(not(windows))]
+const NOWHERE: &str = "/dev/null";
+#[cfg(windows)]
+const NOWHERE: &str = "NUL";
+
+#[divan::bench(sample_count = 5, sample_size = 1, args = ["functions", "crates", "overview"])]
+fn driver(bencher: Bencher<'_, '_>, view: &str) {
+    in_process(bencher, view, DRIVER.clone());
+}
+
+#[divan::bench(sample_count = 10, sample_size = 1, args = ["functions", "crates", "overview"])]
+fn own(bencher: Bencher<'_, '_>, view: &str) {
+    in_process(bencher, view, OWN.into());
+}
+
+fn in_process(bencher: Bencher<'_, '_>, view: &str, file: PathBuf) {
+    let view = match view {
+        "functions" => FUNCTIONS,
+        "crates" => CRATES,
+        _ => OVERVIEW,
+    };
+    let arguments = arguments(view, &file);
+    bencher.bench_local(|| {
+        let (mut console, captured) = Console::in_memory();
+        let all = std::iter::once("cargo-slim".into()).chain(arguments.iter().cloned());
+        let code = cargo_slim::run(all, &mut console);
+        assert_eq!(code, ExitCode::SUCCESS, "{}", captured.stderr());
+    });
+}
+
+/// Processor time and peak memory of a process, which only the kernel knows.
+#[cfg(unix)]
+mod process {
+    use super::*;
+    use std::{io, time::Instant};
+
+    struct Cost {
+        processor: f64,
+        wall: f64,
+        peak_mib: f64,
+    }
+
+    /// Each is run this often, and its best counts.
+    const RUNS: usize = 5;
+
+    pub(super) fn table(to: &mut impl Write) -> io::Result<()> {
+        let own = PathBuf::from(OWN);
+        let slim = |view: &'static [&'static str], file: &PathBuf| {
+            (PathBuf::from(OWN), arguments(view, file))
+        };
+        let nm = |file: &PathBuf| {
+            let arguments = vec!["-CS".into(), file.into()];
+            (PathBuf::from("nm"), arguments)
+        };
+        // Bounds of issue 2: seconds of processor time, and MiB.
+        let rows = [
+            (
+                "driver  functions, all, JSON",
+                slim(FUNCTIONS, &DRIVER),
+                Some((0.5, 300.0)),
+            ),
+            (
+                "driver  crates, whole ledger",
+                slim(CRATES, &DRIVER),
+                Some((4.0, 800.0)),
+            ),
+            ("driver  overview", slim(OVERVIEW, &DRIVER), None),
+            ("driver  nm -CS", nm(&DRIVER), None),
+            ("own     functions, all, JSON", slim(FUNCTIONS, &own), None),
+            (
+                "own     crates, whole ledger",
+                slim(CRATES, &own),
+                Some((0.27, 300.0)),
+            ),
+            ("own     overview", slim(OVERVIEW, &own), None),
+            ("own     nm -CS", nm(&own), None),
+        ];
+        writeln!(
+            to,
+            "{:30}  {:>9}  {:>8}  {:>9}   bound",
+            "", "processor", "wall", "peak"
+        )?;
+        for (name, (program, arguments), bound) in rows {
+            let costs = (0..RUNS).map(|_| run(&program, &arguments));
+            let Ok(costs) = costs.collect::<io::Result<Vec<_>>>() else {
+                writeln!(to, "{name:30}  n/a (it did not run)")?;
+                continue;
+            };
+            let best = |of: fn(&Cost) -> f64| costs.iter().map(of).fold(f64::MAX, f64::min);
+            let (processor, peak) = (best(|cost| cost.processor), best(|cost| cost.peak_mib));
+            let wall = best(|cost| cost.wall);
+            let verdict = bound.map_or(String::new(), |(seconds, mib)| {
+                let kept = if processor <= seconds && peak <= mib {
+                    "kept"
+                } else {
+                    "EXCEEDED"
+                };
+                format!("{seconds} s, {mib} MiB: {kept}")
+            });
+            writeln!(
+                to,
+                "{name:30}  {processor:>7.2} s  {wall:>6.2} s  {peak:>5.0} MiB   {verdict}"
+            )?;
+        }
+        writeln!(to)
+    }
+
+    /// Runs a command to its end. Its peak is at least this process's own, which the kernel counts
+    /// until the new program starts: so measure before mapping anything large here.
+    fn run(program: &PathBuf, arguments: &[OsString]) -> io::Result<Cost> {
+        let start = Instant::now();
+        let child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()?;
+        let (ended_well, usage) = wait(child.id())?;
+        if !ended_well {
+            return Err(io::Error::other("it failed"));
+        }
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+        // Linux counts KiB, macOS bytes.
+        let per_mib = if cfg!(target_os = "macos") {
+            1_048_576.0
+        } else {
+            1024.0
+        };
+        Ok(Cost {
+            processor: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            wall: start.elapsed().as_secs_f64(),
+            peak_mib: usage.ru_maxrss as f64 / per_mib,
+        })
+    }
+
+    /// What `std` keeps to itself: the resources of the one child that is waited for.
+    #[allow(unsafe_code)]
+    fn wait(child: u32) -> io::Result<(bool, libc::rusage)> {
+        let mut status = 0;
+        // SAFETY: `rusage` is integers only, for which zero is a value.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: both pointers are to live values of the right type, and the child is ours and
+        // was not yet waited for.
+        let waited = unsafe { libc::wait4(child as libc::pid_t, &mut status, 0, &mut usage) };
+        if waited < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok((
+            libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
+            usage,
+        ))
+    }
+}
+
+#[cfg(not(unix))]
+mod process {
+    pub(super) fn table(to: &mut impl std::io::Write) -> std::io::Result<()> {
+        writeln!(
+            to,
+            "processor time and memory: n/a (measured on Unix only)\n"
+        )
+    }
+}
