@@ -29,7 +29,9 @@ fn the_size_plan_is_the_contracts() {
     ];
     assert_eq!(rows, expected.map(|(k, v)| (k.to_owned(), v)));
     for row in json["rows"].as_array().unwrap() {
-        for field in ["file", "table", "key", "before", "after", "why", "risk", "effect"] {
+        for field in [
+            "file", "table", "key", "before", "after", "why", "risk", "effect",
+        ] {
             assert!(row.get(field).is_some(), "{field} in {row}");
         }
         for field in ["size", "speed", "compile_time"] {
@@ -42,19 +44,28 @@ fn the_size_plan_is_the_contracts() {
 fn nothing_is_written_without_yes_and_without_a_terminal() {
     let project = plain();
     let before = project.snapshot();
-    for arguments in [&["--target", "size"][..], &["--target", "size", "--dry-run"]] {
+    for arguments in [
+        &["--target", "size"][..],
+        &["--target", "size", "--dry-run"],
+    ] {
         let run = project.tune(arguments);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         assert!(run.stdout.contains("+lto = true"), "{}", run.stdout);
         assert_eq!(project.snapshot(), before);
     }
-    assert!(!project.path("Cargo.lock").exists(), "planning made a lock file");
+    assert!(
+        !project.path("Cargo.lock").exists(),
+        "planning made a lock file"
+    );
     assert!(!project.path("target").exists(), "planning built something");
 }
 
 #[test]
 fn a_triple_as_the_goal_is_an_error_with_the_hint() {
-    for arguments in [&["--target", "x86_64-unknown-linux-gnu"][..], &["check", "--target", "wasm32-wasip1"]] {
+    for arguments in [
+        &["--target", "x86_64-unknown-linux-gnu"][..],
+        &["check", "--target", "wasm32-wasip1"],
+    ] {
         let run = plain().tune(arguments);
         assert_eq!(run.code, Some(2));
         assert!(run.stderr.contains("--triple"), "{}", run.stderr);
@@ -100,9 +111,20 @@ fn check_tells_drift_from_agreement() {
     let run = project.tune(&["check", "--target", "size", "--build"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     // A fresh private build proves the same.
-    assert_eq!(project.tune(&["check", "--target", "size", "--build"]).code, Some(0));
-    assert!(!project.path("target/release").exists(), "the user's directory was built into");
-    project.write("Cargo.toml", &project.read("Cargo.toml").replace("lto = true", "lto = \"thin\""));
+    assert_eq!(
+        project.tune(&["check", "--target", "size", "--build"]).code,
+        Some(0)
+    );
+    assert!(
+        !project.path("target/release").exists(),
+        "the user's directory was built into"
+    );
+    project.write(
+        "Cargo.toml",
+        &project
+            .read("Cargo.toml")
+            .replace("lto = true", "lto = \"thin\""),
+    );
     let run = project.tune(&["check", "--target", "size", "--message-format", "json"]);
     assert_eq!(run.code, Some(100));
     assert_eq!(run.json()["drifted"], serde_json::json!(["lto"]));
@@ -115,26 +137,44 @@ fn a_variable_that_wins_is_drift_with_its_name() {
     let project = project.env("CARGO_PROFILE_RELEASE_LTO", "off");
     let run = project.tune(&["check", "--target", "size", "--message-format", "json"]);
     assert_eq!(run.code, Some(100));
-    assert!(run.json()["warnings"].to_string().contains("CARGO_PROFILE_RELEASE_LTO"));
+    assert!(
+        run.json()["warnings"]
+            .to_string()
+            .contains("CARGO_PROFILE_RELEASE_LTO")
+    );
     let plan = project.json(&["--target", "size", "--dry-run"]);
     assert!(plan.rows("lto").is_empty());
-    assert!(plan.json()["skipped"].to_string().contains("CARGO_PROFILE_RELEASE_LTO"));
+    assert!(
+        plan.json()["skipped"]
+            .to_string()
+            .contains("CARGO_PROFILE_RELEASE_LTO")
+    );
 }
 
 #[test]
 fn the_users_wrapper_still_runs() {
     let project = plain();
     let log = project.path("wrapped.log");
-    project.write("wrap.sh", &format!("#!/bin/sh\necho \"$@\" >> {}\nexec \"$@\"\n", log.display()));
+    project.write(
+        "wrap.sh",
+        &format!("#!/bin/sh\necho \"$@\" >> {}\nexec \"$@\"\n", log.display()),
+    );
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(project.path("wrap.sh"), fs::Permissions::from_mode(0o755)).unwrap();
-        project.write(".cargo/config.toml", "[build]\nrustc-wrapper = \"./wrap.sh\"\n");
+        project.write(
+            ".cargo/config.toml",
+            "[build]\nrustc-wrapper = \"./wrap.sh\"\n",
+        );
         assert_eq!(project.tune(&["--target", "size", "--yes"]).code, Some(0));
         let run = project.tune(&["check", "--target", "size", "--build"]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        assert!(fs::read_to_string(&log).unwrap().contains("--crate-name app"));
+        assert!(
+            fs::read_to_string(&log)
+                .unwrap()
+                .contains("--crate-name app")
+        );
     }
 }
 
@@ -142,7 +182,9 @@ fn the_users_wrapper_still_runs() {
 fn undo_refuses_what_was_edited_since_and_shows_both() {
     let project = plain();
     assert_eq!(project.tune(&["--target", "size", "--yes"]).code, Some(0));
-    let edited = project.read("Cargo.toml").replace("edition", "# mine\nedition");
+    let edited = project
+        .read("Cargo.toml")
+        .replace("edition", "# mine\nedition");
     project.write("Cargo.toml", &edited);
     let run = project.tune(&["undo"]);
     assert_eq!(run.code, Some(101));
@@ -155,9 +197,17 @@ fn undo_refuses_what_was_edited_since_and_shows_both() {
 fn plans_are_undone_one_by_one() {
     let project = plain();
     let first = project.snapshot();
-    assert_eq!(project.tune(&["--target", "balanced", "--yes"]).code, Some(0));
+    assert_eq!(
+        project.tune(&["--target", "balanced", "--yes"]).code,
+        Some(0)
+    );
     let second = project.snapshot();
-    assert_eq!(project.tune(&["--target", "size", "--allow", "relr", "--yes"]).code, Some(0));
+    assert_eq!(
+        project
+            .tune(&["--target", "size", "--allow", "relr", "--yes"])
+            .code,
+        Some(0)
+    );
     assert_ne!(project.snapshot(), second);
     assert_eq!(project.tune(&["undo"]).code, Some(0));
     assert_eq!(project.snapshot(), second);
@@ -170,7 +220,10 @@ fn plans_are_undone_one_by_one() {
 #[test]
 fn a_read_only_file_is_refused_and_nothing_is_half_written() {
     use std::os::unix::fs::PermissionsExt as _;
-    let project = Project::new(&[("Cargo.toml", MANIFEST), (".cargo/config.toml", "[build]\n")]);
+    let project = Project::new(&[
+        ("Cargo.toml", MANIFEST),
+        (".cargo/config.toml", "[build]\n"),
+    ]);
     let path = project.path(".cargo/config.toml");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
     let before = project.snapshot();
@@ -178,7 +231,11 @@ fn a_read_only_file_is_refused_and_nothing_is_half_written() {
     assert_eq!(run.code, Some(101), "{}", run.stdout);
     assert!(run.stderr.contains("read-only"), "{}", run.stderr);
     assert_eq!(project.snapshot(), before);
-    assert_eq!(project.tune(&["undo"]).code, Some(101), "a receipt of nothing");
+    assert_eq!(
+        project.tune(&["undo"]).code,
+        Some(101),
+        "a receipt of nothing"
+    );
 }
 
 #[cfg(unix)]
@@ -190,9 +247,16 @@ fn a_symlinked_manifest_stays_a_link_and_its_mode_stays() {
     symlink("real.toml", project.path("Cargo.toml")).unwrap();
     fs::set_permissions(project.path("real.toml"), fs::Permissions::from_mode(0o640)).unwrap();
     assert_eq!(project.tune(&["--target", "size", "--yes"]).code, Some(0));
-    assert!(fs::symlink_metadata(project.path("Cargo.toml")).unwrap().is_symlink());
+    assert!(
+        fs::symlink_metadata(project.path("Cargo.toml"))
+            .unwrap()
+            .is_symlink()
+    );
     assert!(project.read("real.toml").contains("lto = true"));
-    let mode = fs::metadata(project.path("real.toml")).unwrap().permissions().mode();
+    let mode = fs::metadata(project.path("real.toml"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o640);
     assert_eq!(project.tune(&["undo"]).code, Some(0));
     assert_eq!(project.read("real.toml"), MANIFEST);
@@ -207,27 +271,60 @@ fn an_explicit_overflow_check_stays() {
     for goal in ["size", "speed", "balanced"] {
         let run = project.json(&["--target", goal, "--dry-run"]);
         assert!(run.rows("overflow-checks").is_empty());
-        assert!(run.json()["skipped"].to_string().contains("overflow-checks"));
+        assert!(
+            run.json()["skipped"]
+                .to_string()
+                .contains("overflow-checks")
+        );
     }
 }
 
 #[test]
 fn relr_minds_the_oldest_glibc() {
     let project = plain();
-    let run = project.json(&["--target", "size", "--allow", "relr", "--glibc", "2.31", "--dry-run"]);
+    let run = project.json(&[
+        "--target",
+        "size",
+        "--allow",
+        "relr",
+        "--glibc",
+        "2.31",
+        "--dry-run",
+    ]);
     assert!(run.rows("rustflags").is_empty());
     assert!(run.json()["skipped"].to_string().contains("2.31"));
-    let run = project.json(&["--target", "size", "--allow", "relr", "--glibc", "2.36", "--dry-run"]);
+    let run = project.json(&[
+        "--target",
+        "size",
+        "--allow",
+        "relr",
+        "--glibc",
+        "2.36",
+        "--dry-run",
+    ]);
     assert_eq!(run.rows("rustflags").len(), 1);
     let stated = format!("{MANIFEST}[package.metadata.cargo-tune]\nglibc = \"2.17\"\n");
-    let run = Project::new(&[("Cargo.toml", &stated)]).json(&["--target", "size", "--allow", "relr", "--dry-run"]);
+    let run = Project::new(&[("Cargo.toml", &stated)]).json(&[
+        "--target",
+        "size",
+        "--allow",
+        "relr",
+        "--dry-run",
+    ]);
     assert!(run.json()["skipped"].to_string().contains("2.17"));
 }
 
 #[test]
 fn without_config_only_the_manifest_is_written() {
     let project = plain();
-    let run = project.json(&["--target", "size", "--allow", "relr", "--no-config", "--yes"]);
+    let run = project.json(&[
+        "--target",
+        "size",
+        "--allow",
+        "relr",
+        "--no-config",
+        "--yes",
+    ]);
     assert!(run.json()["skipped"].to_string().contains("--no-config"));
     assert!(!project.path(".cargo").exists());
 }
@@ -239,7 +336,11 @@ fn every_goal_has_a_plan_and_undoes() {
         let before = project.snapshot();
         let run = project.json(&["--target", goal, "--yes", "--comments"]);
         assert!(!run.json()["rows"].as_array().unwrap().is_empty(), "{goal}");
-        assert_eq!(project.tune(&["check", "--target", goal, "--build"]).code, Some(0), "{goal}");
+        assert_eq!(
+            project.tune(&["check", "--target", goal, "--build"]).code,
+            Some(0),
+            "{goal}"
+        );
         assert_eq!(project.tune(&["undo"]).code, Some(0));
         assert_eq!(project.snapshot(), before);
     }
@@ -249,8 +350,18 @@ fn every_goal_has_a_plan_and_undoes() {
 fn formats_and_manuals_work() {
     let project = plain();
     let run = project.tune(&["show", "--message-format", "csv"]);
-    assert!(run.stdout.starts_with("key,value,state,origin"), "{}", run.stdout);
-    let run = project.tune(&["--target", "size", "--dry-run", "--message-format", "markdown"]);
+    assert!(
+        run.stdout.starts_with("key,value,state,origin"),
+        "{}",
+        run.stdout
+    );
+    let run = project.tune(&[
+        "--target",
+        "size",
+        "--dry-run",
+        "--message-format",
+        "markdown",
+    ]);
     assert!(run.stdout.contains("| opt-level |"), "{}", run.stdout);
     let run = project.tune(&["explain", "lto"]);
     assert!(run.stdout.contains("thin LTO"), "{}", run.stdout);
@@ -258,5 +369,11 @@ fn formats_and_manuals_work() {
     assert!(project.tune(&["man"]).stdout.contains(".TH"));
     assert_eq!(project.tune(&["--version"]).code, Some(0));
     let help = project.tune(&["-h"]).stdout;
-    assert!(help.lines().count() <= 60, "{}", help.lines().count());
+    assert!(help.lines().count() <= 50, "{}", help.lines().count());
+    assert!(
+        project
+            .tune(&["--help"])
+            .stdout
+            .contains("--no-default-features")
+    );
 }

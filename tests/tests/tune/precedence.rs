@@ -67,15 +67,24 @@ fn in_force(run: &Run, key: &str) -> serde_json::Value {
     let found = rows
         .iter()
         .find(|r| r["shadowed_by"].is_null() && r["void"].is_null());
-    found.unwrap_or_else(|| panic!("nothing in force for {key}: {rows:?}")).clone()
+    found
+        .unwrap_or_else(|| panic!("nothing in force for {key}: {rows:?}"))
+        .clone()
 }
 
 /// The reason of the one void row for a key, and a warning that names `place`.
 fn void(run: &Run, key: &str, place: &str) -> String {
-    let rows: Vec<_> = run.rows(key).into_iter().filter(|r| !r["void"].is_null()).collect();
+    let rows: Vec<_> = run
+        .rows(key)
+        .into_iter()
+        .filter(|r| !r["void"].is_null())
+        .collect();
     assert_eq!(rows.len(), 1, "{rows:?}");
     let warnings = run.json()["warnings"].to_string();
-    assert!(warnings.contains(place), "no warning names {place}: {warnings}");
+    assert!(
+        warnings.contains(place),
+        "no warning names {place}: {warnings}"
+    );
     rows[0]["void"].as_str().expect("a reason").to_owned()
 }
 
@@ -89,40 +98,64 @@ fn defaults_are_cargos() {
 
 #[test]
 fn the_manifest_is_named_with_its_line() {
-    let project = Project::new(&[("Cargo.toml", &manifest("[profile.release]\nopt-level = \"s\"\n"))]);
+    let project = Project::new(&[(
+        "Cargo.toml",
+        &manifest("[profile.release]\nopt-level = \"s\"\n"),
+    )]);
     let run = shown(&project, &[]);
     let row = in_force(&run, "opt-level");
     assert_eq!(row["value"], "s");
     assert_eq!(row["origin"]["kind"], "manifest");
     assert_eq!(row["origin"]["line"], 7);
-    assert_eq!(row["origin"]["path"], project.path("Cargo.toml").to_str().unwrap());
+    assert_eq!(
+        row["origin"]["path"],
+        project.path("Cargo.toml").to_str().unwrap()
+    );
 }
 
 #[test]
 fn a_config_file_wins_over_the_manifest() {
     let project = Project::new(&[
-        ("Cargo.toml", &manifest("[profile.release]\nlto = true\nopt-level = 2\n")),
+        (
+            "Cargo.toml",
+            &manifest("[profile.release]\nlto = true\nopt-level = 2\n"),
+        ),
         (".cargo/config.toml", "[profile.release]\nlto = \"off\"\n"),
     ]);
     let run = shown(&project, &[]);
     assert_eq!(in_force(&run, "lto")["value"], "off");
     assert_eq!(in_force(&run, "lto")["origin"]["kind"], "config");
-    let lost = run.rows("lto").into_iter().find(|r| !r["shadowed_by"].is_null()).unwrap();
+    let lost = run
+        .rows("lto")
+        .into_iter()
+        .find(|r| !r["shadowed_by"].is_null())
+        .unwrap();
     assert_eq!(lost["value"], true);
-    assert!(lost["shadowed_by"]["path"].as_str().unwrap().ends_with("config.toml"));
+    assert!(
+        lost["shadowed_by"]["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("config.toml")
+    );
 }
 
 #[test]
 fn a_variable_wins_over_config_and_the_command_line_over_both() {
     let project = Project::new(&[
-        ("Cargo.toml", &manifest("[profile.release]\nopt-level = 1\n")),
+        (
+            "Cargo.toml",
+            &manifest("[profile.release]\nopt-level = 1\n"),
+        ),
         (".cargo/config.toml", "[profile.release]\nopt-level = 2\n"),
     ])
     .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
     let run = shown(&project, &[]);
     assert_eq!(in_force(&run, "opt-level")["origin"]["kind"], "environment");
     let run = shown(&project, &["--config", "profile.release.opt-level=\"z\""]);
-    assert_eq!(in_force(&run, "opt-level")["origin"]["kind"], "command-line");
+    assert_eq!(
+        in_force(&run, "opt-level")["origin"]["kind"],
+        "command-line"
+    );
     assert_eq!(run.rows("opt-level").len(), 4);
 }
 
@@ -136,14 +169,23 @@ fn a_custom_profile_inherits_and_its_own_keys_win() {
     let run = shown(&project, &["--profile", "dist"]);
     assert_eq!(in_force(&run, "opt-level")["value"], 2);
     assert_eq!(in_force(&run, "lto")["value"], "thin");
-    assert_eq!(in_force(&run, "codegen-units")["origin"]["path"], "CARGO_PROFILE_DIST_CODEGEN_UNITS");
+    assert_eq!(
+        in_force(&run, "codegen-units")["origin"]["path"],
+        "CARGO_PROFILE_DIST_CODEGEN_UNITS"
+    );
 }
 
 #[test]
 fn a_members_profile_is_void() {
     let project = Project::new(&[
-        ("Cargo.toml", "[workspace]\nmembers = [\"app\"]\nresolver = \"2\"\n"),
-        ("app/Cargo.toml", &manifest("[profile.release]\nlto = true\n")),
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"app\"]\nresolver = \"2\"\n",
+        ),
+        (
+            "app/Cargo.toml",
+            &manifest("[profile.release]\nlto = true\n"),
+        ),
         ("app/src/main.rs", crate::project::MAIN),
     ]);
     let run = shown(&project, &[]);
@@ -155,7 +197,10 @@ fn a_members_profile_is_void() {
 #[test]
 fn an_excluding_workspaces_profile_does_not_reach_the_excluded() {
     let project = Project::new(&[
-        ("Cargo.toml", "[workspace]\nexclude = [\"app\"]\n[profile.release]\nopt-level = 1\n"),
+        (
+            "Cargo.toml",
+            "[workspace]\nexclude = [\"app\"]\n[profile.release]\nopt-level = 1\n",
+        ),
         ("app/Cargo.toml", MANIFEST),
         ("app/src/main.rs", crate::project::MAIN),
     ])
@@ -181,7 +226,10 @@ fn rustflags_of_a_target_void_those_of_build() {
 fn an_empty_rustflags_variable_voids_the_config() {
     let project = Project::new(&[
         ("Cargo.toml", MANIFEST),
-        (".cargo/config.toml", "[build]\nrustflags = [\"--cfg\", \"b\"]\n"),
+        (
+            ".cargo/config.toml",
+            "[build]\nrustflags = [\"--cfg\", \"b\"]\n",
+        ),
     ])
     .env("RUSTFLAGS", "");
     let run = shown(&project, &[]);
@@ -202,7 +250,10 @@ fn encoded_rustflags_void_plain_ones() {
 fn build_rustflags_from_a_variable_lose_to_target_tables() {
     let project = Project::new(&[
         ("Cargo.toml", MANIFEST),
-        (".cargo/config.toml", "[target.'cfg(all())']\nrustflags = \"--cfg t\"\n"),
+        (
+            ".cargo/config.toml",
+            "[target.'cfg(all())']\nrustflags = \"--cfg t\"\n",
+        ),
     ])
     .env("CARGO_BUILD_RUSTFLAGS", "--cfg b");
     let run = shown(&project, &[]);
@@ -213,18 +264,30 @@ fn build_rustflags_from_a_variable_lose_to_target_tables() {
 fn lists_of_several_files_are_joined() {
     let project = Project::new(&[
         ("Cargo.toml", MANIFEST),
-        (".cargo/config.toml", "[build]\nrustflags = [\"--cfg\", \"near\"]\n"),
-        ("../.cargo/config.toml", "[build]\nrustflags = [\"--cfg\", \"far\"]\n"),
+        (
+            ".cargo/config.toml",
+            "[build]\nrustflags = [\"--cfg\", \"near\"]\n",
+        ),
+        (
+            "../.cargo/config.toml",
+            "[build]\nrustflags = [\"--cfg\", \"far\"]\n",
+        ),
     ])
     .env("CARGO_BUILD_RUSTFLAGS", "--cfg variable");
-    let run = shown(&project, &["--config", "build.rustflags=[\"--cfg\",\"line\"]"]);
+    let run = shown(
+        &project,
+        &["--config", "build.rustflags=[\"--cfg\",\"line\"]"],
+    );
     assert_eq!(run.json()["rustflags"].as_array().unwrap().len(), 8);
 }
 
 #[test]
 fn a_triples_table_and_variable_are_joined_before_cfg_tables() {
     let host = host();
-    let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", host.to_uppercase().replace('-', "_"));
+    let variable = format!(
+        "CARGO_TARGET_{}_RUSTFLAGS",
+        host.to_uppercase().replace('-', "_")
+    );
     let project = Project::new(&[
         ("Cargo.toml", MANIFEST),
         (
@@ -248,7 +311,10 @@ fn host() -> String {
 fn an_empty_list_excludes_nothing() {
     let project = Project::new(&[
         ("Cargo.toml", MANIFEST),
-        (".cargo/config.toml", "[target.'cfg(all())']\nrustflags = []\n[build]\nrustflags = \"--cfg b\"\n"),
+        (
+            ".cargo/config.toml",
+            "[target.'cfg(all())']\nrustflags = []\n[build]\nrustflags = \"--cfg b\"\n",
+        ),
     ]);
     shown(&project, &[]);
 }
@@ -266,21 +332,39 @@ fn the_env_table_does_not_set_rustflags() {
 #[test]
 fn rustflags_beat_the_profile() {
     let project = Project::new(&[
-        ("Cargo.toml", &manifest("[profile.release]\nopt-level = \"z\"\n")),
-        (".cargo/config.toml", "[build]\nrustflags = [\"-C\", \"opt-level=1\"]\n"),
+        (
+            "Cargo.toml",
+            &manifest("[profile.release]\nopt-level = \"z\"\n"),
+        ),
+        (
+            ".cargo/config.toml",
+            "[build]\nrustflags = [\"-C\", \"opt-level=1\"]\n",
+        ),
     ]);
     let run = shown(&project, &[]);
     assert!(void(&run, "opt-level", "config.toml").contains("opt-level=1"));
     // The witness: rustc gets both, and the last one counts.
-    assert_eq!(project.call("app", &["--release"]).codegen("opt-level").as_deref(), Some("1"));
+    assert_eq!(
+        project
+            .call("app", &["--release"])
+            .codegen("opt-level")
+            .as_deref(),
+        Some("1")
+    );
 }
 
 #[test]
 fn a_legacy_config_wins_over_the_new_one_beside_it() {
     let project = Project::new(&[
         ("Cargo.toml", MANIFEST),
-        (".cargo/config", "[build]\nrustflags = [\"--cfg\", \"legacy\"]\n"),
-        (".cargo/config.toml", "[build]\nrustflags = [\"--cfg\", \"new\"]\n"),
+        (
+            ".cargo/config",
+            "[build]\nrustflags = [\"--cfg\", \"legacy\"]\n",
+        ),
+        (
+            ".cargo/config.toml",
+            "[build]\nrustflags = [\"--cfg\", \"new\"]\n",
+        ),
     ]);
     let run = shown(&project, &[]);
     assert!(run.json()["warnings"].to_string().contains("legacy-config"));
@@ -290,7 +374,10 @@ fn a_legacy_config_wins_over_the_new_one_beside_it() {
 fn config_is_looked_up_from_the_current_directory() {
     let project = Project::new(&[
         ("Cargo.toml", MANIFEST),
-        (".cargo/config.toml", "[build]\nrustflags = [\"--cfg\", \"b\"]\n"),
+        (
+            ".cargo/config.toml",
+            "[build]\nrustflags = [\"--cfg\", \"b\"]\n",
+        ),
     ])
     .cwd("");
     let run = shown(&project, &["--manifest-path", "app/Cargo.toml"]);
@@ -300,7 +387,10 @@ fn config_is_looked_up_from_the_current_directory() {
 #[test]
 fn a_members_config_is_not_read_from_the_root() {
     let project = Project::new(&[
-        ("Cargo.toml", "[workspace]\nmembers = [\"app\"]\nresolver = \"2\"\n"),
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"app\"]\nresolver = \"2\"\n",
+        ),
         ("app/Cargo.toml", MANIFEST),
         ("app/src/main.rs", crate::project::MAIN),
         ("app/.cargo/config.toml", "[profile.release]\nlto = true\n"),
@@ -313,8 +403,14 @@ fn a_members_config_is_not_read_from_the_root() {
 fn included_files_rank_below_the_including_one() {
     let project = Project::new(&[
         ("Cargo.toml", MANIFEST),
-        (".cargo/config.toml", "include = [\"more.toml\"]\n[profile.release]\nlto = \"off\"\n"),
-        (".cargo/more.toml", "[profile.release]\nlto = true\nopt-level = 1\n"),
+        (
+            ".cargo/config.toml",
+            "include = [\"more.toml\"]\n[profile.release]\nlto = \"off\"\n",
+        ),
+        (
+            ".cargo/more.toml",
+            "[profile.release]\nlto = true\nopt-level = 1\n",
+        ),
     ]);
     let run = shown(&project, &[]);
     assert_eq!(in_force(&run, "lto")["value"], "off");
@@ -323,8 +419,11 @@ fn included_files_rank_below_the_including_one() {
 
 #[test]
 fn incremental_is_decided_by_the_variable() {
-    let project = Project::new(&[("Cargo.toml", &manifest("[profile.release]\nincremental = true\n"))])
-        .env("CARGO_INCREMENTAL", "0");
+    let project = Project::new(&[(
+        "Cargo.toml",
+        &manifest("[profile.release]\nincremental = true\n"),
+    )])
+    .env("CARGO_INCREMENTAL", "0");
     let run = shown(&project, &[]);
     assert_eq!(in_force(&run, "incremental")["value"], false);
 }
@@ -344,12 +443,18 @@ fn overrides_reach_their_package_and_unmatched_ones_are_void() {
             "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\ndep = { path = \"dep\" }\n[profile.release.package.dep]\nopt-level = 1\n[profile.release.package.nothing]\nopt-level = 1\n[workspace]\n",
         ),
         ("src/main.rs", "fn main() { dep::f() }\n"),
-        ("dep/Cargo.toml", "[package]\nname = \"dep\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"),
+        (
+            "dep/Cargo.toml",
+            "[package]\nname = \"dep\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+        ),
         ("dep/src/lib.rs", "pub fn f() {}\n"),
     ]);
     // The lock file says which packages there are.
     let calls = project.build(&["--release"]);
-    let dep = calls.iter().find(|c| c.after("--crate-name") == ["dep"]).expect("dep");
+    let dep = calls
+        .iter()
+        .find(|c| c.after("--crate-name") == ["dep"])
+        .expect("dep");
     assert_eq!(dep.codegen("opt-level").as_deref(), Some("1"));
     let run = shown(&project, &[]);
     let rows = run.rows("opt-level");
@@ -371,7 +476,9 @@ fn a_library_with_an_rlib_beside_its_cdylib_gets_no_lto() {
         Project::new(&[
             (
                 "Cargo.toml",
-                &format!("{MANIFEST}[lib]\ncrate-type = {types}\n[profile.release]\npanic = \"unwind\"\n"),
+                &format!(
+                    "{MANIFEST}[lib]\ncrate-type = {types}\n[profile.release]\npanic = \"unwind\"\n"
+                ),
             ),
             ("src/lib.rs", "pub fn f() {}\n"),
         ])
@@ -381,7 +488,10 @@ fn a_library_with_an_rlib_beside_its_cdylib_gets_no_lto() {
         let plan = project.json(&["--target", "size", "--dry-run"]);
         let planned = !plan.rows("lto").is_empty();
         assert_eq!(planned, !skipped, "{types}: {}", plan.stdout);
-        let call = project.call("app", &["--release", "--config", "profile.release.lto=true"]);
+        let call = project.call(
+            "app",
+            &["--release", "--config", "profile.release.lto=true"],
+        );
         assert_eq!(call.codegen("lto").is_none(), skipped, "{types}: {call:?}");
     }
 }

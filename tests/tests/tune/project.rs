@@ -12,7 +12,8 @@ use tempfile::TempDir;
 /// A program that compiles in a moment.
 pub(crate) const MAIN: &str = "fn main() {}\n";
 /// The least a manifest needs.
-pub(crate) const MANIFEST: &str = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+pub(crate) const MANIFEST: &str =
+    "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
 
 /// A project.
 pub(crate) struct Project {
@@ -124,7 +125,9 @@ impl Project {
         // Fresh units print nothing.
         let target = TempDir::with_prefix("tune-target-").expect("a temporary directory");
         let mut command = cargo();
-        command.args(["build", "-v", "--target-dir"]).arg(target.path());
+        command
+            .args(["build", "-v", "--target-dir"])
+            .arg(target.path());
         command.args(arguments).current_dir(&self.cwd);
         for (name, value) in &self.environment {
             command.env(name, value);
@@ -144,8 +147,12 @@ impl Project {
     /// The one call for a crate.
     pub(crate) fn call(&self, name: &str, arguments: &[&str]) -> Call {
         let calls = self.build(arguments);
-        let mut found = calls.into_iter().filter(|c| c.after("--crate-name") == [name]);
-        found.next().unwrap_or_else(|| panic!("no rustc for {name}"))
+        let mut found = calls
+            .into_iter()
+            .filter(|c| c.after("--crate-name") == [name]);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("no rustc for {name}"))
     }
 
     /// Every file but what cargo makes.

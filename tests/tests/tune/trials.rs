@@ -25,16 +25,30 @@ fn measure_shows_each_knobs_part_without_touching_a_file() {
     assert_eq!(after["time_ci"].as_array().unwrap().len(), 2);
     for knob in ["opt-level", "lto", "codegen-units", "panic", "strip"] {
         let name = format!("without {knob}");
-        let row = rows.iter().find(|r| r["name"] == name.as_str()).expect(knob);
+        let row = rows
+            .iter()
+            .find(|r| r["name"] == name.as_str())
+            .expect(knob);
         assert!(row["build_ns"].as_u64().unwrap() > 0);
         assert!(row["settings"].get(knob).is_none());
     }
     // The witness for one size: cargo alone with the same settings.
     let target = project.path("own");
     let mut cargo = integration_tests::command::cargo();
-    cargo.args(["build", "--release", "-q", "--target-dir"]).arg(&target).current_dir(project.root());
-    for setting in ["opt-level=\"z\"", "lto=true", "codegen-units=1", "panic=\"abort\"", "strip=\"symbols\""] {
-        cargo.arg("--config").arg(format!("profile.release.{setting}"));
+    cargo
+        .args(["build", "--release", "-q", "--target-dir"])
+        .arg(&target)
+        .current_dir(project.root());
+    for setting in [
+        "opt-level=\"z\"",
+        "lto=true",
+        "codegen-units=1",
+        "panic=\"abort\"",
+        "strip=\"symbols\"",
+    ] {
+        cargo
+            .arg("--config")
+            .arg(format!("profile.release.{setting}"));
     }
     assert!(cargo.status().unwrap().success());
     let size = std::fs::metadata(target.join("release/app")).unwrap().len();
@@ -45,11 +59,23 @@ fn measure_shows_each_knobs_part_without_touching_a_file() {
 fn search_finds_applies_and_undoes_within_the_budget() {
     let project = program();
     let before = project.snapshot();
-    let run = project.json(&["search", "--target", "size", "--allow", "relr", "--verify", "test -x \"$CARGO_TUNE_BIN\"", "--yes"]);
+    let run = project.json(&[
+        "search",
+        "--target",
+        "size",
+        "--allow",
+        "relr",
+        "--verify",
+        "test -x \"$CARGO_TUNE_BIN\"",
+        "--yes",
+    ]);
     let json = run.json();
     let rows = json["rows"].as_array().unwrap();
     assert!(json["builds"].as_u64().unwrap() <= 12);
-    let chosen = rows.iter().find(|r| r["status"] == "chosen").expect("a winner");
+    let chosen = rows
+        .iter()
+        .find(|r| r["status"] == "chosen")
+        .expect("a winner");
     let recipe = rows.iter().find(|r| r["name"] == "recipe").unwrap();
     let slack = recipe["file_size"].as_u64().unwrap() + 1024;
     assert!(chosen["file_size"].as_u64().unwrap() <= slack);
@@ -57,7 +83,10 @@ fn search_finds_applies_and_undoes_within_the_budget() {
     // What was written makes the same file.
     let target = project.path("own");
     let mut cargo = integration_tests::command::cargo();
-    cargo.args(["build", "--release", "-q", "--target-dir"]).arg(&target).current_dir(project.root());
+    cargo
+        .args(["build", "--release", "-q", "--target-dir"])
+        .arg(&target)
+        .current_dir(project.root());
     assert!(cargo.status().unwrap().success());
     let size = std::fs::metadata(target.join("release/app")).unwrap().len();
     assert_eq!(chosen["file_size"].as_u64().unwrap(), size);
@@ -65,8 +94,14 @@ fn search_finds_applies_and_undoes_within_the_budget() {
     assert_eq!(project.tune(&["undo"]).code, Some(0));
     assert_eq!(project.snapshot(), before);
     // Again: everything is there already.
-    let again = project.json(&["search", "--target", "size", "--allow", "relr"]).json();
-    assert!(again["resumed"].as_u64().unwrap() >= 5, "{}", again["resumed"]);
+    let again = project
+        .json(&["search", "--target", "size", "--allow", "relr"])
+        .json();
+    assert!(
+        again["resumed"].as_u64().unwrap() >= 5,
+        "{}",
+        again["resumed"]
+    );
 }
 
 #[test]
@@ -76,13 +111,28 @@ fn shards_make_the_same_search_together() {
         let file = project.path(&format!("part{index}.json"));
         let shard = format!("{index}/2");
         let run = project.tune(&[
-            "search", "--target", "size", "--shard", &shard, "--message-format", "json", "-o", file.to_str().unwrap(),
+            "search",
+            "--target",
+            "size",
+            "--shard",
+            &shard,
+            "--message-format",
+            "json",
+            "-o",
+            file.to_str().unwrap(),
         ]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         file
     };
     let (one, two) = (part(1), part(2));
-    let run = project.json(&["search", "--target", "size", "--merge", one.to_str().unwrap(), two.to_str().unwrap()]);
+    let run = project.json(&[
+        "search",
+        "--target",
+        "size",
+        "--merge",
+        one.to_str().unwrap(),
+        two.to_str().unwrap(),
+    ]);
     let json = run.json();
     let rows = json["rows"].as_array().unwrap();
     assert!(rows.iter().any(|r| r["name"] == "recipe"));
@@ -99,14 +149,24 @@ fn a_failing_variant_is_a_row_and_a_failing_verify_rejects_the_winner() {
     let rows = json["rows"].as_array().unwrap();
     let after = rows.iter().find(|r| r["name"] == "after").unwrap();
     assert_eq!(after["status"], "failed");
-    assert!(after["reason"].as_str().unwrap().contains("no abort"), "{after}");
+    assert!(
+        after["reason"].as_str().unwrap().contains("no abort"),
+        "{after}"
+    );
     assert!(after["file_size"].is_null());
     let without = rows.iter().find(|r| r["name"] == "without panic").unwrap();
     assert!(without["file_size"].as_u64().is_some());
-    let json = program().json(&["search", "--target", "size", "--budget", "4", "--verify", "exit 3"]).json();
+    let json = program()
+        .json(&[
+            "search", "--target", "size", "--budget", "4", "--verify", "exit 3",
+        ])
+        .json();
     let rows = json["rows"].as_array().unwrap();
     assert!(rows.iter().all(|r| r["status"] != "chosen"));
-    assert!(rows.iter().any(|r| r["reason"].as_str().is_some_and(|r| r.contains("--verify"))));
+    assert!(
+        rows.iter()
+            .any(|r| r["reason"].as_str().is_some_and(|r| r.contains("--verify")))
+    );
     assert!(json["warnings"].to_string().contains("budget"));
 }
 
@@ -115,6 +175,16 @@ fn a_speed_search_claims_nothing_inside_the_noise() {
     // Nothing that a profile could speed up.
     let source = "fn main() { std::thread::sleep(std::time::Duration::from_millis(3)); }\n";
     let project = Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", source)]);
-    let json = project.json(&["search", "--target", "speed", "--workload", "app", "--budget", "4"]).json();
+    let json = project
+        .json(&[
+            "search",
+            "--target",
+            "speed",
+            "--workload",
+            "app",
+            "--budget",
+            "4",
+        ])
+        .json();
     assert_eq!(json["chosen"], "baseline", "{json}");
 }
