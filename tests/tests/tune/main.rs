@@ -6,6 +6,8 @@
 mod abort;
 mod contract;
 mod corpus;
+mod docs;
 mod precedence;
 mod project;
+mod property;
 mod trials;
