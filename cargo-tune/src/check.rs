@@ -40,6 +40,8 @@ impl Status {
 pub struct Row {
     /// The bare key, or the knob's name for flags.
     pub key: String,
+    /// The package that an override is for, where it is one.
+    pub package: Option<&'static str>,
     /// The value wanted.
     pub expected: Value,
     /// The value in force.
@@ -64,6 +66,7 @@ pub fn drift(project: &Project, plan: &Plan) -> Vec<Row> {
         };
         rows.push(Row {
             key: change.key().to_owned(),
+            package: None,
             expected: if flags.is_empty() {
                 change.after.clone()
             } else {
@@ -80,6 +83,7 @@ pub fn drift(project: &Project, plan: &Plan) -> Vec<Row> {
             let setting = project.effective.get(&skipped.key);
             rows.push(Row {
                 key: skipped.key.clone(),
+                package: skipped.package,
                 expected: value.clone(),
                 value: Some(value.clone()),
                 origin: setting.map(|s| s.origin.clone()),
@@ -102,6 +106,7 @@ fn void_settings(project: &Project, plan: &Plan) -> Vec<Row> {
         let setting = project.effective.get(&skipped.key);
         rows.push(Row {
             key: skipped.key.clone(),
+            package: None,
             expected: skipped
                 .wanted
                 .clone()
@@ -155,6 +160,9 @@ pub fn prove(project: &Project, rows: &mut [Row]) -> Result<usize> {
                 row.status = Status::NotProven;
                 row.proof = Some(fault);
             }
+            None if units == 0 && row.package.is_some() => {
+                row.proof = Some("no unit that the override is for".to_owned());
+            }
             None if units == 0 => {
                 row.status = Status::NotProven;
                 row.proof = Some("no recorded unit concerns this key".to_owned());
@@ -186,14 +194,23 @@ fn prove_unit(
     if only_root && key != "incremental" && !linked {
         return (0, None);
     }
-    let units = if only_root {
+    let mut units = if only_root {
         vec![root]
     } else {
         records.closure(root)
     };
+    let is_member = |unit: &Unit| {
+        let members = project.workspace.members();
+        members.iter().any(|p| p.name.as_str() == unit.package)
+    };
+    match row.package {
+        Some("*") => units.retain(|unit| !is_member(unit)),
+        Some(name) => units.retain(|unit| unit.package == name),
+        None => {}
+    }
     let mut count = 0;
     for unit in units {
-        if !only_root && has_override(project, key, &unit.package) {
+        if row.package.is_none() && !only_root && has_override(project, key, &unit.package) {
             continue;
         }
         count += 1;

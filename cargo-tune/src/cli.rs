@@ -1,6 +1,6 @@
 //! The command line as clap reads it. No clap type goes past `options`.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use codecost::cargo::CargoFlags;
 use codecost::console::ColorWhen;
@@ -24,7 +24,8 @@ const GOAL: &str = "Goal";
     disable_help_subcommand = true,
     subcommand_value_name = "VIEW",
     subcommand_help_heading = "Views",
-    after_help = "Exit codes: 0 done; 2 wrong usage; 100 a check says no; 101 the work could not be done."
+    after_help = "Cargo's own flags (-p, --bin, --features, --locked, …) work as in cargo build: see --help.\n\
+        Exit codes: 0 done; 2 wrong usage; 100 a check says no; 101 the work could not be done."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -177,6 +178,32 @@ pub(crate) struct CheckArgs {
 pub(crate) struct UndoArgs {
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// The command with a `-h` that fits a screen: cargo's own flags are in `--help`.
+pub(crate) fn command() -> clap::Command {
+    let short = |arg: clap::Arg| {
+        let own = arg.get_help_heading() == Some(GOAL);
+        let shown = [
+            "profile",
+            "triple",
+            "message_format",
+            "output",
+            "manifest_path",
+        ];
+        let hidden = !own && !shown.contains(&arg.get_id().as_str());
+        let hidden =
+            hidden && !matches!(arg.get_id().as_str(), "help" | "version" | "knob" | "shell");
+        arg.hide_short_help(hidden)
+    };
+    Cli::command().mut_args(short).mut_subcommands(|command| {
+        let command = command.mut_args(short);
+        if command.get_name() == "man" || command.get_name() == "completions" {
+            command
+        } else {
+            command.after_help("Cargo's own flags (-p, --bin, --features, --locked, …) work as in cargo build: see --help.")
+        }
+    })
 }
 
 fn goal(text: &str) -> Result<Goal, String> {

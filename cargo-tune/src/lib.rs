@@ -23,7 +23,7 @@ mod view;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::FromArgMatches as _;
 use codecost::Result;
 use codecost::console::Console;
 use codecost::error::exit_code;
@@ -42,7 +42,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console) -> E
     if args.get(1).is_some_and(|arg| arg == "tune") {
         args.remove(1);
     }
-    let cli = match Cli::try_parse_from(args) {
+    let matches = cli::command().try_get_matches_from(args);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, console),
     };
@@ -93,12 +94,12 @@ fn dispatch(cli: Cli, console: &mut Console) -> Result<u8> {
             view::undo::run(options, console)
         }
         Some(View::Completions { shell }) => {
-            codecost::manual::completions(Cli::command(), shell, console.stdout())
+            codecost::manual::completions(cli::command(), shell, console.stdout())
                 .map_err(to_stdout)?;
             Ok(0)
         }
         Some(View::Man) => {
-            codecost::manual::man(Cli::command(), console.stdout()).map_err(to_stdout)?;
+            codecost::manual::man(cli::command(), console.stdout()).map_err(to_stdout)?;
             Ok(0)
         }
     }

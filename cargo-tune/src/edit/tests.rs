@@ -272,3 +272,76 @@ fn broken_text_is_an_error_with_the_line() {
     );
     assert!(error.unwrap_err().to_string().contains("not a table"));
 }
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// TOML, and what looks like it.
+    fn text() -> impl Strategy<Value = String> {
+        let line = prop::sample::select(vec![
+            "[profile.release]",
+            "[profile]",
+            "[profile.\"release\"] # c",
+            "[profile.release.package.'*']",
+            "profile.release.x = 1",
+            "release.x = 1",
+            "release = { x = 1, }",
+            "release = {}",
+            "x = 1 # c",
+            "lto = 'a'",
+            "profile = { release.x = 2 }",
+            "profile = { }",
+            "\u{feff}",
+            "# c",
+            "",
+            "  ",
+            "[[bin]]",
+            "name = \"\"\"",
+            "\"\"\"",
+            "flags = [",
+            "\"a\", # b",
+            "]",
+            "flags = ['a', \"b\"]",
+            "flags = \"a b\"",
+            "\ty = {z={w=1}}",
+            "k.\"l m\".n = 1979-05-27T07:32:00Z",
+            "[a.b.c]",
+        ]);
+        let ending = prop::sample::select(vec!["\n", "\r\n", "\n", ""]);
+        prop::collection::vec((line, ending), 0..12)
+            .prop_map(|lines| lines.into_iter().map(|(l, e)| format!("{l}{e}")).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What an edit leaves is a prefix and a suffix of what was there: all but one value.
+        #[test]
+        fn an_edit_touches_one_place(text in text(), which in 0..3_usize) {
+            let (path, change): (&[&str], _) = match which {
+                0 => (&["profile", "release", "lto"], Change::Set("true".into())),
+                1 => (&["profile", "release", "x"], Change::Set("\"y\"".into())),
+                _ => (&["profile", "release", "flags"], Change::Append(vec!["-n".into()])),
+            };
+            let Ok(document) = parse(&text) else { return Ok(()) };
+            let Ok(new) = apply(&text, path, &change, None) else { return Ok(()) };
+            let replaced = lookup(document.as_table(), path)
+                .and_then(Item::span)
+                .map_or(0, |span| span.len());
+            let (old, new) = (text.as_bytes(), new.as_bytes());
+            let prefix = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+            let suffix = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+            prop_assert!(prefix + suffix + replaced >= old.len(), "{text:?}\n{:?}", String::from_utf8_lossy(new));
+        }
+
+        /// Nothing that parses is refused for a defect of ours.
+        #[test]
+        fn no_edit_is_unsafe(text in text()) {
+            let result = apply(&text, &["profile", "release", "lto"], &Change::Set("true".into()), None);
+            if let Err(error) = result {
+                prop_assert!(!error.to_string().contains("not safe"), "{text:?}: {error}");
+            }
+        }
+    }
+}

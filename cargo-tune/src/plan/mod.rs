@@ -105,6 +105,8 @@ pub struct Skipped {
     pub in_force: Option<Value>,
     /// The value wanted.
     pub wanted: Option<Value>,
+    /// The package that an override is for, where it is one.
+    pub package: Option<&'static str>,
     /// Whether something outside the files that this tool edits keeps it from being in force.
     pub unreachable: bool,
 }
@@ -118,6 +120,7 @@ impl Skipped {
             evidence,
             in_force: None,
             wanted: None,
+            package: None,
             unreachable: false,
         }
     }
@@ -200,7 +203,8 @@ fn profile_key(
             return Ok(());
         }
         if same(setting) {
-            let skipped = Skipped::new(wanted.key, "already in force", origin);
+            let mut skipped = Skipped::new(wanted.key, "already in force", origin);
+            skipped.package = wanted.below.get(1).copied();
             plan.skipped.push(skipped.in_force(setting.value.clone()));
             return Ok(());
         }

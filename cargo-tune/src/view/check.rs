@@ -15,6 +15,7 @@ use crate::report::{JsonOrigin, JsonValue, SCHEMA, VERSION, warnings};
 #[derive(Serialize)]
 struct JsonRow {
     key: String,
+    package: Option<&'static str>,
     expected: JsonValue,
     value: Option<JsonValue>,
     origin: Option<JsonOrigin>,
@@ -25,6 +26,7 @@ struct JsonRow {
 fn row(row: &Row) -> JsonRow {
     JsonRow {
         key: row.key.clone(),
+        package: row.package,
         expected: (&row.expected).into(),
         value: row.value.as_ref().map(Into::into),
         origin: row.origin.as_ref().map(Into::into),

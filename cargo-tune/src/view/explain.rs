@@ -62,9 +62,11 @@ pub(crate) fn run(options: &Options, knob: Option<&str>, console: &mut Console) 
         .text("speed", "Speed", |k| k.speed.into())
         .text("offer", "Offered", |k| k.offer.as_str().into())
         .text("written", "Written", |k| k.written.into())
-        .machines_only()
-        .text("risk", "Risk", |k| Cell::maybe_text(k.risk))
-        .machines_only()
+        .droppable(2)
+        .text("risk", "Risk, or where it is void", |k| {
+            Cell::maybe_text(k.risk)
+        })
+        .droppable(1)
         .default_limit(0);
     let mut report = Report::new(SCHEMA, VERSION, "explain", table);
     report = match (knob, chosen.first()) {

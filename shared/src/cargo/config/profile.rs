@@ -198,6 +198,7 @@ pub(super) fn resolve(
     let root = chain.last().map_or("release", String::as_str);
     let own_table = format!("profile.{}", inputs.profile);
     let mut settings = Vec::new();
+    let debug = in_force(inputs, layers, &chain, "debug");
     for key in KEYS {
         let mut found: Vec<(String, Value, Origin)> = Vec::new();
         if *key == "incremental" {
@@ -214,7 +215,7 @@ pub(super) fn resolve(
             }
         }
         if found.is_empty() {
-            if let Some(value) = default_for(&settings, root, key) {
+            if let Some(value) = default_for(&debug, root, key) {
                 found.push((own_table.clone(), value, Origin::DEFAULT));
             }
         }
@@ -262,17 +263,24 @@ fn push_ranked(
     }
 }
 
-/// Cargo's default; `strip` depends on the debug information asked for, `debug-assertions` and
-/// `overflow-checks` do not depend on anything but the root profile.
-fn default_for(settings: &[Setting], root: &str, key: &str) -> Option<Value> {
+/// The first value that the profile or one that it inherits gives to a key.
+fn in_force(inputs: &Inputs<'_>, layers: &Layers, chain: &[String], key: &str) -> Option<Value> {
+    chain.iter().find_map(|profile| {
+        let variable = format!("CARGO_PROFILE_{}", upper(profile));
+        let found = values(inputs, layers, &["profile", profile], Some(&variable), key);
+        found.into_iter().next().map(|(value, _)| value)
+    })
+}
+
+/// Cargo's default. That of `strip` depends on the debug information asked for.
+fn default_for(debug: &Option<Value>, root: &str, key: &str) -> Option<Value> {
     if key == "strip" {
-        let debug = settings
-            .iter()
-            .find(|s| s.key == "debug" && s.shadowed_by.is_none());
-        let without = debug.map_or(root != "dev", |s| canonical("debug", &s.value) == "none");
-        return Some(Value::String(
-            if without { "debuginfo" } else { "none" }.into(),
-        ));
+        let without = match debug {
+            Some(value) => canonical("debug", value) == "none",
+            None => root != "dev",
+        };
+        let value = if without { "debuginfo" } else { "none" };
+        return Some(Value::String(value.into()));
     }
     default_value(root, key)
 }

@@ -4,7 +4,8 @@
 //! `target` tables (the triple's own first, then every matching `cfg(…)` table in alphabetical
 //! order, all joined), `build.rustflags`. A variable that is set but empty still excludes what
 //! comes after it; an empty list in a file does not. Within one key, lists of several files are
-//! joined with the farthest first, and a `CARGO_…_RUSTFLAGS` variable is appended.
+//! joined with the farthest first; a `CARGO_…_RUSTFLAGS` variable comes after the files and before
+//! `--config`.
 
 use toml_edit::Item;
 
@@ -265,30 +266,39 @@ fn list_parts(
     table: &str,
     parts: &mut Vec<Part>,
 ) {
+    // From the nearest; a string takes the place of what lies farther away.
     let mut found: Vec<(Value, Origin)> = Vec::new();
-    for layer in layers.cli.iter().chain(&layers.files) {
+    let mut closed = false;
+    let mut add = |value: Value, origin: Origin, found: &mut Vec<(Value, Origin)>| {
+        if !closed {
+            closed = matches!(value, Value::String(_)) && origin.kind != OriginKind::Environment;
+            found.push((value, origin));
+        }
+    };
+    for layer in &layers.cli {
         if let Some(item) = layer.get(path) {
-            let value = Value::from_item(item);
-            let string = matches!(value, Value::String(_));
-            found.push((value, layer.origin(item)));
-            // A string takes the place of what lies farther away.
-            if string {
-                break;
-            }
+            add(Value::from_item(item), layer.origin(item), &mut found);
         }
     }
-    let part = |(value, origin)| Part {
+    let variable = variable.and_then(|name| inputs.environment.get(&name).map(|t| (name, t)));
+    if let Some((name, text)) = variable {
+        add(
+            Value::String(text.clone()),
+            Origin::variable(name),
+            &mut found,
+        );
+    }
+    for layer in &layers.files {
+        if let Some(item) = layer.get(path) {
+            add(Value::from_item(item), layer.origin(item), &mut found);
+        }
+    }
+    parts.extend(found.into_iter().rev().map(|(value, origin)| Part {
         place,
         table: table.to_owned(),
         value,
         origin,
-    };
-    parts.extend(found.into_iter().rev().map(part));
-    if let Some((name, text)) =
-        variable.and_then(|name| inputs.environment.get(&name).map(|t| (name, t)))
-    {
-        parts.push(part((Value::String(text.clone()), Origin::variable(name))));
-    }
+    }));
 }
 
 /// `[env] RUSTFLAGS`, which cargo sets for the programs it runs but does not read itself.

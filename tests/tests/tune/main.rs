@@ -1,0 +1,13 @@
+//! `cargo tune` as users run it, against what rustc really gets.
+//!
+//! The witness is cargo's own `-v` output: the command lines of rustc, which neither the tool nor
+//! its model of the configuration has a hand in.
+
+mod abort;
+mod contract;
+mod corpus;
+mod docs;
+mod precedence;
+mod project;
+mod property;
+mod trials;

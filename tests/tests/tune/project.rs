@@ -1,0 +1,273 @@
+//! A project in a temporary directory, and what rustc is told when it is built.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use integration_tests::command::{cargo, command};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A program that compiles in a moment.
+pub(crate) const MAIN: &str = "fn main() {}\n";
+/// The least a manifest needs.
+pub(crate) const MANIFEST: &str =
+    "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+
+/// A project.
+pub(crate) struct Project {
+    directory: TempDir,
+    environment: Vec<(String, String)>,
+    cwd: PathBuf,
+}
+
+/// What a run of the tool left behind.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// The JSON on standard output.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("{e}: {}\n{}", self.stdout, self.stderr))
+    }
+
+    /// The rows with this key.
+    pub(crate) fn rows(&self, key: &str) -> Vec<Value> {
+        let json = self.json();
+        let rows = json["rows"].as_array().expect("rows");
+        rows.iter().filter(|r| r["key"] == key).cloned().collect()
+    }
+}
+
+impl Project {
+    /// Files below the project's directory; `src/main.rs` is added where there is no source.
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let directory = TempDir::with_prefix("tune-").expect("a temporary directory");
+        let project = Self {
+            cwd: directory.path().join("app"),
+            directory,
+            environment: Vec::new(),
+        };
+        fs::create_dir_all(project.root()).expect("the project's directory");
+        for (name, text) in files {
+            project.write(name, text);
+        }
+        if !files.iter().any(|(name, _)| name.ends_with(".rs")) {
+            project.write("src/main.rs", MAIN);
+        }
+        project
+    }
+
+    /// With an environment variable for the tool and for cargo.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Started in this directory below the one that holds the project.
+    pub(crate) fn cwd(mut self, below: &str) -> Self {
+        self.cwd = self.directory.path().join(below);
+        self
+    }
+
+    /// The project's directory.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.directory.path().join("app")
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// Runs `cargo tune`.
+    pub(crate) fn tune(&self, arguments: &[&str]) -> Run {
+        let mut tool = command(env!("CARGO_BIN_EXE_tune-under-test"));
+        tool.arg("tune").args(arguments).current_dir(&self.cwd);
+        tool.stdin(Stdio::null());
+        tool.env("CARGO_TUNE_STATE_DIR", self.directory.path().join("state"));
+        for (name, value) in &self.environment {
+            tool.env(name, value);
+        }
+        let output = tool.output().expect("the tool starts");
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// As [`Self::tune`], with JSON and success.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Run {
+        let all = [arguments, &["--message-format", "json"]].concat();
+        let run = self.tune(&all);
+        assert_eq!(run.code, Some(0), "{arguments:?}: {}", run.stderr);
+        run
+    }
+
+    /// Builds with cargo alone and returns what rustc was told for each crate.
+    pub(crate) fn build(&self, arguments: &[&str]) -> Vec<Call> {
+        // Fresh units print nothing.
+        let target = TempDir::with_prefix("tune-target-").expect("a temporary directory");
+        let mut command = cargo();
+        command
+            .args(["build", "-v", "--target-dir"])
+            .arg(target.path());
+        command.args(arguments).current_dir(&self.cwd);
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        let output = command.output().expect("cargo starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        said.lines()
+            .filter_map(|line| line.trim().strip_prefix("Running `"))
+            .filter(|line| line.contains("--crate-name"))
+            .map(|line| Call {
+                words: split(line.trim_end_matches('`')),
+            })
+            .collect()
+    }
+
+    /// The one call for a crate.
+    pub(crate) fn call(&self, name: &str, arguments: &[&str]) -> Call {
+        let calls = self.build(arguments);
+        let mut found = calls
+            .into_iter()
+            .filter(|c| c.after("--crate-name") == [name]);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("no rustc for {name}"))
+    }
+
+    /// Every file but what cargo makes.
+    pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        collect(&self.root(), &self.root(), &mut files);
+        files
+    }
+}
+
+fn collect(root: &Path, directory: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let below = path.strip_prefix(root).expect("below the root").to_owned();
+        if below.starts_with("target") || below.ends_with("Cargo.lock") {
+            continue;
+        }
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            files.insert(below, fs::read(&path).expect("a file"));
+        }
+    }
+}
+
+/// One command line of rustc.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) words: Vec<String>,
+}
+
+impl Call {
+    /// The values that follow a flag.
+    pub(crate) fn after(&self, flag: &str) -> Vec<&str> {
+        let pairs = self.words.iter().zip(self.words.iter().skip(1));
+        pairs
+            .filter(|(f, _)| *f == flag)
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
+    /// The last value of a codegen option; an empty string if it stands alone.
+    pub(crate) fn codegen(&self, name: &str) -> Option<String> {
+        let mut last = None;
+        for (index, word) in self.words.iter().enumerate() {
+            let body = match word.strip_prefix("-C") {
+                Some("") => self.words.get(index + 1).map(String::as_str),
+                body => body,
+            };
+            let Some(body) = body else { continue };
+            let (key, value) = body.split_once('=').unwrap_or((body, ""));
+            if key == name {
+                last = Some(value.to_owned());
+            }
+        }
+        last
+    }
+
+    /// Whether rustc got what a profile's key should make of it.
+    pub(crate) fn shows(&self, key: &str, value: &Value) -> bool {
+        let text = match value {
+            Value::String(s) => s.clone(),
+            other => other.to_string(),
+        };
+        let got = self.codegen(match key {
+            "debug" => "debuginfo",
+            key => key,
+        });
+        let got = got.as_deref();
+        match (key, text.as_str()) {
+            ("opt-level", "0") => got.is_none() || got == Some("0"),
+            // rustc's own number for incremental builds.
+            ("codegen-units", "256") => got.is_none() && self.codegen("incremental").is_some(),
+            ("codegen-units", "16") => got.is_none() || got == Some("16"),
+            ("lto", "true" | "fat") => matches!(got, Some("" | "fat")),
+            ("lto", "false") => got.is_none(),
+            ("panic", "unwind") => got.is_none() || got == Some("unwind"),
+            ("strip", "none" | "false") => got.is_none() || got == Some("none"),
+            ("strip", "true") => got == Some("symbols"),
+            ("debug", "0" | "none" | "false") => got.is_none() || got == Some("0"),
+            ("debug", "true") => got == Some("2"),
+            ("incremental" | "rpath", "true") => got.is_some(),
+            ("incremental" | "rpath", "false") => got.is_none(),
+            // Cargo passes these only where they differ from what the opt-level implies.
+            ("overflow-checks" | "debug-assertions", on) => {
+                got.is_none_or(|got| (got == "on") == (on == "true"))
+            }
+            (_, text) => got == Some(text),
+        }
+    }
+}
+
+/// Splits a command line as cargo prints it: single quotes around what needs them.
+fn split(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quoted = false;
+    let mut any = false;
+    for c in line.chars() {
+        match c {
+            '\'' => {
+                quoted = !quoted;
+                any = true;
+            }
+            ' ' if !quoted => {
+                if any || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                any = false;
+            }
+            c => word.push(c),
+        }
+    }
+    if any || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}

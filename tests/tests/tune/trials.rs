@@ -1,0 +1,190 @@
+//! `measure` and `search` on a program that compiles in moments.
+
+use crate::project::{MANIFEST, Project};
+
+const SORT: &str = "fn main() {\n    let n: u64 = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1000);\n    let mut v: Vec<u64> = (0..n).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();\n    v.sort();\n    println!(\"{}\", v[v.len() / 2]);\n}\n";
+
+fn program() -> Project {
+    Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", SORT)])
+}
+
+#[test]
+fn measure_shows_each_knobs_part_without_touching_a_file() {
+    let project = program();
+    let before = project.snapshot();
+    let run = project.json(&["measure", "--target", "size", "--workload", "app 2000"]);
+    assert_eq!(project.snapshot(), before);
+    assert!(!project.path("target/release").exists());
+    let json = run.json();
+    let baseline = json["baseline"]["file_size"].as_u64().unwrap();
+    let rows = json["rows"].as_array().unwrap();
+    let after = rows.iter().find(|r| r["name"] == "after").unwrap();
+    assert_eq!(after["status"], "chosen");
+    assert!(after["file_size"].as_u64().unwrap() < baseline);
+    assert!(after["time_ratio"].as_f64().unwrap() > 0.0);
+    assert_eq!(after["time_ci"].as_array().unwrap().len(), 2);
+    for knob in ["opt-level", "lto", "codegen-units", "panic", "strip"] {
+        let name = format!("without {knob}");
+        let row = rows
+            .iter()
+            .find(|r| r["name"] == name.as_str())
+            .expect(knob);
+        assert!(row["build_ns"].as_u64().unwrap() > 0);
+        assert!(row["settings"].get(knob).is_none());
+    }
+    // The witness for one size: cargo alone with the same settings.
+    let target = project.path("own");
+    let mut cargo = integration_tests::command::cargo();
+    cargo
+        .args(["build", "--release", "-q", "--target-dir"])
+        .arg(&target)
+        .current_dir(project.root());
+    for setting in [
+        "opt-level=\"z\"",
+        "lto=true",
+        "codegen-units=1",
+        "panic=\"abort\"",
+        "strip=\"symbols\"",
+    ] {
+        cargo
+            .arg("--config")
+            .arg(format!("profile.release.{setting}"));
+    }
+    assert!(cargo.status().unwrap().success());
+    let size = std::fs::metadata(target.join("release/app")).unwrap().len();
+    assert_eq!(after["file_size"].as_u64().unwrap(), size);
+}
+
+#[test]
+fn search_finds_applies_and_undoes_within_the_budget() {
+    let project = program();
+    let before = project.snapshot();
+    let run = project.json(&[
+        "search",
+        "--target",
+        "size",
+        "--allow",
+        "relr",
+        "--verify",
+        "test -x \"$CARGO_TUNE_BIN\"",
+        "--yes",
+    ]);
+    let json = run.json();
+    let rows = json["rows"].as_array().unwrap();
+    assert!(json["builds"].as_u64().unwrap() <= 12);
+    let chosen = rows
+        .iter()
+        .find(|r| r["status"] == "chosen")
+        .expect("a winner");
+    let recipe = rows.iter().find(|r| r["name"] == "recipe").unwrap();
+    let slack = recipe["file_size"].as_u64().unwrap() + 1024;
+    assert!(chosen["file_size"].as_u64().unwrap() <= slack);
+    assert_eq!(json["reproducible"], true);
+    // What was written makes the same file.
+    let target = project.path("own");
+    let mut cargo = integration_tests::command::cargo();
+    cargo
+        .args(["build", "--release", "-q", "--target-dir"])
+        .arg(&target)
+        .current_dir(project.root());
+    assert!(cargo.status().unwrap().success());
+    let size = std::fs::metadata(target.join("release/app")).unwrap().len();
+    assert_eq!(chosen["file_size"].as_u64().unwrap(), size);
+    std::fs::remove_dir_all(&target).unwrap();
+    assert_eq!(project.tune(&["undo"]).code, Some(0));
+    assert_eq!(project.snapshot(), before);
+    // Again: everything is there already.
+    let again = project
+        .json(&["search", "--target", "size", "--allow", "relr"])
+        .json();
+    assert!(
+        again["resumed"].as_u64().unwrap() >= 5,
+        "{}",
+        again["resumed"]
+    );
+}
+
+#[test]
+fn shards_make_the_same_search_together() {
+    let project = program();
+    let part = |index: usize| {
+        let file = project.path(&format!("part{index}.json"));
+        let shard = format!("{index}/2");
+        let run = project.tune(&[
+            "search",
+            "--target",
+            "size",
+            "--shard",
+            &shard,
+            "--message-format",
+            "json",
+            "-o",
+            file.to_str().unwrap(),
+        ]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        file
+    };
+    let (one, two) = (part(1), part(2));
+    let run = project.json(&[
+        "search",
+        "--target",
+        "size",
+        "--merge",
+        one.to_str().unwrap(),
+        two.to_str().unwrap(),
+    ]);
+    let json = run.json();
+    let rows = json["rows"].as_array().unwrap();
+    assert!(rows.iter().any(|r| r["name"] == "recipe"));
+    assert!(rows.iter().any(|r| r["name"] == "without lto"));
+    assert_eq!(rows.iter().filter(|r| r["status"] == "chosen").count(), 1);
+}
+
+#[test]
+fn a_failing_variant_is_a_row_and_a_failing_verify_rejects_the_winner() {
+    // Code that does not compile with one of the knobs.
+    let source = format!("#[cfg(panic = \"abort\")]\ncompile_error!(\"no abort\");\n{SORT}");
+    let project = Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", &source)]);
+    let json = project.json(&["measure", "--target", "size"]).json();
+    let rows = json["rows"].as_array().unwrap();
+    let after = rows.iter().find(|r| r["name"] == "after").unwrap();
+    assert_eq!(after["status"], "failed");
+    assert!(
+        after["reason"].as_str().unwrap().contains("no abort"),
+        "{after}"
+    );
+    assert!(after["file_size"].is_null());
+    let without = rows.iter().find(|r| r["name"] == "without panic").unwrap();
+    assert!(without["file_size"].as_u64().is_some());
+    let json = program()
+        .json(&[
+            "search", "--target", "size", "--budget", "4", "--verify", "exit 3",
+        ])
+        .json();
+    let rows = json["rows"].as_array().unwrap();
+    assert!(rows.iter().all(|r| r["status"] != "chosen"));
+    assert!(
+        rows.iter()
+            .any(|r| r["reason"].as_str().is_some_and(|r| r.contains("--verify")))
+    );
+    assert!(json["warnings"].to_string().contains("budget"));
+}
+
+#[test]
+fn a_speed_search_claims_nothing_inside_the_noise() {
+    // Nothing that a profile could speed up.
+    let source = "fn main() { std::thread::sleep(std::time::Duration::from_millis(3)); }\n";
+    let project = Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", source)]);
+    let json = project
+        .json(&[
+            "search",
+            "--target",
+            "speed",
+            "--workload",
+            "app",
+            "--budget",
+            "4",
+        ])
+        .json();
+    assert_eq!(json["chosen"], "baseline", "{json}");
+}
