@@ -118,5 +118,21 @@ fn warnings(subject: &Subject<'_>) -> Vec<Warning> {
         )
         .count(subject.unwind.damaged),
     );
+    let info = subject.debug.load();
+    warnings.push(
+        Warning::new(
+            "damaged-debug-info",
+            "units of the debug information could not be read",
+        )
+        .count(info.damaged_units() as u64),
+    );
+    warnings.push(
+        Warning::new(
+            "split-debug-info",
+            "units keep their debug information in another file, which is not read",
+        )
+        .help("build with `split-debuginfo = \"off\"`")
+        .count(info.split_units() as u64),
+    );
     warnings
 }

@@ -9,8 +9,13 @@ use codecost::{
         Additions, Build, Candidate, Context, Selection,
         config::{self, Inputs, OriginKind},
     },
-    image::Mapping,
+    image::{
+        Image, Mapping, SectionKind,
+        debug_info::separate::{self, FoundBy},
+    },
 };
+
+use std::path::Path;
 
 /// What is known of the artifact besides its bytes.
 #[derive(Clone, Debug, Default)]
@@ -103,17 +108,24 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
             selection: _,
         } => {
             let file = Mapping::open(path)?;
-            let debug = debug_file.as_deref().map(Mapping::open).transpose()?;
+            // What is no object file is refused before anything else is asked.
+            let image = Image::parse(path, &file)?;
+            let debug = match debug_file {
+                Some(debug) => Some(given(path, &image, debug)?),
+                None => beside(path, &image),
+            };
+            let mut facts = Facts::default();
+            if let (Some(debug), None) = (&debug, debug_file) {
+                let note = format!("symbols from {}", debug.path().display());
+                facts.build_notes.push(note);
+            }
             let catalogue = Catalogue::for_file(&context, &file);
             let files = Files {
                 file,
                 debug,
                 catalogue,
             };
-            Ok(Opened {
-                files,
-                facts: Facts::default(),
-            })
+            Ok(Opened { files, facts })
         }
         Input::Build(selection) => {
             let additions = if with_debug {
@@ -146,4 +158,69 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
             Ok(Opened { files, facts })
         }
     }
+}
+
+/// The debug file that the user named.
+///
+/// # Errors
+///
+/// It cannot be read, or is another build's: its symbols would name the wrong code.
+fn given(path: &Path, image: &Image<'_>, debug: &Path) -> Result<Mapping> {
+    let mapping = Mapping::open(debug)?;
+    let theirs = Image::parse(debug, &mapping)?;
+    if let (Some(ours), Some(other)) = (image.build_id(), theirs.build_id())
+        && ours != other
+    {
+        return Err(Error::failed(
+            format_args!(
+                "`{}` is not the debug file of `{}`: their build ids differ",
+                debug.display(),
+                path.display()
+            ),
+            "name the debug file that was made in the same build",
+        ));
+    }
+    if theirs.architecture != image.architecture {
+        return Err(Error::failed(
+            format_args!(
+                "`{}` is for {}, `{}` for {}",
+                debug.display(),
+                theirs.architecture,
+                path.display(),
+                image.architecture
+            ),
+            "name the debug file that was made in the same build",
+        ));
+    }
+    drop(theirs);
+    Ok(mapping)
+}
+
+/// The debug file of a stripped file, where its build id or debug link leads to one that matches.
+fn beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
+    if image
+        .sections
+        .iter()
+        .any(|section| section.kind == SectionKind::Symbols)
+    {
+        return None;
+    }
+    let link = image
+        .section(".gnu_debuglink")
+        .map(|(_, section)| image.section_bytes(section));
+    let name = link.and_then(|link| link.split(|byte| *byte == 0).next());
+    let checksum = link
+        .and_then(|link| link.last_chunk::<4>())
+        .map(|sum| image.u32(*sum));
+    let found = separate::candidates(path, image.build_id(), name);
+    found.into_iter().find_map(|(by, path)| {
+        let mapping = Mapping::open(&path).ok()?;
+        let belongs = match by {
+            FoundBy::BuildId => Image::parse(&path, &mapping).ok()?.build_id() == image.build_id(),
+            FoundBy::DebugLink => Some(separate::crc32(&mapping)) == checksum,
+            // Only Mach-O files have bundles; their depth is not read yet.
+            FoundBy::Bundle => false,
+        };
+        belongs.then_some(mapping)
+    })
 }

@@ -114,6 +114,7 @@ impl<'a> Subject<'a> {
             };
         }
         let labels = labels(&crates);
+        let leaf = owners.leaf();
         Ok(Self {
             labels,
             debug,
@@ -124,7 +125,7 @@ impl<'a> Subject<'a> {
             unwind,
             code,
             crates,
-            leaf: None,
+            leaf,
             stripped,
         })
     }

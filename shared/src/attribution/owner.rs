@@ -124,6 +124,11 @@ impl SymbolOwners {
         self.merged
     }
 
+    /// The crate that the executable itself is, where the symbols say it.
+    pub fn leaf(&self) -> Option<CrateId> {
+        self.leaf
+    }
+
     /// The crate of the file entry that `symbol` stands under.
     pub fn file_crate(&self, symbol: &Symbol<'_>) -> Option<CrateId> {
         self.files.get(symbol.file? as usize).copied().flatten()

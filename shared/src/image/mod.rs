@@ -190,7 +190,7 @@ impl<'d> Image<'d> {
     }
 
     /// A number of four bytes in the file's byte order.
-    pub(crate) fn u32(&self, bytes: [u8; 4]) -> u32 {
+    pub fn u32(&self, bytes: [u8; 4]) -> u32 {
         if self.little_endian {
             u32::from_le_bytes(bytes)
         } else {
@@ -199,7 +199,7 @@ impl<'d> Image<'d> {
     }
 
     /// A number of eight bytes in the file's byte order.
-    pub(crate) fn u64(&self, bytes: [u8; 8]) -> u64 {
+    pub fn u64(&self, bytes: [u8; 8]) -> u64 {
         if self.little_endian {
             u64::from_le_bytes(bytes)
         } else {
@@ -220,6 +220,18 @@ impl<'d> Image<'d> {
     /// The relocations that the loader applies (RELA, REL, RELR), one table a section.
     pub fn relocations(&self, dynamic_symbols: &SymbolTable<'d>) -> Vec<RelocationTable> {
         relocation::read(self, dynamic_symbols)
+    }
+
+    /// What tells builds apart: the `NT_GNU_BUILD_ID` note of ELF files.
+    pub fn build_id(&self) -> Option<&'d [u8]> {
+        let (_, section) = self.section(".note.gnu.build-id")?;
+        let note = self.section_bytes(section);
+        // Sizes of name and description, type 3; the name is `GNU` and a zero.
+        let size = self.u32(*note.get(4..)?.first_chunk()?);
+        let is_id = self.u32(*note.get(8..)?.first_chunk()?) == 3 && note.get(12..16)? == b"GNU\0";
+        note.get(16..)?
+            .get(..usize::try_from(size).ok()?)
+            .filter(|id| is_id && !id.is_empty())
     }
 
     /// What the loader must find to run the file: libraries and symbol versions.
