@@ -60,6 +60,9 @@ fn row(
         labels.collect::<Vec<CrateLabel>>()
     };
     let labels = crates(|owner| owner.defined);
+    let crates_unknown = members
+        .iter()
+        .all(|owner| owner.defined == CrateId::UNKNOWN);
     let name = match (named, kind) {
         (Some(name), DataKind::Static) => name,
         (_, DataKind::String) => excerpt(bytes),
@@ -79,7 +82,11 @@ fn row(
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),
-        evidence: object.evidence,
+        evidence: if crates_unknown {
+            Evidence::None
+        } else {
+            object.evidence
+        },
     }
 }
 

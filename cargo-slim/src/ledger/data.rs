@@ -243,9 +243,7 @@ impl DataMap {
             let Some(function) = inputs.code.functions.get(reference.function as usize) else {
                 continue;
             };
-            if function.owner == Owner::UNKNOWN {
-                continue;
-            }
+            // Functions without an owner count: what they use is theirs, not their neighbours'.
             let party = owners.parties.single(function.owner);
             let evidence = if reference.guess {
                 Evidence::Inferred
