@@ -1,6 +1,4 @@
 //! The directions of ARCHITECTURE.md, read off the `use` lines.
-// Tests may panic, in helpers too.
-#![allow(clippy::expect_used)]
 
 // A source that cannot be read fails its test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
