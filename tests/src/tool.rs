@@ -1,10 +1,12 @@
 //! The tool as a user runs it: a process, its exit code and its two outputs.
 
-use crate::command::{command, output};
+use crate::command::command;
 use serde_json::Value;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// A tool under test, with the directory it is started in.
@@ -61,14 +63,31 @@ impl Tool {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let what = format!("{command:?}");
         let start = Instant::now();
-        let output = output(&mut command);
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        let stdout = collect(child.stdout.take());
+        let stderr = collect(child.stderr.take());
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("the child's status") {
+                break status;
+            }
+            if start.elapsed() > PATIENCE {
+                // A test that hangs says nothing; a test that fails says which command hung.
+                child.kill().expect("end the child");
+                panic!("{what} did not end within {PATIENCE:?}");
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
         Run {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: status.code(),
             elapsed: start.elapsed(),
-            what: format!("{command:?}"),
+            stdout: stdout.join().expect("its standard output"),
+            stderr: stderr.join().expect("its standard error"),
+            what,
         }
     }
 
@@ -85,6 +104,19 @@ impl Tool {
         arguments.extend(more);
         self.run(arguments).report()
     }
+}
+
+/// Longer than any build of a fixture takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Reads a pipe to its end, beside the other one, so that neither fills up.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut pipe = pipe.expect("a pipe");
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("read a pipe");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 impl Run {

@@ -3,7 +3,7 @@
 use crate::{cache, slim};
 use integration_tests::fixture::Specimens;
 use integration_tests::published::{B3SUM, HYPERFINE, LEGACY, RIPGREP, V0};
-use integration_tests::tool::number;
+use integration_tests::tool::{Report, number};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,19 @@ pub(crate) fn assert_sums(file: &Path) {
     assert_eq!(sections.artifact("file_size"), size, "{name}");
     assert_eq!(sections.sum("file"), size, "sections of {name}");
     for by in ["defined", "instantiated", "inlined"] {
-        let crates = slim().view(&["crates", "--by", by], file);
+        let arguments = ["crates", "--by", by, "--message-format", "json", "--file"];
+        let run = slim().run(
+            arguments
+                .map(OsStr::new)
+                .into_iter()
+                .chain([file.as_os_str()]),
+        );
+        if by == "inlined" && run.stderr.contains("no debug information") {
+            // Only debug information tells what was inlined; without it there is no answer.
+            run.assert_clean_failure();
+            continue;
+        }
+        let crates = run.report();
         assert_eq!(crates.sum("file"), size, "crates --by {by} of {name}");
         for row in crates.rows() {
             let parts: u64 = PARTS.iter().map(|part| number(row, part)).sum();
@@ -86,6 +98,24 @@ fn of_programs_linked_in_many_ways() {
     for (name, arguments) in ways {
         assert_sums(&specimens.rustc(name, arguments));
     }
+}
+
+/// Inlined code moves between crates, not in or out of the file.
+#[test]
+fn of_inlined_code() {
+    let specimens = Specimens::new();
+    let file = specimens.rustc("debug", &["-Cdebuginfo=2"]);
+    let size = fs::metadata(&file).unwrap().len();
+    let defined = slim().view(&["crates", "--by", "defined"], &file);
+    let inlined = slim().view(&["crates", "--by", "inlined"], &file);
+    assert_eq!(inlined.sum("file"), size);
+    assert_eq!(inlined.sum("code"), defined.sum("code"));
+    // What core's methods became inside others is core's by this question.
+    let core = |report: &Report| {
+        let rows = report.rows_where("name", "core");
+        rows.iter().map(|row| number(row, "code")).sum::<u64>()
+    };
+    assert!(core(&inlined) > core(&defined));
 }
 
 #[test]
