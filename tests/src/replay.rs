@@ -6,6 +6,7 @@ use cargo_slim::options::{By, Input, Options, View};
 use cargo_slim::report;
 use codecost::attribution::Catalogue;
 use codecost::console::{Console, Verbosity};
+use codecost::demangle::Name;
 use codecost::image::{Image, Mapping};
 use codecost::report::{Format, OutputOptions};
 use std::path::Path;
@@ -53,6 +54,25 @@ pub fn image(bytes: &[u8]) {
     if let Some(shipped) = image.shipped_size() {
         assert!(shipped <= length);
     }
+}
+
+/// Asks for every form of a name.
+///
+/// # Panics
+///
+/// When a form is longer than names may become.
+pub fn demangle(symbol: &str) {
+    let name = Name::parse(symbol);
+    let forms = [name.full(), name.short(), name.family(), name.family_key()];
+    for form in forms {
+        assert!(form.len() <= symbol.len().saturating_mul(64) + (1 << 17));
+    }
+    let _ = (name.scheme(), name.suffix(), name.part(), name.is_generic());
+    let _ = (
+        name.defining(),
+        name.instantiating(),
+        name.defining_is_exact(),
+    );
 }
 
 /// Shows every view of `bytes`, as people and as programs read it. Whether they are an object file.

@@ -1,0 +1,6 @@
+//! Every view of `cargo slim`; all sums must be the file's size.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    integration_tests::replay::ledger(bytes);
+});

@@ -1,0 +1,153 @@
+//! The corpus of the fuzz targets, whole and damaged, through all of `cargo slim`: no panic, sums
+//! that are the file's size, and an end within a time that grows with the file.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use integration_tests::replay;
+use proptest::prelude::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// For a few kilobytes; the unoptimised build on a busy machine is slower than what users have.
+const LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 2 });
+
+fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(target);
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_none_or(|extension| extension != "md"))
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    assert!(files.len() > 4, "the corpus of `{target}` is missing");
+    files
+}
+
+/// All object files, whichever target they were found with.
+fn files() -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = corpus("ledger");
+    files.extend(corpus("image"));
+    files
+}
+
+fn check(bytes: &[u8], what: &str) -> bool {
+    let start = Instant::now();
+    replay::image(bytes);
+    let read = replay::ledger(bytes);
+    let elapsed = start.elapsed();
+    assert!(elapsed < LIMIT, "{what} took {elapsed:?}");
+    read
+}
+
+#[test]
+fn whole_files_add_up() {
+    let mut read = 0;
+    for (path, bytes) in files() {
+        read += u32::from(check(&bytes, &path.display().to_string()));
+    }
+    assert!(read >= 15, "{read} files of the corpus could be read");
+}
+
+#[test]
+fn files_cut_anywhere_add_up() {
+    for (path, bytes) in files() {
+        // The start is where the headers are: every length; then in steps that hit all residues.
+        let lengths = (0..64).chain((64..bytes.len()).step_by(bytes.len() / 24 + 1));
+        for length in lengths.filter(|length| *length <= bytes.len()) {
+            check(
+                &bytes[..length],
+                &format!("{} cut to {length}", path.display()),
+            );
+        }
+    }
+}
+
+/// A small generator of numbers (xorshift64), so that a failure can be repeated.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit.max(1) as u64) as usize
+    }
+}
+
+#[test]
+fn flipped_bits_add_up() {
+    let mut numbers = Numbers(0x000d_ecad_e000);
+    for (path, bytes) in files().iter().filter(|(_, bytes)| !bytes.is_empty()) {
+        for round in 0..24 {
+            let mut bytes = bytes.clone();
+            // Headers at the start, section tables at the end, and all between.
+            for _ in 0..3 {
+                let early = numbers.below(512.min(bytes.len()));
+                let late = bytes.len() - 1 - numbers.below(1024.min(bytes.len()));
+                for at in [early, late, numbers.below(bytes.len())] {
+                    bytes[at] ^= 1 << numbers.below(8);
+                }
+            }
+            check(&bytes, &format!("{}, round {round}", path.display()));
+        }
+    }
+}
+
+/// Numbers at the ends of their range, at every aligned place of the headers.
+#[test]
+fn absurd_numbers_add_up() {
+    for (path, bytes) in corpus("ledger") {
+        let end = bytes.len().saturating_sub(8);
+        let places = (16..end.min(256))
+            .step_by(4)
+            .chain((end.saturating_sub(640)..end).step_by(4));
+        for (number, at) in places.enumerate() {
+            let value = [u64::MAX, u64::MAX / 2, 0x1000, 0][number % 4];
+            let width = [4, 8][number / 4 % 2];
+            let mut bytes = bytes.clone();
+            bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+            check(
+                &bytes,
+                &format!("{}, {value:#x} at {at:#x}", path.display()),
+            );
+        }
+    }
+}
+
+#[test]
+fn names_of_the_corpus_have_all_forms() {
+    for (_, bytes) in corpus("demangle") {
+        let symbol = String::from_utf8_lossy(&bytes);
+        for end in 0..=symbol.len() {
+            if let Some(symbol) = symbol.get(..end) {
+                replay::demangle(symbol);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 200 } else { 1000 }))]
+
+    /// Pieces of a real file written over other pieces of it, numbers written over both.
+    #[test]
+    fn a_mutated_library_adds_up(
+        pieces in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1usize..64), 0..4),
+        numbers in prop::collection::vec((any::<prop::sample::Index>(), any::<u64>(), 1usize..=8), 0..6),
+    ) {
+        let mut bytes = include_bytes!("../../fuzz/corpus/ledger/elf64-so-relr-zlib").to_vec();
+        for (from, to, size) in pieces {
+            let from = from.index(bytes.len() - size);
+            let to = to.index(bytes.len() - size);
+            bytes.copy_within(from..from + size, to);
+        }
+        for (at, number, width) in numbers {
+            let at = at.index(bytes.len() - width);
+            bytes[at..at + width].copy_from_slice(&number.to_le_bytes()[..width]);
+        }
+        check(&bytes, "a mutated library");
+    }
+}
