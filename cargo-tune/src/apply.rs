@@ -174,15 +174,13 @@ fn write_all(
 
 /// Replaces every file, or puts back those that were replaced already.
 fn replace_all(prepared: Vec<Prepared>, edits: &[FileEdit]) -> Result<()> {
-    let mut done = 0;
-    for (file, edit) in prepared.into_iter().zip(edits) {
+    for (done, (file, edit)) in prepared.into_iter().zip(edits).enumerate() {
         if let Err(error) = file.temporary.persist(&file.target) {
             for earlier in edits.iter().take(done) {
                 let _ = restore(&earlier.path, earlier.before.as_deref());
             }
             return Err(Error::write(&edit.path, error.error));
         }
-        done += 1;
     }
     Ok(())
 }

@@ -109,10 +109,10 @@ fn last_leaf(table: &dyn TableLike) -> Option<Leaf> {
                 .filter(|inner| inner.is_dotted())
                 .and_then(|inner| last_leaf(inner))
         };
-        if let Some(leaf) = leaf {
-            if last.as_ref().is_none_or(|l| l.end < leaf.end) {
-                last = Some(leaf);
-            }
+        if let Some(leaf) = leaf
+            && last.as_ref().is_none_or(|l| l.end < leaf.end)
+        {
+            last = Some(leaf);
         }
     }
     last

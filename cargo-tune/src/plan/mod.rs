@@ -229,21 +229,21 @@ fn profile_key(
     if wanted.key == "panic" && panics::blocked(project, request, plan)? {
         return Ok(());
     }
-    if wanted.key == "lto" {
-        if let Some(evidence) = lto_is_skipped(project) {
-            plan.skipped.push(Skipped::new("lto", "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, and for dylibs", vec![evidence]));
-            return Ok(());
-        }
+    if wanted.key == "lto"
+        && let Some(evidence) = lto_is_skipped(project)
+    {
+        plan.skipped.push(Skipped::new("lto", "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, and for dylibs", vec![evidence]));
+        return Ok(());
     }
     let mut path: Vec<String> = vec!["profile".to_owned(), profile.to_owned()];
     path.extend(wanted.below.iter().map(|s| (*s).to_owned()));
     let mut file = project.root_manifest();
     // A config file of the workspace that sets the key wins over the manifest: change it there.
-    if let Some(setting) = current.filter(|s| s.origin.kind == OriginKind::Config) {
-        if let Some(config) = &setting.origin.path {
-            file = PathBuf::from(config);
-            path = table_of(project, setting);
-        }
+    if let Some(setting) = current.filter(|s| s.origin.kind == OriginKind::Config)
+        && let Some(config) = &setting.origin.path
+    {
+        file = PathBuf::from(config);
+        path = table_of(project, setting);
     }
     path.push(wanted.key.to_owned());
     plan.changes.push(Change {
@@ -357,14 +357,15 @@ fn skips_lto(crate_types: &[String]) -> bool {
 fn look_around(project: &Project, request: &Request, plan: &mut Plan) {
     let profile = project.selection.profile();
     let effective = &project.effective;
-    if let Some(setting) = effective.get("overflow-checks") {
-        if setting.value == Value::Bool(true) && setting.origin.kind != OriginKind::Default {
-            plan.skipped.push(Skipped::new(
-                "overflow-checks",
-                "an explicit `true` is a decision about correctness, and stays",
-                vec![setting.origin.to_string()],
-            ));
-        }
+    if let Some(setting) = effective.get("overflow-checks")
+        && setting.value == Value::Bool(true)
+        && setting.origin.kind != OriginKind::Default
+    {
+        plan.skipped.push(Skipped::new(
+            "overflow-checks",
+            "an explicit `true` is a decision about correctness, and stays",
+            vec![setting.origin.to_string()],
+        ));
     }
     let prefix = format!("profile.{profile}.package.");
     for setting in effective
@@ -388,17 +389,18 @@ fn look_around(project: &Project, request: &Request, plan: &mut Plan) {
         || effective
             .get("lto")
             .is_some_and(|s| config::canonical("lto", &s.value) == "fat");
-    if let Some(setting) = effective.get("incremental") {
-        if setting.value == Value::Bool(true) && lto_wanted {
-            plan.notices.push(Notice {
-                code: "incremental-with-lto",
-                message: format!(
-                    "`incremental = true` ({}) beside fat LTO costs time and space and saves nothing",
-                    setting.origin
-                ),
-                help: Some("take out one of the two".to_owned()),
-            });
-        }
+    if let Some(setting) = effective.get("incremental")
+        && setting.value == Value::Bool(true)
+        && lto_wanted
+    {
+        plan.notices.push(Notice {
+            code: "incremental-with-lto",
+            message: format!(
+                "`incremental = true` ({}) beside fat LTO costs time and space and saves nothing",
+                setting.origin
+            ),
+            help: Some("take out one of the two".to_owned()),
+        });
     }
     if lto_wanted && request.goal != Goal::CompileTime {
         for candidate in linked(project).iter().filter(|c| skips_lto(&c.crate_types)) {

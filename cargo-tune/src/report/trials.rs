@@ -151,19 +151,19 @@ pub(crate) fn time_warnings(noise: Option<paired::Interval>, timed: bool) -> Vec
         "code-layout",
         "differences of time under 3 % can be the luck of code layout",
     )];
-    if let Some(noise) = noise {
-        if noise.low > 1.0 || noise.high < 1.0 {
-            warnings.push(
-                Warning::new(
-                    "noisy-machine",
-                    format!(
-                        "the baseline against itself differs by {}: these times prove nothing",
-                        interval(noise)
-                    ),
-                )
-                .help("close other programs, or give a longer workload"),
-            );
-        }
+    if let Some(noise) = noise
+        && (noise.low > 1.0 || noise.high < 1.0)
+    {
+        warnings.push(
+            Warning::new(
+                "noisy-machine",
+                format!(
+                    "the baseline against itself differs by {}: these times prove nothing",
+                    interval(noise)
+                ),
+            )
+            .help("close other programs, or give a longer workload"),
+        );
     }
     warnings
 }

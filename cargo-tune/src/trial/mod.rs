@@ -264,7 +264,7 @@ impl<'p> Bench<'p> {
             u.package == self.candidate.package
                 && u.crate_name() == crate_name
                 && !u.is_test()
-                && (self.candidate.kind.is_library() == !u.crate_types().contains(&"bin"))
+                && self.candidate.kind.is_library() != u.crate_types().contains(&"bin")
         });
         let Some(root) = root else {
             return Ok(());

@@ -82,7 +82,7 @@ impl Symbols {
     fn signature(&mut self, owner: Option<&str>, signature: &syn::Signature) {
         let name = signature.ident.to_string();
         if let syn::ReturnType::Type(_, ty) = &signature.output {
-            let names: Vec<String> = tokens(&**ty)
+            let names: Vec<String> = tokens(ty)
                 .into_iter()
                 .map(|n| {
                     if n == "Self" {

@@ -171,10 +171,10 @@ fn discover(cwd: &Path, cargo_home: Option<&Path>, notices: &mut Vec<Notice>) ->
             found.push(path);
         }
     }
-    if let Some(path) = cargo_home.and_then(|home| config_in(home, notices)) {
-        if !found.contains(&path) {
-            found.push(path);
-        }
+    if let Some(path) = cargo_home.and_then(|home| config_in(home, notices))
+        && !found.contains(&path)
+    {
+        found.push(path);
     }
     found
 }
@@ -212,11 +212,11 @@ fn load_with_includes(path: &Path, files: &mut Vec<Layer>) -> Result<()> {
     let mut add = |item: &toml_edit::Value| {
         if let Some(name) = item.as_str() {
             includes.push((base.join(name), false));
-        } else if let Some(table) = item.as_inline_table() {
-            if let Some(name) = table.get("path").and_then(|v| v.as_str()) {
-                let optional = table.get("optional").and_then(|v| v.as_bool());
-                includes.push((base.join(name), optional.unwrap_or(false)));
-            }
+        } else if let Some(table) = item.as_inline_table()
+            && let Some(name) = table.get("path").and_then(|v| v.as_str())
+        {
+            let optional = table.get("optional").and_then(|v| v.as_bool());
+            includes.push((base.join(name), optional.unwrap_or(false)));
         }
     };
     match layer.get(&["include"]).and_then(Item::as_value) {
