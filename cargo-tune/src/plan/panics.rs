@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use codecost::Result;
 use codecost::cargo::config::Notice;
+use rayon::prelude::*;
 
 use super::{Plan, Request, Skipped};
 use crate::project::Project;
@@ -49,16 +50,25 @@ pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> 
         ));
         return Ok(true);
     }
-    let mut evidence = Vec::new();
-    for package in project.workspace.members() {
-        let roots: Vec<PathBuf> = package
-            .targets
-            .iter()
-            .filter(|t| !t.is_proc_macro() && (t.is_bin() || is_library(t)))
-            .map(|t| t.src_path.clone().into_std_path_buf())
-            .collect();
-        evidence.extend(unwind::scan(&roots)?);
-    }
+    let packages: Vec<Vec<PathBuf>> = project
+        .workspace
+        .members()
+        .iter()
+        .map(|package| {
+            let own = package
+                .targets
+                .iter()
+                .filter(|t| !t.is_proc_macro() && (t.is_bin() || is_library(t)));
+            own.map(|t| t.src_path.clone().into_std_path_buf())
+                .collect()
+        })
+        .collect();
+    let scanned: Result<Vec<_>> = packages
+        .par_iter()
+        .map(|roots| unwind::scan(roots))
+        .collect();
+    let mut evidence: Vec<_> = scanned?.into_iter().flatten().collect();
+    evidence.sort();
     let evidence: Vec<String> = evidence
         .iter()
         .map(|e| format!("{}:{}: {}", project.shown(&e.file), e.line, e.what))

@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use cargo_platform::{Cfg, CfgExpr};
-use syn::{Attribute, Meta};
+use syn::{Attribute, Item, Meta};
 
 /// Whether attributes exclude what they stand on from a build that aborts on panic.
 pub(super) fn excluded(attributes: &[Attribute]) -> bool {
@@ -18,6 +18,27 @@ pub(super) fn excluded(attributes: &[Attribute]) -> bool {
                 .any(|name| last.ident == name)
         }),
     })
+}
+
+/// The attributes of an item.
+pub(super) fn item_attributes(item: &Item) -> &[syn::Attribute] {
+    match item {
+        Item::Const(i) => &i.attrs,
+        Item::Enum(i) => &i.attrs,
+        Item::ExternCrate(i) => &i.attrs,
+        Item::Fn(i) => &i.attrs,
+        Item::ForeignMod(i) => &i.attrs,
+        Item::Impl(i) => &i.attrs,
+        Item::Macro(i) => &i.attrs,
+        Item::Mod(i) => &i.attrs,
+        Item::Static(i) => &i.attrs,
+        Item::Struct(i) => &i.attrs,
+        Item::Trait(i) => &i.attrs,
+        Item::Type(i) => &i.attrs,
+        Item::Union(i) => &i.attrs,
+        Item::Use(i) => &i.attrs,
+        _ => &[],
+    }
 }
 
 fn cfg_of(text: &str) -> Option<CfgExpr> {

@@ -13,8 +13,10 @@
 //! pieces, or that a build script writes, is not seen.
 
 mod cfg;
+mod modules;
 mod prefilter;
 mod symbols;
+mod tokens;
 mod visit;
 
 use std::collections::HashSet;
@@ -67,7 +69,7 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
                 if cfg::excluded(&tree.attrs) {
                     continue;
                 }
-                queue.extend(visit::submodules(&module, &tree));
+                queue.extend(modules::submodules(&module, &tree));
                 if wanted.words {
                     files.push(Parsed {
                         path: module.file,

@@ -38,27 +38,12 @@ pub(super) fn look(bytes: &[u8]) -> Wanted {
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {
-    let Some((first, _)) = word.split_first() else {
-        return true;
-    };
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|b| b == first) {
-        let tail = rest.get(at..).unwrap_or_default();
-        if tail.starts_with(word) {
-            return true;
-        }
-        rest = tail.get(1..).unwrap_or_default();
-    }
-    false
+    memchr::memmem::find(bytes, word).is_some()
 }
 
-/// Positions after each occurrence of `word`.
+/// What follows each occurrence of `word`.
 fn after<'b>(bytes: &'b [u8], word: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
-    bytes
-        .windows(word.len())
-        .enumerate()
-        .filter(move |(_, window)| *window == word)
-        .filter_map(move |(at, _)| bytes.get(at + word.len()..))
+    memchr::memmem::find_iter(bytes, word).filter_map(move |at| bytes.get(at + word.len()..))
 }
 
 /// `join` and empty parentheses, with any white space between.

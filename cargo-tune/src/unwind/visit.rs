@@ -1,21 +1,21 @@
 //! The walk over one parsed file.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
-use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{Expr, Item, Token};
 
-use super::cfg::excluded;
+use super::cfg::{excluded, item_attributes};
 use super::prefilter::{FUNCTIONS, JOIN_ERROR_METHODS};
 use super::symbols::{Class, Symbols, type_name};
-use super::{Evidence, Module, Parsed};
+use super::tokens::{for_each_ident, joins};
+use super::{Evidence, Parsed};
 
 /// Methods that look at whether a `Result` is an error.
-const INSPECTORS: &[&str] = &[
+pub(super) const INSPECTORS: &[&str] = &[
     "is_err",
     "is_err_and",
     "is_ok",
@@ -276,7 +276,7 @@ impl Walk<'_> {
             self.hit(line, what);
         }
         let mut lines = Vec::new();
-        joins_in_tokens(tokens, &mut lines);
+        joins(tokens, &mut lines);
         for line in lines {
             self.judge(line, Class::Unknown);
         }
@@ -553,167 +553,6 @@ impl Walk<'_> {
             }
             Err(_) => self.scan_tokens(node.tokens.clone()),
         }
-    }
-}
-
-fn for_each_ident(tokens: TokenStream, act: &mut impl FnMut(&str, usize)) {
-    for tree in tokens {
-        match tree {
-            TokenTree::Ident(ident) => act(&ident.to_string(), ident.span().start().line),
-            TokenTree::Group(group) => for_each_ident(group.stream(), act),
-            _ => {}
-        }
-    }
-}
-
-/// `.join()` followed by a method that looks at the error.
-fn joins_in_tokens(tokens: TokenStream, lines: &mut Vec<usize>) {
-    let trees: Vec<TokenTree> = tokens.into_iter().collect();
-    for window in trees.windows(5) {
-        let [dot, join, arguments, second, method] = window else {
-            continue;
-        };
-        let is_dot = |t: &TokenTree| matches!(t, TokenTree::Punct(p) if p.as_char() == '.' && p.spacing() == Spacing::Alone);
-        let empty = matches!(arguments, TokenTree::Group(g)
-            if g.delimiter() == Delimiter::Parenthesis && g.stream().is_empty());
-        let inspects = matches!(method, TokenTree::Ident(i)
-            if INSPECTORS.contains(&i.to_string().as_str()));
-        if let TokenTree::Ident(ident) = join
-            && ident == "join"
-            && is_dot(dot)
-            && empty
-            && is_dot(second)
-            && inspects
-        {
-            lines.push(ident.span().start().line);
-        }
-    }
-    for tree in trees {
-        if let TokenTree::Group(group) = tree {
-            joins_in_tokens(group.stream(), lines);
-        }
-    }
-}
-
-fn item_attributes(item: &Item) -> &[syn::Attribute] {
-    match item {
-        Item::Const(i) => &i.attrs,
-        Item::Enum(i) => &i.attrs,
-        Item::ExternCrate(i) => &i.attrs,
-        Item::Fn(i) => &i.attrs,
-        Item::ForeignMod(i) => &i.attrs,
-        Item::Impl(i) => &i.attrs,
-        Item::Macro(i) => &i.attrs,
-        Item::Mod(i) => &i.attrs,
-        Item::Static(i) => &i.attrs,
-        Item::Struct(i) => &i.attrs,
-        Item::Trait(i) => &i.attrs,
-        Item::Type(i) => &i.attrs,
-        Item::Union(i) => &i.attrs,
-        Item::Use(i) => &i.attrs,
-        _ => &[],
-    }
-}
-
-/// The files that a file declares with `mod`, `#[path]` and `include!`.
-pub(super) fn submodules(module: &Module, tree: &syn::File) -> Vec<Module> {
-    let mut finder = Submodules {
-        beside: module.file.parent().unwrap_or(Path::new("")).to_owned(),
-        directory: module.directory.clone(),
-        inline: false,
-        found: Vec::new(),
-    };
-    finder.visit_file(tree);
-    finder.found
-}
-
-struct Submodules {
-    /// The directory of the file itself.
-    beside: PathBuf,
-    /// The directory of its submodules.
-    directory: PathBuf,
-    /// Inside `mod x { … }`.
-    inline: bool,
-    found: Vec<Module>,
-}
-
-impl<'ast> Visit<'ast> for Submodules {
-    fn visit_item(&mut self, item: &'ast Item) {
-        if !excluded(item_attributes(item)) {
-            visit::visit_item(self, item);
-        }
-    }
-
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        let name = item.ident.to_string();
-        let name = name.strip_prefix("r#").unwrap_or(&name);
-        let path = item.attrs.iter().find_map(path_attribute);
-        if item.content.is_none() {
-            let base = if self.inline {
-                &self.directory
-            } else {
-                &self.beside
-            };
-            self.found.push(match path {
-                Some(path) => Module::at(base.join(path)),
-                None => Module::named(&self.directory, name),
-            });
-            return;
-        }
-        let inner = self.directory.join(path.as_deref().unwrap_or(name));
-        let outer = (std::mem::replace(&mut self.directory, inner), self.inline);
-        self.inline = true;
-        visit::visit_item_mod(self, item);
-        (self.directory, self.inline) = outer;
-    }
-
-    fn visit_macro(&mut self, node: &'ast syn::Macro) {
-        if node.path.is_ident("include") {
-            if let Ok(literal) = syn::parse2::<syn::LitStr>(node.tokens.clone()) {
-                self.found
-                    .push(Module::at(self.beside.join(literal.value())));
-            }
-            return;
-        }
-        // `cfg_if! { if … { mod x; } }`
-        modules_in_tokens(node.tokens.clone(), &self.directory, &mut self.found);
-    }
-}
-
-fn modules_in_tokens(tokens: TokenStream, directory: &Path, found: &mut Vec<Module>) {
-    let trees: Vec<TokenTree> = tokens.into_iter().collect();
-    for window in trees.windows(3) {
-        if let [
-            TokenTree::Ident(word),
-            TokenTree::Ident(name),
-            TokenTree::Punct(end),
-        ] = window
-            && word == "mod"
-            && end.as_char() == ';'
-        {
-            found.push(Module::named(directory, &name.to_string()));
-        }
-    }
-    for tree in trees {
-        if let TokenTree::Group(group) = tree {
-            modules_in_tokens(group.stream(), directory, found);
-        }
-    }
-}
-
-fn path_attribute(attribute: &syn::Attribute) -> Option<String> {
-    let syn::Meta::NameValue(pair) = &attribute.meta else {
-        return None;
-    };
-    match (&pair.value, pair.path.is_ident("path")) {
-        (
-            Expr::Lit(syn::ExprLit {
-                lit: syn::Lit::Str(text),
-                ..
-            }),
-            true,
-        ) => Some(text.value()),
-        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cargo tune explain`: one knob's story, or the table of all.
 
+use codecost::cargo::Workspace;
 use codecost::console::Console;
 use codecost::report::{Cell, Emphasis, Page, Report, Table};
 use codecost::{Error, Result};
@@ -7,6 +8,7 @@ use serde::Serialize;
 
 use crate::knobs::{self, KNOBS, Knob};
 use crate::options::Options;
+use crate::project::Project;
 use crate::report::{SCHEMA, VERSION};
 
 #[derive(Serialize)]
@@ -70,7 +72,7 @@ pub(crate) fn run(options: &Options, knob: Option<&str>, console: &mut Console) 
         .default_limit(0);
     let mut report = Report::new(SCHEMA, VERSION, "explain", table);
     report = match (knob, chosen.first()) {
-        (Some(_), Some(knob)) => report.instead(story(knob)),
+        (Some(_), Some(knob)) => report.instead(story(knob).then(here(options, knob))),
         _ => report.after(
             Page::new()
                 .line(format!("effects: {}", knobs::SOURCE), Emphasis::Faint)
@@ -97,6 +99,45 @@ fn story(knob: &Knob) -> Page {
         .facts(facts)
         .line(knob.story, Emphasis::Plain)
         .line(format!("effects: {}", knobs::SOURCE), Emphasis::Faint)
+}
+
+/// How the knob stands in the project around the current directory, if there is one.
+fn here(options: &Options, knob: &Knob) -> Page {
+    let inside =
+        options.selection.manifest_path.is_some() || Workspace::find(&options.context).is_some();
+    let project = inside
+        .then(|| Project::load(options.context.clone(), options.selection.clone()).ok())
+        .flatten();
+    let Some(project) = project else {
+        return Page::new();
+    };
+    let mut page = Page::new().heading(format!("Here, in profile {}", project.effective.profile));
+    let settings = project.effective.settings.iter();
+    let mut any = false;
+    for setting in settings.filter(|s| s.key == knob.name) {
+        any = true;
+        let state = match (&setting.void, &setting.shadowed_by) {
+            (Some(reason), _) => format!("void: {reason}"),
+            (None, Some(origin)) => format!("shadowed by {origin}"),
+            (None, None) => "in force".to_owned(),
+        };
+        let text = format!(
+            "{}.{} = {} ({}): {state}",
+            setting.table, setting.key, setting.value, setting.origin
+        );
+        page = page.line(text, Emphasis::Plain);
+    }
+    if any {
+        return page;
+    }
+    let flags = project.effective.rustflags.flags.join(" ");
+    page.line(
+        format!(
+            "rustflags in force: {}",
+            if flags.is_empty() { "none" } else { &flags }
+        ),
+        Emphasis::Plain,
+    )
 }
 
 fn unknown(name: &str) -> Error {

@@ -99,7 +99,7 @@ fn is_valid(key: &str, value: &Value) -> bool {
 }
 
 /// The layers that can set a profile key, highest first, with the environment between.
-fn ranked<'l>(layers: &'l Layers) -> impl Iterator<Item = Option<&'l Layer>> {
+fn ranked(layers: &Layers) -> impl Iterator<Item = Option<&Layer>> {
     layers
         .cli
         .iter()
@@ -214,10 +214,10 @@ pub(super) fn resolve(
                 found.push((table.clone(), value, origin));
             }
         }
-        if found.is_empty() {
-            if let Some(value) = default_for(&debug, root, key) {
-                found.push((own_table.clone(), value, Origin::DEFAULT));
-            }
+        if found.is_empty()
+            && let Some(value) = default_for(&debug, root, key)
+        {
+            found.push((own_table.clone(), value, Origin::DEFAULT));
         }
         push_ranked(key, &own_table, found, &mut settings, notices);
     }
