@@ -5,9 +5,11 @@
 
 pub mod analysis;
 mod cli;
+pub mod compare;
 pub mod ledger;
 pub mod options;
 pub mod report;
+pub mod snapshot;
 
 use analysis::Subject;
 use cli::Cli;

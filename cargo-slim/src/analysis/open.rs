@@ -11,6 +11,7 @@ use codecost::{
     },
     image::Mapping,
 };
+use std::collections::BTreeMap;
 
 /// What is known of the artifact besides its bytes.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,19 @@ pub struct Facts {
     pub target: Option<Candidate>,
     /// The user's own settings of the profile in use, when cargo built it.
     pub settings: Settings,
+    /// The build, when it was ours.
+    pub build: Option<Build>,
+}
+
+/// What is to be built, where it is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Symbols kept, so that owners are known.
+    Analysis,
+    /// The same with debug information.
+    Debug,
+    /// The artifact as the user's own profile builds it.
+    Plain,
 }
 
 /// Settings of a profile as written, where they are not cargo's default.
@@ -38,6 +52,8 @@ pub struct Settings {
     pub debug: Option<String>,
     /// `strip`.
     pub strip: Option<String>,
+    /// These and all others, by key.
+    pub all: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -71,7 +87,20 @@ impl Settings {
                 .filter(|of| of.origin.kind != OriginKind::Default);
             written.map(|setting| setting.value.to_string())
         };
+        let written = effective
+            .settings
+            .iter()
+            .filter(|setting| setting.in_force() && setting.origin.kind != OriginKind::Default)
+            .filter_map(|setting| {
+                let table = setting.table.strip_prefix("profile.")?;
+                // `release`, and overrides such as `release.package."*"`.
+                let of = table.strip_prefix(effective.profile.as_str())?;
+                let key = format!("{of}.{}", setting.key);
+                let key = key.trim_start_matches('.').to_owned();
+                Some((key, setting.value.to_string()))
+            });
         Self {
+            all: written.collect(),
             lto: value("lto"),
             debug: value("debug"),
             strip: value("strip"),
@@ -95,7 +124,19 @@ pub struct Opened {
 ///
 /// The build failed, or a file cannot be read.
 pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
-    let context = Context::current()?;
+    let wanted = match with_debug {
+        true => Wanted::Debug,
+        false => Wanted::Analysis,
+    };
+    open_in(&Context::current()?, input, wanted)
+}
+
+/// As [`open`], seen from another directory.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_in(context: &Context, input: &Input, wanted: Wanted) -> Result<Opened> {
     match input {
         Input::File {
             path,
@@ -104,7 +145,7 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
         } => {
             let file = Mapping::open(path)?;
             let debug = debug_file.as_deref().map(Mapping::open).transpose()?;
-            let catalogue = Catalogue::for_file(&context, &file);
+            let catalogue = Catalogue::for_file(context, &file);
             let files = Files {
                 file,
                 debug,
@@ -116,12 +157,12 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
             })
         }
         Input::Build(selection) => {
-            let additions = if with_debug {
-                Additions::ANALYSIS.with_debug()
-            } else {
-                Additions::ANALYSIS
+            let additions = match wanted {
+                Wanted::Analysis => Additions::ANALYSIS,
+                Wanted::Debug => Additions::ANALYSIS.with_debug(),
+                Wanted::Plain => Additions::NONE,
             };
-            let build = Build::one(&context, selection, &additions)?;
+            let build = Build::one(context, selection, &additions)?;
             let Some(artifact) = build.artifacts.first() else {
                 return Err(Error::failed(
                     "cargo built no artifact",
@@ -134,7 +175,8 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
                 profile: Some(build.profile.clone()),
                 build_notes: build.additions.clone(),
                 target: Some(artifact.target.clone()),
-                settings: Settings::load(&context, selection, &build),
+                settings: Settings::load(context, selection, &build),
+                build: None,
             };
             let file = Mapping::open(&artifact.path)?;
             let catalogue = Catalogue::for_build(&build);
@@ -143,7 +185,11 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
                 debug: None,
                 catalogue,
             };
-            Ok(Opened { files, facts })
+            let build = Some(build);
+            Ok(Opened {
+                files,
+                facts: Facts { build, ..facts },
+            })
         }
     }
 }
