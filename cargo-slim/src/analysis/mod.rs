@@ -16,7 +16,7 @@ mod subject;
 mod survey;
 
 pub use crates::Question;
-pub use open::{Facts, Opened, Wanted, open, open_in};
+pub use open::{Facts, Opened, open, open_in};
 pub use result::{Analysis, Rows, Total};
 pub use subject::{Files, Subject};
 pub use survey::survey;

@@ -32,17 +32,6 @@ pub struct Facts {
     pub build: Option<Build>,
 }
 
-/// What is to be built, where it is not there yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// Symbols kept, so that owners are known.
-    Analysis,
-    /// The same with debug information.
-    Debug,
-    /// The artifact as the user's own profile builds it.
-    Plain,
-}
-
 /// Settings of a profile as written, where they are not cargo's default.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -124,11 +113,7 @@ pub struct Opened {
 ///
 /// The build failed, or a file cannot be read.
 pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
-    let wanted = match with_debug {
-        true => Wanted::Debug,
-        false => Wanted::Analysis,
-    };
-    open_in(&Context::current()?, input, wanted)
+    open_in(&Context::current()?, input, with_debug)
 }
 
 /// As [`open`], seen from another directory.
@@ -136,7 +121,7 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
 /// # Errors
 ///
 /// As [`open`].
-pub fn open_in(context: &Context, input: &Input, wanted: Wanted) -> Result<Opened> {
+pub fn open_in(context: &Context, input: &Input, with_debug: bool) -> Result<Opened> {
     match input {
         Input::File {
             path,
@@ -157,10 +142,10 @@ pub fn open_in(context: &Context, input: &Input, wanted: Wanted) -> Result<Opene
             })
         }
         Input::Build(selection) => {
-            let additions = match wanted {
-                Wanted::Analysis => Additions::ANALYSIS,
-                Wanted::Debug => Additions::ANALYSIS.with_debug(),
-                Wanted::Plain => Additions::NONE,
+            let additions = if with_debug {
+                Additions::ANALYSIS.with_debug()
+            } else {
+                Additions::ANALYSIS
             };
             let build = Build::one(context, selection, &additions)?;
             let Some(artifact) = build.artifacts.first() else {
