@@ -1,17 +1,21 @@
 //! The command line as clap reads it. Nothing past [`options`](crate::options) sees these types.
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use codecost::manual::Shell;
 use codecost::{
     cargo::{CargoFlags, TripleFlag},
     console::ColorWhen,
-    report::OutputFlags,
+    report::{Format, OutputFlags},
 };
 use std::{ffi::OsString, path::PathBuf};
 
 const ANALYSE: &str = "What to analyse";
 const BUILD: &str = "How to build it";
 const OUTPUT: &str = "Output";
+const BUDGET: &str = "Budgets";
 
 /// What is in my binary, byte for byte, and whose is it?
 #[derive(Debug, Parser)]
@@ -42,8 +46,10 @@ Examples:
   cargo slim crates -p ripgrep --bin rg       bytes by crate
   cargo slim functions --filter 'fmt' -n 50   the 50 largest functions that match
   cargo slim crates --file ./rg --message-format json
+  cargo slim diff --rev main..HEAD            what this branch costs, and why
+  cargo slim check                            hold the budgets of slim.toml
 
-Exit codes: 0 done; 2 wrong usage; 101 the work could not be done.";
+Exit codes: 0 done; 2 wrong usage; 100 a budget is exceeded; 101 the work could not be done.";
 
 /// The views, and what is made of the command line itself.
 #[derive(Debug, Subcommand)]
@@ -93,6 +99,60 @@ pub(crate) enum ViewCommand {
     },
     /// Segments, needed libraries and the oldest glibc
     Loads {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// What grew between two builds, and why
+    ///
+    /// OLD and NEW are each a binary or a snapshot; with --rev both are built from git. Crates,
+    /// and sections, add up to the difference of the files exactly. Code that only moved (a
+    /// renamed module, a split crate) is not growth. Symbol tables and padding are rows of their
+    /// own.
+    Diff {
+        /// The binary or snapshot to compare with
+        #[arg(required_unless_present = "rev", requires = "new")]
+        #[arg(value_hint = ValueHint::FilePath, help_heading = ANALYSE)]
+        old: Option<PathBuf>,
+        /// The binary or snapshot that may have grown
+        #[arg(value_hint = ValueHint::FilePath, help_heading = ANALYSE)]
+        new: Option<PathBuf>,
+        /// Build two git revisions, each in a worktree of its own, and compare them
+        #[arg(long, value_name = "A..B", conflicts_with_all = ["old", "new"])]
+        #[arg(help_heading = ANALYSE)]
+        rev: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Hold the budgets of slim.toml; 100 when one is exceeded
+    ///
+    /// `file`, `shipped`, `gzip`, `zstd`, `flash` and `ram` are measured on the artifact as your
+    /// own profile builds it, sections, crates and functions on the analysis build. A budget that
+    /// matches nothing fails.
+    Check {
+        /// The file with the budgets [default: the nearest slim.toml from here upward]
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        #[arg(help_heading = BUDGET)]
+        config_file: Option<PathBuf>,
+        /// A snapshot that `growth` is measured against; one for each artifact
+        #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
+        #[arg(help_heading = BUDGET)]
+        baseline: Vec<PathBuf>,
+        /// Rewrite the limits to today's values
+        #[arg(long, requires = "reason", help_heading = BUDGET)]
+        update: bool,
+        /// Why the limits change; written beside them
+        #[arg(long, value_name = "TEXT", requires = "update", help_heading = BUDGET)]
+        reason: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Write a small file that later diffs and checks compare with
+    ///
+    /// The file is JSON without hashes, addresses or absolute paths, meant to be committed.
+    Snapshot {
+        /// Of a file that exists, measure gzip and zstd too (a build always has them)
+        #[arg(long, requires = "file", help_heading = ANALYSE)]
+        compressed: bool,
         #[command(flatten)]
         flags: Flags,
     },
@@ -205,6 +265,18 @@ pub(crate) fn command() -> clap::Command {
     Cli::command()
         .mut_args(arrange)
         .mut_subcommands(|view| view.mut_args(arrange))
+        .mut_subcommand("diff", with_github)
+        .mut_subcommand("check", with_github)
+}
+
+/// The gates have a format that other views have not.
+fn with_github(view: clap::Command) -> clap::Command {
+    view.mut_arg("message_format", |arg| {
+        let formats = Format::value_variants().iter();
+        let shown = formats.filter_map(|format| Some(format.to_possible_value()?.hide(false)));
+        let parser = PossibleValuesParser::new(shown.collect::<Vec<_>>());
+        arg.value_parser(parser.try_map(|name| Format::from_str(&name, false)))
+    })
 }
 
 impl Cli {

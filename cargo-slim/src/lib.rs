@@ -4,15 +4,19 @@
 //! view; [`report`] shows them.
 
 pub mod analysis;
+pub mod budget;
 mod cli;
+pub mod compare;
+pub mod jobs;
 pub mod ledger;
 pub mod options;
 pub mod report;
+pub mod snapshot;
 
 use analysis::Subject;
 use cli::Cli;
-use codecost::{Error, Result, console::Console, error::exit_code, manual};
-use options::{By, Options, Task, View};
+use codecost::{Error, Result, console::Console, error::exit_code, manual, report::write_file};
+use options::{By, Common, Options, Task, View};
 use std::{ffi::OsString, process::ExitCode};
 
 /// Runs the tool with `args`, the program's name first, over `console`.
@@ -22,27 +26,55 @@ pub fn run(args: impl Iterator<Item = OsString>, console: &mut Console) -> ExitC
         Err(error) => return ExitCode::from(explain(&error, console)),
     };
     ExitCode::from(match done {
-        Ok(()) => exit_code::OK,
+        Ok(code) => code,
         Err(error) => console.fail(&error),
     })
 }
 
-fn perform(task: Task, console: &mut Console) -> Result<()> {
+/// Does it, and returns the exit code.
+fn perform(task: Task, console: &mut Console) -> Result<u8> {
     let failed = |error| Error::write("standard output", error);
     match task {
         Task::Completions(shell) => {
-            manual::completions(cli::command(), shell, console.stdout()).map_err(failed)
+            manual::completions(cli::command(), shell, console.stdout()).map_err(failed)?;
         }
-        Task::Man => manual::man(cli::command(), console.stdout()).map_err(failed),
+        Task::Man => manual::man(cli::command(), console.stdout()).map_err(failed)?,
         Task::View(options) => {
             console.set_color(options.color);
             console.set_verbosity(options.verbosity);
             if let Some(hint) = &options.hint {
                 console.help(hint);
             }
-            show(&options, console)
+            show(&options, console)?;
+        }
+        Task::Diff(options) => {
+            obey(&options.common, console);
+            let compared = jobs::diff(&options, console)?;
+            report::write_diff(&compared, &options.common, console)?;
+        }
+        Task::Check(options) => {
+            obey(&options.common, console);
+            let checked = jobs::check(&options, console)?;
+            report::write_check(&checked, &options.common, console)?;
+            if checked.verdict.fails() {
+                return Ok(exit_code::GATE);
+            }
+        }
+        Task::Snapshot(options) => {
+            obey(&options.common, console);
+            let snapshot = jobs::snapshot(&options)?;
+            match &options.common.output.output {
+                Some(path) => write_file(path, |to| snapshot.write(to))?,
+                None => snapshot.write(console.stdout()).map_err(failed)?,
+            }
         }
     }
+    Ok(exit_code::OK)
+}
+
+fn obey(common: &Common, console: &mut Console) {
+    console.set_color(common.color);
+    console.set_verbosity(common.verbosity);
 }
 
 fn show(options: &Options, console: &mut Console) -> Result<()> {

@@ -3,10 +3,10 @@
 use crate::cli::{ByFlag, Cli, Flags, ViewCommand, is_view};
 use codecost::manual::Shell;
 use codecost::{
-    Result,
+    Error, Result,
     cargo::{Selection, TargetChoice},
     console::{ColorWhen, Verbosity},
-    report::OutputOptions,
+    report::{Format, OutputOptions},
 };
 use std::path::PathBuf;
 
@@ -15,6 +15,12 @@ use std::path::PathBuf;
 pub enum Task {
     /// Show a view.
     View(Box<Options>),
+    /// Compare two builds.
+    Diff(Box<DiffOptions>),
+    /// Hold budgets.
+    Check(Box<CheckOptions>),
+    /// Write a snapshot.
+    Snapshot(Box<SnapshotOptions>),
     /// Print a completion script.
     Completions(Shell),
     /// Print the man pages.
@@ -36,6 +42,73 @@ pub struct Options {
     pub verbosity: Verbosity,
     /// What the user may have meant instead, said before the work starts.
     pub hint: Option<String>,
+}
+
+/// What all commands have in common.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// Format, destination and choice of rows.
+    pub output: OutputOptions,
+    /// What `--color` said.
+    pub color: Option<ColorWhen>,
+    /// What `-q` and `-v` said.
+    pub verbosity: Verbosity,
+}
+
+/// What to compare.
+#[derive(Clone, Debug)]
+pub struct DiffOptions {
+    /// The two sides.
+    pub sides: Sides,
+    /// What all commands have.
+    pub common: Common,
+}
+
+/// The two sides of a comparison.
+#[derive(Clone, Debug)]
+pub enum Sides {
+    /// Two binaries or snapshots.
+    Files {
+        /// The older one.
+        old: PathBuf,
+        /// The newer one.
+        new: PathBuf,
+    },
+    /// Two git revisions, and what to build of them.
+    Revisions {
+        /// The older one.
+        old: String,
+        /// The newer one.
+        new: String,
+        /// What to build.
+        selection: Box<Selection>,
+    },
+}
+
+/// Which budgets to hold.
+#[derive(Clone, Debug)]
+pub struct CheckOptions {
+    /// The file with the budgets; `None` for the nearest one.
+    pub config_file: Option<PathBuf>,
+    /// Snapshots that growth is measured against.
+    pub baselines: Vec<PathBuf>,
+    /// Rewrite the limits, for this reason.
+    pub update: Option<String>,
+    /// What to measure: the target of the selection narrows the budgets.
+    pub input: Input,
+    /// What all commands have.
+    pub common: Common,
+}
+
+/// What to take a snapshot of.
+#[derive(Clone, Debug)]
+pub struct SnapshotOptions {
+    /// The file, or what cargo is to build.
+    pub input: Input,
+    /// Whether to measure gzip and zstd of a file that exists.
+    pub compressed: bool,
+    /// What all commands have.
+    pub common: Common,
 }
 
 /// A view.
@@ -114,6 +187,41 @@ impl Task {
             Some(ViewCommand::Generics { flags }) => (View::Generics, flags),
             Some(ViewCommand::Data { flags }) => (View::Data, flags),
             Some(ViewCommand::Loads { flags }) => (View::Loads, flags),
+            Some(ViewCommand::Diff {
+                old,
+                new,
+                rev,
+                flags,
+            }) => {
+                return DiffOptions::new(old, new, rev, flags)
+                    .map(Box::new)
+                    .map(Self::Diff);
+            }
+            Some(ViewCommand::Check {
+                config_file,
+                baseline,
+                update: _,
+                reason,
+                flags,
+            }) => {
+                let (input, common) = common(flags)?;
+                return Ok(Self::Check(Box::new(CheckOptions {
+                    config_file,
+                    baselines: baseline,
+                    update: reason,
+                    input,
+                    common,
+                })));
+            }
+            Some(ViewCommand::Snapshot { compressed, flags }) => {
+                let (input, common) = common(flags)?;
+                let options = SnapshotOptions {
+                    input,
+                    compressed,
+                    common,
+                };
+                return options.validate().map(Box::new).map(Self::Snapshot);
+            }
             Some(ViewCommand::Completions { shell }) => return Ok(Self::Completions(shell)),
             Some(ViewCommand::Man) => return Ok(Self::Man),
         };
@@ -125,35 +233,24 @@ impl Task {
 
 impl Options {
     fn new(view: View, explicit: bool, flags: Flags) -> Result<Self> {
-        let Flags {
-            file,
-            debug_file,
-            cargo,
-            triple,
+        let (input, common) = common(flags)?;
+        let Common {
             output,
             color,
-        } = flags;
-        let verbosity = match (cargo.quiet, cargo.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, 0) => Verbosity::Normal,
-            (false, _) => Verbosity::Verbose,
-        };
-        let choice = color.and_then(ColorWhen::as_choice);
-        let selection = cargo.selection(triple.triple, choice);
+            verbosity,
+        } = common;
+        let (Input::Build(selection) | Input::File { selection, .. }) = &input;
         let hint = if explicit {
             None
         } else {
             view_meant(&selection.target)
         };
-        let input = match file {
-            Some(path) => Input::File {
-                path,
-                debug_file,
-                selection,
-            },
-            None => Input::Build(selection),
-        };
-        let output = output.validate()?;
+        if output.format == Format::Github {
+            return Err(Error::usage(
+                "`--message-format github` is for `cargo slim diff` and `cargo slim check`",
+                "for a job summary, write `--message-format markdown`",
+            ));
+        }
         Ok(Self {
             view,
             input,
@@ -162,6 +259,110 @@ impl Options {
             verbosity,
             hint,
         })
+    }
+}
+
+fn common(flags: Flags) -> Result<(Input, Common)> {
+    let Flags {
+        file,
+        debug_file,
+        cargo,
+        triple,
+        output,
+        color,
+    } = flags;
+    let verbosity = match (cargo.quiet, cargo.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, _) => Verbosity::Verbose,
+    };
+    let choice = color.and_then(ColorWhen::as_choice);
+    let selection = cargo.selection(triple.triple, choice);
+    let input = match file {
+        Some(path) => Input::File {
+            path,
+            debug_file,
+            selection,
+        },
+        None => Input::Build(selection),
+    };
+    let common = Common {
+        output: output.validate()?,
+        color,
+        verbosity,
+    };
+    Ok((input, common))
+}
+
+impl DiffOptions {
+    fn new(
+        old: Option<PathBuf>,
+        new: Option<PathBuf>,
+        rev: Option<String>,
+        flags: Flags,
+    ) -> Result<Self> {
+        let (input, common) = common(flags)?;
+        let Input::Build(selection) = input else {
+            return Err(Error::usage(
+                "`diff` takes two files, not `--file`",
+                "write `cargo slim diff OLD NEW`; each is a binary or a snapshot",
+            ));
+        };
+        let sides = match (old, new, rev) {
+            (Some(old), Some(new), _) => Sides::Files { old, new },
+            (_, _, Some(rev)) => {
+                let (old, new) = revisions(&rev)?;
+                Sides::Revisions {
+                    old,
+                    new,
+                    selection: Box::new(selection),
+                }
+            }
+            _ => {
+                return Err(Error::usage(
+                    "two sides are needed for a comparison",
+                    "write `cargo slim diff OLD NEW` or `cargo slim diff --rev A..B`",
+                ));
+            }
+        };
+        Ok(Self { sides, common })
+    }
+}
+
+/// `A..B`; without B the current commit.
+fn revisions(range: &str) -> Result<(String, String)> {
+    let error = || {
+        Error::usage(
+            format_args!("`--rev {range}` does not name two revisions"),
+            "write `--rev A..B`, for example `--rev main..HEAD`",
+        )
+    };
+    // `A...B` means something else to git, and a name that starts with `-` would be a flag.
+    let (old, new) = range.split_once("..").ok_or_else(error)?;
+    let new = if new.is_empty() { "HEAD" } else { new };
+    let bad = |name: &str| name.is_empty() || name.starts_with(['-', '.']);
+    if bad(old) || bad(new) {
+        return Err(error());
+    }
+    Ok((old.to_owned(), new.to_owned()))
+}
+
+impl SnapshotOptions {
+    fn validate(self) -> Result<Self> {
+        let output = &self.common.output;
+        if !matches!(output.format, Format::Human | Format::Json) {
+            return Err(Error::usage(
+                "a snapshot is JSON",
+                "leave out `--message-format`; for other formats show a view, such as `crates`",
+            ));
+        }
+        if output.limit.is_some() || output.filter.is_some() || output.sort.is_some() {
+            return Err(Error::usage(
+                "a snapshot is always complete",
+                "leave out `--limit`, `--filter` and `--sort`",
+            ));
+        }
+        Ok(self)
     }
 }
 

@@ -6,16 +6,20 @@ mod findings;
 mod functions;
 mod generics;
 mod loads;
+pub mod measure;
 pub mod model;
 mod open;
+mod provenance;
 mod result;
 mod sections;
 mod subject;
+mod survey;
 
 pub use crates::Question;
-pub use open::{Facts, Opened, open};
+pub use open::{Facts, Opened, open, open_in};
 pub use result::{Analysis, Rows, Total};
 pub use subject::{Files, Subject};
+pub use survey::survey;
 
 use crate::options::{By, View};
 use codecost::{Result, report::Warning};

@@ -14,6 +14,7 @@ use codecost::{
         debug_info::separate::{self, FoundBy},
     },
 };
+use std::collections::BTreeMap;
 
 use std::path::Path;
 
@@ -32,6 +33,8 @@ pub struct Facts {
     pub target: Option<Candidate>,
     /// The user's own settings of the profile in use, when cargo built it.
     pub settings: Settings,
+    /// The build, when it was ours.
+    pub build: Option<Build>,
 }
 
 /// Settings of a profile as written, where they are not cargo's default.
@@ -43,6 +46,8 @@ pub struct Settings {
     pub debug: Option<String>,
     /// `strip`.
     pub strip: Option<String>,
+    /// These and all others, by key.
+    pub all: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -76,7 +81,20 @@ impl Settings {
                 .filter(|of| of.origin.kind != OriginKind::Default);
             written.map(|setting| setting.value.to_string())
         };
+        let written = effective
+            .settings
+            .iter()
+            .filter(|setting| setting.in_force() && setting.origin.kind != OriginKind::Default)
+            .filter_map(|setting| {
+                let table = setting.table.strip_prefix("profile.")?;
+                // `release`, and overrides such as `release.package."*"`.
+                let of = table.strip_prefix(effective.profile.as_str())?;
+                let key = format!("{of}.{}", setting.key);
+                let key = key.trim_start_matches('.').to_owned();
+                Some((key, setting.value.to_string()))
+            });
         Self {
+            all: written.collect(),
             lto: value("lto"),
             debug: value("debug"),
             strip: value("strip"),
@@ -100,7 +118,15 @@ pub struct Opened {
 ///
 /// The build failed, or a file cannot be read.
 pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
-    let context = Context::current()?;
+    open_in(&Context::current()?, input, with_debug)
+}
+
+/// As [`open`], seen from another directory.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_in(context: &Context, input: &Input, with_debug: bool) -> Result<Opened> {
     match input {
         Input::File {
             path,
@@ -119,7 +145,7 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
                 let note = format!("symbols from {}", debug.path().display());
                 facts.build_notes.push(note);
             }
-            let catalogue = Catalogue::for_file(&context, &file);
+            let catalogue = Catalogue::for_file(context, &file);
             let files = Files {
                 file,
                 debug,
@@ -133,7 +159,7 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
             } else {
                 Additions::ANALYSIS
             };
-            let build = Build::one(&context, selection, &additions)?;
+            let build = Build::one(context, selection, &additions)?;
             let Some(artifact) = build.artifacts.first() else {
                 return Err(Error::failed(
                     "cargo built no artifact",
@@ -146,7 +172,8 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
                 profile: Some(build.profile.clone()),
                 build_notes: build.additions.clone(),
                 target: Some(artifact.target.clone()),
-                settings: Settings::load(&context, selection, &build),
+                settings: Settings::load(context, selection, &build),
+                build: None,
             };
             let file = Mapping::open(&artifact.path)?;
             let catalogue = Catalogue::for_build(&build);
@@ -155,7 +182,11 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
                 debug: None,
                 catalogue,
             };
-            Ok(Opened { files, facts })
+            let build = Some(build);
+            Ok(Opened {
+                files,
+                facts: Facts { build, ..facts },
+            })
         }
     }
 }

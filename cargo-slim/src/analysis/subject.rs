@@ -6,6 +6,7 @@ use codecost::{
     Error, Result,
     address::AddressRange,
     attribution::{Catalogue, CodeMap, CrateId, Crates, SymbolOwners, UnitOwners},
+    demangle::Name,
     image::{
         Image, Mapping, SectionKind, SymbolTable, UnwindTables,
         debug_info::{DebugInfo, DwarfSections},
@@ -173,6 +174,15 @@ impl<'a> Subject<'a> {
         let inlined = units.inlined(&info, &code_ranges(&self.image), &mut self.crates);
         self.labels = labels(&self.crates);
         Ok(inlined)
+    }
+
+    /// The full names of functions that share their code with another one.
+    pub fn aliases(&self) -> Vec<String> {
+        let symbols = self.code.aliases.iter();
+        symbols
+            .filter_map(|at| self.symbols.symbols.get(*at as usize))
+            .map(|symbol| Name::parse(&symbol.name).full())
+            .collect()
     }
 
     /// How a crate is shown.

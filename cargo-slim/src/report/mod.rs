@@ -1,16 +1,23 @@
 //! From the rows of an analysis to what a user sees. Each view describes its columns for people
 //! and CSV, and its JSON row; `codecost::report` renders. Nothing is computed here beyond shares.
 
+mod check;
+mod comment;
 mod crates;
 mod data;
+mod diff;
 mod functions;
 mod generics;
+mod github;
 mod header;
 mod id;
 mod loads;
 mod names;
 mod overview;
 mod sections;
+
+pub use check::write as write_check;
+pub use diff::write as write_diff;
 
 use crate::{
     analysis::{Analysis, Rows, Total},

@@ -36,6 +36,13 @@ impl Context {
         }
     }
 
+    /// The same environment in another directory.
+    #[must_use]
+    pub fn in_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = directory.into();
+        self
+    }
+
     /// With `name` set to `value`.
     pub fn with_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.overrides.insert(name.into(), Some(value.into()));

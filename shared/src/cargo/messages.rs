@@ -49,6 +49,8 @@ pub struct BuiltCrate {
     pub compile_time: bool,
     /// The files that it was built into.
     pub files: Vec<PathBuf>,
+    /// The features that it was compiled with.
+    pub features: Vec<String>,
 }
 
 /// What a package's build script brought.
@@ -165,6 +167,7 @@ fn built_crate(artifact: &Artifact, workspace: &Workspace) -> Option<BuiltCrate>
         library: !executable && !artifact.profile.test,
         compile_time: has(Kind::CustomBuild) || has(Kind::ProcMacro),
         files: artifact.filenames.iter().map(Into::into).collect(),
+        features: artifact.features.clone(),
         package_id: repr.clone(),
     })
 }

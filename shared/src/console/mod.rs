@@ -188,6 +188,19 @@ impl Console {
         Ok(())
     }
 
+    /// Writes a finished text where the options say: to their file, or to standard output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn write_text(&mut self, options: &OutputOptions, text: &str) -> Result<()> {
+        self.deliver(options, |to, _| {
+            to.write_all(text.as_bytes())?;
+            to.flush()?;
+            Ok(())
+        })
+    }
+
     /// Runs `write` over the options' file or standard output, with the style that fits it.
     fn deliver(
         &mut self,

@@ -150,7 +150,7 @@ impl<'a, R> Report<'a, R> {
                 to.write_all(self.page(&selection, options).to_human(style).as_bytes())?;
                 to.flush()?;
             }
-            Format::Markdown => {
+            Format::Markdown | Format::Github => {
                 to.write_all(self.page(&selection, options).to_markdown().as_bytes())?;
                 to.flush()?;
             }

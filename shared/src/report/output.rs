@@ -21,6 +21,9 @@ pub enum Format {
     Csv,
     /// Tables for issues and pull requests.
     Markdown,
+    /// Annotations of a GitHub workflow, and its step summary; for gates.
+    #[value(hide = true)]
+    Github,
 }
 
 impl Format {

@@ -1,0 +1,244 @@
+//! From figures to a verdict.
+
+use super::{
+    config::{Budget, Config, Rule, Wanted},
+    measure::{Measured, Reading, of_baseline},
+};
+use crate::{compare::delta, snapshot::Snapshot};
+use codecost::units::{Bytes, Delta, Limit};
+
+/// What came of a rule; worse ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Held.
+    Pass,
+    /// Held, but above `warn`.
+    Warn,
+    /// Nothing was measured: as bad as a failure.
+    Missing,
+    /// Exceeded.
+    Fail,
+}
+
+impl Status {
+    /// The name in reports and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Missing => "missing",
+            Self::Fail => "fail",
+        }
+    }
+
+    /// Whether the check says no.
+    pub fn fails(self) -> bool {
+        self >= Self::Missing
+    }
+}
+
+/// One rule, judged.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What the rule is called: artifact and measure.
+    pub budget: String,
+    /// The artifact.
+    pub artifact: String,
+    /// What was measured.
+    pub measure: String,
+    /// Bytes today.
+    pub value: Option<u64>,
+    /// The limit.
+    pub limit: Option<u64>,
+    /// From where on it is worth a warning.
+    pub warn: Option<u64>,
+    /// Bytes in the baseline.
+    pub baseline: Option<u64>,
+    /// Bytes today less those in the baseline.
+    pub growth: Option<i64>,
+    /// How much it may grow, in bytes.
+    pub growth_limit: Option<u64>,
+    /// What is left below the limit; negative above it.
+    pub slack: Option<i64>,
+    /// What came of it.
+    pub status: Status,
+    /// Why it is not a pass, in words.
+    pub why: Option<String>,
+    /// The reason that the file gives for the rule.
+    pub reason: Option<String>,
+    /// The line of the rule.
+    pub line: usize,
+    /// Functions that a `[[forbid]]` found.
+    pub found: Vec<String>,
+    /// The index of a `[[budget]]`.
+    pub index: Option<usize>,
+}
+
+/// All rules, judged.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// The worst first.
+    pub rows: Vec<Row>,
+    /// Budgets whose growth nobody could judge, because no baseline was given.
+    pub ungrown: u64,
+}
+
+impl Verdict {
+    /// How many rules came to this.
+    pub fn count(&self, status: Status) -> usize {
+        let rows = self.rows.iter();
+        rows.filter(|row| row.status == status).count()
+    }
+
+    /// Whether the check says no.
+    pub fn fails(&self) -> bool {
+        self.rows.iter().any(|row| row.status.fails())
+    }
+}
+
+/// Judges the rules of `config`; `measured` and `baseline` answer for the artifact of a rule, with
+/// the reason where it could not be measured. `any_baseline`: whether any was given at all.
+pub fn judge<'a>(
+    config: &Config,
+    measured: impl Fn(&Rule) -> Result<&'a Measured, String>,
+    baseline: impl Fn(&Rule) -> Option<&'a Snapshot>,
+    any_baseline: bool,
+) -> Verdict {
+    let mut verdict = Verdict::default();
+    for rule in &config.rules {
+        let measured = measured(rule);
+        let row = match &rule.wanted {
+            Wanted::Budget(budget) => {
+                if budget.growth.is_some() && !any_baseline {
+                    verdict.ungrown += 1;
+                }
+                of_budget(rule, budget, measured, baseline(rule), any_baseline)
+            }
+            Wanted::Forbid(forbid) => {
+                let mut row = empty(rule, format!("forbid:{}", forbid.function.text));
+                match measured.and_then(|measured| measured.matching(&forbid.function)) {
+                    Err(reason) => missing(&mut row, reason),
+                    Ok((bytes, found)) => {
+                        row.value = Some(bytes);
+                        row.limit = Some(0);
+                        row.slack = Some(delta(bytes, 0));
+                        if let Some(first) = found.first() {
+                            row.status = Status::Fail;
+                            let more = match found.len() {
+                                1 => String::new(),
+                                several => format!(" and {} more", several - 1),
+                            };
+                            row.why = Some(format!("`{first}`{more} must not be there"));
+                        }
+                        row.found = found;
+                    }
+                }
+                row
+            }
+        };
+        verdict.rows.push(row);
+    }
+    verdict
+        .rows
+        .sort_by_key(|row| (std::cmp::Reverse(row.status), row.line));
+    verdict
+}
+
+fn empty(rule: &Rule, measure: String) -> Row {
+    let artifact = rule.target.to_string();
+    Row {
+        budget: format!("{artifact} {measure}"),
+        artifact,
+        measure,
+        value: None,
+        limit: None,
+        warn: None,
+        baseline: None,
+        growth: None,
+        growth_limit: None,
+        slack: None,
+        status: Status::Pass,
+        why: None,
+        reason: rule.reason.clone(),
+        line: rule.line,
+        found: Vec::new(),
+        index: None,
+    }
+}
+
+fn missing(row: &mut Row, reason: String) {
+    row.status = Status::Missing;
+    row.why = Some(reason);
+}
+
+fn of_budget(
+    rule: &Rule,
+    budget: &Budget,
+    measured: Result<&Measured, String>,
+    baseline: Option<&Snapshot>,
+    any_baseline: bool,
+) -> Row {
+    let mut row = empty(rule, budget.measure.to_string());
+    row.index = Some(budget.index);
+    row.limit = budget.limit.map(|limit| limit.0);
+    row.warn = budget.warn.map(|warn| warn.0);
+    let reading = match measured {
+        Ok(measured) => measured.read(&budget.measure),
+        Err(reason) => Reading::Missing(reason),
+    };
+    let value = match reading {
+        Reading::Bytes(value) => value,
+        Reading::Missing(reason) => {
+            missing(&mut row, reason);
+            return row;
+        }
+    };
+    row.value = Some(value);
+    row.slack = row.limit.map(|limit| delta(value, limit));
+    row.baseline = baseline.and_then(|baseline| of_baseline(baseline, &budget.measure));
+    row.growth = row.baseline.map(|baseline| delta(baseline, value));
+    let mut worse = |status: Status, why: String| {
+        if status > row.status {
+            row.status = status;
+            row.why = Some(why);
+        }
+    };
+    if let Some(over) = row.limit.and_then(|limit| value.checked_sub(limit))
+        && over > 0
+    {
+        worse(Status::Fail, format!("{} over the limit", Bytes(over)));
+    }
+    if let Some(growth) = budget.growth {
+        match (row.baseline, row.growth) {
+            (Some(baseline), Some(grown)) => {
+                let allowed = match growth {
+                    Limit::Bytes(bytes) => bytes.0,
+                    // Rounded down: a share of little is little.
+                    Limit::Share(share) => (share.0 * baseline as f64).floor() as u64,
+                };
+                row.growth_limit = Some(allowed);
+                if grown > 0 && grown.unsigned_abs() > allowed {
+                    let why = format!("grew by {}, {growth} is allowed", Delta(grown));
+                    worse(Status::Fail, why);
+                }
+            }
+            _ if any_baseline => {
+                worse(
+                    Status::Missing,
+                    "the baseline does not have this measure".into(),
+                );
+            }
+            // Nothing else was asked of it, so nothing was judged.
+            _ if budget.limit.is_none() => {
+                worse(Status::Missing, "growth needs a `--baseline`".into());
+            }
+            _ => {}
+        }
+    }
+    if let Some(over) = row.warn.and_then(|warn| value.checked_sub(warn))
+        && over > 0
+    {
+        worse(Status::Warn, format!("{} above the warning", Bytes(over)));
+    }
+    row
+}

@@ -1,0 +1,14 @@
+//! Budgets: what an artifact may weigh, how much it may grow, and what must not be in it.
+//!
+//! A ceiling and growth are different gates, and a budget may hold both. What could not be
+//! measured fails: a gate that measures nothing must not look like one that passed.
+
+mod config;
+mod judge;
+mod measure;
+mod update;
+
+pub use config::{Budget, Config, Forbid, Measure, Pattern, Rule, Target, Wanted};
+pub use judge::{Row, Status, Verdict, judge};
+pub use measure::{Measured, Reading};
+pub use update::update;

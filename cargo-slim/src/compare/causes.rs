@@ -1,0 +1,248 @@
+//! What can have made a build larger: dependencies, features, compiler, profile.
+//!
+//! A cause is a difference between what two snapshots say of their builds, not a proof; only what
+//! was compiled into an artifact counts, where that is known. A crate gets the causes of its own
+//! package; else, if the compiler or the settings of all crates changed, those.
+
+use super::Change;
+use crate::snapshot::{Build, Package, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A difference between two builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// `dependency-added`, `dependency-updated`, `dependency-removed`, `feature-on`,
+    /// `feature-off`, `toolchain`, `target`, `profile`, `rustflags`.
+    pub kind: &'static str,
+    /// The package that it is about; `None` for the whole build.
+    pub package: Option<String>,
+    /// In words.
+    pub text: String,
+}
+
+/// All differences, those of the whole build first.
+pub(super) fn find(before: &Snapshot, after: &Snapshot) -> Vec<Cause> {
+    let (Some(before), Some(after)) = (&before.build, &after.build) else {
+        return Vec::new();
+    };
+    let mut causes = of_settings(before, after);
+    let (old, new) = (Present::of(before), Present::of(after));
+    let names: BTreeSet<&str> = old
+        .packages
+        .keys()
+        .chain(new.packages.keys())
+        .copied()
+        .collect();
+    for name in names {
+        let (was, is) = (old.get(name), new.get(name));
+        if was.is_empty() {
+            causes.push(Cause {
+                kind: "dependency-added",
+                package: Some(name.into()),
+                text: format!(
+                    "new dependency `{name}` {}{}",
+                    versions(is),
+                    new.pulled_in_by(name, &old)
+                ),
+            });
+            continue;
+        }
+        if is.is_empty() {
+            causes.push(Cause {
+                kind: "dependency-removed",
+                package: Some(name.into()),
+                text: format!("`{name}` {} is gone", versions(was)),
+            });
+            continue;
+        }
+        let (was_versions, is_versions) = (versions(was), versions(is));
+        if was_versions != is_versions {
+            let second = is.len() > was.len();
+            causes.push(Cause {
+                kind: match second {
+                    true => "dependency-added",
+                    false => "dependency-updated",
+                },
+                package: Some(name.into()),
+                text: match second {
+                    true => format!(
+                        "another version of `{name}`: {was_versions}, now {is_versions}{}",
+                        new.pulled_in_by(name, &old)
+                    ),
+                    false => format!("`{name}` updated from {was_versions} to {is_versions}"),
+                },
+            });
+        }
+        let (off, on) = (features(was), features(is));
+        if let (Some(off), Some(on)) = (off, on) {
+            let switched = |kind, word, set: Vec<&&str>| {
+                (!set.is_empty()).then(|| Cause {
+                    kind,
+                    package: Some(name.into()),
+                    text: format!(
+                        "feature {} of `{name}` switched {word}",
+                        set.iter()
+                            .map(|f| format!("`{f}`"))
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    ),
+                })
+            };
+            causes.extend(switched("feature-on", "on", on.difference(&off).collect()));
+            causes.extend(switched(
+                "feature-off",
+                "off",
+                off.difference(&on).collect(),
+            ));
+        }
+    }
+    causes
+}
+
+fn of_settings(before: &Build, after: &Build) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let mut differ = |kind, what: &str, was: &str, is: &str| {
+        if was != is {
+            causes.push(Cause {
+                kind,
+                package: None,
+                text: format!("{what} changed from {was} to {is}"),
+            });
+        }
+    };
+    if let (Some(was), Some(is)) = (&before.toolchain, &after.toolchain) {
+        differ("toolchain", "the compiler", was, is);
+        let keys: BTreeSet<_> = before.profile.keys().chain(after.profile.keys()).collect();
+        for key in keys {
+            let value = |build: &Build| match build.profile.get(key) {
+                Some(value) => format!("`{value}`"),
+                None => "its default".to_owned(),
+            };
+            differ(
+                "profile",
+                &format!("`{key}` of the profile"),
+                &value(before),
+                &value(after),
+            );
+        }
+        let flags = |build: &Build| match build.rustflags.as_slice() {
+            [] => "none".to_owned(),
+            flags => format!("`{}`", flags.join(" ")),
+        };
+        differ("rustflags", "rustflags", &flags(before), &flags(after));
+    }
+    if let (Some(was), Some(is)) = (&before.triple, &after.triple) {
+        differ("target", "the target", was, is);
+    }
+    causes
+}
+
+/// The packages that an artifact consists of.
+struct Present<'a> {
+    packages: BTreeMap<&'a str, Vec<&'a Package>>,
+}
+
+impl<'a> Present<'a> {
+    fn of(build: &'a Build) -> Self {
+        // A lock file holds packages for other targets and tests, too.
+        let known = build
+            .packages
+            .iter()
+            .any(|package| package.features.is_some());
+        let mut packages: BTreeMap<&str, Vec<&Package>> = BTreeMap::new();
+        for package in &build.packages {
+            if package.features.is_some() || !known {
+                packages.entry(&package.name).or_default().push(package);
+            }
+        }
+        Self { packages }
+    }
+
+    fn get(&self, name: &str) -> &[&'a Package] {
+        self.packages
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// Packages that name this one as a dependency.
+    fn users(&self, name: &str) -> Vec<&'a Package> {
+        let uses = |package: &&&Package| {
+            let mut dependencies = package.dependencies.iter();
+            dependencies.any(|other| other.split(' ').next() == Some(name))
+        };
+        self.packages
+            .values()
+            .flatten()
+            .filter(uses)
+            .copied()
+            .collect()
+    }
+
+    /// `, pulled in by `a` (of `app`)`: the nearest users, and how they are reached from a package
+    /// that was there before.
+    fn pulled_in_by(&self, name: &str, before: &Self) -> String {
+        let mut chain = Vec::new();
+        let mut at = name;
+        // A chain of users is no longer than there are packages.
+        for _ in 0..self.packages.len() {
+            let users = self.users(at);
+            let known = |user: &&&Package| !before.get(&user.name).is_empty();
+            let Some(user) = users.iter().find(known).or(users.first()) else {
+                break;
+            };
+            if chain.contains(&user.name.as_str()) {
+                break;
+            }
+            chain.push(&user.name);
+            if known(&user) {
+                break;
+            }
+            at = &user.name;
+        }
+        match chain.as_slice() {
+            [] => String::new(),
+            [only] => format!(", pulled in by `{only}`"),
+            [first, .., last] => format!(", pulled in by `{first}` through `{last}`"),
+        }
+    }
+}
+
+fn versions(packages: &[&Package]) -> String {
+    let mut versions: Vec<&str> = packages
+        .iter()
+        .map(|package| package.version.as_str())
+        .collect();
+    versions.sort_unstable();
+    versions.join(" and ")
+}
+
+fn features<'a>(packages: &[&'a Package]) -> Option<BTreeSet<&'a str>> {
+    let mut all = BTreeSet::new();
+    for package in packages {
+        all.extend(package.features.as_ref()?.iter().map(String::as_str));
+    }
+    Some(all)
+}
+
+/// Why a crate changed, where its own package or the whole build says so.
+pub(super) fn of_crate(causes: &[Cause], change: &Change) -> Option<String> {
+    if change.name.starts_with('[') {
+        return None;
+    }
+    let same = |package: &str| package.replace('-', "_") == change.name;
+    let own: Vec<&str> = causes
+        .iter()
+        .filter(|cause| cause.package.as_deref().is_some_and(same))
+        .map(|cause| cause.text.as_str())
+        .collect();
+    if !own.is_empty() {
+        return Some(own.join("; "));
+    }
+    let whole: Vec<&str> = causes
+        .iter()
+        .filter(|cause| cause.package.is_none())
+        .map(|cause| cause.text.as_str())
+        .collect();
+    (!whole.is_empty()).then(|| whole.join("; "))
+}

@@ -1,0 +1,328 @@
+//! `cargo slim check`: every budget with its value, its limit and what is left.
+
+use super::{SCHEMA, comment, diff};
+use crate::{
+    analysis::measure::{GZIP_LEVEL, ZSTD_LEVEL},
+    budget::{Row, Status},
+    compare::Kind,
+    jobs::{Checked, Judged},
+    options::Common,
+};
+use codecost::{
+    Result,
+    console::Console,
+    report::{Cell, Emphasis, Format, Page, Report, Table, Warning},
+    units::{Bytes, Delta, counted},
+};
+use serde::Serialize;
+
+/// How many crates people see of what changed.
+const CHANGED: usize = 8;
+
+/// One row in JSON.
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    budget: &'a str,
+    name: &'a str,
+    artifact: &'a str,
+    measure: &'a str,
+    value: Option<u64>,
+    limit: Option<u64>,
+    warn: Option<u64>,
+    baseline: Option<u64>,
+    growth: Option<i64>,
+    growth_limit: Option<u64>,
+    slack: Option<i64>,
+    status: &'static str,
+    why: Option<&'a str>,
+    reason: Option<&'a str>,
+    line: usize,
+    found: &'a [String],
+}
+
+impl<'a> JsonRow<'a> {
+    fn new(row: &'a Row) -> Self {
+        let Row {
+            budget,
+            artifact,
+            measure,
+            value,
+            limit,
+            warn,
+            baseline,
+            growth,
+            growth_limit,
+            slack,
+            status,
+            why,
+            reason,
+            line,
+            found,
+            index: _,
+        } = row;
+        Self {
+            budget,
+            name: budget,
+            artifact,
+            measure,
+            value: *value,
+            limit: *limit,
+            warn: *warn,
+            baseline: *baseline,
+            growth: *growth,
+            growth_limit: *growth_limit,
+            slack: *slack,
+            status: status.as_str(),
+            why: why.as_deref(),
+            reason: reason.as_deref(),
+            line: *line,
+            found,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonCompression {
+    gzip_level: u32,
+    zstd_level: i32,
+}
+
+/// What changed in one artifact since its baseline, in JSON.
+#[derive(Serialize)]
+struct JsonChanges<'a> {
+    artifact: &'a str,
+    delta: i64,
+    crates: Vec<JsonCrateChange<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonCrateChange<'a> {
+    name: &'a str,
+    delta: i64,
+    moved: i64,
+    status: &'static str,
+    cause: Option<&'a str>,
+}
+
+fn changes(judged: &Judged) -> Option<JsonChanges<'_>> {
+    let compared = judged.compared.as_ref()?;
+    let crates = compared.comparison.of(Kind::Crate).iter();
+    Some(JsonChanges {
+        artifact: &judged.name,
+        delta: diff::file_delta(&compared.before, &compared.after),
+        crates: crates
+            .map(|change| JsonCrateChange {
+                name: &change.name,
+                delta: change.delta(),
+                moved: change.moved,
+                status: change.status.as_str(),
+                cause: change.cause.as_deref(),
+            })
+            .collect(),
+    })
+}
+
+/// Shows a verdict.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(checked: &Checked, common: &Common, console: &mut Console) -> Result<()> {
+    let options = &common.output;
+    match options.format {
+        Format::Markdown => {
+            return console.write_text(options, &comment::of_check(checked, options)?);
+        }
+        Format::Github => {
+            super::github::summarize(&comment::of_check(checked, options)?)?;
+            return console.write_text(options, &comment::annotations_of_check(checked));
+        }
+        Format::Human | Format::Json | Format::Csv => {}
+    }
+    let table = table(&checked.verdict.rows).default_limit(0);
+    let changes: Vec<_> = checked.artifacts.iter().filter_map(changes).collect();
+    let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table)
+        .member("config_file", &checked.config.path.to_string_lossy())
+        .member("passed", &!checked.verdict.fails())
+        .member(
+            "compression",
+            &JsonCompression {
+                gzip_level: GZIP_LEVEL,
+                zstd_level: ZSTD_LEVEL,
+            },
+        )
+        .member("updated", &checked.updated)
+        .member("changes", &changes)
+        .before(Page::new().line(verdict(checked), Emphasis::Strong))
+        .after(after(checked, options)?)
+        .warnings(warnings(checked));
+    console.write_report(&report, options, JsonRow::new)
+}
+
+/// The verdict in one line.
+pub(super) fn verdict(checked: &Checked) -> String {
+    let count = |status| checked.verdict.count(status) as u64;
+    let (failed, missing) = (count(Status::Fail), count(Status::Missing));
+    let warned = count(Status::Warn);
+    let all = checked.verdict.rows.len() as u64;
+    let mut parts = Vec::new();
+    if failed > 0 {
+        parts.push(format!("{} exceeded", counted(failed, "budget")));
+    }
+    if missing > 0 {
+        parts.push(format!(
+            "{} could not be measured",
+            counted(missing, "budget")
+        ));
+    }
+    if parts.is_empty() {
+        parts.push(match all {
+            1 => "the budget holds".to_owned(),
+            all => format!("all {} hold", counted(all, "budget")),
+        });
+    }
+    if warned > 0 {
+        parts.push(match warned {
+            1 => "1 is close to its limit".to_owned(),
+            warned => format!("{warned} are close to their limits"),
+        });
+    }
+    parts.join(", ")
+}
+
+pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if checked.verdict.ungrown > 0 {
+        warnings.push(
+            Warning::new(
+                "no-baseline",
+                format!(
+                    "`growth` of {} was not judged: there is no baseline",
+                    counted(checked.verdict.ungrown, "budget")
+                ),
+            )
+            .help("pass a snapshot of the target branch with `--baseline`")
+            .count(checked.verdict.ungrown),
+        );
+    }
+    if checked.left_out > 0 {
+        warnings.push(
+            Warning::new(
+                "left-out",
+                format!(
+                    "{} about other artifacts left out",
+                    counted(checked.left_out as u64, "rule")
+                ),
+            )
+            .count(checked.left_out as u64),
+        );
+    }
+    warnings
+}
+
+/// Which compressors, what was rewritten, and what changed since the baseline.
+fn after(checked: &Checked, options: &codecost::report::OutputOptions) -> Result<Page> {
+    let mut page = Page::new();
+    let compressed = |row: &Row| matches!(row.measure.as_str(), "gzip" | "zstd");
+    if checked.verdict.rows.iter().any(compressed) {
+        let note = format!("gzip at level {GZIP_LEVEL}, zstd at level {ZSTD_LEVEL}");
+        page = page.line(note, Emphasis::Faint);
+    }
+    for budget in &checked.updated {
+        page = page.line(
+            format!("limit of {budget} is today's value now"),
+            Emphasis::Plain,
+        );
+    }
+    for judged in &checked.artifacts {
+        let Some(compared) = &judged.compared else {
+            continue;
+        };
+        let rows = diff::count(compared.comparison.of(Kind::Crate));
+        let delta = diff::file_delta(&compared.before, &compared.after);
+        page = page.heading(format!(
+            "{} since the baseline, as analysed: {}",
+            judged.name,
+            Delta(delta)
+        ));
+        page = match rows.is_empty() {
+            true => page.line("nothing changed", Emphasis::Plain),
+            false => page.grid(diff::grid(&rows, Kind::Crate, CHANGED, &plain(options))?),
+        };
+    }
+    Ok(page)
+}
+
+/// `--sort` and `--filter` are about the budgets.
+pub(super) fn plain(options: &codecost::report::OutputOptions) -> codecost::report::OutputOptions {
+    codecost::report::OutputOptions {
+        sort: None,
+        filter: None,
+        limit: None,
+        ..options.clone()
+    }
+}
+
+pub(super) fn table(rows: &[Row]) -> Table<'_, Row> {
+    let any = |is: fn(&Row) -> bool| rows.iter().any(is);
+    let growth = any(|row| row.growth.is_some());
+    let whys = any(|row| row.why.is_some());
+    let mut table = Table::new(rows)
+        .text("status", "", |row| row.status.as_str().into())
+        .text("budget", "Budget", |row| row.budget.as_str().into())
+        .machines_only()
+        .name("artifact", "Artifact", |row| row.artifact.as_str().into())
+        .name("measure", "Measure", |row| row.measure.as_str().into())
+        .number("value", "Value", |row| size(row.value))
+        .number("limit", "Limit", |row| size(row.limit))
+        .number("slack", "Slack", |row| change(row.slack))
+        .number("baseline", "Baseline", |row| size(row.baseline))
+        .machines_only()
+        .number("growth", "Growth", |row| change(row.growth))
+        .machines_only();
+    if growth {
+        table = table
+            .number("growth", "Growth", |row| change(row.growth))
+            .people_only();
+    }
+    table = table
+        .text("reason", "Reason", |row| {
+            Cell::maybe_text(row.reason.as_deref())
+        })
+        .machines_only()
+        .text("why", "Why", |row| Cell::maybe_text(row.why.as_deref()))
+        .machines_only();
+    match whys {
+        true => table
+            .name("why", "Why", |row| Cell::maybe_text(row.why.as_deref()))
+            .people_only(),
+        false => table,
+    }
+}
+
+fn size(bytes: Option<u64>) -> Cell<'static> {
+    bytes.map_or(Cell::Empty, Cell::Bytes)
+}
+
+fn change(bytes: Option<i64>) -> Cell<'static> {
+    bytes.map_or(Cell::Empty, Cell::Delta)
+}
+
+/// `4.6 MiB of 4.5 MiB: 102.4 KiB over the limit`.
+pub(super) fn in_words(row: &Row) -> String {
+    let mut text = match (row.value, row.limit) {
+        (Some(value), Some(limit)) => format!("{} of {}", Bytes(value), Bytes(limit)),
+        (Some(value), None) => Bytes(value).to_string(),
+        (None, _) => "not measured".to_owned(),
+    };
+    if let Some(growth) = row.growth {
+        text += &format!(", {} since the baseline", Delta(growth));
+    }
+    if let Some(why) = &row.why {
+        text += &format!(": {why}");
+    }
+    if let Some(reason) = &row.reason {
+        text += &format!(" ({reason})");
+    }
+    text
+}

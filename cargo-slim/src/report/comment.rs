@@ -1,0 +1,353 @@
+//! A comment on a pull request: the verdict first, then what changed, the rest folded. GitHub
+//! refuses comments of more than 65,536 characters, so what is least loses its rows first.
+
+use super::{
+    check, diff,
+    github::{Annotation, annotations},
+};
+use crate::{
+    budget::{Row, Status},
+    compare::{Cause, Kind},
+    jobs::{Checked, Compared},
+};
+use codecost::{
+    Result,
+    report::{OutputOptions, Page, printable},
+    units::{Delta, thousands},
+};
+use std::{env, fmt::Write as _};
+
+/// GitHub's limit is in characters; a byte is at most that.
+const MOST: usize = 65_536;
+/// How many rows the part that is not folded has.
+const OPEN: usize = 10;
+/// How many causes.
+const CAUSES: usize = 10;
+/// How many rows a folded table has at most, and what is tried when that is too much.
+const STEPS: [usize; 6] = [200, 100, 50, 20, 10, 5];
+
+/// Folded parts, the more important first; each makes its Markdown for a number of rows.
+type Folded<'a> = (String, Box<dyn Fn(usize) -> Result<String> + 'a>);
+
+/// `head`, and of the folded parts as much as fits.
+fn bounded(mut head: String, folded: Vec<Folded<'_>>) -> Result<String> {
+    let last = "\nMore was cut: a comment has room for 65,536 characters.\n";
+    if head.len() > MOST {
+        let mut end = MOST - last.len();
+        while !head.is_char_boundary(end) {
+            end -= 1;
+        }
+        // Whole lines only: half a row is no row.
+        let end = head[..end].rfind('\n').map_or(end, |line| line + 1);
+        head.truncate(end);
+        head.push_str(last);
+        return Ok(head);
+    }
+    for (title, make) in folded {
+        for rows in STEPS {
+            let body = make(rows)?;
+            let part = format!(
+                "\n<details><summary>{}</summary>\n\n{body}\n</details>\n",
+                escape(&title)
+            );
+            if head.len() + part.len() <= MOST {
+                head.push_str(&part);
+                break;
+            }
+        }
+    }
+    Ok(head)
+}
+
+/// The comment for a comparison.
+pub(super) fn of_diff(compared: &Compared, options: &OutputOptions) -> Result<String> {
+    let mut text = String::new();
+    let (old, new) = (&compared.before.artifact, &compared.after.artifact);
+    let words = diff::change_in_words(old.file_size, new.file_size);
+    let title = compared.after.title();
+    line(&mut text, format_args!("### `{}`: {words}", code(title)));
+    if let (Some(was), Some(is)) = (old.shipped_size, new.shipped_size) {
+        let words = diff::change_in_words(was, is);
+        line(
+            &mut text,
+            format_args!("\nAs shipped (`strip = \"symbols\"`): {words}."),
+        );
+    }
+    causes(&mut text, &compared.comparison.causes);
+    changed(&mut text, compared, options)?;
+    let mut folded = Vec::new();
+    tables(&mut folded, compared, options, "");
+    let from = format!(
+        "\n<sub>from `{}` to `{}`, {} {}</sub>\n",
+        code(&old.path),
+        code(&new.path),
+        new.format,
+        new.architecture
+    );
+    text.push_str(&from);
+    bounded(text, folded)
+}
+
+/// The comment for a verdict.
+pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<String> {
+    let verdict = &checked.verdict;
+    let sign = match verdict.rows.first().map(|row| row.status) {
+        Some(Status::Fail | Status::Missing) => "❌",
+        Some(Status::Warn) => "⚠️",
+        _ => "✅",
+    };
+    let mut text = String::new();
+    line(
+        &mut text,
+        format_args!("### {sign} Size: {}", check::verdict(checked)),
+    );
+    text.push('\n');
+    // Worst first: those that hold come last, and are folded when they are many.
+    let worse = verdict
+        .rows
+        .iter()
+        .take_while(|row| row.status != Status::Pass);
+    let open = worse.count().clamp(verdict.rows.len().min(OPEN), 100);
+    let rows = verdict.rows.get(..open).unwrap_or(&verdict.rows);
+    budgets(&mut text, rows);
+    let rest = verdict.rows.get(open..).unwrap_or_default();
+    let mut folded: Vec<Folded<'_>> = Vec::new();
+    for warning in check::warnings(checked) {
+        line(&mut text, format_args!("\n{}", prose(&warning.message)));
+    }
+    for judged in &checked.artifacts {
+        let Some(compared) = &judged.compared else {
+            continue;
+        };
+        let delta = diff::file_delta(&compared.before, &compared.after);
+        let name = code(&judged.name);
+        line(
+            &mut text,
+            format_args!(
+                "\n#### `{name}` since the baseline, as analysed: {}",
+                Delta(delta)
+            ),
+        );
+        causes(&mut text, &compared.comparison.causes);
+        changed(&mut text, compared, options)?;
+        tables(&mut folded, compared, options, &judged.name);
+    }
+    if !rest.is_empty() {
+        let title = format!("{} more budgets, all held", thousands(rest.len() as u64));
+        let make = move |limit: usize| {
+            let mut text = String::new();
+            budgets(&mut text, rest.get(..limit).unwrap_or(rest));
+            if rest.len() > limit {
+                line(&mut text, format_args!("\n… {} more", rest.len() - limit));
+            }
+            Ok(text)
+        };
+        folded.insert(0, (title, Box::new(make)));
+    }
+    bounded(text, folded)
+}
+
+fn budgets(text: &mut String, rows: &[Row]) {
+    let page = |rows| -> Result<Page> {
+        let table = check::table(rows).default_limit(0).total_label("");
+        let selection = table.select(&OutputOptions::default())?;
+        Ok(Page::new().grid(table.grid(&selection, true)))
+    };
+    if let Ok(page) = page(rows) {
+        // The last line is the total, and budgets have none.
+        let markdown = page.to_markdown();
+        let lines: Vec<_> = markdown.trim_end().lines().collect();
+        for row in lines.iter().take(lines.len().saturating_sub(1)) {
+            line(text, format_args!("{}", clip(row)));
+        }
+    }
+}
+
+fn causes(text: &mut String, causes: &[Cause]) {
+    if causes.is_empty() {
+        return;
+    }
+    line(text, format_args!("\n**What is different**\n"));
+    for cause in causes.iter().take(CAUSES) {
+        line(text, format_args!("- {}", prose(&cause.text)));
+    }
+    if causes.len() > CAUSES {
+        line(text, format_args!("- … {} more", causes.len() - CAUSES));
+    }
+}
+
+/// The crates that changed most.
+fn changed(text: &mut String, compared: &Compared, options: &OutputOptions) -> Result<()> {
+    let rows = diff::count(compared.comparison.of(Kind::Crate));
+    text.push('\n');
+    if rows.is_empty() {
+        line(text, format_args!("Nothing changed."));
+        return Ok(());
+    }
+    text.push_str(&markdown(compared, Kind::Crate, OPEN, options)?);
+    Ok(())
+}
+
+fn markdown(
+    compared: &Compared,
+    kind: Kind,
+    limit: usize,
+    options: &OutputOptions,
+) -> Result<String> {
+    let rows = diff::count(compared.comparison.of(kind));
+    let options = OutputOptions {
+        limit: options.limit,
+        filter: options.filter.clone(),
+        full_names: options.full_names,
+        ..OutputOptions::default()
+    };
+    let grid = diff::grid(&rows, kind, limit, &options)?;
+    let table = Page::new().grid(grid).to_markdown();
+    let mut text = String::with_capacity(table.len());
+    for row in table.lines() {
+        line(&mut text, format_args!("{}", clip(row)));
+    }
+    Ok(text)
+}
+
+fn tables<'a>(
+    folded: &mut Vec<Folded<'a>>,
+    compared: &'a Compared,
+    options: &'a OutputOptions,
+    name: &str,
+) {
+    let of = match name {
+        "" => String::new(),
+        name => format!(" of {name}"),
+    };
+    for kind in [Kind::Crate, Kind::Function, Kind::Generic, Kind::Section] {
+        let changes = compared.comparison.of(kind);
+        if changes.is_empty() || (kind == Kind::Crate && changes.len() <= OPEN) {
+            continue;
+        }
+        let title = format!(
+            "{}{of}: {} changed",
+            diff::heading(kind),
+            thousands(changes.len() as u64)
+        );
+        let make = move |limit: usize| markdown(compared, kind, limit, options);
+        folded.push((title, Box::new(make)));
+    }
+}
+
+/// One annotation with the verdict.
+pub(super) fn annotations_of_diff(compared: &Compared) -> String {
+    let (old, new) = (&compared.before.artifact, &compared.after.artifact);
+    let mut message = diff::change_in_words(old.file_size, new.file_size);
+    for change in compared.comparison.of(Kind::Crate).iter().take(3) {
+        let cause = change.cause.as_ref().map(|cause| format!(" ({cause})"));
+        message += &format!(
+            "\n{} {}{}",
+            Delta(change.delta()),
+            change.name,
+            cause.unwrap_or_default()
+        );
+    }
+    annotations(&[Annotation {
+        kind: "notice",
+        place: None,
+        title: format!("size of {}", compared.after.title()),
+        message,
+    }])
+}
+
+/// One annotation a budget that does not hold, at its line.
+pub(super) fn annotations_of_check(checked: &Checked) -> String {
+    let path = &checked.config.path;
+    let here = env::current_dir().ok();
+    // GitHub wants the path below the repository, which is where steps start.
+    let root = env::var_os("GITHUB_WORKSPACE").map(Into::into).or(here);
+    let shown = root.as_ref().and_then(|root| path.strip_prefix(root).ok());
+    let file = shown.unwrap_or(path).to_string_lossy().replace('\\', "/");
+    let mut all = Vec::new();
+    for row in &checked.verdict.rows {
+        let kind = match row.status {
+            Status::Fail | Status::Missing => "error",
+            Status::Warn => "warning",
+            Status::Pass => continue,
+        };
+        all.push(Annotation {
+            kind,
+            place: Some((file.clone(), row.line)),
+            title: row.budget.clone(),
+            message: check::in_words(row),
+        });
+    }
+    for warning in check::warnings(checked) {
+        all.push(Annotation {
+            kind: "warning",
+            place: None,
+            title: "cargo slim check".into(),
+            message: warning.message,
+        });
+    }
+    if all.iter().all(|annotation| annotation.kind != "error") {
+        all.push(Annotation {
+            kind: "notice",
+            place: None,
+            title: "cargo slim check".into(),
+            message: check::verdict(checked),
+        });
+    }
+    annotations(&all)
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    // Writing into a string does not fail.
+    let _ = writeln!(text, "{content}");
+}
+
+/// A row of a table may hold a name of any length.
+const WIDEST: usize = 1_000;
+
+fn clip(row: &str) -> String {
+    if row.chars().count() <= WIDEST {
+        return row.to_owned();
+    }
+    let clipped: String = row.chars().take(WIDEST).collect();
+    // An escape cut in half would escape what follows.
+    format!("{}… |", clipped.trim_end_matches('\\'))
+}
+
+/// Text for a code span: nothing in it can end the span.
+fn code(text: &str) -> String {
+    printable(text).replace('`', "'")
+}
+
+fn escape(text: &str) -> String {
+    let text = printable(text);
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// Text with code spans of our own: everything else that Markdown would read is escaped.
+fn prose(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (index, part) in printable(text).split('`').enumerate() {
+        if index % 2 == 1 {
+            escaped.push('`');
+            escaped.push_str(part);
+            escaped.push('`');
+            continue;
+        }
+        for c in part.chars() {
+            match c {
+                '|' | '\\' | '*' | '_' | '[' | ']' | '~' | '#' | '@' => escaped.extend(['\\', c]),
+                '<' => escaped.push_str("&lt;"),
+                '>' => escaped.push_str("&gt;"),
+                '&' => escaped.push_str("&amp;"),
+                c => escaped.push(c),
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;

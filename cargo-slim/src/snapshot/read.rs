@@ -1,0 +1,334 @@
+//! Snapshots from JSON. Anybody may have written the file: every index is checked, and names grow
+//! no larger than a multiple of the file.
+
+use super::{
+    Artifact, Build, Crate, Function, Measures, Names, Package, SCHEMA, Section, Snapshot, VIEW,
+};
+use codecost::{Error, Result, attribution::Origin};
+use serde::Deserialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+/// Names share their beginnings; real ones come to three times the file.
+const MOST_EXPANSION: usize = 64;
+
+/// Whether `bytes` begin like JSON; no executable does.
+pub fn is_snapshot(bytes: &[u8]) -> bool {
+    let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    start == Some(&b'{')
+}
+
+/// Reads the snapshot `path`.
+///
+/// # Errors
+///
+/// The file cannot be read, is no snapshot, is damaged, or a newer tool wrote it.
+pub fn open(path: &Path) -> Result<Snapshot> {
+    let bytes = fs::read(path).map_err(|source| Error::read(path, source))?;
+    parse(path, &bytes)
+}
+
+/// Reads `bytes`, the content of the file `path`.
+///
+/// # Errors
+///
+/// It is no snapshot, is damaged, or a newer tool wrote it.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Snapshot> {
+    let damaged = |reason: &str| {
+        Error::failed(
+            format_args!("`{}` is not a snapshot: {reason}", path.display()),
+            "write one with `cargo slim snapshot -o size.json`",
+        )
+    };
+    let head: Head = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
+    if head.schema != SCHEMA {
+        let known = "cargo-slim/";
+        let newer = head.schema.strip_prefix(known).map(str::parse::<u32>);
+        return Err(match newer {
+            Some(Ok(version)) if version > 1 => Error::failed(
+                format_args!(
+                    "`{}` is a snapshot of version {version}, written by cargo-slim {}; \
+                     this one reads version 1",
+                    path.display(),
+                    head.tool_version.as_deref().unwrap_or("of a later version"),
+                ),
+                "install that version of cargo-slim, or take the snapshot again with this one",
+            ),
+            _ => damaged(&format!("its schema is `{}`", head.schema)),
+        });
+    }
+    if head.view != VIEW {
+        return Err(damaged(&format!("it is a report of `{}`", head.view)));
+    }
+    let file: File = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
+    file.into_snapshot(bytes.len().saturating_mul(MOST_EXPANSION))
+        .map_err(damaged)
+}
+
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+    tool_version: Option<String>,
+    #[serde(default)]
+    view: String,
+}
+
+#[derive(Deserialize)]
+struct File {
+    artifact: FileArtifact,
+    total: Total,
+    measures: FileMeasures,
+    build: Option<FileBuild>,
+    #[serde(default)]
+    packages: Vec<FilePackage>,
+    rows: Vec<FileCrate>,
+    sections: Vec<FileSection>,
+    families: Vec<(usize, String)>,
+    functions: Vec<(usize, String, u32, i64, u32, i64, u64)>,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    memory: u64,
+}
+
+#[derive(Deserialize)]
+struct FileArtifact {
+    path: String,
+    format: String,
+    architecture: String,
+    file_size: u64,
+    shipped_size: Option<u64>,
+    package: Option<String>,
+    target_name: Option<String>,
+    target_kind: Option<String>,
+    profile: Option<String>,
+    #[serde(default)]
+    build_notes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct FileMeasures {
+    file: Option<u64>,
+    shipped: Option<u64>,
+    gzip: Option<u64>,
+    zstd: Option<u64>,
+    flash: Option<u64>,
+    ram: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct FileBuild {
+    toolchain: Option<String>,
+    triple: Option<String>,
+    #[serde(default)]
+    profile: BTreeMap<String, String>,
+    #[serde(default)]
+    rustflags: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct FilePackage {
+    name: String,
+    version: String,
+    features: Option<BTreeSet<String>>,
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct FileCrate {
+    name: String,
+    package: Option<String>,
+    version: Option<String>,
+    origin: String,
+    file: u64,
+    memory: u64,
+    code: u64,
+    data: u64,
+    unwind: u64,
+    relocations: u64,
+    symbols: u64,
+    debug: u64,
+    other: u64,
+}
+
+#[derive(Deserialize)]
+struct FileSection {
+    name: String,
+    kind: String,
+    file: u64,
+    memory: u64,
+}
+
+impl File {
+    fn into_snapshot(self, most: usize) -> Result<Snapshot, &'static str> {
+        let mut families = Names::default();
+        for (shared, rest) in &self.families {
+            add(&mut families, *shared, rest, most)?;
+        }
+        let mut names = Names::default();
+        let mut functions = Vec::with_capacity(self.functions.len());
+        for (shared, rest, owner, by, section, family, size) in &self.functions {
+            add(&mut names, *shared, rest, most)?;
+            let within = |index: i64, len: usize| match u32::try_from(index) {
+                Ok(index) if (index as usize) < len => Ok(Some(index)),
+                Err(_) if index == -1 => Ok(None),
+                _ => Err("a function refers to what is not there"),
+            };
+            let by = within(*by, self.rows.len())?;
+            let family = within(*family, self.families.len())?;
+            within((*owner).into(), self.rows.len())?;
+            within((*section).into(), self.sections.len())?;
+            functions.push(Function {
+                owner: *owner,
+                section: *section,
+                size: *size,
+                by,
+                family,
+            });
+        }
+        if !names.is_sorted() {
+            return Err("its functions are not sorted");
+        }
+        let mut sum = 0_u64;
+        for row in &self.rows {
+            sum = sum.saturating_add(row.file);
+        }
+        if sum != self.artifact.file_size {
+            return Err("its crates do not add up to the file");
+        }
+        Ok(Snapshot {
+            artifact: self.artifact.into(),
+            measures: self.measures.into(),
+            memory: self.total.memory,
+            crates: self.rows.into_iter().map(Into::into).collect(),
+            sections: self.sections.into_iter().map(Into::into).collect(),
+            families,
+            names,
+            functions,
+            build: self.build.map(|build| build.with(self.packages)),
+        })
+    }
+}
+
+fn add(names: &mut Names, shared: usize, rest: &str, most: usize) -> Result<(), &'static str> {
+    if names.bytes() > most {
+        return Err("its names are too long");
+    }
+    names
+        .push_after(shared, rest)
+        .ok_or("a name continues one that is not there")
+}
+
+impl From<FileArtifact> for Artifact {
+    fn from(file: FileArtifact) -> Self {
+        let FileArtifact {
+            path,
+            format,
+            architecture,
+            file_size,
+            shipped_size,
+            package,
+            target_name,
+            target_kind,
+            profile,
+            build_notes,
+        } = file;
+        Self {
+            path,
+            format,
+            architecture,
+            file_size,
+            shipped_size,
+            package,
+            target_name,
+            target_kind,
+            profile,
+            build_notes,
+        }
+    }
+}
+
+impl From<FileMeasures> for Measures {
+    fn from(file: FileMeasures) -> Self {
+        Self {
+            file: file.file,
+            shipped: file.shipped,
+            gzip: file.gzip,
+            zstd: file.zstd,
+            flash: file.flash,
+            ram: file.ram,
+        }
+    }
+}
+
+impl FileBuild {
+    fn with(self, packages: Vec<FilePackage>) -> Build {
+        let package = |package: FilePackage| Package {
+            name: package.name,
+            version: package.version,
+            features: package.features,
+            dependencies: package.dependencies,
+        };
+        Build {
+            toolchain: self.toolchain,
+            triple: self.triple,
+            profile: self.profile,
+            rustflags: self.rustflags,
+            packages: packages.into_iter().map(package).collect(),
+        }
+    }
+}
+
+impl From<FileCrate> for Crate {
+    fn from(file: FileCrate) -> Self {
+        Self {
+            origin: origin(&file.origin),
+            name: file.name,
+            package: file.package,
+            version: file.version,
+            file: file.file,
+            memory: file.memory,
+            code: file.code,
+            data: file.data,
+            unwind: file.unwind,
+            relocations: file.relocations,
+            symbols: file.symbols,
+            debug: file.debug,
+            other: file.other,
+        }
+    }
+}
+
+impl From<FileSection> for Section {
+    fn from(file: FileSection) -> Self {
+        Self {
+            name: file.name,
+            kind: file.kind,
+            file: file.file,
+            memory: file.memory,
+        }
+    }
+}
+
+fn origin(name: &str) -> Origin {
+    const ALL: [Origin; 8] = [
+        Origin::Workspace,
+        Origin::Registry,
+        Origin::Git,
+        Origin::Path,
+        Origin::Std,
+        Origin::StdDependency,
+        Origin::Native,
+        Origin::Linker,
+    ];
+    let found = ALL.into_iter().find(|origin| origin.as_str() == name);
+    found.unwrap_or(Origin::Unknown)
+}
+
+#[cfg(test)]
+mod tests;

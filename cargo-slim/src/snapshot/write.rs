@@ -1,0 +1,202 @@
+//! Snapshots to JSON: the envelope of every report, one crate, section, package or function to a
+//! line, so that a version control system stores two of them well.
+//!
+//! A function is `[shared, rest, crate, by, section, family, size]`: its name is the first
+//! `shared` bytes of the name before and `rest`; `by` and `family` are -1 where there is none. So
+//! the 14 MB of names in a library of 150 MB take 5.
+
+use super::{Build, Crate, Measures, Package, SCHEMA, Section, Snapshot, VIEW, names};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// The buffer is handed on when it is about this full.
+const CHUNK: usize = 1 << 16;
+
+impl Snapshot {
+    /// Writes the snapshot.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        let mut out = Lines {
+            to,
+            buffer: Vec::with_capacity(CHUNK * 2),
+        };
+        let head = [
+            ("schema", json!(SCHEMA)),
+            ("tool_version", json!(env!("CARGO_PKG_VERSION"))),
+            ("view", json!(VIEW)),
+            ("artifact", self.artifact_json()),
+            (
+                "total",
+                json!({"file": self.artifact.file_size, "memory": self.memory}),
+            ),
+            ("measures", measures_json(&self.measures)),
+            ("build", self.build.as_ref().map_or(Value::Null, build_json)),
+        ];
+        for (index, (key, value)) in head.iter().enumerate() {
+            out.raw(if index == 0 { "{" } else { ",\n" });
+            out.json(key)?;
+            out.raw(":");
+            out.json(value)?;
+        }
+        let packages = self.build.iter().flat_map(|build| &build.packages);
+        out.list("packages", packages.map(package_json))?;
+        out.list("rows", self.crates.iter().map(crate_json))?;
+        out.list("sections", self.sections.iter().map(section_json))?;
+        let mut before = "";
+        out.list(
+            "families",
+            self.families.iter().map(|name| {
+                let shared = names::shared(before, name);
+                before = name;
+                (shared, name.get(shared..).unwrap_or_default())
+            }),
+        )?;
+        let number = |index: Option<u32>| index.map_or(-1, i64::from);
+        let mut before = "";
+        out.list(
+            "functions",
+            self.names
+                .iter()
+                .zip(&self.functions)
+                .map(|(name, function)| {
+                    let shared = names::shared(before, name);
+                    before = name;
+                    (
+                        shared,
+                        name.get(shared..).unwrap_or_default(),
+                        function.owner,
+                        number(function.by),
+                        function.section,
+                        number(function.family),
+                        function.size,
+                    )
+                }),
+        )?;
+        out.raw(",\n\"warnings\":[]}\n");
+        out.flush()
+    }
+
+    fn artifact_json(&self) -> Value {
+        let artifact = &self.artifact;
+        json!({
+            "path": artifact.path,
+            "format": artifact.format,
+            "architecture": artifact.architecture,
+            "file_size": artifact.file_size,
+            "shipped_size": artifact.shipped_size,
+            "package": artifact.package,
+            "target_name": artifact.target_name,
+            "target_kind": artifact.target_kind,
+            "profile": artifact.profile,
+            "build_notes": artifact.build_notes,
+        })
+    }
+}
+
+struct Lines<'w> {
+    to: &'w mut dyn Write,
+    buffer: Vec<u8>,
+}
+
+impl Lines<'_> {
+    fn raw(&mut self, text: &str) {
+        self.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    fn json(&mut self, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
+        serde_json::to_writer(&mut self.buffer, value)?;
+        if self.buffer.len() >= CHUNK {
+            self.to.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn list<T: Serialize>(&mut self, key: &str, rows: impl Iterator<Item = T>) -> io::Result<()> {
+        self.raw(",\n");
+        self.json(key)?;
+        self.raw(":[");
+        for (index, row) in rows.enumerate() {
+            self.raw(if index == 0 { "\n" } else { ",\n" });
+            self.json(&row)?;
+        }
+        self.raw("]");
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.buffer)?;
+        self.buffer.clear();
+        self.to.flush()
+    }
+}
+
+fn measures_json(measures: &Measures) -> Value {
+    let Measures {
+        file,
+        shipped,
+        gzip,
+        zstd,
+        flash,
+        ram,
+    } = measures;
+    json!({"file": file, "shipped": shipped, "gzip": gzip, "zstd": zstd, "flash": flash, "ram": ram})
+}
+
+fn build_json(build: &Build) -> Value {
+    let Build {
+        toolchain,
+        triple,
+        profile,
+        rustflags,
+        packages: _,
+    } = build;
+    json!({"toolchain": toolchain, "triple": triple, "profile": profile, "rustflags": rustflags})
+}
+
+fn package_json(package: &Package) -> Value {
+    let Package {
+        name,
+        version,
+        features,
+        dependencies,
+    } = package;
+    json!({"name": name, "version": version, "features": features, "dependencies": dependencies})
+}
+
+fn crate_json(row: &Crate) -> Value {
+    let Crate {
+        name,
+        package,
+        version,
+        origin,
+        file,
+        memory,
+        code,
+        data,
+        unwind,
+        relocations,
+        symbols,
+        debug,
+        other,
+    } = row;
+    json!({
+        "name": name, "package": package, "version": version, "origin": origin.as_str(),
+        "file": file, "memory": memory, "code": code, "data": data, "unwind": unwind,
+        "relocations": relocations, "symbols": symbols, "debug": debug, "other": other,
+    })
+}
+
+fn section_json(row: &Section) -> Value {
+    let Section {
+        name,
+        kind,
+        file,
+        memory,
+    } = row;
+    json!({"name": name, "kind": kind, "file": file, "memory": memory})
+}
