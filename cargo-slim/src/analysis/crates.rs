@@ -51,7 +51,7 @@ pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -
         for ((id, file), (_, memory)) in Parties::split(&crates, amount.file).zip(memory) {
             let row = rows.entry(id).or_insert_with(|| empty(subject, id));
             row.file += file;
-            row.memory += memory;
+            row.memory = row.memory.saturating_add(memory);
             *column(row, key.category) += file;
             if guessed && id != CrateId::UNKNOWN {
                 row.inferred += file;

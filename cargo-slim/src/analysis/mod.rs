@@ -72,7 +72,10 @@ pub fn analyse<'a>(
     let sections = sections::rows(&subject.image);
     let total = Total {
         file: artifact.file_size,
-        memory: sections.iter().map(|row| row.memory).sum(),
+        memory: sections
+            .iter()
+            .map(|row| row.memory)
+            .fold(0, u64::saturating_add),
     };
     warnings.retain(|warning| warning.count != Some(0));
     Ok(Analysis {

@@ -153,7 +153,7 @@ impl Book {
         }
         let sum = self.amounts.entry(key).or_default();
         sum.file += amount.file;
-        sum.memory += amount.memory;
+        sum.memory = sum.memory.saturating_add(amount.memory);
     }
 
     fn bucket(&mut self, id: CrateId, section: Option<u32>, amount: Amount) {
