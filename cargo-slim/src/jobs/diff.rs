@@ -7,12 +7,12 @@ use crate::{
     snapshot::{self, Snapshot},
 };
 use codecost::{
-    Result,
+    Error, Result,
     cargo::{Context, Selection},
     console::Console,
     image::Mapping,
 };
-use std::path::Path;
+use std::{panic::resume_unwind, path::Path, thread};
 
 /// Two builds and what changed between them.
 #[derive(Clone, Debug)]
@@ -46,8 +46,14 @@ pub fn diff(options: &DiffOptions, console: &mut Console) -> Result<Compared> {
     let context = Context::current()?;
     let (before, after) = match &options.sides {
         Sides::Files { old, new } => {
-            let (before, after) = rayon::join(|| load(&context, old), || load(&context, new));
-            (before?, after?)
+            // A thread, not a job of the pool: each side waits for threads that use the pool, and
+            // as jobs the two would hold all of its workers on a machine with two cores.
+            thread::scope(|scope| {
+                let after = scope.spawn(|| load(&context, new));
+                let before = load(&context, old)?;
+                let after = after.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+                Ok::<_, Error>((before, after))
+            })?
         }
         Sides::Revisions {
             old,
