@@ -7,6 +7,7 @@
 pub mod command;
 pub mod directions;
 pub mod fixture;
+pub mod forge;
 pub mod linker_map;
 pub mod merged;
 pub mod published;

@@ -34,23 +34,34 @@ pub fn image(bytes: &[u8]) {
         return;
     };
     let length = bytes.len() as u64;
+    let (mut file, mut memory) = (0, 0_u64);
     for section in &image.sections {
         assert!(section.file.end().0 <= length, "{section:?}");
+        file += section.file.size;
+        memory = memory.checked_add(section.memory).unwrap();
         let content = image.section_content(section);
         let size = content.map_or(0, |content| content.len());
-        assert!(size as u64 <= length.saturating_mul(64), "{section:?}");
+        assert!(size as u64 <= length * 64, "{section:?}");
     }
+    assert!(file <= length * 4, "sections of {file} bytes");
     let symbols = image.symbols();
     let dynamic = image.dynamic_symbols();
     let names: usize = symbols.symbols.iter().map(|s| s.name.len()).sum();
-    assert!(names <= bytes.len().saturating_mul(24), "names: {names}");
-    for table in image.relocations(&dynamic) {
-        // One word of four or eight bytes stands for at most 63 slots.
-        assert!(table.relocations.len() <= bytes.len().saturating_mul(16));
-    }
+    assert!(names <= bytes.len() * 24, "names of {names} bytes");
+    let tables = image.relocations(&dynamic);
+    let relocations: usize = tables.iter().map(|table| table.relocations.len()).sum();
+    // One word of eight bytes stands for at most 63 slots.
+    assert!(relocations <= bytes.len() * 32, "{relocations} relocations");
     let unwind = image.unwind_tables();
     assert!(unwind.entries.len() <= bytes.len());
-    let _ = image.loader_needs();
+    if let Ok(needs) = image.loader_needs() {
+        let versions = needs.versions.iter();
+        let names = versions.flat_map(|version| [&version.library, &version.version]);
+        let names = names.chain(&needs.libraries).chain(&needs.run_paths);
+        let names: usize = names.map(|name| name.len() + 1).sum();
+        let limit = bytes.len() * 32 + (1 << 18);
+        assert!(names <= limit, "names for the loader of {names} bytes");
+    }
     if let Some(shipped) = image.shipped_size() {
         assert!(shipped <= length);
     }
@@ -97,6 +108,8 @@ pub fn ledger(bytes: &[u8]) -> bool {
     let length = bytes.len() as u64;
     let ledger = subject.ledger(&[]);
     assert_eq!(ledger.total().file, length, "the ledger");
+    let objects = ledger.data.len();
+    assert!(objects <= bytes.len() * 4, "{objects} objects");
     for view in VIEWS {
         let Ok(analysis) = analyse(&opened, &mut subject, view) else {
             assert!(matches!(view, View::Loads | View::Crates(By::Inlined)));

@@ -2,7 +2,7 @@
 //! that are the file's size, and an end within a time that grows with the file.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use integration_tests::replay;
+use integration_tests::{forge, replay};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -114,6 +114,17 @@ fn absurd_numbers_add_up() {
                 &format!("{}, {value:#x} at {at:#x}", path.display()),
             );
         }
+    }
+}
+
+/// What would take minutes and gigabytes when the tables were believed.
+#[test]
+fn files_made_to_cost_are_no_dearer_than_others() {
+    for (what, bytes) in forge::all(64 << 10, 1000) {
+        assert!(
+            check(&bytes, what) || what.contains("archive"),
+            "{what} was not read"
+        );
     }
 }
 

@@ -182,10 +182,16 @@ mod guard {
                 return Self(None);
             }
             INSTALL.call_once(install);
+            // One line whatever the name; the console is not there to see to it.
+            let name: String = path
+                .display()
+                .to_string()
+                .chars()
+                .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+                .collect();
             let message = format!(
-                "error: `{}` changed while it was read\n\
-                 help: wait for the build or copy that writes it to end, then run again\n",
-                path.display()
+                "error: `{name}` changed while it was read\n\
+                 help: wait for the build or copy that writes it to end, then run again\n"
             );
             let message = Box::into_raw(Box::new(message.into_bytes()));
             let start = bytes.as_ptr() as usize;
@@ -290,6 +296,14 @@ mod tests {
             mapping.check_unchanged(),
             Err(Error::Changed { .. })
         ));
+    }
+
+    #[test]
+    fn bytes_in_memory_are_read_as_files_are() {
+        let mapping = Mapping::of_bytes("here", b"bytes").unwrap();
+        assert_eq!(&*mapping, b"bytes");
+        assert_eq!(mapping.path(), Path::new("here"));
+        assert!(Mapping::of_bytes("here", b"").unwrap().is_empty());
     }
 
     #[test]

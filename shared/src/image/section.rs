@@ -166,7 +166,7 @@ const MAX_MEMORY: u64 = 1 << 56;
 /// share bytes; a table that lists the same bytes thousands of times would make reading quadratic.
 const MAX_LISTINGS: u64 = 4;
 
-/// Longer names are cut: each row about something in a section shows the section's name.
+/// Characters of a name; a far longer one is cut, for each row about something in a section shows it.
 const MAX_NAME: usize = 1024;
 
 /// Empties the sections that would make the sum of sizes exceed what a file of `length` bytes can
@@ -182,9 +182,10 @@ pub(super) fn bound(sections: &mut [Section<'_>], length: u64) {
                 section.file.size = 0;
             }
         }
-        if section.name.len() > MAX_NAME {
-            let end = section.name.floor_char_boundary(MAX_NAME);
-            section.name = Cow::Owned(format!("{}…", &section.name[..end]));
+        if section.name.len() > 4 * MAX_NAME {
+            let mut name: String = section.name.chars().take(MAX_NAME).collect();
+            name.push('…');
+            section.name = Cow::Owned(name);
         }
         section.memory = section.memory.min(memory);
         memory -= section.memory;

@@ -7,9 +7,10 @@ use integration_tests::tool::Run;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// Issue 2 says two seconds of the tool as users have it; the tests' own build is not optimised.
 const LIMIT: Duration = if cfg!(debug_assertions) {
@@ -65,6 +66,12 @@ fn what_is_no_object_file_is_refused() {
     let directory = specimens.path();
     is_refused(directory);
     is_refused(Path::new("/dev/null"));
+    // Without an end, and with a size of zero that is not true.
+    is_refused(Path::new("/dev/zero"));
+    is_refused(Path::new("/proc/self/maps"));
+    let circle = directory.join("circle");
+    symlink(&circle, &circle).unwrap();
+    is_refused(&circle);
     is_refused(&directory.join("not-there"));
     for (name, content) in [
         ("empty", &b""[..]),
@@ -112,6 +119,77 @@ fn a_name_that_is_not_utf8_is_no_obstacle() {
     assert_eq!(report.sum("file"), fs::metadata(&odd).unwrap().len());
     fs::remove_file(&odd).unwrap();
     run("crates", &odd).assert_clean_failure();
+}
+
+/// The name reaches the terminal in the error message.
+#[test]
+fn a_name_cannot_drive_the_terminal() {
+    let specimens = Specimens::new();
+    let file = specimens.path().join("red-\x1b[31m");
+    fs::write(&file, "no object file").unwrap();
+    for file in [file, specimens.path().join("not-there-\x1b[31m")] {
+        let run = run("crates", &file);
+        run.assert_clean_failure();
+        assert!(!run.stderr.contains('\x1b'), "{:?}", run.stderr);
+    }
+}
+
+/// The kernel answers a read behind the new end with a signal, which ends a process at once.
+#[test]
+fn a_file_that_shrinks_while_it_is_read_is_an_error() {
+    let specimens = Specimens::new();
+    let whole = fs::read(specimens.rustc("plain", &[])).unwrap();
+    let file = specimens.path().join("shrinking");
+    let name = file.display().to_string();
+    let signal = |process: u32, signal: &str| {
+        succeed(command("kill").args([signal, &process.to_string()]));
+    };
+    // The tool may have ended before it is stopped; then once more.
+    for _ in 0..50 {
+        fs::write(&file, &whole).unwrap();
+        let mut process = command(env!("CARGO_BIN_EXE_slim-under-test"))
+            .args(["slim", "crates", "--file"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let maps = format!("/proc/{}/maps", process.id());
+        let is_mapped = || fs::read_to_string(&maps).is_ok_and(|maps| maps.contains(&name));
+        while process.try_wait().unwrap().is_none() && !is_mapped() {}
+        if process.try_wait().unwrap().is_some() {
+            continue;
+        }
+        signal(process.id(), "-STOP");
+        File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_len(64)
+            .unwrap();
+        signal(process.id(), "-CONT");
+        let start = Instant::now();
+        let output = process.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(101), "{stderr}");
+        let lines: Vec<&str> = stderr.lines().collect();
+        let [error, help] = *lines else {
+            panic!("not two lines: {stderr}")
+        };
+        assert!(
+            error.starts_with("error: ") && error.contains(&name),
+            "{stderr}"
+        );
+        assert!(error.contains("changed while"), "{stderr}");
+        assert!(help.starts_with("help: "), "{stderr}");
+        assert!(start.elapsed() < LIMIT);
+        return;
+    }
+    panic!("the tool always ended before its file could be cut");
 }
 
 /// A small generator of numbers (xorshift64), so that a failure can be repeated.
