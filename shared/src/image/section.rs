@@ -183,7 +183,9 @@ pub(super) fn bound(sections: &mut [Section<'_>], length: u64) {
             }
         }
         if section.name.len() > MAX_NAME {
-            let end = section.name.floor_char_boundary(MAX_NAME);
+            // A character has at most four bytes, so one of these is its start.
+            let start = |end: &usize| section.name.is_char_boundary(*end);
+            let end = (MAX_NAME - 3..=MAX_NAME).rfind(start).unwrap_or(0);
             section.name = Cow::Owned(format!("{}…", &section.name[..end]));
         }
         section.memory = section.memory.min(memory);
