@@ -133,11 +133,7 @@ mod process {
             ("driver  overview", slim(OVERVIEW, &DRIVER), None),
             ("driver  nm -CS", nm(&DRIVER), None),
             ("own     functions, all, JSON", slim(FUNCTIONS, &own), None),
-            (
-                "own     crates, whole ledger",
-                slim(CRATES, &own),
-                Some((0.27, 300.0)),
-            ),
+            ("own     crates, whole ledger", slim(CRATES, &own), None),
             ("own     overview", slim(OVERVIEW, &own), None),
             ("own     nm -CS", nm(&own), None),
         ];
