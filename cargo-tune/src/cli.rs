@@ -1,10 +1,11 @@
 //! The command line as clap reads it. No clap type goes past `options`.
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use clap_complete::Shell;
 use codecost::cargo::CargoFlags;
 use codecost::console::ColorWhen;
-use codecost::report::OutputFlags;
+use codecost::report::{Format, OutputFlags};
 
 use crate::plan::{Allow, Goal};
 
@@ -196,7 +197,16 @@ pub(crate) fn command() -> clap::Command {
             hidden && !matches!(arg.get_id().as_str(), "help" | "version" | "knob" | "shell");
         arg.hide_short_help(hidden)
     };
-    Cli::command().mut_args(short).mut_subcommands(|command| {
+    let command = Cli::command().mut_subcommand("check", |check| {
+        // The gate has a format that other views have not.
+        check.mut_arg("message_format", |arg| {
+            let formats = Format::value_variants().iter();
+            let shown = formats.filter_map(|f| Some(f.to_possible_value()?.hide(false)));
+            let parser = PossibleValuesParser::new(shown.collect::<Vec<_>>());
+            arg.value_parser(parser.try_map(|name| Format::from_str(&name, false)))
+        })
+    });
+    command.mut_args(short).mut_subcommands(|command| {
         let command = command.mut_args(short);
         if command.get_name() == "man" || command.get_name() == "completions" {
             command

@@ -69,21 +69,32 @@ fn usage(error: &clap::Error, console: &mut Console) -> ExitCode {
 fn dispatch(cli: Cli, console: &mut Console) -> Result<u8> {
     let Cli { view, plan } = cli;
     match view {
-        None => view::plan::run(PlanOptions::new(plan, console)?, console),
+        None => {
+            let options = PlanOptions::new(plan, console)?;
+            options::refuse_github(&options.options.output)?;
+            view::plan::run(options, console)
+        }
         Some(View::Show(args)) => {
             let options = Options::new(args.common, None, console)?;
+            options::refuse_github(&options.output)?;
             view::show::run(options, console)
         }
         Some(View::Explain(args)) => {
             let options = Options::new(args.common, None, console)?;
+            options::refuse_github(&options.output)?;
             view::explain::run(&options, args.knob.as_deref(), console)
         }
         Some(View::Measure(args)) => {
             let request = options::request(args.goal)?;
             let options = Options::new(args.common, Some(request.goal), console)?;
+            options::refuse_github(&options.output)?;
             view::measure::run(options, &request, args.workload.as_deref(), console)
         }
-        Some(View::Search(args)) => view::search::run(SearchOptions::new(args, console)?, console),
+        Some(View::Search(args)) => {
+            let options = SearchOptions::new(args, console)?;
+            options::refuse_github(&options.options.output)?;
+            view::search::run(options, console)
+        }
         Some(View::Check(args)) => {
             let request = options::request(args.goal)?;
             let options = Options::new(args.common, Some(request.goal), console)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use codecost::cargo::{Context, Selection};
 use codecost::console::{Console, Verbosity};
-use codecost::report::OutputOptions;
+use codecost::report::{Format, OutputOptions};
 use codecost::{Error, Result};
 
 use crate::cli::{Common, GoalArgs, PlanArgs, SearchArgs};
@@ -16,6 +16,17 @@ pub(crate) struct Options {
     pub(crate) context: Context,
     pub(crate) selection: Selection,
     pub(crate) output: OutputOptions,
+}
+
+/// The format that only a gate has.
+pub(crate) fn refuse_github(output: &OutputOptions) -> Result<()> {
+    if output.format == Format::Github {
+        return Err(Error::usage(
+            "`--message-format github` is for `cargo tune check`",
+            "for a job summary, write `--message-format markdown`",
+        ));
+    }
+    Ok(())
 }
 
 impl Options {

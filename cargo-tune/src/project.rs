@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cargo_platform::Cfg;
-use codecost::cargo::config::{self, Effective, Inputs};
-use codecost::cargo::{Context, Selection, Toolchain, Workspace};
+use codecost::cargo::config::{self, Effective, Inputs, Notice, OriginKind};
+use codecost::cargo::{Candidate, Context, Selection, TargetChoice, Toolchain, Workspace};
 use codecost::{Error, Result};
 
 /// The project, the toolchain and the configuration in force.
@@ -59,6 +59,8 @@ impl Project {
             &environment,
             &lock,
         )?;
+        let mut effective = effective;
+        void_lto(&workspace, &selection, &mut effective);
         Ok(Self {
             context,
             selection,
@@ -111,6 +113,78 @@ fn resolve(
         cfgs: &cfgs,
         packages: lock.found.then_some(&names),
     })
+}
+
+/// Marks an `lto` that somebody wrote and that cargo uses for nothing.
+fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effective) {
+    let table = format!("profile.{}", effective.profile);
+    let found = effective.settings.iter_mut().find(|s| {
+        s.key == "lto" && s.table == table && s.in_force() && s.origin.kind != OriginKind::Default
+    });
+    let Some(setting) = found else { return };
+    if config::canonical("lto", &setting.value) == "off" {
+        return;
+    }
+    let Some(evidence) = lto_is_skipped(workspace, selection) else {
+        return;
+    };
+    let reason = format!("{LTO_SKIPPED} ({evidence})");
+    effective.notices.push(Notice {
+        code: "void-setting",
+        message: format!(
+            "`{}.lto = {}` ({}) has no effect: {reason}",
+            setting.table, setting.value, setting.origin
+        ),
+        help: Some("build the rlib from a package of its own".to_owned()),
+    });
+    setting.void = Some(reason);
+}
+
+/// Why.
+pub(crate) const LTO_SKIPPED: &str =
+    "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, and for dylibs";
+
+/// Whether every linked target of the selected packages is one that cargo builds without LTO.
+pub(crate) fn lto_is_skipped(workspace: &Workspace, selection: &Selection) -> Option<String> {
+    let mut evidence = None;
+    for candidate in linked(workspace, selection) {
+        if !skips_lto(&candidate.crate_types) {
+            return None;
+        }
+        evidence = Some(format!(
+            "{}: crate-type = {:?}",
+            candidate.package, candidate.crate_types
+        ));
+    }
+    evidence
+}
+
+/// Everything in the workspace that the profile links.
+pub(crate) fn linked(workspace: &Workspace, selection: &Selection) -> Vec<Candidate> {
+    let mut selection = selection.clone();
+    let mut all = Vec::new();
+    for choice in [TargetChoice::Bin(None), TargetChoice::Lib] {
+        selection.target = choice;
+        selection.packages = workspace
+            .members()
+            .iter()
+            .map(|p| p.id.repr.clone())
+            .collect();
+        all.extend(workspace.candidates(&selection).unwrap_or_default());
+    }
+    all.retain(|c| {
+        !c.kind.is_library()
+            || c.crate_types
+                .iter()
+                .any(|t| matches!(t.as_str(), "cdylib" | "staticlib" | "dylib"))
+    });
+    all
+}
+
+/// Whether cargo leaves LTO out for a library of these types.
+pub(crate) fn skips_lto(crate_types: &[String]) -> bool {
+    let has = |name: &str| crate_types.iter().any(|t| t == name);
+    has("dylib") || ((has("rlib") || has("lib")) && (has("cdylib") || has("staticlib")))
 }
 
 /// `rustc --print cfg`; without an answer no `cfg(…)` table matches.

@@ -6,10 +6,10 @@ use codecost::cargo::config::{
     Notice, OriginKind, RustflagsPlace, Setting, Value, codegen_options,
 };
 
-use super::{Allow, Change, Plan, Request, Skipped, linked};
+use super::{Allow, Change, Plan, Request, Skipped};
 use crate::edit;
 use crate::knobs;
-use crate::project::Project;
+use crate::project::{Project, linked};
 
 /// The glibc that understands packed relative relocations.
 const RELR_GLIBC: (u32, u32) = (2, 36);
@@ -203,7 +203,7 @@ fn objection(project: &Project, request: &Request, flag: &Flag) -> Option<Object
             )
         }),
         "static-relocation" => {
-            let shared = linked(project)
+            let shared = linked(&project.workspace, &project.selection)
                 .into_iter()
                 .find(|c| c.crate_types.iter().any(|t| t == "cdylib" || t == "dylib"))?;
             no(

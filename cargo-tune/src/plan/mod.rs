@@ -20,7 +20,7 @@ pub use goal::{Allow, Goal};
 
 use crate::edit;
 use crate::knobs::{self, Knob};
-use crate::project::Project;
+use crate::project::{LTO_SKIPPED, Project, linked, lto_is_skipped, skips_lto};
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
@@ -230,9 +230,10 @@ fn profile_key(
         return Ok(());
     }
     if wanted.key == "lto"
-        && let Some(evidence) = lto_is_skipped(project)
+        && let Some(evidence) = lto_is_skipped(&project.workspace, &project.selection)
     {
-        plan.skipped.push(Skipped::new("lto", "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, and for dylibs", vec![evidence]));
+        plan.skipped
+            .push(Skipped::new("lto", LTO_SKIPPED, vec![evidence]));
         return Ok(());
     }
     let mut path: Vec<String> = vec!["profile".to_owned(), profile.to_owned()];
@@ -309,50 +310,6 @@ fn out_of_reach(project: &Project, request: &Request, setting: &Setting) -> Opti
     }
 }
 
-/// Whether every linked target of the selected packages is one that cargo builds without LTO.
-fn lto_is_skipped(project: &Project) -> Option<String> {
-    let mut evidence = None;
-    for candidate in linked(project) {
-        if !skips_lto(&candidate.crate_types) {
-            return None;
-        }
-        evidence = Some(format!(
-            "{}: crate-type = {:?}",
-            candidate.package, candidate.crate_types
-        ));
-    }
-    evidence
-}
-
-/// Everything in the workspace that the profile links.
-fn linked(project: &Project) -> Vec<codecost::cargo::Candidate> {
-    use codecost::cargo::TargetChoice;
-    let mut selection = project.selection.clone();
-    let mut all = Vec::new();
-    for choice in [TargetChoice::Bin(None), TargetChoice::Lib] {
-        selection.target = choice;
-        selection.packages = project
-            .workspace
-            .members()
-            .iter()
-            .map(|p| p.id.repr.clone())
-            .collect();
-        all.extend(project.workspace.candidates(&selection).unwrap_or_default());
-    }
-    all.retain(|c| {
-        !c.kind.is_library()
-            || c.crate_types
-                .iter()
-                .any(|t| matches!(t.as_str(), "cdylib" | "staticlib" | "dylib"))
-    });
-    all
-}
-
-fn skips_lto(crate_types: &[String]) -> bool {
-    let has = |name: &str| crate_types.iter().any(|t| t == name);
-    has("dylib") || ((has("rlib") || has("lib")) && (has("cdylib") || has("staticlib")))
-}
-
 /// What does not change the plan but should be known.
 fn look_around(project: &Project, request: &Request, plan: &mut Plan) {
     let profile = project.selection.profile();
@@ -403,7 +360,10 @@ fn look_around(project: &Project, request: &Request, plan: &mut Plan) {
         });
     }
     if lto_wanted && request.goal != Goal::CompileTime {
-        for candidate in linked(project).iter().filter(|c| skips_lto(&c.crate_types)) {
+        for candidate in linked(&project.workspace, &project.selection)
+            .iter()
+            .filter(|c| skips_lto(&c.crate_types))
+        {
             plan.notices.push(Notice {
                 code: "lto-skipped",
                 message: format!(

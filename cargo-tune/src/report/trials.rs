@@ -44,7 +44,7 @@ pub(crate) fn row(outcome: &Outcome) -> Row {
         shipped_size: weighed.and_then(|w| w.shipped_size),
         text_size: weighed.and_then(|w| w.text_size),
         compressed_size: weighed.and_then(|w| w.compressed_size),
-        build_ns: weighed.map(|w| w.build_ns),
+        build_ns: weighed.and_then(|w| w.build_ns),
         compiled: weighed.map(|w| w.compiled),
         time_ratio: outcome.time.map(|t| t.ratio),
         time_ci: outcome.time.map(|t| [t.low, t.high]),
@@ -84,7 +84,8 @@ pub(crate) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a,
         .number("build_ns", "Build", |r| {
             r.weighed
                 .as_ref()
-                .map_or(Cell::Empty, |w| Cell::Nanoseconds(w.build_ns))
+                .and_then(|w| w.build_ns)
+                .map_or(Cell::Empty, Cell::Nanoseconds)
         })
         .number("compiled", "Crates", |r| {
             r.weighed

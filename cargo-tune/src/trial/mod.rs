@@ -148,8 +148,8 @@ pub struct Weighed {
     pub text_size: Option<u64>,
     /// Bytes compressed by gzip, level 6.
     pub compressed_size: Option<u64>,
-    /// Wall time of the build that made it.
-    pub build_ns: u64,
+    /// Wall time of the build that made it; unknown if it was there before anybody timed it.
+    pub build_ns: Option<u64>,
     /// How many crates that build compiled.
     pub compiled: usize,
     /// A hash of the file.
@@ -248,11 +248,27 @@ impl<'p> Bench<'p> {
         let _ = fs::remove_file(&path);
         fs::copy(&artifact, &path).map_err(|e| Error::write(&path, e))?;
         let mut weighed = weigh(&path, &bytes, hash);
-        weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).unwrap_or(u64::MAX);
-        weighed.compiled = built.compiled;
+        if built.compiled > 0 {
+            weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
+            weighed.compiled = built.compiled;
+        } else if let Some(twin) = self.twin(hash) {
+            // Other words for the same settings: the build that made the file counts.
+            weighed.build_ns = twin.build_ns;
+            weighed.compiled = twin.compiled;
+        }
         let text = serde_json::to_string(&weighed).unwrap_or_default();
         codecost::report::write_file(&note, |to| to.write_all(text.as_bytes()))?;
         Ok(weighed)
+    }
+
+    /// An earlier variant with the same bytes.
+    fn twin(&self, hash: u64) -> Option<Weighed> {
+        let entries = fs::read_dir(self.directory.join("variants")).ok()?;
+        entries.flatten().find_map(|entry| {
+            let text = fs::read_to_string(entry.path().join("weighed.json")).ok()?;
+            let weighed: Weighed = serde_json::from_str(&text).ok()?;
+            (weighed.hash == hash && weighed.build_ns.is_some()).then_some(weighed)
+        })
     }
 
     /// Checks that rustc got the variant's values, by the record of the artifact that was just
@@ -313,7 +329,7 @@ impl<'p> Bench<'p> {
         let artifact = built.artifact.unwrap_or_default();
         let bytes = fs::read(&artifact).map_err(|e| Error::read(&artifact, e))?;
         let mut weighed = weigh(&artifact, &bytes, fnv1a(&bytes));
-        weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).unwrap_or(u64::MAX);
+        weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
         weighed.compiled = built.compiled;
         Ok(weighed)
     }
@@ -332,7 +348,7 @@ fn weigh(path: &Path, bytes: &[u8], hash: u64) -> Weighed {
         shipped_size: image.as_ref().and_then(Image::shipped_size),
         text_size: text.filter(|size| *size > 0),
         compressed_size: compressed(bytes),
-        build_ns: 0,
+        build_ns: None,
         compiled: 0,
         hash,
     }

@@ -504,7 +504,12 @@ pub fn pareto(baseline: &Outcome, rows: &[Outcome]) -> Vec<String> {
     let cost = |r: &Outcome| {
         let size = r.size().unwrap_or(u64::MAX) as f64;
         let other = r.time.map_or_else(
-            || r.weighed.as_ref().map_or(f64::MAX, |w| w.build_ns as f64),
+            || {
+                r.weighed
+                    .as_ref()
+                    .and_then(|w| w.build_ns)
+                    .map_or(f64::MAX, |ns| ns as f64)
+            },
             |t| t.ratio,
         );
         (size, other)

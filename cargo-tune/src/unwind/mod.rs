@@ -49,6 +49,7 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
     let mut files: Vec<Parsed> = Vec::new();
     let mut found: Vec<Evidence> = Vec::new();
     let mut seen: HashSet<PathBuf> = HashSet::new();
+    let mut pending: Vec<(PathBuf, bool, Vec<u8>)> = Vec::new();
     let mut queue: Vec<Module> = roots.iter().map(|path| Module::root(path)).collect();
     while let Some(module) = queue.pop() {
         if !seen.insert(module.file.clone()) {
@@ -61,6 +62,9 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
         };
         let wanted = prefilter::look(&bytes);
         if !wanted.modules && !wanted.words {
+            if wanted.symbols {
+                pending.push((module.file, wanted.threads, bytes));
+            }
             continue;
         }
         let text = String::from_utf8_lossy(&bytes);
@@ -70,11 +74,12 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
                     continue;
                 }
                 queue.extend(modules::submodules(&module, &tree));
-                if wanted.words {
+                if wanted.words || wanted.symbols {
                     files.push(Parsed {
                         path: module.file,
                         tree,
                         mentions_threads: wanted.threads,
+                        matters: wanted.words,
                     });
                 }
             }
@@ -82,12 +87,26 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
             Err(_) => found.extend(prefilter::word_evidence(&module.file, &text)),
         }
     }
+    if !files.iter().any(|file| file.matters) {
+        found.sort();
+        return Ok(found);
+    }
+    for (path, mentions_threads, bytes) in pending {
+        if let Ok(tree) = syn::parse_file(&String::from_utf8_lossy(&bytes)) {
+            files.push(Parsed {
+                path,
+                tree,
+                mentions_threads,
+                matters: false,
+            });
+        }
+    }
     let mut symbols = symbols::Symbols::default();
     for file in &files {
         symbols.visit_file(&file.tree);
         symbols.mentions_threads |= file.mentions_threads;
     }
-    for file in &files {
+    for file in files.iter().filter(|file| file.matters) {
         found.extend(visit::evidence(file, &symbols));
     }
     found.sort();
@@ -100,6 +119,8 @@ struct Parsed {
     path: PathBuf,
     tree: syn::File,
     mentions_threads: bool,
+    /// Whether it can hold evidence, and not only definitions.
+    matters: bool,
 }
 
 /// A source file as a module: where its own submodules lie.

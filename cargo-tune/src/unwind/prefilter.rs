@@ -9,6 +9,8 @@ use super::Evidence;
 pub(super) struct Wanted {
     /// A word that matters.
     pub(super) words: bool,
+    /// A word that only helps to judge what other files of the package hold.
+    pub(super) symbols: bool,
     /// `mod x;` or `include!`: other files hang on this one.
     pub(super) modules: bool,
     /// It has to do with threads.
@@ -26,12 +28,8 @@ pub(super) fn look(bytes: &[u8]) -> Wanted {
     let has = |word: &str| contains(bytes, word.as_bytes());
     let threads = has("thread") || has("JoinHandle");
     Wanted {
-        words: has("_unwind")
-            || has("panic_any")
-            || has("_panic")
-            || has("JoinHandle")
-            || has("fn join")
-            || calls_join(bytes),
+        words: has("_unwind") || has("panic_any") || has("_panic") || calls_join(bytes),
+        symbols: has("JoinHandle") || has("fn join"),
         modules: declares_module(bytes) || has("include!"),
         threads,
     }
@@ -46,13 +44,18 @@ fn after<'b>(bytes: &'b [u8], word: &'b [u8]) -> impl Iterator<Item = &'b [u8]> 
     memchr::memmem::find_iter(bytes, word).filter_map(move |at| bytes.get(at + word.len()..))
 }
 
-/// `join` and empty parentheses, with any white space between.
+/// `join` and empty parentheses, with any white space between; but not `join().unwrap()`, which
+/// hands a panic on and looks at nothing.
 fn calls_join(bytes: &[u8]) -> bool {
     after(bytes, b"join").any(|tail| {
         let Some(tail) = tail.trim_ascii_start().strip_prefix(b"(") else {
             return false;
         };
-        tail.trim_ascii_start().starts_with(b")")
+        let Some(tail) = tail.trim_ascii_start().strip_prefix(b")") else {
+            return false;
+        };
+        let next = tail.trim_ascii_start();
+        !next.starts_with(b".unwrap()") && !next.starts_with(b".expect(")
     })
 }
 
@@ -100,6 +103,9 @@ mod tests {
     #[test]
     fn bytes_say_which_files_to_parse() {
         assert!(look(b"h.join ( )").words);
+        assert!(!look(b"h.join().unwrap()").words);
+        assert!(look(b"h.join()\n  .unwrap_or(1)").words);
+        assert!(look(b"struct S(JoinHandle<()>);").symbols);
         assert!(!look(b"path.join(\"x\")").words);
         assert!(look(b"pub mod x ;").modules);
         assert!(look(b"mod r#type;").modules);

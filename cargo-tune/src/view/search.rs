@@ -289,7 +289,7 @@ fn outcome_of(row: trials::Row) -> Outcome {
         shipped_size: row.shipped_size,
         text_size: row.text_size,
         compressed_size: row.compressed_size,
-        build_ns: row.build_ns.unwrap_or_default(),
+        build_ns: row.build_ns,
         compiled: row.compiled.unwrap_or_default(),
         hash: row
             .hash

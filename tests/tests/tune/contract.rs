@@ -377,3 +377,133 @@ fn formats_and_manuals_work() {
             .contains("--no-default-features")
     );
 }
+
+#[test]
+fn the_gate_annotates_for_github_and_other_views_refuse() {
+    let project = plain().env("GITHUB_STEP_SUMMARY", "");
+    let summary = project.path("summary.md");
+    let project = project.env("GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
+    let run = project.tune(&["check", "--target", "size", "--message-format", "github"]);
+    assert_eq!(run.code, Some(100), "{}", run.stderr);
+    assert_eq!(run.stdout.matches("::error ").count(), 5, "{}", run.stdout);
+    assert!(
+        fs::read_to_string(&summary)
+            .unwrap()
+            .contains("| drifted |")
+    );
+    let run = project.tune(&["show", "--message-format", "github"]);
+    assert_eq!(run.code, Some(2));
+}
+
+#[test]
+fn flags_are_not_written_where_a_variable_makes_them_void() {
+    for (name, value) in [
+        ("RUSTFLAGS", ""),
+        ("RUSTFLAGS", "--cfg a"),
+        ("CARGO_ENCODED_RUSTFLAGS", ""),
+    ] {
+        let project = Project::new(&[
+            ("Cargo.toml", MANIFEST),
+            (
+                ".cargo/config.toml",
+                "[build]\nrustflags = [\"--cfg\", \"b\"]\n",
+            ),
+        ])
+        .env(name, value);
+        let run = project.json(&["--target", "size", "--allow", "relr", "--yes"]);
+        assert!(run.rows("rustflags").is_empty());
+        let json = run.json();
+        assert!(json["skipped"].to_string().contains(name), "{json}");
+        assert!(json["warnings"].to_string().contains(name), "{json}");
+        assert!(!project.read(".cargo/config.toml").contains("pack-relative"));
+    }
+}
+
+#[test]
+fn a_processor_that_is_set_in_two_tokens_is_seen() {
+    let project = Project::new(&[
+        ("Cargo.toml", MANIFEST),
+        (
+            ".cargo/config.toml",
+            "[build]\nrustflags = [\"-C\", \"target-cpu=x86-64-v2\"]\n",
+        ),
+    ]);
+    let run = project.json(&[
+        "--target",
+        "speed",
+        "--allow",
+        "target-cpu=x86-64-v3",
+        "--dry-run",
+    ]);
+    assert!(run.rows("rustflags").is_empty());
+    assert!(
+        run.json()["skipped"]
+            .to_string()
+            .contains("target-cpu=x86-64-v2"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_config_that_sets_the_profile_is_edited_or_with_no_config_named() {
+    let project = Project::new(&[
+        ("Cargo.toml", MANIFEST),
+        (
+            ".cargo/config.toml",
+            "[profile.release]\nlto = \"off\" # mine\n",
+        ),
+    ]);
+    let run = project.json(&["--target", "size", "--no-config", "--dry-run"]);
+    assert!(run.rows("lto").is_empty());
+    assert!(run.json()["warnings"].to_string().contains("config.toml"));
+    let run = project.json(&["--target", "size", "--yes"]);
+    assert!(
+        run.rows("lto")[0]["file"]
+            .as_str()
+            .unwrap()
+            .ends_with("config.toml")
+    );
+    assert_eq!(
+        project.read(".cargo/config.toml"),
+        "[profile.release]\nlto = true # mine\n"
+    );
+    assert_eq!(
+        project.tune(&["check", "--target", "size", "--build"]).code,
+        Some(0)
+    );
+}
+
+#[test]
+fn a_legacy_config_is_named_and_edited() {
+    let project = Project::new(&[
+        ("Cargo.toml", MANIFEST),
+        (".cargo/config", "[build]\nrustflags = [\"--cfg\", \"a\"]\n"),
+    ]);
+    let run = project.json(&["--target", "size", "--allow", "relr", "--yes"]);
+    assert!(run.json()["warnings"].to_string().contains("legacy-config"));
+    assert!(
+        project
+            .read(".cargo/config")
+            .contains("pack-relative-relocs")
+    );
+    assert!(!project.path(".cargo/config.toml").exists());
+}
+
+#[test]
+fn an_lto_that_cargo_skips_is_void() {
+    let project = Project::new(&[
+        (
+            "Cargo.toml",
+            &format!(
+                "{MANIFEST}[lib]\ncrate-type = [\"cdylib\", \"rlib\"]\n[profile.release]\nlto = true\n"
+            ),
+        ),
+        ("src/lib.rs", "pub fn f() {}\n"),
+    ]);
+    let run = project.json(&["show"]);
+    let row = &run.rows("lto")[0];
+    assert!(row["void"].as_str().unwrap().contains("rlib"), "{row}");
+    // The witness: rustc gets no LTO.
+    assert_eq!(project.call("app", &["--release"]).codegen("lto"), None);
+}

@@ -188,3 +188,53 @@ fn a_speed_search_claims_nothing_inside_the_noise() {
         .json();
     assert_eq!(json["chosen"], "baseline", "{json}");
 }
+
+#[test]
+fn a_profile_of_the_time_chooses_hot_and_cold_crates() {
+    let project = Project::new(&[
+        (
+            "Cargo.toml",
+            &format!(
+                "{MANIFEST}[dependencies]\nhot = {{ path = \"hot\" }}\ncold = {{ path = \"cold\" }}\n[workspace]\n"
+            ),
+        ),
+        (
+            "src/main.rs",
+            "fn main() { println!(\"{}\", hot::f(3) + cold::f(4)); }\n",
+        ),
+        (
+            "hot/Cargo.toml",
+            "[package]\nname = \"hot\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+        ),
+        (
+            "hot/src/lib.rs",
+            "#[inline(never)]\npub fn f(x: u32) -> u32 { (0..x).map(|i| i * i).sum() }\n",
+        ),
+        (
+            "cold/Cargo.toml",
+            "[package]\nname = \"cold\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+        ),
+        (
+            "cold/src/lib.rs",
+            "#[inline(never)]\npub fn f(x: u32) -> u32 { (0..x).map(|i| i ^ 5).sum() }\n",
+        ),
+        (
+            "profile.json",
+            r#"{"schema":"cargo-hotspots/1","view":"crates","rows":[{"name":"hot","package":"hot","charged":0.9,"self":0.5},{"name":"cold","package":"cold","charged":0.001,"self":0.001},{"name":"[kernel]","package":null,"charged":0.05}]}"#,
+        ),
+    ]);
+    // The lock file says which packages there are.
+    project.build(&["--release"]);
+    let json = project
+        .json(&["search", "--target", "size", "--hotspots", "profile.json"])
+        .json();
+    let rows = json["rows"].as_array().unwrap();
+    let row = rows
+        .iter()
+        .find(|r| r["name"] == "hot crates fast")
+        .expect("a batch");
+    assert_eq!(row["settings"]["package.hot.opt-level"], 3);
+    assert!(row["settings"].get("package.cold.opt-level").is_none());
+    let bad = project.tune(&["search", "--target", "size", "--hotspots", "Cargo.toml"]);
+    assert_eq!(bad.code, Some(2));
+}

@@ -196,7 +196,17 @@ fn config_in(directory: &Path, notices: &mut Vec<Notice>) -> Option<PathBuf> {
             });
             Some(legacy)
         }
-        (true, false) => Some(legacy),
+        (true, false) => {
+            notices.push(Notice {
+                code: "legacy-config",
+                message: format!(
+                    "`{}` has the old name, and would win over a `config.toml` beside it",
+                    legacy.display()
+                ),
+                help: Some("rename it to `config.toml`".to_owned()),
+            });
+            Some(legacy)
+        }
         (false, true) => Some(modern),
         (false, false) => None,
     }
