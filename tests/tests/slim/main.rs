@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_macros)]
 
 mod builds;
+mod findings;
 mod hostile;
 mod map;
 mod names;

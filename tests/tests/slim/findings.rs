@@ -1,0 +1,213 @@
+//! Each finding where it must be made, and where it must not.
+
+use crate::slim;
+use serde_json::Value;
+use std::{fs, path::Path};
+use tempfile::TempDir;
+
+/// A project in a directory of its own: (path, content).
+fn project(files: &[(&str, &str)]) -> TempDir {
+    let directory = TempDir::with_prefix("codecost-").unwrap();
+    for (path, content) in files {
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    directory
+}
+
+fn findings(app: &Path, flags: &[&str]) -> Vec<Value> {
+    let mut arguments = vec!["overview", "--message-format", "json"];
+    arguments.extend_from_slice(flags);
+    let report = slim().in_directory(app).run(arguments).report();
+    report.json["findings"].as_array().unwrap().clone()
+}
+
+fn finding<'a>(findings: &'a [Value], code: &str) -> Option<&'a Value> {
+    findings.iter().find(|finding| finding["code"] == code)
+}
+
+fn bytes(finding: &Value) -> u64 {
+    finding["bytes"].as_u64().unwrap()
+}
+
+const MANIFEST: &str = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+const QUIET: &str = "fn main() { std::process::exit(std::env::args().count() as i32) }\n";
+
+/// 16 KiB of constants that the optimiser cannot drop.
+fn twin(seed: u32) -> String {
+    let numbers: Vec<String> = (0..4096_u32)
+        .map(|n| n.wrapping_mul(2_654_435_761).wrapping_add(seed).to_string())
+        .collect();
+    format!(
+        "static TABLE: [u32; 4096] = [{}];\npub fn look(at: usize) -> u32 {{ TABLE[at] }}\n",
+        numbers.join(",")
+    )
+}
+
+#[test]
+fn two_versions_of_a_crate_are_found_and_one_is_not() {
+    let twin_manifest = |version| {
+        format!("[package]\nname = \"twin\"\nversion = \"{version}\"\nedition = \"2024\"\n")
+    };
+    let (one, two) = (twin_manifest("1.0.0"), twin_manifest("2.0.0"));
+    let (first, second) = (twin(1), twin(2));
+    let app = format!(
+        "{MANIFEST}[dependencies]\ntwin = {{ path = \"../one\" }}\n\
+         twin2 = {{ path = \"../two\", package = \"twin\" }}\n"
+    );
+    let both = "fn main() {\n    let at = std::env::args().count();\n    \
+                std::process::exit((twin::look(at) ^ twin2::look(at)) as i32)\n}\n";
+    let files = |main| {
+        [
+            ("app/Cargo.toml", app.clone()),
+            ("app/src/main.rs", String::from(main)),
+            ("one/Cargo.toml", one.clone()),
+            ("one/src/lib.rs", first.clone()),
+            ("two/Cargo.toml", two.clone()),
+            ("two/src/lib.rs", second.clone()),
+        ]
+    };
+    let make = |main| {
+        let files = files(main);
+        project(&files.each_ref().map(|(path, text)| (*path, text.as_str())))
+    };
+    let directory = make(both);
+    let found = findings(&directory.path().join("app"), &[]);
+    let versions = finding(&found, "several-versions").expect("two versions");
+    // All but the larger one are at stake: one table of 16 KiB and the code around it.
+    assert!((16_384..40_000).contains(&bytes(versions)), "{versions}");
+    let evidence = versions["evidence"].to_string();
+    assert!(
+        evidence.contains("1.0.0") && evidence.contains("2.0.0"),
+        "{evidence}"
+    );
+    assert!(
+        versions["command"]
+            .as_str()
+            .unwrap()
+            .starts_with("cargo tree -i twin@"),
+        "{versions}"
+    );
+
+    // The other version is a dependency still, but nothing of it is in the binary.
+    let directory =
+        make("fn main() { std::process::exit(twin::look(std::env::args().count()) as i32) }\n");
+    let found = findings(&directory.path().join("app"), &[]);
+    assert_eq!(finding(&found, "several-versions"), None);
+}
+
+#[test]
+fn float_formatting_is_found_with_its_only_caller() {
+    let make = |main: &str| project(&[("app/Cargo.toml", MANIFEST), ("app/src/main.rs", main)]);
+    let floats = make(
+        "#[inline(never)]\nfn report(n: f64) { println!(\"{n}\") }\n\
+         fn main() { report(std::env::args().count() as f64 / 3.0) }\n",
+    );
+    let found = findings(&floats.path().join("app"), &[]);
+    let float = finding(&found, "float-formatting").expect("floats are formatted");
+    assert!((4_096..60_000).contains(&bytes(float)), "{float}");
+    assert!(
+        float["title"].as_str().unwrap().contains("`app`"),
+        "{float}"
+    );
+    assert!(
+        float["evidence"].to_string().contains("app::report"),
+        "{float}"
+    );
+
+    let none = make(QUIET);
+    assert_eq!(
+        finding(&findings(&none.path().join("app"), &[]), "float-formatting"),
+        None
+    );
+}
+
+#[test]
+fn many_copies_of_one_generic_function_are_found() {
+    let copies: Vec<String> = (1..=12).map(|n| format!("grow([{n}_u64; {n}])")).collect();
+    let body = "#[inline(never)]\nfn grow<const N: usize>(mut all: [u64; N]) -> u64 {\n    \
+                for round in 0..N {\n        for n in &mut all {\n            \
+                *n = n.rotate_left(round as u32).wrapping_mul(*n ^ std::process::id() as u64);\n        \
+                }\n    }\n    all.sort_unstable();\n    \
+                all.iter().map(|n| n.to_string().len() as u64).sum()\n}\n";
+    let main = format!(
+        "{body}fn main() {{ std::process::exit(({}) as i32) }}\n",
+        copies.join(" + ")
+    );
+    let directory = project(&[("app/Cargo.toml", MANIFEST), ("app/src/main.rs", &main)]);
+    let app = directory.path().join("app");
+    let found = findings(&app, &[]);
+    let copies = finding(&found, "many-copies").expect("twelve copies");
+    // The figure is the generics view's own.
+    let title = copies["title"].as_str().unwrap();
+    let report = slim()
+        .in_directory(&app)
+        .run(["generics", "--message-format", "json"])
+        .report();
+    let family = report
+        .rows()
+        .iter()
+        .find(|row| title.contains(&format!("`{}`", row["name"].as_str().unwrap())))
+        .unwrap_or_else(|| panic!("no family for {title}"));
+    let (all, largest) = (
+        family["file"].as_u64().unwrap(),
+        family["largest"].as_u64().unwrap(),
+    );
+    assert_eq!(bytes(copies), all - largest);
+
+    let none = project(&[("app/Cargo.toml", MANIFEST), ("app/src/main.rs", QUIET)]);
+    let found = findings(&none.path().join("app"), &[]);
+    assert!(finding(&found, "many-copies").is_none_or(|one| !one.to_string().contains("grow")));
+}
+
+#[test]
+fn shipped_debug_information_is_found_and_what_we_added_is_not() {
+    let make = |profile: &str| {
+        let manifest = format!("{MANIFEST}[profile.release]\n{profile}");
+        project(&[
+            ("app/Cargo.toml", manifest.as_str()),
+            ("app/src/main.rs", QUIET),
+        ])
+    };
+    let debug = make("debug = 1\n");
+    let found = findings(&debug.path().join("app"), &[]);
+    let shipped = finding(&found, "debug-info").expect("debug = 1 ships");
+    assert!(
+        shipped["evidence"].to_string().contains("debug = 1"),
+        "{shipped}"
+    );
+
+    // Our own build keeps std's debug information; the user's has none, or strips it.
+    for profile in ["", "debug = 1\nstrip = true\n", "debug = 0\n"] {
+        let directory = make(profile);
+        let found = findings(&directory.path().join("app"), &[]);
+        assert_eq!(finding(&found, "debug-info"), None, "with {profile:?}");
+    }
+}
+
+#[test]
+fn lto_that_a_library_of_two_kinds_loses_is_found() {
+    let make = |kinds: &str| {
+        let manifest =
+            format!("{MANIFEST}[lib]\ncrate-type = {kinds}\n[profile.release]\nlto = true\n");
+        // Enough code to be worth a line.
+        let lib = "#[unsafe(no_mangle)]\npub extern \"C\" fn answer(n: u64) -> usize {\n    \
+                   format!(\"{n:?}\").len()\n}\n";
+        project(&[
+            ("app/Cargo.toml", manifest.as_str()),
+            ("app/src/lib.rs", lib),
+        ])
+    };
+    let both = make("[\"cdylib\", \"rlib\"]");
+    let found = findings(&both.path().join("app"), &["--lib"]);
+    let lost = finding(&found, "lto-left-out").expect("the rlib costs the LTO");
+    assert!(
+        lost["title"].as_str().unwrap().contains("lto = true"),
+        "{lost}"
+    );
+
+    let alone = make("[\"cdylib\"]");
+    let found = findings(&alone.path().join("app"), &["--lib"]);
+    assert_eq!(finding(&found, "lto-left-out"), None);
+}
