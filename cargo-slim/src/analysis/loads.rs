@@ -4,14 +4,22 @@ use super::{
     model::{Loads, RequiredVersion, SegmentRow},
     subject::Subject,
 };
-use codecost::Result;
+use codecost::{Error, Result};
 
 /// The loader's view.
 ///
 /// # Errors
 ///
-/// The dynamic tables are damaged.
+/// The file is not for a loader, or its dynamic tables are damaged.
 pub(super) fn view(subject: &Subject<'_>) -> Result<Loads> {
+    let image = &subject.image;
+    if image.segments.is_empty() {
+        let format = image.format.as_str();
+        return Err(Error::failed(
+            format_args!("this {format} file has no segments for a loader to map"),
+            "`cargo slim sections` shows what it is made of",
+        ));
+    }
     let segments = subject
         .image
         .segments

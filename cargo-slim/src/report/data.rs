@@ -103,6 +103,8 @@ pub(super) fn write(rows: &[DataRow], to: To<'_, '_>) -> Result<()> {
         .people_only()
         .text("crate", "Crate", |row| row.row.label.name.as_str().into())
         .machines_only()
+        // Constants have no names to speak of: people look for a crate's.
+        .searched(true)
         .text("version", "Version", |row| {
             Cell::maybe_text(row.row.label.version.as_deref())
         })

@@ -25,6 +25,7 @@ mod cpp;
 mod cursor;
 mod legacy;
 mod punycode;
+mod rare;
 mod suffix;
 mod text;
 mod types;
@@ -265,7 +266,11 @@ impl<'a> Name<'a> {
                     out.push_str(name);
                 }
             }
-            Body::Other(name) => out.push_str(name),
+            Body::Other(name) => {
+                if !rare::write(name, out) {
+                    out.push_str(name);
+                }
+            }
         }
         if style != Style::Family {
             out.push_str(self.part.marker());

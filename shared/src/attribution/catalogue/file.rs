@@ -141,10 +141,26 @@ impl Catalogue {
                 let executable = ["bin", "example", "test", "bench"]
                     .iter()
                     .any(|kind| kinds(kind));
+                let name = target.name.replace('-', "_");
+                let version = member.version.to_string();
+                // Unpacked sources of what a registry has too: the one beside the file is it.
+                let known = self.crates.iter().any(|known| {
+                    let CrateInfo {
+                        package,
+                        version: of,
+                        ..
+                    } = &known.info;
+                    known.info.name == name
+                        && package.as_deref() == Some(member.name.as_str())
+                        && of.as_deref() == Some(&*version)
+                });
+                if known {
+                    continue;
+                }
                 let index = self.add(CrateInfo {
-                    name: target.name.replace('-', "_"),
+                    name,
                     package: Some(member.name.to_string()),
-                    version: Some(member.version.to_string()),
+                    version: Some(version),
                     origin: Origin::Workspace,
                 });
                 let source = target.src_path.as_std_path();
