@@ -111,10 +111,10 @@ pub(crate) enum ViewCommand {
     Diff {
         /// The binary or snapshot to compare with
         #[arg(required_unless_present = "rev", requires = "new")]
-        #[arg(value_hint = ValueHint::FilePath, help_heading = ANALYSE)]
+        #[arg(value_hint = ValueHint::FilePath)]
         old: Option<PathBuf>,
         /// The binary or snapshot that may have grown
-        #[arg(value_hint = ValueHint::FilePath, help_heading = ANALYSE)]
+        #[arg(value_hint = ValueHint::FilePath)]
         new: Option<PathBuf>,
         /// Build two git revisions, each in a worktree of its own, and compare them
         #[arg(long, value_name = "A..B", conflicts_with_all = ["old", "new"])]
@@ -265,7 +265,13 @@ pub(crate) fn command() -> clap::Command {
     Cli::command()
         .mut_args(arrange)
         .mut_subcommands(|view| view.mut_args(arrange))
-        .mut_subcommand("diff", with_github)
+        .mut_subcommand("diff", |view| {
+            // Two files are its operands.
+            with_github(view).mut_args(|arg| match arg.get_id().as_str() {
+                "file" | "debug_file" => arg.hide(true),
+                _ => arg,
+            })
+        })
         .mut_subcommand("check", with_github)
 }
 

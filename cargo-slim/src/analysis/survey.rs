@@ -7,14 +7,10 @@ use super::{
     open::Opened,
     provenance, sections,
 };
-use crate::snapshot::{Artifact, Crate, Function, Names, Section, Snapshot};
+use crate::snapshot::{Artifact, Crate, Function, NAMELESS, Names, Section, Snapshot};
 use codecost::{attribution, demangle::Name};
 use rayon::prelude::*;
 use std::{collections::HashMap, env, path::Path};
-
-/// What stands for a function that only the unwind tables know: its address would be another in
-/// each build.
-const NAMELESS: &str = "[function]";
 
 /// Accounts for every byte and names every function. O(n log n) in the number of functions.
 pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {

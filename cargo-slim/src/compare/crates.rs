@@ -123,7 +123,10 @@ pub(super) fn changes(
             }
             status => status,
         };
-        if change.moved > 0 {
+        // A few bytes from elsewhere say nothing about a large change.
+        if change.moved > 0
+            && change.moved.unsigned_abs().saturating_mul(MOSTLY) >= change.delta().unsigned_abs()
+        {
             change.from = from.get(&number).cloned();
         }
         if change.before != change.after || change.moved != 0 {

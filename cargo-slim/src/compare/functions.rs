@@ -1,7 +1,7 @@
 //! Changes of functions and of generic families, from the matched pairs.
 
 use super::{Change, Kind, Status, crates::Pairs, family, matching::Matched};
-use crate::snapshot::{Function, Snapshot};
+use crate::snapshot::{Function, NAMELESS, Snapshot};
 use std::collections::{BTreeMap, HashMap};
 
 fn entry(snapshot: &Snapshot, index: usize) -> Option<(&str, &Function)> {
@@ -17,7 +17,7 @@ fn owned(mut change: Change, snapshot: &Snapshot, function: &Function) -> Change
 }
 
 /// Functions that are new, gone, of another size, or elsewhere. Those that did not change are no
-/// rows.
+/// rows; those without a name are one row a crate.
 pub(super) fn changes(
     before: &Snapshot,
     after: &Snapshot,
@@ -25,10 +25,28 @@ pub(super) fn changes(
     matched: &Matched,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
+    let mut nameless: BTreeMap<usize, Change> = BTreeMap::new();
+    let mut add_nameless = |number, snapshot, function: &Function, before, after| {
+        let sum = nameless.entry(number).or_insert_with(|| {
+            owned(
+                Change::new(Kind::Function, NAMELESS.into(), 0, 0),
+                snapshot,
+                function,
+            )
+        });
+        sum.before = sum.before.saturating_add(before);
+        sum.after = sum.after.saturating_add(after);
+        sum.status = Status::of(sum.before, sum.after);
+    };
     for index in &matched.removed {
         let Some((name, function)) = entry(before, *index) else {
             continue;
         };
+        if name == NAMELESS {
+            let number = crates.of_before(function.owner);
+            add_nameless(number, before, function, function.size, 0);
+            continue;
+        }
         let change = Change::new(Kind::Function, name.into(), function.size, 0);
         changes.push(owned(change, before, function));
     }
@@ -36,9 +54,15 @@ pub(super) fn changes(
         let Some((name, function)) = entry(after, *index) else {
             continue;
         };
+        if name == NAMELESS {
+            let number = crates.of_after(function.owner);
+            add_nameless(number, after, function, 0, function.size);
+            continue;
+        }
         let change = Change::new(Kind::Function, name.into(), 0, function.size);
         changes.push(owned(change, after, function));
     }
+    changes.extend(nameless.into_values());
     // Without bytes before and now there is nothing to tell.
     changes.retain(|change| change.before != change.after);
     for (old, new) in &matched.pairs {

@@ -10,13 +10,13 @@
 //!    or one of the names does not state them.
 //!
 //! Passes 3 to 6 may pair two functions that only look alike; since all but the fifth demand the
-//! same size, that hides no growth.
+//! same size, that hides no growth. Functions without a name are paired by their size alone.
 
 use super::{
     crates::Pairs,
     names::{short, tail},
 };
-use crate::snapshot::{Function, Names, Snapshot};
+use crate::snapshot::{Function, NAMELESS, Names, Snapshot};
 use rayon::prelude::*;
 use std::{collections::HashMap, hash::Hash};
 
@@ -82,6 +82,14 @@ pub(super) fn functions(before: &Snapshot, after: &Snapshot, crates: &Pairs) -> 
     for group in Groups::new(&before.names, &after.names) {
         let mut left: Vec<Seen> = group.0.filter_map(old).collect();
         let mut right: Vec<Seen> = group.1.filter_map(new).collect();
+        if group.2 == NAMELESS {
+            join(&mut left, &mut right, &mut matched.pairs, |seen| {
+                (seen.owner, seen.section, seen.size)
+            });
+            matched.removed.extend(left.iter().map(|seen| seen.index));
+            matched.added.extend(right.iter().map(|seen| seen.index));
+            continue;
+        }
         if !left.is_empty() && !right.is_empty() {
             same_name(&mut left, &mut right, &mut matched.pairs);
         }
@@ -89,8 +97,8 @@ pub(super) fn functions(before: &Snapshot, after: &Snapshot, crates: &Pairs) -> 
         news.append(&mut right);
     }
     loosely(before, after, &mut olds, &mut news, &mut matched.pairs);
-    matched.removed = olds.iter().map(|seen| seen.index).collect();
-    matched.added = news.iter().map(|seen| seen.index).collect();
+    matched.removed.extend(olds.iter().map(|seen| seen.index));
+    matched.added.extend(news.iter().map(|seen| seen.index));
     matched
 }
 
@@ -211,8 +219,8 @@ impl<'a> Groups<'a> {
     }
 }
 
-impl Iterator for Groups<'_> {
-    type Item = (std::ops::Range<usize>, std::ops::Range<usize>);
+impl<'a> Iterator for Groups<'a> {
+    type Item = (std::ops::Range<usize>, std::ops::Range<usize>, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (i, j) = self.at;
@@ -228,6 +236,6 @@ impl Iterator for Groups<'_> {
         };
         let runs = (run(self.old, i), run(self.new, j));
         self.at = (runs.0.end, runs.1.end);
-        Some(runs)
+        Some((runs.0, runs.1, name))
     }
 }

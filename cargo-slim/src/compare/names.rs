@@ -2,7 +2,13 @@
 
 /// Each path cut to its last segment, closures and shims without their numbers:
 /// `<a::b::Foo<c::Bar> as d::E>::f::{closure#3}` becomes `<Foo<Bar> as E>::f::{closure}`. Linear.
+///
+/// What legacy names write in another way is brought to v0's: `f{{reify.shim}}` and `4_usize`.
 pub(super) fn short(name: &str) -> String {
+    let shim = name
+        .contains("{{")
+        .then(|| name.replace("{{", "::{shim:").replace(".shim}}", "}"));
+    let name = shim.as_deref().unwrap_or(name);
     let mut text = String::with_capacity(name.len());
     // Where the identifier at the end of `text` begins, while one is being read.
     let mut word = None;
@@ -23,12 +29,27 @@ pub(super) fn short(name: &str) -> String {
             }
             c => {
                 let part = c == '_' || c.is_alphanumeric();
+                if !part && let Some(start) = word {
+                    untype(&mut text, start);
+                }
                 word = part.then(|| word.unwrap_or(text.len()));
                 text.push(c);
             }
         }
     }
     text
+}
+
+/// A number loses its type.
+fn untype(text: &mut String, start: usize) {
+    let number = text.get(start..).unwrap_or_default();
+    if let Some((digits, kind)) = number.split_once('_')
+        && !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && kind.starts_with(['u', 'i'])
+    {
+        text.truncate(start + digits.len());
+    }
 }
 
 /// The last segment of a [`short`] name without generic arguments; closures keep what they stand
@@ -77,6 +98,13 @@ mod tests {
             ),
             ("f::<fn(x::Y) -> z::W>", "f::<fn(Y) -> W>", "f"),
             ("memcpy", "memcpy", "memcpy"),
+            ("<a::S<4_usize> as b::T>::f", "<S<4> as T>::f", "f"),
+            ("a::f{{reify.shim}}", "f::{shim:reify}", "f::{shim:reify}"),
+            (
+                "a::f::<u8>::{shim:reify#0}",
+                "f::<u8>::{shim:reify}",
+                "f::{shim:reify}",
+            ),
             ("", "", ""),
             (">>::<<", ">>::<<", ""),
         ] {

@@ -1,1 +1,158 @@
+use super::*;
+use crate::snapshot::{Artifact, Crate, Function, Section};
+use codecost::attribution::Origin;
+use proptest::prelude::*;
 
+/// A build from functions as (crate, name, size); each crate's other bytes are its symbols.
+fn build(functions: &[(&str, &str, u64)]) -> Snapshot {
+    let mut names: Vec<&str> = functions.iter().map(|function| function.0).collect();
+    names.sort_unstable();
+    names.dedup();
+    let crates: Vec<Crate> = names
+        .iter()
+        .map(|name| {
+            let own = functions.iter().filter(|function| function.0 == *name);
+            let code: u64 = own.map(|function| function.2).sum();
+            Crate {
+                name: (*name).into(),
+                package: None,
+                version: None,
+                origin: Origin::Workspace,
+                file: code + 5,
+                memory: code,
+                code,
+                data: 0,
+                unwind: 0,
+                relocations: 0,
+                symbols: 5,
+                debug: 0,
+                other: 0,
+            }
+        })
+        .collect();
+    let mut sorted = functions.to_vec();
+    sorted.sort_by_key(|function| (function.1, function.0, function.2));
+    let file = crates.iter().map(|row| row.file).sum();
+    Snapshot {
+        artifact: Artifact {
+            file_size: file,
+            ..Artifact::default()
+        },
+        sections: vec![Section {
+            name: ".text".into(),
+            kind: "code".into(),
+            file,
+            memory: file,
+        }],
+        names: sorted.iter().map(|function| function.1).collect(),
+        functions: sorted
+            .iter()
+            .map(|(owner, _, size)| Function {
+                owner: names.iter().position(|name| name == owner).unwrap() as u32,
+                section: 0,
+                size: *size,
+                by: None,
+                family: None,
+            })
+            .collect(),
+        crates,
+        ..Snapshot::default()
+    }
+}
+
+fn changes(before: &Snapshot, after: &Snapshot, kind: Kind) -> Vec<(String, i64, Status)> {
+    let comparison = Comparison::new(before, after);
+    let of_kind = comparison.of(kind).iter();
+    of_kind
+        .map(|change| (change.name.clone(), change.delta(), change.status))
+        .collect()
+}
+
+#[test]
+fn strict_passes_come_before_loose_ones() {
+    // `b::f` stays where it is, although `c::f` has the size that `b::f` had.
+    let before = build(&[("a", "a::b::f", 10), ("a", "a::d::f", 20)]);
+    let after = build(&[("a", "a::b::f", 12), ("a", "a::c::f", 20)]);
+    assert_eq!(
+        changes(&before, &after, Kind::Function),
+        [
+            ("a::b::f".to_owned(), 2, Status::Grown),
+            ("a::c::f".to_owned(), 0, Status::Moved),
+        ]
+    );
+}
+
+#[test]
+fn copies_of_one_name_are_paired_by_size() {
+    let before = build(&[("a", "f", 10), ("a", "f", 20), ("a", "f", 30)]);
+    let after = build(&[
+        ("a", "f", 10),
+        ("a", "f", 31),
+        ("a", "f", 20),
+        ("a", "f", 7),
+    ]);
+    assert_eq!(
+        changes(&before, &after, Kind::Function),
+        [
+            ("f".to_owned(), 7, Status::Added),
+            ("f".to_owned(), 1, Status::Grown),
+        ]
+    );
+}
+
+#[test]
+fn what_only_looks_alike_is_new_and_gone() {
+    let before = build(&[("a", "a::f", 10)]);
+    let after = build(&[("a", "a::g", 10)]);
+    let rows = changes(&before, &after, Kind::Function);
+    let statuses: Vec<_> = rows.iter().map(|row| row.2).collect();
+    assert_eq!(statuses, [Status::Removed, Status::Added]);
+}
+
+#[test]
+fn code_that_moves_between_crates_is_named_in_both() {
+    let before = build(&[("a", "a::x::f", 100), ("a", "a::g", 50)]);
+    let after = build(&[("b", "b::f", 100), ("a", "a::g", 50)]);
+    let comparison = Comparison::new(&before, &after);
+    let of = |name: &str| {
+        let mut rows = comparison.of(Kind::Crate).iter();
+        rows.find(|row| row.name == name).unwrap()
+    };
+    assert_eq!((of("a").moved, of("a").status), (-100, Status::Moved));
+    assert_eq!((of("b").moved, of("b").status), (100, Status::Moved));
+    assert_eq!(of("b").from.as_deref(), Some("a"));
+}
+
+proptest! {
+    /// Whatever changed, the deltas add up, in each kind that partitions the file and over all
+    /// functions.
+    #[test]
+    fn deltas_add_up(
+        before in prop::collection::vec((0..4_usize, 0..12_usize, 1..50_u64), 1..40),
+        after in prop::collection::vec((0..4_usize, 0..12_usize, 1..50_u64), 1..40),
+    ) {
+        const CRATES: [&str; 4] = ["a", "b", "c", "d"];
+        const NAMES: [&str; 12] = [
+            "a::f", "b::f", "a::x::f", "a::g::{closure#0}", "a::g::{closure#1}", "<a::T as b::U>::f",
+            "<a::T<u8>>::f", "<a::T<u16>>::f", "f", "memcpy", "c::h::<a::T>", "",
+        ];
+        let make = |rows: &[(usize, usize, u64)]| {
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|(owner, name, size)| (CRATES[*owner], NAMES[*name], *size))
+                .collect();
+            build(&rows)
+        };
+        let (before, after) = (make(&before), make(&after));
+        let comparison = Comparison::new(&before, &after);
+        let sum = |kind| comparison.of(kind).iter().map(Change::delta).sum::<i64>();
+        let file = delta(before.artifact.file_size, after.artifact.file_size);
+        prop_assert_eq!(sum(Kind::Crate), file);
+        prop_assert_eq!(sum(Kind::Section), file);
+        let code = |build: &Snapshot| build.functions.iter().map(|f| f.size).sum();
+        prop_assert_eq!(sum(Kind::Function), delta(code(&before), code(&after)));
+        let moved: i64 = comparison.of(Kind::Crate).iter().map(|row| row.moved).sum();
+        prop_assert_eq!(moved, 0, "what leaves one crate enters another");
+        prop_assert!(Comparison::new(&before, &before).changes.is_empty());
+    }
+}

@@ -491,6 +491,7 @@ fn why(change: &Change, full_names: bool) -> Option<String> {
         };
         match change.status {
             _ if from.contains(" by ") => from,
+            _ if change.kind == Kind::Crate => format!("code from {from}"),
             Status::Moved => format!("from {from}"),
             _ => format!("was {from}"),
         }

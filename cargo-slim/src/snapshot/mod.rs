@@ -19,6 +19,10 @@ pub(crate) const SCHEMA: &str = "cargo-slim/1";
 /// The `view` member that tells a snapshot from a report.
 const VIEW: &str = "snapshot";
 
+/// What stands for a function that only the unwind tables know: its address would be another in
+/// each build.
+pub const NAMELESS: &str = "[function]";
+
 /// One build's sizes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
