@@ -221,7 +221,7 @@ const BUILD_ONLY: [&str; 16] = [
 ];
 
 /// What `-h` leaves to `--help`, so that it fits a screen.
-const RARE: [&str; 18] = [
+const RARE: [&str; 21] = [
     "debug_file",
     "lib",
     "test",
@@ -240,6 +240,9 @@ const RARE: [&str; 18] = [
     "verbose",
     "quiet",
     "color",
+    "triple",
+    "sort",
+    "full_names",
 ];
 
 /// The command with its flags under headings that say what they are for.
