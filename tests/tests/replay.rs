@@ -128,6 +128,59 @@ fn files_made_to_cost_are_no_dearer_than_others() {
     }
 }
 
+/// Fuzzing without a fuzzer: what CI has no time for and a release compiler can do. Another seed
+/// each time, said at the start; as long as `CODECOST_FUZZ_SECONDS` says.
+#[test]
+#[ignore = "takes as long as it is told to"]
+fn mutated_files_add_up() {
+    let setting = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let seconds = setting("CODECOST_FUZZ_SECONDS").unwrap_or(60);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let seed = setting("CODECOST_FUZZ_SEED").unwrap_or(now | 1);
+    println!("CODECOST_FUZZ_SEED={seed}");
+    let files: Vec<_> = files().into_iter().map(|(_, bytes)| bytes).collect();
+    let mut numbers = Numbers(seed);
+    let start = Instant::now();
+    let (mut rounds, mut read) = (0_u64, 0_u64);
+    while start.elapsed().as_secs() < seconds {
+        let mut bytes = files[numbers.below(files.len())].clone();
+        for _ in 0..=numbers.below(6) {
+            let at = numbers.below(bytes.len());
+            let length = (1 + numbers.below(64)).min(bytes.len() - at);
+            let to = numbers.below(bytes.len() - length + 1);
+            match numbers.below(6) {
+                0 => bytes[at] ^= 1 << numbers.below(8),
+                1 => bytes[at] = numbers.below(256) as u8,
+                2 => bytes.copy_within(at..at + length, to),
+                3 => bytes.truncate(bytes.len() - length / 2),
+                4 => {
+                    let other = &files[numbers.below(files.len())];
+                    let from = numbers.below(other.len() - other.len().min(length) + 1);
+                    let piece = &other[from..other.len().min(from + length)];
+                    bytes[at..at + piece.len()].copy_from_slice(piece);
+                }
+                _ => {
+                    let small = numbers.below(0x2000) as u64;
+                    let value = [small, u64::MAX - small, small << 48, 1 << (small % 64)];
+                    let width = [1, 2, 4, 8][numbers.below(4)].min(length);
+                    let value = value[numbers.below(4)].to_le_bytes();
+                    bytes[at..at + width].copy_from_slice(&value[..width]);
+                }
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        let kept = std::env::temp_dir().join("codecost-fuzz-last");
+        fs::write(&kept, &bytes).unwrap();
+        rounds += 1;
+        let what = format!("round {rounds} of seed {seed}, kept as {}", kept.display());
+        read += u64::from(check(&bytes, &what));
+    }
+    println!("{rounds} files, {read} of them read");
+    assert!(read > 0);
+}
+
 #[test]
 fn names_of_the_corpus_have_all_forms() {
     for (_, bytes) in corpus("demangle") {
