@@ -72,7 +72,24 @@ pub(crate) fn report<'a>(
         .text("before", "Before", |c| {
             Cell::maybe_text(c.before.as_ref().map(ToString::to_string))
         })
+        .machines_only()
         .text("after", "After", |c| Cell::text(c.after.to_string()))
+        .machines_only()
+        // Lists of flags are long: people see how many there are, and what comes to them.
+        .text("from", "Before", |c| match (&c.before, c.flags()) {
+            (Some(before), []) => Cell::text(before.to_string()),
+            (Some(before), _) => Cell::text(codecost::units::counted(
+                before.flags().len() as u64,
+                "flag",
+            )),
+            (None, _) => Cell::Empty,
+        })
+        .people_only()
+        .text("to", "After", |c| match c.flags() {
+            [] => Cell::text(c.after.to_string()),
+            flags => Cell::text(format!("+ {}", flags.join(" "))),
+        })
+        .people_only()
         .text("size", "Size", |c| Cell::text(c.knob.size))
         .droppable(2)
         .text("speed", "Speed", |c| Cell::text(c.knob.speed))

@@ -525,3 +525,7 @@ pub fn pareto(baseline: &Outcome, rows: &[Outcome]) -> Vec<String> {
         .map(|r| r.variant.name.clone())
         .collect()
 }
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod tests;
