@@ -16,7 +16,8 @@ pub(crate) fn growing() -> Fixture {
 pub(crate) fn snapshot(fixture: &Fixture, name: &str, flags: &[&str]) -> PathBuf {
     let file = fixture.root().join(name);
     let output = file.to_str().unwrap();
-    let arguments = ["snapshot", "-o", output].iter().chain(flags);
+    let fixed = ["snapshot", "-o", output];
+    let arguments = fixed.iter().chain(flags);
     let run = slim().in_directory(fixture.path()).run(arguments);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(run.stdout, "");
