@@ -1,6 +1,6 @@
 //! The corpus of the fuzz targets, whole and damaged, through all of `cargo slim`: no panic, sums
 //! that are the file's size, and an end within a time that grows with the file.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_macros)]
 
 use integration_tests::{forge, replay};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Size over time, as users run it: `cargo slim snapshot`, `diff` and `check`.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_macros)]
 
 mod budgets;
 mod changes;
