@@ -61,8 +61,8 @@ impl Goal {
                 key("lto", Value::Bool(true)),
                 key("codegen-units", Value::Integer(1)),
             ],
+            // An explicit opt-level is somebody's decision between size and speed.
             Self::Balanced => vec![
-                key("opt-level", Value::Integer(3)),
                 key("lto", text("thin")),
                 key("codegen-units", Value::Integer(1)),
             ],

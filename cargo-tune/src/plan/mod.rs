@@ -192,7 +192,10 @@ fn profile_key(
         override_in_force(project, wanted)
     };
     let same = |s: &Setting| {
-        config::canonical(wanted.key, &s.value) == config::canonical(wanted.key, &wanted.value)
+        let current = config::canonical(wanted.key, &s.value);
+        // Fat LTO gives all that thin LTO does; balanced takes nothing away.
+        let more = request.goal == Goal::Balanced && wanted.key == "lto" && current == "fat";
+        more || current == config::canonical(wanted.key, &wanted.value)
     };
     if let Some(setting) = current {
         let origin = vec![setting.origin.to_string()];

@@ -507,3 +507,19 @@ fn an_lto_that_cargo_skips_is_void() {
     // The witness: rustc gets no LTO.
     assert_eq!(project.call("app", &["--release"]).codegen("lto"), None);
 }
+
+#[test]
+fn balanced_takes_nothing_away() {
+    let project = Project::new(&[(
+        "Cargo.toml",
+        &format!("{MANIFEST}[profile.release]\nopt-level = \"s\"\nlto = \"fat\"\n"),
+    )]);
+    let run = project.json(&["--target", "balanced", "--dry-run"]);
+    let keys: Vec<_> = run.json()["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["key"].clone())
+        .collect();
+    assert_eq!(keys, ["codegen-units"]);
+}
