@@ -201,6 +201,11 @@ fn of_budget(
         if status > row.status {
             row.status = status;
             row.why = Some(why);
+        } else if status == row.status
+            && let Some(first) = &mut row.why
+        {
+            *first += "; ";
+            *first += &why;
         }
     };
     if let Some(over) = row.limit.and_then(|limit| value.checked_sub(limit))

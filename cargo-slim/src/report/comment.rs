@@ -222,7 +222,7 @@ fn tables<'a>(
     };
     for kind in [Kind::Crate, Kind::Function, Kind::Generic, Kind::Section] {
         let changes = compared.comparison.of(kind);
-        if changes.is_empty() || (kind == Kind::Crate && changes.len() <= OPEN) {
+        if changes.is_empty() || (kind == Kind::Crate && changes.len() <= OPEN + 1) {
             continue;
         }
         let title = format!(
