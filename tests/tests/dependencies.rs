@@ -106,7 +106,7 @@ fn the_declared_rust_version_is_that_of_the_most_demanding_dependency() {
 #[test]
 fn there_is_one_gimli_and_one_object() {
     let metadata = metadata();
-    for name in ["gimli", "object", "addr2line", "goblin"] {
+    for name in ["gimli", "object", "goblin"] {
         let versions: Vec<&str> = array(&metadata["packages"])
             .iter()
             .filter(|package| package["name"] == name)

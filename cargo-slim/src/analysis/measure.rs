@@ -3,7 +3,8 @@
 //!
 //! `flash` and `ram` follow the program headers: `flash` is what a loader or programmer copies
 //! from the file (file bytes of loaded segments), `ram` the memory of the segments that the
-//! program may write to. Compression levels are fixed, because the same file must weigh the same
+//! program may write to. Compression levels are fixed, because super::model::{GZIP_LEVEL, ZSTD_LEVEL};
+use the same file must weigh the same
 //! tomorrow; another version of a compressor may still differ by some bytes.
 
 use crate::snapshot::Measures;
@@ -15,10 +16,6 @@ use std::{
     thread,
 };
 
-/// As `gzip -9`.
-pub const GZIP_LEVEL: u32 = 9;
-/// As `zstd -19`.
-pub const ZSTD_LEVEL: i32 = 19;
 
 /// What can be told without compressing.
 pub(super) fn sizes(image: &Image<'_>) -> Measures {

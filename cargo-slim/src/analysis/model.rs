@@ -4,6 +4,11 @@
 use codecost::attribution::{Evidence, Origin};
 use std::path::PathBuf;
 
+/// As `gzip -9`.
+pub const GZIP_LEVEL: u32 = 9;
+/// As `zstd -19`.
+pub const ZSTD_LEVEL: i32 = 19;
+
 /// The analysed file.
 #[derive(Clone, Debug)]
 pub struct Artifact {

@@ -215,7 +215,10 @@ fn remove_on_interrupt() {
     ONCE.call_once(|| {
         // A handler that somebody else has set stays: then the worktree may be left behind.
         let _ = ctrlc::set_handler(|| {
-            for (root, directory, parent) in open_worktrees().drain(..) {
+            // Held until the end: the build that fails for want of its worktree waits in `Drop`
+            // and does not get to answer first.
+            let mut open = open_worktrees();
+            for (root, directory, parent) in open.drain(..) {
                 for _ in 0..10 {
                     remove(&root, &directory);
                     if std::fs::remove_dir_all(&parent).is_ok() || !parent.exists() {

@@ -2,7 +2,7 @@
 
 use super::{SCHEMA, comment, diff};
 use crate::{
-    analysis::measure::{GZIP_LEVEL, ZSTD_LEVEL},
+    analysis::model::{GZIP_LEVEL, ZSTD_LEVEL},
     budget::{Row, Status},
     compare::Kind,
     jobs::{Checked, Judged},
