@@ -3,10 +3,10 @@
 //!
 //! `flash` and `ram` follow the program headers: `flash` is what a loader or programmer copies
 //! from the file (file bytes of loaded segments), `ram` the memory of the segments that the
-//! program may write to. Compression levels are fixed, because super::model::{GZIP_LEVEL, ZSTD_LEVEL};
-use the same file must weigh the same
+//! program may write to. Compression levels are fixed, because the same file must weigh the same
 //! tomorrow; another version of a compressor may still differ by some bytes.
 
+use super::model::{GZIP_LEVEL, ZSTD_LEVEL};
 use crate::snapshot::Measures;
 use codecost::{Error, Result, image::Image};
 use flate2::{Compression, write::GzEncoder};
@@ -15,7 +15,6 @@ use std::{
     path::Path,
     thread,
 };
-
 
 /// What can be told without compressing.
 pub(super) fn sizes(image: &Image<'_>) -> Measures {
