@@ -22,7 +22,7 @@ pub use subject::{Files, Subject};
 pub use survey::survey;
 
 use crate::options::{By, View};
-use codecost::{Result, report::Warning};
+use codecost::{Result, image::Format, report::Warning};
 use model::{Artifact, Overview};
 
 /// Computes the rows of `view`.
@@ -104,7 +104,15 @@ fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
 /// What makes the figures less than they seem: one warning per cause.
 fn warnings(subject: &Subject<'_>) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    if subject.stripped {
+    if subject.image.format != Format::Elf {
+        warnings.push(Warning::new(
+            "format-without-depth",
+            format!(
+                "of {} files only sections, symbols and padding are read, so most owners are unknown",
+                subject.image.format.as_str()
+            ),
+        ));
+    } else if subject.stripped {
         let help = "pass its debug file with `--debug-file`, or build it with `strip = \"none\"`";
         warnings.push(
             Warning::new(

@@ -6,11 +6,12 @@
 //! 3. short name and size within the crate: a module was renamed;
 //! 4. short name and size in any crate: a crate was split or renamed;
 //! 5. short name within the crate, whatever the size;
-//! 6. the last segment and the size, within the crate and then in any: generic arguments changed,
+//! 6. short name in any crate, whatever the size, where each build has but one of that name;
+//! 7. the last segment and the size, within the crate and then in any: generic arguments changed,
 //!    or one of the names does not state them.
 //!
-//! Passes 3 to 6 may pair two functions that only look alike; since all but the fifth demand the
-//! same size, that hides no growth. Functions without a name are paired by their size alone.
+//! Passes 3 to 7 may pair two functions that only look alike; since all but the fifth and sixth
+//! demand the same size, that hides no growth. Functions without a name are paired by their size alone.
 
 use super::{
     crates::Pairs,
@@ -164,8 +165,36 @@ fn loosely(
     hashed(old, new, pairs, |seen| (seen.short, seen.owner, seen.size));
     hashed(old, new, pairs, |seen| (seen.short, seen.size));
     hashed(old, new, pairs, |seen| (seen.short, seen.owner));
+    unique(old, new, pairs);
     hashed(old, new, pairs, |seen| (seen.tail, seen.owner, seen.size));
     hashed(old, new, pairs, |seen| (seen.tail, seen.size));
+}
+
+/// Pairs what is the only one of its short name on both sides: a function of a crate that was split
+/// off is compiled a little differently there.
+fn unique(old: &mut Vec<Seen>, new: &mut Vec<Seen>, pairs: &mut Vec<(usize, usize)>) {
+    let only = |seen: &[Seen]| {
+        let mut by_name: HashMap<u64, Option<usize>> = HashMap::new();
+        for one in seen {
+            let several = |found: &mut Option<usize>| *found = None;
+            by_name
+                .entry(one.short)
+                .and_modify(several)
+                .or_insert(Some(one.index));
+        }
+        by_name
+    };
+    let (before, after) = (only(old), only(new));
+    let matched: HashMap<usize, usize> = before
+        .into_iter()
+        .filter_map(|(name, index)| Some((index?, (*after.get(&name)?)?)))
+        .collect();
+    let taken: std::collections::HashSet<usize> = matched.values().copied().collect();
+    old.retain(|seen| !matched.contains_key(&seen.index));
+    new.retain(|seen| !taken.contains(&seen.index));
+    let mut found: Vec<_> = matched.into_iter().collect();
+    found.sort_unstable();
+    pairs.extend(found);
 }
 
 /// Two names of one hash would be taken for one: in 2^64 that does not happen by chance, and a file
