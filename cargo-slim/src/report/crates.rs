@@ -133,6 +133,34 @@ pub(super) fn table<'a>(
         .machines_only()
 }
 
+/// The overview's crates: ranked by what is loaded, because debug information and symbol tables that
+/// only the analysis build keeps would hide what ships. `rows` are sorted by memory.
+pub(super) fn loaded_table<'a>(
+    rows: &'a [Nth<'a, CrateRow>],
+    total: Total,
+) -> Table<'a, Nth<'a, CrateRow>> {
+    let largest = rows.iter().map(|row| row.row.memory).max().unwrap_or(0);
+    Table::new(rows)
+        .number("memory", "In memory", |row| Cell::Bytes(row.row.memory))
+        .summed()
+        .number("share", "Share", move |row| {
+            Cell::Share(share(row.row.memory, total.memory))
+        })
+        .summed()
+        .bar("bar", move |row| share(row.row.memory, largest))
+        .droppable(3)
+        .name("name", "Crate", |row| row.row.label.name.as_str().into())
+        .text("version", "Version", |row| {
+            Cell::maybe_text(row.row.label.version.as_deref())
+        })
+        .text("origin", "Origin", |row| {
+            row.row.label.origin.as_str().into()
+        })
+        .droppable(2)
+        .number("file", "In file", |row| Cell::Bytes(row.row.file))
+        .summed()
+}
+
 /// The columns that the overview has no room for.
 fn with_parts<'a>(table: Table<'a, Nth<'a, CrateRow>>) -> Table<'a, Nth<'a, CrateRow>> {
     type Part = (&'static str, &'static str, u8, fn(&CrateRow) -> u64);

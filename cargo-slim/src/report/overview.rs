@@ -64,6 +64,16 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
     let ambiguous = Ambiguous::among(labels.chain(functions.iter().map(|row| row.row.label)));
 
     let crates = crates::count(crates);
+    let mut by_memory = crates.clone();
+    by_memory.sort_by_key(|row| std::cmp::Reverse(row.row.memory));
+    // Nothing of an archive or object file is loaded; a column that was asked for goes first.
+    let (heading, loaded_table) = if total.memory == 0 || to.options.sort.is_some() {
+        ("Crates", crates::table(&crates, total))
+    } else {
+        let table = crates::loaded_table(&by_memory, total);
+        ("Crates, by what is loaded", table)
+    };
+    let loaded_table = loaded_table.default_limit(CRATES);
     let crates_table = crates::table(&crates, total).default_limit(CRATES);
     let functions_table = functions::table(&functions, &ambiguous, total, to.full_names())
         .default_limit(FUNCTIONS)
@@ -74,15 +84,15 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
             &sections::table(&sections, total).default_limit(SECTIONS),
             to.options,
         )?)
-        .heading("Crates")
-        .grid(crates_table.grid(&crates_table.select(to.options)?, to.full_names()))
+        .heading(heading)
+        .grid(loaded_table.grid(&loaded_table.select(to.options)?, to.full_names()))
         .heading("Functions")
         .grid(grid(&functions_table, to.options)?)
         .then(findings_page(findings))
         .gap()
         .then(next(
-            "cargo slim crates | functions | generics | data | loads",
-            "each in full",
+            "cargo slim crates",
+            "in full; also functions, generics, data, sections, loads",
         ));
 
     let shown = functions
