@@ -1,0 +1,1 @@
+//! The command line as clap reads it. Nothing past [`options`](crate::options) sees these types.

@@ -1,0 +1,214 @@
+//! A recording, read: which code ran, how often, and under which callers.
+//!
+//! Readers (`perf_data`) make this model, everything after it works on this model only. It is
+//! folded: its size follows the distinct addresses and stacks, not the samples. Addresses are
+//! places in files, no longer those of one run, and a caller's address is that of its call (the
+//! return address less one), so each can be looked up as it stands.
+
+use codecost::{
+    address::{FileOffset, VirtualAddress},
+    image::Mapping,
+};
+use std::path::PathBuf;
+
+/// A module, by its position in [`Profile::modules`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleId(pub u32);
+
+/// A distinct place, by its position in [`Profile::frames`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId(pub u32);
+
+/// A distinct stack, by its innermost frame's position in [`Profile::stacks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StackId(pub u32);
+
+/// A thread, by its position in [`Profile::threads`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadId(pub u32);
+
+/// An address in the memory of a process while it ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuntimeAddress(pub u64);
+
+/// A recording.
+#[derive(Debug, Default)]
+pub struct Profile {
+    /// The event that was sampled, as perf names it: `cycles:u`, `cpu-clock`.
+    pub event: String,
+    /// How call stacks were recorded.
+    pub call_graph: CallGraph,
+    /// Samples that were read. Each has a period; `counts` sum to both.
+    pub samples: u64,
+    /// The sum of all periods.
+    pub period: u64,
+    /// From the first sample to the last, in nanoseconds.
+    pub duration_ns: u64,
+    /// All threads that have samples, of all processes.
+    pub threads: Vec<Thread>,
+    /// All files and other regions that code ran in.
+    pub modules: Vec<Module>,
+    /// Distinct places.
+    pub frames: Vec<Frame>,
+    /// Distinct stacks as a tree: a caller stands before its callees.
+    pub stacks: Vec<StackNode>,
+    /// The samples, folded by thread and stack.
+    pub counts: Vec<Count>,
+    /// Every single sample by time, where it was asked for (an export needs it).
+    pub timeline: Option<Vec<TimedSample>>,
+    /// How good the data is.
+    pub losses: Losses,
+}
+
+/// How call stacks were recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallGraph {
+    /// Copies of the stack, unwound by unwind tables.
+    Dwarf,
+    /// The kernel followed frame pointers.
+    FramePointers,
+    /// Not at all: each sample is one address.
+    #[default]
+    None,
+}
+
+/// A thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its process.
+    pub pid: i32,
+    /// Its own number.
+    pub tid: i32,
+    /// What it calls itself; the process's name where it has none.
+    pub name: String,
+}
+
+/// What stands behind a range of addresses.
+#[derive(Debug)]
+pub struct Module {
+    /// As the recording names it: a path, or a name in brackets such as `[kernel]`.
+    pub name: String,
+    /// What it is.
+    pub kind: ModuleKind,
+    /// The build id that the recording has for it.
+    pub build_id: Option<Vec<u8>>,
+    /// The file that was opened for it: the very file that ran, as far as its build id tells.
+    pub file: Option<Mapping>,
+    /// Why there is none.
+    pub problem: Option<ModuleProblem>,
+}
+
+/// What a module is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleKind {
+    /// A mapped file.
+    File,
+    /// The kernel and its modules.
+    Kernel,
+    /// The page of code that the kernel gives to each process.
+    Vdso,
+    /// Executable memory that belongs to no file.
+    Jit,
+    /// Nothing is known of these addresses.
+    Unknown,
+}
+
+/// Why a module's file could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModuleProblem {
+    /// There is no file at its path.
+    Missing,
+    /// The file there is another build.
+    Rebuilt {
+        /// The file that is there now.
+        path: PathBuf,
+    },
+    /// It cannot be read.
+    Unreadable(String),
+}
+
+/// Where an instruction stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// In a file that was opened, by that file's own tables.
+    Code(VirtualAddress),
+    /// In a file that could not be opened, so that there are no segments to translate with.
+    Offset(FileOffset),
+    /// In no file.
+    Memory(RuntimeAddress),
+}
+
+/// A distinct place of the recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame {
+    /// The module.
+    pub module: ModuleId,
+    /// Where in it.
+    pub place: Place,
+}
+
+/// A node of the tree of stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StackNode {
+    /// The stack of the caller; it stands earlier in the list.
+    pub caller: Option<StackId>,
+    /// The innermost frame.
+    pub frame: FrameId,
+}
+
+/// Samples of one thread with one stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The stack.
+    pub stack: StackId,
+    /// Samples.
+    pub samples: u64,
+    /// The sum of their periods.
+    pub period: u64,
+}
+
+/// One sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedSample {
+    /// Nanoseconds since the first sample.
+    pub time_ns: u64,
+    /// The thread.
+    pub thread: ThreadId,
+    /// The stack.
+    pub stack: StackId,
+    /// Its period.
+    pub period: u64,
+}
+
+/// What is missing or doubtful. In samples unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// That the kernel says it dropped (`PERF_RECORD_LOST`, `LOST_SAMPLES`).
+    pub lost: u64,
+    /// Whose stack does not reach a thread's first function, for whatever reason; includes
+    /// `truncated`. Zero when no stacks were recorded.
+    pub unrooted: u64,
+    /// Whose copied stack was too small to unwind to the end.
+    pub truncated: u64,
+    /// Records, not samples, that came out of order.
+    pub disordered: u64,
+    /// Records, not samples, that could not be read.
+    pub unreadable: u64,
+    /// Whether the file ends in the middle of a record: the recording was cut off.
+    pub cut_off: bool,
+}
+
+impl Profile {
+    /// The frames of a stack, innermost first.
+    pub fn frames_of(&self, stack: StackId) -> impl Iterator<Item = FrameId> + '_ {
+        let mut next = Some(stack);
+        std::iter::from_fn(move || {
+            let node = self.stacks.get(next?.0 as usize)?;
+            // Callers stand earlier, so this ends.
+            next = node.caller.filter(|caller| Some(*caller) < next);
+            Some(node.frame)
+        })
+    }
+}
