@@ -11,6 +11,7 @@
 //! What only Linux has is in `record`. Everything else opens recordings anywhere.
 
 mod cli;
+pub mod export;
 pub mod options;
 pub mod profile;
 pub mod recording;

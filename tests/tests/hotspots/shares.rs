@@ -23,7 +23,12 @@ fn record(fixture: &Fixture, recorder: &str, call_graph: &str) -> Run {
         "--",
         "2000",
     ]);
-    assert_eq!(run.code, Some(0), "{recorder}, {call_graph}: {}", run.stderr);
+    assert_eq!(
+        run.code,
+        Some(0),
+        "{recorder}, {call_graph}: {}",
+        run.stderr
+    );
     run
 }
 
@@ -40,13 +45,21 @@ fn told(run: &Run) -> BTreeMap<&str, f64> {
         .collect();
     assert_eq!(times.len(), 5, "{}", run.stderr);
     let sum: f64 = times.values().sum();
-    times.into_iter().map(|(name, time)| (name, time / sum)).collect()
+    times
+        .into_iter()
+        .map(|(name, time)| (name, time / sum))
+        .collect()
 }
 
 fn column(report: &Value, key: &str) -> BTreeMap<String, f64> {
     let rows = report["rows"].as_array().expect("rows");
     rows.iter()
-        .map(|row| (row["name"].as_str().unwrap().to_owned(), row[key].as_f64().unwrap()))
+        .map(|row| {
+            (
+                row["name"].as_str().unwrap().to_owned(),
+                row[key].as_f64().unwrap(),
+            )
+        })
         .fold(BTreeMap::new(), |mut sums, (name, share)| {
             *sums.entry(name).or_default() += share;
             sums
@@ -128,7 +141,9 @@ fn without_stacks_the_shares_end_at_the_inline_chain_and_say_so() {
         let charged = column(&report, "charged");
         assert_near(&format!("{recorder}, none: charged"), &charged, &inlined);
         let warnings = report["warnings"].as_array().unwrap();
-        let says = warnings.iter().any(|warning| warning["code"] == "no-stacks");
+        let says = warnings
+            .iter()
+            .any(|warning| warning["code"] == "no-stacks");
         assert!(says, "{warnings:?}");
     }
 }

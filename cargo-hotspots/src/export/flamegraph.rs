@@ -1,0 +1,71 @@
+//! A flamegraph by `inferno`, coloured by crate.
+
+use super::{Named, colors, folded};
+use crate::profile::FrameId;
+use codecost::attribution::Origin;
+use inferno::flamegraph::{
+    self, Options,
+    color::{Color, PaletteMap},
+};
+use std::io::{self, Write};
+
+/// Writes an SVG page: callers below, widths by period, warm colours for the workspace's crates,
+/// cool ones for dependencies, greys for std and the system; inlined functions are paler.
+///
+/// # Errors
+///
+/// The profile has no samples, or what the writer says.
+pub fn flamegraph(
+    named: Named<'_>,
+    title: &str,
+    subtitle: &str,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let mut palette = palette(named);
+    let mut lines = String::new();
+    folded::each_line(named, &mut String::new(), |line| {
+        lines.push_str(line);
+        lines.push('\n');
+        Ok(())
+    })?;
+    let mut options = Options::default();
+    options.title = title.to_owned();
+    options.subtitle = Some(subtitle.to_owned());
+    options.palette_map = Some(&mut palette);
+    options.deterministic = true;
+    (options.count_name, options.factor) = if super::is_clock(&named.profile.event) {
+        ("ms".to_owned(), 1e-6)
+    } else {
+        (named.profile.event.clone(), 1.0)
+    };
+    options.notes =
+        "warm: workspace; cool: dependencies; grey: std and system; pale: inlined".into();
+    let mut sorted: Vec<&str> = lines.lines().collect();
+    sorted.sort_unstable();
+    flamegraph::from_lines(&mut options, sorted, to)
+}
+
+fn palette(named: Named<'_>) -> PaletteMap {
+    let mut palette = PaletteMap::default();
+    let color = |(r, g, b)| Color { r, g, b };
+    for thread in &named.profile.threads {
+        palette.insert(&thread.name, color((200, 200, 200)));
+    }
+    let mut name = String::new();
+    for frame in 0..named.profile.frames.len() {
+        let frame = FrameId(frame as u32);
+        for level in named.levels(frame) {
+            name.clear();
+            folded::push_level(&mut name, named, level);
+            let function = named.symbols.functions.get(level.scope.function.0 as usize);
+            let owner =
+                function.and_then(|function| named.symbols.crates.get(function.owner.0 as usize));
+            let shade = match owner {
+                Some(owner) if owner.origin != Origin::Unknown => colors::of(owner, level.inlined),
+                _ => (190, 190, 190),
+            };
+            palette.insert(&name, color(shade));
+        }
+    }
+    palette
+}

@@ -1,0 +1,64 @@
+//! Folded stacks: `thread;caller;callee 12`, one line for each distinct stack, as the FlameGraph
+//! scripts define it. A name that holds the separator (`[u8; 4]`) has a colon in its place, as
+//! perf's own collapse script writes it; inlined functions end in `_[i]`, its mark for them.
+
+use super::{Level, Named};
+use crate::profile::FrameId;
+use std::io::{self, Write};
+
+/// Writes all stacks; the number is the period, which sums to the profile's.
+///
+/// # Errors
+///
+/// What the writer says.
+pub fn folded(named: Named<'_>, to: &mut dyn Write) -> io::Result<()> {
+    let mut line = String::new();
+    each_line(named, &mut line, |line| {
+        to.write_all(line.as_bytes())?;
+        to.write_all(b"\n")
+    })
+}
+
+/// Calls `with` for each line, which stands in one buffer.
+pub(super) fn each_line(
+    named: Named<'_>,
+    line: &mut String,
+    mut with: impl FnMut(&str) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut frames: Vec<FrameId> = Vec::new();
+    for count in &named.profile.counts {
+        line.clear();
+        let thread = named.profile.threads.get(count.thread.0 as usize);
+        push(line, thread.map_or("[unknown]", |thread| &thread.name));
+        named.frames(count.stack, &mut frames);
+        for frame in &frames {
+            for level in named.levels(*frame).rev() {
+                line.push(';');
+                push_level(line, named, level);
+            }
+        }
+        line.push(' ');
+        line.push_str(&count.period.to_string());
+        with(line)?;
+    }
+    Ok(())
+}
+
+pub(super) fn push_level(line: &mut String, named: Named<'_>, level: Level) {
+    push(line, named.function_name(&level.scope));
+    if level.inlined {
+        line.push_str("_[i]");
+    }
+}
+
+/// A name without what separates names and lines.
+fn push(line: &mut String, name: &str) {
+    if name.is_empty() {
+        line.push_str("[unknown]");
+    }
+    line.extend(name.chars().map(|letter| match letter {
+        ';' => ':',
+        '\n' | '\r' => ' ',
+        other => other,
+    }));
+}
