@@ -1,7 +1,10 @@
 //! The rows of every view, as the analysis hands them to `report`: plain values, sorted largest
 //! first, complete (cutting, filtering and rendering are the report's work). Sizes are bytes.
 
-use codecost::attribution::{Evidence, Origin};
+use codecost::{
+    attribution::{Evidence, Origin},
+    report::CrateName,
+};
 use std::path::PathBuf;
 
 /// As `gzip -9`.
@@ -44,6 +47,17 @@ pub struct CrateLabel {
     pub version: Option<String>,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+impl CrateLabel {
+    /// As rows name it.
+    pub fn as_name(&self) -> CrateName<'_> {
+        CrateName {
+            name: &self.name,
+            version: self.version.as_deref(),
+            origin: self.origin,
+        }
+    }
 }
 
 /// A section, a header table, a gap between sections, or bytes behind the last one.

@@ -2,7 +2,7 @@
 
 use super::{
     To,
-    id::{self, CrateId, Nth},
+    id::{self, CrateRowId, Nth},
     share,
 };
 use crate::{
@@ -22,7 +22,7 @@ use serde::Serialize;
 /// One row in JSON.
 #[derive(Serialize)]
 pub(super) struct JsonCrate<'a> {
-    id: CrateId<'a>,
+    id: CrateRowId<'a>,
     name: &'a str,
     package: Option<&'a str>,
     version: Option<&'a str>,
@@ -64,7 +64,7 @@ impl<'a> JsonCrate<'a> {
             origin,
         } = label;
         Self {
-            id: CrateId(label, row.nth),
+            id: CrateRowId(label.as_name(), row.nth),
             name,
             package: package.as_deref(),
             version: version.as_deref(),

@@ -1,230 +1,25 @@
-//! Names short enough to read in a table. `--full-names` and the machine formats have all of them.
+//! Names short enough to read in a table.
 
 use crate::analysis::model::CrateLabel;
-use codecost::attribution::Origin;
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use codecost::report;
+use std::borrow::Cow;
 
-/// `name` without what the crate column says already and without the modules of the types inside
-/// its brackets: `<Core as Strategy>::search`.
-///
-/// Works on the text of a demangled Rust name; another language's name comes out readable too,
-/// at worst as it went in. Linear.
+/// `name` without what the crate column says already; see [`report::short_name`].
 pub(super) fn short<'a>(name: &'a str, label: &CrateLabel) -> Cow<'a, str> {
-    let own = name
-        .strip_prefix(label.name.as_str())
-        .and_then(|rest| rest.strip_prefix("::"));
-    let name = own.filter(|rest| !rest.is_empty()).unwrap_or(name);
-    if !name.contains('<') || label.origin == Origin::Native {
-        return name.into();
-    }
-    let mut text = String::with_capacity(name.len());
-    // Where the identifier at the end of `text` begins, while one is being read.
-    let mut word = None;
-    let mut depth = 0_usize;
-    let mut rest = name;
-    while let Some(c) = rest.chars().next() {
-        if let Some(after) = rest.strip_prefix("::") {
-            match word.take() {
-                // A module or a type's scope inside brackets: what follows is what counts.
-                Some(start) if depth > 0 && !after.starts_with(['<', '{']) => text.truncate(start),
-                _ => text.push_str("::"),
-            }
-            rest = after;
-            continue;
-        }
-        if c == '_' || c.is_alphanumeric() {
-            word = word.or(Some(text.len()));
-        } else {
-            word = None;
-            match c {
-                '<' => depth += 1,
-                // The arrow of a function type closes nothing.
-                '>' if !text.ends_with(['-', '=']) => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-        }
-        text.push(c);
-        rest = rest.get(c.len_utf8()..).unwrap_or_default();
-    }
-    let text = unwrap_inherent(text);
-    if text.chars().count() > LONG {
-        collapse(&text).into()
-    } else {
-        text.into()
-    }
-}
-
-/// Above this many characters a name says more without the arguments of its arguments.
-const LONG: usize = 80;
-
-/// `f::<Vec<…>>`: brackets within brackets lose their content.
-fn collapse(text: &str) -> String {
-    let mut short = String::with_capacity(text.len());
-    let (mut depth, mut before) = (0_usize, ' ');
-    for c in text.chars() {
-        let closes = c == '>' && before != '-' && before != '=';
-        if closes {
-            depth = depth.saturating_sub(1);
-        }
-        if depth < 2 {
-            short.push(c);
-        }
-        if c == '<' {
-            depth += 1;
-            if depth == 2 {
-                short.push('…');
-            }
-        }
-        before = c;
-    }
-    short
-}
-
-/// `<Vec<u8>>::push` reads better as `Vec<u8>::push`.
-fn unwrap_inherent(text: String) -> String {
-    let Some(inside) = text.strip_prefix('<') else {
-        return text;
-    };
-    let mut depth = 1_usize;
-    let mut before = '<';
-    for (index, c) in inside.char_indices() {
-        match c {
-            '<' => depth += 1,
-            '>' if before != '-' && before != '=' => depth -= 1,
-            // The `as` of a trait belongs to the brackets.
-            ' ' if depth == 1 && inside.get(index..).is_some_and(|s| s.starts_with(" as ")) => {
-                return text;
-            }
-            _ => {}
-        }
-        if depth == 0 {
-            let (own, rest) = inside.split_at(index);
-            return format!("{own}{}", rest.get(1..).unwrap_or_default());
-        }
-        before = c;
-    }
-    text
+    report::short_name(name, label.as_name())
 }
 
 /// Names that more than one crate of a report has, so that only these need their version.
 #[derive(Debug, Default)]
-pub(super) struct Ambiguous<'a>(HashSet<&'a str>);
+pub(super) struct Ambiguous<'a>(report::Ambiguous<'a>);
 
 impl<'a> Ambiguous<'a> {
     pub(super) fn among(labels: impl Iterator<Item = &'a CrateLabel>) -> Self {
-        let mut first: HashMap<&str, &CrateLabel> = HashMap::new();
-        let mut ambiguous = HashSet::new();
-        for label in labels {
-            let known = *first.entry(&label.name).or_insert(label);
-            if known.version != label.version || known.origin != label.origin {
-                ambiguous.insert(label.name.as_str());
-            }
-        }
-        Self(ambiguous)
+        Self(report::Ambiguous::among(labels.map(CrateLabel::as_name)))
     }
 
     /// `regex`, or where there are several `regex 1.12.2`, `memchr 2.7.6 (std)`.
     pub(super) fn name<'l>(&self, label: &'l CrateLabel) -> Cow<'l, str> {
-        if !self.0.contains(label.name.as_str()) {
-            return label.name.as_str().into();
-        }
-        let version = label.version.iter().map(|version| format!(" {version}"));
-        let std = (label.origin == Origin::StdDependency).then(|| " (std)".to_owned());
-        std::iter::once(label.name.clone())
-            .chain(version)
-            .chain(std)
-            .collect::<String>()
-            .into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn label(name: &str, version: Option<&str>, origin: Origin) -> CrateLabel {
-        CrateLabel {
-            name: name.into(),
-            package: None,
-            version: version.map(Into::into),
-            origin,
-        }
-    }
-
-    #[test]
-    fn short_names_keep_what_the_crate_column_does_not_say() {
-        let cases = [
-            ("core::fmt::write", "core", "fmt::write"),
-            ("main", "app", "main"),
-            ("<alloc::vec::Vec<u8>>::push", "alloc", "Vec<u8>::push"),
-            (
-                "<a::b::Core as a::c::Strategy>::search",
-                "a",
-                "<Core as Strategy>::search",
-            ),
-            ("<a::B as core::fmt::Debug>::fmt", "a", "<B as Debug>::fmt"),
-            (
-                "std::rt::lang_start::<core::result::Result<(), anyhow::Error>>",
-                "std",
-                "rt::lang_start::<Result<(), Error>>",
-            ),
-            (
-                "a::f::<fn(x::Y) -> z::W>::{closure#0}",
-                "a",
-                "f::<fn(Y) -> W>::{closure#0}",
-            ),
-            ("a::f::<b::g::{closure#0}>", "a", "f::<g::{closure#0}>"),
-            ("<[T; 3]>::f", "core", "[T; 3]::f"),
-            ("<&a::B>::λ", "a", "&B::λ"),
-            ("", "a", ""),
-            ("a::", "a", "a::"),
-            ("<<<", "a", "<<<"),
-            (">>>::<", "a", ">>>::<"),
-        ];
-        for (full, owner, expected) in cases {
-            assert_eq!(
-                short(full, &label(owner, None, Origin::Registry)),
-                expected,
-                "{full}"
-            );
-        }
-        let native = label("[native]", None, Origin::Native);
-        assert_eq!(
-            short("operator<(std::string)", &native),
-            "operator<(std::string)"
-        );
-    }
-
-    #[test]
-    fn long_names_lose_the_arguments_of_their_arguments() {
-        let inner = "a::Vec<b::Option<b::Result<c::SomeLongName, c::AnotherLongName>>>";
-        let name = format!("core::f::<{inner}, fn({inner}) -> d::Z>::{{closure#0}}");
-        let owner = label("core", None, Origin::Std);
-        assert_eq!(
-            short(&name, &owner),
-            "f::<Vec<…>, fn(Vec<…>) -> Z>::{closure#0}"
-        );
-    }
-
-    #[test]
-    fn only_ambiguous_crates_show_their_version() {
-        let labels = [
-            label("memchr", Some("2.7.5"), Origin::Registry),
-            label("memchr", Some("2.7.6"), Origin::StdDependency),
-            label("regex", Some("1.0.0"), Origin::Registry),
-        ];
-        let ambiguous = Ambiguous::among(labels.iter());
-        let names: Vec<_> = labels.iter().map(|label| ambiguous.name(label)).collect();
-        assert_eq!(names, ["memchr 2.7.5", "memchr 2.7.6 (std)", "regex"]);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_has_a_short_form(text in "[a-b:<> {}→=-]{0,40}") {
-            let _ = short(&text, &label("a", None, Origin::Registry));
-        }
+        self.0.name(label.as_name())
     }
 }

@@ -35,8 +35,10 @@
 mod cell;
 mod csv;
 mod human;
+mod id;
 mod json;
 mod markdown;
+mod names;
 mod output;
 mod page;
 mod table;
@@ -44,6 +46,8 @@ mod warning;
 
 pub use cell::{Cell, printable};
 pub use human::Style;
+pub use id::{CrateRowId, Nth, RowId, numbered};
+pub use names::{Ambiguous, CrateName, short_name};
 pub use output::{Format, OutputFlags, OutputOptions, write_file};
 pub use page::{Emphasis, Grid, Page};
 pub use table::{Selection, Table};
