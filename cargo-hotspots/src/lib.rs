@@ -10,6 +10,7 @@
 //!
 //! What only Linux has is in `record`. Everything else opens recordings anywhere.
 
+pub mod analysis;
 mod cli;
 pub mod export;
 pub mod options;

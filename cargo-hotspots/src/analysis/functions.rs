@@ -1,0 +1,89 @@
+//! Time by function. All copies of a function are one row: inlined, cloned by the compiler,
+//! in several codegen units. Instances of a generic function are several.
+
+use super::{
+    crates::{no_workspace_caller, order},
+    label, label_of,
+    model::{FunctionRow, Times},
+    shares::Shares,
+};
+use codecost::attribution::{Evidence, Origin};
+
+/// All functions that occur, most charged first.
+pub(super) fn rows(shares: &Shares<'_>) -> Vec<FunctionRow> {
+    let functions = shares.symbols.functions.len();
+    let (nobody, uncaused) = (functions, functions + 1);
+    let mut times = vec![Times::default(); functions + 2];
+    let mut symbols = vec![0_u64; functions + 2];
+    for (stack, weight) in shares.ends() {
+        let settled = shares.settled[stack];
+        let at = |at, other: usize| {
+            let function = shares.function(at);
+            function.map_or(other, |function| function.0 as usize)
+        };
+        let own = &mut times[at(settled.own, nobody)].own;
+        *own = own.saturating_add(weight.period);
+        times[at(settled.charged, nobody)].charged += weight;
+        let caused = &mut times[at(settled.caused, uncaused)].caused;
+        *caused = caused.saturating_add(weight.period);
+
+        let frame = shares.profile.stacks.get(stack).map(|node| node.frame);
+        let chain = frame.and_then(|frame| shares.symbols.chains.get(frame.0 as usize));
+        let symbol = chain.map_or(nobody, |chain| chain.symbol.0 as usize);
+        let symbol = &mut symbols[symbol.min(nobody)];
+        *symbol = symbol.saturating_add(weight.period);
+    }
+    let anywhere = shares.inclusive(functions, |scope| Some(scope.function.0 as usize));
+    for (times, inclusive) in times.iter_mut().zip(&anywhere.inclusive) {
+        times.inclusive = inclusive.period;
+    }
+    times[nobody].inclusive = times[nobody].own;
+
+    let file = |at: Option<crate::symbols::SourceId>| {
+        let file = at.and_then(|at| shares.symbols.files.get(at.0 as usize));
+        file.cloned()
+    };
+    let mut rows = Vec::new();
+    for (at, (times, symbol)) in times.into_iter().zip(symbols).enumerate() {
+        if times.is_nothing() && symbol == 0 {
+            continue;
+        }
+        let row = match shares.symbols.functions.get(at) {
+            Some(function) => FunctionRow {
+                name: function.name.clone(),
+                label: match shares.symbols.crates.get(function.owner.0 as usize) {
+                    Some(owner) => label_of(owner),
+                    None => label("[unknown]", Origin::Unknown),
+                },
+                times,
+                symbol,
+                inlined: anywhere.inlined.get(at).copied().unwrap_or_default(),
+                file: file(function.file),
+                line: function.line,
+                evidence: function.evidence,
+            },
+            None => {
+                let label = match at == nobody {
+                    true => label("[unknown]", Origin::Unknown),
+                    false => no_workspace_caller(),
+                };
+                FunctionRow {
+                    name: label.name.clone(),
+                    label,
+                    times,
+                    symbol,
+                    inlined: 0,
+                    file: None,
+                    line: None,
+                    evidence: Evidence::None,
+                }
+            }
+        };
+        rows.push(row);
+    }
+    rows.sort_by(|a, b| {
+        let order = |row: &FunctionRow| (order(&row.times), row.symbol);
+        order(b).cmp(&order(a)).then_with(|| a.name.cmp(&b.name))
+    });
+    rows
+}

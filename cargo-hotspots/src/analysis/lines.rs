@@ -1,0 +1,60 @@
+//! Time by source line: the innermost line of each sample, and the line that it is charged to,
+//! which for time in std is the line of the own code that called it.
+
+use super::{
+    label, label_of,
+    model::{LineRow, Weight},
+    shares::{At, Shares},
+};
+use crate::symbols::{FunctionId, SourceId};
+use codecost::attribution::Origin;
+use std::collections::HashMap;
+
+type Key = (Option<SourceId>, Option<u32>, Option<FunctionId>);
+
+/// All lines, most charged first. `own` and `charged` each sum to the whole.
+pub(super) fn rows(shares: &Shares<'_>) -> Vec<LineRow> {
+    let key = |at: At| -> Key {
+        match shares.scope(at) {
+            Some(scope) => (scope.file, scope.line, shares.function(at)),
+            None => (None, None, None),
+        }
+    };
+    let mut lines: HashMap<Key, (Weight, u64)> = HashMap::new();
+    for (stack, weight) in shares.ends() {
+        let settled = shares.settled[stack];
+        lines.entry(key(settled.own)).or_default().0 += weight;
+        let charged = &mut lines.entry(key(settled.charged)).or_default().1;
+        *charged = charged.saturating_add(weight.period);
+    }
+    let symbols = shares.symbols;
+    let mut rows: Vec<LineRow> = lines
+        .into_iter()
+        .map(|((file, line, function), (own, charged))| {
+            let function = function.and_then(|id| symbols.functions.get(id.0 as usize));
+            let owner = function.and_then(|function| symbols.crates.get(function.owner.0 as usize));
+            LineRow {
+                file: file.and_then(|file| symbols.files.get(file.0 as usize).cloned()),
+                line,
+                function: match function {
+                    Some(function) => function.name.clone(),
+                    None => "[unknown]".into(),
+                },
+                label: match owner {
+                    Some(owner) => label_of(owner),
+                    None => label("[unknown]", Origin::Unknown),
+                },
+                own,
+                charged,
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| {
+        (b.charged, b.own.period)
+            .cmp(&(a.charged, a.own.period))
+            .then_with(|| a.file.cmp(&b.file))
+            .then_with(|| a.line.cmp(&b.line))
+            .then_with(|| a.function.cmp(&b.function))
+    });
+    rows
+}

@@ -1,0 +1,251 @@
+//! The rows of every view, as the analysis hands them to `report`: plain values, largest first,
+//! complete (cutting, filtering and rendering are the report's work). Times are sums of periods;
+//! what they are a share of is [`Analysis::total`].
+
+use crate::{
+    profile::{CallGraph, Losses},
+    recording::{Degradation, Program},
+};
+use codecost::{
+    attribution::{Evidence, Origin},
+    report::{CrateName, Warning},
+};
+use std::path::PathBuf;
+
+pub use super::shares::Weight;
+
+/// What a view shows.
+#[derive(Debug)]
+pub struct Analysis {
+    /// What was recorded, and how well.
+    pub facts: Facts,
+    /// All samples.
+    pub total: Weight,
+    /// The rows.
+    pub rows: Rows,
+    /// What makes the figures less than they seem.
+    pub warnings: Vec<Warning>,
+}
+
+/// The rows of a view.
+#[derive(Debug)]
+pub enum Rows {
+    /// The default view.
+    Overview(Overview),
+    /// By crate.
+    Crates(Vec<CrateRow>),
+    /// By function.
+    Functions(Vec<FunctionRow>),
+    /// By line.
+    Lines(Vec<LineRow>),
+    /// Who calls a function.
+    Callers(Calls),
+    /// What a function calls.
+    Callees(Calls),
+    /// By thread.
+    Threads(Vec<ThreadRow>),
+}
+
+/// What was recorded, and how well.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The file with the samples.
+    pub source: PathBuf,
+    /// The event.
+    pub event: String,
+    /// `perf` or `builtin`, when the tool made the recording.
+    pub recorder: Option<String>,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// The programs that ran.
+    pub programs: Vec<Program>,
+    /// The profile in use, when cargo built it.
+    pub profile: Option<String>,
+    /// What was added for this one build, in words.
+    pub build_notes: Vec<String>,
+    /// What is worse than it could be.
+    pub degradations: Vec<Degradation>,
+    /// How call stacks were recorded.
+    pub call_graph: CallGraph,
+    /// Samples.
+    pub samples: u64,
+    /// From the first sample to the last.
+    pub duration_ns: u64,
+    /// Threads that have samples.
+    pub threads: u64,
+    /// What is missing or doubtful.
+    pub quality: Quality,
+}
+
+/// How good the data is, in samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quality {
+    /// What the reader counted.
+    pub losses: Losses,
+    /// Samples in code of which nothing is known.
+    pub unknown: u64,
+    /// Samples whose line is borrowed, because there is line 0.
+    pub line_zero: u64,
+}
+
+/// A crate, or a bucket in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CrateLabel {
+    /// The name as rustc knows it (`regex_automata`), or a bucket (`[kernel]`).
+    pub name: String,
+    /// The package's name (`regex-automata`), where known.
+    pub package: Option<String>,
+    /// The package's version, where known.
+    pub version: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl CrateLabel {
+    /// As rows name it.
+    pub fn as_name(&self) -> CrateName<'_> {
+        CrateName {
+            name: &self.name,
+            version: self.version.as_deref(),
+            origin: self.origin,
+        }
+    }
+}
+
+/// The shares of a crate or function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// In its own innermost frames.
+    pub own: u64,
+    /// With all it asked of std and the system.
+    pub charged: Weight,
+    /// As the innermost of the workspace.
+    pub caused: u64,
+    /// Anywhere in the stack, once for each sample.
+    pub inclusive: u64,
+}
+
+impl Times {
+    /// Whether there is nothing to show.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A crate.
+#[derive(Clone, Debug)]
+pub struct CrateRow {
+    /// The crate.
+    pub label: CrateLabel,
+    /// Its time.
+    pub times: Times,
+}
+
+/// A function: all its copies, inlined or not.
+#[derive(Clone, Debug)]
+pub struct FunctionRow {
+    /// The name in full, without hashes.
+    pub name: String,
+    /// The crate.
+    pub label: CrateLabel,
+    /// Its time.
+    pub times: Times,
+    /// Time in the symbol of this name, with all that was inlined into it.
+    pub symbol: u64,
+    /// The part of `times.inclusive` in which its outermost call was inlined.
+    pub inlined: u64,
+    /// Where it is declared.
+    pub file: Option<String>,
+    /// The line of its declaration.
+    pub line: Option<u32>,
+    /// How the crate is known.
+    pub evidence: Evidence,
+}
+
+/// A line of a function.
+#[derive(Clone, Debug)]
+pub struct LineRow {
+    /// The source file, where known.
+    pub file: Option<String>,
+    /// The line, where known.
+    pub line: Option<u32>,
+    /// The function that the line is executed for.
+    pub function: String,
+    /// Its crate.
+    pub label: CrateLabel,
+    /// In the line's own instructions.
+    pub own: Weight,
+    /// With all that it asked of std and the system.
+    pub charged: u64,
+}
+
+/// A thread.
+#[derive(Clone, Debug)]
+pub struct ThreadRow {
+    /// What it calls itself.
+    pub name: String,
+    /// Its process.
+    pub pid: i32,
+    /// Its number.
+    pub tid: i32,
+    /// Its time.
+    pub own: Weight,
+    /// The crate that most of its time is charged to, and how much.
+    pub busiest: Option<(CrateLabel, u64)>,
+    /// The function that most of its time is charged to, and how much.
+    pub hottest: Option<(String, u64)>,
+}
+
+/// The callers or callees of a function.
+#[derive(Clone, Debug)]
+pub struct Calls {
+    /// The function; several copies of a generic function share the part before their arguments.
+    pub function: String,
+    /// Its crate.
+    pub label: CrateLabel,
+    /// All time in which it occurs: what the rows of depth 1 sum to.
+    pub inclusive: Weight,
+    /// Its callers or callees, each followed by its own.
+    pub rows: Vec<CallRow>,
+}
+
+/// A caller or callee.
+#[derive(Clone, Debug)]
+pub struct CallRow {
+    /// 1 for a direct one.
+    pub depth: u32,
+    /// The function; in brackets what is none: `[self]`, `[root]`.
+    pub name: String,
+    /// Its crate.
+    pub label: CrateLabel,
+    /// The time that passes by this way.
+    pub inclusive: Weight,
+}
+
+/// Something worth acting on.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// A stable kebab-case code.
+    pub code: &'static str,
+    /// One sentence.
+    pub title: String,
+    /// The time at stake.
+    pub time: u64,
+    /// The evidence, line by line.
+    pub evidence: Vec<String>,
+    /// The command to look further or to act.
+    pub command: String,
+}
+
+/// The default view.
+#[derive(Debug)]
+pub struct Overview {
+    /// All crates.
+    pub crates: Vec<CrateRow>,
+    /// All functions.
+    pub functions: Vec<FunctionRow>,
+    /// All lines.
+    pub lines: Vec<LineRow>,
+    /// At most three, most time first.
+    pub findings: Vec<Finding>,
+}

@@ -1,0 +1,326 @@
+//! How good a recording is, and what its figures cannot say.
+
+use super::{
+    model::{Facts, Quality},
+    shares::Shares,
+};
+use crate::profile::{CallGraph, Module, ModuleProblem};
+use codecost::{
+    attribution::Origin,
+    report::Warning,
+    units::{Share, counted},
+};
+
+/// Below this many samples a share of a few percent is chance.
+const FEW: u64 = 100;
+
+/// Above these a recording is doubtful: it is warned of, and `--strict` fails.
+const MOST_LOST: f64 = 0.01;
+const MOST_UNROOTED: f64 = 0.10;
+const MOST_TRUNCATED: f64 = 0.10;
+const MOST_UNKNOWN: f64 = 0.05;
+
+/// The quality of the samples.
+pub(super) fn measure(shares: &Shares<'_>) -> Quality {
+    let symbols = shares.symbols;
+    let (mut unknown, mut line_zero) = (0_u64, 0_u64);
+    for (stack, weight) in shares.ends() {
+        let function = shares.function(shares.settled[stack].own);
+        let owner = function.and_then(|function| shares.owner(function));
+        let owner = owner.and_then(|owner| symbols.crates.get(owner.0 as usize));
+        if owner.is_none_or(|owner| owner.origin == Origin::Unknown) {
+            unknown = unknown.saturating_add(weight.samples);
+        }
+        let frame = shares.profile.stacks.get(stack).map(|node| node.frame);
+        let chain = frame.and_then(|frame| symbols.chains.get(frame.0 as usize));
+        if chain.is_some_and(|chain| chain.line_zero) {
+            line_zero = line_zero.saturating_add(weight.samples);
+        }
+    }
+    Quality {
+        losses: shares.profile.losses,
+        unknown,
+        line_zero,
+    }
+}
+
+/// Which bounds the recording exceeds, in words.
+pub fn exceeded(facts: &Facts) -> Vec<String> {
+    let Quality {
+        losses,
+        unknown,
+        line_zero: _,
+    } = facts.quality;
+    let of = facts.samples;
+    let asked = of.saturating_add(losses.lost);
+    let figures = [
+        ("lost", losses.lost, asked, MOST_LOST),
+        ("unrooted", losses.unrooted, of, MOST_UNROOTED),
+        ("truncated", losses.truncated, of, MOST_TRUNCATED),
+        ("unknown", unknown, of, MOST_UNKNOWN),
+    ];
+    let mut exceeded: Vec<String> = figures
+        .into_iter()
+        .filter_map(|(what, part, whole, most)| {
+            let share = Share::of(part, whole);
+            (share.0 > most).then(|| format!("{what} {share} is above {}", Share(most)))
+        })
+        .collect();
+    if losses.cut_off {
+        exceeded.push("the recording was cut off".into());
+    }
+    exceeded
+}
+
+/// What the reader of the figures must know.
+pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let profile = shares.profile;
+    let Quality {
+        losses,
+        unknown,
+        line_zero: _,
+    } = facts.quality;
+    let share = |part: u64| Share::of(part, facts.samples);
+    if facts.samples < FEW {
+        warnings.push(
+            Warning::new(
+                "few-samples",
+                format!(
+                    "only {}: shares of a few percent are chance",
+                    counted(facts.samples, "sample")
+                ),
+            )
+            .help("let the program run longer, or raise `--frequency`")
+            .count(facts.samples),
+        );
+    }
+    if profile.call_graph == CallGraph::None {
+        warnings.push(
+            Warning::new(
+                "no-stacks",
+                "no call stacks were recorded: `charged` and `caused` end at the inline chain",
+            )
+            .help("record with `--call-graph dwarf` or `--call-graph fp`"),
+        );
+    }
+    if share_of(losses.lost, facts.samples.saturating_add(losses.lost)) > MOST_LOST {
+        warnings.push(
+            Warning::new(
+                "lost-samples",
+                format!("{} were lost", counted(losses.lost, "sample")),
+            )
+            .help("lower `--frequency`, or record stacks by `--call-graph fp`, which are smaller")
+            .count(losses.lost),
+        );
+    }
+    if share(losses.truncated).0 > MOST_TRUNCATED {
+        warnings.push(
+            Warning::new(
+                "truncated-stacks",
+                format!(
+                    "{} of the stacks are deeper than what was copied of them",
+                    share(losses.truncated)
+                ),
+            )
+            .help("record with `--call-graph fp`: its depth is not bounded by bytes")
+            .count(losses.truncated),
+        );
+    }
+    let elsewhere = losses.unrooted.saturating_sub(losses.truncated);
+    if share(elsewhere).0 > MOST_UNROOTED {
+        warnings.push(
+            Warning::new(
+                "unrooted-stacks",
+                format!(
+                    "{} of the stacks end before a thread's first function: callers are missing",
+                    share(elsewhere)
+                ),
+            )
+            .help("record with `--call-graph dwarf`, which follows code without frame pointers")
+            .count(elsewhere),
+        );
+    }
+    if share(unknown).0 > MOST_UNKNOWN {
+        warnings.push(
+            Warning::new(
+                "unknown-code",
+                format!(
+                    "{} of the samples are in code without a name",
+                    share(unknown)
+                ),
+            )
+            .help("keep the recorded binary and its debug file where they were")
+            .count(unknown),
+        );
+    }
+    if losses.cut_off {
+        warnings.push(
+            Warning::new(
+                "cut-off",
+                "the recording ends in the middle of a record: what came after is missing",
+            )
+            .help("let the recorder end by itself, or end it with Ctrl-C"),
+        );
+    }
+    if losses.unreadable > 0 {
+        warnings.push(
+            Warning::new(
+                "unreadable-records",
+                format!("{} could not be read", counted(losses.unreadable, "record")),
+            )
+            .count(losses.unreadable),
+        );
+    }
+    if losses.disordered > 0 {
+        warnings.push(
+            Warning::new(
+                "disordered-records",
+                format!("{} came out of order", counted(losses.disordered, "record")),
+            )
+            .count(losses.disordered),
+        );
+    }
+    warnings.extend(modules(shares));
+    warnings.extend(gaps(shares));
+    warnings.extend(programs(facts));
+    warnings
+}
+
+fn share_of(part: u64, whole: u64) -> f64 {
+    Share::of(part, whole).0
+}
+
+/// Files that could not be used, where samples are in them.
+fn modules(shares: &Shares<'_>) -> Vec<Warning> {
+    let profile = shares.profile;
+    let mut samples = vec![0_u64; profile.modules.len()];
+    for (stack, weight) in shares.ends() {
+        let frame = profile.stacks.get(stack).map(|node| node.frame);
+        let frame = frame.and_then(|frame| profile.frames.get(frame.0 as usize));
+        let module = frame.and_then(|frame| samples.get_mut(frame.module.0 as usize));
+        if let Some(module) = module {
+            *module = module.saturating_add(weight.samples);
+        }
+    }
+    let (mut missing, mut rebuilt, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for (module, samples) in profile.modules.iter().zip(samples) {
+        match &module.problem {
+            _ if samples == 0 => {}
+            Some(ModuleProblem::Missing) => missing.push((module, samples)),
+            Some(ModuleProblem::Rebuilt { .. }) => rebuilt.push((module, samples)),
+            Some(ModuleProblem::Unreadable(_)) => unreadable.push((module, samples)),
+            None => {}
+        }
+    }
+    let said = |list: &[(&Module, u64)]| {
+        let samples: u64 = list.iter().map(|(_, samples)| samples).sum();
+        let names: Vec<_> = list
+            .iter()
+            .take(3)
+            .map(|(module, _)| format!("`{}`", module.name))
+            .collect();
+        let more = match list.len().saturating_sub(3) {
+            0 => String::new(),
+            more => format!(" and {}", counted(more as u64, "other")),
+        };
+        (names.join(", ") + &more, samples)
+    };
+    let mut warnings = Vec::new();
+    let mut warn = |code, list: &[(&Module, u64)], what: &str, help: &str| {
+        if list.is_empty() {
+            return;
+        }
+        let (names, samples) = said(list);
+        warnings.push(
+            Warning::new(
+                code,
+                format!("{names} {what}: {} in it", counted(samples, "sample")),
+            )
+            .help(help)
+            .count(samples),
+        );
+    };
+    warn(
+        "missing-binary",
+        &missing,
+        "is not there any more",
+        "put the recorded file back, or record again",
+    );
+    warn(
+        "rebuilt-binary",
+        &rebuilt,
+        "was built again since the recording, so it names nothing",
+        "record again, or put the recorded file back",
+    );
+    warn(
+        "unreadable-binary",
+        &unreadable,
+        "cannot be read",
+        "make it readable for you, or run as its owner",
+    );
+    warnings
+}
+
+/// What the symbolizer did not find.
+fn gaps(shares: &Shares<'_>) -> Vec<Warning> {
+    let gaps = &shares.symbols.gaps;
+    let list = |of: &[(String, u64)]| {
+        let count: u64 = of.iter().map(|(_, count)| *count).sum();
+        let names: Vec<_> = of
+            .iter()
+            .take(3)
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        let more = if of.len() > 3 { " and others" } else { "" };
+        (names.join(", ") + more, count)
+    };
+    let mut warnings = Vec::new();
+    if !gaps.no_debug_info.is_empty() {
+        let (names, count) = list(&gaps.no_debug_info);
+        warnings.push(
+            Warning::new(
+                "no-debug-info",
+                format!("{names} without debug information: no inlined functions, no lines"),
+            )
+            .help("build with `debug = 1`, or let `cargo hotspots --bin NAME` build it")
+            .count(count),
+        );
+    }
+    if !gaps.no_symbol.is_empty() {
+        let (names, count) = list(&gaps.no_symbol);
+        warnings.push(
+            Warning::new(
+                "no-symbol",
+                format!("{names}: {} without a symbol", counted_addresses(count)),
+            )
+            .help("install the debug symbols of that library, or build without `strip`")
+            .count(count),
+        );
+    }
+    warnings
+}
+
+fn counted_addresses(count: u64) -> String {
+    codecost::units::counted_as(count, "address", "addresses")
+}
+
+/// Programs that did not end well: what was measured may not be what was meant.
+fn programs(facts: &Facts) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for program in &facts.programs {
+        let name = program.path.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        let how = match (program.exit_code, program.signal) {
+            _ if program.interrupted => continue,
+            (Some(0) | None, None) => continue,
+            (_, Some(signal)) => format!("was ended by signal {signal}"),
+            (Some(code), None) => format!("ended with exit code {code}"),
+        };
+        warnings.push(
+            Warning::new("program-failed", format!("`{name}` {how}"))
+                .help("see what it said above; the samples are those until then"),
+        );
+    }
+    warnings
+}

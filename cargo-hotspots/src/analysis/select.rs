@@ -1,0 +1,230 @@
+//! The function that a user means: by its full name, as tables show it, or by the end or any part
+//! of its path. All instances of a generic function are meant when none is named in full.
+
+use crate::symbols::{FunctionId, Symbols};
+use codecost::{
+    Error, Result, attribution::Origin, report::CrateName, report::short_name, units::Share,
+};
+use std::collections::BTreeMap;
+
+/// What was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// The full name of the only one, or the path that all share.
+    pub name: String,
+    /// All of them, in the order of their numbers.
+    pub functions: Vec<FunctionId>,
+}
+
+/// Candidates that are listed.
+const LISTED: usize = 10;
+
+/// Finds the function.
+///
+/// # Errors
+///
+/// No function matches, or several; then the message lists them with their share of the time.
+/// `time` is the time of a function, of `total`.
+pub fn select(
+    symbols: &Symbols,
+    wanted: &str,
+    total: u64,
+    time: impl Fn(FunctionId) -> u64,
+) -> Result<Selected> {
+    let all = || {
+        (0..)
+            .map(FunctionId)
+            .zip(&symbols.functions)
+            .map(|(id, function)| (id, function.name.as_str()))
+    };
+    // One copy, named in full.
+    let exact: Vec<_> = all().filter(|(_, name)| *name == wanted).collect();
+    if !exact.is_empty() && (wanted.contains('<') || path_of(wanted) == wanted) {
+        let siblings = all().filter(|(_, name)| path_of(name) == wanted);
+        let functions: Vec<_> = match exact.as_slice() {
+            // `a::f` is also the path of `a::f::<u8>`.
+            _ if !wanted.contains('<') => siblings.map(|(id, _)| id).collect(),
+            _ => exact.iter().map(|(id, _)| *id).collect(),
+        };
+        return Ok(Selected {
+            name: wanted.to_owned(),
+            functions,
+        });
+    }
+    let bare = path_of(wanted);
+    let shown = |id: FunctionId, name: &str| {
+        let function = symbols.functions.get(id.0 as usize);
+        let owner = function.and_then(|function| symbols.crates.get(function.owner.0 as usize));
+        let owner = CrateName {
+            name: owner.map_or("", |owner| owner.name.as_str()),
+            version: None,
+            origin: owner.map_or(Origin::Unknown, |owner| owner.origin),
+        };
+        let short = short_name(name, owner);
+        short == wanted || path_of(&short) == wanted
+    };
+    let ends = |path: &str| {
+        path.strip_suffix(bare.as_str())
+            .is_some_and(|before| before.is_empty() || before.ends_with("::"))
+    };
+    type Level<'l> = &'l dyn Fn(FunctionId, &str, &str) -> bool;
+    let levels: [Level<'_>; 4] = [
+        &|_, _, path| path == wanted,
+        &|id, name, _| shown(id, name),
+        &|_, _, path| ends(path),
+        &|_, name, path| path.contains(wanted) || name.contains(wanted),
+    ];
+    for matches in levels {
+        let mut found: BTreeMap<String, Vec<FunctionId>> = BTreeMap::new();
+        for (id, name) in all() {
+            let path = path_of(name);
+            if matches(id, name, &path) {
+                found.entry(path).or_default().push(id);
+            }
+        }
+        if found.len() > 1 {
+            return Err(ambiguous(wanted, found, total, time));
+        }
+        if let Some((path, functions)) = found.into_iter().next() {
+            let name = match functions.as_slice() {
+                [only] => symbols.functions[only.0 as usize].name.clone(),
+                _ => path,
+            };
+            return Ok(Selected { name, functions });
+        }
+    }
+    Err(Error::usage(
+        format_args!("no function with samples matches `{wanted}`"),
+        "list them with `cargo hotspots functions`, a part of them with `--filter`",
+    ))
+}
+
+fn ambiguous(
+    wanted: &str,
+    found: BTreeMap<String, Vec<FunctionId>>,
+    total: u64,
+    time: impl Fn(FunctionId) -> u64,
+) -> Error {
+    let count = found.len();
+    let mut found: Vec<(u64, String)> = found
+        .into_iter()
+        .map(|(path, functions)| (functions.into_iter().map(&time).sum(), path))
+        .collect();
+    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let more = count.saturating_sub(LISTED);
+    let mut lines: Vec<String> = found
+        .into_iter()
+        .take(LISTED)
+        .map(|(time, path)| format!("{:>6}  '{path}'", Share::of(time, total).to_string()))
+        .collect();
+    if more > 0 {
+        lines.push(format!("        … {more} more"));
+    }
+    Error::usage(
+        format_args!("`{wanted}` matches {count} functions"),
+        format_args!("name one of them:\n{}", lines.join("\n")),
+    )
+}
+
+/// A name without generic arguments: `<alloc::vec::Vec<u8>>::push::<A>` is `alloc::vec::Vec::push`.
+///
+/// Works on the text; linear.
+pub fn path_of(name: &str) -> String {
+    let mut path = String::with_capacity(name.len());
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    for c in name.chars() {
+        match c {
+            // Arguments follow a name or `::`; what else opens is a type in brackets.
+            '<' if depth > 0 || before == '_' || before.is_alphanumeric() || before == ':' => {
+                if depth == 0 && path.ends_with("::") {
+                    path.truncate(path.len() - 2);
+                }
+                depth += 1;
+            }
+            '>' if depth > 0 && before != '-' && before != '=' => depth -= 1,
+            _ if depth == 0 => path.push(c),
+            _ => {}
+        }
+        before = c;
+    }
+    // `<Type>::method` without a trait.
+    let inherent = path.strip_prefix('<').and_then(|rest| {
+        let (inside, after) = rest.split_once('>')?;
+        (!inside.contains(" as ") && !inside.contains('<')).then(|| format!("{inside}{after}"))
+    });
+    inherent.unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture::Fixture;
+
+    #[test]
+    fn paths_have_no_arguments() {
+        for (name, path) in [
+            ("a::f", "a::f"),
+            ("a::f::<u8>", "a::f"),
+            ("a::f::<b::G<u8>>::{closure#0}", "a::f::{closure#0}"),
+            ("<alloc::vec::Vec<u8>>::push", "alloc::vec::Vec::push"),
+            (
+                "<a::Foo<u8> as core::fmt::Debug>::fmt",
+                "<a::Foo as core::fmt::Debug>::fmt",
+            ),
+            ("a::f::<fn(u8) -> b::C>::g", "a::f::g"),
+            ("<<<", "<<<"),
+            ("malloc", "malloc"),
+        ] {
+            assert_eq!(path_of(name), path, "{name}");
+        }
+    }
+
+    fn symbols(names: &[&str]) -> Symbols {
+        let mut fixture = Fixture::new();
+        let app = fixture.krate("app", codecost::attribution::Origin::Workspace, false);
+        for name in names {
+            fixture.function(name, app);
+        }
+        fixture.symbols
+    }
+
+    #[test]
+    fn the_nearest_match_wins_and_instances_belong_together() {
+        let symbols = symbols(&[
+            "app::burn::<u8>",
+            "app::burn::<u16>",
+            "app::sub::burn",
+            "app::burner",
+        ]);
+        let pick = |wanted: &str| select(&symbols, wanted, 100, |_| 10);
+        let found = pick("app::burn").unwrap();
+        assert_eq!(found.functions, [FunctionId(0), FunctionId(1)]);
+        assert_eq!(found.name, "app::burn");
+        let one = pick("app::burn::<u16>").unwrap();
+        assert_eq!(one.functions, [FunctionId(1)]);
+        assert_eq!(pick("sub::burn").unwrap().functions, [FunctionId(2)]);
+        assert_eq!(pick("burner").unwrap().functions, [FunctionId(3)]);
+        // As the table of functions shows it, without the crate.
+        assert_eq!(pick("burn").unwrap().functions.len(), 2);
+    }
+
+    #[test]
+    fn several_are_listed_with_their_share() {
+        let symbols = symbols(&["app::a::go", "app::b::go"]);
+        let error = select(&symbols, "go", 100, |id| 10 + u64::from(id.0) * 30).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        let hint = error.hint().unwrap();
+        let lines: Vec<_> = hint.lines().map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "name one of them:",
+                "40.0%  'app::b::go'",
+                "10.0%  'app::a::go'"
+            ]
+        );
+        let error = select(&symbols, "nothing", 100, |_| 0).unwrap_err();
+        assert!(error.to_string().contains("`nothing`"));
+    }
+}
