@@ -11,8 +11,7 @@ use codecost::{
 };
 use std::{ffi::OsString, path::PathBuf};
 
-const RUN: &str = "What to run";
-const OPEN: &str = "What to open";
+const RUN: &str = "What to run, or to open";
 const RECORD: &str = "How to record it";
 const BUILD: &str = "How to build it";
 const OUTPUT: &str = "Output";
@@ -204,13 +203,13 @@ pub(crate) enum RecorderFlag {
 /// The flags that all views share.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Flags {
-    /// Open a perf.data, or the directory of a recording
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = OPEN)]
+    /// Open this perf.data, or directory of a recording
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]
     pub(crate) input: Option<PathBuf>,
     /// Fail (100) when the recording is doubtful
     ///
     /// More than 1 % lost, 10 % unrooted or truncated, or 5 % unknown.
-    #[arg(long, help_heading = OPEN)]
+    #[arg(long, help_heading = RUN)]
     pub(crate) strict: bool,
     /// Run and record this program instead of building one
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
@@ -292,8 +291,11 @@ const BUILD_ONLY: [&str; 15] = [
 ];
 
 /// What `-h` leaves to `--help`, so that it fits a screen.
-const RARE: [&str; 26] = [
+const RARE: [&str; 29] = [
     "strict",
+    "call_graph",
+    "profile",
+    "arguments",
     "frequency",
     "event",
     "recorder",
@@ -340,7 +342,9 @@ pub(crate) fn command() -> clap::Command {
         let arg = match id.as_str() {
             "input" => arg.conflicts_with_all(RECORD_ONLY),
             "exec" => arg.conflicts_with_all(BUILD_ONLY),
-            "pid" => arg.conflicts_with_all(BUILD_ONLY).conflicts_with("arguments"),
+            "pid" => arg
+                .conflicts_with_all(BUILD_ONLY)
+                .conflicts_with("arguments"),
             _ => arg,
         };
         if rare { arg.hide_short_help(true) } else { arg }
@@ -384,8 +388,7 @@ pub(crate) fn hint(error: &clap::Error) -> Option<String> {
         _ => None,
     };
     match error.kind() {
-        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument
-        | ErrorKind::ArgumentConflict => {
+        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict => {
             let name = value(ContextKind::InvalidSubcommand).or(value(ContextKind::InvalidArg))?;
             if name == "--input <FILE>" {
                 return Some(
@@ -400,8 +403,8 @@ pub(crate) fn hint(error: &clap::Error) -> Option<String> {
                 format!("the view comes first: `cargo hotspots {name} …`")
             } else if name.contains(['/', '\\', '.']) {
                 format!("to open a recording, write `cargo hotspots overview --input {name}`")
-            } else if value(ContextKind::SuggestedSubcommand).is_some() {
-                return None;
+            } else if let Some(view) = similar_view(name) {
+                format!("a similar view exists: '{view}'")
             } else {
                 format!(
                     "to record a binary of that name, write `cargo hotspots --bin {name}`; \
@@ -411,6 +414,30 @@ pub(crate) fn hint(error: &clap::Error) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The view that was probably meant.
+fn similar_view(name: &str) -> Option<String> {
+    let command = Cli::command();
+    let views = command.get_subcommands().map(clap::Command::get_name);
+    let near = views.map(|view| (distance(name, view), view)).min()?;
+    // A third of the letters may be wrong.
+    (near.0 * 3 <= name.chars().count()).then(|| near.1.to_owned())
+}
+
+/// How many letters to insert, delete or change to make `b` of `a`.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (nth, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = nth + 1;
+        for (at, to) in b.chars().enumerate() {
+            let changed = diagonal + usize::from(from != to);
+            diagonal = row[at + 1];
+            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

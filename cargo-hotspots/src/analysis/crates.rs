@@ -72,7 +72,7 @@ pub(super) fn order(times: &Times) -> (u64, u64, u64, u64) {
     (
         times.charged.period,
         times.own,
-        times.caused,
         times.inclusive,
+        times.caused,
     )
 }

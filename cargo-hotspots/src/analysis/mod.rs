@@ -215,3 +215,13 @@ fn label_of(owner: &Owner) -> CrateLabel {
         origin,
     }
 }
+
+/// A word for a shell to paste.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

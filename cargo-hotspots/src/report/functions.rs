@@ -1,0 +1,195 @@
+//! `cargo hotspots functions`: all time with one function, inlined or not.
+
+use super::{To, next, part, quoted, share};
+use crate::analysis::model::{CrateLabel, FunctionRow, Times, Weight};
+use codecost::{
+    Result,
+    report::{Ambiguous, Cell, Format, Nth, RowId, Table, numbered, short_name},
+};
+use serde::Serialize;
+
+/// One row in JSON. `samples` are those that are charged to it.
+#[derive(Serialize)]
+pub(super) struct JsonFunction<'a> {
+    id: RowId<'a>,
+    name: &'a str,
+    #[serde(rename = "crate")]
+    owner: &'a str,
+    version: Option<&'a str>,
+    #[serde(rename = "self")]
+    own: f64,
+    symbol_self: f64,
+    charged: f64,
+    caused: f64,
+    inclusive: f64,
+    inlined: f64,
+    samples: u64,
+    file: Option<&'a str>,
+    line: Option<u32>,
+    evidence: &'static str,
+}
+
+impl<'a> JsonFunction<'a> {
+    pub(super) fn new(function: &Nth<'a, FunctionRow>, total: Weight) -> Self {
+        let FunctionRow {
+            name,
+            label,
+            times:
+                Times {
+                    own,
+                    charged,
+                    caused,
+                    inclusive,
+                },
+            symbol,
+            inlined,
+            file,
+            line,
+            evidence,
+        } = function.row;
+        let CrateLabel {
+            name: owner,
+            package: _,
+            version,
+            origin: _,
+        } = label;
+        Self {
+            id: RowId {
+                kind: "function",
+                owner,
+                name,
+                nth: function.nth,
+            },
+            name,
+            owner,
+            version: version.as_deref(),
+            own: share(*own, total),
+            symbol_self: share(*symbol, total),
+            charged: share(charged.period, total),
+            caused: share(*caused, total),
+            inclusive: share(*inclusive, total),
+            inlined: share(*inlined, total),
+            samples: charged.samples,
+            file: file.as_deref(),
+            line: *line,
+            evidence: evidence.as_str(),
+        }
+    }
+}
+
+pub(super) fn count(rows: &[FunctionRow]) -> Vec<Nth<'_, FunctionRow>> {
+    numbered(rows, |row| [&row.label.name, &row.name])
+}
+
+pub(super) fn ambiguous(rows: &[FunctionRow]) -> Ambiguous<'_> {
+    Ambiguous::among(rows.iter().map(|row| row.label.as_name()))
+}
+
+pub(super) fn table<'a>(
+    rows: &'a [Nth<'a, FunctionRow>],
+    ambiguous: &'a Ambiguous<'a>,
+    total: Weight,
+    full_names: bool,
+) -> Table<'a, Nth<'a, FunctionRow>> {
+    let largest = Weight {
+        period: rows.first().map_or(0, |row| row.row.times.charged.period),
+        samples: 0,
+    };
+    let table = Table::new(rows)
+        .number("charged", "Charged", move |row| {
+            part(row.row.times.charged.period, total)
+        })
+        .summed()
+        .people_only()
+        .bar("bar", move |row| {
+            share(row.row.times.charged.period, largest)
+        })
+        .droppable(5)
+        .number("self", "Self", move |row| part(row.row.times.own, total))
+        .summed()
+        .people_only()
+        .number("inclusive", "Inclusive", move |row| {
+            part(row.row.times.inclusive, total)
+        })
+        .people_only()
+        .droppable(2)
+        .number("inlined", "Inlined", move |row| {
+            part(row.row.inlined, total)
+        })
+        .people_only()
+        .droppable(4)
+        .text("crate", "Crate", |row| {
+            Cell::text(ambiguous.name(row.row.label.as_name()))
+        })
+        .people_only()
+        .text("crate", "Crate", |row| row.row.label.name.as_str().into())
+        .machines_only()
+        .text("version", "Version", |row| {
+            Cell::maybe_text(row.row.label.version.as_deref())
+        })
+        .machines_only()
+        .name("name", "Function", |row| row.row.name.as_str().into());
+    let table = match full_names {
+        true => table,
+        false => table
+            .machines_only()
+            .name("short", "Function", |row| {
+                Cell::text(short_name(&row.row.name, row.row.label.as_name()))
+            })
+            .people_only()
+            .searched(false),
+    };
+    type Column = (&'static str, &'static str, fn(&FunctionRow) -> u64, bool);
+    let exact: [Column; 6] = [
+        ("self", "Self", |row| row.times.own, true),
+        ("symbol_self", "Symbol self", |row| row.symbol, true),
+        ("charged", "Charged", |row| row.times.charged.period, true),
+        ("caused", "Caused", |row| row.times.caused, true),
+        ("inclusive", "Inclusive", |row| row.times.inclusive, false),
+        ("inlined", "Inlined", |row| row.inlined, false),
+    ];
+    exact
+        .into_iter()
+        .fold(table, |table, (key, title, read, summed)| {
+            let table = table
+                .number(key, title, move |row| {
+                    Cell::Share(share(read(row.row), total))
+                })
+                .machines_only();
+            if summed { table.summed() } else { table }
+        })
+        .number("samples", "Samples", |row| {
+            Cell::Count(row.row.times.charged.samples)
+        })
+        .summed()
+        .droppable(6)
+        .text("file", "File", |row| {
+            Cell::maybe_text(row.row.file.as_deref())
+        })
+        .machines_only()
+        .number("line", "Line", |row| match row.row.line {
+            Some(line) => Cell::Count(line.into()),
+            None => Cell::Empty,
+        })
+        .machines_only()
+}
+
+pub(super) fn write(rows: &[FunctionRow], to: To<'_>) -> Result<()> {
+    let total = to.total();
+    let numbered = match to.options.format == Format::Json {
+        true => count(rows),
+        // The count is for JSON only.
+        false => rows.iter().map(|row| Nth { row, nth: 1 }).collect(),
+    };
+    let ambiguous = ambiguous(rows);
+    let table = table(&numbered, &ambiguous, total, to.options.full_names);
+    let report = to.report("functions", table.total_label("all functions"));
+    let report = match rows.first() {
+        Some(first) => report.after(next(
+            &format!("cargo hotspots callees {}{}", quoted(&first.name), to.again),
+            "what it spends it on; also callers, asm",
+        )),
+        None => report,
+    };
+    to.write(&report, |row| JsonFunction::new(row, total))
+}

@@ -1,0 +1,221 @@
+//! `cargo hotspots lines`: all time with one source line.
+
+use super::{To, part, share};
+use crate::analysis::model::{CrateLabel, LineRow, Weight};
+use codecost::{
+    Result,
+    report::{Cell, Emphasis, Nth, Page, RowId, Table, numbered, short_name},
+};
+use serde::Serialize;
+use std::path::Path;
+
+/// A line with its place as text: `src/main.rs:12`.
+pub(super) struct Placed<'a> {
+    row: &'a LineRow,
+    /// As people see it.
+    place: String,
+    /// What `id` has: the part of the path that is the same on every machine.
+    stable: String,
+}
+
+/// One row in JSON. `samples` are those of `self`.
+#[derive(Serialize)]
+pub(super) struct JsonLine<'a> {
+    id: RowId<'a>,
+    file: Option<&'a str>,
+    line: Option<u32>,
+    #[serde(rename = "crate")]
+    owner: &'a str,
+    version: Option<&'a str>,
+    function: &'a str,
+    #[serde(rename = "self")]
+    own: f64,
+    charged: f64,
+    samples: u64,
+}
+
+impl<'a> JsonLine<'a> {
+    pub(super) fn new(placed: &Nth<'a, Placed<'a>>, total: Weight) -> Self {
+        let LineRow {
+            file,
+            line,
+            function,
+            label,
+            own,
+            charged,
+        } = placed.row.row;
+        let CrateLabel {
+            name: owner,
+            package: _,
+            version,
+            origin: _,
+        } = label;
+        Self {
+            id: RowId {
+                kind: "line",
+                owner,
+                name: &placed.row.stable,
+                nth: placed.nth,
+            },
+            file: file.as_deref(),
+            line: *line,
+            owner,
+            version: version.as_deref(),
+            function,
+            own: share(own.period, total),
+            charged: share(*charged, total),
+            samples: own.samples,
+        }
+    }
+}
+
+pub(super) fn place(rows: &[LineRow]) -> Vec<Placed<'_>> {
+    let here = std::env::current_dir().ok();
+    let here = here.as_deref().and_then(Path::to_str);
+    rows.iter()
+        .map(|row| {
+            let line = row.line.map(|line| format!(":{line}"));
+            let line = line.unwrap_or_default();
+            let (place, stable) = match &row.file {
+                Some(file) => {
+                    let own = here.and_then(|here| file.strip_prefix(here));
+                    let own = own.and_then(|rest| rest.strip_prefix('/'));
+                    let stable = tail(file);
+                    (
+                        format!("{}{line}", own.unwrap_or(stable)),
+                        format!("{stable}{line}"),
+                    )
+                }
+                None => (
+                    "[no line]".to_owned(),
+                    format!("[no line] {}", row.function),
+                ),
+            };
+            Placed { row, place, stable }
+        })
+        .collect()
+}
+
+/// The part of a path from the directory above the last `src`, or the last two names.
+fn tail(path: &str) -> &str {
+    let parts: Vec<_> = path.match_indices(['/', '\\']).map(|(at, _)| at).collect();
+    let src = path
+        .rfind("/src/")
+        .or_else(|| path.rfind("\\src\\"))
+        .and_then(|src| parts.iter().rev().find(|at| **at < src));
+    let start = src.or_else(|| parts.iter().rev().nth(1));
+    start.map_or(path, |start| path.get(start + 1..).unwrap_or(path))
+}
+
+pub(super) fn count<'a>(rows: &'a [Placed<'a>]) -> Vec<Nth<'a, Placed<'a>>> {
+    numbered(rows, |row| [&row.row.label.name, &row.stable])
+}
+
+pub(super) fn table<'a>(
+    rows: &'a [Nth<'a, Placed<'a>>],
+    total: Weight,
+    full_names: bool,
+) -> Table<'a, Nth<'a, Placed<'a>>> {
+    let largest = Weight {
+        period: rows.first().map_or(0, |row| row.row.row.charged),
+        samples: 0,
+    };
+    Table::new(rows)
+        .number("charged", "Charged", move |row| {
+            part(row.row.row.charged, total)
+        })
+        .summed()
+        .people_only()
+        .bar("bar", move |row| share(row.row.row.charged, largest))
+        .droppable(4)
+        .number("self", "Self", move |row| {
+            part(row.row.row.own.period, total)
+        })
+        .summed()
+        .people_only()
+        .text("place", "Line", |row| row.row.place.as_str().into())
+        .people_only()
+        .searched(true)
+        .text("crate", "Crate", |row| {
+            row.row.row.label.name.as_str().into()
+        })
+        .droppable(3)
+        .name("function", "Function", move |row| {
+            let row = row.row.row;
+            match full_names {
+                true => row.function.as_str().into(),
+                false => Cell::text(short_name(&row.function, row.label.as_name())),
+            }
+        })
+        .people_only()
+        .text("file", "File", |row| {
+            Cell::maybe_text(row.row.row.file.as_deref())
+        })
+        .machines_only()
+        .searched(true)
+        .number("line", "Line", |row| match row.row.row.line {
+            Some(line) => Cell::Count(line.into()),
+            None => Cell::Empty,
+        })
+        .machines_only()
+        .name("function", "Function", |row| {
+            row.row.row.function.as_str().into()
+        })
+        .machines_only()
+        .number("self", "Self", move |row| {
+            Cell::Share(share(row.row.row.own.period, total))
+        })
+        .summed()
+        .machines_only()
+        .number("charged", "Charged", move |row| {
+            Cell::Share(share(row.row.row.charged, total))
+        })
+        .summed()
+        .machines_only()
+        .number("samples", "Samples", |row| {
+            Cell::Count(row.row.row.own.samples)
+        })
+        .summed()
+        .droppable(5)
+}
+
+pub(super) fn write(rows: &[LineRow], to: To<'_>) -> Result<()> {
+    let total = to.total();
+    let placed = place(rows);
+    let numbered = count(&placed);
+    let table = table(&numbered, total, to.options.full_names);
+    let report = to
+        .report("lines", table.total_label("all lines"))
+        .after(Page::new().line(
+            "charged: for the line of the code that asked std or the system; \
+             self: for the line of the instruction itself",
+            Emphasis::Faint,
+        ));
+    to.write(&report, |row| JsonLine::new(row, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_the_same_on_every_machine() {
+        for (path, expected) in [
+            ("/home/a/app/src/main.rs", "app/src/main.rs"),
+            (
+                "/r/regex-1.0.0/src/exec/dfa.rs",
+                "regex-1.0.0/src/exec/dfa.rs",
+            ),
+            (
+                "/rustc/abc/library/core/src/num/mod.rs",
+                "core/src/num/mod.rs",
+            ),
+            ("src/main.rs", "src/main.rs"),
+            ("/usr/lib/string/memcpy.S", "string/memcpy.S"),
+            ("memcpy.S", "memcpy.S"),
+            ("C:\\a\\app\\src\\lib.rs", "app\\src\\lib.rs"),
+        ] {
+            assert_eq!(tail(path), expected, "{path}");
+        }
+    }
+}

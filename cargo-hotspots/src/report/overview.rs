@@ -1,0 +1,153 @@
+//! `cargo hotspots`: where the time goes on one page, and what to do about it.
+
+use super::{
+    To,
+    crates::{self, JsonCrate},
+    functions::{self, JsonFunction},
+    lines::{self, JsonLine},
+    next, share,
+};
+use crate::analysis::model::{Finding, Overview, Weight};
+use codecost::{
+    Result,
+    report::{Emphasis, Grid, OutputOptions, Page, Table, printable},
+    units::Share,
+};
+use serde::Serialize;
+
+/// How many rows of each the page has. In JSON too, but for crates: other views have them all.
+const CRATES: usize = 10;
+const FUNCTIONS: usize = 10;
+const LINES: usize = 8;
+
+/// One finding in JSON.
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    code: &'a str,
+    title: &'a str,
+    share: f64,
+    evidence: &'a [String],
+    command: &'a str,
+}
+
+impl<'a> JsonFinding<'a> {
+    fn new(finding: &'a Finding, total: Weight) -> Self {
+        let Finding {
+            code,
+            title,
+            time,
+            evidence,
+            command,
+        } = finding;
+        Self {
+            code,
+            title,
+            share: share(*time, total),
+            evidence,
+            command,
+        }
+    }
+}
+
+pub(super) fn write(overview: &Overview, to: To<'_>) -> Result<()> {
+    let Overview {
+        crates,
+        functions,
+        lines,
+        findings,
+    } = overview;
+    let total = to.total();
+    let full_names = to.options.full_names;
+    let crates = crates::count(crates);
+    let ambiguous = functions::ambiguous(functions);
+    let functions = functions::count(functions);
+    let placed = lines::place(lines);
+    let lines = lines::count(&placed);
+
+    let crates_table = crates::table(&crates, total)
+        .default_limit(CRATES)
+        .total_label("all crates");
+    let functions_table = functions::table(&functions, &ambiguous, total, full_names)
+        .default_limit(FUNCTIONS)
+        .total_label("all functions");
+    let lines_table = lines::table(&lines, total, full_names)
+        .default_limit(LINES)
+        .total_label("all lines");
+    let page = Page::new()
+        .heading("Crates")
+        .grid(crates_table.grid(&crates_table.select(to.options)?, full_names))
+        .heading("Functions")
+        .grid(grid(&functions_table, to.options)?)
+        .heading("Lines")
+        .grid(grid(&lines_table, to.options)?)
+        .then(findings_page(findings, total))
+        .gap()
+        .then(next(
+            &format!("cargo hotspots functions{}", to.again),
+            "in full; also crates, lines, threads, callers, callees, asm, flamegraph, diff",
+        ));
+
+    let shown = |most: usize| to.options.limit.unwrap_or(most).max(1);
+    let report = to
+        .report("overview", crates_table)
+        .member(
+            "functions",
+            &functions
+                .iter()
+                .take(shown(FUNCTIONS))
+                .map(|row| JsonFunction::new(row, total))
+                .collect::<Vec<_>>(),
+        )
+        .member(
+            "lines",
+            &lines
+                .iter()
+                .take(shown(LINES))
+                .map(|row| JsonLine::new(row, total))
+                .collect::<Vec<_>>(),
+        )
+        .member(
+            "findings",
+            &findings
+                .iter()
+                .map(|finding| JsonFinding::new(finding, total))
+                .collect::<Vec<_>>(),
+        )
+        .instead(page);
+    to.write(&report, |row| JsonCrate::new(row, total))
+}
+
+/// A table beside the main one: `--sort` is about the crates.
+fn grid<R>(table: &Table<'_, R>, options: &OutputOptions) -> Result<Grid> {
+    let options = OutputOptions {
+        sort: None,
+        ..options.clone()
+    };
+    Ok(table.grid(&table.select(&options)?, options.full_names))
+}
+
+fn findings_page(findings: &[Finding], total: Weight) -> Page {
+    let Some(page) = (!findings.is_empty()).then(|| Page::new().heading("Findings")) else {
+        return Page::new();
+    };
+    findings
+        .iter()
+        .enumerate()
+        .fold(page, |page, (index, finding)| {
+            let Finding {
+                code: _,
+                title,
+                time,
+                evidence,
+                command,
+            } = finding;
+            let share = Share::of(*time, total.period);
+            let title = format!("{}. {}: {share}", index + 1, printable(title));
+            let page = page.line(title, Emphasis::Strong);
+            let page = evidence.iter().fold(page, |page, line| {
+                page.line(format!("   {}", printable(line)), Emphasis::Plain)
+            });
+            page.line(format!("   → {}", printable(command)), Emphasis::Command)
+                .gap()
+        })
+}

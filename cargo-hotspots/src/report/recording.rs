@@ -1,0 +1,288 @@
+//! What was recorded, and how well: the lines above every table, and `recording` in JSON.
+
+use crate::{
+    analysis::{
+        exceeded,
+        model::{Facts, Quality},
+    },
+    profile::CallGraph,
+    recording::{Degradation, Program},
+};
+use codecost::{
+    report::{Emphasis, Page, printable},
+    units::{Share, Time, counted, thousands},
+};
+use serde::Serialize;
+use std::{env, path::Path, time::Duration};
+
+/// `recording` of the envelope. The figures of `quality`, and `lost`, are samples.
+#[derive(Serialize)]
+pub(super) struct JsonRecording<'a> {
+    source: String,
+    event: &'a str,
+    samples: u64,
+    lost: u64,
+    duration_ns: u64,
+    threads: u64,
+    quality: JsonQuality,
+    /// Which bounds of `--strict` are exceeded, in words.
+    exceeded: Vec<String>,
+    recorder: Option<&'a str>,
+    call_graph: &'static str,
+    command: &'a [String],
+    profile: Option<&'a str>,
+    build_notes: &'a [String],
+    programs: Vec<JsonProgram<'a>>,
+    degradations: Vec<JsonDegradation<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonQuality {
+    unrooted: u64,
+    truncated: u64,
+    unknown: u64,
+    line_zero: u64,
+    disordered: u64,
+    unreadable: u64,
+    cut_off: bool,
+}
+
+#[derive(Serialize)]
+struct JsonProgram<'a> {
+    path: String,
+    package: Option<&'a str>,
+    target: Option<&'a str>,
+    kind: Option<&'a str>,
+    harness: Option<&'a str>,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    interrupted: bool,
+}
+
+#[derive(Serialize)]
+struct JsonDegradation<'a> {
+    code: &'a str,
+    what: &'a str,
+    remedy: &'a str,
+}
+
+impl<'a> JsonRecording<'a> {
+    pub(super) fn new(facts: &'a Facts) -> Self {
+        let Facts {
+            source,
+            event,
+            recorder,
+            command,
+            programs,
+            profile,
+            build_notes,
+            degradations,
+            call_graph,
+            samples,
+            duration_ns,
+            threads,
+            quality:
+                Quality {
+                    losses,
+                    unknown,
+                    line_zero,
+                },
+        } = facts;
+        Self {
+            source: source.to_string_lossy().into_owned(),
+            event,
+            samples: *samples,
+            lost: losses.lost,
+            duration_ns: *duration_ns,
+            threads: *threads,
+            quality: JsonQuality {
+                unrooted: losses.unrooted,
+                truncated: losses.truncated,
+                unknown: *unknown,
+                line_zero: *line_zero,
+                disordered: losses.disordered,
+                unreadable: losses.unreadable,
+                cut_off: losses.cut_off,
+            },
+            exceeded: exceeded(facts),
+            recorder: recorder.as_deref(),
+            call_graph: call_graph_name(*call_graph),
+            command,
+            profile: profile.as_deref(),
+            build_notes,
+            programs: programs.iter().map(JsonProgram::new).collect(),
+            degradations: degradations.iter().map(JsonDegradation::new).collect(),
+        }
+    }
+}
+
+impl<'a> JsonProgram<'a> {
+    fn new(program: &'a Program) -> Self {
+        let Program {
+            path,
+            copy: _,
+            package,
+            target,
+            kind,
+            harness,
+            exit_code,
+            signal,
+            interrupted,
+        } = program;
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            package: package.as_deref(),
+            target: target.as_deref(),
+            kind: kind.as_deref(),
+            harness: harness.as_deref(),
+            exit_code: *exit_code,
+            signal: *signal,
+            interrupted: *interrupted,
+        }
+    }
+}
+
+impl<'a> JsonDegradation<'a> {
+    fn new(degradation: &'a Degradation) -> Self {
+        let Degradation { code, what, remedy } = degradation;
+        Self { code, what, remedy }
+    }
+}
+
+/// The quality of the data, then what it is of.
+pub(super) fn page(facts: &Facts) -> Page {
+    let mut lines = vec![
+        ("quality".to_owned(), quality(facts)),
+        ("recording".to_owned(), recording(facts)),
+    ];
+    if !facts.build_notes.is_empty() {
+        let notes = format!("for this recording with {}", facts.build_notes.join(", "));
+        lines.push(("build".to_owned(), notes));
+    }
+    lines.extend(
+        facts
+            .degradations
+            .iter()
+            .map(|degradation| ("note".to_owned(), degradation.what.clone())),
+    );
+    let lines = lines
+        .into_iter()
+        .map(|(key, value)| (key, printable(&value).into_owned()));
+    let page = Page::new().facts(lines.collect());
+    let exceeded = exceeded(facts);
+    if exceeded.is_empty() {
+        return page;
+    }
+    page.line(
+        format!("doubtful: {}", exceeded.join("; ")),
+        Emphasis::Strong,
+    )
+}
+
+/// `9,523 samples, 0 lost, 1.2% unrooted, 0.3% truncated, 0.1% unknown, 1.2% line 0`.
+fn quality(facts: &Facts) -> String {
+    let Quality {
+        losses,
+        unknown,
+        line_zero,
+    } = facts.quality;
+    let share = |part: u64| match part {
+        0 => "0%".to_owned(),
+        _ => Share::of(part, facts.samples).to_string(),
+    };
+    let mut said = vec![
+        counted(facts.samples, "sample"),
+        format!("{} lost", thousands(losses.lost)),
+    ];
+    if facts.call_graph == CallGraph::None {
+        said.push("no call stacks: charged and caused end at the inline chain".into());
+    } else {
+        said.push(format!("{} unrooted", share(losses.unrooted)));
+        said.push(format!("{} truncated", share(losses.truncated)));
+    }
+    said.push(format!("{} unknown", share(unknown)));
+    said.push(format!("{} line 0", share(line_zero)));
+    if losses.cut_off {
+        said.push("cut off".into());
+    }
+    said.join(", ")
+}
+
+/// `rg (bin of ripgrep, profile release): cpu-clock by perf, copied stacks, 9.6 s, 3 threads`.
+fn recording(facts: &Facts) -> String {
+    let mut of = Vec::new();
+    if let Some(program) = facts.programs.first() {
+        let kind = program.kind.as_deref().unwrap_or("target");
+        of.extend(
+            program
+                .package
+                .as_ref()
+                .map(|package| format!("{kind} of {package}")),
+        );
+        of.extend(
+            program
+                .harness
+                .as_ref()
+                .map(|harness| format!("{harness} harness")),
+        );
+    }
+    of.extend(
+        facts
+            .profile
+            .as_ref()
+            .map(|profile| format!("profile {profile}")),
+    );
+    if facts.programs.iter().any(|program| program.interrupted) {
+        of.push("interrupted".into());
+    }
+    let name = match facts.programs.as_slice() {
+        [] => shown(&facts.source),
+        [only] => program_name(only),
+        [first, others @ ..] => {
+            let others = counted(others.len() as u64, "other");
+            format!("{} and {others}", program_name(first))
+        }
+    };
+    let by = match &facts.recorder {
+        Some(recorder) => format!("{} by {recorder}", facts.event),
+        None => facts.event.clone(),
+    };
+    let stacks = match facts.call_graph {
+        CallGraph::Dwarf => "copied stacks",
+        CallGraph::FramePointers => "stacks by frame pointers",
+        CallGraph::None => "no stacks",
+    };
+    let about = if of.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", of.join(", "))
+    };
+    format!(
+        "{name}{about}: {by}, {stacks}, {}, {}",
+        Time(Duration::from_nanos(facts.duration_ns)),
+        counted(facts.threads, "thread")
+    )
+}
+
+fn program_name(program: &Program) -> String {
+    let file = program.path.file_name().unwrap_or_default();
+    program
+        .target
+        .clone()
+        .unwrap_or_else(|| file.to_string_lossy().into_owned())
+}
+
+fn call_graph_name(call_graph: CallGraph) -> &'static str {
+    match call_graph {
+        CallGraph::Dwarf => "dwarf",
+        CallGraph::FramePointers => "fp",
+        CallGraph::None => "none",
+    }
+}
+
+/// The path as a user in this directory would type it.
+fn shown(path: &Path) -> String {
+    let here = env::current_dir().ok();
+    let relative = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
+    relative.as_deref().unwrap_or(path).display().to_string()
+}

@@ -1,0 +1,289 @@
+//! What users see of a small recording, in every format.
+
+use super::write;
+use crate::{
+    analysis::{Question, Subject, analyse, fixture::Fixture},
+    profile::{CallGraph, Losses},
+    recording::{About, Degradation, Program, Recording},
+};
+use codecost::{
+    attribution::Origin,
+    console::Console,
+    report::{Format, OutputOptions},
+};
+use serde_json::Value;
+
+/// A program that sorts in a dependency, allocates, and has a little of everything.
+fn example() -> Fixture {
+    let mut fixture = Fixture::new();
+    let libc = fixture.krate("[libc]", Origin::Native, true);
+    let kernel = fixture.krate("[kernel]", Origin::Kernel, true);
+    let core = fixture.krate("core", Origin::Std, true);
+    let unknown = fixture.krate("[unknown]", Origin::Unknown, false);
+    let app = fixture.krate("app", Origin::Workspace, false);
+    let delta = fixture.krate("delta", Origin::Registry, false);
+    let start = fixture.function("__libc_start_main", libc);
+    let main = fixture.function("app::main", app);
+    let run = fixture.function("app::run::<alloc::vec::Vec<u8>>", app);
+    let work = fixture.function("<delta::Work<u8> as core::iter::Iterator>::next", delta);
+    let sort = fixture.function("core::slice::sort::quicksort::<u64>", core);
+    let compare = fixture.function("core::cmp::lt", core);
+    let fault = fixture.function("asm_exc_page_fault", kernel);
+    let nothing = fixture.function("[unknown]", unknown);
+    let start = fixture.frame(&[start]);
+    let main = fixture.frame(&[main]);
+    let work = fixture.frame(&[work, run]);
+    let sort = fixture.frame(&[compare, sort]);
+    let fault = fixture.frame(&[fault]);
+    let nothing = fixture.frame(&[nothing]);
+    for (frames, samples) in [
+        (vec![start, main, work], 300),
+        (vec![start, main, work, sort], 600),
+        (vec![start, main, fault], 70),
+        (vec![nothing], 20),
+        (vec![start], 10),
+    ] {
+        let stack = fixture.stack(&frames);
+        fixture.samples(stack, samples);
+    }
+    fixture.profile.losses = Losses {
+        lost: 3,
+        unrooted: 20,
+        ..Losses::default()
+    };
+    fixture
+}
+
+fn recording() -> Recording {
+    Recording {
+        data: "target/hotspots/1/perf.data".into(),
+        about: Some(About {
+            recorder: "perf".into(),
+            command: vec!["target/release/app".into(), "--fast".into()],
+            programs: vec![Program {
+                path: "target/release/app".into(),
+                package: Some("app".into()),
+                target: Some("app".into()),
+                kind: Some("bin".into()),
+                exit_code: Some(0),
+                ..Program::default()
+            }],
+            profile: Some("release".into()),
+            build_notes: vec!["debug=1".into(), "strip=none".into()],
+            degradations: vec![Degradation {
+                code: "no-pmu".into(),
+                what: "no hardware counters here: sampled by the clock".into(),
+                remedy: "record on hardware, or in a machine with a virtual PMU".into(),
+            }],
+            ..About::default()
+        }),
+    }
+}
+
+fn shown(fixture: &Fixture, question: Question<'_>, options: &OutputOptions) -> (String, String) {
+    let recording = recording();
+    let subject = Subject {
+        profile: &fixture.profile,
+        symbols: &fixture.symbols,
+        recording: &recording,
+        settings: None,
+        again: String::new(),
+    };
+    let analysis = analyse(&subject, question).unwrap();
+    let (mut console, captured) = Console::in_memory();
+    write(&analysis, "", options, &mut console).unwrap();
+    (captured.stdout(), captured.stderr())
+}
+
+fn options(format: Format) -> OutputOptions {
+    OutputOptions {
+        format,
+        ..OutputOptions::default()
+    }
+}
+
+const VIEWS: [(&str, Question<'static>); 7] = [
+    ("overview", Question::Overview),
+    ("crates", Question::Crates),
+    ("functions", Question::Functions),
+    ("lines", Question::Lines),
+    ("callers", Question::Callers("quicksort")),
+    ("callees", Question::Callees("app::main")),
+    ("threads", Question::Threads),
+];
+
+#[test]
+fn people_see() {
+    let fixture = example();
+    for (view, question) in VIEWS {
+        let (out, _) = shown(&fixture, question, &options(Format::Human));
+        insta::assert_snapshot!(view, out);
+    }
+}
+
+#[test]
+fn markdown_and_csv_have_all_views() {
+    let fixture = example();
+    for (view, question) in VIEWS {
+        let (out, _) = shown(&fixture, question, &options(Format::Markdown));
+        assert!(out.contains("| --"), "{view}: {out}");
+        assert!(out.contains("quality"), "{view}: {out}");
+        let (out, _) = shown(&fixture, question, &options(Format::Csv));
+        let mut lines = out.lines();
+        let columns = lines.next().unwrap().split(',').count();
+        assert!(columns > 4 && lines.next().is_some(), "{view}: {out}");
+        let header = out.lines().next().unwrap();
+        let mut keys: Vec<_> = header.split(',').collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), columns, "{view}: a column twice: {header}");
+    }
+}
+
+#[test]
+fn json_is_the_contracts() {
+    let fixture = example();
+    let rows = [
+        (
+            "crates",
+            "name package version origin self charged caused inclusive samples",
+        ),
+        (
+            "functions",
+            "name crate version self symbol_self charged inclusive inlined samples file line",
+        ),
+        ("lines", "file line crate function self samples"),
+        (
+            "overview",
+            "name package version origin self charged caused inclusive samples",
+        ),
+        ("threads", "name self samples"),
+        ("callers", "name depth inclusive samples"),
+        ("callees", "name depth inclusive samples"),
+    ];
+    for (view, question) in VIEWS {
+        let (out, err) = shown(&fixture, question, &options(Format::Json));
+        assert_eq!(err, "", "warnings are in the JSON");
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["schema"], "cargo-hotspots/1");
+        assert_eq!(json["view"], view);
+        let recording = &json["recording"];
+        assert_eq!(recording["samples"], 1000);
+        assert_eq!(recording["lost"], 3);
+        assert_eq!(recording["event"], "cpu-clock");
+        assert_eq!(recording["duration_ns"], 1_500_000_000_u64);
+        assert_eq!(recording["threads"], 1);
+        let quality = &recording["quality"];
+        assert_eq!(quality["unrooted"], 20);
+        assert_eq!(quality["truncated"], 0);
+        assert_eq!(quality["unknown"], 20);
+        assert_eq!(quality["line_zero"], 0);
+        let keys = rows.iter().find(|(of, _)| *of == view).unwrap().1;
+        let all = json["rows"].as_array().unwrap();
+        assert!(!all.is_empty(), "{view}");
+        let mut ids: Vec<_> = all.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        for row in all {
+            for key in keys.split(' ') {
+                assert!(row.get(key).is_some(), "{view}: no `{key}` in {row}");
+            }
+        }
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "{view}: ids are not unique");
+    }
+}
+
+#[test]
+fn shares_sum_to_the_whole() {
+    let fixture = example();
+    let (out, _) = shown(&fixture, Question::Crates, &options(Format::Json));
+    let json: Value = serde_json::from_str(&out).unwrap();
+    for key in ["self", "charged", "caused"] {
+        let rows = json["rows"].as_array().unwrap();
+        let sum: f64 = rows.iter().map(|row| row[key].as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{key}: {sum}");
+    }
+}
+
+#[test]
+fn a_doubtful_recording_says_so() {
+    let mut fixture = example();
+    fixture.profile.losses.truncated = 300;
+    fixture.profile.losses.unrooted = 320;
+    fixture.profile.losses.lost = 100;
+    let (out, err) = shown(&fixture, Question::Crates, &options(Format::Human));
+    let doubtful = "doubtful: lost 9.1% is above 1.0%; unrooted 32.0% is above 10.0%; \
+                    truncated 30.0% is above 10.0%";
+    assert!(out.contains(doubtful), "{out}");
+    assert!(err.contains("warning: 100 samples were lost"), "{err}");
+    assert!(err.contains("--call-graph fp"), "{err}");
+    let (out, _) = shown(&fixture, Question::Crates, &options(Format::Json));
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["recording"]["exceeded"].as_array().unwrap().len(), 3);
+    let codes: Vec<_> = json["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| warning["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["lost-samples", "truncated-stacks"]);
+}
+
+#[test]
+fn without_stacks_the_quality_line_says_what_that_means() {
+    let mut fixture = example();
+    fixture.profile.call_graph = CallGraph::None;
+    let (out, err) = shown(&fixture, Question::Crates, &options(Format::Human));
+    let quality = out.lines().next().unwrap();
+    assert!(
+        quality.contains("charged and caused end at the inline chain"),
+        "{quality}"
+    );
+    assert!(err.contains("no call stacks"), "{err}");
+}
+
+#[test]
+fn no_samples_is_an_error_that_says_why() {
+    let fixture = Fixture::new();
+    let mut recording = recording();
+    let ask = |recording: &Recording| {
+        let subject = Subject {
+            profile: &fixture.profile,
+            symbols: &fixture.symbols,
+            recording,
+            settings: None,
+            again: String::new(),
+        };
+        analyse(&subject, Question::Crates).unwrap_err()
+    };
+    let error = ask(&recording);
+    assert_eq!(error.exit_code(), 101);
+    assert!(error.to_string().contains("no CPU time"), "{error}");
+    assert!(error.hint().unwrap().contains("doctor"));
+    recording.about.as_mut().unwrap().programs[0].exit_code = Some(2);
+    let error = ask(&recording);
+    assert!(
+        error
+            .to_string()
+            .contains("`app` ended at once, with exit code 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn filter_sort_and_limit_are_obeyed() {
+    let fixture = example();
+    let options = OutputOptions {
+        format: Format::Json,
+        limit: Some(1),
+        sort: Some("self".into()),
+        ..OutputOptions::default()
+    };
+    let (out, _) = shown(&fixture, Question::Crates, &options);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["rows"][0]["name"], "core");
+    assert_eq!(json["cut"]["rows"], 6);
+    let cut = json["cut"]["self"].as_f64().unwrap();
+    assert!((cut - 0.4).abs() < 1e-9, "{cut}");
+}

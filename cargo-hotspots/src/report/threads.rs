@@ -1,0 +1,109 @@
+//! `cargo hotspots threads`: who was busy, and with what.
+
+use super::{To, part, share};
+use crate::analysis::model::{ThreadRow, Weight};
+use codecost::{
+    Result,
+    report::{Cell, Nth, RowId, Table, numbered},
+};
+use serde::Serialize;
+
+/// One row in JSON.
+#[derive(Serialize)]
+struct JsonThread<'a> {
+    id: RowId<'a>,
+    name: &'a str,
+    pid: i32,
+    tid: i32,
+    #[serde(rename = "self")]
+    own: f64,
+    samples: u64,
+    busiest_crate: Option<JsonMost<'a>>,
+    hottest_function: Option<JsonMost<'a>>,
+}
+
+/// What most of a thread's time is charged to; `charged` is of the whole recording.
+#[derive(Serialize)]
+struct JsonMost<'a> {
+    name: &'a str,
+    charged: f64,
+}
+
+impl<'a> JsonThread<'a> {
+    fn new(thread: &Nth<'a, ThreadRow>, total: Weight) -> Self {
+        let ThreadRow {
+            name,
+            pid,
+            tid,
+            own,
+            busiest,
+            hottest,
+        } = thread.row;
+        let most = |name: &'a str, time: u64| JsonMost {
+            name,
+            charged: share(time, total),
+        };
+        Self {
+            id: RowId {
+                kind: "thread",
+                owner: "",
+                name,
+                nth: thread.nth,
+            },
+            name,
+            pid: *pid,
+            tid: *tid,
+            own: share(own.period, total),
+            samples: own.samples,
+            busiest_crate: busiest
+                .as_ref()
+                .map(|(label, time)| most(&label.name, *time)),
+            hottest_function: hottest.as_ref().map(|(name, time)| most(name, *time)),
+        }
+    }
+}
+
+pub(super) fn write(rows: &[ThreadRow], to: To<'_>) -> Result<()> {
+    let total = to.total();
+    let rows = numbered(rows, |row| [row.name.as_str()]);
+    let largest = Weight {
+        period: rows.first().map_or(0, |row| row.row.own.period),
+        samples: 0,
+    };
+    let number = |n: i32| Cell::text(n.to_string());
+    let table = Table::new(&rows)
+        .number("self", "Time", move |row| part(row.row.own.period, total))
+        .summed()
+        .people_only()
+        .bar("bar", move |row| share(row.row.own.period, largest))
+        .droppable(4)
+        .number("self", "Time", move |row| {
+            Cell::Share(share(row.row.own.period, total))
+        })
+        .summed()
+        .machines_only()
+        .number("samples", "Samples", |row| Cell::Count(row.row.own.samples))
+        .summed()
+        .droppable(3)
+        .text("pid", "Process", move |row| number(row.row.pid))
+        .droppable(2)
+        .text("tid", "Thread", move |row| number(row.row.tid))
+        .droppable(1)
+        .text("name", "Name", |row| row.row.name.as_str().into())
+        .searched(true)
+        .text("crate", "Busiest crate", |row| {
+            Cell::maybe_text(
+                row.row
+                    .busiest
+                    .as_ref()
+                    .map(|(label, _)| label.name.as_str()),
+            )
+        })
+        .name("function", "Hottest function", |row| {
+            Cell::maybe_text(row.row.hottest.as_ref().map(|(name, _)| name.as_str()))
+        })
+        .searched(false)
+        .total_label("all threads");
+    let report = to.report("threads", table);
+    to.write(&report, |row| JsonThread::new(row, total))
+}
