@@ -17,6 +17,7 @@ pub mod options;
 pub mod profile;
 pub mod recording;
 pub mod report;
+pub mod symbolize;
 pub mod symbols;
 
 use cli::Cli;

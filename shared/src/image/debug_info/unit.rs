@@ -290,6 +290,20 @@ impl DebugInfo<'_> {
         });
         ranges
     }
+
+    /// The addresses of all units' code, as [`unit_ranges`](Self::unit_ranges) gives them, each
+    /// with its unit's number. The units are in order.
+    pub fn code_by_unit(&self) -> Vec<(AddressRange, u32)> {
+        let limits = self.limits();
+        let mut ranges = Vec::new();
+        for (number, unit) in (0..).zip(&self.units) {
+            let _ = self.ranges_of(&limits, unit, unit.code, |start, end| {
+                let range = AddressRange::between(VirtualAddress(start), VirtualAddress(end));
+                ranges.push((range, number));
+            });
+        }
+        ranges
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,154 @@
+//! Puts the answers for all modules together: each function, crate and file once.
+
+use super::{
+    buckets::{self, Bucket},
+    owners::Owners,
+};
+use crate::symbols::{Chain, Function, FunctionId, Gaps, Owner, OwnerId, Scope, SourceId, Symbols};
+use codecost::attribution::{Catalogue, CrateId, Evidence};
+use std::collections::HashMap;
+
+/// Symbols in the making.
+pub(super) struct Collector<'c> {
+    pub(super) owners: Owners<'c>,
+    symbols: Symbols,
+    chains: Vec<Option<Chain>>,
+    known_owners: HashMap<CrateId, OwnerId>,
+    known_functions: HashMap<(String, OwnerId), FunctionId>,
+    known_files: HashMap<String, SourceId>,
+}
+
+impl<'c> Collector<'c> {
+    /// For so many frames.
+    pub(super) fn new(catalogue: &'c Catalogue, frames: usize) -> Self {
+        Self {
+            owners: Owners::new(catalogue),
+            symbols: Symbols::default(),
+            chains: vec![None; frames],
+            known_owners: HashMap::new(),
+            known_functions: HashMap::new(),
+            known_files: HashMap::new(),
+        }
+    }
+
+    pub(super) fn gaps(&mut self) -> &mut Gaps {
+        &mut self.symbols.gaps
+    }
+
+    pub(super) fn file(&mut self, path: &str) -> SourceId {
+        if let Some(id) = self.known_files.get(path) {
+            return *id;
+        }
+        let id = SourceId(self.symbols.files.len() as u32);
+        self.symbols.files.push(path.to_owned());
+        self.known_files.insert(path.to_owned(), id);
+        id
+    }
+
+    fn owner(&mut self, id: CrateId) -> OwnerId {
+        if let Some(known) = self.known_owners.get(&id) {
+            return *known;
+        }
+        let info = self.owners.info(id);
+        let owner = Owner {
+            name: info.name.clone(),
+            package: info.package.clone(),
+            version: info.version.clone(),
+            origin: info.origin,
+            system: buckets::is_system(info),
+        };
+        let known = OwnerId(self.symbols.crates.len() as u32);
+        self.symbols.crates.push(owner);
+        self.known_owners.insert(id, known);
+        known
+    }
+
+    /// The function of this name in this crate; declarations and evidence of its copies add up.
+    pub(super) fn function(
+        &mut self,
+        name: String,
+        owner: (CrateId, Evidence),
+        declared: (Option<SourceId>, Option<u32>),
+    ) -> FunctionId {
+        let (id, evidence) = (self.owner(owner.0), owner.1);
+        let next = FunctionId(self.symbols.functions.len() as u32);
+        let key = (name, id);
+        if let Some(known) = self.known_functions.get(&key) {
+            if let Some(function) = self.symbols.functions.get_mut(known.0 as usize) {
+                function.evidence = function.evidence.min(evidence);
+                if function.file.is_none() {
+                    (function.file, function.line) = declared;
+                }
+            }
+            return *known;
+        }
+        self.symbols.functions.push(Function {
+            name: key.0.clone(),
+            owner: id,
+            evidence,
+            file: declared.0,
+            line: declared.1,
+        });
+        self.known_functions.insert(key, next);
+        next
+    }
+
+    /// The one function that stands for all of a bucket.
+    pub(super) fn bucket(&mut self, bucket: Bucket) -> FunctionId {
+        let id = self.owners.bucket(bucket);
+        let evidence = if bucket == buckets::UNKNOWN {
+            Evidence::None
+        } else {
+            Evidence::Format
+        };
+        self.function(bucket.name.to_owned(), (id, evidence), (None, None))
+    }
+
+    /// Adds a chain; `scopes` are not empty.
+    pub(super) fn chain(
+        &mut self,
+        scopes: &[Scope],
+        symbol: FunctionId,
+        extent: Option<codecost::address::AddressRange>,
+        line_zero: bool,
+    ) -> Chain {
+        let first = self.symbols.scopes.len() as u32;
+        self.symbols.scopes.extend_from_slice(scopes);
+        Chain {
+            first,
+            len: scopes.len() as u32,
+            symbol,
+            extent,
+            line_zero,
+        }
+    }
+
+    /// A chain of one function without lines.
+    pub(super) fn lone(&mut self, function: FunctionId) -> Chain {
+        let scope = Scope {
+            function,
+            file: None,
+            line: None,
+        };
+        self.chain(&[scope], function, None, false)
+    }
+
+    /// Says what stands at a frame.
+    pub(super) fn set(&mut self, frame: usize, chain: Chain) {
+        if let Some(slot) = self.chains.get_mut(frame) {
+            *slot = Some(chain);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Symbols {
+        if self.chains.iter().any(Option::is_none) {
+            let unknown = self.bucket(buckets::UNKNOWN);
+            let lone = self.lone(unknown);
+            for slot in &mut self.chains {
+                slot.get_or_insert(lone);
+            }
+        }
+        self.symbols.chains = self.chains.into_iter().flatten().collect();
+        self.symbols
+    }
+}
