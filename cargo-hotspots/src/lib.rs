@@ -12,9 +12,12 @@
 
 pub mod analysis;
 mod cli;
+pub mod doctor;
 pub mod export;
+pub mod machine;
 pub mod options;
 pub mod profile;
+pub mod record;
 pub mod recording;
 pub mod report;
 pub mod symbolize;

@@ -11,9 +11,11 @@
 //! user's build.
 
 use super::{
+    config::{self, Inputs, canonical},
     context::Context,
+    environment::{self, Facts},
     lookup::Lookup,
-    messages::{self, BuiltArtifact, BuiltCrate, ScriptOutput},
+    messages::{self, BuiltArtifact, BuiltCrate, BuiltExecutable, ScriptOutput},
     rustflags::Rustflags,
     selection::Selection,
     toolchain::Toolchain,
@@ -28,7 +30,7 @@ use std::{
 };
 
 /// What is added to the user's settings for one build.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Additions {
     /// `strip = "none"`: keep the symbol table.
     pub keep_symbols: bool,
@@ -36,6 +38,10 @@ pub struct Additions {
     pub v0_names: bool,
     /// `debug = 1`: line tables and inlined frames, also of C code that follows `DEBUG`.
     pub debug: bool,
+    /// Leave the user's own debug information where it is as much or more.
+    pub keep_debug: bool,
+    /// `-C force-frame-pointers=yes`.
+    pub frame_pointers: bool,
 }
 
 impl Additions {
@@ -44,12 +50,24 @@ impl Additions {
         keep_symbols: true,
         v0_names: true,
         debug: false,
+        keep_debug: false,
+        frame_pointers: false,
     };
     /// Nothing: the artifact as the user's own profile builds it.
     pub const NONE: Self = Self {
         keep_symbols: false,
         v0_names: false,
         debug: false,
+        keep_debug: false,
+        frame_pointers: false,
+    };
+    /// Symbols kept and lines known; otherwise the machine code that the user's profile makes.
+    pub const PROFILING: Self = Self {
+        keep_symbols: true,
+        v0_names: false,
+        debug: true,
+        keep_debug: true,
+        frame_pointers: false,
     };
 
     /// With debug information.
@@ -57,6 +75,23 @@ impl Additions {
         Self {
             debug: true,
             ..self
+        }
+    }
+
+    /// With frame pointers in all code that the compiler makes.
+    pub fn with_frame_pointers(self) -> Self {
+        Self {
+            frame_pointers: true,
+            ..self
+        }
+    }
+
+    /// The directory of such builds: those that replaced each other would undo each other's work.
+    fn directory(&self) -> &'static str {
+        match self {
+            &Self::NONE => "plain",
+            Self { v0_names: true, .. } => "analysis",
+            _ => "profiling",
         }
     }
 }
@@ -70,6 +105,8 @@ pub struct Build {
     pub crates: Vec<BuiltCrate>,
     /// All build scripts that ran.
     pub scripts: Vec<ScriptOutput>,
+    /// All binaries that it made, those included that tests and benchmarks need.
+    pub executables: Vec<BuiltExecutable>,
     /// The profile in use.
     pub profile: String,
     /// The triple that it was built for.
@@ -82,6 +119,8 @@ pub struct Build {
     pub toolchain: Toolchain,
     /// The workspace's root.
     pub workspace_root: PathBuf,
+    /// The user's target directory, which this build has not touched.
+    pub target_directory: PathBuf,
 }
 
 impl Build {
@@ -203,30 +242,65 @@ fn run(
     for candidate in &candidates {
         command.args(target_args(candidate));
     }
-    let fresh = own_directories(context, selection, additions, workspace, &mut command);
-    let notes = add(
-        additions,
+    let own = own_directories(context, selection, additions, workspace, &mut command);
+    let mut additions = *additions;
+    let kept = (additions.debug && additions.keep_debug)
+        .then(|| stronger_debug(context, selection, workspace, &toolchain, &rustflags))
+        .flatten();
+    additions.debug &= kept.is_none();
+    let mut notes = add(
+        &additions,
         &toolchain,
         &rustflags,
         &profile,
         workspace,
         &mut command,
     );
+    notes.extend(kept.map(|level| format!("debug={level} as the profile has it")));
 
-    if fresh {
+    if !own.exists() {
         first(&notes);
     }
     let messages = messages::run(&mut command, &words, workspace)?;
+    let executables = messages.executables();
+    let mut output = own;
+    // Only then does cargo keep the target's artifacts apart from the host's.
+    if lookup.text(context, "build.target").is_some()
+        || !lookup.list(context, "build.target").is_empty()
+        || selection.triple.is_some()
+    {
+        let name = Path::new(&triple).file_stem();
+        output.push(name.unwrap_or_default());
+    }
+    output.push(match profile.as_str() {
+        "dev" | "test" => "debug",
+        "bench" => "release",
+        other => other,
+    });
+    let facts = Facts {
+        context,
+        lookup: &lookup,
+        toolchain: &toolchain,
+        workspace,
+        triple: &triple,
+        scripts: &messages.scripts,
+        executables: &executables,
+        output: &output,
+    };
     let artifacts = candidates.iter().map(|candidate| {
-        messages.artifact(candidate).ok_or_else(|| {
+        let mut artifact = messages.artifact(candidate).ok_or_else(|| {
             Error::failed(
                 format_args!("`{words}` named no file for `{}`", candidate.name),
                 "check that nothing else names itself `cargo` or `rustc` here",
             )
-        })
+        })?;
+        artifact.environment = environment::environment(&facts, candidate);
+        Ok(artifact)
     });
     Ok(Build {
         artifacts: artifacts.collect::<Result<_>>()?,
+        executables,
+        target_directory: user_target(context, selection, workspace),
         crates: messages.crates,
         scripts: messages.scripts,
         profile,
@@ -264,33 +338,75 @@ fn target_args(candidate: &Candidate) -> Vec<String> {
     args
 }
 
-/// Sends the build below the user's directories, never into them. Whether nothing is there yet.
+fn user_target(context: &Context, selection: &Selection, workspace: &Workspace) -> PathBuf {
+    match &selection.target_dir {
+        Some(directory) => context.absolute(directory),
+        None => workspace.target_directory().to_path_buf(),
+    }
+}
+
+/// The user's level of debug information, where it is at least `debug = 1`.
+fn stronger_debug(
+    context: &Context,
+    selection: &Selection,
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    rustflags: &Rustflags,
+) -> Option<&'static str> {
+    let level = |text: &str| match text {
+        "limited" | "1" => Some("1"),
+        "full" | "2" => Some("2"),
+        _ => None,
+    };
+    // A flag comes behind what the profile makes cargo pass.
+    if let Some(flag) = rustflags.codegen("debuginfo") {
+        return level(flag);
+    }
+    let members: Vec<PathBuf> = workspace
+        .members()
+        .iter()
+        .map(|package| package.manifest_path.clone().into())
+        .collect();
+    let cargo_home = context.cargo_home();
+    let inputs = Inputs {
+        cwd: context.directory(),
+        workspace_root: workspace.root(),
+        member_manifests: &members,
+        cargo_home: cargo_home.as_deref(),
+        environment: &context.variables(),
+        cli: &selection.config,
+        profile: selection.profile(),
+        host: &toolchain.host,
+        triple: selection.triple.as_deref(),
+        // Only rustflags can depend on `cfg(…)` tables.
+        cfgs: &|_| Vec::new(),
+        packages: None,
+    };
+    // A configuration that cannot be read makes cargo fail, with a better message than ours.
+    let effective = config::effective(&inputs).ok()?;
+    let setting = effective.get("debug")?;
+    level(&canonical("debug", &setting.value))
+}
+
+/// Sends the build below the user's directories, never into them; says where.
 fn own_directories(
     context: &Context,
     selection: &Selection,
     additions: &Additions,
     workspace: &Workspace,
     command: &mut Command,
-) -> bool {
-    // The two must not replace each other either: `check` measures both.
-    let name = if *additions == Additions::NONE {
-        "plain"
-    } else {
-        "analysis"
-    };
+) -> PathBuf {
+    let name = additions.directory();
     let own = |directory: &Path| directory.join("codecost").join(name);
-    let target = match &selection.target_dir {
-        Some(directory) => context.absolute(directory),
-        None => workspace.target_directory().to_path_buf(),
-    };
-    command.arg("--target-dir").arg(own(&target));
+    let target = own(&user_target(context, selection, workspace));
+    command.arg("--target-dir").arg(&target);
     if let Some(directory) = workspace.build_directory() {
         let path = toml_edit::Value::from(own(&directory).to_string_lossy().into_owned());
         command
             .arg("--config")
             .arg(format!("build.build-dir={path}"));
     }
-    !own(&target).exists()
+    target
 }
 
 /// Adds what was asked for to `command` and says so in words.
@@ -306,6 +422,8 @@ fn add(
         keep_symbols,
         v0_names,
         debug,
+        keep_debug: _,
+        frame_pointers,
     } = additions;
     let mut flags: Vec<String> = Vec::new();
     let mut notes = Vec::new();
@@ -339,6 +457,10 @@ fn add(
         key("debug=1");
         flags.push("-Cdebuginfo=1".into());
         notes.push("debug=1".into());
+    }
+    if *frame_pointers {
+        flags.push("-Cforce-frame-pointers=yes".into());
+        notes.push("frame pointers".into());
     }
     if !flags.is_empty() {
         command.env("CARGO_ENCODED_RUSTFLAGS", rustflags.encoded_with(&flags));

@@ -73,6 +73,18 @@ impl Context {
         self.var_os(name)?.into_string().ok()
     }
 
+    /// All variables that are valid Unicode.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let own = env::vars_os().filter(|(name, _)| !self.overrides.contains_key(name));
+        let given = self
+            .overrides
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        own.chain(given)
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
     /// `path` as seen from the working directory.
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.directory.join(path)

@@ -1,5 +1,6 @@
-//! The few configuration values that decide how a build must be extended: `build.rustc`,
-//! `build.target` and every `rustflags` list, merged as cargo merges them.
+//! The few configuration values that decide how a build must be extended and how what it made is
+//! started: `build.rustc`, `build.target`, every `rustflags` list and `[env]`, merged as cargo
+//! merges them.
 //!
 //! Source: "Configuration" in the cargo reference, and cargo 1.95 itself where the reference is
 //! silent (order of lists, a legacy `config` beside `config.toml`). Limits: this is the minimum
@@ -23,6 +24,20 @@ const INCLUDE_DEPTH: usize = 16;
 enum Value {
     Text(String),
     List(Vec<String>),
+    /// Of `[env]`.
+    Variable {
+        value: String,
+        force: bool,
+    },
+}
+
+/// A variable of `[env]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) value: String,
+    /// Whether it replaces what the user has exported.
+    pub(super) force: bool,
 }
 
 impl Value {
@@ -38,6 +53,7 @@ impl Value {
         match self {
             Self::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
             Self::List(list) => list.clone(),
+            Self::Variable { value, .. } => vec![value.clone()],
         }
     }
 }
@@ -99,6 +115,21 @@ impl Lookup {
             words.extend(value.words());
         }
         words
+    }
+
+    /// All of `[env]`, by name.
+    pub(super) fn environment(&self) -> Vec<Variable> {
+        let mut merged = self.files.clone();
+        overlay(&mut merged, self.given.clone());
+        let variable = |(key, value): (&String, &Value)| match value {
+            Value::Variable { value, force } => Some(Variable {
+                name: key.strip_prefix("env.")?.to_owned(),
+                value: value.clone(),
+                force: *force,
+            }),
+            _ => None,
+        };
+        merged.iter().filter_map(variable).collect()
     }
 
     /// All `target.'cfg(…)'.rustflags` with their expression, in cargo's order.
@@ -222,7 +253,36 @@ fn collect(table: &dyn TableLike, root: &Path, level: &mut Level) {
             }
         }
     }
+    if let Some(variables) = table.get("env").and_then(Item::as_table_like) {
+        for (name, variable) in variables.iter() {
+            if let Some(value) = variable_of(variable, root) {
+                found.insert(format!("env.{name}"), value);
+            }
+        }
+    }
     overlay(level, found);
+}
+
+/// `"value"`, or a table with `value`, `force` and `relative`.
+fn variable_of(item: &Item, root: &Path) -> Option<Value> {
+    if let Some(value) = item.as_str() {
+        return Some(Value::Variable {
+            value: value.to_owned(),
+            force: false,
+        });
+    }
+    let table = item.as_table_like()?;
+    let value = table.get("value")?.as_str()?;
+    let is = |key: &str| table.get(key).and_then(Item::as_bool).unwrap_or(false);
+    let value = if is("relative") {
+        root.join(value).to_string_lossy().into_owned()
+    } else {
+        value.to_owned()
+    };
+    Some(Value::Variable {
+        value,
+        force: is("force"),
+    })
 }
 
 fn value_of(item: &Item) -> Option<Value> {

@@ -8,6 +8,7 @@ use super::{
 use crate::error::{Error, Result};
 use cargo_metadata::{Artifact, CrateType, Message, PackageId, TargetKind as Kind};
 use std::{
+    ffi::OsString,
     io::BufReader,
     path::PathBuf,
     process::{Command, Stdio},
@@ -22,6 +23,23 @@ pub struct BuiltArtifact {
     pub target: Candidate,
     /// Whether it was up to date already.
     pub fresh: bool,
+    /// The directory of its package's manifest: where `cargo test` and `cargo bench` run it.
+    pub package_root: PathBuf,
+    /// What cargo adds to the environment of a program that it runs.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// A program that the build made, asked for or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltExecutable {
+    /// The package's id.
+    pub package_id: String,
+    /// The target's name.
+    pub name: String,
+    /// What it is.
+    pub kind: TargetKind,
+    /// Where it is.
+    pub path: PathBuf,
 }
 
 /// A crate that was compiled, or was up to date, for the build.
@@ -64,6 +82,8 @@ pub struct ScriptOutput {
     pub libraries: Vec<String>,
     /// Directories where the linker looks for them.
     pub search: Vec<PathBuf>,
+    /// Variables that it set for its package (`cargo::rustc-env`).
+    pub environment: Vec<(String, String)>,
 }
 
 /// What the messages of one build say.
@@ -82,8 +102,27 @@ impl Messages {
                 path: file_of(artifact, candidate)?,
                 target: candidate.clone(),
                 fresh: artifact.fresh,
+                package_root: artifact.manifest_path.parent()?.into(),
+                environment: Vec::new(),
             })
         })
+    }
+
+    /// All binaries that the build made.
+    pub(super) fn executables(&self) -> Vec<BuiltExecutable> {
+        let executables = self.artifacts.iter().filter_map(|artifact| {
+            let kind = &artifact.target.kind;
+            if artifact.profile.test || !kind.contains(&Kind::Bin) {
+                return None;
+            }
+            Some(BuiltExecutable {
+                package_id: artifact.package_id.repr.clone(),
+                name: artifact.target.name.clone(),
+                kind: TargetKind::Bin,
+                path: artifact.executable.as_ref()?.into(),
+            })
+        });
+        executables.collect()
     }
 }
 
@@ -118,6 +157,7 @@ pub(super) fn run(command: &mut Command, words: &str, workspace: &Workspace) -> 
                         .iter()
                         .map(|path| plain(path.as_str()).into())
                         .collect(),
+                    environment: script.env,
                 }),
                 Ok(_) => {}
                 Err(error) => {

@@ -8,6 +8,7 @@
 pub mod build;
 pub mod config;
 mod context;
+mod environment;
 pub mod flags;
 mod lookup;
 mod messages;
@@ -20,7 +21,7 @@ mod workspace;
 pub use build::{Additions, Build};
 pub use context::Context;
 pub use flags::{CargoFlags, TripleFlag};
-pub use messages::{BuiltArtifact, BuiltCrate, ScriptOutput};
+pub use messages::{BuiltArtifact, BuiltCrate, BuiltExecutable, ScriptOutput};
 pub use packageid::{PackageSource, package_of_id};
 pub use rustflags::{Rustflags, RustflagsSource};
 pub use selection::{Selection, TargetChoice};

@@ -1,0 +1,157 @@
+//! What a process was before it was recorded: records as the kernel would have written them for
+//! its threads' names and its mapped files, from `/proc`.
+
+use codecost::image::{Image, Mapping};
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+const COMM: u32 = 3;
+const MMAP2: u32 = 10;
+const MISC_USER: u16 = 2;
+const MISC_BUILD_ID: u16 = 1 << 14;
+
+/// The threads of a process; empty when there is no such process.
+pub(super) fn threads(pid: i32) -> Vec<i32> {
+    let directory = fs::read_dir(format!("/proc/{pid}/task"));
+    let entries = directory.into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// The records for all of `threads` of the process.
+pub(super) fn records(pid: i32, threads: &[i32]) -> Vec<u8> {
+    let mut records = Vec::new();
+    for &thread in threads {
+        let name = fs::read_to_string(format!("/proc/{pid}/task/{thread}/comm"));
+        let name = name.unwrap_or_default();
+        let mut body = [pid.to_ne_bytes(), thread.to_ne_bytes()].concat();
+        body.extend(terminated(name.trim_end_matches('\n').as_bytes()));
+        push(&mut records, COMM, MISC_USER, body, pid, thread);
+    }
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let mut build_ids = HashMap::new();
+    for map in maps.lines().filter_map(Map::parse) {
+        if map.executable {
+            let build_id = build_ids
+                .entry(map.path.clone())
+                .or_insert_with(|| build_id(&map));
+            let (misc, body) = map.body(pid, build_id.as_deref());
+            push(&mut records, MMAP2, misc, body, pid, pid);
+        }
+    }
+    records
+}
+
+/// A line of `/proc/PID/maps`.
+struct Map {
+    start: u64,
+    end: u64,
+    offset: u64,
+    major: u32,
+    minor: u32,
+    inode: u64,
+    executable: bool,
+    protection: u32,
+    shared: bool,
+    path: String,
+}
+
+impl Map {
+    /// `55d0c000-55d0e000 r-xp 00002000 fe:00 1234   /usr/bin/cat`
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let (start, end) = words.next()?.split_once('-')?;
+        let rights = words.next()?;
+        let offset = words.next()?;
+        let (major, minor) = words.next()?.split_once(':')?;
+        let inode = words.next()?;
+        // A path may have spaces in it.
+        let path = line.find(['/', '[']).and_then(|at| line.get(at..));
+        let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+        let number = |text: &str| u32::from_str_radix(text, 16).ok();
+        let right = |letter: char, bit: u32| if rights.contains(letter) { bit } else { 0 };
+        Some(Self {
+            start: hex(start)?,
+            end: hex(end)?,
+            offset: hex(offset)?,
+            major: number(major)?,
+            minor: number(minor)?,
+            inode: inode.parse().ok()?,
+            executable: rights.contains('x'),
+            protection: right('r', 1) | right('w', 2) | right('x', 4),
+            shared: rights.contains('s'),
+            path: path.unwrap_or("//anon").to_owned(),
+        })
+    }
+
+    fn body(&self, pid: i32, build_id: Option<&[u8]>) -> (u16, Vec<u8>) {
+        let mut body = [pid.to_ne_bytes(), pid.to_ne_bytes()].concat();
+        for word in [self.start, self.end.saturating_sub(self.start), self.offset] {
+            body.extend(word.to_ne_bytes());
+        }
+        let mut misc = MISC_USER;
+        match build_id {
+            Some(id) => {
+                misc |= MISC_BUILD_ID;
+                let mut field = [0; 24];
+                let length = id.len().min(20);
+                field[0] = u8::try_from(length).unwrap_or(0);
+                field[4..4 + length].copy_from_slice(&id[..length]);
+                body.extend(field);
+            }
+            None => {
+                body.extend(self.major.to_ne_bytes());
+                body.extend(self.minor.to_ne_bytes());
+                body.extend(self.inode.to_ne_bytes());
+                body.extend(0u64.to_ne_bytes());
+            }
+        }
+        body.extend(self.protection.to_ne_bytes());
+        let flags: u32 = if self.shared { 1 } else { 2 };
+        body.extend(flags.to_ne_bytes());
+        // A file that was deleted or replaced since is still the one that runs.
+        let path = self.path.strip_suffix(" (deleted)").unwrap_or(&self.path);
+        body.extend(terminated(path.as_bytes()));
+        (misc, body)
+    }
+}
+
+/// The build id of the mapped file, where the file at its path is still that one.
+fn build_id(map: &Map) -> Option<Vec<u8>> {
+    let path = Some(Path::new(&map.path)).filter(|path| path.is_absolute())?;
+    let found = fs::metadata(path).ok()?;
+    if found.ino() != map.inode {
+        return None;
+    }
+    let path = PathBuf::from(path);
+    let file = Mapping::open(&path).ok()?;
+    let image = Image::parse(&path, &file).ok()?;
+    image.build_id().map(<[u8]>::to_vec)
+}
+
+/// With its zero byte, padded to words.
+fn terminated(text: &[u8]) -> Vec<u8> {
+    let mut bytes = text.to_vec();
+    bytes.push(0);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes
+}
+
+/// A record, closed by the fields that every record of ours ends with: thread, time, CPU.
+fn push(records: &mut Vec<u8>, kind: u32, misc: u16, mut body: Vec<u8>, pid: i32, thread: i32) {
+    body.extend(pid.to_ne_bytes());
+    body.extend(thread.to_ne_bytes());
+    body.extend([0; 16]);
+    let Ok(size) = u16::try_from(body.len() + 8) else {
+        return;
+    };
+    records.extend(kind.to_ne_bytes());
+    records.extend(misc.to_ne_bytes());
+    records.extend(size.to_ne_bytes());
+    records.extend(body);
+}

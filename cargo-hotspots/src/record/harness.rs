@@ -1,0 +1,213 @@
+//! What drives a benchmark, and how to make it run long enough to be sampled.
+//!
+//! The manifest's `harness` key only tells libtest from all others, is inferred for targets that
+//! are not listed, and `cargo metadata` does not have it; a dependency on Criterion says nothing
+//! about this one target. What was linked into the program says both, so its symbols decide: the
+//! build keeps them.
+//!
+//! | harness | arguments | source |
+//! |---|---|---|
+//! | Criterion | `--profile-time SECONDS --bench` | its book, "Profiling": runs each benchmark so long, without analysis or saved results |
+//! | divan | `--min-time SECONDS --bench` | its `--help`; without `--bench` it only tests |
+//! | libtest | `--bench` | rustc's book, "Tests": runs `#[bench]` functions only |
+//! | none of these | `--bench` | cargo's reference: what `cargo bench` passes to every benchmark |
+//!
+//! The user's own arguments come first, as in `cargo bench -- ARGS`; when they hold a flag that
+//! decides what is run or how long, none is added.
+
+use codecost::image::{Image, Mapping};
+use std::{ffi::OsString, path::Path};
+
+/// What drives a benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Harness {
+    Criterion,
+    Divan,
+    Libtest,
+    Plain,
+}
+
+/// All benchmarks of one program together take about so long.
+const TOTAL_SECONDS: f64 = 30.0;
+/// One takes at most so long.
+const MOST_SECONDS: f64 = 5.0;
+/// Criterion takes no shorter times.
+const LEAST_CRITERION: f64 = 1.0;
+const LEAST_DIVAN: f64 = 0.1;
+
+/// Flags that decide nothing about what is measured, or for how long.
+const HARMLESS: [&str; 8] = [
+    "--exact",
+    "--verbose",
+    "-v",
+    "--quiet",
+    "-n",
+    "--noplot",
+    "--bench",
+    "--nocapture",
+];
+
+impl Harness {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Criterion => "criterion",
+            Self::Divan => "divan",
+            Self::Libtest => "libtest",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// That of the program; one that cannot be read is plain.
+    pub(super) fn of(program: &Path) -> Self {
+        let Ok(file) = Mapping::open(program) else {
+            return Self::Plain;
+        };
+        let Ok(image) = Image::parse(program, &file) else {
+            return Self::Plain;
+        };
+        let table = image.symbols();
+        Self::of_symbols(table.symbols.iter().map(|symbol| symbol.name.as_ref()))
+    }
+
+    fn of_symbols<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let (mut criterion, mut divan, mut libtest) = (0u32, 0u32, 0u32);
+        for name in names {
+            criterion += u32::from(is_of_crate(name, "criterion"));
+            divan += u32::from(is_of_crate(name, "divan"));
+            libtest += u32::from(is_of_crate(name, "test") && name.contains("test_main"));
+        }
+        // Libtest's main is linked only when it is the harness; a library may bring the others.
+        if libtest > 0 {
+            Self::Libtest
+        } else if criterion == 0 && divan == 0 {
+            Self::Plain
+        } else if criterion >= divan {
+            Self::Criterion
+        } else {
+            Self::Divan
+        }
+    }
+
+    /// Whether the time for each benchmark can be set, so that it pays to count them.
+    pub(super) fn is_timed(self, user: &[OsString]) -> bool {
+        matches!(self, Self::Criterion | Self::Divan) && !decides(user)
+    }
+
+    /// The arguments for a run of `count` benchmarks (0 when that is not known).
+    pub(super) fn arguments(self, user: &[OsString], count: usize) -> Vec<OsString> {
+        let mut arguments = user.to_vec();
+        if self.is_timed(user) {
+            let (flag, least) = match self {
+                Self::Criterion => ("--profile-time", LEAST_CRITERION),
+                _ => ("--min-time", LEAST_DIVAN),
+            };
+            let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+            let seconds = (TOTAL_SECONDS / f64::from(count)).clamp(least, MOST_SECONDS);
+            arguments.push(flag.into());
+            arguments.push(format!("{seconds:.1}").trim_end_matches(".0").into());
+        }
+        if !user.iter().any(|argument| argument == "--bench") {
+            arguments.push("--bench".into());
+        }
+        arguments
+    }
+}
+
+/// Whether the user says what is to be run, beyond names.
+fn decides(user: &[OsString]) -> bool {
+    user.iter().any(|argument| {
+        let text = argument.to_string_lossy();
+        text.starts_with('-') && !HARMLESS.contains(&text.as_ref())
+    })
+}
+
+/// How many benchmarks a list names: `fib/20: benchmark` a line, as nextest reads it too.
+pub(super) fn listed(output: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(output);
+    let lines = text.lines().map(str::trim_end);
+    lines
+        .filter(|line| line.ends_with(": benchmark") || line.ends_with(": bench"))
+        .count()
+}
+
+/// Whether a mangled name begins in the crate: `_ZN9criterion…`, `_RNv…Cs1a2b_9criterion…`.
+fn is_of_crate(symbol: &str, name: &str) -> bool {
+    let part = format!("{}{name}", name.len());
+    if let Some(path) = symbol.strip_prefix("_ZN") {
+        return path.starts_with(&part);
+    }
+    if !symbol.starts_with("_R") {
+        return false;
+    }
+    symbol.match_indices(&part).any(|(at, _)| {
+        let before = symbol.get(..at).unwrap_or_default();
+        // The crate's root is `C`, with `s`, a number in base 62 and `_` when it is not the first.
+        let numbered = before.strip_suffix('_').map(|rest| {
+            let root = rest.trim_end_matches(|c: char| c.is_ascii_alphanumeric());
+            rest.get(root.len()..).unwrap_or_default()
+        });
+        before.ends_with('C') || numbered.is_some_and(|number| number.contains("Cs"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(arguments: &[OsString]) -> Vec<String> {
+        let words = arguments.iter();
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn symbols_name_the_harness() {
+        let of = |names: &[&str]| Harness::of_symbols(names.iter().copied());
+        assert_eq!(of(&["main", "_ZN4mine4mainE"]), Harness::Plain);
+        assert_eq!(of(&["_ZN9criterion9benchmark3runE"]), Harness::Criterion);
+        assert_eq!(of(&["_RNvCs3abC_9criterion3run"]), Harness::Criterion);
+        assert_eq!(of(&["_RNvNtC5divan3cli3run"]), Harness::Divan);
+        assert_eq!(
+            of(&["_ZN4test16test_main_static17h0123456789abcdefE"]),
+            Harness::Libtest
+        );
+        // A module of the user's that has the name, and a test of something else.
+        assert_eq!(of(&["_ZN4mine9criterion3runE"]), Harness::Plain);
+        assert_eq!(of(&["_RNvNtCs1_4mine9criterion3run"]), Harness::Plain);
+        assert_eq!(of(&["_ZN4test5bench3runE"]), Harness::Plain);
+    }
+
+    #[test]
+    fn the_time_is_bounded_and_the_users_arguments_win() {
+        let none: &[OsString] = &[];
+        let run = |harness: Harness, user: &[&str], count| {
+            let user: Vec<OsString> = user.iter().map(Into::into).collect();
+            words(&harness.arguments(&user, count)).join(" ")
+        };
+        assert_eq!(run(Harness::Criterion, &[], 1), "--profile-time 5 --bench");
+        assert_eq!(
+            run(Harness::Criterion, &["fib"], 12),
+            "fib --profile-time 2.5 --bench"
+        );
+        assert_eq!(
+            run(Harness::Criterion, &[], 500),
+            "--profile-time 1 --bench"
+        );
+        assert_eq!(run(Harness::Divan, &[], 100), "--min-time 0.3 --bench");
+        assert_eq!(
+            run(Harness::Criterion, &["--profile-time=9", "x"], 1),
+            "--profile-time=9 x --bench"
+        );
+        assert_eq!(run(Harness::Criterion, &["--quick"], 1), "--quick --bench");
+        assert_eq!(run(Harness::Libtest, &["a"], 1), "a --bench");
+        assert_eq!(run(Harness::Plain, &["--bench"], 1), "--bench");
+        assert!(!Harness::Plain.is_timed(none));
+    }
+
+    #[test]
+    fn lists_are_counted() {
+        assert_eq!(listed(b"fib/20: benchmark\nfib 2: bench\n\nrunning\n"), 2);
+        assert_eq!(listed(b"\xff: benchmark"), 1);
+    }
+}

@@ -1,0 +1,156 @@
+//! A program that is started but waits just before its `exec`, so that a recorder can attach
+//! before its first instruction.
+//!
+//! The child stands between `fork` and `exec`, where only calls that are safe in a signal handler
+//! are allowed. It writes its number into one pipe and reads from another; if this process dies
+//! meanwhile the kernel kills it.
+#![allow(unsafe_code)]
+
+use super::system;
+use std::{
+    io::{self, PipeReader, PipeWriter, Read as _, Write as _},
+    os::{
+        fd::AsRawFd as _,
+        unix::process::{CommandExt as _, ExitStatusExt as _},
+    },
+    process::{Command, ExitStatus},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+/// A child; killed when dropped before its release.
+pub(super) struct Held {
+    pid: i32,
+    gate: Option<PipeWriter>,
+    news: Receiver<io::Result<ExitStatus>>,
+    ended: bool,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) code: Option<i32>,
+    pub(super) signal: Option<i32>,
+}
+
+impl Held {
+    /// Forks; `command` runs on [`Held::release`].
+    pub(super) fn start(command: Command) -> io::Result<Self> {
+        let (numbers, number) = io::pipe()?;
+        let (wait, gate) = io::pipe()?;
+        let (sender, news) = mpsc::channel();
+        let copy = gate.as_raw_fd();
+        // `spawn` returns after the `exec`, and whoever forked must live until then: its thread's
+        // death would be taken for ours.
+        thread::Builder::new()
+            .name("program".into())
+            .spawn(move || {
+                let ended = spawn(command, number, wait, copy).and_then(|mut child| child.wait());
+                // Nobody listens when the recording was given up.
+                let _ = sender.send(ended);
+            })?;
+        let mut held = Self {
+            pid: 0,
+            gate: Some(gate),
+            news,
+            ended: false,
+        };
+        held.pid = held.number(numbers)?;
+        Ok(held)
+    }
+
+    fn number(&mut self, mut numbers: PipeReader) -> io::Result<i32> {
+        let mut bytes = [0; 4];
+        match numbers.read_exact(&mut bytes) {
+            Ok(()) => Ok(i32::from_ne_bytes(bytes)),
+            // It could not even be forked.
+            Err(error) => match self.news.recv() {
+                Ok(Err(cause)) => Err(cause),
+                _ => Err(error),
+            },
+        }
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Lets it run.
+    pub(super) fn release(&mut self) -> io::Result<()> {
+        match self.gate.take() {
+            Some(mut gate) => gate.write_all(&[1]),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for its end, not longer than `patience`; fails when it could not be executed.
+    pub(super) fn wait(&mut self, patience: Duration) -> io::Result<Option<End>> {
+        match self.news.recv_timeout(patience) {
+            Ok(ended) => {
+                self.ended = true;
+                let status = ended?;
+                Ok(Some(End {
+                    code: status.code(),
+                    signal: status.signal(),
+                }))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Ok(Some(End::default())),
+        }
+    }
+
+    pub(super) fn send(&self, signal: i32) {
+        if !self.ended {
+            system::send(self.pid, signal);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.gate.is_some() {
+            self.send(libc::SIGKILL);
+        }
+    }
+}
+
+fn spawn(
+    mut command: Command,
+    number: PipeWriter,
+    wait: PipeReader,
+    gate: i32,
+) -> io::Result<std::process::Child> {
+    let step = move || {
+        // SAFETY: every call here is safe between `fork` and `exec`; the memory is local, and the
+        // descriptors are open copies of the parent's, `gate` included, which lives in the parent
+        // until the child is released.
+        unsafe {
+            // Ctrl-C while it waits must not run the parent's handler in the child.
+            for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                if libc::signal(signal, libc::SIG_DFL) == libc::SIG_IGN {
+                    libc::signal(signal, libc::SIG_IGN);
+                }
+            }
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong);
+            libc::close(gate);
+            let pid = libc::getpid().to_ne_bytes();
+            libc::write(number.as_raw_fd(), pid.as_ptr().cast(), pid.len());
+            let mut byte = 0u8;
+            loop {
+                let read = libc::read(wait.as_raw_fd(), (&raw mut byte).cast(), 1);
+                if read == 1 {
+                    break;
+                }
+                if read == 0 || *libc::__errno_location() != libc::EINTR {
+                    return Err(io::Error::from_raw_os_error(libc::ECANCELED));
+                }
+            }
+            libc::prctl(libc::PR_SET_PDEATHSIG, 0 as libc::c_ulong);
+        }
+        Ok(())
+    };
+    // SAFETY: the closure keeps to what is allowed between `fork` and `exec`.
+    unsafe { command.pre_exec(step) };
+    command.spawn()
+}

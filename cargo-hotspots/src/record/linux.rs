@@ -1,0 +1,464 @@
+//! Recording on Linux: chooses recorder, event and stacks by what the machine allows, runs, and
+//! describes what came of it.
+
+use super::{
+    builtin,
+    event::Event,
+    perf,
+    plan::{self, Plan},
+    session::{self, Failure, Outcome, Recorder},
+    setup::Setup,
+    store::{FORMAT, Store, Unfinished},
+    system,
+};
+use crate::{
+    doctor::{self, Need},
+    machine::{Machine, Trial},
+    options::{self, CallGraphChoice, RecordOptions, What},
+    recording::{About, Degradation, Program, Recording},
+};
+use codecost::{
+    Error, Result,
+    cargo::Context,
+    console::{Console, Verbosity},
+    report::Warning,
+};
+use std::{fs, path::PathBuf};
+
+/// A program that failed within this time has probably done nothing.
+const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(50);
+
+pub(super) fn record(
+    context: &Context,
+    options: &RecordOptions,
+    console: &mut Console,
+) -> Result<Recording> {
+    if let What::Process(pid) = options.what
+        && !system::exists(pid)
+    {
+        return Err(Error::failed(
+            format_args!("there is no process {pid}"),
+            "look its number up: `pgrep -l NAME`",
+        ));
+    }
+    let path = context.var_os("PATH");
+    let machine = Machine::look(path.as_deref());
+    // Before the build: what cannot be recorded need not be built.
+    let choice = Choice::new(options, &machine)?;
+    let mut announce = |additions: &[String]| {
+        let text = format!(
+            "all dependencies once, beside your own build, with {}",
+            additions.join(", ")
+        );
+        console.status("Building", &text);
+    };
+    let plan = plan::plan(context, options, choice.call_graph, &mut announce)?;
+    let store = match &plan.build {
+        Some(build) => Store::of_target(&build.target_directory),
+        None => super::store(context, &options.selection)?,
+    };
+    let unfinished = store.create()?;
+    let mut programs = keep(&unfinished, &plan, options)?;
+    let mut setup = Setup {
+        event: choice.event_for(&choice.recorder, &machine),
+        frequency: choice.frequency,
+        call_graph: choice.call_graph,
+        data: unfinished.data(),
+        command: command(&plan, options),
+        mlock_kb: machine.mlock_kb,
+        root: machine.root,
+    };
+    let mut recorder = choice.recorder;
+    let mut degradations = choice.degradations(&machine);
+
+    say_begin(console, &plan, options, recorder, &setup);
+    let outcome = loop {
+        match run(context, &plan, options, &machine, recorder, &setup) {
+            Ok(outcome) => break outcome,
+            // Nothing has run yet, so the other recorder can be tried.
+            Err(Failure::Perf(refusal))
+                if options.recorder.is_none() && choice.builtin_works(&machine) =>
+            {
+                recorder = options::Recorder::Builtin;
+                setup.event = choice.event_for(&recorder, &machine);
+                degradations.push(perf_failed(&refusal));
+                console.detail(&format!("perf: {}", refusal.said));
+            }
+            Err(failure) => return Err(explain(failure, options, &machine)),
+        }
+    };
+    if !outcome.said.is_empty() {
+        console.detail(&outcome.said);
+    }
+    for (program, end) in programs.iter_mut().zip(&outcome.ends) {
+        program.exit_code = end.code;
+        program.signal = end.signal;
+        program.interrupted = outcome.interrupted;
+    }
+    if let What::Process(_) = options.what {
+        programs
+            .iter_mut()
+            .for_each(|program| program.interrupted = outcome.interrupted);
+    }
+    check(console, &plan, &programs, &outcome)?;
+    let build = plan.build.as_ref();
+    unfinished.finish(About {
+        format: FORMAT,
+        recorder: recorder_name(recorder).into(),
+        command: setup.command,
+        programs,
+        frequency: setup.frequency,
+        call_graph: call_graph_name(setup.call_graph).into(),
+        build_notes: build
+            .map(|build| build.additions.clone())
+            .unwrap_or_default(),
+        profile: build.map(|build| build.profile.clone()),
+        directory: Some(context.directory().to_path_buf()),
+        degradations,
+    })
+}
+
+/// What is used of what the machine has.
+struct Choice {
+    recorder: options::Recorder,
+    call_graph: CallGraphChoice,
+    frequency: u32,
+    asked: Option<u32>,
+    event: Option<String>,
+}
+
+impl Choice {
+    fn new(options: &RecordOptions, machine: &Machine) -> Result<Self> {
+        let limit = machine
+            .max_sample_rate
+            .and_then(|rate| u32::try_from(rate).ok())
+            .unwrap_or(u32::MAX)
+            .max(1);
+        let frequency = options.frequency.clamp(1, limit);
+        let call_graph = options.call_graph.unwrap_or(CallGraphChoice::Dwarf);
+        let perf = machine.perf.as_ref().filter(|perf| perf.usable());
+        let fits = perf.is_some_and(|perf| call_graph != CallGraphChoice::Dwarf || perf.dwarf);
+        let recorder = match options.recorder {
+            Some(options::Recorder::Perf) if perf.is_none() => {
+                return Err(Error::failed(
+                    "there is no working `perf` on the path",
+                    format_args!("{}, or use --recorder builtin", doctor::INSTALL_PERF),
+                ));
+            }
+            Some(recorder) => recorder,
+            None if fits => options::Recorder::Perf,
+            None => options::Recorder::Builtin,
+        };
+        let choice = Self {
+            recorder,
+            call_graph,
+            frequency,
+            asked: (options.frequency > frequency).then_some(options.frequency),
+            event: options.event.clone(),
+        };
+        if recorder == options::Recorder::Builtin
+            && let Some(event) = &choice.event
+            && Event::parse(event).is_none()
+        {
+            return Err(Error::usage(
+                format_args!("the built-in recorder does not know the event `{event}`"),
+                format_args!("it knows {}; perf knows more (`perf list`)", Event::names()),
+            ));
+        }
+        Ok(choice)
+    }
+
+    /// With `:u` where the kernel is not to be sampled.
+    fn event_for(&self, recorder: &options::Recorder, machine: &Machine) -> String {
+        let user_only = *recorder == options::Recorder::Builtin || !machine.kernel.works();
+        let name = match &self.event {
+            Some(event) if event.contains(':') || *recorder == options::Recorder::Perf => {
+                return event.clone();
+            }
+            Some(event) => event.as_str(),
+            // Where nothing may be opened, perf may still be allowed to, and finds out itself.
+            None if machine.cycles.works() || !machine.clock.works() => "cycles",
+            None => "cpu-clock",
+        };
+        if user_only {
+            format!("{name}:u")
+        } else {
+            name.to_owned()
+        }
+    }
+
+    fn builtin_works(&self, machine: &Machine) -> bool {
+        machine.clock.works()
+            && self
+                .event
+                .as_ref()
+                .is_none_or(|event| Event::parse(event).is_some())
+    }
+
+    /// What of the doctor's findings concerns this recording.
+    fn degradations(&self, machine: &Machine) -> Vec<Degradation> {
+        let need = Need {
+            perf: self.recorder == options::Recorder::Perf,
+            dwarf: self.call_graph == CallGraphChoice::Dwarf,
+            own_event: self.event.is_some(),
+        };
+        let mut found = doctor::degradations(machine, need);
+        if let Some(asked) = self.asked {
+            found.push(Degradation {
+                code: "sample-rate".into(),
+                what: format!(
+                    "{} samples a second instead of {asked}: the kernel allows no more",
+                    self.frequency
+                ),
+                remedy: format!("sudo sysctl kernel.perf_event_max_sample_rate={asked}"),
+            });
+        }
+        found
+    }
+}
+
+/// Keeps copies of the programs, because the next build replaces them.
+fn keep(unfinished: &Unfinished, plan: &Plan, options: &RecordOptions) -> Result<Vec<Program>> {
+    if let What::Process(pid) = options.what {
+        // The link leads to the file that runs, even when it was deleted or replaced.
+        let link = PathBuf::from(format!("/proc/{pid}/exe"));
+        let mut program = Program::default();
+        if let Ok(path) = fs::read_link(&link) {
+            let name = path.to_string_lossy();
+            program.path = name.strip_suffix(" (deleted)").unwrap_or(&name).into();
+            program.copy = unfinished.keep(0, &link, &program.path).ok();
+        }
+        return Ok(vec![program]);
+    }
+    let kept = plan.jobs.iter().enumerate().map(|(index, job)| {
+        let mut program = job.program.clone();
+        program.copy = Some(unfinished.keep(index, &program.path, &program.path)?);
+        Ok(program)
+    });
+    kept.collect()
+}
+
+fn command(plan: &Plan, options: &RecordOptions) -> Vec<String> {
+    match (&options.what, plan.jobs.first()) {
+        (What::Process(pid), _) => vec!["--pid".into(), pid.to_string()],
+        (_, Some(job)) => job.words(),
+        _ => Vec::new(),
+    }
+}
+
+fn run(
+    context: &Context,
+    plan: &Plan,
+    options: &RecordOptions,
+    machine: &Machine,
+    recorder: options::Recorder,
+    setup: &Setup,
+) -> Result<Outcome, Failure> {
+    let recorder = match (recorder, &machine.perf) {
+        (options::Recorder::Perf, Some(perf)) => Recorder::Perf(perf),
+        _ => Recorder::Builtin,
+    };
+    match options.what {
+        What::Process(pid) => session::attach(pid, &recorder, setup),
+        _ => session::run(context, &plan.jobs, &recorder, setup),
+    }
+}
+
+fn say_begin(
+    console: &mut Console,
+    plan: &Plan,
+    options: &RecordOptions,
+    recorder: options::Recorder,
+    setup: &Setup,
+) {
+    let what = match options.what {
+        What::Process(pid) => format!("process {pid}; end with Ctrl-C"),
+        _ => {
+            let words = plan
+                .jobs
+                .iter()
+                .map(|job| format!("`{}`", job.words().join(" ")));
+            words.collect::<Vec<_>>().join(", ")
+        }
+    };
+    let how = format!(
+        "{what} ({}, {} at {} Hz, stacks: {})",
+        recorder_name(recorder),
+        setup.event,
+        setup.frequency,
+        call_graph_name(setup.call_graph)
+    );
+    console.status("Recording", &how);
+}
+
+/// Says how the programs ended; an error when there is nothing to report.
+fn check(
+    console: &mut Console,
+    plan: &Plan,
+    programs: &[Program],
+    outcome: &Outcome,
+) -> Result<()> {
+    let failed = |program: &Program| {
+        !outcome.interrupted
+            && (program.exit_code.is_some_and(|code| code != 0) || program.signal.is_some())
+    };
+    let nothing = outcome.counts.is_some_and(|counts| counts.samples == 0)
+        || (outcome.counts.is_none() && outcome.duration < AT_ONCE);
+    for (program, job) in programs
+        .iter()
+        .zip(&plan.jobs)
+        .filter(|(program, _)| failed(program))
+    {
+        let how = how_it_ended(program);
+        let message = format!("`{}` {how}", job.words().join(" "));
+        if nothing && programs.len() == 1 {
+            return Err(Error::failed(
+                format_args!("{message} at once, before it could be sampled"),
+                "see what it says above; its own arguments go after `--`",
+            ));
+        }
+        console.warning(&Warning::new(
+            "program-failed",
+            format!("{message}; what it did until then is in the recording"),
+        ));
+    }
+    if console.verbosity() == Verbosity::Verbose
+        && let Some(counts) = outcome.counts
+    {
+        console.detail(&format!(
+            "{} samples, {} lost, {} KiB for each CPU, emptied {} times",
+            counts.samples,
+            counts.lost,
+            counts.buffer / 1024,
+            counts.rounds
+        ));
+    }
+    if outcome.interrupted {
+        console.status("Interrupted", "what was recorded until now is reported");
+    }
+    Ok(())
+}
+
+fn how_it_ended(program: &Program) -> String {
+    match (program.exit_code, program.signal) {
+        (Some(code), _) => format!("failed with exit status {code}"),
+        (_, Some(signal)) => format!("was ended by signal {signal}"),
+        _ => "ended".into(),
+    }
+}
+
+fn perf_failed(refusal: &perf::Refusal) -> Degradation {
+    let first = refusal.said.lines().find(|line| !line.trim().is_empty());
+    Degradation {
+        code: "perf-failed".into(),
+        what: format!(
+            "perf could not record ({}), so the built-in recorder did, in user space only",
+            first.unwrap_or("it said nothing").trim()
+        ),
+        remedy: match refusal.reason {
+            perf::Reason::Option => "use perf 5.10 or newer".into(),
+            perf::Reason::Memory => "sudo sysctl kernel.perf_event_mlock_kb=2048".into(),
+            _ => "see what `perf record` says by itself, or choose --recorder builtin".into(),
+        },
+    }
+}
+
+fn explain(failure: Failure, options: &RecordOptions, machine: &Machine) -> Error {
+    let event = options.event.as_deref().unwrap_or("cycles");
+    match failure {
+        Failure::Other(error) => error,
+        Failure::Perf(refusal) => {
+            let said = refusal.said.trim();
+            match refusal.reason {
+                perf::Reason::Event => Error::usage(
+                    format_args!(
+                        "perf does not know the event `{event}`, or this machine has it not"
+                    ),
+                    "see `perf list`, or leave --event out",
+                ),
+                perf::Reason::Permission => not_allowed(machine, "perf"),
+                perf::Reason::Memory => Error::failed(
+                    "perf got no memory for its buffers",
+                    "end other recordings, or: sudo sysctl kernel.perf_event_mlock_kb=2048",
+                ),
+                perf::Reason::Option => Error::failed(
+                    format_args!("this perf is too old: {said}"),
+                    "use perf 5.10 or newer, or --recorder builtin",
+                ),
+                perf::Reason::Other => Error::failed(
+                    format_args!("perf could not record: {said}"),
+                    "run `cargo hotspots doctor`, or use --recorder builtin",
+                ),
+            }
+        }
+        Failure::Builtin(refusal) => match refusal {
+            builtin::Refusal::NoProcess => Error::failed(
+                "the process ended before it could be recorded",
+                "look its number up again: `pgrep -l NAME`",
+            ),
+            builtin::Refusal::Event => Error::usage(
+                format_args!("the built-in recorder does not know the event `{event}`"),
+                format_args!("it knows {}", Event::names()),
+            ),
+            builtin::Refusal::Map(error) => Error::failed(
+                format_args!("the kernel gives no memory for the recorder's buffers: {error}"),
+                "end other recordings, or: sudo sysctl kernel.perf_event_mlock_kb=2048",
+            ),
+            builtin::Refusal::Open(error) => match error.raw_os_error() {
+                Some(libc::EACCES | libc::EPERM | libc::ENOSYS) => {
+                    if machine.clock == Trial::Works {
+                        // Our own may be sampled, so it is this process that may not.
+                        Error::failed(
+                            "this process may not be sampled: it is another user's",
+                            "run as its owner, or as root",
+                        )
+                    } else {
+                        not_allowed(machine, "the kernel")
+                    }
+                }
+                Some(libc::ENOENT | libc::EOPNOTSUPP | libc::ENODEV) => Error::usage(
+                    format_args!("this machine has no event `{event}`"),
+                    "leave --event out, or use --event cpu-clock",
+                ),
+                Some(libc::EMFILE) => Error::failed(
+                    "too many threads: there are not enough file descriptors",
+                    "raise the limit: `ulimit -Hn 65536` (as root), then run again",
+                ),
+                _ => Error::failed(
+                    format_args!("the kernel refuses to sample: {error}"),
+                    "run `cargo hotspots doctor`",
+                ),
+            },
+            builtin::Refusal::Io(error) => Error::failed(
+                format_args!("the recording cannot be written: {error}"),
+                "make room on the disk, and check that the target directory is writable",
+            ),
+        },
+    }
+}
+
+fn not_allowed(machine: &Machine, who: &str) -> Error {
+    let finding = doctor::permission(machine);
+    let remedy = finding
+        .remedy
+        .unwrap_or_else(|| "run `cargo hotspots doctor`".into());
+    Error::failed(
+        format_args!("{who} does not allow sampling: {}", finding.what),
+        remedy,
+    )
+}
+
+fn recorder_name(recorder: options::Recorder) -> &'static str {
+    match recorder {
+        options::Recorder::Perf => "perf",
+        options::Recorder::Builtin => "builtin",
+    }
+}
+
+fn call_graph_name(call_graph: CallGraphChoice) -> &'static str {
+    match call_graph {
+        CallGraphChoice::Dwarf => "dwarf",
+        CallGraphChoice::FramePointers => "fp",
+        CallGraphChoice::None => "none",
+    }
+}

@@ -1,0 +1,199 @@
+//! One recording from its first program to its last: start the recorder, let the programs run one
+//! after the other, heed Ctrl-C, end the recorder.
+
+use super::{
+    builtin::{self, Counts},
+    held::{End, Held},
+    perf,
+    plan::Job,
+    setup::{Setup, Whom},
+    system::{self, Interrupts},
+};
+use crate::machine::Perf;
+use codecost::{Error, Result, cargo::Context};
+use std::{
+    io,
+    os::fd::AsFd as _,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+/// How often the end of a program and Ctrl-C are looked for.
+const STEP: Duration = Duration::from_millis(100);
+/// How long a program may take to end after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Who records.
+#[derive(Clone, Debug)]
+pub(super) enum Recorder<'a> {
+    Perf(&'a Perf),
+    Builtin,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome {
+    /// For each program that was started, in their order.
+    pub(super) ends: Vec<End>,
+    pub(super) interrupted: bool,
+    pub(super) duration: Duration,
+    /// Of the built-in recorder.
+    pub(super) counts: Option<Counts>,
+    /// What perf said.
+    pub(super) said: String,
+}
+
+/// Why there is no recording.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// perf could not begin; nothing has run.
+    Perf(perf::Refusal),
+    /// The built-in recorder could not begin; nothing has run.
+    Builtin(builtin::Refusal),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+enum Active {
+    Perf(perf::Session),
+    Builtin(builtin::Session),
+}
+
+impl Active {
+    fn start(recorder: &Recorder<'_>, setup: &Setup, whom: &Whom) -> Result<Self, Failure> {
+        match recorder {
+            Recorder::Perf(perf) => perf::Session::start(setup, perf, whom)
+                .map(Self::Perf)
+                .map_err(Failure::Perf),
+            Recorder::Builtin => builtin::Session::start(setup, whom)
+                .map(Self::Builtin)
+                .map_err(Failure::Builtin),
+        }
+    }
+
+    fn has_ended(&mut self) -> bool {
+        match self {
+            Self::Perf(session) => session.has_ended(),
+            Self::Builtin(session) => session.has_ended(),
+        }
+    }
+
+    fn finish(self, outcome: &mut Outcome, setup: &Setup, interrupts: &Interrupts) -> Result<()> {
+        match self {
+            Self::Perf(session) => {
+                let given_up = interrupts.count().max(1);
+                let said = session.finish(|| interrupts.count() > given_up);
+                outcome.said = said.map_err(|said| {
+                    Error::failed(
+                        format_args!("perf left no complete recording: {said}"),
+                        "make room on the disk, or record with --recorder builtin",
+                    )
+                })?;
+            }
+            Self::Builtin(session) => {
+                let counts = session.finish();
+                outcome.counts = Some(counts.map_err(|source| Error::write(&setup.data, source))?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs the programs under the recorder.
+pub(super) fn run(
+    context: &Context,
+    jobs: &[Job],
+    recorder: &Recorder<'_>,
+    setup: &Setup,
+) -> Result<Outcome, Failure> {
+    let interrupts = Interrupts::watch();
+    let mut programs = Vec::new();
+    for job in jobs {
+        let mut command = job.command(context);
+        // Our own output is data.
+        let output = io::stderr().as_fd().try_clone_to_owned();
+        command.stdout(output.map_or_else(|_| Stdio::inherit(), Stdio::from));
+        programs.push(Held::start(command).map_err(|source| cannot_run(job, source))?);
+    }
+    let whom = Whom::Held(programs.iter().map(Held::pid).collect());
+    let mut active = Some(Active::start(recorder, setup, &whom)?);
+    let start = Instant::now();
+    let mut outcome = Outcome::default();
+    for (program, job) in programs.iter_mut().zip(jobs) {
+        if interrupts.count() > 0 {
+            break;
+        }
+        let failed = |source| cannot_run(job, source);
+        program.release().map_err(failed)?;
+        let end = loop {
+            if let Some(end) = program.wait(STEP).map_err(failed)? {
+                break end;
+            }
+            if interrupts.count() > 0 {
+                // Only what ran until now was asked for.
+                if let Some(active) = active.take() {
+                    active.finish(&mut outcome, setup, &interrupts)?;
+                }
+                break let_end(program, &interrupts).map_err(failed)?;
+            }
+        };
+        outcome.ends.push(end);
+    }
+    outcome.duration = start.elapsed();
+    outcome.interrupted = interrupts.count() > 0;
+    if let Some(active) = active {
+        active.finish(&mut outcome, setup, &interrupts)?;
+    }
+    Ok(outcome)
+}
+
+/// After Ctrl-C: gives the program time to end as it wants, then less.
+fn let_end(program: &mut Held, interrupts: &Interrupts) -> io::Result<End> {
+    if let Some(signal) = interrupts.to_pass_on() {
+        program.send(signal);
+    }
+    let first = interrupts.count();
+    let start = Instant::now();
+    let mut asked = false;
+    loop {
+        if let Some(end) = program.wait(STEP)? {
+            return Ok(end);
+        }
+        if interrupts.count() > first || start.elapsed() > GRACE * 2 {
+            program.send(libc::SIGKILL);
+        } else if start.elapsed() > GRACE && !asked {
+            asked = true;
+            program.send(libc::SIGTERM);
+        }
+    }
+}
+
+/// Records a process that runs, until it or the user ends that. It is never signalled.
+pub(super) fn attach(pid: i32, recorder: &Recorder<'_>, setup: &Setup) -> Result<Outcome, Failure> {
+    let interrupts = Interrupts::watch();
+    let mut active = Active::start(recorder, setup, &Whom::Running(pid))?;
+    let start = Instant::now();
+    while interrupts.count() == 0 && system::exists(pid) && !active.has_ended() {
+        std::thread::sleep(STEP);
+    }
+    let mut outcome = Outcome {
+        duration: start.elapsed(),
+        interrupted: interrupts.count() > 0,
+        ..Outcome::default()
+    };
+    active.finish(&mut outcome, setup, &interrupts)?;
+    Ok(outcome)
+}
+
+fn cannot_run(job: &Job, source: io::Error) -> Error {
+    Error::Spawn {
+        command: job.words().join(" "),
+        source,
+    }
+}
