@@ -36,6 +36,8 @@ pub struct RuntimeAddress(pub u64);
 pub struct Profile {
     /// The event that was sampled, as perf names it: `cycles:u`, `cpu-clock`.
     pub event: String,
+    /// Other events that have samples, which are not in this profile, and how many.
+    pub other_events: Vec<(String, u64)>,
     /// How call stacks were recorded.
     pub call_graph: CallGraph,
     /// Samples that were read. Each has a period; `counts` sum to both.
