@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod export;
 pub mod machine;
 pub mod options;
+pub mod perf_data;
 pub mod profile;
 pub mod record;
 pub mod recording;

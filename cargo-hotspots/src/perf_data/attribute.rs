@@ -1,0 +1,100 @@
+//! An event that was recorded: what the kernel was asked for, and its name.
+
+use super::bytes::Cursor;
+use linux_perf_data::{
+    HeaderAttr, RawUserRecord, UserRecord, UserRecordType,
+    linux_perf_event_reader::{
+        Endianness, HardwareEventId, PerfEventAttr, PerfEventType, RawData, RecordParseInfo,
+        SampleFormat, SamplingPolicy, SoftwareCounterType,
+    },
+};
+
+/// An event.
+#[derive(Clone, Debug)]
+pub(super) struct Attribute {
+    /// As perf names it, where the recording says.
+    pub(super) name: Option<String>,
+    /// What its records are marked with.
+    pub(super) ids: Vec<u64>,
+    /// The kernel's `perf_event_attr`.
+    pub(super) attr: PerfEventAttr,
+    /// Where time and identifier stand in its records.
+    pub(super) parse_info: RecordParseInfo,
+    /// What is in its samples.
+    pub(super) layout: Layout,
+}
+
+/// What is in a sample.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    /// `sample_type`.
+    pub(super) fields: SampleFormat,
+    /// `read_format`, with the bits that `linux-perf-event-reader` does not know.
+    pub(super) read_format: u64,
+    /// Whether a branch stack starts with the hardware's index.
+    pub(super) branch_index: bool,
+    /// Which registers of the program are there.
+    pub(super) user_registers: u64,
+    /// The period of samples that have none of their own.
+    pub(super) period: u64,
+}
+
+/// `PERF_SAMPLE_BRANCH_HW_INDEX`
+const BRANCH_HW_INDEX: u64 = 1 << 17;
+
+impl Attribute {
+    /// Reads a `perf_event_attr` with the identifiers behind it.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let record = RawUserRecord {
+            record_type: UserRecordType::PERF_HEADER_ATTR,
+            endian: Endianness::LittleEndian,
+            misc: 0,
+            data: RawData::Single(bytes),
+        };
+        let Ok(UserRecord::HeaderAttr(HeaderAttr { attr, ids })) = record.parse() else {
+            return None;
+        };
+        let word = |at: usize| Cursor::new(bytes.get(at..).unwrap_or_default()).u64();
+        let period = match attr.sampling_policy {
+            SamplingPolicy::Period(period) => period.get(),
+            SamplingPolicy::Frequency(_) | SamplingPolicy::NoSampling => 1,
+        };
+        Some(Self {
+            name: None,
+            ids,
+            parse_info: RecordParseInfo::new(&attr, Endianness::LittleEndian),
+            layout: Layout {
+                fields: attr.sample_format,
+                // By `perf_event_attr` in linux/perf_event.h.
+                read_format: word(32).unwrap_or_default(),
+                branch_index: attr.branch_sample_format.bits() & BRANCH_HW_INDEX != 0,
+                user_registers: attr.sample_regs_user,
+                period,
+            },
+            attr,
+        })
+    }
+
+    /// The name, or what can be said of an event that has none.
+    pub(super) fn display_name(&self) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
+        match self.attr.type_ {
+            PerfEventType::Hardware(HardwareEventId::CpuCycles, _) => "cycles".into(),
+            PerfEventType::Hardware(HardwareEventId::Instructions, _) => "instructions".into(),
+            PerfEventType::Software(SoftwareCounterType::CpuClock) => "cpu-clock".into(),
+            PerfEventType::Software(SoftwareCounterType::TaskClock) => "task-clock".into(),
+            PerfEventType::Tracepoint(id) => format!("tracepoint {id}"),
+            _ => "unnamed event".into(),
+        }
+    }
+
+    /// Whether its samples stand for time on a processor.
+    pub(super) fn is_time(&self) -> bool {
+        let name = self.display_name();
+        ["cycles", "cpu-clock", "task-clock"]
+            .iter()
+            .any(|time| name.contains(time))
+    }
+}

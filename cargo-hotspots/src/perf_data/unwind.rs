@@ -1,0 +1,354 @@
+//! From registers and a copy of the stack to return addresses, by the files' unwind tables.
+//!
+//! `framehop` does the unwinding. It is made for one process whose modules stand at their runtime
+//! addresses; here it gets an address space of its own making, in which each file stands once,
+//! wherever processes have mapped it. So each file's tables are read once, and what framehop
+//! remembers of an address serves all processes.
+
+use super::sample::{Registers, StackCopy};
+use codecost::{
+    address::VirtualAddress,
+    image::{Image, Mapping},
+};
+use framehop::{
+    ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder,
+    aarch64::{PtrAuthMask, UnwindRegsAarch64, UnwinderAarch64},
+    x86_64::{UnwindRegsX86_64, UnwinderX86_64},
+};
+use std::{
+    ops::{Deref, Range},
+    path::Path,
+    sync::Arc,
+};
+
+/// An address in the space where each file stands once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TableAddress(u64);
+
+/// Where a file stands in that space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    base: u64,
+    lowest: VirtualAddress,
+    size: u64,
+}
+
+impl Span {
+    /// Where an address of the file stands.
+    pub(super) fn address(self, address: VirtualAddress) -> Option<TableAddress> {
+        let offset = address.checked_since(self.lowest)?;
+        (offset < self.size).then(|| TableAddress(self.base + offset))
+    }
+}
+
+/// How to go on from an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// By the tables of its file.
+    Tables(TableAddress),
+    /// By the frame pointer, the only thing there is for code that the program made itself.
+    FramePointer,
+    /// Not at all: nothing is known of it.
+    Stop,
+}
+
+/// Why a stack ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// At the first function of its thread.
+    Root,
+    /// At the end of the copy.
+    Truncated,
+    /// Somewhere in between.
+    Lost,
+}
+
+/// All files that can be unwound, for one processor.
+pub(super) enum Engine {
+    X86_64(State<UnwinderX86_64<Bytes>>),
+    Aarch64(State<UnwinderAarch64<Bytes>>),
+}
+
+pub(super) struct State<U: Unwinder> {
+    unwinder: U,
+    /// framehop's cache holds 509 addresses: too few for one program of some size.
+    caches: Vec<U::Cache>,
+    next_base: u64,
+}
+
+/// A power of two.
+const CACHES: usize = 32;
+/// No file stands here: framehop then follows the frame pointer.
+const NO_FILE: u64 = 0x1000;
+const FIRST_BASE: u64 = 1 << 20;
+/// A stack of 64 KiB, the largest copy, has room for half as many.
+const MAX_FRAMES: usize = 16 << 10;
+/// How far behind the end of the copy the next frame may be: more than any local variable takes.
+const MAX_GAP: u64 = 64 << 20;
+
+/// A section of a file that stays mapped.
+pub(super) enum Bytes {
+    Mapped(Arc<Mapping>, Range<usize>),
+    Owned(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(mapping, range) => mapping.get(range.clone()).unwrap_or_default(),
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl<U: Unwinder<Module = Module<Bytes>>> State<U>
+where
+    U: Default,
+    U::Cache: Default,
+{
+    fn new() -> Self {
+        Self {
+            unwinder: U::default(),
+            caches: std::iter::repeat_with(U::Cache::default)
+                .take(CACHES)
+                .collect(),
+            next_base: FIRST_BASE,
+        }
+    }
+
+    fn add(&mut self, name: &Path, mapping: &Arc<Mapping>) -> Option<Span> {
+        let image = Image::parse(name, mapping).ok()?;
+        let loaded = || image.segments.iter().filter(|segment| segment.loaded);
+        let lowest = loaded().map(|segment| segment.address).min()?;
+        let highest = loaded()
+            .filter_map(|segment| segment.address.checked_add(segment.memory))
+            .max()?;
+        let size = highest.checked_since(lowest)?;
+        // framehop counts in four bytes from the lowest address.
+        if size == 0 || size > u64::from(u32::MAX) {
+            return None;
+        }
+        let base = self.next_base;
+        let next = base.checked_add(size)?.checked_add(1 << 20)?;
+        self.next_base = next.checked_next_multiple_of(1 << 16)?;
+        let module = Module::new(
+            name.display().to_string(),
+            base..base + size,
+            base,
+            sections(&image, mapping, lowest),
+        );
+        self.unwinder.add_module(module);
+        Some(Span { base, lowest, size })
+    }
+
+    /// Whether the function at an address is the first of its thread, by its unwind table: that
+    /// says that there is no caller.
+    fn is_root(&mut self, step: Step, mut registers: U::UnwindRegs) -> bool {
+        let Step::Tables(TableAddress(address)) = step else {
+            return false;
+        };
+        let address = FrameAddress::InstructionPointer(address);
+        let end = self.step(address, &mut registers, &mut |_| Err(()));
+        matches!(end, Ok(None))
+    }
+
+    /// The return address of the function at `address`.
+    fn step(
+        &mut self,
+        address: FrameAddress,
+        registers: &mut U::UnwindRegs,
+        read: &mut impl FnMut(u64) -> Result<u64, ()>,
+    ) -> Result<Option<u64>, framehop::Error> {
+        match self.caches.get_mut(cache_of(address.address())) {
+            Some(cache) => self.unwinder.unwind_frame(address, registers, cache, read),
+            None => Err(framehop::Error::DidNotAdvance),
+        }
+    }
+}
+
+/// The way out of a stack.
+pub(super) struct Walk<'d> {
+    registers: WalkRegisters,
+    /// The address of the stack's first byte.
+    start: u64,
+    stack: StackCopy<'d>,
+    /// The frames so far.
+    frames: usize,
+}
+
+enum WalkRegisters {
+    X86_64(UnwindRegsX86_64),
+    Aarch64(UnwindRegsAarch64),
+}
+
+fn cache_of(address: u64) -> usize {
+    (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59) as usize % CACHES
+}
+
+impl Engine {
+    /// An engine for the processor of a recording: by its name, or else by the registers that were
+    /// recorded, which are numbered by processor. `None` for others.
+    pub(super) fn new(architecture: Option<&str>, registers: u64) -> Option<Self> {
+        // Program counter and stack pointer are 32 and 31 on AArch64, 8 and 7 on x86.
+        let is_arm = registers >> 31 & 3 == 3;
+        match architecture {
+            Some("x86_64") => Some(Self::X86_64(State::new())),
+            Some("aarch64") => Some(Self::Aarch64(State::new())),
+            None if is_arm => Some(Self::Aarch64(State::new())),
+            None => Some(Self::X86_64(State::new())),
+            Some(_) => None,
+        }
+    }
+
+    /// Adds a file; `None` when it cannot be unwound.
+    pub(super) fn add(&mut self, mapping: &Arc<Mapping>) -> Option<Span> {
+        match self {
+            Self::X86_64(state) => state.add(mapping.path(), mapping),
+            Self::Aarch64(state) => state.add(mapping.path(), mapping),
+        }
+    }
+
+    /// Whether the function at an address is the first of its thread.
+    pub(super) fn is_root(&mut self, step: Step) -> bool {
+        // Registers that let no rule succeed but the one that there is no caller.
+        match self {
+            Self::X86_64(state) => {
+                state.is_root(step, UnwindRegsX86_64::new(NO_FILE, NO_FILE, NO_FILE))
+            }
+            Self::Aarch64(state) => {
+                state.is_root(step, UnwindRegsAarch64::new(NO_FILE, NO_FILE, NO_FILE))
+            }
+        }
+    }
+
+    /// The instruction pointer among registers.
+    pub(super) fn instruction_pointer(&self, registers: &Registers<'_>) -> Option<u64> {
+        registers.get(match self {
+            Self::X86_64(_) => 8,
+            Self::Aarch64(_) => 32,
+        })
+    }
+
+    /// Sets out from these registers; `None` when they cannot be unwound.
+    pub(super) fn start<'d>(
+        &self,
+        registers: &Registers<'_>,
+        stack: StackCopy<'d>,
+    ) -> Option<Walk<'d>> {
+        if !registers.is_64 {
+            return None;
+        }
+        let get = |number| registers.get(number).unwrap_or_default();
+        let (registers, start) = match self {
+            Self::X86_64(_) => {
+                let (bp, sp, ip) = (get(6), get(7), get(8));
+                let registers = UnwindRegsX86_64::new(ip, sp, bp);
+                (WalkRegisters::X86_64(registers), sp)
+            }
+            Self::Aarch64(_) => {
+                let (fp, lr, sp) = (get(29), get(30), get(31));
+                // Programs have 48 bits of address space, signatures are above.
+                let mask = PtrAuthMask(u64::MAX >> 16);
+                let registers = UnwindRegsAarch64::new_with_ptr_auth_mask(mask, lr, sp, fp);
+                (WalkRegisters::Aarch64(registers), sp)
+            }
+        };
+        // A stack at either end of memory is none; framehop adds to these without a check.
+        let plausible = (0x1000..u64::MAX - (1 << 40)).contains(&start);
+        plausible.then_some(Walk {
+            registers,
+            start,
+            stack,
+            frames: 0,
+        })
+    }
+
+    /// The return address of the function at `step`: of the first function where it is, of the
+    /// others where they call.
+    pub(super) fn next(&mut self, walk: &mut Walk<'_>, step: Step) -> Result<u64, Ending> {
+        let address = match step {
+            Step::Tables(TableAddress(address)) => address,
+            Step::FramePointer => NO_FILE,
+            Step::Stop => return Err(Ending::Lost),
+        };
+        let frame = match walk.frames {
+            0 => FrameAddress::InstructionPointer(address),
+            MAX_FRAMES => return Err(Ending::Lost),
+            // The call is where the return address is, less one; framehop wants the latter.
+            _ => FrameAddress::from_return_address(address + 1).ok_or(Ending::Lost)?,
+        };
+        walk.frames += 1;
+        let (start, stack) = (walk.start, walk.stack);
+        let mut beyond = false;
+        let mut read = |address: u64| {
+            let offset = address.wrapping_sub(start);
+            let word = usize::try_from(offset)
+                .ok()
+                .and_then(|offset| stack.bytes.get(offset..)?.first_chunk());
+            beyond = word.is_none() && offset < stack.bytes.len() as u64 + MAX_GAP;
+            word.map(|word| u64::from_le_bytes(*word)).ok_or(())
+        };
+        let result = match (self, &mut walk.registers) {
+            (Self::X86_64(state), WalkRegisters::X86_64(registers)) => {
+                state.step(frame, registers, &mut read)
+            }
+            (Self::Aarch64(state), WalkRegisters::Aarch64(registers)) => {
+                state.step(frame, registers, &mut read)
+            }
+            _ => return Err(Ending::Lost),
+        };
+        match result {
+            Ok(Some(return_address)) => Ok(return_address),
+            Ok(None) => Err(Ending::Root),
+            Err(framehop::Error::CouldNotReadStack(_)) if beyond && stack.full => {
+                Err(Ending::Truncated)
+            }
+            Err(_) => Err(Ending::Lost),
+        }
+    }
+}
+
+/// The sections that framehop asks for.
+fn sections(
+    image: &Image<'_>,
+    mapping: &Arc<Mapping>,
+    lowest: VirtualAddress,
+) -> ExplicitModuleSectionInfo<Bytes> {
+    let range = |name: &str| {
+        let (_, section) = image.section(name)?;
+        let addresses = section.addresses();
+        Some(addresses.start.0..addresses.end().0)
+    };
+    let bytes = |name: &str| {
+        let (_, section) = image.section(name)?;
+        if section.compressed {
+            return Some(Bytes::Owned(image.section_content(section)?.into_owned()));
+        }
+        let start = usize::try_from(section.file.start.0).ok()?;
+        let end = usize::try_from(section.file.end().0).ok()?;
+        (start < end).then(|| Bytes::Mapped(mapping.clone(), start..end))
+    };
+    // Without a search table framehop would find nothing; it then makes one itself.
+    let searchable = |header: &Bytes| {
+        const OMITTED: u8 = 0xff;
+        header.first() == Some(&1) && header.get(2..4).is_some_and(|it| !it.contains(&OMITTED))
+    };
+    ExplicitModuleSectionInfo {
+        base_svma: lowest.0,
+        text_svma: range(".text"),
+        got_svma: range(".got"),
+        eh_frame_svma: range(".eh_frame"),
+        eh_frame: bytes(".eh_frame"),
+        eh_frame_hdr_svma: range(".eh_frame_hdr"),
+        eh_frame_hdr: bytes(".eh_frame_hdr").filter(searchable),
+        debug_frame: bytes(".debug_frame"),
+        text: None,
+        stubs_svma: None,
+        stub_helper_svma: None,
+        unwind_info: None,
+        text_segment_svma: None,
+        text_segment: None,
+    }
+}
