@@ -5,10 +5,7 @@ use crate::options::Input;
 use codecost::{
     Error, Result,
     attribution::Catalogue,
-    cargo::{
-        Additions, Build, Candidate, Context, Selection,
-        config::{self, Inputs, OriginKind},
-    },
+    cargo::{Additions, Build, Candidate, Context, Selection, config},
     image::{
         Image, Mapping, SectionKind,
         debug_info::separate::{self, FoundBy},
@@ -51,53 +48,20 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What the user's build would use. A configuration that cannot be read has made cargo fail
-    /// already, so here it only leaves the settings unknown.
+    /// What the user's build would use.
     fn load(context: &Context, selection: &Selection, build: &Build) -> Self {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let cargo_home = context.cargo_home();
-        let inputs = Inputs {
-            cwd: context.directory(),
-            workspace_root: &build.workspace_root,
-            member_manifests: &[],
-            cargo_home: cargo_home.as_deref(),
-            environment: &environment,
-            cli: &selection.config,
-            profile: selection.profile(),
-            host: &build.toolchain.host,
-            triple: selection.triple.as_deref(),
-            // Only rustflags can depend on `cfg(…)` tables.
-            cfgs: &|_| Vec::new(),
-            packages: None,
-        };
-        let Ok(effective) = config::effective(&inputs) else {
-            return Self::default();
-        };
-        let value = |key| {
-            let written = effective
-                .get(key)
-                .filter(|of| of.origin.kind != OriginKind::Default);
-            written.map(|setting| setting.value.to_string())
-        };
-        let written = effective
-            .settings
-            .iter()
-            .filter(|setting| setting.in_force() && setting.origin.kind != OriginKind::Default)
-            .filter_map(|setting| {
-                let table = setting.table.strip_prefix("profile.")?;
-                // `release`, and overrides such as `release.package."*"`.
-                let of = table.strip_prefix(effective.profile.as_str())?;
-                let key = format!("{of}.{}", setting.key);
-                let key = key.trim_start_matches('.').to_owned();
-                Some((key, setting.value.to_string()))
-            });
+        let all = config::written(
+            context,
+            selection,
+            &build.workspace_root,
+            &build.toolchain.host,
+        );
+        let value = |key: &str| all.get(key).cloned();
         Self {
-            all: written.collect(),
             lto: value("lto"),
             debug: value("debug"),
             strip: value("strip"),
+            all,
         }
     }
 }

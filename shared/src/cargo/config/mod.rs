@@ -16,6 +16,7 @@ mod profile;
 mod rustflags;
 mod source;
 mod value;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,6 +27,7 @@ pub use profile::{canonical, default_value, is_profile_key};
 pub use rustflags::{Rustflags, RustflagsPlace};
 pub use source::line_of;
 pub use value::Value;
+pub use written::written;
 
 use crate::Result;
 

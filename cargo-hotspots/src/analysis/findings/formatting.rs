@@ -1,0 +1,41 @@
+//! Time in `core::fmt`. What is written somewhere is not formatting: time below a write is left out.
+
+use super::{
+    super::{Subject, model::Finding, path_of, shares::Shares},
+    callees,
+    groups::{self, Role},
+};
+
+pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = groups::measure(shares, |function, owner| {
+        let path = path_of(&function.name);
+        if !owner.system {
+            Role::Asks
+        } else if path.starts_with("core::fmt::")
+            || path.starts_with("alloc::fmt::")
+            || path.contains(" as core::fmt::")
+            || path.contains("alloc::string::ToString")
+            || path.contains("SpecToString")
+        {
+            Role::Member
+        } else if path.starts_with("std::io::") || path.starts_with("<std::io::") {
+            Role::Other
+        } else {
+            Role::Passes
+        }
+    });
+    let first = spent.askers.first()?;
+    let mut evidence = spent.evidence(shares.total);
+    evidence.push(
+        "`write!` into a buffer that is used again, `push_str`, or crates such as `itoa` and `ryu` \
+         format faster"
+            .into(),
+    );
+    Some(Finding {
+        code: "formatting",
+        title: "time in formatting".into(),
+        time: spent.all.period,
+        command: callees(&first.function, subject),
+        evidence,
+    })
+}

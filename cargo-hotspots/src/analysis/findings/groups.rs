@@ -1,0 +1,176 @@
+//! Time in a group of system functions (the allocator, formatting, …), by who asked for it.
+//!
+//! From the innermost scope outward the first function that is of the group, or that the group
+//! hands work to, decides; the first one that is none of the system asked. All of it is settled
+//! once for each node of the tree of stacks.
+
+use super::super::{
+    model::Weight,
+    shares::{At, Shares},
+};
+use crate::symbols::{Function, FunctionId, Owner, SourceId};
+use codecost::units::Share;
+use std::{cmp::Reverse, collections::HashMap};
+
+/// What a function is to a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Time in it and below it is the group's.
+    Member,
+    /// Time in it and below it is not, even when the group called it.
+    Other,
+    /// It only passes on.
+    Passes,
+    /// It asked.
+    Asks,
+}
+
+/// The role that most functions have: the system passes on, all others ask.
+pub(super) fn usual(owner: &Owner) -> Role {
+    if owner.system {
+        Role::Passes
+    } else {
+        Role::Asks
+    }
+}
+
+/// Time in a group.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    /// All of it.
+    pub(super) all: Weight,
+    /// Who asked for it, most time first.
+    pub(super) askers: Vec<Asker>,
+}
+
+/// Who asked.
+#[derive(Debug)]
+pub(super) struct Asker {
+    pub(super) function: String,
+    pub(super) time: Weight,
+    /// The lines that asked, most time first.
+    lines: Vec<(Option<String>, Option<u32>, u64)>,
+}
+
+/// Measures a group by the role of each function.
+pub(super) fn measure(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> Role) -> Spent {
+    let roles = roles(shares, role);
+    let of = |function: FunctionId| roles.get(function.0 as usize).copied();
+    // For each stack: whether it is the group's time as far as is known, and who asked.
+    let mut known: Vec<(Option<bool>, At)> = Vec::with_capacity(shares.ends.len());
+    let mut spent = Spent::default();
+    let mut askers: HashMap<u32, Weight> = HashMap::new();
+    for stack in 0..shares.ends.len() {
+        let mut member = None;
+        let mut asked = None;
+        for (at, scope) in shares.scopes(stack) {
+            match of(scope.function) {
+                Some(Role::Member) => member = member.or(Some(true)),
+                Some(Role::Other) => member = member.or(Some(false)),
+                Some(Role::Asks) => {
+                    asked = Some(at);
+                    break;
+                }
+                Some(Role::Passes) | None => {}
+            }
+        }
+        if asked.is_none()
+            && let Some(caller) = shares.caller(stack)
+        {
+            let outer = known[caller];
+            member = member.or(outer.0);
+            asked = outer.1;
+        }
+        known.push((member, asked));
+        if member == Some(true) {
+            spent.all += shares.ends[stack];
+            if let Some(asked) = asked {
+                *askers.entry(asked).or_default() += shares.ends[stack];
+            }
+        }
+    }
+    spent.askers = by_function(shares, askers);
+    spent
+}
+
+fn roles(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> Role) -> Vec<Role> {
+    let symbols = shares.symbols;
+    let functions = symbols.functions.iter();
+    functions
+        .map(|function| {
+            let owner = symbols.crates.get(function.owner.0 as usize);
+            owner.map_or(Role::Passes, |owner| role(function, owner))
+        })
+        .collect()
+}
+
+/// Time by scope, brought together by function.
+pub(super) fn by_function(shares: &Shares<'_>, scopes: HashMap<u32, Weight>) -> Vec<Asker> {
+    type Line = (Option<SourceId>, Option<u32>);
+    let mut functions: HashMap<FunctionId, (Weight, HashMap<Line, u64>)> = HashMap::new();
+    for (at, weight) in scopes {
+        let Some(scope) = shares.scope(Some(at)) else {
+            continue;
+        };
+        let (sum, lines) = functions.entry(scope.function).or_default();
+        *sum += weight;
+        let line = lines.entry((scope.file, scope.line)).or_default();
+        *line = line.saturating_add(weight.period);
+    }
+    let symbols = shares.symbols;
+    let mut askers: Vec<Asker> = functions
+        .into_iter()
+        .filter(|(_, (time, _))| time.period > 0)
+        .filter_map(|(function, (time, lines))| {
+            let function = symbols.functions.get(function.0 as usize)?.name.clone();
+            let file = |id: Option<SourceId>| symbols.files.get(id?.0 as usize).cloned();
+            let mut lines: Vec<_> = lines
+                .into_iter()
+                .map(|((at, line), time)| (file(at), line, time))
+                .collect();
+            lines.sort_by(|a, b| (b.2, &a.0, a.1).cmp(&(a.2, &b.0, b.1)));
+            Some(Asker {
+                function,
+                time,
+                lines,
+            })
+        })
+        .collect();
+    askers.sort_by(|a, b| {
+        (Reverse(a.time.period), &a.function).cmp(&(Reverse(b.time.period), &b.function))
+    });
+    askers
+}
+
+/// How many askers, and lines of each, are named.
+const NAMED: usize = 3;
+
+impl Spent {
+    /// Who asked, line by line, as evidence.
+    pub(super) fn evidence(&self, total: Weight) -> Vec<String> {
+        let named = self.askers.iter().take(NAMED);
+        let mut evidence: Vec<_> = named.map(|asker| asker.evidence(total)).collect();
+        let more = self.askers.len().saturating_sub(NAMED);
+        if more > 0 {
+            evidence.push(format!("and {more} more functions"));
+        }
+        evidence
+    }
+}
+
+impl Asker {
+    /// `12.0% for app::parse, most of it in src/parse.rs:40`.
+    pub(super) fn evidence(&self, total: Weight) -> String {
+        let share = Share::of(self.time.period, total.period);
+        let mut said = format!("{share} for {}", self.function);
+        if let Some((Some(file), Some(line), time)) = self.lines.first() {
+            let most = if *time == self.time.period {
+                "all"
+            } else {
+                "most"
+            };
+            said += &format!(", {most} of it in {file}:{line}");
+        }
+        said
+    }
+}

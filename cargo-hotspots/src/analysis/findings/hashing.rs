@@ -1,0 +1,34 @@
+//! Time in SipHash, std's default hasher: it resists keys that are chosen to collide, which keys of
+//! one's own do not do.
+
+use super::{
+    super::{Subject, model::Finding, path_of, shares::Shares},
+    callees,
+    groups::{self, Role},
+};
+
+pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = groups::measure(shares, |function, owner| {
+        let path = path_of(&function.name);
+        let is = |text: &str| path.contains(text);
+        let sip = is("core::hash::sip::") || is("std::hash::random::DefaultHasher");
+        if owner.system && sip {
+            Role::Member
+        } else {
+            groups::usual(owner)
+        }
+    });
+    let first = spent.askers.first()?;
+    let mut evidence = spent.evidence(shares.total);
+    evidence.push(
+        "SipHash guards against keys that are made to collide; keys of one's own do not need it"
+            .into(),
+    );
+    Some(Finding {
+        code: "siphash",
+        title: "time in SipHash, the default of HashMap and HashSet".into(),
+        time: spent.all.period,
+        command: callees(&first.function, subject),
+        evidence,
+    })
+}

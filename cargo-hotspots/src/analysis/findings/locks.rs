@@ -1,0 +1,56 @@
+//! CPU time spent on getting locks that somebody else holds: spinning, and putting threads to sleep
+//! and waking them. Time asleep is not sampled, so what is lost by waiting may be far more.
+
+use super::{
+    super::{Subject, model::Finding, path_of, shares::Shares},
+    callees,
+    groups::{self, Role},
+};
+
+/// Crates that offer locks: they do not ask for them.
+const LOCK_CRATES: [&str; 5] = [
+    "parking_lot",
+    "parking_lot_core",
+    "lock_api",
+    "spin",
+    "dashmap",
+];
+
+pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = groups::measure(shares, |function, owner| {
+        let lock_crate = LOCK_CRATES.contains(&owner.name.as_str());
+        if (owner.system || lock_crate) && waits(&function.name) {
+            Role::Member
+        } else if lock_crate {
+            Role::Passes
+        } else {
+            groups::usual(owner)
+        }
+    });
+    let first = spent.askers.first()?;
+    let mut evidence = spent.evidence(shares.total);
+    evidence.push("only CPU time is sampled: threads that sleep for a lock wait besides".into());
+    Some(Finding {
+        code: "lock-contention",
+        title: "time on locks that another thread holds".into(),
+        time: spent.all.period,
+        command: callees(&first.function, subject),
+        evidence,
+    })
+}
+
+/// The slow paths of locks; the fast one is not waiting.
+fn waits(name: &str) -> bool {
+    let path = path_of(name);
+    let plain = path.trim_start_matches('_');
+    path.ends_with("_contended")
+        || path.ends_with("::lock_slow")
+        || path.ends_with("lock_exclusive_slow")
+        || path.ends_with("lock_shared_slow")
+        || path.contains("::wake_writer_or_readers")
+        || path.starts_with("parking_lot_core::parking_lot::")
+        || path.starts_with("std::sys::sync::mutex::futex::Mutex::wake")
+        || plain.starts_with("lll_lock_wait")
+        || plain.starts_with("lll_lock_wake")
+        || plain.starts_with("GI___lll_lock_wait")
+}
