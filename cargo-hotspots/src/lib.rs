@@ -15,6 +15,7 @@ mod cli;
 pub mod doctor;
 pub mod export;
 pub mod machine;
+pub mod open;
 pub mod options;
 pub mod perf_data;
 pub mod profile;
@@ -24,10 +25,23 @@ pub mod report;
 pub mod symbolize;
 pub mod symbols;
 
+use analysis::{Question, Subject, exceeded, model::Facts, quoted};
 use cli::Cli;
-use codecost::{Error, Result, console::Console, error::exit_code, manual};
-use options::{Common, Options, Task};
-use std::{ffi::OsString, process::ExitCode};
+use codecost::{
+    Error, Result,
+    console::Console,
+    error::exit_code,
+    manual,
+    report::{OutputOptions, write_file},
+};
+use export::Named;
+use open::Opened;
+use options::{Common, DoctorOptions, ExportFormat, Options, Source, Task, View};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
 
 /// Runs the tool with `args`, the program's name first, over `console`.
 pub fn run(args: impl Iterator<Item = OsString>, console: &mut Console) -> ExitCode {
@@ -59,8 +73,11 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
         Task::Diff(options) => {
             obey(&options.common, console);
         }
-        Task::Doctor(common) => {
+        Task::Doctor(options) => {
+            let DoctorOptions { selection, common } = *options;
             obey(&common, console);
+            let findings = doctor::examine(&selection)?;
+            report::write_doctor(&findings, &common.output, console)?;
         }
     }
     Ok(exit_code::OK)
@@ -71,8 +88,133 @@ fn obey(common: &Common, console: &mut Console) {
     console.set_verbosity(common.verbosity);
 }
 
-fn show(_options: &Options, _console: &mut Console) -> Result<u8> {
+/// Shows a view; the exit code says what `--strict` says.
+fn show(options: &Options, console: &mut Console) -> Result<u8> {
+    let (recording, again) = match &options.source {
+        Source::Input(path) => {
+            let again = format!(" --input {}", quoted(&path.display().to_string()));
+            (record::open(path)?, again)
+        }
+        Source::Latest(selection) => (record::latest(selection)?, String::new()),
+        Source::Record(options) => (record::record(options, console)?, String::new()),
+    };
+    let timeline = options.view == View::Export(ExportFormat::Firefox);
+    let progress = console.progress("reading the recording", None);
+    let opened = Opened::read(recording, again, timeline)?;
+    drop(progress);
+    let facts = match question(&options.view) {
+        Some(question) => rows(&opened, question, &options.common.output, console)?,
+        None => whole(&opened, &options.view, &options.common.output, console)?,
+    };
+    let exceeded = exceeded(&facts);
+    if options.strict && !exceeded.is_empty() {
+        console.fail(&Error::failed(
+            format_args!("the recording is doubtful: {}", exceeded.join("; ")),
+            "see the warnings for what to do about it, or leave out `--strict`",
+        ));
+        return Ok(exit_code::GATE);
+    }
     Ok(exit_code::OK)
+}
+
+/// The views that are rows.
+fn question(view: &View) -> Option<Question<'_>> {
+    Some(match view {
+        View::Overview => Question::Overview,
+        View::Crates => Question::Crates,
+        View::Functions => Question::Functions,
+        View::Lines => Question::Lines,
+        View::Callers(name) => Question::Callers(name),
+        View::Callees(name) => Question::Callees(name),
+        View::Threads => Question::Threads,
+        View::Asm(_) | View::Flamegraph | View::Export(_) => return None,
+    })
+}
+
+fn rows(
+    opened: &Opened,
+    question: Question<'_>,
+    output: &OutputOptions,
+    console: &mut Console,
+) -> Result<Facts> {
+    // Only findings ask for them.
+    let settings = match question {
+        Question::Overview => opened.settings(),
+        _ => None,
+    };
+    let subject = Subject {
+        settings: settings.as_ref(),
+        ..subject(opened)
+    };
+    let analysis = analysis::analyse(&subject, question)?;
+    report::write(&analysis, &opened.again, output, console)?;
+    Ok(analysis.facts)
+}
+
+fn subject(opened: &Opened) -> Subject<'_> {
+    Subject {
+        profile: &opened.profile,
+        symbols: &opened.symbols,
+        recording: &opened.recording,
+        settings: None,
+        again: opened.again.clone(),
+    }
+}
+
+/// The views that show or write the whole recording.
+fn whole(
+    opened: &Opened,
+    view: &View,
+    output: &OutputOptions,
+    console: &mut Console,
+) -> Result<Facts> {
+    let (facts, warnings) = analysis::describe(&subject(opened))?;
+    let named = Named {
+        profile: &opened.profile,
+        symbols: &opened.symbols,
+    };
+    let title = report::title(&facts);
+    match view {
+        View::Asm(_name) => {}
+        View::Flamegraph => {
+            let subtitle = report::subtitle(&facts);
+            write(output, console, |to| {
+                export::flamegraph(named, &title, &subtitle, to)
+            })?;
+        }
+        View::Export(ExportFormat::Folded) => {
+            write(output, console, |to| export::folded(named, to))?;
+        }
+        View::Export(format) => {
+            if output.output.is_none() && io::stdout().is_terminal() {
+                return Err(Error::usage(
+                    "this format is not for a terminal",
+                    "name a file with `-o FILE`",
+                ));
+            }
+            write(output, console, |to| match format {
+                ExportFormat::Firefox => export::firefox(named, &title, to),
+                _ => export::pprof(named, to),
+            })?;
+        }
+        _ => {}
+    }
+    for warning in &warnings {
+        console.warning(warning);
+    }
+    Ok(facts)
+}
+
+/// To the file that the options name, or to standard output.
+fn write(
+    output: &OutputOptions,
+    console: &mut Console,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    match &output.output {
+        Some(path) => write_file(path, content),
+        None => content(console.stdout()).map_err(|error| Error::write("standard output", error)),
+    }
 }
 
 /// Help and version go to standard output, wrong usage to standard error.

@@ -21,7 +21,7 @@ pub enum Task {
     /// Compare two recordings.
     Diff(Box<DiffOptions>),
     /// Say what would be worse than it could be.
-    Doctor(Box<Common>),
+    Doctor(Box<DoctorOptions>),
     /// Print a completion script.
     Completions(Shell),
     /// Print the man pages.
@@ -52,6 +52,15 @@ pub struct Common {
     pub color: Option<ColorWhen>,
     /// What `-q` and `-v` said.
     pub verbosity: Verbosity,
+}
+
+/// What `doctor` needs.
+#[derive(Clone, Debug)]
+pub struct DoctorOptions {
+    /// Cargo's flags, which choose the toolchain.
+    pub selection: Selection,
+    /// What all commands have.
+    pub common: Common,
 }
 
 /// Two recordings.
@@ -196,8 +205,8 @@ impl Task {
                 })));
             }
             Some(ViewCommand::Doctor { flags }) => {
-                let (_, common) = Chosen::new(flags)?.for_no_recording("doctor")?;
-                return Ok(Self::Doctor(Box::new(common)));
+                let (selection, common) = Chosen::new(flags)?.for_no_recording("doctor")?;
+                return Ok(Self::Doctor(Box::new(DoctorOptions { selection, common })));
             }
             Some(ViewCommand::Completions { shell }) => return Ok(Self::Completions(shell)),
             Some(ViewCommand::Man) => return Ok(Self::Man),

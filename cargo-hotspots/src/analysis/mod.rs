@@ -25,7 +25,7 @@ use crate::{
     recording::{About, Recording},
     symbols::{FunctionId, Owner, Symbols},
 };
-use codecost::{Error, Result, attribution::Origin};
+use codecost::{Error, Result, attribution::Origin, report::Warning};
 use model::{CrateLabel, Facts, Overview};
 use shares::Shares;
 use std::collections::BTreeMap;
@@ -102,9 +102,19 @@ pub fn analyse(subject: &Subject<'_>, question: Question<'_>) -> Result<Analysis
     })
 }
 
-/// What was recorded, and how well.
-pub fn describe(subject: &Subject<'_>) -> Facts {
-    facts(subject, &Shares::new(subject.profile, subject.symbols))
+/// What was recorded, how well, and what the figures cannot say; for views without rows.
+///
+/// # Errors
+///
+/// There is not one sample.
+pub fn describe(subject: &Subject<'_>) -> Result<(Facts, Vec<Warning>)> {
+    let shares = Shares::new(subject.profile, subject.symbols);
+    if shares.total.samples == 0 {
+        return Err(no_samples(subject));
+    }
+    let facts = facts(subject, &shares);
+    let warnings = quality::warnings(&shares, &facts);
+    Ok((facts, warnings))
 }
 
 fn one(shares: &Shares<'_>, name: &str) -> Result<Selected> {

@@ -192,8 +192,8 @@ pub struct ThreadRow {
     pub own: Weight,
     /// The crate that most of its time is charged to, and how much.
     pub busiest: Option<(CrateLabel, u64)>,
-    /// The function that most of its time is charged to, and how much.
-    pub hottest: Option<(String, u64)>,
+    /// The function that most of its time is charged to, its crate, and how much.
+    pub hottest: Option<(String, CrateLabel, u64)>,
 }
 
 /// The callers or callees of a function.

@@ -10,6 +10,7 @@ use codecost::{
     report::Warning,
     units::{Share, counted},
 };
+use std::collections::BTreeMap;
 
 /// Below this many samples a share of a few percent is chance.
 const FEW: u64 = 100;
@@ -262,47 +263,95 @@ fn modules(shares: &Shares<'_>) -> Vec<Warning> {
     warnings
 }
 
-/// What the symbolizer did not find.
+/// What the symbolizer did not find, where it takes a noticeable part of the time. Of the system's
+/// own libraries nothing is missed: they are charged to whoever asked.
 fn gaps(shares: &Shares<'_>) -> Vec<Warning> {
-    let gaps = &shares.symbols.gaps;
-    let list = |of: &[(String, u64)]| {
-        let count: u64 = of.iter().map(|(_, count)| *count).sum();
-        let names: Vec<_> = of
-            .iter()
-            .take(3)
-            .map(|(name, _)| format!("`{name}`"))
-            .collect();
-        let more = if of.len() > 3 { " and others" } else { "" };
-        (names.join(", ") + more, count)
-    };
+    let (profile, symbols) = (shares.profile, shares.symbols);
+    let (mut no_line, mut no_symbol) = (Blind::default(), Blind::default());
+    for (stack, weight) in shares.ends() {
+        let own = shares.settled[stack].own;
+        let owner = shares
+            .function(own)
+            .and_then(|function| shares.owner(function))
+            .and_then(|owner| symbols.crates.get(owner.0 as usize));
+        if owner.is_some_and(|owner| owner.system) {
+            continue;
+        }
+        let frame = profile.stacks.get(stack).map(|node| node.frame);
+        let frame = frame.and_then(|frame| profile.frames.get(frame.0 as usize));
+        let module = frame.and_then(|frame| profile.modules.get(frame.module.0 as usize));
+        let Some(module) = module else { continue };
+        let is_in = |list: &[(String, u64)]| list.iter().any(|(name, _)| *name == module.name);
+        if owner.is_none_or(|owner| owner.origin == Origin::Unknown) {
+            if is_in(&symbols.gaps.no_symbol) {
+                no_symbol.add(&module.name, weight.samples);
+            }
+        } else if is_in(&symbols.gaps.no_debug_info)
+            && shares.scope(own).is_none_or(|scope| scope.line.is_none())
+        {
+            no_line.add(&module.name, weight.samples);
+        }
+    }
+    let share = |samples: u64| Share::of(samples, shares.total.samples);
     let mut warnings = Vec::new();
-    if !gaps.no_debug_info.is_empty() {
-        let (names, count) = list(&gaps.no_debug_info);
+    if share(no_line.samples).0 > MOST_UNKNOWN {
         warnings.push(
             Warning::new(
                 "no-debug-info",
-                format!("{names} without debug information: no inlined functions, no lines"),
+                format!(
+                    "{} of the samples are in code of {} without debug information: \
+                     no inlined functions, no lines",
+                    share(no_line.samples),
+                    no_line.names()
+                ),
             )
             .help("build with `debug = 1`, or let `cargo hotspots --bin NAME` build it")
-            .count(count),
+            .count(no_line.samples),
         );
     }
-    if !gaps.no_symbol.is_empty() {
-        let (names, count) = list(&gaps.no_symbol);
+    if share(no_symbol.samples).0 > MOST_UNKNOWN {
         warnings.push(
             Warning::new(
                 "no-symbol",
-                format!("{names}: {} without a symbol", counted_addresses(count)),
+                format!(
+                    "{} of the samples are in code of {} without a symbol",
+                    share(no_symbol.samples),
+                    no_symbol.names()
+                ),
             )
             .help("install the debug symbols of that library, or build without `strip`")
-            .count(count),
+            .count(no_symbol.samples),
         );
     }
     warnings
 }
 
-fn counted_addresses(count: u64) -> String {
-    codecost::units::counted_as(count, "address", "addresses")
+/// Modules of which something is not known, and the samples in it.
+#[derive(Default)]
+struct Blind {
+    samples: u64,
+    modules: BTreeMap<String, u64>,
+}
+
+impl Blind {
+    fn add(&mut self, module: &str, samples: u64) {
+        self.samples = self.samples.saturating_add(samples);
+        let sum = self.modules.entry(module.to_owned()).or_default();
+        *sum = sum.saturating_add(samples);
+    }
+
+    /// The three with the most samples.
+    fn names(&self) -> String {
+        let mut names: Vec<_> = self.modules.iter().collect();
+        names.sort_by_key(|(_, samples)| std::cmp::Reverse(**samples));
+        let more = if names.len() > 3 { " and others" } else { "" };
+        let named: Vec<_> = names
+            .iter()
+            .take(3)
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        named.join(", ") + more
+    }
 }
 
 /// Programs that did not end well: what was measured may not be what was meant.

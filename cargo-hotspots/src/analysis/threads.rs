@@ -54,7 +54,8 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<ThreadRow> {
             }),
             hottest: hottest.remove(&at).and_then(|(function, period)| {
                 let function = symbols.functions.get(function as usize)?;
-                Some((function.name.clone(), period))
+                let owner = symbols.crates.get(function.owner.0 as usize)?;
+                Some((function.name.clone(), label_of(owner), period))
             }),
         })
         .collect();

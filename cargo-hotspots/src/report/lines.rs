@@ -96,15 +96,43 @@ pub(super) fn place(rows: &[LineRow]) -> Vec<Placed<'_>> {
         .collect()
 }
 
-/// The part of a path from the directory above the last `src`, or the last two names.
+/// The part of a path that is the same on every machine: behind the registry's, the checkout's or
+/// the toolchain's directory, else from the directory above the last `src`, else the last two names.
 fn tail(path: &str) -> &str {
-    let parts: Vec<_> = path.match_indices(['/', '\\']).map(|(at, _)| at).collect();
+    let is_separator = ['/', '\\'];
+    // Each is followed by directories of the machine's own: the registry's name, a checkout and its
+    // revision, the toolchain's revision.
+    for (directories, own) in [
+        (["registry", "src"], 1),
+        (["git", "checkouts"], 2),
+        (["", "rustc"], 2),
+    ] {
+        let names: Vec<(usize, &str)> = names(path).collect();
+        let found = names
+            .windows(2)
+            .position(|pair| [pair[0].1, pair[1].1] == directories);
+        let rest = found.and_then(|at| names.get(at + 2 + own));
+        if let Some((start, _)) = rest {
+            return path.get(*start..).unwrap_or(path);
+        }
+    }
+    let parts: Vec<_> = path.match_indices(is_separator).map(|(at, _)| at).collect();
     let src = path
         .rfind("/src/")
         .or_else(|| path.rfind("\\src\\"))
         .and_then(|src| parts.iter().rev().find(|at| **at < src));
     let start = src.or_else(|| parts.iter().rev().nth(1));
     start.map_or(path, |start| path.get(start + 1..).unwrap_or(path))
+}
+
+/// The names in a path, each with where it starts.
+fn names(path: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut start = 0;
+    path.split(['/', '\\']).map(move |name| {
+        let at = start;
+        start += name.len() + 1;
+        (at, name)
+    })
 }
 
 pub(super) fn count<'a>(rows: &'a [Placed<'a>]) -> Vec<Nth<'a, Placed<'a>>> {
@@ -176,7 +204,7 @@ pub(super) fn table<'a>(
             Cell::Count(row.row.row.own.samples)
         })
         .summed()
-        .droppable(5)
+        .machines_only()
 }
 
 pub(super) fn write(rows: &[LineRow], to: To<'_>) -> Result<()> {

@@ -4,11 +4,15 @@
 
 mod calls;
 mod crates;
+mod doctor;
 mod functions;
 mod lines;
 mod overview;
 mod recording;
 mod threads;
+
+pub use doctor::write as write_doctor;
+pub use recording::{subtitle, title};
 
 use crate::analysis::{
     Analysis, Rows,

@@ -208,8 +208,8 @@ fn quality(facts: &Facts) -> String {
     said.join(", ")
 }
 
-/// `rg (bin of ripgrep, profile release): cpu-clock by perf, copied stacks, 9.6 s, 3 threads`.
-fn recording(facts: &Facts) -> String {
+/// What was recorded, in a few words: `rg (bin of ripgrep, profile release)`.
+pub fn title(facts: &Facts) -> String {
     let mut of = Vec::new();
     if let Some(program) = facts.programs.first() {
         let kind = program.kind.as_deref().unwrap_or("target");
@@ -243,6 +243,19 @@ fn recording(facts: &Facts) -> String {
             format!("{} and {others}", program_name(first))
         }
     };
+    if of.is_empty() {
+        return name;
+    }
+    format!("{name} ({})", of.join(", "))
+}
+
+/// How good the recording is, in one line.
+pub fn subtitle(facts: &Facts) -> String {
+    quality(facts)
+}
+
+/// `rg (bin of ripgrep, profile release): cpu-clock by perf, copied stacks, 9.6 s, 3 threads`.
+fn recording(facts: &Facts) -> String {
     let by = match &facts.recorder {
         Some(recorder) => format!("{} by {recorder}", facts.event),
         None => facts.event.clone(),
@@ -252,13 +265,9 @@ fn recording(facts: &Facts) -> String {
         CallGraph::FramePointers => "stacks by frame pointers",
         CallGraph::None => "no stacks",
     };
-    let about = if of.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", of.join(", "))
-    };
     format!(
-        "{name}{about}: {by}, {stacks}, {}, {}",
+        "{}: {by}, {stacks}, {}, {}",
+        title(facts),
         Time(Duration::from_nanos(facts.duration_ns)),
         counted(facts.threads, "thread")
     )

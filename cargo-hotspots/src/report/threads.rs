@@ -4,7 +4,7 @@ use super::{To, part, share};
 use crate::analysis::model::{ThreadRow, Weight};
 use codecost::{
     Result,
-    report::{Cell, Nth, RowId, Table, numbered},
+    report::{Cell, Nth, RowId, Table, numbered, short_name},
 };
 use serde::Serialize;
 
@@ -58,7 +58,7 @@ impl<'a> JsonThread<'a> {
             busiest_crate: busiest
                 .as_ref()
                 .map(|(label, time)| most(&label.name, *time)),
-            hottest_function: hottest.as_ref().map(|(name, time)| most(name, *time)),
+            hottest_function: hottest.as_ref().map(|(name, _, time)| most(name, *time)),
         }
     }
 }
@@ -70,6 +70,7 @@ pub(super) fn write(rows: &[ThreadRow], to: To<'_>) -> Result<()> {
         period: rows.first().map_or(0, |row| row.row.own.period),
         samples: 0,
     };
+    let full_names = to.options.full_names || to.options.format.is_for_machines();
     let number = |n: i32| Cell::text(n.to_string());
     let table = Table::new(&rows)
         .number("self", "Time", move |row| part(row.row.own.period, total))
@@ -99,8 +100,14 @@ pub(super) fn write(rows: &[ThreadRow], to: To<'_>) -> Result<()> {
                     .map(|(label, _)| label.name.as_str()),
             )
         })
-        .name("function", "Hottest function", |row| {
-            Cell::maybe_text(row.row.hottest.as_ref().map(|(name, _)| name.as_str()))
+        .name("function", "Hottest function", move |row| {
+            Cell::maybe_text(row.row.hottest.as_ref().map(|(name, label, _)| {
+                if full_names {
+                    name.as_str().into()
+                } else {
+                    short_name(name, label.as_name())
+                }
+            }))
         })
         .searched(false)
         .total_label("all threads");

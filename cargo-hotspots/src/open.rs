@@ -1,0 +1,166 @@
+//! From a recording on disk to samples with names.
+
+use crate::{
+    perf_data,
+    profile::{Module, ModuleKind, Profile},
+    recording::{Program, Recording},
+    symbolize,
+    symbols::Symbols,
+};
+use codecost::{
+    Result,
+    attribution::Catalogue,
+    cargo::{Context, Selection, Toolchain, Workspace, config},
+    image::{Image, Mapping},
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// A recording, read and named.
+#[derive(Debug)]
+pub struct Opened {
+    /// What is on disk.
+    pub recording: Recording,
+    /// The samples.
+    pub profile: Profile,
+    /// The names.
+    pub symbols: Symbols,
+    /// The flags that open it again, with a space in front; none for the latest.
+    pub again: String,
+}
+
+impl Opened {
+    /// Reads the recording; `timeline` keeps each single sample.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn read(recording: Recording, again: String, timeline: bool) -> Result<Self> {
+        let programs = programs(&recording);
+        let substitutes: Vec<(PathBuf, PathBuf)> = programs
+            .iter()
+            .filter_map(|program| Some((program.path.clone(), program.copy.clone()?)))
+            .collect();
+        let profile = perf_data::read(&recording.data, &substitutes, timeline)?;
+        let context = context_of(&recording)?;
+        let catalogue = match main_file(&profile, programs) {
+            Some(file) => Catalogue::for_file(&context, &file),
+            None => Catalogue::empty(),
+        };
+        let symbols = symbolize::symbolize(&profile, &catalogue);
+        Ok(Self {
+            recording,
+            profile,
+            symbols,
+            again,
+        })
+    }
+
+    /// The user's own settings of the profile that the program was built with, where cargo built
+    /// it: as they are now, because a recording does not keep them.
+    pub fn settings(&self) -> Option<BTreeMap<String, String>> {
+        let about = self.recording.about.as_ref()?;
+        let profile = about.profile.clone()?;
+        let context = context_of(&self.recording).ok()?;
+        let workspace = Workspace::find(&context)?;
+        let selection = Selection {
+            profile: Some(profile),
+            ..Selection::default()
+        };
+        let toolchain = Toolchain::load(&context, &selection).ok()?;
+        Some(config::written(
+            &context,
+            &selection,
+            workspace.root(),
+            &toolchain.host,
+        ))
+    }
+}
+
+fn programs(recording: &Recording) -> &[Program] {
+    let about = recording.about.as_ref();
+    about.map_or(&[], |about| &about.programs)
+}
+
+/// Where the program was built, so that its workspace is found from anywhere.
+fn context_of(recording: &Recording) -> Result<Context> {
+    let about = recording.about.as_ref();
+    let directory = about.and_then(|about| about.directory.clone());
+    match directory.filter(|directory| directory.is_dir()) {
+        Some(directory) => Ok(Context::at(directory)),
+        None => Context::current(),
+    }
+}
+
+/// The program itself: where it was when it is still the same, because what cargo left beside it
+/// tells its crates; else the copy that was kept.
+fn main_file(profile: &Profile, programs: &[Program]) -> Option<Mapping> {
+    for program in programs {
+        let paths = [Some(&program.path), program.copy.as_ref()];
+        for path in paths.into_iter().flatten() {
+            let module = module_of(profile, &program.path);
+            if let Some(file) = same_build(path, module) {
+                return Some(file);
+            }
+        }
+    }
+    let module = main_module(profile)?;
+    same_build(Path::new(&module.name), Some(module)).or_else(|| {
+        let opened = module.file.as_ref()?;
+        Mapping::open(opened.path()).ok()
+    })
+}
+
+fn module_of<'p>(profile: &'p Profile, path: &Path) -> Option<&'p Module> {
+    let mut modules = profile.modules.iter();
+    modules.find(|module| Path::new(&module.name) == path)
+}
+
+/// The file at `path`, unless it is another build than the one that was sampled.
+fn same_build(path: &Path, module: Option<&Module>) -> Option<Mapping> {
+    let file = Mapping::open(path).ok()?;
+    let image = Image::parse(path, &file).ok()?;
+    let known = module.and_then(|module| module.build_id.as_deref());
+    let same = match (known, image.build_id()) {
+        (Some(recorded), Some(now)) => recorded == now,
+        // What has no build id is the same as what the reader opened, or it is not known.
+        _ => module
+            .and_then(|module| module.file.as_ref())
+            .is_some_and(|opened| opened[..] == file[..]),
+    };
+    drop(image);
+    same.then_some(file)
+}
+
+/// The file that most samples are in, libraries aside.
+fn main_module(profile: &Profile) -> Option<&Module> {
+    let mut periods = vec![0_u64; profile.modules.len()];
+    for count in &profile.counts {
+        // Wherever the innermost frame is, the program is among its callers.
+        for frame in profile.frames_of(count.stack) {
+            let module = profile.frames.get(frame.0 as usize);
+            let module = module.map(|frame| frame.module.0 as usize);
+            if let Some(at) = module.filter(|at| is_program(profile.modules.get(*at))) {
+                periods[at] = periods[at].saturating_add(count.period.max(1));
+                break;
+            }
+        }
+    }
+    let most = periods
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, period)| **period);
+    let (at, period) = most?;
+    (*period > 0).then(|| profile.modules.get(at))?
+}
+
+fn is_program(module: Option<&Module>) -> bool {
+    module.is_some_and(|module| {
+        let file = Path::new(&module.name).file_name().unwrap_or_default();
+        let name = file.to_string_lossy();
+        let library = name.ends_with(".so") || name.contains(".so.");
+        module.kind == ModuleKind::File && module.file.is_some() && !library
+    })
+}
