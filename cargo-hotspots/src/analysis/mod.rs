@@ -1,5 +1,6 @@
 //! From a recording and its names to the rows of a view. Knows neither `report` nor `cli`.
 
+pub mod asm;
 mod calls;
 mod crates;
 mod findings;

@@ -2,6 +2,7 @@
 //! and CSV, and its JSON row; `codecost::report` renders. Nothing is computed here beyond shares.
 //! Every report opens with the quality of its data.
 
+pub mod asm;
 mod calls;
 mod crates;
 mod doctor;

@@ -4,7 +4,15 @@
 //! between instructions (hand-written assembly), the sweep may read it as code and report an
 //! address that nobody refers to; callers keep only those that fall into data.
 
+mod dominators;
+mod flow;
+mod instruction;
 mod x86_64;
+mod x86_64_instructions;
+
+pub use dominators::Dominators;
+pub use flow::{Block, Graph, Loop};
+pub use instruction::{Flow, Instruction, Syntax, Target, Vector, Work};
 
 use crate::address::VirtualAddress;
 
@@ -53,6 +61,17 @@ pub trait Disassembler: Sync {
     /// Calls `found` with the address of each function, or slot that holds one, that `code` calls,
     /// jumps to or takes the address of outside itself.
     fn calls(&self, code: &[u8], address: VirtualAddress, found: &mut dyn FnMut(Reference));
+
+    /// All instructions of `code`, one after the other; together they cover it. A byte that is no
+    /// instruction becomes one that stops and says so.
+    ///
+    /// Linear in the size of `code`, in time and memory.
+    fn instructions(
+        &self,
+        code: &[u8],
+        address: VirtualAddress,
+        syntax: Syntax,
+    ) -> Vec<Instruction>;
 
     /// Whether `code` does nothing: what compilers and linkers put between functions.
     fn is_padding(&self, code: &[u8]) -> bool;

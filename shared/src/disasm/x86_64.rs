@@ -1,6 +1,6 @@
 //! x86-64, by `iced-x86`.
 
-use super::{Disassembler, Reference, ReferenceKind};
+use super::{Disassembler, Instruction as Decoded, Reference, ReferenceKind, Syntax};
 use crate::address::{Range, VirtualAddress};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -101,6 +101,10 @@ impl Disassembler for X86_64 {
                 });
             }
         }
+    }
+
+    fn instructions(&self, code: &[u8], address: VirtualAddress, syntax: Syntax) -> Vec<Decoded> {
+        super::x86_64_instructions::decode(code, address, syntax)
     }
 
     fn is_padding(&self, code: &[u8]) -> bool {

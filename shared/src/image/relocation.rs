@@ -17,6 +17,9 @@ pub struct Relocation {
     pub slot: VirtualAddress,
     /// The address in this image that the slot will hold, where the image itself says so.
     pub target: Option<VirtualAddress>,
+    /// The symbol that it asks for, by its position in the dynamic symbols; it may be defined
+    /// elsewhere.
+    pub symbol: Option<u32>,
     /// Which entry of its table it is.
     pub entry: u32,
 }
@@ -87,6 +90,7 @@ fn table<E: FileHeader<Endian = Endianness>>(
                 target: target
                     .filter(|_| !is_thread_local(image, relocation.r_type(endian, false)))
                     .map(VirtualAddress),
+                symbol: relocation.r_sym(endian, false).checked_sub(1),
                 entry: entry as u32,
             }
         });
@@ -107,6 +111,7 @@ fn table<E: FileHeader<Endian = Endianness>>(
                 target: target
                     .filter(|_| !is_thread_local(image, relocation.r_type(endian)))
                     .map(VirtualAddress),
+                symbol: relocation.r_sym(endian).checked_sub(1),
                 entry: entry as u32,
             }
         });
@@ -157,6 +162,7 @@ fn relr(image: &Image<'_>, bytes: &[u8], word: u64) -> Vec<Relocation> {
             relocations.push(Relocation {
                 slot,
                 target: Some(VirtualAddress(target)),
+                symbol: None,
                 entry: entry as u32,
             });
         }

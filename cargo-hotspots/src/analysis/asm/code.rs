@@ -1,0 +1,262 @@
+//! The code of one file: which function stands where, and what its slots hold.
+//!
+//! Truth: the symbol table for names and extents, the loader's relocations for the slots that
+//! calls go through, the machine code of the linkage table's stubs for those.
+//!
+//! Limits: a symbol without a size reaches to the next one in its section.
+
+use codecost::{
+    address::{AddressRange, Range, VirtualAddress},
+    demangle::{Name, Part},
+    disasm::{Disassembler, Flow, Syntax, Target, disassembler},
+    image::{Image, SectionKind, Symbol, SymbolKind, SymbolTable},
+};
+use std::{borrow::Cow, collections::HashMap};
+
+/// The code of a file.
+pub(super) struct Code<'d> {
+    pub(super) image: Image<'d>,
+    pub(super) disassembler: Option<&'static dyn Disassembler>,
+    /// Functions by address; those at one address are one entry.
+    pub(super) functions: Vec<Extent<'d>>,
+    slots: Vec<Slot>,
+    imports: SymbolTable<'d>,
+}
+
+/// A range that the symbol table gives names to.
+#[derive(Debug)]
+pub(super) struct Extent<'d> {
+    pub(super) range: AddressRange,
+    /// All names that it has, the one that others see first.
+    pub(super) names: Vec<Cow<'d, str>>,
+}
+
+/// What a slot will hold.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    at: VirtualAddress,
+    target: Option<VirtualAddress>,
+    symbol: Option<u32>,
+}
+
+impl<'d> Code<'d> {
+    /// The code of `image`, with the symbols of `debug` where the image has none itself.
+    pub(super) fn new(image: Image<'d>, debug: Option<&Image<'d>>) -> Self {
+        let own = image.symbols();
+        let imports = image.dynamic_symbols();
+        let has_functions = |table: &SymbolTable<'_>| table.symbols.iter().any(is_code);
+        let symbols = match debug.map(Image::symbols) {
+            Some(debug) if !has_functions(&own) => debug,
+            _ => own,
+        };
+        let mut functions = extents(&image, &symbols);
+        if functions.is_empty() {
+            functions = extents(&image, &imports);
+        }
+        let mut slots: Vec<Slot> = image
+            .relocations(&imports)
+            .into_iter()
+            .flat_map(|table| table.relocations)
+            .map(|relocation| Slot {
+                at: relocation.slot,
+                target: relocation.target,
+                symbol: relocation.symbol,
+            })
+            .collect();
+        slots.sort_by_key(|slot| slot.at);
+        Self {
+            disassembler: disassembler(image.architecture),
+            image,
+            functions,
+            slots,
+            imports,
+        }
+    }
+
+    /// The function around an address, by its position.
+    pub(super) fn function_at(&self, address: VirtualAddress) -> Option<usize> {
+        let next = self
+            .functions
+            .partition_point(|function| function.range.start <= address);
+        let found = next.checked_sub(1)?;
+        let function = self.functions.get(found)?;
+        function.range.contains(address).then_some(found)
+    }
+
+    /// The name of the function at `position`, in full.
+    pub(super) fn function_name(&self, position: usize) -> Option<String> {
+        let function = self.functions.get(position)?;
+        Some(Name::parse(function.names.first()?).full())
+    }
+
+    /// What people call the code at an address; an offset is added where it is not the start.
+    pub(super) fn name_of(&self, address: VirtualAddress) -> Option<String> {
+        let known = self.function_at(address).and_then(|found| {
+            let function = self.functions.get(found)?;
+            let name = Name::parse(function.names.first()?).full();
+            Some(match address.checked_since(function.range.start)? {
+                0 => name,
+                offset => format!("{name}+{offset:#x}"),
+            })
+        });
+        known.or_else(|| self.stub(address))
+    }
+
+    /// What the loader puts into a slot: the name of a function here or elsewhere.
+    pub(super) fn name_in(&self, slot: VirtualAddress) -> Option<String> {
+        let first = self.slots.partition_point(|other| other.at < slot);
+        let found = self.slots.get(first).filter(|found| found.at == slot)?;
+        let here = found.target.and_then(|target| self.name_of(target));
+        here.or_else(|| {
+            let symbol = self.imports.symbols.get(found.symbol? as usize)?;
+            (!symbol.name.is_empty()).then(|| Name::parse(&symbol.name).full())
+        })
+    }
+
+    /// A stub of the linkage table: it jumps through a slot.
+    fn stub(&self, address: VirtualAddress) -> Option<String> {
+        let (_, section) = self.image.section_at(address)?;
+        if section.kind != SectionKind::Plt {
+            return None;
+        }
+        // Entries have eight or sixteen bytes.
+        let bytes = self.image.bytes_at(address)?;
+        let bytes = bytes.get(..16).unwrap_or(bytes);
+        let stub = self
+            .disassembler?
+            .instructions(bytes, address, Syntax::Intel);
+        stub.iter().find_map(|instruction| match instruction.flow {
+            Flow::Jump(Target::Slot(slot)) => self.name_in(slot),
+            _ => None,
+        })
+    }
+
+    /// The bytes of a range, as far as the file has them.
+    pub(super) fn bytes(&self, range: AddressRange) -> &'d [u8] {
+        let bytes = self.image.bytes_at(range.start).unwrap_or_default();
+        let size = usize::try_from(range.size).unwrap_or(usize::MAX);
+        bytes.get(..size).unwrap_or(bytes)
+    }
+
+    /// The mangled name of the function that the piece at `position` was split off, if it is one.
+    pub(super) fn split_from(&self, position: usize) -> Option<&str> {
+        let names = &self.functions.get(position)?.names;
+        names.iter().find_map(|name| {
+            let (base, part) = base(name);
+            is_split(part).then_some(base)
+        })
+    }
+
+    /// Functions that are no pieces, by their mangled name without endings.
+    pub(super) fn wholes(&self) -> HashMap<String, usize> {
+        let functions = self.functions.iter().enumerate();
+        functions
+            .flat_map(|(position, function)| {
+                function.names.iter().map(move |name| (position, name))
+            })
+            .filter_map(|(position, name)| {
+                let (base, part) = base(name);
+                (!is_split(part)).then(|| (base.to_owned(), position))
+            })
+            .collect()
+    }
+
+    /// All ranges of the function at `position`: its own, and what the compiler split off it under
+    /// names of their own. With whether each is cold.
+    pub(super) fn pieces(&self, position: usize) -> Vec<(AddressRange, bool)> {
+        let Some(function) = self.functions.get(position) else {
+            return Vec::new();
+        };
+        let own: Vec<_> = function.names.iter().map(|name| base(name)).collect();
+        let mut pieces: Vec<_> = self
+            .functions
+            .iter()
+            .enumerate()
+            .filter_map(|(index, other)| {
+                let piece = other.names.iter().find(|name| {
+                    let (base, part) = base(name);
+                    index == position || is_split(part) && own.iter().any(|own| own.0 == base)
+                })?;
+                Some((other.range, base(piece).1 == Part::Cold))
+            })
+            .collect();
+        pieces.sort_unstable();
+        pieces
+    }
+}
+
+/// A mangled name without what was appended to it, and what that says.
+fn base(symbol: &str) -> (&str, Part) {
+    // Only the end of the name matters here: most names have no ending at all.
+    if !symbol.contains('.') && !symbol.contains("OUTLINED") {
+        return (symbol, Part::Whole);
+    }
+    let name = Name::parse(symbol);
+    let end = symbol.len().saturating_sub(name.suffix().len());
+    (symbol.get(..end).unwrap_or(symbol), name.part())
+}
+
+fn is_split(part: Part) -> bool {
+    matches!(part, Part::Cold | Part::Warm | Part::Outlined)
+}
+
+fn is_code(symbol: &Symbol<'_>) -> bool {
+    symbol.kind == SymbolKind::Function && symbol.section.is_some()
+}
+
+fn extents<'d>(image: &Image<'_>, table: &SymbolTable<'d>) -> Vec<Extent<'d>> {
+    let in_code = |symbol: &&Symbol<'_>| {
+        let kind = image
+            .section_at(symbol.address)
+            .map(|(_, section)| section.kind);
+        // Assembly often leaves its labels without a type.
+        let typed = symbol.kind == SymbolKind::Function
+            || symbol.kind == SymbolKind::Untyped && !symbol.name.starts_with(['.', '$']);
+        typed && symbol.section.is_some() && kind == Some(SectionKind::Code)
+    };
+    let mut symbols: Vec<&Symbol<'d>> = table.symbols.iter().filter(in_code).collect();
+    // Of several at one address the typed one with the larger size speaks for all.
+    symbols.sort_by_key(|symbol| {
+        (
+            symbol.address,
+            symbol.kind != SymbolKind::Function,
+            std::cmp::Reverse(symbol.size),
+            symbol.index,
+        )
+    });
+    let mut extents: Vec<Extent<'d>> = Vec::new();
+    for symbol in symbols {
+        match extents.last_mut() {
+            Some(last) if last.range.start == symbol.address => {
+                last.names.push(symbol.name.clone());
+            }
+            // A label inside a function is not a function.
+            Some(last)
+                if symbol.size == 0
+                    && symbol.kind == SymbolKind::Untyped
+                    && last.range.contains(symbol.address) => {}
+            _ => extents.push(Extent {
+                range: Range::<VirtualAddress>::new(symbol.address, symbol.size),
+                names: vec![symbol.name.clone()],
+            }),
+        }
+    }
+    // Without a size it reaches to the next; with one, never into the next.
+    for index in 0..extents.len() {
+        let next = extents.get(index + 1).map(|next| next.range.start);
+        let range = extents[index].range;
+        let end = match image.section_at(range.start) {
+            Some((_, section)) => section.addresses().end(),
+            None => range.end(),
+        };
+        let limit = next.unwrap_or(end).min(end);
+        let own = if range.size == 0 {
+            limit
+        } else {
+            range.end().min(limit)
+        };
+        extents[index].range = Range::<VirtualAddress>::between(range.start, own);
+    }
+    extents.retain(|extent| !extent.range.is_empty());
+    extents
+}

@@ -1,0 +1,404 @@
+//! `cargo hotspots asm FUNCTION`: the machine code that ran, all ranges of the function, with
+//! samples, source lines, loops and what is worth knowing beside.
+//!
+//! ```text
+//! name -> find    which function: its copies, and where it was inlined
+//!         code    its ranges, names for what it calls (symbols, relocations)
+//!         chains  what was inlined at each instruction (debug information)
+//!         flow    blocks and loops; marks: checks, divisions, vectors, calls
+//!         part    all of that for one copy; source: the text of the lines
+//! ```
+//!
+//! Only the ranges that are shown are decoded. Times are what landed on an instruction: without a
+//! precise event samples land on one after the instruction that took the time, so figures hold for
+//! loops and blocks, and for instructions nearly.
+
+mod chains;
+mod code;
+mod find;
+mod flow;
+mod marks;
+pub mod model;
+mod names;
+mod open;
+mod part;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+pub use source::SourceRoots;
+
+use crate::{
+    profile::{ModuleProblem, Profile},
+    symbols::Symbols,
+};
+use chains::DebugSections;
+use code::Code;
+use codecost::{Error, Result, disasm::Syntax, report::Warning, units::counted};
+use find::{Copy, Found};
+use model::{Asm, Caller, Weight};
+use open::Opened;
+use part::{Builder, Built, Files};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+/// Copies with less than this share of the function's samples are listed, not shown.
+const SHOWN_ABOVE: f64 = 0.05;
+/// And never more than this many.
+const SHOWN: usize = 12;
+
+/// The machine code of the function that `name` means, with the sources of this machine.
+///
+/// # Errors
+///
+/// A usage error when no function has such a name, or several do; a failure when the file that it
+/// stands in is not there, or is for a processor without a disassembler.
+pub fn asm(profile: &Profile, symbols: &Symbols, name: &str) -> Result<Asm> {
+    asm_with(
+        profile,
+        symbols,
+        name,
+        &SourceRoots::of_this_machine(),
+        Syntax::Intel,
+    )
+}
+
+/// As [`asm`], with sources from elsewhere and another syntax.
+///
+/// # Errors
+///
+/// As [`asm`].
+pub fn asm_with(
+    profile: &Profile,
+    symbols: &Symbols,
+    name: &str,
+    roots: &SourceRoots,
+    syntax: Syntax,
+) -> Result<Asm> {
+    let total = Weight {
+        samples: profile.samples,
+        period: profile.period,
+    };
+    let debug = open::debug_files(profile);
+    let opened = open::open(profile, &debug);
+    if opened.is_empty() {
+        return Err(nothing_opened(profile));
+    }
+    let hot = open::hot_copies(profile, symbols, &opened);
+    let all = || {
+        hot.iter()
+            .cloned()
+            .chain(open::cold_copies(&opened, &hot))
+            .collect()
+    };
+    let Found {
+        function,
+        copies,
+        others,
+    } = find::find(name, &hot, all, total)?;
+
+    let mut found = Asm {
+        function: match copies.first() {
+            // A name with its arguments was asked for, or there is only this one.
+            Some(first) if copies.iter().all(|copy| copy.full == first.full) => first.full.clone(),
+            _ => function.clone(),
+        },
+        event: profile.event.clone(),
+        call_graph: profile.call_graph,
+        precise: is_precise(&profile.event),
+        total,
+        ..Asm::default()
+    };
+    copies.iter().for_each(|copy| found.own += copy.own);
+    (found.owner, found.version) = owner(symbols, &found.function);
+    let shown = shown(&copies, found.own);
+    list_copies(&mut found, &opened, &copies, &others, &shown);
+
+    let mut files = Files::default();
+    let mut gaps = Gaps::default();
+    // Most copies stand in one file, whose debug information is opened once.
+    let by_file: BTreeSet<usize> = shown
+        .iter()
+        .filter_map(|at| Some(copies.get(*at)?.file))
+        .collect();
+    let mut built: BTreeMap<usize, Built> = BTreeMap::new();
+    for file in by_file {
+        let Some(opened) = opened.get(file) else {
+            continue;
+        };
+        let disassembler = opened
+            .code
+            .disassembler
+            .ok_or_else(|| no_disassembler(&opened.code))?;
+        let sections = DebugSections::of(opened.debug.as_ref().unwrap_or(&opened.code.image));
+        let chains = sections.chains();
+        if !chains.any() {
+            gaps.no_debug_info.push(opened.name.to_owned());
+        }
+        let mut builder = Builder {
+            code: &opened.code,
+            disassembler,
+            chains: &*chains,
+            hits: &opened.hits,
+            files: &mut files,
+            syntax,
+        };
+        for at in &shown {
+            let Some(copy) = copies.get(*at).filter(|copy| copy.file == file) else {
+                continue;
+            };
+            let only = copy.inlined.then_some(function.as_str());
+            if let Some(part) = builder.build(copy.function, only) {
+                gaps.borrowed += part.borrowed;
+                gaps.without_line += part.without_line;
+                built.insert(*at, part);
+            }
+        }
+        if found.module.is_empty() {
+            found.module = opened.name.to_owned();
+        }
+    }
+    built
+        .into_values()
+        .for_each(|part| append(&mut found, part));
+    found.files = files.names;
+    read_sources(&mut found, roots, profile, &mut gaps);
+    gaps.warn(&mut found);
+    Ok(found)
+}
+
+/// Which copies are shown, by their positions: those that matter, the hottest first. Of what did
+/// not run, the first.
+fn shown(copies: &[Copy], own: Weight) -> Vec<usize> {
+    let matters = |(at, copy): &(usize, &Copy)| *at == 0 || copy.own.share_of(own) >= SHOWN_ABOVE;
+    let numbered = copies.iter().enumerate().filter(matters);
+    numbered.map(|(at, _)| at).take(SHOWN).collect()
+}
+
+fn list_copies(
+    found: &mut Asm,
+    opened: &[Opened<'_>],
+    copies: &[Copy],
+    others: &[Copy],
+    shown: &[usize],
+) {
+    let listed = copies.iter().enumerate();
+    let listed = listed.map(|(at, copy)| (copy, shown.contains(&at)));
+    for (copy, shown) in listed.chain(others.iter().map(|copy| (copy, false))) {
+        if copy.inlined {
+            let around = opened.get(copy.file);
+            let function = around.and_then(|opened| opened.code.function_name(copy.function));
+            found.callers_if_inlined.push(Caller {
+                function: function.unwrap_or_else(|| "[unknown]".into()),
+                own: copy.own,
+                shown,
+            });
+        } else if !shown {
+            found.other_copies.push(Caller {
+                function: copy.full.clone(),
+                own: copy.own,
+                shown,
+            });
+        }
+    }
+    // One function may have several ranges with symbols of their own, or copies by one name.
+    merge(&mut found.callers_if_inlined);
+    merge(&mut found.other_copies);
+}
+
+/// Those of one name become one.
+fn merge(callers: &mut Vec<Caller>) {
+    let mut merged: BTreeMap<String, Caller> = BTreeMap::new();
+    for caller in callers.drain(..) {
+        let known = merged
+            .entry(caller.function.clone())
+            .or_insert_with(|| Caller {
+                function: caller.function,
+                ..Caller::default()
+            });
+        known.own += caller.own;
+        known.shown |= caller.shown;
+    }
+    callers.extend(merged.into_values());
+    callers.sort_by_key(|caller| std::cmp::Reverse(caller.own.period));
+}
+
+fn append(found: &mut Asm, built: Built) {
+    let Built {
+        part,
+        rows,
+        loops,
+        borrowed: _,
+        without_line: _,
+    } = built;
+    let (this, first_loop) = (found.parts.len(), found.loops.len());
+    found.parts.push(part);
+    found.rows.extend(rows.into_iter().map(|mut row| {
+        row.part = this;
+        row.innermost = row.innermost.map(|at| at + first_loop);
+        row
+    }));
+    found.loops.extend(loops.into_iter().map(|mut row| {
+        row.part = this;
+        row.parent = row.parent.map(|at| at + first_loop);
+        row
+    }));
+}
+
+/// The crate of a function and its version, where `symbols` knows it.
+fn owner(symbols: &Symbols, function: &str) -> (Option<String>, Option<String>) {
+    let known = symbols
+        .functions
+        .iter()
+        .find(|known| known.name == function);
+    let family = || {
+        let mut functions = symbols.functions.iter();
+        functions.find(|known| names::family(&known.name) == function)
+    };
+    let owner = known
+        .or_else(family)
+        .and_then(|known| symbols.crates.get(known.owner.0 as usize));
+    match owner {
+        Some(owner) => (Some(owner.name.clone()), owner.version.clone()),
+        None => (None, None),
+    }
+}
+
+/// Whether a sample of this event names the instruction that caused it: `cycles:pp`.
+fn is_precise(event: &str) -> bool {
+    event
+        .rsplit_once(':')
+        .is_some_and(|(_, modifiers)| modifiers.contains('p') || modifiers.contains('P'))
+}
+
+fn read_sources(found: &mut Asm, roots: &SourceRoots, profile: &Profile, gaps: &mut Gaps) {
+    let rows = found.rows.iter().filter_map(|row| row.file.zip(row.line));
+    let marks = found.rows.iter().flat_map(|row| &row.marks);
+    let marks = marks.filter_map(|mark| mark.file.zip(mark.line));
+    let loops = found.loops.iter().filter_map(|row| row.file.zip(row.line));
+    let wanted: BTreeSet<(usize, u32)> = rows.chain(marks).chain(loops).collect();
+    let wanted: Vec<_> = wanted.into_iter().collect();
+    let module = profile
+        .modules
+        .iter()
+        .find(|module| module.name == found.module);
+    let built = module
+        .and_then(|module| fs::metadata(module.file.as_ref()?.path()).ok())
+        .and_then(|metadata| metadata.modified().ok());
+    let read = source::read(roots, &found.files, &wanted, built);
+    found.source = read.lines;
+    gaps.missing = read.missing;
+    gaps.newer = read.newer;
+}
+
+/// What is missing, each kind said once.
+#[derive(Debug, Default)]
+struct Gaps {
+    no_debug_info: Vec<String>,
+    borrowed: usize,
+    without_line: usize,
+    missing: Vec<String>,
+    newer: Vec<String>,
+}
+
+impl Gaps {
+    fn warn(self, found: &mut Asm) {
+        let Self {
+            no_debug_info,
+            borrowed: _,
+            without_line,
+            missing,
+            newer,
+        } = self;
+        let warnings = &mut found.warnings;
+        for name in &no_debug_info {
+            let text = format!("`{name}` has no debug information: no lines, nothing inlined");
+            let help = "record a build with `debug = 1`, or install the debug file";
+            warnings.push(Warning::new("no-debug-info", text).help(help));
+        }
+        if no_debug_info.is_empty() && without_line > 0 {
+            let count = counted(without_line as u64, "instruction");
+            let text = format!("{count} stand in no line of the debug information");
+            warnings.push(Warning::new("no-line", text).count(without_line as u64));
+        }
+        let (std, other): (Vec<_>, Vec<_>) =
+            missing.iter().partition(|name| name.starts_with("/rustc/"));
+        if !std.is_empty() {
+            let text = format!(
+                "the sources of std are not here ({})",
+                counted(std.len() as u64, "file")
+            );
+            let warning = Warning::new("no-std-source", text).count(std.len() as u64);
+            warnings.push(warning.help("`rustup component add rust-src` shows its lines too"));
+        }
+        if let Some(first) = other.first() {
+            let text = match other.len() {
+                1 => format!("the source `{first}` is not here"),
+                more => format!("{more} source files are not here, `{first}` among them"),
+            };
+            warnings.push(Warning::new("no-source", text).count(other.len() as u64));
+        }
+        if let Some(first) = newer.first() {
+            let text = match newer.len() {
+                1 => format!("`{first}` changed after the program was built"),
+                more => format!("{more} sources changed after the build, `{first}` among them"),
+            };
+            let warning = Warning::new("newer-source", text).count(newer.len() as u64);
+            warnings.push(warning.help("lines may not be those that were compiled"));
+        }
+        if !found.precise && found.own.samples > 0 {
+            let text = format!(
+                "samples of `{}` land after the instruction that took the time",
+                found.event
+            );
+            let help = "trust loops and blocks; single instructions are approximate";
+            warnings.push(Warning::new("skid", text).help(help));
+        }
+        let unresolved: usize = found.parts.iter().map(|part| part.unresolved).sum();
+        if unresolved > 0 {
+            let count = counted(unresolved as u64, "indirect jump");
+            let text = format!("{count} could not be followed: loops through them are not found");
+            warnings.push(Warning::new("indirect-jumps", text).count(unresolved as u64));
+        }
+        let irreducible: usize = found.parts.iter().map(|part| part.irreducible).sum();
+        if irreducible > 0 {
+            let count = counted(irreducible as u64, "jump");
+            let text = format!(
+                "{count} back into cycles with several entries: no loops are shown for them"
+            );
+            warnings.push(Warning::new("irreducible-loops", text).count(irreducible as u64));
+        }
+    }
+}
+
+fn no_disassembler(code: &Code<'_>) -> Error {
+    Error::failed(
+        format!(
+            "there is no disassembler for `{}` yet",
+            code.image.architecture
+        ),
+        "`cargo hotspots lines` shows the time by source line on every processor",
+    )
+}
+
+fn nothing_opened(profile: &Profile) -> Error {
+    let problem = profile.modules.iter().find_map(|module| {
+        let name = &module.name;
+        Some(match module.problem.as_ref()? {
+            ModuleProblem::Missing => format!("`{name}` is not there any more"),
+            ModuleProblem::Rebuilt { path } => {
+                format!("`{}` was built anew since the recording", path.display())
+            }
+            ModuleProblem::Unreadable(why) => format!("`{name}` cannot be read: {why}"),
+        })
+    });
+    let message = match (problem, profile.samples) {
+        (Some(problem), _) => format!("there is no code to show: {problem}"),
+        (None, 0) => "there is no code to show: the recording has no samples".to_owned(),
+        (None, _) => "there is no code to show: no file that ran could be opened".to_owned(),
+    };
+    Error::failed(message, "record again, and show the new recording")
+}

@@ -1,0 +1,227 @@
+//! The files that code ran in, opened, with the samples by address; and which functions there are
+//! in them, with samples and without.
+
+use super::{
+    code::Code,
+    find::Copy,
+    model::Weight,
+    part::{Hits, within},
+};
+use crate::{
+    profile::{FrameId, ModuleId, ModuleKind, Place, Profile},
+    symbols::Symbols,
+};
+use codecost::{
+    address::VirtualAddress,
+    demangle::{Name, Part},
+    image::{Image, Mapping, debug_info::separate},
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A file with code that ran.
+pub(super) struct Opened<'p> {
+    pub(super) name: &'p str,
+    pub(super) code: Code<'p>,
+    /// The file that its debug information stands in, where that is another.
+    pub(super) debug: Option<Image<'p>>,
+    pub(super) hits: Hits,
+    module: ModuleId,
+}
+
+/// Debug files that stand apart, by module.
+pub(super) fn debug_files(profile: &Profile) -> HashMap<usize, Mapping> {
+    let files = profile.modules.iter().enumerate();
+    files
+        .filter_map(|(index, module)| Some((index, debug_file(module.file.as_ref()?)?)))
+        .collect()
+}
+
+fn debug_file(mapping: &Mapping) -> Option<Mapping> {
+    let image = Image::parse(mapping.path(), mapping).ok()?;
+    if image.section(".debug_info").is_some() {
+        return None;
+    }
+    let link = image.section(".gnu_debuglink");
+    let link = link.map(|(_, section)| image.section_bytes(section));
+    let name = link.and_then(|link| link.split(|byte| *byte == 0).next());
+    // Whichever way it is found, the build id proves that it belongs.
+    let id = image.build_id()?;
+    let candidates = separate::candidates(mapping.path(), Some(id), name);
+    candidates.into_iter().find_map(|(_, path)| {
+        let candidate = Mapping::open(&path).ok()?;
+        let belongs =
+            Image::parse(&path, &candidate).is_ok_and(|candidate| candidate.build_id() == Some(id));
+        belongs.then_some(candidate)
+    })
+}
+
+/// The samples of each innermost frame.
+fn self_weights(profile: &Profile) -> BTreeMap<FrameId, Weight> {
+    let mut weights: BTreeMap<FrameId, Weight> = BTreeMap::new();
+    for count in &profile.counts {
+        if let Some(node) = profile.stacks.get(count.stack.0 as usize) {
+            *weights.entry(node.frame).or_default() += Weight {
+                samples: count.samples,
+                period: count.period,
+            };
+        }
+    }
+    weights
+}
+
+/// The files that have samples, the hottest first. Linear in frames and symbols.
+pub(super) fn open<'p>(
+    profile: &'p Profile,
+    debug: &'p HashMap<usize, Mapping>,
+) -> Vec<Opened<'p>> {
+    let mut hits: HashMap<ModuleId, BTreeMap<VirtualAddress, Weight>> = HashMap::new();
+    for (frame, weight) in self_weights(profile) {
+        if let Some(frame) = profile.frames.get(frame.0 as usize)
+            && let Place::Code(address) = frame.place
+        {
+            let module = hits.entry(frame.module).or_default();
+            *module.entry(address).or_default() += weight;
+        }
+    }
+    let modules = profile.modules.iter().enumerate();
+    let mut opened: Vec<Opened<'p>> = modules
+        .filter_map(|(index, module)| {
+            let id = ModuleId(index as u32);
+            let hits = hits.remove(&id)?;
+            let mapping = module.file.as_ref()?;
+            let image = Image::parse(mapping.path(), mapping).ok()?;
+            let debug = debug.get(&index);
+            let debug = debug.and_then(|debug| Image::parse(debug.path(), debug).ok());
+            (module.kind == ModuleKind::File).then(|| Opened {
+                name: &module.name,
+                code: Code::new(image, debug.as_ref()),
+                debug,
+                hits: hits.into_iter().collect(),
+                module: id,
+            })
+        })
+        .collect();
+    let weight = |opened: &Opened<'_>| {
+        let periods = opened.hits.iter().map(|(_, weight)| weight.period);
+        periods.fold(0_u64, u64::saturating_add)
+    };
+    opened.sort_by_key(|opened| std::cmp::Reverse(weight(opened)));
+    opened
+}
+
+/// All copies of functions that have samples: symbols, and what was inlined into them.
+pub(super) fn hot_copies(profile: &Profile, symbols: &Symbols, opened: &[Opened<'_>]) -> Vec<Copy> {
+    let mut hot = Vec::new();
+    for (file, opened) in opened.iter().enumerate() {
+        for (function, own) in symbol_weights(opened) {
+            let Some(full) = opened.code.function_name(function) else {
+                continue;
+            };
+            hot.push(Copy {
+                full,
+                file,
+                function,
+                inlined: false,
+                own,
+            });
+        }
+    }
+    let files: HashMap<ModuleId, usize> = opened
+        .iter()
+        .enumerate()
+        .map(|(file, opened)| (opened.module, file))
+        .collect();
+    let mut inlined: BTreeMap<(&str, usize, usize), Weight> = BTreeMap::new();
+    for (id, weight) in self_weights(profile) {
+        let Some(frame) = profile.frames.get(id.0 as usize) else {
+            continue;
+        };
+        let (Some(file), Place::Code(address)) = (files.get(&frame.module), frame.place) else {
+            continue;
+        };
+        let Some(function) = opened
+            .get(*file)
+            .and_then(|opened| opened.code.function_at(address))
+        else {
+            continue;
+        };
+        let Some((_, scopes)) = symbols.scopes_of(id).split_last() else {
+            continue;
+        };
+        // A function that is inlined into itself has the sample once.
+        let functions: BTreeSet<_> = scopes.iter().map(|scope| scope.function).collect();
+        for inner in functions {
+            if let Some(known) = symbols.functions.get(inner.0 as usize) {
+                let copy = inlined.entry((&known.name, *file, function));
+                *copy.or_default() += weight;
+            }
+        }
+    }
+    let inlined = inlined
+        .into_iter()
+        .map(|((full, file, function), own)| Copy {
+            full: full.to_owned(),
+            file,
+            function,
+            inlined: true,
+            own,
+        });
+    // Inlined into a copy of itself, it is part of that copy.
+    let own: BTreeSet<(String, usize, usize)> = hot
+        .iter()
+        .map(|copy| (copy.full.clone(), copy.file, copy.function))
+        .collect();
+    hot.extend(
+        inlined.filter(|copy| !own.contains(&(copy.full.clone(), copy.file, copy.function))),
+    );
+    hot
+}
+
+/// The samples of each symbol, its cold and outlined parts included; parts have none themselves.
+fn symbol_weights(opened: &Opened<'_>) -> BTreeMap<usize, Weight> {
+    let mut weights: BTreeMap<usize, Weight> = BTreeMap::new();
+    let mut whole: Option<HashMap<String, usize>> = None;
+    for (address, weight) in &opened.hits {
+        let Some(mut function) = opened.code.function_at(*address) else {
+            continue;
+        };
+        if let Some(base) = opened.code.split_from(function) {
+            let whole = whole.get_or_insert_with(|| opened.code.wholes());
+            function = whole.get(base).copied().unwrap_or(function);
+        }
+        *weights.entry(function).or_default() += *weight;
+    }
+    weights
+}
+
+/// All other symbols.
+pub(super) fn cold_copies(opened: &[Opened<'_>], hot: &[Copy]) -> Vec<Copy> {
+    let known: BTreeSet<(usize, usize)> = hot
+        .iter()
+        .filter(|copy| !copy.inlined)
+        .map(|copy| (copy.file, copy.function))
+        .collect();
+    let mut all = Vec::new();
+    for (file, opened) in opened.iter().enumerate() {
+        for (function, extent) in opened.code.functions.iter().enumerate() {
+            let is_hot = known.contains(&(file, function));
+            // Of a hot one the first name is there already.
+            for symbol in extent.names.iter().skip(usize::from(is_hot)) {
+                let name = Name::parse(symbol);
+                if name.part() == Part::Whole || name.part() == Part::Merged {
+                    all.push(Copy {
+                        full: name.full(),
+                        file,
+                        function,
+                        inlined: false,
+                        own: match is_hot {
+                            true => within(&opened.hits, extent.range),
+                            false => Weight::default(),
+                        },
+                    });
+                }
+            }
+        }
+    }
+    all
+}

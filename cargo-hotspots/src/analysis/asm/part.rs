@@ -1,0 +1,336 @@
+//! One place where a function's code stands: decoded, with its samples, what was inlined at each
+//! instruction, its loops and marks.
+
+use super::{
+    chains::{Chains, Link, borrow_lines},
+    code::Code,
+    flow, marks,
+    model::{Lead, LoopRow, Mark, MarkKind, Part, RangeRow, Row, Weight},
+    names,
+};
+use codecost::{
+    address::{AddressRange, Range, VirtualAddress},
+    demangle::Name,
+    disasm::{Disassembler, Flow, Graph, Instruction, Syntax, Target},
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// Samples by the address that they landed on, sorted.
+pub(super) type Hits = Vec<(VirtualAddress, Weight)>;
+
+/// The samples in a range.
+pub(super) fn within(hits: &Hits, range: AddressRange) -> Weight {
+    let first = hits.partition_point(|(address, _)| *address < range.start);
+    let mut sum = Weight::default();
+    let rest = hits.get(first..).unwrap_or_default();
+    for (_, weight) in rest.iter().take_while(|(at, _)| *at < range.end()) {
+        sum += *weight;
+    }
+    sum
+}
+
+/// A part with what belongs to it.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    pub(super) part: Part,
+    pub(super) rows: Vec<Row>,
+    pub(super) loops: Vec<LoopRow>,
+    /// Instructions whose line is borrowed from a neighbour.
+    pub(super) borrowed: usize,
+    /// Instructions without a line.
+    pub(super) without_line: usize,
+}
+
+/// Source files, each once.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    pub(super) names: Vec<String>,
+    known: HashMap<String, usize>,
+}
+
+impl Files {
+    fn of(&mut self, name: &str) -> usize {
+        if let Some(known) = self.known.get(name) {
+            return *known;
+        }
+        let new = self.names.len();
+        self.names.push(name.to_owned());
+        self.known.insert(name.to_owned(), new);
+        new
+    }
+}
+
+/// What to build from.
+pub(super) struct Builder<'b, 'd> {
+    pub(super) code: &'b Code<'d>,
+    pub(super) disassembler: &'static dyn Disassembler,
+    pub(super) chains: &'b dyn Chains,
+    pub(super) hits: &'b Hits,
+    pub(super) files: &'b mut Files,
+    pub(super) syntax: Syntax,
+}
+
+impl Builder<'_, '_> {
+    /// The code of the symbol at `function`. With `only`, the instructions where that function
+    /// (its name without arguments) is inlined.
+    pub(super) fn build(&mut self, function: usize, only: Option<&str>) -> Option<Built> {
+        let extent = self.code.functions.get(function)?;
+        let pieces = self.pieces(function, extent.range);
+        let instructions = self.decode(&pieces);
+        let mut chains: Vec<Vec<Link>> = instructions
+            .iter()
+            .map(|instruction| self.chains.chain(instruction.address))
+            .collect();
+        let borrowed = borrow_lines(&mut chains);
+        let target: Vec<Option<String>> = instructions
+            .iter()
+            .map(|instruction| self.target(instruction))
+            .collect();
+        let graph = flow::graph(self.code, &instructions, extent.range.start, &target);
+        let all_marks = marks::marks(&instructions, &graph, &target);
+
+        let symbol = extent.names.first()?;
+        let mut built = Built {
+            part: Part {
+                function: Name::parse(symbol).full(),
+                symbol: symbol.to_string(),
+                inlined: only.is_some(),
+                irreducible: graph.irreducible,
+                unresolved: graph.unresolved,
+                ..Part::default()
+            },
+            borrowed,
+            ..Built::default()
+        };
+        let leaders: Vec<usize> = graph.blocks.iter().map(|block| block.first).collect();
+        let known: Vec<VirtualAddress> = instructions.iter().map(|i| i.address).collect();
+        for (((index, instruction), chain), marks) in instructions
+            .into_iter()
+            .enumerate()
+            .zip(&chains)
+            .zip(all_marks)
+        {
+            let inlined = match chain.split_last() {
+                Some((_, inlined)) => inlined,
+                None => &[],
+            };
+            let is_meant = |only: &str| {
+                let mut functions = inlined.iter();
+                functions.any(|link| link.function == only || names::family(&link.function) == only)
+            };
+            if only.is_some_and(|only| !is_meant(only)) {
+                continue;
+            }
+            let lead = lead(&instruction, target.get(index).cloned().flatten(), &known);
+            let innermost = chain.first();
+            built.without_line += usize::from(innermost.is_none_or(|link| link.line.is_none()));
+            let block = graph.block_of(index);
+            built.rows.push(Row {
+                part: 0,
+                address: instruction.address.0,
+                length: instruction.length,
+                own: within(self.hits, bytes_of(&instruction)),
+                file: innermost.and_then(|link| Some(self.files.of(link.file.as_ref()?))),
+                line: innermost.and_then(|link| link.line),
+                inlined: inlined.iter().map(|link| link.function.clone()).collect(),
+                target: lead,
+                leader: leaders.binary_search(&index).is_ok(),
+                innermost: block
+                    .and_then(|block| graph.innermost.get(block as usize).copied().flatten())
+                    .map(|found| found as usize),
+                marks: self.place(chain, marks),
+                text: instruction.text,
+            });
+        }
+        built.part.ranges = ranges(&built.rows, &pieces);
+        for row in &built.rows {
+            built.part.own += row.own;
+        }
+        self.sum_loops(&graph, &known, &chains, &mut built);
+        Some(built)
+    }
+
+    /// The ranges, sorted and without overlap, and whether each is cold.
+    fn pieces(&self, function: usize, extent: AddressRange) -> Vec<(AddressRange, bool)> {
+        let mut pieces = self.code.pieces(function);
+        // What the symbols do not know: parts without a name of their own. Parts inside other
+        // functions' symbols are not this one's.
+        for range in self.chains.ranges(extent.start) {
+            let known = |(piece, _): &(AddressRange, bool)| {
+                piece.contains(range.start) || range.contains(piece.start)
+            };
+            if !pieces.iter().any(known) && self.code.function_at(range.start).is_none() {
+                pieces.push((range, true));
+            }
+        }
+        pieces.sort_unstable();
+        let mut end = VirtualAddress(0);
+        pieces
+            .into_iter()
+            .filter_map(|(range, cold)| {
+                let range = Range::<VirtualAddress>::between(range.start.max(end), range.end());
+                end = end.max(range.end());
+                (!range.is_empty()).then_some((range, cold))
+            })
+            .collect()
+    }
+
+    fn decode(&self, pieces: &[(AddressRange, bool)]) -> Vec<Instruction> {
+        let decode = |(range, _): &(AddressRange, bool)| {
+            let bytes = self.code.bytes(*range);
+            self.disassembler
+                .instructions(bytes, range.start, self.syntax)
+        };
+        pieces.iter().flat_map(decode).collect()
+    }
+
+    fn target(&self, instruction: &Instruction) -> Option<String> {
+        match instruction.flow {
+            Flow::Call(target) | Flow::Jump(target) => match target {
+                Target::Address(address) => self.code.name_of(address),
+                Target::Slot(slot) => self.code.name_in(slot),
+                Target::Unknown => None,
+            },
+            Flow::Branch(address) => self.code.name_of(address),
+            _ => None,
+        }
+    }
+
+    /// Marks with the line that asked for them: the innermost one outside std.
+    fn place(&mut self, chain: &[Link], marks: Vec<marks::Plain>) -> Vec<Mark> {
+        if marks.is_empty() {
+            return Vec::new();
+        }
+        let known = |link: &&Link| link.file.is_some() && link.line.is_some();
+        let of_user = |link: &&Link| {
+            let file = link.file.as_deref().unwrap_or_default();
+            !file.starts_with("/rustc/") && !file.contains("/rustlib/src/rust/library/")
+        };
+        let link = chain.iter().filter(known).find(of_user);
+        let link = link.or_else(|| chain.iter().find(known));
+        let file = link.and_then(|link| link.file.as_deref());
+        let file = file.map(|file| self.files.of(file));
+        let line = link.and_then(|link| link.line);
+        let place = |marks::Plain { kind, detail }| Mark {
+            kind,
+            detail,
+            file,
+            line,
+        };
+        marks.into_iter().map(place).collect()
+    }
+
+    fn sum_loops(
+        &mut self,
+        graph: &Graph,
+        known: &[VirtualAddress],
+        chains: &[Vec<Link>],
+        built: &mut Built,
+    ) {
+        let mut counts: Vec<BTreeMap<MarkKind, usize>> = vec![BTreeMap::new(); graph.loops.len()];
+        let mut loops: Vec<LoopRow> = graph
+            .loops
+            .iter()
+            .map(|found| {
+                let header = graph.blocks.get(found.header as usize);
+                let first = header.map_or(0, |block| block.first);
+                let link = chains.get(first).and_then(|chain| chain.first());
+                LoopRow {
+                    header: known.get(first).map_or(0, |address| address.0),
+                    depth: found.depth,
+                    parent: found.parent.map(|parent| parent as usize),
+                    file: link.and_then(|link| Some(self.files.of(link.file.as_ref()?))),
+                    line: link.and_then(|link| link.line),
+                    ..LoopRow::default()
+                }
+            })
+            .collect();
+        for row in &built.rows {
+            let Some(this) = row.innermost.and_then(|at| loops.get_mut(at)) else {
+                continue;
+            };
+            this.own += row.own;
+            this.instructions += 1;
+            let counts = row.innermost.and_then(|at| counts.get_mut(at));
+            if let Some(counts) = counts {
+                for mark in &row.marks {
+                    *counts.entry(mark.kind).or_default() += 1;
+                }
+            }
+        }
+        // Inner loops stand behind outer ones.
+        for index in (0..loops.len()).rev() {
+            let Some(parent) = loops[index].parent.filter(|parent| *parent < index) else {
+                continue;
+            };
+            let (own, instructions) = (loops[index].own, loops[index].instructions);
+            loops[parent].own += own;
+            loops[parent].instructions += instructions;
+            for (kind, count) in counts[index].clone() {
+                *counts[parent].entry(kind).or_default() += count;
+            }
+        }
+        for (found, counts) in loops.iter_mut().zip(counts) {
+            found.marks = counts.into_iter().collect();
+        }
+        // Of a function that was inlined, only the loops that it takes part in.
+        let kept: Vec<bool> = loops.iter().map(|found| found.instructions > 0).collect();
+        let place = |index: usize| kept.iter().take(index).filter(|kept| **kept).count();
+        let places: Vec<usize> = (0..loops.len()).map(place).collect();
+        for row in &mut built.rows {
+            row.innermost = row.innermost.and_then(|at| places.get(at).copied());
+        }
+        for found in &mut loops {
+            found.parent = found.parent.and_then(|at| places.get(at).copied());
+        }
+        loops.retain(|found| found.instructions > 0);
+        built.loops = loops;
+    }
+}
+
+fn bytes_of(instruction: &Instruction) -> AddressRange {
+    Range::<VirtualAddress>::new(instruction.address, u64::from(instruction.length))
+}
+
+/// What a call or jump leads to; `known` are the addresses of the function's instructions.
+fn lead(instruction: &Instruction, name: Option<String>, known: &[VirtualAddress]) -> Option<Lead> {
+    let address = match instruction.flow {
+        Flow::Jump(Target::Address(address)) | Flow::Branch(address) => Some(address),
+        _ => None,
+    };
+    match address.filter(|address| known.binary_search(address).is_ok()) {
+        Some(address) => Some(Lead::Inside(address.0)),
+        None => name.map(Lead::Named),
+    }
+}
+
+/// Runs of rows without a gap, each within one piece.
+fn ranges(rows: &[Row], pieces: &[(AddressRange, bool)]) -> Vec<RangeRow> {
+    let piece_of = |address: u64| {
+        let next = pieces.partition_point(|(piece, _)| piece.start.0 <= address);
+        next.checked_sub(1)
+    };
+    let mut ranges: Vec<(Option<usize>, RangeRow)> = Vec::new();
+    for row in rows {
+        let piece = piece_of(row.address);
+        let end = row.address.saturating_add(u64::from(row.length));
+        match ranges.last_mut() {
+            Some((last, range)) if *last == piece && range.end == row.address => {
+                range.end = end;
+                range.own += row.own;
+            }
+            _ => ranges.push((
+                piece,
+                RangeRow {
+                    start: row.address,
+                    end,
+                    cold: piece
+                        .and_then(|piece| pieces.get(piece))
+                        .is_some_and(|(_, cold)| *cold),
+                    own: row.own,
+                },
+            )),
+        }
+    }
+    ranges.into_iter().map(|(_, range)| range).collect()
+}
