@@ -9,6 +9,8 @@ use inferno::flamegraph::{
 };
 use std::io::{self, Write};
 
+const LEGEND: &str = "warm: workspace, cool: dependencies, grey: std and system, pale: inlined";
+
 /// Writes an SVG page: callers below, widths by period, warm colours for the workspace's crates,
 /// cool ones for dependencies, greys for std and the system; inlined functions are paler.
 ///
@@ -30,7 +32,7 @@ pub fn flamegraph(
     })?;
     let mut options = Options::default();
     options.title = title.to_owned();
-    options.subtitle = Some(subtitle.to_owned());
+    options.subtitle = Some(format!("{subtitle} · {LEGEND}"));
     options.palette_map = Some(&mut palette);
     options.deterministic = true;
     (options.count_name, options.factor) = if super::is_clock(&named.profile.event) {
@@ -38,8 +40,6 @@ pub fn flamegraph(
     } else {
         (named.profile.event.clone(), 1.0)
     };
-    options.notes =
-        "warm: workspace; cool: dependencies; grey: std and system; pale: inlined".into();
     let mut sorted: Vec<&str> = lines.lines().collect();
     sorted.sort_unstable();
     flamegraph::from_lines(&mut options, sorted, to)

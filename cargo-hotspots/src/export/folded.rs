@@ -1,6 +1,7 @@
 //! Folded stacks: `thread;caller;callee 12`, one line for each distinct stack, as the FlameGraph
 //! scripts define it. A name that holds the separator (`[u8; 4]`) has a colon in its place, as
-//! perf's own collapse script writes it; inlined functions end in `_[i]`, its mark for them.
+//! perf's own collapse script writes it; inlined functions end in `_[i]`, its mark for them. Frames
+//! in a row that have no other name than their bucket's (`[kernel]`) are one.
 
 use super::{Level, Named};
 use crate::profile::FrameId;
@@ -31,8 +32,15 @@ pub(super) fn each_line(
         let thread = named.profile.threads.get(count.thread.0 as usize);
         push(line, thread.map_or("[unknown]", |thread| &thread.name));
         named.frames(count.stack, &mut frames);
+        // Many frames of the kernel without names say no more than one.
+        let mut bucket = "";
         for frame in &frames {
             for level in named.levels(*frame).rev() {
+                let name = named.function_name(&level.scope);
+                if name.starts_with('[') && name.ends_with(']') && name == bucket {
+                    continue;
+                }
+                bucket = name;
                 line.push(';');
                 push_level(line, named, level);
             }
