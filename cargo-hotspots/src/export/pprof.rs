@@ -4,7 +4,7 @@
 //! a distinct address with a line for each function of its inline chain, innermost first.
 
 use super::{Named, is_clock};
-use crate::profile::{FrameId, ModuleId, Place};
+use crate::profile::{FrameId, ModuleId, ModuleKind, Place};
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
 use std::{
@@ -237,7 +237,11 @@ fn build(named: Named<'_>) -> message::Profile {
             has_inline_frames: true,
         }
     });
-    let mapping = mapping.collect();
+    let mut mapping: Vec<message::Mapping> = mapping.collect();
+    // The first one is the program, by pprof's convention.
+    if let Some(program) = program(named) {
+        mapping.swap(0, program);
+    }
     message::Profile {
         sample_type: vec![samples_type, value_type],
         sample,
@@ -250,6 +254,24 @@ fn build(named: Named<'_>) -> message::Profile {
         default_sample_type: value_type.r#type,
         string_table: strings.all,
     }
+}
+
+/// The position of the mapped file that most of the time passed in.
+fn program(named: Named<'_>) -> Option<usize> {
+    let recording = named.profile;
+    let mut periods = vec![0_u64; recording.modules.len()];
+    for count in &recording.counts {
+        for frame in recording.frames_of(count.stack) {
+            let module = recording.frames.get(frame.0 as usize)?.module.0 as usize;
+            if recording.modules.get(module)?.kind == ModuleKind::File {
+                let period = periods.get_mut(module)?;
+                *period = period.saturating_add(count.period);
+                break;
+            }
+        }
+    }
+    let most = periods.iter().copied().max().filter(|most| *most > 0)?;
+    periods.iter().position(|period| *period == most)
 }
 
 /// Zero means none.
