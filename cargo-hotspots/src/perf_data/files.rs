@@ -5,10 +5,10 @@
 //! it must not be newer than the recording, on the same device have the same inode, and be as long
 //! as what was mapped of it. A file of another build is never used: neither to unwind nor to name.
 
-use super::{Options, bytes::Cursor, unwind::Span};
+use super::{Options, bytes::Cursor, roots, unwind::Span};
 use crate::profile::{Module, ModuleId, ModuleKind, ModuleProblem, Place};
 use codecost::{
-    address::{FileOffset, FileRange, VirtualAddress},
+    address::{AddressRange, FileOffset, FileRange, VirtualAddress},
     image::{Image, Mapping},
 };
 use std::{
@@ -76,6 +76,8 @@ pub(super) struct Opened {
     segments: Vec<(FileRange, VirtualAddress, bool)>,
     /// Its place among all files that can be unwound.
     pub(super) span: Option<Span>,
+    /// The functions that threads begin with, once they were asked for.
+    roots: Option<Vec<AddressRange>>,
 }
 
 impl Opened {
@@ -206,6 +208,25 @@ impl<'o> Files<'o> {
             },
             _ => (Place::Offset(offset), None),
         }
+    }
+
+    /// Whether a module is the C library.
+    pub(super) fn is_c_library(&self, id: ModuleId) -> bool {
+        let entry = self.entries.get(id.0 as usize);
+        entry.is_some_and(|entry| roots::is_c_library(&entry.name))
+    }
+
+    /// Whether threads begin with the function at an address, by its name.
+    pub(super) fn is_named_root(&mut self, id: ModuleId, address: VirtualAddress) -> bool {
+        let Some((opened, _)) = self.open(id) else {
+            return false;
+        };
+        let mapping = &opened.mapping;
+        let roots = opened.roots.get_or_insert_with(|| {
+            let image = Image::parse(mapping.path(), mapping);
+            image.map_or_else(|_| Vec::new(), |image| roots::roots(&image))
+        });
+        roots.iter().any(|range| range.contains(address))
     }
 
     /// Whether a module is memory that code was written to by the program.
@@ -399,6 +420,7 @@ fn check(
         mapping: Arc::new(mapping),
         segments,
         span: None,
+        roots: None,
     })
 }
 

@@ -77,9 +77,9 @@ impl Fold {
         })
     }
 
-    /// The module of a frame.
-    pub(super) fn module_of(&self, frame: FrameId) -> Option<ModuleId> {
-        self.frames.get(frame.0 as usize).map(|frame| frame.module)
+    /// What a frame is.
+    pub(super) fn frame_at(&self, frame: FrameId) -> Option<Frame> {
+        self.frames.get(frame.0 as usize).copied()
     }
 
     /// The stack of these frames, innermost first; `None` when there are none.

@@ -151,13 +151,13 @@ impl Header {
                     break;
                 };
                 entry = entry.checked_add(16)?;
-                if [feature::BUILD_ID, feature::ARCH, feature::EVENT_DESC].contains(&bit) {
-                    let mut cursor = Cursor::new(&section);
-                    let (offset, size) = (cursor.u64()?, cursor.u64()?);
-                    match source.at(offset, size.min(MAX_SECTION)) {
-                        Some(bytes) => header.take_feature(bit, &bytes),
-                        None => header.cut_off = true,
-                    }
+                let mut cursor = Cursor::new(&section);
+                let (offset, size) = (cursor.u64()?, cursor.u64()?);
+                header.cut_off |= offset.saturating_add(size) > source.size;
+                if [feature::BUILD_ID, feature::ARCH, feature::EVENT_DESC].contains(&bit)
+                    && let Some(bytes) = source.at(offset, size.min(MAX_SECTION))
+                {
+                    header.take_feature(bit, &bytes);
                 }
             }
         }

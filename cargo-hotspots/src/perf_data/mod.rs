@@ -23,6 +23,7 @@ mod fold;
 mod header;
 mod order;
 mod process;
+mod roots;
 mod sample;
 mod stream;
 mod unwind;
@@ -499,8 +500,7 @@ impl Places<'_> {
             frames.push(self.kernel(RuntimeAddress(ip)));
         }
         if user_chain {
-            let engine = self.engine.as_mut();
-            return match engine.is_some_and(|engine| engine.is_root(last)) {
+            return match self.begins_a_thread(frames, last) {
                 true => Ending::Root,
                 false => Ending::Lost,
             };
@@ -534,6 +534,29 @@ impl Places<'_> {
                 frames.push(frame);
                 Ending::Lost
             }
+        }
+    }
+
+    /// Whether the last of the frames that frame pointers led to is the first of its thread.
+    fn begins_a_thread(&mut self, frames: &[FrameId], last: Step) -> bool {
+        if let Some(engine) = &mut self.engine
+            && engine.is_root(last)
+        {
+            return true;
+        }
+        let mut outward = frames.iter().rev().map(|frame| self.fold.frame_at(*frame));
+        let (Some(Some(outermost)), callee) = (outward.next(), outward.next().flatten()) else {
+            return false;
+        };
+        let calls_the_program = callee.is_some_and(|callee| {
+            callee.module != outermost.module && callee.module != self.special.kernel
+        });
+        if calls_the_program && self.files.is_c_library(outermost.module) {
+            return true;
+        }
+        match outermost.place {
+            Place::Code(address) => self.files.is_named_root(outermost.module, address),
+            _ => false,
         }
     }
 
@@ -589,7 +612,8 @@ impl Places<'_> {
 
     /// Whether a frame is in something that was mapped.
     fn is_mapped(&self, frame: FrameId) -> bool {
-        self.fold.module_of(frame) != Some(self.special.unknown)
+        let frame = self.fold.frame_at(frame);
+        frame.is_some_and(|frame| frame.module != self.special.unknown)
     }
 
     /// What stands at an address of a program.

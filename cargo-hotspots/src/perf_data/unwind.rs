@@ -71,7 +71,8 @@ pub(super) enum Engine {
 
 pub(super) struct State<U: Unwinder> {
     unwinder: U,
-    /// framehop's cache holds 509 addresses: too few for one program of some size.
+    /// framehop's cache holds 509 addresses: too few for one program of some size. Made when the
+    /// first stack is unwound.
     caches: Vec<U::Cache>,
     next_base: u64,
 }
@@ -111,9 +112,7 @@ where
     fn new() -> Self {
         Self {
             unwinder: U::default(),
-            caches: std::iter::repeat_with(U::Cache::default)
-                .take(CACHES)
-                .collect(),
+            caches: Vec::new(),
             next_base: FIRST_BASE,
         }
     }
@@ -161,6 +160,9 @@ where
         registers: &mut U::UnwindRegs,
         read: &mut impl FnMut(u64) -> Result<u64, ()>,
     ) -> Result<Option<u64>, framehop::Error> {
+        if self.caches.is_empty() {
+            self.caches.resize_with(CACHES, U::Cache::default);
+        }
         match self.caches.get_mut(cache_of(address.address())) {
             Some(cache) => self.unwinder.unwind_frame(address, registers, cache, read),
             None => Err(framehop::Error::DidNotAdvance),

@@ -1,0 +1,63 @@
+//! Where threads begin: which functions have no caller worth missing.
+//!
+//! Unwind tables say it themselves (`_start` and `clone` have no return address). A chain of frame
+//! pointers does not get that far: the C library, whose code has none, begins threads in functions
+//! that call the program's. They are known by their names, or, where the library is stripped, by
+//! being the library's and calling the program.
+
+use codecost::{
+    address::{AddressRange, Range, VirtualAddress},
+    image::{Image, SymbolKind},
+};
+
+/// glibc's and musl's functions between the kernel and the program.
+const NAMES: [&str; 14] = [
+    "_start",
+    "_start_c",
+    "__clone",
+    "__clone3",
+    "__clone_internal",
+    "__libc_start_call_main",
+    "__libc_start_main",
+    "__libc_start_main_impl",
+    "clone",
+    "clone3",
+    "libc_start_main_stage2",
+    "start",
+    "start_c",
+    "start_thread",
+];
+
+/// The functions of an image that threads begin with.
+pub(super) fn roots(image: &Image<'_>) -> Vec<AddressRange> {
+    let named = |it: &codecost::image::Symbol<'_>| {
+        it.kind == SymbolKind::Function && it.section.is_some() && NAMES.contains(&&*it.name)
+    };
+    let tables = [image.symbols(), image.dynamic_symbols()];
+    let symbols = tables.iter().flat_map(|table| &table.symbols);
+    symbols
+        .filter(|symbol| named(symbol))
+        .map(|symbol| Range::<VirtualAddress>::new(symbol.address, symbol.size))
+        .collect()
+}
+
+/// Whether a file is the C library, by its name.
+pub(super) fn is_c_library(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    ["libc.so", "libc-", "libc.musl", "ld-musl", "libpthread"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_c_library_is_known_by_its_name() {
+        assert!(is_c_library("/usr/lib/x86_64-linux-gnu/libc.so.6"));
+        assert!(is_c_library("/lib/ld-musl-x86_64.so.1"));
+        assert!(!is_c_library("/usr/lib/libcurl.so.4"));
+        assert!(!is_c_library("/libc.so/program"));
+    }
+}
