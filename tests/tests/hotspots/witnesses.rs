@@ -113,14 +113,15 @@ fn the_latest_recording_opens_again_after_a_rebuild_with_the_same_answer() {
     let fixture = Fixture::new("shares");
     let (_, first) = record(&fixture, "perf", "crates");
     // The next build puts another program at the same path.
+    let program = fixture
+        .path()
+        .join("target/codecost/profiling/release/shares");
+    let recorded = std::fs::read(&program).unwrap();
     let main = fixture.path().join("src/main.rs");
     std::fs::write(&main, "fn main() { println!(\"another\") }").unwrap();
-    fixture.cargo(&[
-        "build",
-        "--release",
-        "--target-dir",
-        "target/codecost/analysis",
-    ]);
+    let target = ["--target-dir", "target/codecost/profiling"];
+    fixture.cargo(&[&["build", "--release"], &target[..]].concat());
+    assert!(recorded != std::fs::read(&program).unwrap());
     let again = hotspots()
         .in_directory(fixture.path())
         .run(["crates", "--message-format", "json"]);
