@@ -36,7 +36,7 @@ use codecost::{
 };
 use export::Named;
 use open::Opened;
-use options::{Common, DoctorOptions, ExportFormat, Options, Source, Task, View};
+use options::{Common, DiffOptions, DoctorOptions, ExportFormat, Options, Source, Task, View};
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write},
@@ -71,7 +71,16 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
             return show(&options, console);
         }
         Task::Diff(options) => {
-            obey(&options.common, console);
+            let DiffOptions {
+                before,
+                after,
+                common,
+            } = *options;
+            obey(&common, console);
+            let read = |path| Opened::read(record::open(path)?, String::new(), false);
+            let (before, after) = (read(&before)?, read(&after)?);
+            let comparison = analysis::compare(&subject(&before), &subject(&after))?;
+            report::write_diff(&comparison, &common.output, console)?;
         }
         Task::Doctor(options) => {
             let DoctorOptions { selection, common } = *options;

@@ -1,10 +1,12 @@
 //! Small recordings for tests, written as stacks of names.
 
+use super::Subject;
 use crate::{
     profile::{
         CallGraph, Count, Frame, FrameId, ModuleId, Place, Profile, RuntimeAddress, StackId,
         StackNode, Thread, ThreadId,
     },
+    recording::Recording,
     symbols::{Chain, Function, FunctionId, Owner, OwnerId, Scope, SourceId, Symbols},
 };
 use codecost::attribution::{Evidence, Origin};
@@ -32,6 +34,16 @@ impl Fixture {
         Self {
             profile,
             symbols: Symbols::default(),
+        }
+    }
+
+    pub(crate) fn subject<'a>(&'a self, recording: &'a Recording) -> Subject<'a> {
+        Subject {
+            profile: &self.profile,
+            symbols: &self.symbols,
+            recording,
+            settings: None,
+            again: String::new(),
         }
     }
 

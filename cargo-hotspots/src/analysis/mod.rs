@@ -3,6 +3,7 @@
 pub mod asm;
 mod calls;
 mod crates;
+mod diff;
 mod findings;
 mod functions;
 mod lines;
@@ -17,6 +18,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use diff::compare;
 pub use model::{Analysis, Rows};
 pub use quality::exceeded;
 pub use select::{Selected, path_of, select};
@@ -155,9 +157,16 @@ fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         call_graph: profile.call_graph,
         samples: shares.total.samples,
         duration_ns: profile.duration_ns,
+        cpu_ns: is_clock(&profile.event).then_some(shares.total.period),
         threads: profile.threads.len() as u64,
         quality: quality::measure(shares),
     }
+}
+
+/// Whether periods are nanoseconds of CPU time.
+fn is_clock(event: &str) -> bool {
+    let name = event.split(':').next().unwrap_or_default();
+    matches!(name, "cpu-clock" | "task-clock")
 }
 
 /// Why there may be none, and what to do.

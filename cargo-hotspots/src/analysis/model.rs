@@ -71,6 +71,8 @@ pub struct Facts {
     pub samples: u64,
     /// From the first sample to the last.
     pub duration_ns: u64,
+    /// CPU time of all samples, where the event counts it.
+    pub cpu_ns: Option<u64>,
     /// Threads that have samples.
     pub threads: u64,
     /// What is missing or doubtful.
@@ -220,6 +222,64 @@ pub struct CallRow {
     pub label: CrateLabel,
     /// The time that passes by this way.
     pub inclusive: Weight,
+}
+
+/// A crate or function in two recordings, by the share that is charged to it.
+#[derive(Clone, Debug)]
+pub struct ChangeRow {
+    /// What it is.
+    pub kind: ChangeKind,
+    /// Its name; of an inline path the functions from the innermost outward.
+    pub name: String,
+    /// The crate.
+    pub label: CrateLabel,
+    /// The crate's version in the earlier recording.
+    pub version_before: Option<String>,
+    /// The crate's version in the later recording.
+    pub version_after: Option<String>,
+    /// In the earlier recording.
+    pub before: Weight,
+    /// In the later recording.
+    pub after: Weight,
+}
+
+/// What a changed row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChangeKind {
+    /// A crate.
+    Crate,
+    /// A function.
+    Function,
+    /// A function with those that it was inlined into, within one symbol.
+    Inline,
+}
+
+impl ChangeKind {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Crate => "crate",
+            Self::Function => "function",
+            Self::Inline => "inline",
+        }
+    }
+}
+
+/// Two recordings.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The earlier one.
+    pub before: Facts,
+    /// The later one.
+    pub after: Facts,
+    /// All samples of the earlier one.
+    pub total_before: Weight,
+    /// All samples of the later one.
+    pub total_after: Weight,
+    /// All that is in either, the largest change first.
+    pub rows: Vec<ChangeRow>,
+    /// What makes the figures less than they seem.
+    pub warnings: Vec<Warning>,
 }
 
 /// Something worth acting on.

@@ -5,6 +5,7 @@
 pub mod asm;
 mod calls;
 mod crates;
+mod diff;
 mod doctor;
 mod functions;
 mod lines;
@@ -12,6 +13,7 @@ mod overview;
 mod recording;
 mod threads;
 
+pub use diff::write as write_diff;
 pub use doctor::write as write_doctor;
 pub use recording::{subtitle, title};
 

@@ -5,7 +5,7 @@ use super::{
     crates::{self, JsonCrate},
     functions::{self, JsonFunction},
     lines::{self, JsonLine},
-    next, share,
+    next, recording, share,
 };
 use crate::analysis::model::{Finding, Overview, Weight};
 use codecost::{
@@ -81,6 +81,8 @@ pub(super) fn write(overview: &Overview, to: To<'_>) -> Result<()> {
         .heading("Lines")
         .grid(grid(&lines_table, to.options)?)
         .then(findings_page(findings, total))
+        .gap()
+        .then(recording::notes(&to.analysis.facts))
         .gap()
         .then(next(
             &format!("cargo hotspots functions{}", to.again),

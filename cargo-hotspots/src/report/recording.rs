@@ -23,6 +23,7 @@ pub(super) struct JsonRecording<'a> {
     samples: u64,
     lost: u64,
     duration_ns: u64,
+    cpu_ns: Option<u64>,
     threads: u64,
     quality: JsonQuality,
     /// Which bounds of `--strict` are exceeded, in words.
@@ -80,6 +81,7 @@ impl<'a> JsonRecording<'a> {
             call_graph,
             samples,
             duration_ns,
+            cpu_ns,
             threads,
             quality:
                 Quality {
@@ -94,6 +96,7 @@ impl<'a> JsonRecording<'a> {
             samples: *samples,
             lost: losses.lost,
             duration_ns: *duration_ns,
+            cpu_ns: *cpu_ns,
             threads: *threads,
             quality: JsonQuality {
                 unrooted: losses.unrooted,
@@ -149,6 +152,23 @@ impl<'a> JsonDegradation<'a> {
     }
 }
 
+/// What is worse than it could be, with its remedy.
+pub(super) fn notes(facts: &Facts) -> Page {
+    facts
+        .degradations
+        .iter()
+        .fold(Page::new(), |page, degradation| {
+            let Degradation {
+                code: _,
+                what,
+                remedy,
+            } = degradation;
+            let line = format!("note: {}", printable(what));
+            page.line(line, Emphasis::Faint)
+                .line(format!("      → {}", printable(remedy)), Emphasis::Faint)
+        })
+}
+
 /// The quality of the data, then what it is of.
 pub(super) fn page(facts: &Facts) -> Page {
     let mut lines = vec![
@@ -159,12 +179,6 @@ pub(super) fn page(facts: &Facts) -> Page {
         let notes = format!("for this recording with {}", facts.build_notes.join(", "));
         lines.push(("build".to_owned(), notes));
     }
-    lines.extend(
-        facts
-            .degradations
-            .iter()
-            .map(|degradation| ("note".to_owned(), degradation.what.clone())),
-    );
     let lines = lines
         .into_iter()
         .map(|(key, value)| (key, printable(&value).into_owned()));
@@ -265,10 +279,14 @@ fn recording(facts: &Facts) -> String {
         CallGraph::FramePointers => "stacks by frame pointers",
         CallGraph::None => "no stacks",
     };
+    let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
+    let duration = match facts.cpu_ns {
+        Some(cpu) => format!("{} of CPU in {}", time(cpu), time(facts.duration_ns)),
+        None => time(facts.duration_ns).to_string(),
+    };
     format!(
-        "{}: {by}, {stacks}, {}, {}",
+        "{}: {by}, {stacks}, {duration}, {}",
         title(facts),
-        Time(Duration::from_nanos(facts.duration_ns)),
         counted(facts.threads, "thread")
     )
 }

@@ -2,7 +2,7 @@
 
 use super::write;
 use crate::{
-    analysis::{Question, Subject, analyse, fixture::Fixture},
+    analysis::{Question, analyse, fixture::Fixture},
     profile::{CallGraph, Losses},
     recording::{About, Degradation, Program, Recording},
 };
@@ -82,14 +82,7 @@ fn recording() -> Recording {
 
 fn shown(fixture: &Fixture, question: Question<'_>, options: &OutputOptions) -> (String, String) {
     let recording = recording();
-    let subject = Subject {
-        profile: &fixture.profile,
-        symbols: &fixture.symbols,
-        recording: &recording,
-        settings: None,
-        again: String::new(),
-    };
-    let analysis = analyse(&subject, question).unwrap();
+    let analysis = analyse(&fixture.subject(&recording), question).unwrap();
     let (mut console, captured) = Console::in_memory();
     write(&analysis, "", options, &mut console).unwrap();
     (captured.stdout(), captured.stderr())
@@ -247,16 +240,8 @@ fn without_stacks_the_quality_line_says_what_that_means() {
 fn no_samples_is_an_error_that_says_why() {
     let fixture = Fixture::new();
     let mut recording = recording();
-    let ask = |recording: &Recording| {
-        let subject = Subject {
-            profile: &fixture.profile,
-            symbols: &fixture.symbols,
-            recording,
-            settings: None,
-            again: String::new(),
-        };
-        analyse(&subject, Question::Crates).unwrap_err()
-    };
+    let ask =
+        |recording: &Recording| analyse(&fixture.subject(recording), Question::Crates).unwrap_err();
     let error = ask(&recording);
     assert_eq!(error.exit_code(), 101);
     assert!(error.to_string().contains("no CPU time"), "{error}");
@@ -286,4 +271,40 @@ fn filter_sort_and_limit_are_obeyed() {
     assert_eq!(json["cut"]["rows"], 6);
     let cut = json["cut"]["self"].as_f64().unwrap();
     assert!((cut - 0.4).abs() < 1e-9, "{cut}");
+}
+
+#[test]
+fn two_recordings_side_by_side() {
+    let before = example();
+    let mut after = example();
+    // The sort takes twice as long.
+    after.profile.counts[1].samples *= 2;
+    after.profile.counts[1].period *= 2;
+    let recording = recording();
+    let (first, second) = (before.subject(&recording), after.subject(&recording));
+    let comparison = crate::analysis::compare(&first, &second).unwrap();
+    let shown = |format| {
+        let (mut console, captured) = Console::in_memory();
+        super::write_diff(&comparison, &options(format), &mut console).unwrap();
+        captured.stdout()
+    };
+    insta::assert_snapshot!("diff", shown(Format::Human));
+    let json: Value = serde_json::from_str(&shown(Format::Json)).unwrap();
+    assert_eq!(json["view"], "diff");
+    let rows = json["rows"].as_array().unwrap();
+    let delta = rows.iter().find(|row| row["id"] == "crate:delta").unwrap();
+    assert_eq!(delta["kind"], "crate");
+    let figure = |key: &str| delta[key].as_f64().unwrap();
+    assert!((figure("before") - 0.9).abs() < 1e-9);
+    assert!((figure("after") - 1500.0 / 1600.0).abs() < 1e-9);
+    assert!((figure("delta") - (1500.0 / 1600.0 - 0.9)).abs() < 1e-9);
+    assert!(delta["ci_low"].is_null() && delta["ci_high"].is_null());
+    // Within a kind the changes sum to nothing.
+    for kind in ["crate", "function"] {
+        let of_kind = rows.iter().filter(|row| row["kind"] == kind);
+        let sum: f64 = of_kind.map(|row| row["delta"].as_f64().unwrap()).sum();
+        assert!(sum.abs() < 1e-9, "{kind}: {sum}");
+    }
+    assert!(shown(Format::Csv).starts_with("kind,crate,name,before,after,delta"));
+    assert!(shown(Format::Markdown).contains("| --"));
 }

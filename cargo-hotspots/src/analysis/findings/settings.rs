@@ -51,7 +51,10 @@ fn optimization(
     })
 }
 
-/// Calls from one crate into another that link-time optimisation could inline.
+/// Functions with more bytes of code than this are seldom inlined.
+const SMALL: u64 = 256;
+
+/// Small functions that another crate calls: link-time optimisation could inline them.
 fn link_time(
     settings: &BTreeMap<String, String>,
     profile: &str,
@@ -64,6 +67,12 @@ fn link_time(
     // The function that the innermost code stands in, and the one that called it.
     let mut time = 0_u64;
     for (stack, weight) in shares.ends() {
+        let frame = shares.profile.stacks.get(stack).map(|node| node.frame);
+        let chain = frame.and_then(|frame| shares.symbols.chains.get(frame.0 as usize));
+        let extent = chain.and_then(|chain| chain.extent);
+        if extent.is_none_or(|extent| extent.size > SMALL) {
+            continue;
+        }
         let Some(caller) = shares.caller(stack) else {
             continue;
         };
@@ -84,7 +93,7 @@ fn link_time(
     };
     Some(Finding {
         code: "no-lto",
-        title: "functions that another crate calls, without link-time optimisation".into(),
+        title: "small functions that another crate calls, without link-time optimisation".into(),
         time,
         evidence: vec![
             state,

@@ -8,7 +8,10 @@ use crate::{
     recording::{About, Recording},
     symbols::{FunctionId, OwnerId},
 };
-use codecost::attribution::Origin;
+use codecost::{
+    address::{AddressRange, VirtualAddress},
+    attribution::Origin,
+};
 use std::collections::BTreeMap;
 
 struct Program {
@@ -245,6 +248,16 @@ fn missing_lto_where_crates_call_each_other() {
     let other = program.named("parking_lot::compute", registry);
     program.spend(&[main, work], 60);
     program.spend(&[main, work, other], 40);
+    let size = |program: &mut Program, size: u64| {
+        let chain = program.fixture.symbols.chains.last_mut().unwrap();
+        chain.extent = Some(AddressRange::new(VirtualAddress(0x1000), size));
+    };
+    size(&mut program, 4000);
+    assert!(
+        program.findings_with(Some(&settings(&[]))).is_empty(),
+        "too large to inline"
+    );
+    size(&mut program, 40);
     let codes = |written: &[(&str, &str)]| -> Vec<_> {
         let settings = settings(written);
         let findings = program.findings_with(Some(&settings));
