@@ -184,7 +184,15 @@ fn whole(
     };
     let title = report::title(&facts);
     match view {
-        View::Asm(_name) => {}
+        View::Asm(name) => {
+            let mut asm = analysis::asm::asm(&opened.profile, &opened.symbols, name)?;
+            let known: Vec<_> = asm.warnings.iter().map(|warning| warning.code).collect();
+            let others = warnings.into_iter();
+            asm.warnings
+                .extend(others.filter(|warning| !known.contains(&warning.code)));
+            report::asm::write(&asm, &facts, output, console)?;
+            return Ok(facts);
+        }
         View::Flamegraph => {
             let subtitle = report::subtitle(&facts);
             write(output, console, |to| {

@@ -36,9 +36,12 @@ pub fn compare(before: &Subject<'_>, after: &Subject<'_>) -> Result<Comparison> 
     let mut rows: Vec<ChangeRow> = rows.0.into_values().collect();
     let share = |weight: Weight, total: Weight| weight.period as f64 / total.period as f64;
     rows.sort_by(|a, b| {
-        let change =
-            |row: &ChangeRow| share(row.after, total_after) - share(row.before, total_before);
-        let order = change(b).abs().total_cmp(&change(a).abs());
+        // Rounded, so that equal changes are equal.
+        let change = |row: &ChangeRow| {
+            let change = share(row.after, total_after) - share(row.before, total_before);
+            (change.abs() * 1e12).round() as u64
+        };
+        let order = change(b).cmp(&change(a));
         order.then_with(|| {
             (a.kind, Reverse(a.after.period), &a.name).cmp(&(
                 b.kind,

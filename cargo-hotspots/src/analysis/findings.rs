@@ -1,6 +1,7 @@
 //! At most three things worth acting on, those with the most time at stake. Each is made from what
 //! was measured; none says what a change would save, because nobody measured that.
 
+mod checks;
 mod formatting;
 mod groups;
 mod hashing;
@@ -31,6 +32,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {
     findings.extend(locks::find(subject, shares));
     findings.extend(once::find(subject, shares));
     findings.extend(settings::find(subject, shares));
+    findings.extend(checks::find(subject, shares));
     findings.retain(|finding| is_worth(finding.time, shares));
     findings.sort_by_key(|finding| Reverse(finding.time));
     findings.truncate(MOST);

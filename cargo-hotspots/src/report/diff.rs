@@ -256,7 +256,7 @@ fn machines<'a>(rows: &'a [Change<'a>]) -> Table<'a, Change<'a>> {
     [
         share("before", |row| row.before),
         share("after", |row| row.after),
-        share("delta", Change::delta),
+        share("delta", |row| row.delta()),
         share("sampling_error", |row| row.chance),
     ]
     .into_iter()
