@@ -25,7 +25,9 @@ use codecost::{
 };
 use std::{fs, path::PathBuf};
 
-/// A program that failed within this time has probably done nothing.
+/// A program that failed with fewer samples has done nothing but start.
+const FEW: u64 = 5;
+/// The same in time, where the recorder does not count.
 const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(50);
 
 pub(super) fn record(
@@ -44,7 +46,7 @@ pub(super) fn record(
     let path = context.var_os("PATH");
     let machine = Machine::look(path.as_deref());
     // Before the build: what cannot be recorded need not be built.
-    let choice = Choice::new(options, &machine)?;
+    let mut choice = Choice::new(options, &machine)?;
     let mut announce = |additions: &[String]| {
         let text = format!(
             "all dependencies once, beside your own build, with {}",
@@ -53,6 +55,7 @@ pub(super) fn record(
         console.status("Building", &text);
     };
     let plan = plan::plan(context, options, choice.call_graph, &mut announce)?;
+    choice.settle(options, &machine, plan.jobs.len());
     let store = match &plan.build {
         Some(build) => Store::of_target(&build.target_directory),
         None => super::store(context, &options.selection)?,
@@ -125,6 +128,8 @@ struct Choice {
     frequency: u32,
     asked: Option<u32>,
     event: Option<String>,
+    /// Whether perf will poll for threads that are gone.
+    perf_spins: bool,
 }
 
 impl Choice {
@@ -155,6 +160,7 @@ impl Choice {
             frequency,
             asked: (options.frequency > frequency).then_some(options.frequency),
             event: options.event.clone(),
+            perf_spins: false,
         };
         if recorder == options::Recorder::Builtin
             && let Some(event) = &choice.event
@@ -166,6 +172,20 @@ impl Choice {
             ));
         }
         Ok(choice)
+    }
+
+    /// perf keeps a CPU busy as soon as one of several threads that it attached to has ended: it
+    /// goes on polling for it (perf 6.1: 470,000 wake-ups in two seconds). With one program the
+    /// end of that thread is the end of the recording.
+    fn settle(&mut self, options: &RecordOptions, machine: &Machine, programs: usize) {
+        let several = programs > 1 || matches!(options.what, What::Process(_));
+        if self.recorder == options::Recorder::Perf && several {
+            if options.recorder.is_none() && self.builtin_works(machine) {
+                self.recorder = options::Recorder::Builtin;
+            } else {
+                self.perf_spins = true;
+            }
+        }
     }
 
     /// With `:u` where the kernel is not to be sampled.
@@ -203,6 +223,21 @@ impl Choice {
             own_event: self.event.is_some(),
         };
         let mut found = doctor::degradations(machine, need);
+        if !need.perf && machine.perf.is_some() && machine.kernel.works() {
+            found.push(Degradation {
+                code: "kernel".into(),
+                what: "the built-in recorder does not sample time in the kernel".into(),
+                remedy: "--recorder perf".into(),
+            });
+        }
+        if self.perf_spins {
+            found.push(Degradation {
+                code: "perf-spins".into(),
+                what: "perf keeps a CPU busy once one of the threads that it watches has ended"
+                    .into(),
+                remedy: "leave --recorder out, or use --recorder builtin".into(),
+            });
+        }
         if let Some(asked) = self.asked {
             found.push(Degradation {
                 code: "sample-rate".into(),
@@ -302,8 +337,9 @@ fn check(
         !outcome.interrupted
             && (program.exit_code.is_some_and(|code| code != 0) || program.signal.is_some())
     };
-    let nothing = outcome.counts.is_some_and(|counts| counts.samples == 0)
-        || (outcome.counts.is_none() && outcome.duration < AT_ONCE);
+    let nothing = outcome
+        .counts
+        .map_or(outcome.duration < AT_ONCE, |counts| counts.samples < FEW);
     for (program, job) in programs
         .iter()
         .zip(&plan.jobs)
