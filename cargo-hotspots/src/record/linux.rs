@@ -421,6 +421,7 @@ fn explain(failure: Failure, options: &RecordOptions, machine: &Machine) -> Erro
                     format_args!("this perf is too old: {said}"),
                     "use perf 5.10 or newer, or --recorder builtin",
                 ),
+                perf::Reason::Process => process_gone(),
                 perf::Reason::Other => Error::failed(
                     format_args!("perf could not record: {said}"),
                     "run `cargo hotspots doctor`, or use --recorder builtin",
@@ -428,10 +429,7 @@ fn explain(failure: Failure, options: &RecordOptions, machine: &Machine) -> Erro
             }
         }
         Failure::Builtin(refusal) => match refusal {
-            builtin::Refusal::NoProcess => Error::failed(
-                "the process ended before it could be recorded",
-                "look its number up again: `pgrep -l NAME`",
-            ),
+            builtin::Refusal::NoProcess => process_gone(),
             builtin::Refusal::Event => Error::usage(
                 format_args!("the built-in recorder does not know the event `{event}`"),
                 format_args!("it knows {}", Event::names()),
@@ -471,6 +469,13 @@ fn explain(failure: Failure, options: &RecordOptions, machine: &Machine) -> Erro
             ),
         },
     }
+}
+
+fn process_gone() -> Error {
+    Error::failed(
+        "the process ended before it could be recorded",
+        "look its number up again: `pgrep -l NAME`",
+    )
 }
 
 fn not_allowed(machine: &Machine, who: &str) -> Error {

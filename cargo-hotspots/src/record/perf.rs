@@ -49,7 +49,9 @@ pub(crate) enum Reason {
     Memory,
     /// It is too old.
     Option,
-    /// It, or the process, is gone, or did not answer.
+    /// The process is gone.
+    Process,
+    /// It is gone, or did not answer.
     Other,
 }
 
@@ -185,6 +187,8 @@ fn reason(said: &str) -> Reason {
         Reason::Memory
     } else if says("unknown option") || says("unknown switch") || says("Unknown --call-graph") {
         Reason::Option
+    } else if says("No such process") {
+        Reason::Process
     } else if says("ermission") || says("paranoid") || says("Operation not permitted") {
         Reason::Permission
     } else {

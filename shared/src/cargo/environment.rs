@@ -13,9 +13,11 @@ use super::{
     toolchain::Toolchain,
     workspace::{Candidate, TargetKind, Workspace},
 };
+use cargo_metadata::Package;
 use std::{
     env,
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -51,7 +53,6 @@ pub(super) fn environment(facts: &Facts<'_>, candidate: &Candidate) -> Vec<(OsSt
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let version = &package.version;
         let directory = package.manifest_path.parent().map(ToString::to_string);
-        let rust_version = package.rust_version.as_ref().map(ToString::to_string);
         for (name, value) in [
             ("MANIFEST_DIR", directory.unwrap_or_default()),
             ("MANIFEST_PATH", package.manifest_path.to_string()),
@@ -67,7 +68,7 @@ pub(super) fn environment(facts: &Facts<'_>, candidate: &Candidate) -> Vec<(OsSt
             ("PKG_LICENSE", text(&package.license)),
             ("PKG_LICENSE_FILE", path(package.license_file.as_ref())),
             ("PKG_AUTHORS", package.authors.join(":")),
-            ("PKG_RUST_VERSION", rust_version.unwrap_or_default()),
+            ("PKG_RUST_VERSION", rust_version(facts, package)),
             ("PKG_README", path(package.readme.as_ref())),
         ] {
             set(&format!("CARGO_{name}"), value.into());
@@ -98,6 +99,25 @@ pub(super) fn environment(facts: &Facts<'_>, candidate: &Candidate) -> Vec<(OsSt
     found
 }
 
+/// As the manifest spells it: `cargo metadata` knows `1.70`, and its reader makes that `1.70.0`.
+fn rust_version(facts: &Facts<'_>, package: &Package) -> String {
+    let Some(version) = package.rust_version.as_ref() else {
+        return String::new();
+    };
+    let full = version.to_string();
+    let root = facts.workspace.root().join("Cargo.toml");
+    let spelt = |path: &Path, text: &str| {
+        fs::read_to_string(path).is_ok_and(|manifest| manifest.contains(&format!("\"{text}\"")))
+    };
+    let is_spelt =
+        |text: &str| spelt(package.manifest_path.as_std_path(), text) || spelt(&root, text);
+    let short = full.strip_suffix(".0").unwrap_or(&full);
+    if !is_spelt(&full) && is_spelt(short) {
+        return short.to_owned();
+    }
+    full
+}
+
 fn library_variable() -> &'static str {
     if cfg!(windows) {
         "PATH"
@@ -123,9 +143,8 @@ fn library_path(facts: &Facts<'_>) -> OsString {
     directories.push(facts.output.join("deps"));
     directories.push(facts.toolchain.libraries(facts.triple));
     let inherited = facts.context.var_os(library_variable()).unwrap_or_default();
-    let inherited: Vec<_> = env::split_paths(&inherited)
-        .filter(|path| !path.as_os_str().is_empty() && !directories.contains(path))
-        .collect();
-    directories.extend(inherited);
+    if !inherited.is_empty() {
+        directories.extend(env::split_paths(&inherited));
+    }
     env::join_paths(directories).unwrap_or_default()
 }

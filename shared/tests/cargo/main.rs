@@ -5,4 +5,6 @@
 
 mod build;
 mod catalogue;
+#[cfg(target_os = "linux")]
+mod environment;
 mod project;
