@@ -213,7 +213,8 @@ fn driven() {
             let latest = record::latest_in(&context, &options.selection).unwrap();
             assert_eq!(latest, recording);
             // The harness's own output is on standard output too.
-            println!("RECORDED {}", recording.data.display());
+            let line = format!("RECORDED {}\n", recording.data.display());
+            console.print(&line).unwrap();
         }
         Err(error) => {
             console.fail(&error);
