@@ -1,13 +1,12 @@
 //! Generic families: how many copies of one generic function there are, and what they cost.
 
 use super::{
-    functions::function_name,
     model::{GenericInstance, GenericRow},
+    names,
     subject::Subject,
 };
 use codecost::{
     attribution::{CrateId, Function},
-    demangle::Name,
     disasm::disassembler,
     report::Warning,
 };
@@ -22,10 +21,9 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         .functions
         .par_iter()
         .filter_map(|function| {
-            let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
-            let name = Name::parse(&symbol.name);
+            let name = names::name_of(function, &subject.symbols)?;
             name.is_generic().then(|| {
-                let mut key = String::with_capacity(symbol.name.len());
+                let mut key = String::with_capacity(name.symbol().len());
                 name.write_family_key(&mut key);
                 ((function.owner.defined, key), function)
             })
@@ -39,7 +37,14 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         .filter(|(_, copies)| copies.len() > 1)
         .map(|((id, _), copies)| row(subject, id, copies))
         .collect();
-    rows.par_sort_by(|a, b| b.file.cmp(&a.file).then_with(|| a.name.cmp(&b.name)));
+    // Of several families with one name and size, the one that stands first: the same in each run.
+    let first = |row: &GenericRow| row.instances.first().map(|copy| copy.address);
+    rows.par_sort_by(|a, b| {
+        let by_size = b.file.cmp(&a.file);
+        by_size
+            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| first(a).cmp(&first(b)))
+    });
     rows
 }
 
@@ -50,15 +55,16 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
             .cmp(&a.range.size)
             .then(a.range.start.cmp(&b.range.start))
     });
-    let symbol = |function: &Function| {
-        let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
-        Some(&*symbol.name)
-    };
     let name = copies
         .first()
-        .and_then(|function| symbol(function))
-        .map(|symbol| Name::parse(symbol).family())
+        .and_then(|function| names::name_of(function, &subject.symbols))
+        .map(|name| name.family())
         .unwrap_or_default();
+    let full = |function: &Function| {
+        let mut text = String::new();
+        names::write(function, &subject.symbols, &mut text);
+        text
+    };
     GenericRow {
         name,
         label: subject.label(id).clone(),
@@ -69,7 +75,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
         instances: copies
             .iter()
             .map(|function| GenericInstance {
-                name: function_name(symbol(function), function),
+                name: full(function),
                 instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
                     .then(|| subject.label(function.owner.instantiated).clone()),
                 address: function.range.start.0,

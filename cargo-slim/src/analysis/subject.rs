@@ -1,6 +1,6 @@
 //! The analysed file, opened and attributed: what all views start from.
 
-use super::model::CrateLabel;
+use super::{model::CrateLabel, names::FunctionNames};
 use crate::ledger::{DebugClaims, Inlined, Inputs, Ledger};
 use codecost::{
     Error, Result,
@@ -12,7 +12,7 @@ use codecost::{
         debug_info::{DebugInfo, DwarfSections},
     },
 };
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, path::Path, sync::OnceLock};
 
 /// The files of one analysis, mapped.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub struct Subject<'a> {
     pub debug: DebugSections<'a>,
     /// How each crate is shown, by its number.
     labels: Vec<CrateLabel>,
+    /// Spelt out when first asked for.
+    names: OnceLock<FunctionNames>,
     /// Whether there is no symbol table, neither in the file nor beside it.
     pub stripped: bool,
 }
@@ -118,6 +120,7 @@ impl<'a> Subject<'a> {
         let leaf = owners.leaf();
         Ok(Self {
             labels,
+            names: OnceLock::new(),
             debug,
             image,
             symbols,
@@ -133,6 +136,15 @@ impl<'a> Subject<'a> {
 
     /// Accounts for every byte; code that is in `inlined` is for the crate that it names.
     pub fn ledger(&mut self, inlined: &[Inlined]) -> Ledger {
+        self.account(inlined, false)
+    }
+
+    /// As [`ledger`](Self::ledger), and meanwhile spells out the names of all functions.
+    pub(super) fn ledger_beside_names(&mut self) -> Ledger {
+        self.account(&[], true)
+    }
+
+    fn account(&mut self, inlined: &[Inlined], with_names: bool) -> Ledger {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
@@ -147,7 +159,16 @@ impl<'a> Subject<'a> {
             debug: debug.as_ref(),
             leaf: self.leaf,
         };
-        let ledger = Ledger::new(&inputs, &mut self.crates);
+        let crates = &mut self.crates;
+        let (ledger, ()) = rayon::join(
+            || Ledger::new(&inputs, crates),
+            || {
+                if with_names {
+                    let names = || FunctionNames::new(&self.code.functions, &self.symbols);
+                    self.names.get_or_init(names);
+                }
+            },
+        );
         // Data may belong to crates that have no function.
         self.labels = labels(&self.crates);
         ledger
@@ -183,6 +204,12 @@ impl<'a> Subject<'a> {
             .filter_map(|at| self.symbols.symbols.get(*at as usize))
             .map(|symbol| Name::parse(&symbol.name).full())
             .collect()
+    }
+
+    /// The functions' full names.
+    pub(super) fn names(&self) -> &FunctionNames {
+        self.names
+            .get_or_init(|| FunctionNames::new(&self.code.functions, &self.symbols))
     }
 
     /// How a crate is shown.

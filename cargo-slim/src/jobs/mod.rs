@@ -29,7 +29,7 @@ use codecost::{
 pub fn snapshot(options: &SnapshotOptions, console: &mut Console) -> Result<Snapshot> {
     let context = Context::current()?;
     let mut first = |added: &[String]| announce(console, added);
-    let mut snapshot = survey_of(&context, &options.input, &mut first)?.snapshot;
+    let mut snapshot = snapshot_of(&context, &options.input, &mut first)?;
     match &options.input {
         Input::Build(selection) => {
             snapshot.measures = plain(&context, selection, (true, true), &mut first)?;
@@ -57,16 +57,33 @@ fn survey_of(
     input: &Input,
     first: &mut dyn FnMut(&[String]),
 ) -> Result<Surveyed> {
+    surveyed(context, input, first, |subject, snapshot| Surveyed {
+        snapshot,
+        aliases: subject.aliases(),
+        stripped: subject.stripped,
+    })
+}
+
+fn snapshot_of(
+    context: &Context,
+    input: &Input,
+    first: &mut dyn FnMut(&[String]),
+) -> Result<Snapshot> {
+    surveyed(context, input, first, |_, snapshot| snapshot)
+}
+
+fn surveyed<T>(
+    context: &Context,
+    input: &Input,
+    first: &mut dyn FnMut(&[String]),
+    keep: impl FnOnce(&Subject<'_>, Snapshot) -> T,
+) -> Result<T> {
     let opened = analysis::open_in(context, input, false, first)?;
     let mut subject = Subject::new(&opened.files)?;
     let snapshot = survey(&opened, &mut subject);
-    let aliases = subject.aliases();
+    let kept = keep(&subject, snapshot);
     opened.files.check_unchanged()?;
-    Ok(Surveyed {
-        snapshot,
-        aliases,
-        stripped: subject.stripped,
-    })
+    Ok(kept)
 }
 
 /// The artifact as the user's own profile builds it, measured; whether as gzip and as zstd, too.
