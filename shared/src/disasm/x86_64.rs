@@ -1,5 +1,7 @@
 //! x86-64, by `iced-x86`.
 
+mod plain;
+
 use super::{Disassembler, Reference, ReferenceKind};
 use crate::address::{Range, VirtualAddress};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
@@ -17,16 +19,35 @@ impl Disassembler for X86_64 {
     ) {
         let mut decoder = Decoder::with_ip(64, code, address.0, DecoderOptions::NONE);
         let mut instruction = Instruction::default();
-        while decoder.can_decode() {
-            decoder.decode_out(&mut instruction);
+        let mut decode = |at: usize, instruction: &mut Instruction| {
+            // Nowhere behind the end, so it can be set.
+            let _ = decoder.set_position(at);
+            decoder.set_ip(address.0.wrapping_add(at as u64));
+            decoder.decode_out(instruction);
+            decoder.position()
+        };
+        let mut at = 0;
+        while let Some(rest) = code.get(at..).filter(|rest| !rest.is_empty()) {
+            let from = VirtualAddress(address.0.wrapping_add(at as u64));
+            // Any number may be an address where code is not position-independent.
+            if !absolute && let Some(plain) = plain::plain(rest) {
+                if let Some(distance) = plain.relative {
+                    let next = from.0.wrapping_add(plain.size as u64);
+                    let to = VirtualAddress(next.wrapping_add_signed(distance.into()));
+                    let kind = plain.kind.unwrap_or_else(|| {
+                        decode(at, &mut instruction);
+                        access(&instruction)
+                    });
+                    found(Reference { from, to, kind });
+                }
+                at += plain.size;
+                continue;
+            }
+            at = decode(at, &mut instruction).max(at + 1);
             if instruction.is_ip_rel_memory_operand() {
                 let to = VirtualAddress(instruction.ip_rel_memory_address());
                 let kind = access(&instruction);
-                found(Reference {
-                    from: VirtualAddress(instruction.ip()),
-                    to,
-                    kind,
-                });
+                found(Reference { from, to, kind });
             } else if absolute {
                 absolute_operands(&instruction, found);
             }
@@ -188,6 +209,33 @@ mod tests {
                 (0x102e, ReferenceKind::Access(16))
             ]
         );
+    }
+
+    #[test]
+    fn references_of_real_code_are_those_of_decoding_all_of_it() {
+        let path = std::env::current_exe().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let image = crate::image::Image::parse(&path, &bytes).unwrap();
+        let (_, section) = image.section(".text").unwrap();
+        let code = image.section_bytes(section);
+        let code = &code[..code.len().min(1 << 20)];
+        let mut expected = Vec::new();
+        let mut decoder = Decoder::with_ip(64, code, section.address.0, DecoderOptions::NONE);
+        for instruction in &mut decoder {
+            if instruction.is_ip_rel_memory_operand() {
+                expected.push(Reference {
+                    from: VirtualAddress(instruction.ip()),
+                    to: VirtualAddress(instruction.ip_rel_memory_address()),
+                    kind: access(&instruction),
+                });
+            }
+        }
+        let mut found = Vec::new();
+        X86_64.references(code, section.address, false, &mut |reference| {
+            found.push(reference);
+        });
+        assert!(expected.len() > 1000);
+        assert!(found == expected);
     }
 
     #[test]
