@@ -236,12 +236,16 @@ impl<'d> Names<'d> {
             self.damaged += 1;
             return Cow::Borrowed("");
         }
-        // Written out because `position` over bytes is vectorised where it matters: names are short.
         let window = rest.get(..self.budget.min(rest.len())).unwrap_or(rest);
-        match window.iter().position(|byte| *byte == 0) {
+        match memchr::memchr(0, window) {
             Some(length) => {
                 self.budget -= length.min(self.budget);
-                String::from_utf8_lossy(&rest[..length])
+                let name = &rest[..length];
+                // Checked several bytes at a time; what is replaced is damage, and rare.
+                match std::str::from_utf8(name) {
+                    Ok(name) => Cow::Borrowed(name),
+                    Err(_) => String::from_utf8_lossy(name),
+                }
             }
             None => {
                 self.budget = 0;
