@@ -13,6 +13,8 @@
 
 pub mod units;
 
+pub mod hashing;
+
 pub mod error;
 
 pub mod address;

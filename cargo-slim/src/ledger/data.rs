@@ -14,10 +14,10 @@ use codecost::{
     attribution::{Crates, Evidence, Owner},
     demangle::{Name, Scheme},
     disasm::{ReferenceKind, disassembler},
+    hashing::NumberMap,
     image::{RelocationTable, SectionKind},
 };
 use rayon::prelude::*;
-use std::collections::HashMap;
 
 /// What a piece of data is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl DataMap {
         };
         let mut owners = Sharing {
             parties,
-            unions: HashMap::new(),
+            unions: NumberMap::default(),
         };
         let fixed = map.named(inputs, &extents, owners.parties, crates);
         map.referred_to(inputs, &references, &fixed, &mut owners);
@@ -413,7 +413,7 @@ fn stronger(a: Evidence, b: Evidence) -> Evidence {
 /// Unions of parties, remembered: the same few are asked for again and again.
 struct Sharing<'a> {
     parties: &'a mut Parties,
-    unions: HashMap<(PartyId, PartyId), PartyId>,
+    unions: NumberMap<(PartyId, PartyId), PartyId>,
 }
 
 impl Sharing<'_> {

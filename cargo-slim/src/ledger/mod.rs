@@ -17,9 +17,9 @@ mod tables;
 use codecost::{
     address::AddressRange,
     attribution::{CodeMap, CrateId, Crates, Evidence, Owner, SymbolOwners},
+    hashing::NumberMap,
     image::{Image, SymbolTable, UnwindTables},
 };
-use std::collections::HashMap;
 
 pub use data::{DataKind, DataObject};
 pub use debug::DebugClaims;
@@ -100,7 +100,7 @@ pub struct Ledger {
     /// Who shares what.
     pub parties: Parties,
     /// Sums by section, use, owner and evidence.
-    pub amounts: HashMap<Key, Amount>,
+    pub amounts: NumberMap<Key, Amount>,
     /// Constants and variables, one by one.
     pub data: Vec<DataObject>,
 }
@@ -111,7 +111,7 @@ impl Ledger {
         let layout = Layout::new(inputs.image);
         let mut book = Book {
             parties: Parties::default(),
-            amounts: HashMap::new(),
+            amounts: NumberMap::default(),
         };
         let mut data = data::DataMap::new(inputs, &mut book.parties, crates);
         let mut claimed = claims::Claims::new(inputs.image);
@@ -143,7 +143,7 @@ impl Ledger {
 #[derive(Debug)]
 struct Book {
     parties: Parties,
-    amounts: HashMap<Key, Amount>,
+    amounts: NumberMap<Key, Amount>,
 }
 
 impl Book {

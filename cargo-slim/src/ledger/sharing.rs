@@ -1,7 +1,9 @@
 //! Owners, alone or together, as small numbers.
 
-use codecost::attribution::{CrateId, Owner};
-use std::collections::HashMap;
+use codecost::{
+    attribution::{CrateId, Owner},
+    hashing::NumberMap,
+};
 
 /// An owner, or several who share, in a [`Parties`] table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,18 +13,29 @@ pub struct PartyId(pub u32);
 #[derive(Debug, Default)]
 pub struct Parties {
     members: Vec<Box<[Owner]>>,
-    ids: HashMap<Box<[Owner]>, PartyId>,
-    singles: HashMap<Owner, PartyId>,
+    ids: NumberMap<Box<[Owner]>, PartyId>,
+    singles: NumberMap<Owner, PartyId>,
+    /// What was asked for last: neighbours mostly have one owner.
+    last: Option<(Owner, PartyId)>,
 }
 
 impl Parties {
     /// The party of one owner.
     pub fn single(&mut self, owner: Owner) -> PartyId {
-        if let Some(id) = self.singles.get(&owner) {
-            return *id;
+        if let Some((last, id)) = self.last
+            && last == owner
+        {
+            return id;
         }
-        let id = self.group([owner]);
-        self.singles.insert(owner, id);
+        let id = match self.singles.get(&owner) {
+            Some(id) => *id,
+            None => {
+                let id = self.group([owner]);
+                self.singles.insert(owner, id);
+                id
+            }
+        };
+        self.last = Some((owner, id));
         id
     }
 
