@@ -95,9 +95,9 @@ pub(super) fn crates() -> Vec<CrateRow> {
 }
 
 pub(super) fn functions() -> Vec<FunctionRow<'static>> {
-    let row = |name: &str, symbol, label: CrateLabel, by: Option<CrateLabel>, address, file| {
-        FunctionRow {
-            name: name.into(),
+    let row =
+        |name, symbol, label: CrateLabel, by: Option<CrateLabel>, address, file| FunctionRow {
+            name,
             symbol,
             aliases: Vec::new(),
             label: Box::leak(Box::new(label)),
@@ -106,8 +106,7 @@ pub(super) fn functions() -> Vec<FunctionRow<'static>> {
             address,
             file,
             evidence: Evidence::Symbol,
-        }
-    };
+        };
     let automata = || label("regex_automata", "0.4.9", Origin::Registry);
     let rg = || label("rg", "14.1.1", Origin::Workspace);
     let mut rows = vec![
@@ -181,7 +180,7 @@ pub(super) fn functions() -> Vec<FunctionRow<'static>> {
     }
     rows.extend((0..20).map(|n| {
         row(
-            &format!("rg::small::f{n}"),
+            format!("rg::small::f{n}").leak(),
             "_RNv8",
             rg(),
             None,

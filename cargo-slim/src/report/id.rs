@@ -43,22 +43,20 @@ pub(super) struct RowId<'a> {
     pub(super) nth: u32,
 }
 
+impl RowId<'_> {
+    /// Its text, but for the number.
+    pub(super) fn parts(&self) -> [&str; 5] {
+        let scope = if self.owner.is_empty() { "" } else { "::" };
+        [self.kind, ":", self.owner, scope, self.name]
+    }
+}
+
 impl fmt::Display for RowId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            owner,
-            name,
-            nth,
-        } = self;
-        f.write_str(kind)?;
-        f.write_str(":")?;
-        if !owner.is_empty() {
-            f.write_str(owner)?;
-            f.write_str("::")?;
+        for part in self.parts() {
+            f.write_str(part)?;
         }
-        f.write_str(name)?;
-        number(f, *nth)
+        number(f, self.nth)
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
 use codecost::{
     Result,
     console::Console,
-    report::{OutputOptions, Page, Report, Table},
+    report::{JsonRow, OutputOptions, Page, Report, Table},
     units::Share,
 };
 use serde::Serialize;
@@ -87,7 +87,7 @@ impl To<'_, '_> {
             .warnings(warnings.iter().cloned())
     }
 
-    fn write<'r, R, J: Serialize>(
+    fn write<'r, R, J: JsonRow>(
         self,
         report: &Report<'r, R>,
         row: impl FnMut(&'r R) -> J,

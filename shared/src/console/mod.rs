@@ -31,10 +31,9 @@ pub use stream::{Captured, Output};
 
 use crate::{
     error::{Error, Result, exit_code},
-    report::{OutputOptions, Report, Style, Warning, WriteError, printable, write_file},
+    report::{JsonRow, OutputOptions, Report, Style, Warning, WriteError, printable, write_file},
 };
 use anstyle::{AnsiColor, Style as Ansi};
-use serde::Serialize;
 use std::{
     error::Error as StdError,
     io::{self, IsTerminal, Write},
@@ -173,7 +172,7 @@ impl Console {
     /// # Errors
     ///
     /// A usage error when `--sort` names no column, or [`Error::Write`].
-    pub fn write_report<'a, R, J: Serialize>(
+    pub fn write_report<'a, R, J: JsonRow>(
         &mut self,
         report: &Report<'a, R>,
         options: &OutputOptions,

@@ -44,6 +44,7 @@ mod warning;
 
 pub use cell::{Cell, printable};
 pub use human::Style;
+pub use json::{JsonRow, json_text};
 pub use output::{Format, OutputFlags, OutputOptions, write_file};
 pub use page::{Emphasis, Grid, Page};
 pub use table::{Selection, Table};
@@ -137,7 +138,7 @@ impl<'a, R> Report<'a, R> {
     ///
     /// [`WriteError::Usage`] before anything is written when `--sort` names no column, else what
     /// the writer says.
-    pub fn write<J: Serialize>(
+    pub fn write<J: JsonRow>(
         &self,
         to: &mut dyn Write,
         options: &OutputOptions,
@@ -168,7 +169,7 @@ impl<'a, R> Report<'a, R> {
         self.before.clone().then(body).then(self.after.clone())
     }
 
-    fn write_json<J: Serialize>(
+    fn write_json<J: JsonRow>(
         &self,
         to: &mut dyn Write,
         options: &OutputOptions,
