@@ -1,10 +1,7 @@
 //! Bytes by function.
 
 use super::{model::FunctionRow, subject::Subject};
-use codecost::{
-    attribution::{CrateId, Evidence, Function},
-    demangle::Name,
-};
+use codecost::attribution::{CrateId, Evidence, Function};
 use rayon::prelude::*;
 use std::cmp::Reverse;
 
@@ -16,14 +13,15 @@ pub(super) fn rows<'a>(subject: &'a Subject<'_>) -> Vec<FunctionRow<'a>> {
         .map(|(at, f)| (Reverse(f.range.size), at))
         .collect();
     order.par_sort_unstable();
-    order
-        .into_par_iter()
-        .filter_map(|(_, at): (_, usize)| subject.code.functions.get(at))
-        .map(|function| row(subject, function))
-        .collect()
+    let names = subject.names();
+    let row = |(_, at): &(_, usize)| {
+        let function = subject.code.functions.get(*at)?;
+        Some(row(subject, function, names.get(*at)))
+    };
+    order.iter().filter_map(row).collect()
 }
 
-fn row<'a>(subject: &'a Subject<'_>, function: &Function) -> FunctionRow<'a> {
+fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> FunctionRow<'a> {
     let symbol = |at: u32| {
         subject
             .symbols
@@ -31,14 +29,13 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function) -> FunctionRow<'a> {
             .get(at as usize)
             .map(|symbol| &*symbol.name)
     };
-    let name = function.symbol.and_then(symbol);
     let aliases = function.aliases.start as usize..function.aliases.end as usize;
     let aliases = subject.code.aliases.get(aliases).unwrap_or_default();
     let section = &subject.image.sections[function.section as usize];
     let owner = function.owner;
     FunctionRow {
-        name: function_name(name, function),
-        symbol: name.unwrap_or_default(),
+        name,
+        symbol: function.symbol.and_then(symbol).unwrap_or_default(),
         aliases: aliases.iter().filter_map(|at| symbol(*at)).collect(),
         label: subject.label(owner.defined),
         instantiated_by: (owner.instantiated != CrateId::UNKNOWN)
@@ -51,18 +48,6 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function) -> FunctionRow<'a> {
             function.range.size
         },
         evidence: evidence(function),
-    }
-}
-
-/// The name to show: a function without a symbol is known by its address only.
-pub(super) fn function_name(symbol: Option<&str>, function: &Function) -> String {
-    match symbol {
-        Some(symbol) => {
-            let mut out = String::with_capacity(symbol.len());
-            Name::parse(symbol).write_full(&mut out);
-            out
-        }
-        None => format!("[function at {}]", function.range.start),
     }
 }
 

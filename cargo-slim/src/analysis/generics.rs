@@ -1,13 +1,12 @@
 //! Generic families: how many copies of one generic function there are, and what they cost.
 
 use super::{
-    functions::function_name,
     model::{GenericInstance, GenericRow},
+    names,
     subject::Subject,
 };
 use codecost::{
     attribution::{CrateId, Function},
-    demangle::Name,
     disasm::disassembler,
 };
 use rayon::prelude::*;
@@ -21,10 +20,9 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         .functions
         .par_iter()
         .filter_map(|function| {
-            let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
-            let name = Name::parse(&symbol.name);
+            let name = names::name_of(function, &subject.symbols)?;
             name.is_generic().then(|| {
-                let mut key = String::with_capacity(symbol.name.len());
+                let mut key = String::with_capacity(name.symbol().len());
                 name.write_family_key(&mut key);
                 ((function.owner.defined, key), function)
             })
@@ -49,15 +47,16 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
             .cmp(&a.range.size)
             .then(a.range.start.cmp(&b.range.start))
     });
-    let symbol = |function: &Function| {
-        let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
-        Some(&*symbol.name)
-    };
     let name = copies
         .first()
-        .and_then(|function| symbol(function))
-        .map(|symbol| Name::parse(symbol).family())
+        .and_then(|function| names::name_of(function, &subject.symbols))
+        .map(|name| name.family())
         .unwrap_or_default();
+    let full = |function: &Function| {
+        let mut text = String::new();
+        names::write(function, &subject.symbols, &mut text);
+        text
+    };
     GenericRow {
         name,
         label: subject.label(id).clone(),
@@ -68,7 +67,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
         instances: copies
             .iter()
             .map(|function| GenericInstance {
-                name: function_name(symbol(function), function),
+                name: full(function),
                 instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
                     .then(|| subject.label(function.owner.instantiated).clone()),
                 address: function.range.start.0,

@@ -8,10 +8,12 @@ mod generics;
 mod loads;
 pub mod measure;
 pub mod model;
+mod names;
 mod open;
 mod provenance;
 mod result;
 mod sections;
+mod sorting;
 mod subject;
 mod survey;
 

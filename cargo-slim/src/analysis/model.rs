@@ -95,7 +95,7 @@ pub struct CrateRow {
 #[derive(Clone, Debug)]
 pub struct FunctionRow<'a> {
     /// The demangled name without hashes.
-    pub name: String,
+    pub name: &'a str,
     /// The symbol as it stands in the table; empty when there is none.
     pub symbol: &'a str,
     /// Further symbols at the same address.

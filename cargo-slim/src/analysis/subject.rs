@@ -1,6 +1,6 @@
 //! The analysed file, opened and attributed: what all views start from.
 
-use super::model::CrateLabel;
+use super::{model::CrateLabel, names::FunctionNames};
 use crate::ledger::{DebugClaims, Inlined, Inputs, Ledger};
 use codecost::{
     Error, Result,
@@ -12,7 +12,7 @@ use codecost::{
         debug_info::{DebugInfo, DwarfSections},
     },
 };
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, path::Path, sync::OnceLock};
 
 /// The files of one analysis, mapped.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub struct Subject<'a> {
     pub debug: DebugSections<'a>,
     /// How each crate is shown, by its number.
     labels: Vec<CrateLabel>,
+    /// Spelt out when first asked for.
+    names: OnceLock<FunctionNames>,
     /// Whether there is no symbol table, neither in the file nor beside it.
     pub stripped: bool,
 }
@@ -118,6 +120,7 @@ impl<'a> Subject<'a> {
         let leaf = owners.leaf();
         Ok(Self {
             labels,
+            names: OnceLock::new(),
             debug,
             image,
             symbols,
@@ -183,6 +186,12 @@ impl<'a> Subject<'a> {
             .filter_map(|at| self.symbols.symbols.get(*at as usize))
             .map(|symbol| Name::parse(&symbol.name).full())
             .collect()
+    }
+
+    /// The functions' full names.
+    pub(super) fn names(&self) -> &FunctionNames {
+        self.names
+            .get_or_init(|| FunctionNames::new(&self.code.functions, &self.symbols))
     }
 
     /// How a crate is shown.

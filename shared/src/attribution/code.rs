@@ -7,9 +7,10 @@
 use super::{CrateId, Crates, Evidence, Owner, SymbolOwners};
 use crate::{
     address::{AddressRange, Range, VirtualAddress},
-    demangle::{Name, Scheme},
+    demangle::{Name, Scheme, Shape},
     image::{Binding, Image, SectionKind, Symbol, SymbolKind, SymbolTable, UnwindTables},
 };
+use rayon::prelude::*;
 use std::cmp::Reverse;
 
 /// One function.
@@ -22,6 +23,8 @@ pub struct Function {
     /// Its symbol, an index into [`SymbolTable::symbols`]; `None` when only the unwind tables or
     /// the debug information know it.
     pub symbol: Option<u32>,
+    /// What reading the symbol's name found out.
+    pub shape: Shape,
     /// Further symbols at the same address: a range of [`CodeMap::aliases`].
     pub aliases: std::ops::Range<u32>,
     /// Who owns it.
@@ -73,22 +76,27 @@ impl CodeMap {
                 candidates.push((symbol.address, index, position as u32));
             }
         }
-        candidates.sort_by_cached_key(|(address, _, position)| {
-            let symbol = &symbols.symbols[*position as usize];
-            (*address, Reverse(rank(symbol)), *position)
-        });
+        candidates.sort_unstable_by_key(|(address, _, position)| (*address, *position));
 
         let mut next = 0;
         // The end of the code that has been given away.
         let mut taken = VirtualAddress(0);
         while next < candidates.len() {
-            let (address, section, position) = candidates[next];
+            let address = candidates[next].0;
             let same = candidates[next..]
                 .iter()
                 .take_while(|other| other.0 == address)
                 .count();
-            let aliases = &candidates[next + 1..next + same];
+            let group = &mut candidates[next..next + same];
+            group.sort_by_cached_key(|(.., position)| {
+                (
+                    Reverse(rank(&symbols.symbols[*position as usize])),
+                    *position,
+                )
+            });
+            let aliases = next + 1..next + same;
             next += same;
+            let (address, section, position) = candidates[aliases.start - 1];
             let following = candidates.get(next).map(|candidate| candidate.0);
             let symbol = &symbols.symbols[position as usize];
             if symbol.size == 0 && address < taken {
@@ -121,20 +129,21 @@ impl CodeMap {
             if range.is_empty() {
                 continue;
             }
-            let name = Name::parse(&symbol.name);
-            let owner = owners.owner(symbol, &name, crates);
             let first_alias = map.aliases.len() as u32;
-            map.aliases.extend(aliases.iter().map(|alias| alias.2));
+            let aliases = candidates[aliases].iter().map(|alias| alias.2);
+            map.aliases.extend(aliases);
             taken = range.end();
             map.functions.push(Function {
                 range,
                 section,
                 symbol: Some(position),
+                shape: Shape::default(),
                 aliases: first_alias..map.aliases.len() as u32,
-                owner,
+                owner: Owner::UNKNOWN,
                 extent,
             });
         }
+        map.name(symbols, owners, crates);
         let found = unwind.entries.iter().map(|entry| {
             (
                 KnownFunction {
@@ -146,6 +155,25 @@ impl CodeMap {
         });
         map.fill_gaps(image, found);
         map
+    }
+
+    /// Reads the names, on all cores, and finds the owners.
+    fn name(&mut self, symbols: &SymbolTable<'_>, owners: &SymbolOwners, crates: &mut Crates<'_>) {
+        let symbol = |function: &Function| symbols.symbols.get(function.symbol? as usize);
+        self.functions
+            .par_iter_mut()
+            .with_min_len(1024)
+            .for_each(|function| {
+                if let Some(symbol) = symbol(function) {
+                    function.shape = Name::parse(&symbol.name).shape();
+                }
+            });
+        for function in &mut self.functions {
+            if let Some(symbol) = symbol(function) {
+                let name = Name::with_shape(&symbol.name, function.shape);
+                function.owner = owners.owner(symbol, &name, crates);
+            }
+        }
     }
 
     /// Adds functions where none is known yet.
@@ -191,6 +219,7 @@ impl CodeMap {
                 range,
                 section,
                 symbol: None,
+                shape: Shape::default(),
                 aliases: 0..0,
                 owner: candidate.owner.unwrap_or(Owner::UNKNOWN),
                 extent,
@@ -237,7 +266,9 @@ impl CodeMap {
             let named = function
                 .symbol
                 .and_then(|symbol| symbols.symbols.get(symbol as usize))
-                .is_some_and(|symbol| Name::parse(&symbol.name).scheme() == Scheme::V0);
+                .is_some_and(|symbol| {
+                    Name::with_shape(&symbol.name, function.shape).scheme() == Scheme::V0
+                });
             if function.owner.defined_by >= Evidence::Inferred
                 || (function.owner.defined == CrateId::NATIVE && !named)
             {

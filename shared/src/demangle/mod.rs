@@ -72,6 +72,11 @@ pub struct Name<'a> {
     part: Part,
 }
 
+/// What reading a name found out, without its text: kept beside a symbol, it spares the next reader
+/// the check of the whole name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shape(Option<v0::Shape>);
+
 #[derive(Debug, Clone, Copy)]
 enum Body<'a> {
     V0(v0::Symbol<'a>),
@@ -119,6 +124,28 @@ impl<'a> Name<'a> {
             body,
             suffix,
             part,
+        }
+    }
+
+    /// What [`with_shape`](Self::with_shape) needs to read this name again at no cost.
+    pub fn shape(&self) -> Shape {
+        match &self.body {
+            Body::V0(name) => Shape(name.shape()),
+            Body::Legacy(_) | Body::Cpp(_) | Body::Other(_) => Shape(None),
+        }
+    }
+
+    /// As [`parse`](Self::parse), for a symbol whose name was read before and had this shape. Only
+    /// v0 names are long enough to be worth it; others are read once more.
+    pub fn with_shape(symbol: &'a str, shape: Shape) -> Self {
+        match shape.0.and_then(|shape| v0::Symbol::of(symbol, shape)) {
+            Some((name, suffix)) => Self {
+                symbol,
+                body: Body::V0(name),
+                suffix,
+                part: suffix::part_of(suffix),
+            },
+            None => Self::parse(symbol),
         }
     }
 

@@ -4,7 +4,7 @@
 //! `rustc_symbol_mangling::v0`. Checking a name is one pass over its bytes, without following
 //! back references and without allocating; [`walk`](super::walk) holds the grammar.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, num::NonZeroU32};
 
 use super::CrateRef;
 use super::cursor::{Cursor, Stop};
@@ -21,13 +21,49 @@ pub(super) struct Symbol<'a> {
     generic: bool,
 }
 
+/// Where the parts of a checked name stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    end: NonZeroU32,
+    /// 0 when there is none: a path is there before it.
+    instantiating: u32,
+    generic: bool,
+}
+
+/// A name of this scheme from behind its `_R`.
+fn unprefixed(symbol: &str) -> Option<&str> {
+    // Mach-O and 32-bit Windows put one more underscore before every name.
+    symbol
+        .strip_prefix("_R")
+        .or_else(|| symbol.strip_prefix("__R"))
+}
+
 impl<'a> Symbol<'a> {
+    pub(super) fn shape(&self) -> Option<Shape> {
+        Some(Shape {
+            end: NonZeroU32::new(u32::try_from(self.text.len()).ok()?)?,
+            instantiating: u32::try_from(self.instantiating.unwrap_or_default()).ok()?,
+            generic: self.generic,
+        })
+    }
+
+    /// The name that has this shape, and what follows it, without checking it again. The shape of
+    /// another name makes nonsense, no harm: every reader of the text checks what it reads.
+    pub(super) fn of(symbol: &'a str, shape: Shape) -> Option<(Self, &'a str)> {
+        let end = usize::try_from(shape.end.get()).ok()?;
+        let (text, rest) = unprefixed(symbol)?.split_at_checked(end)?;
+        let instantiating = usize::try_from(shape.instantiating).ok()?;
+        let name = Self {
+            text,
+            instantiating: (instantiating > 0).then_some(instantiating),
+            generic: shape.generic,
+        };
+        Some((name, rest))
+    }
+
     /// The name and what follows it, or `None` if it is not of this scheme.
     pub(super) fn parse(symbol: &'a str) -> Option<(Self, &'a str)> {
-        // Mach-O and 32-bit Windows put one more underscore before every name.
-        let text = symbol
-            .strip_prefix("_R")
-            .or_else(|| symbol.strip_prefix("__R"))?;
+        let text = unprefixed(symbol)?;
         // A digit here would be a later version of the scheme.
         if !text.as_bytes().first()?.is_ascii_uppercase() || !text.is_ascii() {
             return None;
