@@ -4,13 +4,14 @@ use super::{
     Subject,
     crates::{self, Question},
     model::CrateLabel,
+    names,
     open::Opened,
-    provenance, sections,
+    provenance, sections, sorting,
 };
 use crate::snapshot::{Artifact, Crate, Function, NAMELESS, Names, Section, Snapshot};
 use codecost::{attribution, demangle::Name};
 use rayon::prelude::*;
-use std::{collections::HashMap, env, path::Path};
+use std::{cmp::Ordering, collections::HashMap, env, path::Path};
 
 /// Accounts for every byte and names every function. O(n log n) in the number of functions.
 pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
@@ -137,8 +138,8 @@ fn section_rows(subject: &Subject<'_>) -> (Vec<Section>, Vec<u32>) {
     (rows, of)
 }
 
-struct Named {
-    name: String,
+struct Named<'a> {
+    name: &'a str,
     family: Option<String>,
     function: Function,
 }
@@ -151,26 +152,21 @@ fn functions(
     let crate_of: Vec<Option<u32>> = (0..subject.crates.len())
         .map(|id| number(subject.label(attribution::CrateId(u32::try_from(id).unwrap_or(0)))))
         .collect();
-    let mut named: Vec<Named> = subject
+    let names = subject.names();
+    let named: Vec<Named<'_>> = subject
         .code
         .functions
         .par_iter()
-        .filter_map(|function| {
+        .enumerate()
+        .filter_map(|(at, function)| {
             let owner = function.owner;
             let place = |id: attribution::CrateId| *crate_of.get(id.0 as usize)?;
-            let symbol = function.symbol;
-            let symbol = symbol.and_then(|at| subject.symbols.symbols.get(at as usize));
-            let (mut name, mut family) = (NAMELESS.to_owned(), None);
-            if let Some(symbol) = symbol {
-                let parsed = Name::parse(&symbol.name);
-                name = String::with_capacity(symbol.name.len());
-                parsed.write_full(&mut name);
-                family = parsed.is_generic().then(|| parsed.family());
-            }
             let known = owner.instantiated != attribution::CrateId::UNKNOWN;
             let section = subject.image.sections.get(function.section as usize)?;
+            let parsed = names::name_of(function, &subject.symbols);
+            let family = parsed.filter(Name::is_generic).map(|name| name.family());
             Some(Named {
-                name,
+                name: parsed.map_or(NAMELESS, |_| names.get(at)),
                 family,
                 function: Function {
                     owner: place(owner.defined)?,
@@ -185,9 +181,15 @@ fn functions(
             })
         })
         .collect();
-    named.par_sort_unstable_by(|a, b| (&a.name, a.function).cmp(&(&b.name, b.function)));
-    let mut families: Vec<&str> = named.iter().filter_map(|n| n.family.as_deref()).collect();
-    families.par_sort_unstable();
+    let order = sorting::order(
+        named.len(),
+        |at| named[at].name,
+        |a, b| named[a].function.cmp(&named[b].function),
+    );
+    let named: Vec<&Named<'_>> = order.into_iter().map(|at| &named[at]).collect();
+    let families: Vec<&str> = named.iter().filter_map(|n| n.family.as_deref()).collect();
+    let order = sorting::order(families.len(), |at| families[at], |_, _| Ordering::Equal);
+    let mut families: Vec<&str> = order.into_iter().map(|at| families[at]).collect();
     families.dedup();
     let numbers: HashMap<&str, u32> = families.iter().copied().zip(0..).collect();
     let functions = named.iter().map(|named| Function {
@@ -198,7 +200,7 @@ fn functions(
         ..named.function
     });
     let functions = functions.collect();
-    let names = named.iter().map(|named| named.name.as_str()).collect();
+    let names = named.iter().map(|named| named.name).collect();
     (names, families.into_iter().collect(), functions)
 }
 

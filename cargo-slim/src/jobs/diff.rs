@@ -1,6 +1,6 @@
 //! `cargo slim diff`: two sides, each a binary, a snapshot or a git revision.
 
-use super::{revisions, survey_of};
+use super::{revisions, snapshot_of};
 use crate::{
     compare::Comparison,
     options::{DiffOptions, Input, Sides},
@@ -78,5 +78,5 @@ fn load(context: &Context, path: &Path) -> Result<Snapshot> {
         debug_file: None,
         selection: Selection::default(),
     };
-    Ok(survey_of(context, &input)?.snapshot)
+    snapshot_of(context, &input)
 }

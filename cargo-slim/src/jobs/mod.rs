@@ -26,7 +26,7 @@ use codecost::{
 /// The build failed, or a file cannot be read.
 pub fn snapshot(options: &SnapshotOptions) -> Result<Snapshot> {
     let context = Context::current()?;
-    let mut snapshot = survey_of(&context, &options.input)?.snapshot;
+    let mut snapshot = snapshot_of(&context, &options.input)?;
     match &options.input {
         Input::Build(selection) => {
             snapshot.measures = plain(&context, selection, true, true)?;
@@ -50,16 +50,28 @@ struct Surveyed {
 }
 
 fn survey_of(context: &Context, input: &Input) -> Result<Surveyed> {
+    surveyed(context, input, |subject, snapshot| Surveyed {
+        snapshot,
+        aliases: subject.aliases(),
+        stripped: subject.stripped,
+    })
+}
+
+fn snapshot_of(context: &Context, input: &Input) -> Result<Snapshot> {
+    surveyed(context, input, |_, snapshot| snapshot)
+}
+
+fn surveyed<T>(
+    context: &Context,
+    input: &Input,
+    keep: impl FnOnce(&Subject<'_>, Snapshot) -> T,
+) -> Result<T> {
     let opened = analysis::open_in(context, input, false)?;
     let mut subject = Subject::new(&opened.files)?;
     let snapshot = survey(&opened, &mut subject);
-    let aliases = subject.aliases();
+    let kept = keep(&subject, snapshot);
     opened.files.check_unchanged()?;
-    Ok(Surveyed {
-        snapshot,
-        aliases,
-        stripped: subject.stripped,
-    })
+    Ok(kept)
 }
 
 /// The artifact as the user's own profile builds it, measured.

@@ -8,7 +8,7 @@
 //! Limits: submodules are not checked out, and what git does not know (an uncommitted
 //! `.cargo/config.toml`, a path dependency outside the repository) is not there.
 
-use super::survey_of;
+use super::snapshot_of;
 use crate::{options::Input, snapshot::Snapshot};
 use codecost::{
     Error, Result,
@@ -61,7 +61,7 @@ pub(super) fn build(
             false => worktree.directory().to_path_buf(),
         };
         let context = context.clone().in_directory(inside);
-        let mut snapshot = survey_of(&context, &Input::Build(selection))?.snapshot;
+        let mut snapshot = snapshot_of(&context, &Input::Build(selection))?;
         snapshot.artifact.path = format!("{} at {revision}", snapshot.title());
         Ok(snapshot)
     };
