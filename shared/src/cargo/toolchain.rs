@@ -12,7 +12,8 @@ use super::{
 use crate::error::{Error, Result};
 use cargo_metadata::cargo_platform::Cfg;
 use std::{
-    ffi::OsString,
+    env,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     str::FromStr,
     sync::Mutex,
@@ -79,9 +80,9 @@ impl Toolchain {
     }
 
     fn ask(context: &Context, rustc: OsString) -> Result<Self> {
-        let print = |args: &[&str]| {
-            let words = format!("{} {}", Path::new(&rustc).display(), args.join(" "));
-            let output = quiet_stdout_of(context.command(&rustc).args(args), &words)?;
+        let print = |program: &OsStr, args: &[&str]| {
+            let words = format!("{} {}", Path::new(program).display(), args.join(" "));
+            let output = quiet_stdout_of(context.command(program).args(args), &words)?;
             String::from_utf8(output).map_err(|_| {
                 Error::failed(
                     format_args!("`{words}` did not print text"),
@@ -89,13 +90,19 @@ impl Toolchain {
                 )
             })
         };
-        // `-vV` ends the compiler before any `--print`: two processes, side by side.
-        let (version, sysroot) = thread::scope(|scope| {
-            let sysroot = scope.spawn(|| print(&["--print", "sysroot"]));
-            let version = print(&["-vV"]);
-            (version, sysroot.join())
-        });
-        let (version, sysroot) = (version?, sysroot.unwrap_or_else(|_| Ok(String::new()))?);
+        let (version, sysroot) = match installed(context, &rustc) {
+            Some((program, sysroot)) => (print(program.as_os_str(), &["-vV"])?, sysroot),
+            None => {
+                // `-vV` ends the compiler before any `--print`: two processes, side by side.
+                let (version, sysroot) = thread::scope(|scope| {
+                    let sysroot = scope.spawn(|| print(&rustc, &["--print", "sysroot"]));
+                    let version = print(&rustc, &["-vV"]);
+                    (version, sysroot.join())
+                });
+                let sysroot = sysroot.unwrap_or_else(|_| Ok(String::new()))?;
+                (version?, PathBuf::from(sysroot.trim_end()))
+            }
+        };
         let fact = |name: &str| {
             version
                 .lines()
@@ -116,7 +123,7 @@ impl Toolchain {
             host: fact("host:").ok_or_else(|| missing("host"))?,
             commit_hash: fact("commit-hash:").filter(|hash| hash != "unknown"),
             llvm: fact("LLVM version:"),
-            sysroot: PathBuf::from(sysroot.trim_end()),
+            sysroot,
             rustc: rustc.into(),
         })
     }
@@ -170,4 +177,42 @@ impl Toolchain {
             .filter_map(|line| Cfg::from_str(line).ok())
             .collect())
     }
+}
+
+/// The compiler that `rustc` starts and its system root, where the installation shows both: each
+/// start of a compiler costs as much as reading 50,000 symbols.
+///
+/// Without `--sysroot`, rustc takes the directory above its own `bin`. rustup's proxy starts the
+/// compiler that `rustup which` names.
+fn installed(context: &Context, rustc: &OsStr) -> Option<(PathBuf, PathBuf)> {
+    let mut program = found(context, rustc)?.canonicalize().ok()?;
+    // Its proxies are links to it, or copies: of the same size.
+    let rustup = program
+        .with_file_name("rustup")
+        .with_extension(env::consts::EXE_EXTENSION);
+    let size = |path: &Path| path.metadata().ok().map(|metadata| metadata.len());
+    if size(&rustup).is_some() && size(&rustup) == size(&program) {
+        let mut which = context.command(&rustup);
+        let output = quiet_stdout_of(which.args(["which", "rustc"]), "rustup which rustc").ok()?;
+        program = PathBuf::from(String::from_utf8(output).ok()?.trim_end());
+        program = program.canonicalize().ok()?;
+    }
+    let home = program
+        .parent()
+        .filter(|bin| bin.ends_with("bin"))?
+        .parent()?;
+    let ours = program.file_stem()? == "rustc" && home.join("lib").join("rustlib").is_dir();
+    ours.then(|| (program.clone(), home.to_path_buf()))
+}
+
+/// The file that is run for `program`, as the system looks for it.
+fn found(context: &Context, program: &OsStr) -> Option<PathBuf> {
+    let path = Path::new(program);
+    if path.components().count() > 1 {
+        return Some(context.absolute(path));
+    }
+    let name = path.with_extension(env::consts::EXE_EXTENSION);
+    env::split_paths(&context.var_os("PATH")?)
+        .map(|directory| context.absolute(&directory).join(&name))
+        .find(|file| file.is_file())
 }

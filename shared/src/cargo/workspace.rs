@@ -117,6 +117,11 @@ impl Workspace {
 
     /// The workspace around `context`'s directory, silently, where there is one.
     pub fn find(context: &Context) -> Option<Self> {
+        // Cargo looks nowhere else; starting it costs as much as all of a small analysis.
+        let mut above = context.directory().ancestors();
+        if !above.any(|directory| directory.join("Cargo.toml").exists()) {
+            return None;
+        }
         let mut command = context.cargo();
         command.args(["metadata", "--no-deps", "--format-version=1", "--offline"]);
         let output = command
