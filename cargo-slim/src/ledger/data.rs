@@ -143,9 +143,35 @@ impl DataMap {
         self.objects[index].range.contains(address).then_some(index)
     }
 
+    /// As [`at`](Self::at), for addresses that mostly rise: `near` is the last answer.
+    fn at_near(&self, address: VirtualAddress, near: &mut usize) -> Option<usize> {
+        let holds = |index: usize| {
+            let object = self.objects.get(index)?;
+            object.range.contains(address).then_some(index)
+        };
+        let found = holds(*near)
+            .or_else(|| holds(near.saturating_add(1)))
+            .or_else(|| self.at(address))?;
+        *near = found;
+        Some(found)
+    }
+
     /// The party of the object that holds `address`, where it has one.
     pub(super) fn party_at(&self, address: VirtualAddress) -> Option<(PartyId, Evidence)> {
-        let object = &self.objects[self.at(address)?];
+        self.party_of(self.at(address)?)
+    }
+
+    /// As [`party_at`](Self::party_at), for addresses that mostly rise.
+    pub(super) fn party_near(
+        &self,
+        address: VirtualAddress,
+        near: &mut usize,
+    ) -> Option<(PartyId, Evidence)> {
+        self.party_of(self.at_near(address, near)?)
+    }
+
+    fn party_of(&self, index: usize) -> Option<(PartyId, Evidence)> {
+        let object = self.objects.get(index)?;
         (object.evidence != Evidence::None).then_some((object.party, object.evidence))
     }
 
@@ -221,6 +247,9 @@ impl DataMap {
         owners: &mut Sharing<'_>,
     ) {
         let mut at = 0;
+        // Asked for a million times, in no order: by number, not by owner.
+        let functions = &inputs.code.functions;
+        let mut parties: Vec<Option<PartyId>> = vec![None; functions.len()];
         for reference in references {
             while self
                 .objects
@@ -240,11 +269,13 @@ impl DataMap {
             if fixed[at] {
                 continue;
             }
-            let Some(function) = inputs.code.functions.get(reference.function as usize) else {
+            let index = reference.function as usize;
+            let (Some(known), Some(function)) = (parties.get_mut(index), functions.get(index))
+            else {
                 continue;
             };
             // Functions without an owner count: what they use is theirs, not their neighbours'.
-            let party = owners.parties.single(function.owner);
+            let party = *known.get_or_insert_with(|| owners.parties.single(function.owner));
             let evidence = if reference.guess {
                 Evidence::Inferred
             } else {
@@ -258,12 +289,13 @@ impl DataMap {
     /// Second hop and further: objects with an owner point to objects.
     fn pointed_to(&mut self, fixed: &[bool], owners: &mut Sharing<'_>) {
         // Pointers as (object that holds it, object that it points to), by holder.
+        let mut near = 0;
         let mut pointers: Vec<(u32, u32)> = self
             .relocations
             .iter()
             .flat_map(|table| &table.relocations)
             .filter_map(|relocation| {
-                let from = self.at(relocation.slot)?;
+                let from = self.at_near(relocation.slot, &mut near)?;
                 let to = self.at(relocation.target?)?;
                 (from != to && !fixed[to]).then_some((from as u32, to as u32))
             })
@@ -303,8 +335,9 @@ impl DataMap {
     /// Tables that nothing in the image refers to but that point at functions: what runs before
     /// `main`, and sections that a runtime walks over.
     fn pointing(&mut self, inputs: &Inputs<'_, '_>, owners: &mut Sharing<'_>) {
+        let mut near = 0;
         for relocation in self.relocations.iter().flat_map(|table| &table.relocations) {
-            let Some(object) = self.at(relocation.slot) else {
+            let Some(object) = self.at_near(relocation.slot, &mut near) else {
                 continue;
             };
             let object = &mut self.objects[object];

@@ -213,7 +213,7 @@ impl Tables<'_, '_, '_> {
     /// Each relocation is the owner's of the slot that it patches.
     fn relocations(&mut self) {
         for table in &self.data.relocations {
-            let mut at = 0;
+            let (mut at, mut near) = (0, 0);
             while at < table.relocations.len() {
                 let entry = table.relocations[at].entry;
                 // One word of RELR patches many slots.
@@ -227,7 +227,7 @@ impl Tables<'_, '_, '_> {
                     if owners.len() > MAX_OWNERS {
                         break;
                     }
-                    if let Some((party, by)) = self.data.party_at(relocation.slot) {
+                    if let Some((party, by)) = self.data.party_near(relocation.slot, &mut near) {
                         owners.extend_from_slice(self.parties.members(party));
                         if by == Evidence::Inferred {
                             evidence = Evidence::Inferred;
@@ -271,8 +271,10 @@ impl Tables<'_, '_, '_> {
             section.contains(range.start).then_some(*index)
         };
         let mut specific: Vec<(VirtualAddress, PartyId)> = Vec::new();
+        let mut near = 0;
         for entry in &unwind.entries {
-            let (party, evidence) = match self.inputs.code.at(entry.function.start) {
+            let at = self.inputs.code.at_near(entry.function.start, &mut near);
+            let (party, evidence) = match at {
                 Some(index) => {
                     let owner = self.inputs.code.functions[index as usize].owner;
                     (self.parties.single(owner), Evidence::Unwind)
@@ -302,7 +304,7 @@ impl Tables<'_, '_, '_> {
                 continue;
             };
             for (position, address) in table.functions.iter().enumerate() {
-                let Some(index) = self.inputs.code.at(*address) else {
+                let Some(index) = self.inputs.code.at_near(*address, &mut near) else {
                     continue;
                 };
                 let owner = self.inputs.code.functions[index as usize].owner;

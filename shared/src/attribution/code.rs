@@ -64,7 +64,8 @@ impl CodeMap {
         crates: &mut Crates<'_>,
     ) -> Self {
         let mut map = Self::default();
-        let mut candidates: Vec<(VirtualAddress, u32, u32)> = Vec::new();
+        let mut candidates: Vec<(VirtualAddress, u32, u32)> =
+            Vec::with_capacity(symbols.symbols.len());
         for (position, symbol) in symbols.symbols.iter().enumerate() {
             if symbol.section.is_none() || !names_code(symbol) {
                 continue;
@@ -282,6 +283,19 @@ impl CodeMap {
                 function.owner.instantiated_by = owner.instantiated_by;
             }
         }
+    }
+
+    /// As [`at`](Self::at), for addresses that mostly rise: `near` is the last answer.
+    pub fn at_near(&self, address: VirtualAddress, near: &mut u32) -> Option<u32> {
+        let holds = |index: u32| {
+            let function = self.functions.get(index as usize)?;
+            function.range.contains(address).then_some(index)
+        };
+        let found = holds(*near)
+            .or_else(|| holds(near.saturating_add(1)))
+            .or_else(|| self.at(address))?;
+        *near = found;
+        Some(found)
     }
 
     /// The index of the function that holds `address`. O(log n).

@@ -30,6 +30,12 @@ impl Disassembler for X86_64 {
         while let Some(rest) = code.get(at..).filter(|rest| !rest.is_empty()) {
             let from = VirtualAddress(address.0.wrapping_add(at as u64));
             // Any number may be an address where code is not position-independent.
+            let word = rest.first_chunk().filter(|_| !absolute);
+            let simple = word.map_or(0, |word| plain::simple(u64::from_le_bytes(*word)));
+            if simple > 0 && simple <= rest.len() {
+                at += simple;
+                continue;
+            }
             if !absolute && let Some(plain) = plain::plain(rest) {
                 if let Some(distance) = plain.relative {
                     let next = from.0.wrapping_add(plain.size as u64);
