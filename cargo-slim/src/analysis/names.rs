@@ -22,7 +22,14 @@ impl FunctionNames {
     /// Spells out all names, on all cores.
     pub(super) fn new(functions: &[Function], symbols: &SymbolTable<'_>) -> Self {
         let chunk = |functions: &[Function]| {
-            let mut text = String::with_capacity(CHUNK * 128);
+            // Full names are about as long as their symbols.
+            let lengths = functions.iter().map(|function| {
+                let symbol = function
+                    .symbol
+                    .and_then(|at| symbols.symbols.get(at as usize));
+                symbol.map_or(32, |symbol| symbol.name.len())
+            });
+            let mut text = String::with_capacity(lengths.sum::<usize>().saturating_mul(5) / 4);
             let mut ends = Vec::with_capacity(functions.len());
             for function in functions {
                 write(function, symbols, &mut text);

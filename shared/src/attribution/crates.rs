@@ -4,6 +4,7 @@ use super::{
     Origin,
     catalogue::{Catalogue, CrateInfo},
 };
+use crate::hashing::NumberMap;
 use std::collections::HashMap;
 
 /// A crate, or a bucket such as `[padding]`, in a [`Crates`] table.
@@ -23,7 +24,7 @@ pub struct Crates<'a> {
 }
 
 /// By an instance's hash, if it was asked for by one: its crate, and whether that is certain.
-type Instances = HashMap<Option<u64>, (CrateId, bool)>;
+type Instances = NumberMap<Option<u64>, (CrateId, bool)>;
 
 /// Longer names are no crate's: registries allow 64 characters. The names of thousands of functions
 /// may refer to one crate, and each row shows it.

@@ -5,12 +5,14 @@
 //! C++ ABI for the language-specific data (`.gcc_except_table`).
 
 use super::{Image, Section, SectionKind};
-use crate::address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress};
+use crate::{
+    address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress},
+    hashing::NumberMap,
+};
 use gimli::{
     BaseAddresses, CieOrFde, CommonInformationEntry, EhFrame, EndianSlice, RunTimeEndian,
     UnwindSection,
 };
-use std::collections::HashMap;
 
 /// One frame description entry.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +117,8 @@ fn eh_frame(
     let mut frames = EhFrame::from(Reader::new(bytes, endian(image)));
     frames.set_address_size(if image.is_64 { 8 } else { 4 });
     // Kept also where it is damaged, lest many entries read one long damaged one again and again.
-    let mut common: HashMap<usize, gimli::Result<CommonInformationEntry<_>>> = HashMap::new();
+    let mut common: NumberMap<usize, gimli::Result<CommonInformationEntry<_>>> =
+        NumberMap::default();
     let mut entries = frames.entries(bases);
     let mut next = 0_usize;
     loop {

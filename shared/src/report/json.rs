@@ -46,15 +46,40 @@ impl<T: Serialize> JsonRow for T {
 ///
 /// Nearly every name stands as it is: all bytes are looked at together, not one after the other.
 pub fn json_text(to: &mut Vec<u8>, text: &str) {
-    let escaped = |byte: &u8| (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
-    if !text.bytes().fold(false, |any, byte| any | escaped(&byte)) {
-        to.extend_from_slice(text.as_bytes());
+    let bytes = text.as_bytes();
+    let (words, rest) = bytes.as_chunks::<8>();
+    let escaped = match bytes.last_chunk::<8>() {
+        // The last word overlaps the one before.
+        Some(last) => words
+            .iter()
+            .chain([last])
+            .fold(0, |any, word| any | escaped(*word)),
+        None => {
+            let mut word = [b' '; 8];
+            word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            escaped(word)
+        }
+    };
+    if escaped == 0 {
+        to.extend_from_slice(bytes);
         return;
     }
     // Text always has a JSON form.
     let quoted = serde_json::to_string(text).unwrap_or_default();
     let inside = quoted.get(1..quoted.len().saturating_sub(1));
     to.extend_from_slice(inside.unwrap_or_default().as_bytes());
+}
+
+/// Not zero where one of eight bytes is a control character, a quote or a backslash.
+#[inline]
+fn escaped(word: [u8; 8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(word);
+    // The highest bit of a byte of `below` is set where that of the word is not and the byte is
+    // less; a borrow from the byte before can only add to what is found there already.
+    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & (EACH << 7);
+    let is = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
+    below(word, 0x20) | is(b'"') | is(b'\\')
 }
 
 pub(super) fn write<T: JsonRow>(
@@ -122,7 +147,18 @@ mod tests {
 
     #[test]
     fn text_is_escaped_as_serde_does_it() {
-        for text in ["", "plain λ\u{7f}", "a\"b", "a\\b", "\n\u{1}", "/</script>"] {
+        for text in [
+            "",
+            "plain λ\u{7f}",
+            "0123456\"",
+            "\"123456789",
+            "01234567 9a\\",
+            "0123456789\tbcdefghi",
+            "a\"b",
+            "a\\b",
+            "\n\u{1}",
+            "/</script>",
+        ] {
             let mut own = b"\"".to_vec();
             json_text(&mut own, text);
             own.push(b'"');
