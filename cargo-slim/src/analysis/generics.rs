@@ -36,7 +36,14 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         .filter(|(_, copies)| copies.len() > 1)
         .map(|((id, _), copies)| row(subject, id, copies))
         .collect();
-    rows.par_sort_by(|a, b| b.file.cmp(&a.file).then_with(|| a.name.cmp(&b.name)));
+    // Of several families with one name and size, the one that stands first: the same in each run.
+    let first = |row: &GenericRow| row.instances.first().map(|copy| copy.address);
+    rows.par_sort_by(|a, b| {
+        let by_size = b.file.cmp(&a.file);
+        by_size
+            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| first(a).cmp(&first(b)))
+    });
     rows
 }
 
