@@ -58,7 +58,7 @@ pub fn analyse<'a>(
             Rows::Data(data::rows(subject, &ledger))
         }
         View::Overview => {
-            let ledger = subject.ledger(&[]);
+            let ledger = subject.ledger_beside_names();
             let sections = sections::rows(&subject.image);
             let crates = crates::rows(subject, &ledger, Question::Defined);
             let findings = findings::find(opened, subject, &ledger, &artifact, &crates);

@@ -136,6 +136,15 @@ impl<'a> Subject<'a> {
 
     /// Accounts for every byte; code that is in `inlined` is for the crate that it names.
     pub fn ledger(&mut self, inlined: &[Inlined]) -> Ledger {
+        self.account(inlined, false)
+    }
+
+    /// As [`ledger`](Self::ledger), and meanwhile spells out the names of all functions.
+    pub(super) fn ledger_beside_names(&mut self) -> Ledger {
+        self.account(&[], true)
+    }
+
+    fn account(&mut self, inlined: &[Inlined], with_names: bool) -> Ledger {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
@@ -150,7 +159,16 @@ impl<'a> Subject<'a> {
             debug: debug.as_ref(),
             leaf: self.leaf,
         };
-        let ledger = Ledger::new(&inputs, &mut self.crates);
+        let crates = &mut self.crates;
+        let (ledger, ()) = rayon::join(
+            || Ledger::new(&inputs, crates),
+            || {
+                if with_names {
+                    let names = || FunctionNames::new(&self.code.functions, &self.symbols);
+                    self.names.get_or_init(names);
+                }
+            },
+        );
         // Data may belong to crates that have no function.
         self.labels = labels(&self.crates);
         ledger

@@ -15,7 +15,7 @@ use std::{cmp::Ordering, collections::HashMap, env, path::Path};
 
 /// Accounts for every byte and names every function. O(n log n) in the number of functions.
 pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
-    let ledger = subject.ledger(&[]);
+    let ledger = subject.ledger_beside_names();
     let rows = crates::rows(subject, &ledger, Question::Defined);
     let (sections, section_of) = section_rows(subject);
     let mut crates: Vec<Crate> = rows

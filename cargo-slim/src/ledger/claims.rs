@@ -42,6 +42,13 @@ impl Claims {
         }
     }
 
+    /// Makes room for this many more claims on a section.
+    pub(super) fn reserve(&mut self, section: u32, more: usize) {
+        if let Some(claims) = self.sections.get_mut(section as usize) {
+            claims.reserve(more);
+        }
+    }
+
     pub(super) fn add(&mut self, section: u32, claim: Claim) {
         if claim.size == 0 {
             return;

@@ -494,7 +494,7 @@ fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
             .take(3)
             .any(|range| range.contains(address))
     };
-    let mut references: Vec<CodeReference> = inputs
+    let found: Vec<Vec<CodeReference>> = inputs
         .code
         .functions
         .par_iter()
@@ -522,10 +522,8 @@ fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
             });
             found
         })
-        .reduce(Vec::new, |mut a, mut b| {
-            a.append(&mut b);
-            a
-        });
+        .collect();
+    let mut references = found.concat();
     references.par_sort_unstable();
     references.dedup();
     references

@@ -141,6 +141,8 @@ impl Tables<'_, '_, '_> {
         let (Some(section), Some(strings)) = (table.section, table.strings) else {
             return;
         };
+        self.claims.reserve(section, owners.len());
+        self.claims.reserve(strings, owners.len());
         for (symbol, party) in table.symbols.iter().zip(owners) {
             let entry = Claim {
                 start: u64::from(symbol.index) * table.entry_size,
@@ -213,6 +215,7 @@ impl Tables<'_, '_, '_> {
     /// Each relocation is the owner's of the slot that it patches.
     fn relocations(&mut self) {
         for table in &self.data.relocations {
+            self.claims.reserve(table.section, table.relocations.len());
             let (mut at, mut near) = (0, 0);
             while at < table.relocations.len() {
                 let entry = table.relocations[at].entry;
@@ -222,23 +225,35 @@ impl Tables<'_, '_, '_> {
                     .take_while(|other| other.entry == entry)
                     .count();
                 let mut owners = Vec::new();
+                let (mut only, mut seen) = (None, 0);
                 let mut evidence = Evidence::Relocation;
                 for relocation in &table.relocations[at..at + count] {
-                    if owners.len() > MAX_OWNERS {
+                    if seen > MAX_OWNERS {
                         break;
                     }
                     if let Some((party, by)) = self.data.party_near(relocation.slot, &mut near) {
-                        owners.extend_from_slice(self.parties.members(party));
+                        seen += self.parties.members(party).len();
+                        // Nearly always all slots of an entry are one party's.
+                        match only.replace(party) {
+                            None => {}
+                            Some(before) if before == party && owners.is_empty() => {}
+                            Some(before) => {
+                                if owners.is_empty() {
+                                    owners.extend_from_slice(self.parties.members(before));
+                                }
+                                owners.extend_from_slice(self.parties.members(party));
+                            }
+                        }
                         if by == Evidence::Inferred {
                             evidence = Evidence::Inferred;
                         }
                     }
                 }
                 at += count;
-                let (party, evidence) = if owners.is_empty() {
-                    (self.linker, Evidence::Format)
-                } else {
-                    (self.parties.group(owners), evidence)
+                let (party, evidence) = match only {
+                    None => (self.linker, Evidence::Format),
+                    Some(party) if owners.is_empty() => (party, evidence),
+                    Some(_) => (self.parties.group(owners), evidence),
                 };
                 self.claims.add(
                     table.section,
@@ -303,6 +318,7 @@ impl Tables<'_, '_, '_> {
             let Some(first) = table.entries.start.checked_since(of.file.start) else {
                 continue;
             };
+            self.claims.reserve(table.section, table.functions.len());
             for (position, address) in table.functions.iter().enumerate() {
                 let Some(index) = self.inputs.code.at_near(*address, &mut near) else {
                     continue;

@@ -184,37 +184,39 @@ const fn fill(mut table: [u8; 256], ranges: &[(usize, usize, u8)]) -> [u8; 256] 
     table
 }
 
-/// Of the opcodes of [`ONE`] that need no second look, the bytes of opcode and number; and whether a
-/// form follows.
-const SIMPLE: [u8; 256] = {
-    let mut table = [0; 256];
+/// Of the opcodes of [`ONE`], and behind them of those of [`TWO`], the bytes of opcode and number
+/// and what else [`simple`] asks.
+const SIMPLE: [u8; 512] = {
+    let mut table = [SLOW; 512];
     let mut opcode = 0;
     while opcode < 256 {
-        table[opcode] = simple_size(ONE[opcode], 1);
-        opcode += 1;
-    }
-    table
-};
-
-/// As [`SIMPLE`], for the opcodes of [`TWO`] without a prefix.
-const SIMPLE_TWO: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut opcode = 0;
-    while opcode < 256 {
+        table[opcode] = match opcode {
+            0x8d => 1 | WITH_FORM | MEMORY,
+            0xb8..=0xbf => 5 | NARROW,
+            _ => simple_size(ONE[opcode], 1),
+        };
         if PREFIXES[opcode] & NONE != 0 {
-            table[opcode] = simple_size(TWO[opcode], 2);
+            table[256 + opcode] = simple_size(TWO[opcode], 2);
         }
         opcode += 1;
     }
     table
 };
 
-/// Set beside the size where a form follows.
+/// A form follows.
 const WITH_FORM: u8 = 0x80;
+/// [`simple`] does not know.
+const SLOW: u8 = 0x40;
+/// The form must not be a register's; and of a form, that it is one.
+const MEMORY: u8 = 0x20;
+/// Not with REX.W.
+const NARROW: u8 = 0x10;
+/// The bytes.
+const SIZE: u8 = 0x0f;
 
 const fn simple_size(follows: u8, opcode: u8) -> u8 {
     if follows == 0 || follows & SPECIAL != 0 {
-        return 0;
+        return SLOW;
     }
     let number = match follows & (BYTE | WORD) {
         0 => 0,
@@ -225,8 +227,8 @@ const fn simple_size(follows: u8, opcode: u8) -> u8 {
     opcode + number + form
 }
 
-/// Bytes of a form and what it asks for; 0 for those that need a second look: addresses relative to
-/// the instruction, and an index byte that may be without a base.
+/// Bytes of a form and what it asks for. [`SLOW`]: an address relative to the instruction, or an
+/// index byte that may be without a base.
 const FORMS: [u8; 256] = {
     let mut table = [0; 256];
     let mut form = 0;
@@ -234,10 +236,11 @@ const FORMS: [u8; 256] = {
         let (mode, operand) = (form >> 6, form & 7);
         let index = (operand == 4) as u8;
         table[form] = match mode {
-            0 if operand == 4 || operand == 5 => 0,
-            0 | 3 => 1,
+            0 if operand == 4 || operand == 5 => SLOW,
+            0 => 1,
             1 => 2 + index,
-            _ => 5 + index,
+            2 => 5 + index,
+            _ => 1 | MEMORY,
         };
         form += 1;
     }
@@ -246,25 +249,23 @@ const FORMS: [u8; 256] = {
 
 /// The size of the instruction at the start of `word` where that is all there is to know; else 0.
 ///
-/// Where an instruction starts is known when the one before is measured, not earlier: so this is
-/// as short as can be and seldom branches.
+/// Where an instruction starts is known when the one before is measured, not earlier, and what kind
+/// it is cannot be foretold: so this is as short as can be and has one branch.
 #[inline]
 pub(super) fn simple(word: u64) -> usize {
-    let rex = usize::from(word & 0xf0 == 0x40);
-    let mut rest = word >> (rex * 8);
-    let mut class = SIMPLE[usize::from(rest as u8)];
-    if rest as u8 == 0x0f {
-        rest >>= 8;
-        class = SIMPLE_TWO[usize::from(rest as u8)];
+    let rex = u64::from(word & 0xf0 == 0x40);
+    let wide = (word >> 3) as u8 & rex as u8;
+    let rest = word >> (rex * 8);
+    let two = u64::from(rest & 0xff == 0x0f);
+    let rest = rest >> (two * 8);
+    let class = SIMPLE[(two << 8 | rest & 0xff) as usize];
+    let form = FORMS[usize::from((rest >> 8) as u8)] & 0_u8.wrapping_sub(class >> 7);
+    let register = (class & form & MEMORY) << 1;
+    let number = (class & wide << 4) << 2;
+    if (class | form | register | number) & SLOW != 0 {
+        return 0;
     }
-    let size = rex + usize::from(class & !WITH_FORM);
-    if class & WITH_FORM == 0 {
-        return if class == 0 { 0 } else { size };
-    }
-    match FORMS[usize::from((rest >> 8) as u8)] {
-        0 => 0,
-        form => size + usize::from(form),
-    }
+    rex as usize + usize::from((class & SIZE) + (form & SIZE))
 }
 
 /// The instruction at the start of `code`, if it is one of the common ones and whole.
