@@ -180,7 +180,7 @@ pub(super) fn table<'a>(
         false => table
             .machines_only()
             .name("short", "Function", |row| {
-                Cell::text(short(&row.row.name, row.row.label))
+                Cell::text(short(row.row.name, row.row.label))
             })
             .people_only()
             .searched(false),

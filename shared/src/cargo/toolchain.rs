@@ -12,7 +12,7 @@ use super::{
 use crate::error::{Error, Result};
 use cargo_metadata::cargo_platform::Cfg;
 use std::{
-    env,
+    env::{self, consts::EXE_SUFFIX},
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     str::FromStr,
@@ -90,8 +90,12 @@ impl Toolchain {
                 )
             })
         };
-        let (version, sysroot) = match installed(context, &rustc) {
-            Some((program, sysroot)) => (print(program.as_os_str(), &["-vV"])?, sysroot),
+        let direct = installed(context, &rustc).and_then(|(program, sysroot)| {
+            let version = print(program.as_os_str(), &["-vV"]).ok()?;
+            Some((version, sysroot))
+        });
+        let (version, sysroot) = match direct {
+            Some(known) => known,
             None => {
                 // `-vV` ends the compiler before any `--print`: two processes, side by side.
                 let (version, sysroot) = thread::scope(|scope| {
@@ -187,9 +191,7 @@ impl Toolchain {
 fn installed(context: &Context, rustc: &OsStr) -> Option<(PathBuf, PathBuf)> {
     let mut program = found(context, rustc)?.canonicalize().ok()?;
     // Its proxies are links to it, or copies: of the same size.
-    let rustup = program
-        .with_file_name("rustup")
-        .with_extension(env::consts::EXE_EXTENSION);
+    let rustup = program.with_file_name(format!("rustup{EXE_SUFFIX}"));
     let size = |path: &Path| path.metadata().ok().map(|metadata| metadata.len());
     if size(&rustup).is_some() && size(&rustup) == size(&program) {
         let mut which = context.command(&rustup);
@@ -201,7 +203,9 @@ fn installed(context: &Context, rustc: &OsStr) -> Option<(PathBuf, PathBuf)> {
         .parent()
         .filter(|bin| bin.ends_with("bin"))?
         .parent()?;
-    let ours = program.file_stem()? == "rustc" && home.join("lib").join("rustlib").is_dir();
+    // A script or a wrapper of another name may add a `--sysroot`.
+    let ours = program.ends_with(format!("rustc{EXE_SUFFIX}"))
+        && home.join("lib").join("rustlib").is_dir();
     ours.then(|| (program.clone(), home.to_path_buf()))
 }
 
@@ -211,7 +215,10 @@ fn found(context: &Context, program: &OsStr) -> Option<PathBuf> {
     if path.components().count() > 1 {
         return Some(context.absolute(path));
     }
-    let name = path.with_extension(env::consts::EXE_EXTENSION);
+    let mut name = program.to_owned();
+    if path.extension().is_none() {
+        name.push(EXE_SUFFIX);
+    }
     env::split_paths(&context.var_os("PATH")?)
         .map(|directory| context.absolute(&directory).join(&name))
         .find(|file| file.is_file())
