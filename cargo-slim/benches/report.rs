@@ -35,7 +35,8 @@ fn analysis() -> Analysis<'static> {
         name: format!(
             "<rustc_middle::ty::context::TyCtxt as rustc_type_ir::interner::Interner>::\
              method_with_a_name::<rustc_middle::ty::generics_{n}>::{{closure#0}}"
-        ),
+        )
+        .leak(),
         symbol: "_RNvXs_NtNtCs1234567890_12rustc_middle2ty7contextNtB4_6TyCtxtNtNtCs0987654321_\
                  13rustc_type_ir8interner8Interner18method_with_a_name",
         aliases: Vec::new(),
