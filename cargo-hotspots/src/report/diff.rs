@@ -207,7 +207,7 @@ fn people<'a>(
 ) -> Table<'a, &'a Change<'a>> {
     Table::new(rows)
         .number("delta", "Change", |row| match row.delta() {
-            delta if delta == 0.0 => Cell::Empty,
+            0.0 => Cell::Empty,
             delta => Cell::Change(delta),
         })
         .number("sampling_error", "±", |row| Cell::Share(row.chance))
