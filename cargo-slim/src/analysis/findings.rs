@@ -123,10 +123,10 @@ fn families(subject: &Subject<'_>, again: &str) -> Option<Finding> {
         Bytes(family.file),
         Bytes(family.largest)
     )];
-    if family.identical > 0 {
+    if let Some(identical) = family.identical.filter(|bytes| *bytes > 0) {
         evidence.push(format!(
             "{} of it in copies with equal code",
-            Bytes(family.identical)
+            Bytes(identical)
         ));
     }
     evidence.push("an upper bound: what one copy for all would save".into());

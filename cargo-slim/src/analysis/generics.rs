@@ -9,6 +9,7 @@ use codecost::{
     attribution::{CrateId, Function},
     demangle::Name,
     disasm::disassembler,
+    report::Warning,
 };
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -79,11 +80,10 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
 }
 
 /// Bytes in copies that equal an earlier one: the same instructions that refer to the same
-/// addresses, as a linker that folds identical code compares them.
-fn identical(subject: &Subject<'_>, copies: &[&Function]) -> u64 {
-    let Some(decoder) = disassembler(subject.image.architecture) else {
-        return 0;
-    };
+/// addresses, as a linker that folds identical code compares them. `None` where nobody decodes the
+/// instructions.
+fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
+    let decoder = disassembler(subject.image.architecture)?;
     let mut bytes = 0;
     // Sorted by size: only neighbours can be equal.
     for same in copies.chunk_by(|a, b| a.range.size == b.range.size) {
@@ -92,16 +92,30 @@ fn identical(subject: &Subject<'_>, copies: &[&Function]) -> u64 {
         }
         let mut seen = HashSet::new();
         for function in same {
-            let code = subject
-                .image
-                .bytes_at(function.range.start)
-                .unwrap_or_default();
+            let code = subject.image.bytes_at(function.range.start);
             let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
-            let code = code.get(..size).unwrap_or(code);
+            // What a damaged file does not hold equals nothing.
+            let Some(code) = code.and_then(|code| code.get(..size)) else {
+                continue;
+            };
             if !seen.insert(decoder.position_free(code, function.range.start)) {
                 bytes += function.range.size;
             }
         }
     }
-    bytes
+    Some(bytes)
+}
+
+/// Why `identical` is unknown, where it is.
+pub(super) fn warning(subject: &Subject<'_>, rows: &[GenericRow]) -> Warning {
+    let unknown = rows.iter().filter(|row| row.identical.is_none()).count();
+    Warning::new(
+        "no-disassembler",
+        format!(
+            "{} code is not decoded, so equal copies of generic functions are unknown",
+            subject.image.architecture
+        ),
+    )
+    .help("look at a build of the same program for x86-64")
+    .count(unknown as u64)
 }

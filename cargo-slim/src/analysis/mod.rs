@@ -40,7 +40,11 @@ pub fn analyse<'a>(
     let rows = match view {
         View::Sections => Rows::Sections(sections::rows(&subject.image)),
         View::Functions => Rows::Functions(functions::rows(subject)),
-        View::Generics => Rows::Generics(generics::rows(subject)),
+        View::Generics => {
+            let rows = generics::rows(subject);
+            warnings.push(generics::warning(subject, &rows));
+            Rows::Generics(rows)
+        }
         View::Loads => Rows::Loads(loads::view(subject)?),
         View::Crates(by) => {
             let (question, inlined) = match by {

@@ -128,7 +128,8 @@ pub struct GenericRow {
     /// Bytes of the largest copy.
     pub largest: u64,
     /// Bytes in copies whose body is byte-equal to an earlier copy's: what folding would save.
-    pub identical: u64,
+    /// `None` where nobody decodes the code.
+    pub identical: Option<u64>,
     /// The copies, largest first.
     pub instances: Vec<GenericInstance>,
 }

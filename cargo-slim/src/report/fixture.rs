@@ -207,7 +207,7 @@ pub(super) fn generics() -> Vec<GenericRow> {
             copies: 41,
             file: 9_020,
             largest: 220,
-            identical: 8_000,
+            identical: Some(8_000),
             instances: vec![instance("do_reserve_and_handle::<u8>", 220)],
         },
         GenericRow {
@@ -216,7 +216,7 @@ pub(super) fn generics() -> Vec<GenericRow> {
             copies: 2,
             file: 900,
             largest: 500,
-            identical: 0,
+            identical: Some(0),
             instances: vec![
                 instance("core::ptr::drop_in_place::<rg::A>", 500),
                 instance("core::ptr::drop_in_place::<rg::A>", 400),

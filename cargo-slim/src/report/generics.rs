@@ -24,7 +24,7 @@ struct JsonGeneric<'a> {
     copies: u64,
     file: u64,
     largest: u64,
-    identical: u64,
+    identical: Option<u64>,
     instances: Vec<JsonInstance<'a>>,
 }
 
@@ -105,14 +105,14 @@ pub(super) fn write(rows: &[GenericRow], to: To<'_, '_>) -> Result<()> {
         .number("largest", "Largest", |row| Cell::Bytes(row.row.largest))
         .droppable(2)
         .number("identical", "Identical", |row| match row.row.identical {
-            0 => Cell::Empty,
-            bytes => Cell::Bytes(bytes),
+            Some(0) => Cell::Empty,
+            bytes => Cell::maybe_bytes(bytes, ""),
         })
         .summed()
         .droppable(1)
         .people_only()
         .number("identical", "Identical", |row| {
-            Cell::Bytes(row.row.identical)
+            Cell::maybe_bytes(row.row.identical, "")
         })
         .machines_only()
         .text("crate", "Crate", |row| {

@@ -6,6 +6,7 @@
 
 mod builds;
 mod findings;
+mod generics;
 mod hostile;
 mod map;
 mod names;
