@@ -3,6 +3,6 @@
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Ok(symbol) = std::str::from_utf8(bytes) {
-        integration_tests::replay::demangle(symbol);
+        codecost_fuzz::replay::demangle(symbol);
     }
 });

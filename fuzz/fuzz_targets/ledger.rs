@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    integration_tests::replay::ledger(bytes);
+    codecost_fuzz::replay::ledger(bytes);
 });
