@@ -106,8 +106,11 @@ pub(crate) enum ViewCommand {
     ///
     /// OLD and NEW are each a binary or a snapshot; with --rev both are built from git. Crates,
     /// and sections, add up to the difference of the files exactly. Code that only moved (a
-    /// renamed module, a split crate) is not growth. Symbol tables and padding are rows of their
-    /// own.
+    /// renamed module, a split crate) is not growth. Symbol tables are one row, not part of their
+    /// crates as in the view `crates`; padding is one row, too.
+    #[command(
+        override_usage = "cargo slim diff OLD NEW [FLAGS]\n       cargo slim diff --rev A..B [FLAGS]"
+    )]
     Diff {
         /// The binary or snapshot to compare with
         #[arg(required_unless_present = "rev", requires = "new")]

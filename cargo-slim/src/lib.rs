@@ -62,7 +62,7 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
         }
         Task::Snapshot(options) => {
             obey(&options.common, console);
-            let snapshot = jobs::snapshot(&options)?;
+            let snapshot = jobs::snapshot(&options, console)?;
             match &options.common.output.output {
                 Some(path) => write_file(path, |to| snapshot.write(to))?,
                 None => snapshot.write(console.stdout()).map_err(failed)?,
@@ -79,11 +79,25 @@ fn obey(common: &Common, console: &mut Console) {
 
 fn show(options: &Options, console: &mut Console) -> Result<()> {
     let with_debug = options.view == View::Crates(By::Inlined);
-    let opened = analysis::open(&options.input, with_debug)?;
+    let opened = analysis::open(&options.input, with_debug, &mut |added| {
+        announce(console, added);
+    })?;
     let mut subject = Subject::new(&opened.files)?;
     let analysis = analysis::analyse(&opened, &mut subject, options.view)?;
     opened.files.check_unchanged()?;
     report::write(&analysis, options, console)
+}
+
+/// Why the first build takes long: it is one of our own.
+fn announce(console: &mut Console, added: &[String]) {
+    let how = match added {
+        [] => "as your profile says".to_owned(),
+        added => format!("with {}", added.join(", ")),
+    };
+    console.status(
+        "Building",
+        &format!("{how}, beside your own build: the first run rebuilds the dependencies"),
+    );
 }
 
 /// Help and version go to standard output, wrong usage to standard error.

@@ -177,6 +177,9 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UndoArgs {
+    /// Nothing is asked, so there is nothing to agree to; taken so that a habit is no error
+    #[arg(short, long, hide = true)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }

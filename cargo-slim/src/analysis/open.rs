@@ -112,13 +112,13 @@ pub struct Opened {
 }
 
 /// Opens what `input` names; builds it first where it is a cargo target, `with_debug` when the view
-/// needs debug information.
+/// needs debug information. `first`: as in [`Build::one_announced`].
 ///
 /// # Errors
 ///
 /// The build failed, or a file cannot be read.
-pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
-    open_in(&Context::current()?, input, with_debug)
+pub fn open(input: &Input, with_debug: bool, first: &mut dyn FnMut(&[String])) -> Result<Opened> {
+    open_in(&Context::current()?, input, with_debug, first)
 }
 
 /// As [`open`], seen from another directory.
@@ -126,7 +126,12 @@ pub fn open(input: &Input, with_debug: bool) -> Result<Opened> {
 /// # Errors
 ///
 /// As [`open`].
-pub fn open_in(context: &Context, input: &Input, with_debug: bool) -> Result<Opened> {
+pub fn open_in(
+    context: &Context,
+    input: &Input,
+    with_debug: bool,
+    first: &mut dyn FnMut(&[String]),
+) -> Result<Opened> {
     match input {
         Input::File {
             path,
@@ -159,7 +164,8 @@ pub fn open_in(context: &Context, input: &Input, with_debug: bool) -> Result<Ope
             } else {
                 Additions::ANALYSIS
             };
-            let build = Build::one(context, selection, &additions)?;
+            in_project(context, selection)?;
+            let build = Build::one_announced(context, selection, &additions, first)?;
             let Some(artifact) = build.artifacts.first() else {
                 return Err(Error::failed(
                     "cargo built no artifact",
@@ -189,6 +195,21 @@ pub fn open_in(context: &Context, input: &Input, with_debug: bool) -> Result<Ope
             })
         }
     }
+}
+
+/// Outside of a project cargo has nothing to build: what else there is to do, it does not know.
+fn in_project(context: &Context, selection: &Selection) -> Result<()> {
+    let mut places = context.directory().ancestors();
+    if selection.manifest_path.is_some() || places.any(|place| place.join("Cargo.toml").is_file()) {
+        return Ok(());
+    }
+    Err(Error::failed(
+        format_args!(
+            "there is no `Cargo.toml` in `{}` or above",
+            context.directory().display()
+        ),
+        "analyse a file that exists with `--file PATH`, or name a project with `--manifest-path`",
+    ))
 }
 
 /// The debug file that the user named.

@@ -3,6 +3,7 @@
 use super::{Compared, Surveyed, plain, survey_of};
 use crate::{
     analysis::measure,
+    announce,
     budget::{Config, Measure, Measured, Rule, Target, Verdict, Wanted, judge, update},
     options::{CheckOptions, Input},
     snapshot::{self, Measures, Snapshot},
@@ -74,7 +75,16 @@ pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
             chosen.insert(key.clone(), baselines.swap_remove(found));
         }
         console.status("Measuring", &key.0.to_string());
-        let result = one(&context, &options.input, &config, &key, wish)?;
+        let result = one(
+            &context,
+            &options.input,
+            &config,
+            &key,
+            wish,
+            &mut |added| {
+                announce(console, added);
+            },
+        )?;
         measured.insert(key, result);
     }
     let judged = |config: &Config| {
@@ -225,6 +235,7 @@ fn one(
     config: &Config,
     key: &Key,
     wish: Wish,
+    first: &mut dyn FnMut(&[String]),
 ) -> Result<Result<Measured, String>> {
     let path = match (input, &key.0) {
         (Input::File { path, .. }, _) => Some(path.clone()),
@@ -244,10 +255,13 @@ fn one(
     };
     let mut measured = Measured::default();
     if wish.plain {
-        measured.measures = plain(context, &selection, wish.gzip, wish.zstd)?;
+        measured.measures = plain(context, &selection, (wish.gzip, wish.zstd), first)?;
     }
     if wish.analysis {
-        fill(&mut measured, survey_of(context, &Input::Build(selection))?);
+        fill(
+            &mut measured,
+            survey_of(context, &Input::Build(selection), first)?,
+        );
     }
     Ok(Ok(measured))
 }
@@ -269,7 +283,7 @@ fn of_file(context: &Context, input: &Input, path: &Path, wish: Wish) -> Result<
             debug_file,
             selection: Selection::default(),
         };
-        fill(&mut measured, survey_of(context, &input)?);
+        fill(&mut measured, survey_of(context, &input, &mut |_| {})?);
     }
     Ok(measured)
 }

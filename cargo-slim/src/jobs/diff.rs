@@ -78,5 +78,5 @@ fn load(context: &Context, path: &Path) -> Result<Snapshot> {
         debug_file: None,
         selection: Selection::default(),
     };
-    Ok(survey_of(context, &input)?.snapshot)
+    Ok(survey_of(context, &input, &mut |_| {})?.snapshot)
 }

@@ -10,12 +10,14 @@ pub use diff::{Compared, diff};
 
 use crate::{
     analysis::{self, Subject, measure, survey},
+    announce,
     options::{Input, SnapshotOptions},
     snapshot::{Measures, Snapshot},
 };
 use codecost::{
     Error, Result,
     cargo::{Additions, Build, Context, Selection},
+    console::Console,
     image::Mapping,
 };
 
@@ -24,12 +26,13 @@ use codecost::{
 /// # Errors
 ///
 /// The build failed, or a file cannot be read.
-pub fn snapshot(options: &SnapshotOptions) -> Result<Snapshot> {
+pub fn snapshot(options: &SnapshotOptions, console: &mut Console) -> Result<Snapshot> {
     let context = Context::current()?;
-    let mut snapshot = survey_of(&context, &options.input)?.snapshot;
+    let mut first = |added: &[String]| announce(console, added);
+    let mut snapshot = survey_of(&context, &options.input, &mut first)?.snapshot;
     match &options.input {
         Input::Build(selection) => {
-            snapshot.measures = plain(&context, selection, true, true)?;
+            snapshot.measures = plain(&context, selection, (true, true), &mut first)?;
         }
         Input::File { path, .. } if options.compressed => {
             let file = Mapping::open(path)?;
@@ -49,8 +52,12 @@ struct Surveyed {
     stripped: bool,
 }
 
-fn survey_of(context: &Context, input: &Input) -> Result<Surveyed> {
-    let opened = analysis::open_in(context, input, false)?;
+fn survey_of(
+    context: &Context,
+    input: &Input,
+    first: &mut dyn FnMut(&[String]),
+) -> Result<Surveyed> {
+    let opened = analysis::open_in(context, input, false, first)?;
     let mut subject = Subject::new(&opened.files)?;
     let snapshot = survey(&opened, &mut subject);
     let aliases = subject.aliases();
@@ -62,9 +69,14 @@ fn survey_of(context: &Context, input: &Input) -> Result<Surveyed> {
     })
 }
 
-/// The artifact as the user's own profile builds it, measured.
-fn plain(context: &Context, selection: &Selection, gzip: bool, zstd: bool) -> Result<Measures> {
-    let build = Build::one(context, selection, &Additions::NONE)?;
+/// The artifact as the user's own profile builds it, measured; whether as gzip and as zstd, too.
+fn plain(
+    context: &Context,
+    selection: &Selection,
+    (gzip, zstd): (bool, bool),
+    first: &mut dyn FnMut(&[String]),
+) -> Result<Measures> {
+    let build = Build::one_announced(context, selection, &Additions::NONE, first)?;
     let Some(artifact) = build.artifacts.first() else {
         return Err(Error::failed(
             "cargo built no artifact",

@@ -61,7 +61,7 @@ pub(super) fn build(
             false => worktree.directory().to_path_buf(),
         };
         let context = context.clone().in_directory(inside);
-        let mut snapshot = survey_of(&context, &Input::Build(selection))?.snapshot;
+        let mut snapshot = survey_of(&context, &Input::Build(selection), &mut |_| {})?.snapshot;
         snapshot.artifact.path = format!("{} at {revision}", snapshot.title());
         Ok(snapshot)
     };

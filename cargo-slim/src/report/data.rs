@@ -130,6 +130,11 @@ pub(super) fn write(rows: &[DataRow], to: To<'_, '_>) -> Result<()> {
             row.row.evidence.as_str().into()
         })
         .machines_only();
-    let report = to.report("data", table.total_label("all data"));
+    let report = to.report(
+        "data",
+        table
+            .total_label("all data")
+            .when_empty("nothing: no data is known piece by piece"),
+    );
     to.write(&report, JsonData::new)
 }

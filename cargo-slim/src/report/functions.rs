@@ -118,8 +118,7 @@ pub(super) fn table<'a>(
             .name("short", "Function", |row| {
                 Cell::text(short(&row.row.name, row.row.label))
             })
-            .people_only()
-            .searched(false),
+            .people_only(),
     };
     table
         .text("instantiated_by", "Instantiated by", |row| {
@@ -151,6 +150,11 @@ pub(super) fn write(rows: &[FunctionRow<'_>], to: To<'_, '_>) -> Result<()> {
         false => Ambiguous::among(rows.iter().map(|row| row.row.label)),
     };
     let table = table(&rows, &ambiguous, to.analysis.total, to.full_names());
-    let report = to.report("functions", table.total_label("all functions"));
+    let report = to.report(
+        "functions",
+        table
+            .total_label("all functions")
+            .when_empty("nothing: no functions are known"),
+    );
     to.write(&report, JsonFunction::new)
 }

@@ -135,12 +135,20 @@ pub(super) fn write(rows: &[GenericRow], to: To<'_, '_>) -> Result<()> {
             .name("short", "Generic function", |row| {
                 Cell::text(short(&row.row.name, &row.row.label))
             })
-            .people_only()
-            .searched(false),
+            .people_only(),
     };
     let note = "identical: bytes in copies that equal an earlier one, which folding would save";
+    let after = match rows.is_empty() {
+        true => Page::new(),
+        false => Page::new().line(note, Emphasis::Faint),
+    };
     let report = to
-        .report("generics", table.total_label("all generic functions"))
-        .after(Page::new().line(note, Emphasis::Faint));
+        .report(
+            "generics",
+            table
+                .total_label("all generic functions")
+                .when_empty("nothing: no generic function is known to have two copies"),
+        )
+        .after(after);
     to.write(&report, JsonGeneric::new)
 }

@@ -51,12 +51,16 @@ pub(super) fn page(artifact: &Artifact) -> Page {
         profile,
         build_notes,
     } = artifact;
-    let mut about = vec![format!("{} {architecture}", format_name(format))];
+    // An archive's members say what they are for, the archive does not.
+    let mut about = vec![match architecture.as_str() {
+        "unknown" => format_name(format).to_owned(),
+        known => format!("{} {known}", format_name(format)),
+    }];
     about.extend(package.as_ref().map(|package| format!("package {package}")));
     about.extend(profile.as_ref().map(|profile| format!("profile {profile}")));
     let file = format!("{} ({})", shown(path), about.join(", "));
     let shipped = match shipped_size {
-        Some(size) => format!("{} with strip = \"symbols\"", Bytes(*size)),
+        Some(size) => format!("{} when stripped (strip = \"symbols\")", Bytes(*size)),
         None => format!("n/a (not computed for {})", format_name(format)),
     };
     let mut analysed = Bytes(*file_size).to_string();

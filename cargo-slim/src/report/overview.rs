@@ -77,7 +77,8 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
     let crates_table = crates::table(&crates, total).default_limit(CRATES);
     let functions_table = functions::table(&functions, &ambiguous, total, to.full_names())
         .default_limit(FUNCTIONS)
-        .total_label("all functions");
+        .total_label("all functions")
+        .when_empty("nothing: no functions are known");
     let page = Page::new()
         .heading("Sections")
         .grid(grid(

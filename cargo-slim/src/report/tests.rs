@@ -150,11 +150,11 @@ fn ids_do_not_depend_on_filter_and_limit() {
 fn a_wrong_sort_column_lists_the_columns() {
     let (mut console, captured) = Console::in_memory();
     let analysis = fixture::analysis(rows("sections"));
-    let error = write(&analysis, &options("sections --sort size"), &mut console).unwrap_err();
+    let error = write(&analysis, &options("sections --sort weight"), &mut console).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert_eq!(
         error.hint().unwrap(),
-        "sort by one of: file, share, name, kind, address, memory"
+        "sort by a column's title, or one of: file, share, name, kind, address, memory"
     );
     assert_eq!(captured.stdout(), "");
 }

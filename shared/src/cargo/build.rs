@@ -87,15 +87,21 @@ pub struct Build {
 impl Build {
     /// Builds the one target that `selection` means.
     pub fn one(context: &Context, selection: &Selection, additions: &Additions) -> Result<Self> {
+        Self::one_announced(context, selection, additions, &mut |_| {})
+    }
+
+    /// As [`Build::one`]. Where nothing of this kind was built yet, so that all dependencies will
+    /// be, `first` is told what is added before the build starts.
+    pub fn one_announced(
+        context: &Context,
+        selection: &Selection,
+        additions: &Additions,
+        first: &mut dyn FnMut(&[String]),
+    ) -> Result<Self> {
         let (workspace, plan) = prepare(context, selection)?;
-        let candidate = workspace.candidate(selection)?;
+        let wanted = vec![workspace.candidate(selection)?];
         run(
-            context,
-            selection,
-            additions,
-            &workspace,
-            plan,
-            vec![candidate],
+            context, selection, additions, &workspace, plan, wanted, first,
         )
     }
 
@@ -103,7 +109,10 @@ impl Build {
     pub fn all(context: &Context, selection: &Selection, additions: &Additions) -> Result<Self> {
         let (workspace, plan) = prepare(context, selection)?;
         let candidates = workspace.candidates(selection)?;
-        run(context, selection, additions, &workspace, plan, candidates)
+        let first = &mut |_: &[String]| {};
+        run(
+            context, selection, additions, &workspace, plan, candidates, first,
+        )
     }
 }
 
@@ -175,6 +184,7 @@ fn run(
     workspace: &Workspace,
     plan: Plan,
     candidates: Vec<Candidate>,
+    first: &mut dyn FnMut(&[String]),
 ) -> Result<Build> {
     let Plan {
         toolchain,
@@ -193,7 +203,7 @@ fn run(
     for candidate in &candidates {
         command.args(target_args(candidate));
     }
-    own_directories(context, selection, additions, workspace, &mut command);
+    let fresh = own_directories(context, selection, additions, workspace, &mut command);
     let notes = add(
         additions,
         &toolchain,
@@ -203,6 +213,9 @@ fn run(
         &mut command,
     );
 
+    if fresh {
+        first(&notes);
+    }
     let messages = messages::run(&mut command, &words, workspace)?;
     let artifacts = candidates.iter().map(|candidate| {
         messages.artifact(candidate).ok_or_else(|| {
@@ -251,14 +264,14 @@ fn target_args(candidate: &Candidate) -> Vec<String> {
     args
 }
 
-/// Sends the build below the user's directories, never into them.
+/// Sends the build below the user's directories, never into them. Whether nothing is there yet.
 fn own_directories(
     context: &Context,
     selection: &Selection,
     additions: &Additions,
     workspace: &Workspace,
     command: &mut Command,
-) {
+) -> bool {
     // The two must not replace each other either: `check` measures both.
     let name = if *additions == Additions::NONE {
         "plain"
@@ -277,6 +290,7 @@ fn own_directories(
             .arg("--config")
             .arg(format!("build.build-dir={path}"));
     }
+    !own(&target).exists()
 }
 
 /// Adds what was asked for to `command` and says so in words.

@@ -1,8 +1,8 @@
 //! Tables for terminals: compact, without boxes, fitted to the width.
 //!
 //! `comfy-table` measures, aligns and pads; what it is given has already been fitted: names shrink
-//! first (with a cut in the middle, since both ends of a path say most), then the columns that are
-//! marked as droppable go. Without a terminal nothing is trimmed.
+//! first (a path from its front, since its end tells it from others), then the columns that are
+//! marked as droppable go, and a line below says which. Without a terminal nothing is trimmed.
 
 use super::{
     Page,
@@ -107,7 +107,10 @@ fn push_facts(text: &mut String, facts: &[(String, String)], style: &Style) {
 }
 
 fn push_grid(text: &mut String, grid: &Grid, style: &Style) {
-    let fitted = fit(grid, style.width);
+    if let Some(nothing) = grid.nothing() {
+        return push(text, &style.paint(FAINT, nothing));
+    }
+    let (fitted, dropped) = fit(grid, style.width);
     if fitted.is_empty() {
         return;
     }
@@ -168,6 +171,31 @@ fn push_grid(text: &mut String, grid: &Grid, style: &Style) {
             _ => push(text, &paint_bars(line, style)),
         }
     }
+    push_dropped(text, &dropped, style);
+}
+
+/// Which columns the terminal had no room for; they take as many lines as they need.
+fn push_dropped(text: &mut String, titles: &[&str], style: &Style) {
+    if titles.is_empty() {
+        return;
+    }
+    let said = format!(
+        "columns not shown: {}; widen the terminal or use --message-format csv",
+        titles.join(", ")
+    );
+    let width = style.width.unwrap_or(usize::MAX);
+    let mut line = String::new();
+    for word in said.split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            push(text, &style.paint(FAINT, &line));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    push(text, &style.paint(FAINT, &line));
 }
 
 const TABLE_STYLE: TableStyle = TableStyle::new()
@@ -189,8 +217,22 @@ fn paint_bars(line: &str, style: &Style) -> String {
     }
 }
 
-/// Which columns stay, and how wide each may be.
-fn fit(grid: &Grid, width: Option<usize>) -> Vec<(usize, usize)> {
+/// Which columns stay, and how wide each may be; then the titles of those that do not.
+fn fit(grid: &Grid, width: Option<usize>) -> (Vec<(usize, usize)>, Vec<&str>) {
+    let mut fitted = visible(grid);
+    let before = fitted.clone();
+    if let Some(width) = width {
+        shrink(grid, width, &mut fitted);
+    }
+    let stays = |index| fitted.iter().any(|&(other, _)| other == index);
+    let dropped = before.into_iter().filter(|&(index, _)| !stays(index));
+    let titles = dropped.filter_map(|(index, _)| Some(grid.columns.get(index)?.title.as_str()));
+    let titles = titles.filter(|title| !title.is_empty()).collect();
+    (fitted, titles)
+}
+
+/// The columns that say something, each as wide as its widest cell.
+fn visible(grid: &Grid) -> Vec<(usize, usize)> {
     let all = grid.rows.iter().chain(&grid.cut).chain(&grid.totals);
     let natural = |index: usize, column: &GridColumn| {
         let cells = all.clone().filter_map(|row| row.get(index));
@@ -200,14 +242,15 @@ fn fit(grid: &Grid, width: Option<usize>) -> Vec<(usize, usize)> {
             .unwrap_or(0)
             .max(column.title.width())
     };
-    let mut columns: Vec<_> = grid
-        .columns
+    grid.columns
         .iter()
         .enumerate()
         .map(|(index, column)| (index, natural(index, column)))
-        .filter(|&(index, natural)| natural > 0 && !is_blank(grid, index))
-        .collect();
-    let Some(width) = width else { return columns };
+        .filter(|&(index, natural)| natural > 0 && !grid.is_blank(index))
+        .collect()
+}
+
+fn shrink(grid: &Grid, width: usize, columns: &mut Vec<(usize, usize)>) {
     let may_shrink = |index: usize| {
         !grid.full_names
             && grid
@@ -223,9 +266,9 @@ fn fit(grid: &Grid, width: Option<usize>) -> Vec<(usize, usize)> {
                 .sum::<usize>()
                 .saturating_sub(GAP)
         };
-        let excess = total(&columns).saturating_sub(width);
+        let excess = total(columns).saturating_sub(width);
         if excess == 0 {
-            return columns;
+            return;
         }
         // Wide names give first, evenly from the widest down to what a name needs.
         let spare = |columns: &[(usize, usize)], floor: usize| {
@@ -240,7 +283,7 @@ fn fit(grid: &Grid, width: Option<usize>) -> Vec<(usize, usize)> {
             .filter(|&(importance, _)| importance > 0)
             .max();
         let floor = match droppable {
-            _ if spare(&columns, NAME_AT_LEAST) >= excess => NAME_AT_LEAST,
+            _ if spare(columns, NAME_AT_LEAST) >= excess => NAME_AT_LEAST,
             Some((_, dropped)) => {
                 columns.retain(|&(index, _)| index != dropped);
                 continue;
@@ -248,7 +291,7 @@ fn fit(grid: &Grid, width: Option<usize>) -> Vec<(usize, usize)> {
             // Nothing more to drop: let names shrink to almost nothing, then overflow.
             None => 8,
         };
-        let mut excess = excess.min(spare(&columns, floor));
+        let mut excess = excess.min(spare(columns, floor));
         while excess > 0 {
             let widest = columns.iter_mut().filter(|(index, _)| may_shrink(*index));
             match widest.max_by_key(|(_, width)| *width) {
@@ -257,35 +300,57 @@ fn fit(grid: &Grid, width: Option<usize>) -> Vec<(usize, usize)> {
             }
             excess -= 1;
         }
-        return columns;
+        return;
     }
 }
 
-/// A text column in which no row says anything (no crate has a version, say) only takes space.
-fn is_blank(grid: &Grid, index: usize) -> bool {
-    let says_nothing = |row: &Vec<String>| row.get(index).is_none_or(String::is_empty);
-    let is_text = grid
-        .columns
-        .get(index)
-        .is_some_and(|column| column.kind != Kind::Name);
-    is_text && !grid.rows.is_empty() && grid.rows.iter().all(says_nothing)
-}
-
-/// `text` in at most `width` display columns, with `…` for what is left out of the middle.
+/// `text` in at most `width` display columns, with `…` for what is left out: the modules at the
+/// front of a path, and what is still too long in the middle.
 fn elide(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
+    let (own, segment) = without_modules(text, width);
+    if own.width() <= width {
+        return own;
+    }
     let room = width.saturating_sub(1);
-    // The end of a path names the function, so it gets the larger part.
-    let (head_room, tail_room) = (room / 3, room - room / 3);
-    let head = take_columns(text.chars(), head_room).len();
-    let tail: usize = text.len() - take_columns(text.chars().rev(), tail_room).len();
-    let (head, tail) = (
-        text.get(..head).unwrap_or(""),
-        text.get(tail..).unwrap_or(""),
-    );
+    // The end of a path names the function, so it gets the larger part; before arguments in
+    // brackets the name is in front.
+    let named = own
+        .find("::<")
+        .map_or(0, |at| own.get(..at + 3).unwrap_or("").width());
+    let head_room = match segment && named > 0 {
+        true => named.clamp(room / 3, room * 2 / 3),
+        false => room / 3,
+    };
+    let head = take_columns(own.chars(), head_room).len();
+    let tail = own.len() - take_columns(own.chars().rev(), room - head_room).len();
+    let (head, tail) = (own.get(..head).unwrap_or(""), own.get(tail..).unwrap_or(""));
     format!("{head}…{tail}")
+}
+
+/// `a::b::c::f` as `…::c::f`: as few modules as it takes are left out, and never the last segment.
+/// Whether one is left that is a plain name, not a type in brackets.
+fn without_modules(text: &str, width: usize) -> (String, bool) {
+    let word = |segment: &str| {
+        !segment.is_empty() && segment.chars().all(|c| c == '_' || c.is_alphanumeric())
+    };
+    let mut rest = text;
+    let mut own = text.to_owned();
+    while let Some((module, after)) = rest.split_once("::") {
+        // What is behind belongs to the name: its arguments, or a closure in it.
+        if !word(module) || after.starts_with(['<', '{']) || own.width() <= width {
+            break;
+        }
+        rest = after;
+        own = format!("…::{rest}");
+    }
+    let named = rest
+        .chars()
+        .next()
+        .is_some_and(|c| c == '_' || c.is_alphanumeric());
+    (own, named)
 }
 
 fn take_columns(chars: impl Iterator<Item = char>, mut room: usize) -> String {
@@ -309,7 +374,18 @@ mod tests {
             elide("core::fmt::Formatter::pad", 25),
             "core::fmt::Formatter::pad"
         );
-        assert_eq!(elide("core::fmt::Formatter::pad", 13), "core…ter::pad");
+        let name = "core::fmt::Formatter::pad";
+        assert_eq!(elide(name, 20), "…::Formatter::pad");
+        assert_eq!(elide(name, 13), "…::pad");
+        let name = "core::ptr::drop_in_place::<alloc::vec::Vec<regex::Regex>>";
+        assert_eq!(
+            elide(name, 50),
+            "…::drop_in_place::<alloc::vec::Vec<regex::Regex>>"
+        );
+        assert_eq!(elide(name, 40), "…::drop_in_place::<…::Vec<regex::Regex>>");
+        let name = "<regex::Core as regex::Strategy>::search";
+        assert_eq!(elide(name, 25), "<regex::…trategy>::search");
+        assert_eq!(elide("a longer sentence", 10), "a l…ntence");
         assert_eq!(elide("文字化け文字化け", 8).width(), 7);
         assert_eq!(elide("abc", 0), "…");
     }
@@ -366,7 +442,44 @@ mod tests {
             let widest = text.lines().map(|line| line.width()).max().unwrap();
             assert!(widest <= width, "{widest} columns on {width}:\n{text}");
             assert_eq!(text.contains('█'), width >= 50, "{text}");
+            // A column goes, and the reader learns of it.
+            let crates = text.lines().next().unwrap().contains("Crate");
+            let said = text
+                .replace('\n', " ")
+                .contains("columns not shown: Crate;");
+            assert_eq!(crates, !said, "{text}");
         }
+    }
+
+    #[test]
+    fn without_rows_there_is_no_table() {
+        let filtered = OutputOptions {
+            filter: Some(regex::Regex::new("nobody").unwrap()),
+            ..OutputOptions::default()
+        };
+        let page = |rows: &'static [Row], options: &OutputOptions| {
+            let table = Table::new(rows)
+                .name("name", "Function", |row| row.0.into())
+                .when_empty("nothing: no functions are known");
+            let grid = table.grid(&table.select(options).unwrap(), false);
+            let page = Page::new().grid(grid);
+            page.to_human(&Style::plain())
+        };
+        let none = page(&[], &OutputOptions::default());
+        assert_eq!(none, "nothing: no functions are known\n");
+        assert_eq!(page(&[], &filtered), none);
+        assert_eq!(
+            page(&ROWS, &filtered),
+            "nothing matches `--filter`, of 3 rows\n"
+        );
+    }
+
+    #[test]
+    fn what_has_no_sum_is_counted() {
+        let table = Table::new(&ROWS).name("name", "Function", |row| row.0.into());
+        let grid = table.grid(&table.select(&OutputOptions::default()).unwrap(), false);
+        let text = Page::new().grid(grid).to_human(&Style::plain());
+        assert!(text.ends_with("\n3 in total\n"), "{text}");
     }
 
     #[test]
@@ -392,8 +505,8 @@ mod tests {
         insta::assert_snapshot!(page.to_markdown(), @r"
         | Name | Size |
         | --- | ---: |
-        | &lt;T as a\|b&gt;::f\_\* | 1 B |
-        | **total** | **1 B** |
+        | &lt;T as a\|b&gt;::f\_\* | 1 B |
+        | **total** | **1 B** |
         ");
     }
 }

@@ -43,7 +43,10 @@ impl Page {
                 }
                 Block::Line(line, _) => push(&mut text, format_args!("{}  ", escape(line.trim()))),
                 Block::Gap => {}
-                Block::Grid(grid) => push_grid(&mut text, grid),
+                Block::Grid(grid) => match grid.nothing() {
+                    Some(nothing) => push(&mut text, format_args!("{}", escape(nothing))),
+                    None => push_grid(&mut text, grid),
+                },
             }
         }
         // The two spaces that break a line have no use at the end of a paragraph.
@@ -58,11 +61,11 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
 
 fn push_grid(text: &mut String, grid: &Grid) {
     // Bars are drawn for terminals; a proportional font would make them lie.
-    let shown = |index: usize| grid.columns.get(index).is_some_and(|c| c.kind != Kind::Bar);
-    let columns = grid
-        .columns
-        .iter()
-        .filter(|column| column.kind != Kind::Bar);
+    let drawn = |index: usize| grid.columns.get(index).is_some_and(|c| c.kind != Kind::Bar);
+    let shown = |index: usize| drawn(index) && !grid.is_blank(index);
+    let columns = grid.columns.iter().enumerate();
+    let columns = columns.filter(|(index, _)| shown(*index));
+    let columns = columns.map(|(_, column)| column);
     let titles = columns.clone().map(|column| column.title.as_str());
     let row = |text: &mut String, cells: &mut dyn Iterator<Item = String>| {
         text.push('|');
@@ -79,15 +82,25 @@ fn push_grid(text: &mut String, grid: &Grid) {
             _ => "---".to_owned(),
         }),
     );
+    // A narrow table must not break between a number and its unit.
+    let number = |index: usize| {
+        grid.columns
+            .get(index)
+            .is_some_and(|c| c.kind == Kind::Number)
+    };
+    let content = |index: usize, cell: &str| match number(index) {
+        true => escape(cell).replace(' ', "\u{a0}"),
+        false => escape(cell),
+    };
     for cells in grid.rows.iter().chain(&grid.cut) {
         let cells = cells.iter().enumerate().filter(|(index, _)| shown(*index));
-        row(text, &mut cells.map(|(_, cell)| escape(cell)));
+        row(text, &mut cells.map(|(index, cell)| content(index, cell)));
     }
     for cells in &grid.totals {
         let cells = cells.iter().enumerate().filter(|(index, _)| shown(*index));
         row(
             text,
-            &mut cells.map(|(_, cell)| match escape(cell) {
+            &mut cells.map(|(index, cell)| match content(index, cell) {
                 cell if cell.is_empty() => cell,
                 cell => format!("**{cell}**"),
             }),
@@ -101,8 +114,23 @@ fn push_cell(text: &mut String, cell: &str) {
     text.push_str(" |");
 }
 
-/// Escapes what Markdown or HTML would read as markup; generic names are full of `<`.
+/// Text whose own backticks, where they come in pairs, mark code; all else is [`literal`].
 fn escape(text: &str) -> String {
+    if text.matches('`').count() % 2 == 1 {
+        return literal(text);
+    }
+    let parts = text
+        .split('`')
+        .enumerate()
+        .map(|(index, part)| match index % 2 {
+            0 => literal(part),
+            _ => format!("<code>{}</code>", literal(part)),
+        });
+    parts.collect()
+}
+
+/// Escapes what Markdown or HTML would read as markup; generic names are full of `<`.
+fn literal(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {

@@ -168,7 +168,11 @@ fn write_to(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     // The process's umask decides about a new file, as for any other program.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(directory)?;
+    let mut file = builder.tempfile_in(directory).map_err(|error| {
+        // The name of a temporary file that nobody asked for helps nobody.
+        let why = fs::metadata(directory).err();
+        why.unwrap_or_else(|| error.kind().into())
+    })?;
     if let Some(metadata) = &existing {
         file.as_file().set_permissions(metadata.permissions())?;
     }
@@ -233,6 +237,19 @@ mod tests {
         );
         write_file(&path, |to| to.write_all(b"new")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_all_that_the_error_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("none").join("report.json");
+        let error = write_file(&path, |_| Ok(())).unwrap_err();
+        let Error::Write { source, .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert!(!source.to_string().contains("codecost"), "{source}");
+        assert_eq!(source.kind(), io::ErrorKind::NotFound);
+        assert!(source.raw_os_error().is_some(), "{source}");
     }
 
     #[cfg(unix)]

@@ -102,6 +102,8 @@ pub struct Grid {
     pub(super) cut: Option<Vec<String>>,
     /// The matching rows when there is a filter, then all rows.
     pub(super) totals: Vec<Vec<String>>,
+    /// What is said where there are no rows.
+    pub(super) when_empty: String,
     /// Names stay whole.
     pub(super) full_names: bool,
 }
@@ -111,6 +113,27 @@ pub(super) struct GridColumn {
     pub(super) title: String,
     pub(super) kind: Kind,
     pub(super) importance: u8,
+}
+
+impl Grid {
+    /// A column in which no row says anything (no crate has a version, say) only takes space.
+    pub(super) fn is_blank(&self, index: usize) -> bool {
+        let says_nothing = |row: &Vec<String>| row.get(index).is_none_or(String::is_empty);
+        let labels = self.cut.iter().chain(&self.totals);
+        let is_name = self
+            .columns
+            .get(index)
+            .is_some_and(|column| column.kind == Kind::Name);
+        !self.rows.is_empty()
+            && self.rows.iter().all(says_nothing)
+            && (!is_name || labels.into_iter().all(says_nothing))
+    }
+
+    /// What to say in place of the table, where it has no rows.
+    pub(super) fn nothing(&self) -> Option<&str> {
+        let none = self.rows.is_empty() && self.cut.is_none();
+        none.then_some(&*self.when_empty)
+    }
 }
 
 impl<'a, R> Table<'a, R> {
@@ -146,12 +169,23 @@ impl<'a, R> Table<'a, R> {
         let cut = selection.cut();
         let cut_label = || format!("… {} more", thousands(cut.len() as u64));
         let mut totals = Vec::new();
+        let mut when_empty = self.when_empty.clone();
+        let all = self.rows().len() as u64;
         if let Some(matched) = selection.matched() {
             let label = format!("{} matching", counted(matched.len() as u64, "row"));
             totals.push(summary(label, &mut matched.iter().copied()));
+            if all > 0 {
+                when_empty = format!("nothing matches `--filter`, of {}", counted(all, "row"));
+            }
         }
-        totals.push(summary(self.total_label.clone(), &mut self.rows().iter()));
+        // Without anything to add up, how many there are is the total.
+        let label = match columns.iter().any(|column| column.summed) {
+            true => self.total_label.clone(),
+            false => format!("{} in total", thousands(all)),
+        };
+        totals.push(summary(label, &mut self.rows().iter()));
         Grid {
+            when_empty,
             rows: selection.shown().iter().map(text).collect(),
             cut: (!cut.is_empty()).then(|| summary(cut_label(), &mut cut.iter().copied())),
             totals,

@@ -65,6 +65,7 @@ pub struct Table<'a, R> {
     rows: &'a [R],
     pub(super) columns: Vec<Column<'a, R>>,
     pub(super) total_label: String,
+    pub(super) when_empty: String,
     default_limit: usize,
     counts: Option<Counts<'a, R>>,
 }
@@ -78,6 +79,7 @@ impl<'a, R> Table<'a, R> {
             rows,
             columns: Vec::new(),
             total_label: "total".into(),
+            when_empty: "nothing to show".into(),
             default_limit: 20,
             counts: None,
         }
@@ -195,6 +197,13 @@ impl<'a, R> Table<'a, R> {
         self
     }
 
+    /// What people read in place of a table without rows.
+    #[must_use]
+    pub fn when_empty(mut self, line: impl Into<String>) -> Self {
+        self.when_empty = line.into();
+        self
+    }
+
     /// Only rows for which this holds count in sums: rows that overlap others must not.
     #[must_use]
     pub fn counting(mut self, counts: impl Fn(&R) -> bool + 'a) -> Self {
@@ -246,8 +255,7 @@ impl<'a, R> Table<'a, R> {
             }
         };
         if let Some(key) = &options.sort {
-            let mut columns = self.columns.iter();
-            let column = columns.find(|column| column.key == key && column.kind != Kind::Bar);
+            let column = self.sort_column(key);
             let column = column.ok_or_else(|| self.unknown_column(key))?;
             rows.sort_by_cached_key(|row| Sorted(column.read(row)));
         }
@@ -271,6 +279,18 @@ impl<'a, R> Table<'a, R> {
         })
     }
 
+    /// The column that `--sort` means: by its key, else by the title that people see above it.
+    fn sort_column(&self, name: &str) -> Option<&Column<'a, R>> {
+        let quantities = || self.columns.iter().filter(|c| c.kind != Kind::Bar);
+        let titled = |column: &&Column<'a, R>| {
+            let plain = |text: &str| text.replace([' ', '-', '_'], "").to_lowercase();
+            !column.title.is_empty() && plain(&column.title) == plain(name)
+        };
+        quantities()
+            .find(|column| column.key == name)
+            .or_else(|| quantities().find(titled))
+    }
+
     fn unknown_column(&self, key: &str) -> Error {
         let keys = self
             .columns
@@ -281,7 +301,7 @@ impl<'a, R> Table<'a, R> {
         keys.dedup();
         Error::usage(
             format!("`{key}` is not a column of this view"),
-            format!("sort by one of: {}", keys.join(", ")),
+            format!("sort by a column's title, or one of: {}", keys.join(", ")),
         )
     }
 
@@ -437,11 +457,33 @@ mod tests {
     #[test]
     fn an_unknown_sort_column_is_a_usage_error_that_lists_the_columns() {
         let options = OutputOptions {
-            sort: Some("size".into()),
+            sort: Some("weight".into()),
             ..OutputOptions::default()
         };
         let error = table().select(&options).err().unwrap();
         assert_eq!(error.exit_code(), 2);
-        assert_eq!(error.hint().unwrap(), "sort by one of: name, file");
+        assert_eq!(
+            error.hint().unwrap(),
+            "sort by a column's title, or one of: name, file"
+        );
+    }
+
+    #[test]
+    fn the_title_above_a_column_sorts_as_its_key_does() {
+        let sorted = |sort: &str| {
+            names(&OutputOptions {
+                sort: Some(sort.into()),
+                limit: Some(0),
+                ..OutputOptions::default()
+            })
+        };
+        for title in ["Size", "size", "file"] {
+            assert_eq!(
+                sorted(title),
+                ["delta", "alpha", "beta", "gamma"],
+                "{title}"
+            );
+        }
+        assert_eq!(sorted("Name"), ["alpha", "beta", "delta", "gamma"]);
     }
 }

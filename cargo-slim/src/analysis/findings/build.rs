@@ -53,7 +53,10 @@ pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) ->
     }
     Some(Finding {
         code: "debug-info",
-        title: "debug information is shipped".into(),
+        title: match &opened.facts.profile {
+            Some(profile) => format!("profile `{profile}` keeps debug information in the file"),
+            None => "the file holds debug information".into(),
+        },
         bytes,
         evidence,
         command: format!("cargo slim sections {again} --filter debug"),
