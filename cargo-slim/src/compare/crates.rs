@@ -84,6 +84,9 @@ fn class(row: &Crate) -> (&str, u8) {
 /// tables follow its code, and few of their bytes can be told apart.
 const MOSTLY: u64 = 10;
 
+/// Unwind tables, relocations and constants of moved code are at most this part of a change.
+const TABLES: u64 = 4;
+
 pub(super) fn changes(
     before: &Snapshot,
     after: &Snapshot,
@@ -116,10 +119,16 @@ pub(super) fn changes(
             {
                 Status::Moved
             }
-            Status::Grown | Status::Shrunk
-                if change.moved != 0 && rest <= change.delta().unsigned_abs() / MOSTLY =>
-            {
-                Status::Moved
+            Status::Grown | Status::Shrunk if change.moved != 0 => {
+                let whole = change.delta().unsigned_abs();
+                let code = |row: Option<&Crate>| row.map_or(0, |row| row.code);
+                let code = delta(code(old), code(new));
+                // All of its code that changed moved; what is left are the tables that went along.
+                let code_moved = code.abs_diff(change.moved) <= code.unsigned_abs() / MOSTLY;
+                match rest <= whole / MOSTLY || code_moved && rest <= whole / TABLES {
+                    true => Status::Moved,
+                    false => change.status,
+                }
             }
             status => status,
         };

@@ -139,7 +139,7 @@ pub fn write(checked: &Checked, common: &Common, console: &mut Console) -> Resul
         }
         Format::Human | Format::Json | Format::Csv => {}
     }
-    let table = table(&checked.verdict.rows).default_limit(0);
+    let table = table(&checked.verdict.rows, true).default_limit(0);
     let changes: Vec<_> = checked.artifacts.iter().filter_map(changes).collect();
     let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table)
         .member("config_file", &checked.config.path.to_string_lossy())
@@ -247,8 +247,11 @@ fn after(checked: &Checked, options: &codecost::report::OutputOptions) -> Result
         ));
         page = match rows.is_empty() {
             true => page.line("nothing changed", Emphasis::Plain),
-            false => page.grid(diff::grid(&rows, Kind::Crate, CHANGED, &plain(options))?),
+            false => page.grid(diff::grid(&rows, CHANGED, &plain(options))?),
         };
+        if diff::pools_symbols(&rows) {
+            page = page.line(diff::SYMBOLS_NOTE, Emphasis::Faint);
+        }
     }
     Ok(page)
 }
@@ -263,10 +266,11 @@ pub(super) fn plain(options: &codecost::report::OutputOptions) -> codecost::repo
     }
 }
 
-pub(super) fn table(rows: &[Row]) -> Table<'_, Row> {
+/// `whys`: with a column that says why a budget does not hold.
+pub(super) fn table(rows: &[Row], whys: bool) -> Table<'_, Row> {
     let any = |is: fn(&Row) -> bool| rows.iter().any(is);
     let growth = any(|row| row.growth.is_some());
-    let whys = any(|row| row.why.is_some());
+    let whys = whys && any(|row| row.why.is_some());
     let mut table = Table::new(rows)
         .text("status", "", |row| row.status.as_str().into())
         .text("budget", "Budget", |row| row.budget.as_str().into())
@@ -294,10 +298,17 @@ pub(super) fn table(rows: &[Row]) -> Table<'_, Row> {
         .machines_only();
     match whys {
         true => table
-            .name("why", "Why", |row| Cell::maybe_text(row.why.as_deref()))
+            .name("why", "Why", |row| Cell::maybe_text(why(row)))
             .people_only(),
         false => table,
     }
+}
+
+/// Why it does not hold, and what the limit is for: who is told no should read both.
+pub(super) fn why(row: &Row) -> Option<String> {
+    let reason = row.reason.iter().map(|reason| format!(" ({reason})"));
+    let why = row.why.clone();
+    why.map(|why| std::iter::once(why).chain(reason).collect())
 }
 
 fn size(bytes: Option<u64>) -> Cell<'static> {

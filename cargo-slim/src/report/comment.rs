@@ -109,6 +109,7 @@ pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<Str
         .take_while(|row| row.status != Status::Pass);
     let open = worse.count().clamp(verdict.rows.len().min(OPEN), 100);
     let rows = verdict.rows.get(..open).unwrap_or(&verdict.rows);
+    whys(&mut text, rows);
     budgets(&mut text, rows);
     let rest = verdict.rows.get(open..).unwrap_or_default();
     let mut folded: Vec<Folded<'_>> = Vec::new();
@@ -147,9 +148,30 @@ pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<Str
     bounded(text, folded)
 }
 
+/// Why budgets do not hold: as a column this would leave the others no room.
+fn whys(text: &mut String, rows: &[Row]) {
+    let rows = rows.iter().filter_map(|row| Some((row, check::why(row)?)));
+    for (number, (row, why)) in rows.enumerate() {
+        if number == OPEN {
+            line(text, format_args!("- …"));
+            break;
+        }
+        let (artifact, measure) = (code(&row.artifact), code(&row.measure));
+        let why: String = why.chars().take(WIDEST).collect();
+        line(
+            text,
+            format_args!("- `{artifact}`, `{measure}`: {}", prose(&why)),
+        );
+    }
+    if text.ends_with("\n\n") {
+        return;
+    }
+    text.push('\n');
+}
+
 fn budgets(text: &mut String, rows: &[Row]) {
     let page = |rows| -> Result<Page> {
-        let table = check::table(rows).default_limit(0).total_label("");
+        let table = check::table(rows, false).default_limit(0).total_label("");
         let selection = table.select(&OutputOptions::default())?;
         Ok(Page::new().grid(table.grid(&selection, true)))
     };
@@ -185,6 +207,12 @@ fn changed(text: &mut String, compared: &Compared, options: &OutputOptions) -> R
         return Ok(());
     }
     text.push_str(&markdown(compared, Kind::Crate, OPEN, options)?);
+    if diff::pools_symbols(&rows) {
+        line(
+            text,
+            format_args!("\n<sub>{}</sub>", prose(diff::SYMBOLS_NOTE)),
+        );
+    }
     Ok(())
 }
 
@@ -201,7 +229,7 @@ fn markdown(
         full_names: options.full_names,
         ..OutputOptions::default()
     };
-    let grid = diff::grid(&rows, kind, limit, &options)?;
+    let grid = diff::grid(&rows, limit, &options)?;
     let table = Page::new().grid(grid).to_markdown();
     let mut text = String::with_capacity(table.len());
     for row in table.lines() {

@@ -321,7 +321,10 @@ fn page(compared: &Compared, options: &OutputOptions) -> Result<Page> {
         if !rows.is_empty() {
             page = page
                 .heading(heading(kind))
-                .grid(grid(&rows, kind, limit, options)?);
+                .grid(grid(&rows, limit, options)?);
+        }
+        if kind == Kind::Crate && pools_symbols(&rows) {
+            page = page.line(SYMBOLS_NOTE, Emphasis::Faint);
         }
     }
     Ok(page)
@@ -360,21 +363,25 @@ pub(super) fn count(changes: &[Change]) -> Vec<Nth<'_, Change>> {
     })
 }
 
+/// Here a crate is without its symbols, elsewhere with them.
+pub(super) const SYMBOLS_NOTE: &str = "[symbols]: the symbol tables of all crates together, \
+    because other names change nothing else; the view `crates` counts them with each crate";
+
+/// Whether the note is needed.
+pub(super) fn pools_symbols(rows: &[Nth<'_, Change>]) -> bool {
+    rows.iter().any(|row| row.row.name == "[symbols]")
+}
+
 /// The rows of one kind as people see them.
 pub(super) fn grid(
     rows: &[Nth<'_, Change>],
-    kind: Kind,
     limit: usize,
     options: &OutputOptions,
 ) -> Result<Grid> {
-    let label = match kind {
-        Kind::Crate | Kind::Section => "the file",
-        Kind::Function => "all functions",
-        Kind::Generic => "all generic functions",
-    };
     let table = columns(Table::new(rows), options.full_names)
         .default_limit(limit)
-        .total_label(label);
+        // What did not change is no row, so only the change itself is the file's.
+        .total_label("all that changed");
     let selection = table.select(options)?;
     Ok(table.grid(&selection, options.full_names))
 }
@@ -445,7 +452,6 @@ fn columns<'a>(table: Table<'a, Nth<'a, Change>>, full_names: bool) -> Table<'a,
             Cell::text(shown(row.row, full_names))
         })
         .people_only()
-        .searched(false)
         .text("from", "From", |row| {
             Cell::maybe_text(row.row.from.as_deref())
         })
@@ -489,6 +495,10 @@ fn why(change: &Change, full_names: bool) -> Option<String> {
             Kind::Function | Kind::Generic if !full_names => shorter(from, change),
             _ => from.clone(),
         };
+        // Short names leave out where a type stands, which is all that is different here.
+        if !full_names && from == shorter(&change.name, change) {
+            return "the same name in another module or crate".to_owned();
+        }
         match change.status {
             _ if from.contains(" by ") => from,
             _ if change.kind == Kind::Crate => format!("code from {from}"),

@@ -187,7 +187,7 @@ fn a_split_crate_is_no_growth() {
     let after = snapshot(&fixture, "after.json", &[]);
     let report = diff(&before, &after);
     let moved = functions(&report, "moved");
-    for name in ["total", "mix"] {
+    for name in ["total", "mix", "widest::<i64>", "widest::<u16>"] {
         let row = moved
             .iter()
             .find(|row| row["name"] == format!("parts::{name}"));
@@ -208,6 +208,7 @@ fn a_split_crate_is_no_growth() {
     let came = of("parts")["moved"].as_i64().unwrap();
     assert!(came > 0 && of("growing")["moved"].as_i64().unwrap() <= -came);
     assert_eq!(of("parts")["status"], "moved");
+    assert_eq!(of("growing")["status"], "moved");
     assert_eq!(of("parts")["from"], "growing");
     assert!(
         text(of("parts"), "cause").contains("pulled in by `growing`"),

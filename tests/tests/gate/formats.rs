@@ -35,7 +35,14 @@ fn markdown_has_the_verdict_first_and_folds_the_rest() {
         text.find(part)
             .unwrap_or_else(|| panic!("no {part} in\n{text}"))
     };
+    // Why, with what the limit is for, before the figures.
+    let why = "- `growing`, `shipped`: ";
+    assert!(place(why) < place("| fail |"));
+    assert!(place("over the limit (50% of | it)") < place("| fail |"));
     assert!(place("| fail |") < place("since the baseline"));
+    // Crates are without their symbols here, and it says so; sums are of what changed.
+    assert!(place("| \\[symbols\\] |") < place("<sub>\\[symbols\\]: "));
+    assert!(place("**all that changed**") < place("<details>"));
     assert!(place("feature `report` of `growing` switched on") < place("<details>"));
     assert!(place("| helper |") < place("<details>"));
     assert_eq!(
