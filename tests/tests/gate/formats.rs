@@ -38,7 +38,7 @@ fn markdown_has_the_verdict_first_and_folds_the_rest() {
     // Why, with what the limit is for, before the figures.
     let why = "- `growing`, `shipped`: ";
     assert!(place(why) < place("| fail |"));
-    assert!(place("over the limit (50% of | it)") < place("| fail |"));
+    assert!(place("over the limit (50% of \\| it)") < place("| fail |"));
     assert!(place("| fail |") < place("since the baseline"));
     // Crates are without their symbols here, and it says so; sums are of what changed.
     assert!(place("| \\[symbols\\] |") < place("<sub>\\[symbols\\]: "));
