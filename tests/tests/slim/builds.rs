@@ -74,3 +74,29 @@ fn a_failed_build_is_said_by_cargo() {
     assert!(run.stderr.contains("help: "), "{}", run.stderr);
     assert_eq!(run.stdout, "");
 }
+
+/// The first build takes long, and the user learns why; later ones say nothing of it.
+#[test]
+fn the_first_build_says_that_it_is_the_first() {
+    let fixture = Fixture::new("two-versions");
+    let build = || slim().in_directory(fixture.path()).run(["sections"]);
+    let first = build();
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let said = "the first run rebuilds the dependencies";
+    assert!(first.stderr.contains(said), "{}", first.stderr);
+    assert!(first.stderr.contains("strip=none"), "{}", first.stderr);
+    let second = build();
+    assert!(!second.stderr.contains(said), "{}", second.stderr);
+}
+
+/// Outside of a project there is nothing to build, but there are files to analyse.
+#[test]
+fn without_a_project_the_help_is_to_name_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    for view in ["overview", "crates", "snapshot"] {
+        let run = slim().in_directory(directory.path()).run([view]);
+        run.assert_clean_failure();
+        assert!(run.stderr.contains("`Cargo.toml`"), "{}", run.stderr);
+        assert!(run.stderr.contains("`--file PATH`"), "{}", run.stderr);
+    }
+}
