@@ -247,3 +247,6 @@ fn of_budget(
     }
     row
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,3 +156,26 @@ proptest! {
         prop_assert!(Comparison::new(&before, &before).changes.is_empty());
     }
 }
+
+#[test]
+fn copies_of_a_generic_function_are_one_row() {
+    let with_copies = |sizes: &[u64]| {
+        let functions: Vec<_> = sizes.iter().map(|size| ("a", "a::f", *size)).collect();
+        let mut build = build(&functions);
+        build.families = ["a::f"].into_iter().collect();
+        for function in &mut build.functions {
+            function.family = Some(0);
+        }
+        build
+    };
+    let (before, after) = (with_copies(&[10, 20]), with_copies(&[10, 20, 30]));
+    let comparison = Comparison::new(&before, &after);
+    let rows = comparison.of(Kind::Generic);
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].delta(), rows[0].status), (30, Status::Grown));
+    assert_eq!(rows[0].copies, Some((2, 3)));
+    assert_eq!(rows[0].owner.as_deref(), Some("a"));
+    // A single copy is a function, and no more.
+    let (before, after) = (with_copies(&[10]), with_copies(&[20]));
+    assert!(changes(&before, &after, Kind::Generic).is_empty());
+}

@@ -147,6 +147,17 @@ fn ids_do_not_depend_on_filter_and_limit() {
 }
 
 #[test]
+fn a_filter_finds_names_as_they_are_shown_and_in_full() {
+    let found = |pattern: &str| {
+        let rows = &json(&format!("functions --filter {pattern}"))["rows"];
+        rows.as_array().unwrap().len()
+    };
+    assert_eq!(found("^<Core.as.Strategy>::search$"), 1);
+    assert_eq!(found("^<regex_automata::.*Core.as.*Strategy>::search$"), 1);
+    assert_eq!(found("^nobody$"), 0);
+}
+
+#[test]
 fn a_wrong_sort_column_lists_the_columns() {
     let (mut console, captured) = Console::in_memory();
     let analysis = fixture::analysis(rows("sections"));

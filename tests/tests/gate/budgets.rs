@@ -160,6 +160,22 @@ fn growth_against_a_baseline() {
         text["growth"].as_i64().unwrap(),
         number(text, "value") as i64 - number(text, "baseline") as i64
     );
+    // Of several baselines the one of that artifact counts, wherever it stands.
+    let after = snapshot(&fixture, "after.json", &[]);
+    let after = fs::read_to_string(after).unwrap();
+    assert!(after.contains("\"target_name\":\"growing\""));
+    let other = fixture.root().join("other.json");
+    let renamed = after.replace("\"target_name\":\"growing\"", "\"target_name\":\"other\"");
+    fs::write(&other, renamed).unwrap();
+    let several = [
+        "--baseline",
+        other.to_str().unwrap(),
+        "--baseline",
+        baseline,
+    ];
+    let (code, chosen) = verdict(&fixture, &all, &several);
+    assert_eq!((code, &chosen["rows"]), (100, &json["rows"]));
+
     // What changed is named beside the verdict.
     let crates = json["changes"][0]["crates"].as_array().unwrap();
     assert!(

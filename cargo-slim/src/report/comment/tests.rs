@@ -81,3 +81,11 @@ fn text_from_outside_cannot_leave_its_place() {
     assert_eq!(escape("<script>"), "&lt;script&gt;");
     assert!(clip(&"\\".repeat(3000)).len() < 20);
 }
+
+#[test]
+fn what_is_open_is_cut_at_a_line_when_it_alone_is_too_much() {
+    let row = format!("| {} |\n", "λ".repeat(500));
+    let text = bounded(row.repeat(200), Vec::new()).unwrap();
+    assert!(text.len() <= 65_536, "{}", text.len());
+    assert!(text.ends_with("|\n\nMore was cut: a comment has room for 65,536 characters.\n"));
+}

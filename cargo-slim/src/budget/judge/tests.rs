@@ -1,0 +1,177 @@
+use super::*;
+use crate::{
+    budget::{Forbid, Measure, Pattern, Target},
+    snapshot::{Crate, Function, Measures},
+};
+use codecost::{
+    attribution::Origin,
+    units::{Bytes, Share},
+};
+use regex::Regex;
+use std::path::PathBuf;
+
+fn rule(line: usize, wanted: Wanted) -> Rule {
+    Rule {
+        line,
+        target: Target::Bin("app".into()),
+        package: None,
+        reason: None,
+        wanted,
+    }
+}
+
+fn budget(limit: Option<u64>, warn: Option<u64>, growth: Option<Limit>) -> Rule {
+    let budget = Budget {
+        index: 0,
+        measure: Measure::File,
+        limit: limit.map(Bytes),
+        warn: warn.map(Bytes),
+        growth,
+    };
+    rule(1, Wanted::Budget(budget))
+}
+
+fn of_size(file: Option<u64>) -> Measured {
+    Measured {
+        measures: Measures {
+            file,
+            ..Measures::default()
+        },
+        ..Measured::default()
+    }
+}
+
+fn verdict(rules: Vec<Rule>, today: &Measured, before: Option<u64>) -> Verdict {
+    let config = Config {
+        path: PathBuf::from("slim.toml"),
+        text: String::new(),
+        rules,
+    };
+    let baseline = before.map(|file| Snapshot {
+        measures: of_size(Some(file)).measures,
+        ..Snapshot::default()
+    });
+    judge(
+        &config,
+        |_| Ok(today),
+        |_| baseline.as_ref(),
+        before.is_some(),
+    )
+}
+
+/// The status of one budget of 1000 bytes, and whether the check says no.
+fn judged(rule: Rule, before: Option<u64>) -> (Status, bool) {
+    let verdict = verdict(vec![rule], &of_size(Some(1000)), before);
+    (verdict.rows[0].status, verdict.fails())
+}
+
+#[test]
+fn limits_and_warnings_hold_to_the_byte() {
+    let held = (Status::Pass, false);
+    assert_eq!(judged(budget(Some(1000), None, None), None), held);
+    assert_eq!(
+        judged(budget(Some(999), None, None), None),
+        (Status::Fail, true)
+    );
+    assert_eq!(judged(budget(Some(2000), Some(1000), None), None), held);
+    assert_eq!(
+        judged(budget(Some(2000), Some(999), None), None),
+        (Status::Warn, false)
+    );
+    // Worse than a warning is what counts.
+    assert_eq!(
+        judged(budget(Some(999), Some(1), None), None),
+        (Status::Fail, true)
+    );
+    let verdict = verdict(
+        vec![
+            budget(Some(1200), None, None),
+            budget(Some(900), None, None),
+        ],
+        &of_size(Some(1000)),
+        None,
+    );
+    let slack: Vec<_> = verdict.rows.iter().map(|row| row.slack).collect();
+    assert_eq!(slack, [Some(-100), Some(200)], "the worst first");
+}
+
+#[test]
+fn growth_is_judged_against_the_baseline() {
+    let bytes = |bytes| budget(None, None, Some(Limit::Bytes(Bytes(bytes))));
+    let share = |share| budget(None, None, Some(Limit::Share(Share(share))));
+    let held = (Status::Pass, false);
+    let failed = (Status::Fail, true);
+    assert_eq!(judged(bytes(100), Some(900)), held);
+    assert_eq!(judged(bytes(99), Some(900)), failed);
+    assert_eq!(judged(share(0.25), Some(800)), held);
+    assert_eq!(judged(share(0.249), Some(800)), failed);
+    // To shrink is never too much.
+    assert_eq!(judged(bytes(0), Some(5000)), held);
+    // Alone and without a baseline it measures nothing; beside a limit it is only said.
+    assert_eq!(judged(bytes(100), None), (Status::Missing, true));
+    let both = budget(Some(1000), None, Some(Limit::Bytes(Bytes(0))));
+    let verdict = verdict(vec![both], &of_size(Some(1000)), None);
+    assert_eq!((verdict.rows[0].status, verdict.ungrown), (Status::Pass, 1));
+}
+
+#[test]
+fn what_was_not_measured_fails() {
+    let rules = vec![budget(Some(u64::MAX), None, None)];
+    let unmeasured = verdict(rules.clone(), &of_size(None), None);
+    assert_eq!(unmeasured.rows[0].status, Status::Missing);
+    assert!(unmeasured.fails());
+    let config = Config {
+        path: PathBuf::from("slim.toml"),
+        text: String::new(),
+        rules,
+    };
+    let verdict = judge(&config, |_| Err("no such binary".into()), |_| None, false);
+    assert!(verdict.fails());
+    assert_eq!(verdict.rows[0].why.as_deref(), Some("no such binary"));
+}
+
+#[test]
+fn what_is_forbidden_fails_where_it_is() {
+    let forbid = |text: &str| {
+        let function = Pattern {
+            text: text.into(),
+            regex: Regex::new(text).unwrap(),
+        };
+        rule(1, Wanted::Forbid(Forbid { function }))
+    };
+    let snapshot = Snapshot {
+        crates: vec![Crate {
+            name: "app".into(),
+            package: None,
+            version: None,
+            origin: Origin::Workspace,
+            file: 10,
+            memory: 10,
+            code: 10,
+            data: 0,
+            unwind: 0,
+            relocations: 0,
+            symbols: 0,
+            debug: 0,
+            other: 0,
+        }],
+        names: ["app::main"].into_iter().collect(),
+        functions: vec![Function {
+            owner: 0,
+            section: 0,
+            size: 10,
+            by: None,
+            family: None,
+        }],
+        ..Snapshot::default()
+    };
+    let today = Measured {
+        snapshot: Some(snapshot),
+        ..Measured::default()
+    };
+    let found = verdict(vec![forbid("app::m.*")], &today, None);
+    assert_eq!(found.rows[0].found, ["app::main"]);
+    assert_eq!(found.rows[0].status, Status::Fail);
+    assert!(found.fails());
+    assert!(!verdict(vec![forbid("app::x.*")], &today, None).fails());
+}
