@@ -341,7 +341,7 @@ fn every_goal_has_a_plan_and_undoes() {
             Some(0),
             "{goal}"
         );
-        assert_eq!(project.tune(&["undo"]).code, Some(0));
+        assert_eq!(project.tune(&["undo", "--yes"]).code, Some(0));
         assert_eq!(project.snapshot(), before);
     }
 }
