@@ -46,7 +46,8 @@ impl Opened {
         let profile = perf_data::read(&recording.data, &substitutes, timeline)?;
         let context = context_of(&recording)?;
         let catalogue = match main_file(&profile, programs) {
-            Some(file) => Catalogue::for_file(&context, &file),
+            Some((file, None)) => Catalogue::for_file(&context, &file),
+            Some((copy, Some(path))) => Catalogue::for_copy(&context, &copy, path),
             None => Catalogue::empty(),
         };
         let symbols = symbolize::symbolize(&profile, &catalogue);
@@ -95,22 +96,27 @@ fn context_of(recording: &Recording) -> Result<Context> {
 }
 
 /// The program itself: where it was when it is still the same, because what cargo left beside it
-/// tells its crates; else the copy that was kept.
-fn main_file(profile: &Profile, programs: &[Program]) -> Option<Mapping> {
+/// tells its crates; else the copy that was kept, and where the program was.
+fn main_file<'p>(
+    profile: &'p Profile,
+    programs: &'p [Program],
+) -> Option<(Mapping, Option<&'p Path>)> {
     for program in programs {
-        let paths = [Some(&program.path), program.copy.as_ref()];
-        for path in paths.into_iter().flatten() {
-            let module = module_of(profile, &program.path);
-            if let Some(file) = same_build(path, module) {
-                return Some(file);
-            }
+        let module = module_of(profile, &program.path);
+        if let Some(file) = same_build(&program.path, module) {
+            return Some((file, None));
+        }
+        let copy = program.copy.as_deref();
+        if let Some(copy) = copy.and_then(|copy| same_build(copy, module)) {
+            return Some((copy, Some(&program.path)));
         }
     }
     let module = main_module(profile)?;
-    same_build(Path::new(&module.name), Some(module)).or_else(|| {
-        let opened = module.file.as_ref()?;
-        Mapping::open(opened.path()).ok()
-    })
+    if let Some(file) = same_build(Path::new(&module.name), Some(module)) {
+        return Some((file, None));
+    }
+    let opened = Mapping::open(module.file.as_ref()?.path()).ok()?;
+    Some((opened, Some(Path::new(&module.name))))
 }
 
 fn module_of<'p>(profile: &'p Profile, path: &Path) -> Option<&'p Module> {

@@ -40,7 +40,18 @@ impl Catalogue {
     /// Starts cargo and the compiler for the workspace and the toolchain here, silently; without
     /// them less is known. Writes nothing.
     pub fn for_file(context: &Context, mapping: &Mapping) -> Self {
-        let file = mapping.path();
+        Self::for_file_from(context, mapping, mapping.path())
+    }
+
+    /// As [`Catalogue::for_file`], of a copy of the file that stood at `file` once: what cargo left
+    /// there still names most of its crates, if not surely all.
+    pub fn for_copy(context: &Context, copy: &Mapping, file: &Path) -> Self {
+        let mut catalogue = Self::for_file_from(context, copy, file);
+        catalogue.complete = false;
+        catalogue
+    }
+
+    fn for_file_from(context: &Context, mapping: &Mapping, file: &Path) -> Self {
         let (workspace, toolchain, beside) = thread::scope(|scope| {
             let workspace = scope.spawn(|| Workspace::find(context));
             let toolchain = scope.spawn(|| {
