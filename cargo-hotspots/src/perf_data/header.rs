@@ -28,6 +28,8 @@ pub(super) struct Header {
     pub(super) build_ids: HashMap<Vec<u8>, Vec<u8>>,
     /// The processor, as `uname -m` has it.
     pub(super) architecture: Option<String>,
+    /// The kernel's release, as `uname -r` has it.
+    pub(super) kernel: Option<String>,
     /// Where the records start in the file.
     pub(super) start: u64,
     /// How many bytes they take.
@@ -45,8 +47,10 @@ const MAX_SECTION: u64 = 64 << 20;
 /// The sections of a file that matter here, by the number of their bit.
 mod feature {
     pub(super) const BUILD_ID: u32 = 2;
+    pub(super) const OSRELEASE: u32 = 4;
     pub(super) const ARCH: u32 = 6;
     pub(super) const EVENT_DESC: u32 = 12;
+    pub(super) const ALL: [u32; 4] = [BUILD_ID, OSRELEASE, ARCH, EVENT_DESC];
 }
 
 /// `PERF_RECORD_MISC_BUILD_ID_SIZE`
@@ -154,7 +158,7 @@ impl Header {
                 let mut cursor = Cursor::new(&section);
                 let (offset, size) = (cursor.u64()?, cursor.u64()?);
                 header.cut_off |= offset.saturating_add(size) > source.size;
-                if [feature::BUILD_ID, feature::ARCH, feature::EVENT_DESC].contains(&bit)
+                if feature::ALL.contains(&bit)
                     && let Some(bytes) = source.at(offset, size.min(MAX_SECTION))
                 {
                     header.take_feature(bit, &bytes);
@@ -254,6 +258,7 @@ impl Header {
     fn take_feature(&mut self, number: u32, bytes: &[u8]) {
         match number {
             feature::BUILD_ID => self.take_build_ids(bytes),
+            feature::OSRELEASE => self.kernel = text(&mut Cursor::new(bytes)),
             feature::ARCH => self.architecture = text(&mut Cursor::new(bytes)),
             feature::EVENT_DESC => {
                 // Names as far as they can be read.

@@ -1,0 +1,347 @@
+//! Takes records in order of time: who runs where, and the samples, into a profile.
+
+use super::{
+    Options,
+    attribute::Attribute,
+    bytes::{Cursor, until_zero},
+    files::{Files, Identity, Recorded},
+    fold::{Addition, EventId, Fold},
+    header::Header,
+    order::{Event, Rounds},
+    places::Places,
+    process::Processes,
+    sample::Sample,
+    stream::kind,
+    unwind::{Ending, Engine},
+};
+use crate::profile::{CallGraph, FrameId, Losses, Profile, RuntimeAddress};
+use codecost::address::FileOffset;
+use linux_perf_data::linux_perf_event_reader::{
+    CpuMode, EventRecord, Mmap2FileId, RawData, RawEventRecord, RecordType, SampleFormat,
+};
+use std::time::SystemTime;
+
+/// What is known while records are read.
+pub(super) struct Reader<'o> {
+    header: Header,
+    /// For each attribute the event that its samples count for.
+    events: Vec<EventId>,
+    processes: Processes,
+    places: Places<'o>,
+    pub(super) losses: Losses,
+    /// By `PERF_RECORD_LOST` and `PERF_RECORD_LOST_SAMPLES`.
+    lost: (u64, u64),
+    frames: Vec<FrameId>,
+}
+
+impl<'o> Reader<'o> {
+    pub(super) fn new(
+        mut header: Header,
+        recorded: Option<SystemTime>,
+        options: &'o Options<'o>,
+    ) -> Self {
+        let build_ids = std::mem::take(&mut header.build_ids);
+        let recorded = Recorded {
+            build_ids,
+            kernel: header.kernel.take(),
+            at: recorded,
+        };
+        let (files, special) = Files::new(options, recorded);
+        let registers = header.attributes.iter().map(|it| it.layout.user_registers);
+        let registers = registers.fold(0, |all, some| all | some);
+        let names: Vec<String> = header
+            .attributes
+            .iter()
+            .map(|attribute| event_group(&attribute.display_name()).to_owned())
+            .collect();
+        // The first attribute of the same name stands for all of them.
+        let events = names
+            .iter()
+            .map(|name| {
+                names
+                    .iter()
+                    .position(|other| other == name)
+                    .unwrap_or_default()
+            })
+            .collect();
+        Self {
+            events,
+            processes: Processes::default(),
+            places: Places {
+                files,
+                special,
+                engine: Engine::new(header.architecture.as_deref(), registers),
+                fold: Fold::new(options.timeline),
+            },
+            losses: Losses {
+                cut_off: header.cut_off,
+                ..Losses::default()
+            },
+            lost: (0, 0),
+            frames: Vec::new(),
+            header,
+        }
+    }
+
+    /// Which attribute a record belongs to.
+    pub(super) fn attribute_of(&self, record: u32, body: &[u8]) -> usize {
+        let attributes = &self.header.attributes;
+        let [first, _, ..] = attributes.as_slice() else {
+            return 0;
+        };
+        let identified = |it: &Attribute| it.layout.fields.contains(SampleFormat::IDENTIFIER);
+        let id = if attributes.iter().all(identified) {
+            // First in samples, last in other records.
+            if record == kind::SAMPLE {
+                body.first_chunk().copied()
+            } else {
+                body.last_chunk().copied()
+            }
+            .map(u64::from_le_bytes)
+        } else {
+            raw(record, 0, body, first).id()
+        };
+        // Records that perf made itself have 0, and are all alike.
+        id.filter(|id| *id != 0)
+            .and_then(|id| self.header.by_id.get(&id).copied())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn time_of(&self, record: u32, attribute: usize, body: &[u8]) -> Option<u64> {
+        // perf writes these at the end, with no time of their own.
+        if record == kind::LOST_SAMPLES {
+            return None;
+        }
+        raw(record, 0, body, self.header.attributes.get(attribute)?).timestamp()
+    }
+
+    /// Takes what is in order.
+    pub(super) fn take_all(&mut self, rounds: &mut Rounds) {
+        while let Some(event) = rounds.take() {
+            if self.take(&event).is_none() {
+                self.losses.unreadable += 1;
+            }
+            rounds.recycle(event.body);
+        }
+    }
+
+    /// Takes one record; `None` when it is damaged.
+    fn take(&mut self, event: &Event) -> Option<()> {
+        let attribute = self.header.attributes.get(event.attribute)?;
+        if event.kind == kind::SAMPLE {
+            let sample = Sample::parse(&event.body, event.misc, &attribute.layout)?;
+            return self.take_sample(&sample, event.attribute);
+        }
+        if event.kind == kind::LOST_SAMPLES {
+            let count = Cursor::new(&event.body).u64()?;
+            self.lost.1 = self.lost.1.saturating_add(count);
+            return Some(());
+        }
+        // The reader of such a record would give up on the whole program.
+        if is_impossible_mmap(event) {
+            return None;
+        }
+        match raw(event.kind, event.misc, &event.body, attribute)
+            .parse()
+            .ok()?
+        {
+            EventRecord::Comm(record) => {
+                let name = record.name.as_slice();
+                let name = String::from_utf8_lossy(until_zero(&name)).into_owned();
+                self.processes
+                    .name(record.pid, record.tid, &name, record.is_execve);
+                self.places.fold.rename(record.pid, record.tid, &name);
+            }
+            EventRecord::Fork(record) => {
+                self.processes
+                    .fork(record.pid, record.tid, (record.ppid, record.ptid));
+                self.places.fold.forget_thread(record.pid, record.tid);
+            }
+            EventRecord::Lost(record) => {
+                self.lost.0 = self.lost.0.saturating_add(record.count);
+            }
+            EventRecord::Mmap(record) => {
+                let path = record.path.as_slice();
+                self.map(Map {
+                    pid: record.pid,
+                    mode: record.cpu_mode,
+                    start: RuntimeAddress(record.address),
+                    size: record.length,
+                    offset: FileOffset(record.page_offset),
+                    executable: record.is_executable,
+                    path: until_zero(&path),
+                    identity: Identity::Unknown,
+                });
+            }
+            EventRecord::Mmap2(record) => {
+                const PROT_EXEC: u32 = 4;
+                let path = record.path.as_slice();
+                self.map(Map {
+                    pid: record.pid,
+                    mode: record.cpu_mode,
+                    start: RuntimeAddress(record.address),
+                    size: record.length,
+                    offset: FileOffset(record.page_offset),
+                    executable: record.protection & PROT_EXEC != 0,
+                    path: until_zero(&path),
+                    identity: match record.file_id {
+                        Mmap2FileId::BuildId(id) => Identity::BuildId(id),
+                        Mmap2FileId::InodeAndVersion(file) if file.inode == 0 => Identity::Unknown,
+                        Mmap2FileId::InodeAndVersion(file) => Identity::Inode {
+                            major: file.major,
+                            minor: file.minor,
+                            inode: file.inode,
+                        },
+                    },
+                });
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn map(&mut self, map: Map<'_>) {
+        // The kernel's own memory needs no map: all of it is one module.
+        if map.pid == -1 || !matches!(map.mode, CpuMode::User | CpuMode::Unknown) {
+            return;
+        }
+        let Places { files, special, .. } = &mut self.places;
+        let what = map.executable.then(|| {
+            let module = files.module(map.path, map.identity, map.offset, map.size, special);
+            (module, map.offset)
+        });
+        self.processes
+            .space_mut(map.pid)
+            .map(map.start, map.size, what);
+    }
+
+    fn take_sample(&mut self, sample: &Sample<'_>, attribute: usize) -> Option<()> {
+        let event = *self.events.get(attribute)?;
+        let space = self.processes.space(sample.pid).clone();
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.clear();
+        let ending = self.places.stack_of(sample, &space, &mut frames);
+        let stack = self.places.fold.stack(&frames);
+        self.frames = frames;
+        let name = self.processes.name_of(sample.pid, sample.tid);
+        let fold = &mut self.places.fold;
+        let thread = fold.thread(sample.pid, sample.tid, name);
+        fold.add(Addition {
+            event,
+            thread,
+            stack: stack?,
+            time: sample.time,
+            period: sample.period,
+            unrooted: ending != Ending::Root,
+            truncated: ending == Ending::Truncated,
+        });
+        Some(())
+    }
+
+    /// The profile of the event that stands for time, or else the first, that has samples.
+    pub(super) fn finish(self) -> Profile {
+        let attributes = &self.header.attributes;
+        let fold = &self.places.fold;
+        let sampled = |index: &usize| fold.total(*index).samples > 0;
+        let is_time = |index: &usize| attributes.get(*index).is_some_and(|it| it.is_time());
+        let all = 0..attributes.len();
+        let chosen = all
+            .clone()
+            .filter(sampled)
+            .find(is_time)
+            .or_else(|| all.clone().find(sampled))
+            .or_else(|| all.clone().find(is_time))
+            .unwrap_or_default();
+        let others = all.filter(|index| *index != chosen && sampled(index));
+        let name = |index: usize| {
+            let name = attributes.get(index).map(|it| it.display_name());
+            name.unwrap_or_default()
+        };
+        let other_events = others
+            .map(|index| (name(index), fold.total(index).samples))
+            .collect();
+        let total = fold.total(chosen);
+        let fields = attributes.get(chosen).map(|it| it.layout.fields);
+        let fields = fields.unwrap_or(SampleFormat::empty());
+        let call_graph = if fields.contains(SampleFormat::STACK_USER | SampleFormat::REGS_USER) {
+            CallGraph::Dwarf
+        } else if fields.contains(SampleFormat::CALLCHAIN) {
+            CallGraph::FramePointers
+        } else {
+            CallGraph::None
+        };
+        let event = name(chosen);
+        let folded = self.places.fold.finish(chosen);
+        // The tables of files go first: the files then belong to the profile alone.
+        drop(self.places.engine);
+        Profile {
+            event,
+            other_events,
+            call_graph,
+            samples: total.samples,
+            period: total.period,
+            duration_ns: match (total.first, total.last) {
+                (Some(first), Some(last)) => last.saturating_sub(first),
+                _ => 0,
+            },
+            threads: folded.threads,
+            modules: self.places.files.into_modules(),
+            frames: folded.frames,
+            stacks: folded.stacks,
+            counts: folded.counts,
+            timeline: folded.timeline,
+            losses: Losses {
+                // perf asks the kernel for its count of lost samples at the end, and writes down
+                // what the buffers said on the way: the same ones.
+                lost: self.lost.0.max(self.lost.1),
+                unrooted: match call_graph {
+                    CallGraph::None => 0,
+                    _ => total.unrooted,
+                },
+                truncated: total.truncated,
+                ..self.losses
+            },
+        }
+    }
+}
+
+/// A mapping, as the recording tells of it.
+struct Map<'d> {
+    pid: i32,
+    mode: CpuMode,
+    start: RuntimeAddress,
+    size: u64,
+    offset: FileOffset,
+    executable: bool,
+    path: &'d [u8],
+    identity: Identity,
+}
+
+fn raw<'d>(record: u32, misc: u16, body: &'d [u8], attribute: &Attribute) -> RawEventRecord<'d> {
+    RawEventRecord::new(
+        RecordType(record),
+        misc,
+        RawData::Single(body),
+        attribute.parse_info,
+    )
+}
+
+/// Whether a record claims to hold a build id of more bytes than it has room for.
+fn is_impossible_mmap(event: &Event) -> bool {
+    const MMAP2: u32 = 10;
+    const MISC_BUILD_ID: u16 = 1 << 14;
+    const LENGTH_AT: usize = 32;
+    let length = event.body.get(LENGTH_AT).copied().unwrap_or_default();
+    event.kind == MMAP2 && event.misc & MISC_BUILD_ID != 0 && length > 20
+}
+
+/// The event without the kind of core, where a processor has two kinds: `cpu_core/cycles/` and
+/// `cpu_atom/cycles/` count the same.
+fn event_group(name: &str) -> &str {
+    for core in ["cpu_core/", "cpu_atom/"] {
+        if let Some(event) = name.strip_prefix(core) {
+            return event;
+        }
+    }
+    name
+}
