@@ -163,6 +163,23 @@ pub(super) fn is_libc_source(path: &str) -> bool {
         || path.starts_with("../sysdeps/")
 }
 
+/// Functions that libc's start files put into each program.
+pub(super) fn is_start_code(name: &str) -> bool {
+    [
+        "_start",
+        "_init",
+        "_fini",
+        "_dl_relocate_static_pie",
+        "deregister_tm_clones",
+        "register_tm_clones",
+        "__do_global_dtors_aux",
+        "frame_dummy",
+        "__libc_csu_init",
+        "__libc_csu_fini",
+    ]
+    .contains(&name)
+}
+
 /// Functions of libc that a statically linked program contains. Only asked for names that no crate
 /// defines, in programs that load no libraries.
 pub(super) fn is_libc_symbol(name: &str) -> bool {

@@ -161,7 +161,10 @@ fn of_file(
     };
     let facts = ModuleFacts {
         library: buckets::of_library(&module.name),
-        is_static: image.section(".interp").is_none() && image.section(".dynsym").is_none(),
+        is_static: image.section(".interp").is_none()
+            && image
+                .loader_needs()
+                .is_ok_and(|needs| needs.libraries.is_empty()),
     };
 
     let own = image.symbols();

@@ -28,7 +28,7 @@ use codecost::{
     attribution::{
         Catalogue, CrateId, Crates, Evidence, Origin, SymbolOwners, catalogue::CrateInfo,
     },
-    demangle::Name,
+    demangle::{Name, Scheme},
     image::{
         Symbol,
         debug_info::{DebugInfo, Unit},
@@ -174,9 +174,24 @@ impl<'c> Owners<'c> {
         owners: &SymbolOwners,
         facts: ModuleFacts,
     ) -> (CrateId, Evidence) {
-        let owner = owners.owner(symbol, &Name::parse(&symbol.name), &mut self.crates);
+        let name = Name::parse(&symbol.name);
+        // Objects of a static libc have no file entries, so that its local symbols stand under
+        // that of whatever was linked before them.
+        if facts.is_static
+            && name.scheme() == Scheme::Other
+            && buckets::is_libc_symbol(&symbol.name)
+            && self.crates.catalogue().exported_by(&symbol.name).is_none()
+        {
+            return self.native(Some(&symbol.name), Evidence::Inferred, facts);
+        }
+        let owner = owners.owner(symbol, &name, &mut self.crates);
         if owner.defined != CrateId::NATIVE {
-            return (owner.defined, owner.defined_by);
+            let root = name.defining().and_then(|root| root.disambiguator);
+            let id = match self.with_version(owner.defined, root) {
+                Some(info) => self.crates.intern(info, root),
+                None => owner.defined,
+            };
+            return (id, owner.defined_by);
         }
         self.native(Some(&symbol.name), owner.defined_by, facts)
     }
@@ -198,6 +213,22 @@ impl<'c> Owners<'c> {
             Evidence::Inferred
         };
         (id, evidence)
+    }
+
+    /// A crate that only a name told, as the debug information knows it.
+    fn with_version(&self, id: CrateId, hash: Option<u64>) -> Option<CrateInfo> {
+        let info = self.crates.info(id);
+        if info.version.is_some() || info.origin == Origin::Std {
+            return None;
+        }
+        let mut same = self
+            .instances
+            .iter()
+            .filter(|((name, own), _)| *name == info.name && hash.is_none_or(|hash| hash == *own))
+            .map(|(_, info)| info);
+        let first = same.next()?;
+        // Of two versions a name alone tells neither.
+        same.all(|other| other == first).then(|| first.clone())
     }
 
     /// A crate whose name is certain, but not which one of that name.
@@ -288,7 +319,10 @@ impl<'c> Owners<'c> {
         if let Some(info) = known {
             return (self.crates.intern(info, None), Evidence::Symbol);
         }
-        if facts.is_static && symbol.is_some_and(buckets::is_libc_symbol) {
+        let is_libc = |symbol: &str| {
+            buckets::is_start_code(symbol) || facts.is_static && buckets::is_libc_symbol(symbol)
+        };
+        if symbol.is_some_and(is_libc) {
             return (self.bucket(buckets::LIBC), Evidence::Inferred);
         }
         (CrateId::NATIVE, otherwise)

@@ -409,7 +409,7 @@ impl<'s> Dwarf<'s> {
             let own = innermost(*address);
             let mut row = located.file.map(|file| (file, located.line));
             answer.line_zero = row.is_some_and(|(_, line)| line == 0);
-            if answer.line_zero {
+            if answer.line_zero && own.is_some_and(|own| own != NONE) {
                 let same = |row: &&lines::Row| innermost(row.address) == own;
                 if let Some(neighbour) = located.neighbours.iter().find(same) {
                     row = Some((neighbour.file, neighbour.line));

@@ -1,0 +1,10 @@
+//! Names, lines and crates of addresses, against independent witnesses.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![cfg(target_os = "linux")]
+
+mod buckets;
+mod files;
+mod hostile;
+mod owners;
+mod programs;
+mod witnesses;
