@@ -81,7 +81,7 @@ impl Forged {
         }
     }
 
-    fn resolves(&self, sections: &[(&str, Vec<u8>)]) {
+    fn resolves(&self, sections: &[(&str, Vec<u8>)]) -> Resolved {
         let mut arguments: Vec<String> = vec!["program".into(), "forged".into()];
         for (name, bytes) in sections {
             fs::write(self.directory.path().join(name), bytes).unwrap();
@@ -92,6 +92,7 @@ impl Forged {
         let resolved = Resolved::of(&self.directory.path().join("forged"), &self.addresses);
         complete(&resolved, &self.addresses);
         assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
+        resolved
     }
 
     /// A unit of DWARF 4 that claims all code, with these entries behind its first.
@@ -148,11 +149,13 @@ fn nesting_without_end() {
     let mut more = vec![3, INLINED, 1];
     more.extend(code);
     more.extend([0, 0]);
-    let table = abbreviations(&more);
-    forged.resolves(&[
+    let resolved = forged.resolves(&[
         ("debug_info", forged.unit(0, &deep)),
-        ("debug_abbrev", table),
+        ("debug_abbrev", abbreviations(&more)),
     ]);
+    // It was read, as deep as is sensible.
+    let deepest = resolved.symbols.chains.iter().map(|chain| chain.len).max();
+    assert!((100..1000).contains(&deepest.unwrap()), "{deepest:?}");
     // A byte a level, without attributes.
     let mut deep = function;
     deep.extend(vec![3; 1_000_000]);
@@ -228,5 +231,6 @@ fn many_units_over_the_same_code() {
     for _ in 0..20_000 {
         units.extend(&unit);
     }
-    forged.resolves(&[("debug_info", units), ("debug_abbrev", abbreviations(&[]))]);
+    let resolved = forged.resolves(&[("debug_info", units), ("debug_abbrev", abbreviations(&[]))]);
+    assert!(resolved.symbols.gaps.no_debug_info.is_empty());
 }
