@@ -25,7 +25,10 @@ use perf_event_open_sys::{self as raw, bindings as sys};
 use std::{
     fs::{self, File},
     io::{self, PipeReader, PipeWriter},
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
+        unix::fs::OpenOptionsExt as _,
+    },
     thread::{self, JoinHandle},
 };
 
@@ -74,7 +77,14 @@ impl Session {
         let event = Event::parse(&setup.event).ok_or(Refusal::Event)?;
         raise_open_files();
         let events = Events::open(setup, &event, whom)?;
-        let file = File::create(&setup.data).map_err(Refusal::Io)?;
+        // Copies of stacks are nobody else's business.
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&setup.data)
+            .map_err(Refusal::Io)?;
         let attributes = attributes::bytes(&events.attributes).to_vec();
         let mut writer = Writer::new(file, &attributes).map_err(Refusal::Io)?;
         if let Whom::Running(pid) = whom {
