@@ -142,19 +142,6 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
             .count(elsewhere),
         );
     }
-    if share(unknown).0 > MOST_UNKNOWN {
-        warnings.push(
-            Warning::new(
-                "unknown-code",
-                format!(
-                    "{} of the samples are in code without a name",
-                    share(unknown)
-                ),
-            )
-            .help("keep the recorded binary and its debug file where they were")
-            .count(unknown),
-        );
-    }
     if losses.cut_off {
         warnings.push(
             Warning::new(
@@ -182,8 +169,21 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
             .count(losses.disordered),
         );
     }
-    warnings.extend(modules(shares));
-    warnings.extend(gaps(shares));
+    let causes: Vec<Warning> = modules(shares).into_iter().chain(gaps(shares)).collect();
+    let explained = causes.iter().filter(|cause| cause.code != "no-debug-info");
+    let explained: u64 = explained.filter_map(|cause| cause.count).sum();
+    let rest = unknown.saturating_sub(explained);
+    if share(rest).0 > MOST_UNKNOWN {
+        warnings.push(
+            Warning::new(
+                "unknown-code",
+                format!("{} of the samples are in code without a name", share(rest)),
+            )
+            .help("keep the recorded binary and its debug file where they were")
+            .count(rest),
+        );
+    }
+    warnings.extend(causes);
     warnings.extend(programs(facts));
     warnings
 }

@@ -221,8 +221,10 @@ fn people<'a>(
         .summed()
         .number("after", "After", |row| Cell::Share(row.after))
         .summed()
-        .text("crate", "Crate", |row| {
-            row.row.row.label.name.as_str().into()
+        // A crate's name says it already; a column without content is not shown.
+        .text("crate", "Crate", |row| match row.row.row.kind {
+            ChangeKind::Crate => Cell::Empty,
+            _ => row.row.row.label.name.as_str().into(),
         })
         .droppable(2)
         .name("name", title, move |row| {
@@ -263,6 +265,9 @@ fn machines<'a>(rows: &'a [Change<'a>]) -> Table<'a, Change<'a>> {
     .fold(table, |table, (key, read)| {
         table.number(key, key, move |row| Cell::Share(read(row)))
     })
+    // Only repeated runs have an interval.
+    .number("ci_low", "Low", |_| Cell::Empty)
+    .number("ci_high", "High", |_| Cell::Empty)
     .number("samples_before", "Samples before", |row| {
         Cell::Count(row.row.row.before.samples)
     })

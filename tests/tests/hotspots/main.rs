@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_macros)]
 
 mod shares;
+mod views;
 mod witnesses;
 
 use integration_tests::tool::Tool;
