@@ -246,8 +246,8 @@ fn perf(machine: &Machine) -> Vec<Finding> {
         return vec![Finding::worse(
             CODE,
             Status::Degraded,
-            "perf is not on the path, so the built-in recorder is used: user space only, and files \
-             are not compressed",
+            "perf is not on the path, so the built-in recorder is used: time in the kernel is not \
+             sampled",
             INSTALL_PERF,
         )];
     };
@@ -257,7 +257,7 @@ fn perf(machine: &Machine) -> Vec<Finding> {
             Status::Degraded,
             format!(
                 "`{}` does not run (is it only a wrapper, without the package for this kernel?), so the \
-                 built-in recorder is used: user space only, and files are not compressed",
+                 built-in recorder is used: time in the kernel is not sampled",
                 perf.path.display()
             ),
             INSTALL_PERF,

@@ -4,6 +4,7 @@
 //! Source: the kernel's `tools/perf/Documentation/perf.data-file-format.txt`. All numbers are in
 //! the machine's own byte order; readers tell it by the magic.
 
+use super::pack::{self, Packer};
 use std::{
     fs::File,
     io::{self, BufWriter, Seek as _, SeekFrom, Write as _},
@@ -23,12 +24,18 @@ const ARCH: u32 = 6;
 const NRCPUS: u32 = 7;
 const CMDLINE: u32 = 11;
 const EVENT_DESC: u32 = 12;
+const COMPRESSION: u32 = 27;
+/// zstd, among the kinds of compression.
+const ZSTD: u32 = 1;
 
 /// A file that is being written.
 pub(super) struct Writer {
     file: BufWriter<File>,
     data_start: u64,
     data_size: u64,
+    packer: Option<Packer>,
+    /// Bytes that went into it.
+    packed: u64,
 }
 
 /// What stands behind the data.
@@ -41,11 +48,13 @@ pub(super) struct Facts {
     pub(super) command: Vec<String>,
     pub(super) event: String,
     pub(super) attributes: Vec<u8>,
+    /// The longest run of records that was written at a time.
+    pub(super) longest: usize,
 }
 
 impl Writer {
-    /// Writes all that stands before the data.
-    pub(super) fn new(file: File, attributes: &[u8]) -> io::Result<Self> {
+    /// Writes all that stands before the data, which will be compressed if `pack`.
+    pub(super) fn new(file: File, attributes: &[u8], pack: bool) -> io::Result<Self> {
         let mut file = BufWriter::with_capacity(1 << 20, file);
         // The event's entry ends with the place of its ids; one event needs none.
         let entry = attributes.len() as u64 + 16;
@@ -62,7 +71,8 @@ impl Writer {
         word(0)?;
         word(0)?;
         let features = [HOSTNAME, OSRELEASE, ARCH, NRCPUS, CMDLINE, EVENT_DESC];
-        word(features.iter().fold(0, |bits, bit| bits | (1 << bit)))?;
+        let features = features.iter().chain(pack.then_some(&COMPRESSION));
+        word(features.fold(0, |bits, bit| bits | (1 << bit)))?;
         for _ in 0..3 {
             word(0)?;
         }
@@ -72,13 +82,31 @@ impl Writer {
             file,
             data_start,
             data_size: 0,
+            packer: pack.then(Packer::new).transpose()?,
+            packed: 0,
         })
     }
 
-    /// Records as they are.
+    /// Whole records as the kernel wrote them.
     pub(super) fn records(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.data_size += bytes.len() as u64;
-        self.file.write_all(bytes)
+        let Self {
+            file,
+            data_size,
+            packer,
+            packed,
+            ..
+        } = self;
+        let mut write = |bytes: &[u8]| {
+            *data_size += bytes.len() as u64;
+            file.write_all(bytes)
+        };
+        match packer {
+            Some(packer) if !bytes.is_empty() => {
+                *packed += bytes.len() as u64;
+                packer.pack(bytes, write)
+            }
+            _ => write(bytes),
+        }
     }
 
     /// Says that all buffers were read once: nothing older than what was read in the round before
@@ -87,12 +115,14 @@ impl Writer {
         let mut record = [0; 8];
         record[..4].copy_from_slice(&FINISHED_ROUND.to_ne_bytes());
         record[6..].copy_from_slice(&8u16.to_ne_bytes());
-        self.records(&record)
+        // Never compressed, as in perf's own files.
+        self.data_size += record.len() as u64;
+        self.file.write_all(&record)
     }
 
     /// Writes what stands behind the data, and the data's length into the header.
     pub(super) fn finish(mut self, facts: &Facts) -> io::Result<()> {
-        let sections = [
+        let mut sections = vec![
             string(&facts.host),
             string(&facts.release),
             string(&facts.architecture),
@@ -100,6 +130,16 @@ impl Writer {
             strings(&facts.command),
             description(facts),
         ];
+        if self.packer.is_some() {
+            let ratio = self.packed.checked_div(self.data_size).unwrap_or(1).max(1);
+            let ratio = u32::try_from(ratio).unwrap_or(u32::MAX);
+            let longest = u32::try_from(facts.longest).unwrap_or(u32::MAX);
+            sections.push(
+                [1, ZSTD, pack::LEVEL, ratio, longest]
+                    .map(u32::to_ne_bytes)
+                    .concat(),
+            );
+        }
         let table = self.data_start + self.data_size;
         let mut start = table + 16 * sections.len() as u64;
         for section in &sections {

@@ -9,6 +9,7 @@
 pub(crate) mod attributes;
 mod existing;
 mod file;
+mod pack;
 mod ring;
 
 use self::{
@@ -86,9 +87,12 @@ impl Session {
             .open(&setup.data)
             .map_err(Refusal::Io)?;
         let attributes = attributes::bytes(&events.attributes).to_vec();
-        let mut writer = Writer::new(file, &attributes).map_err(Refusal::Io)?;
+        let pack = setup.call_graph == CallGraphChoice::Dwarf;
+        let mut writer = Writer::new(file, &attributes, pack).map_err(Refusal::Io)?;
+        let mut longest = events.rings.first().map_or(0, Ring::size);
         if let Whom::Running(pid) = whom {
             let records = existing::records(*pid, &events.threads);
+            longest = longest.max(records.len());
             writer.records(&records).map_err(Refusal::Io)?;
         }
         let facts = Facts {
@@ -99,6 +103,7 @@ impl Session {
             command: setup.command.clone(),
             event: event.name,
             attributes,
+            longest,
         };
         let (asked, stop) = io::pipe().map_err(Refusal::Io)?;
         let thread = thread::Builder::new()
