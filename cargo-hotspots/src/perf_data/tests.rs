@@ -314,3 +314,48 @@ fn counts_inside_samples_are_skipped() {
     assert_eq!(chain(&[0x10, u64::MAX, 0], 8), None);
     assert_eq!(chain(&[0x10, 5, u64::MAX, 0], 0), None);
 }
+
+/// The registers of AArch64 have numbers of their own, and return addresses may be signed. The
+/// file has an `.eh_frame` without a search table.
+#[test]
+fn aarch64_is_unwound_by_its_own_registers() {
+    let (registers, stack) = (1 << 12, 1 << 13);
+    let mut forge = Forge(Vec::new());
+    forge.0.extend(b"PERFILE2");
+    forge.0.extend(16_u64.to_le_bytes());
+    let fields = FIELDS | registers | stack;
+    let mut attr = words(&[2 | 96 << 32, 99, 7, fields, 0, 1 << 18, 0, 0]);
+    attr.extend(words(&[0, 0, (1 << 33) - 1, 16, 1]));
+    forge.push(64, 0, &attr);
+    let mut architecture = words(&[6, 8 | u64::from(u32::from_le_bytes(*b"aarc")) << 32]);
+    architecture.extend(b"h64\0");
+    forge.push(80, 0, &architecture);
+    let base = 0xaaaa_0000_0000;
+    forge.map(1, base, 0x1000, "/program", 1);
+    let mut values = [0; 33];
+    values[30] = 0x0055_0000_0000_0000 | (base + 0x24c);
+    values[31] = 0xffff_0000_0000;
+    values[32] = base + 0x250;
+    let mut body = words(&[1, base + 0x250, pair((1, 1)), 2, 10, 2]);
+    body.extend(words(&values));
+    body.extend(words(&[16, 0, 0, 16]));
+    forge.push(9, USER, &body);
+
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/ledger");
+    let substitutes = [(PathBuf::from("/program"), corpus.join("elf64-aarch64"))];
+    let options = Options {
+        substitutes: &substitutes,
+        timeline: false,
+        search: false,
+    };
+    let size = forge.0.len() as u64;
+    let bytes = Cursor::new(&forge.0);
+    let profile = read_from(bytes, Path::new("forged"), size, None, &options).unwrap();
+    let places: Vec<Place> = profile
+        .frames_of(profile.counts[0].stack)
+        .map(|frame| profile.frames[frame.0 as usize].place)
+        .collect();
+    let code = |address| Place::Code(codecost::address::VirtualAddress(address));
+    assert_eq!(places, [code(0x250), code(0x24b)]);
+    assert_eq!(profile.call_graph, CallGraph::Dwarf);
+}
