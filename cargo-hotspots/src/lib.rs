@@ -22,10 +22,11 @@ pub mod profile;
 pub mod record;
 pub mod recording;
 pub mod report;
+mod shell;
 pub mod symbolize;
 pub mod symbols;
 
-use analysis::{Question, Subject, exceeded, model::Facts, quoted};
+use analysis::{Question, Subject, model::Facts};
 use cli::Cli;
 use codecost::{
     Error, Result,
@@ -37,6 +38,7 @@ use codecost::{
 use export::Named;
 use open::Opened;
 use options::{Common, DiffOptions, DoctorOptions, ExportFormat, Options, Source, Task, View};
+use shell::quoted;
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write},
@@ -115,7 +117,7 @@ fn show(options: &Options, console: &mut Console) -> Result<u8> {
         Some(question) => rows(&opened, question, &options.common.output, console)?,
         None => whole(&opened, &options.view, &options.common.output, console)?,
     };
-    let exceeded = exceeded(&facts);
+    let exceeded = facts.exceeded();
     if options.strict && !exceeded.is_empty() {
         console.fail(&Error::failed(
             format_args!("the recording is doubtful: {}", exceeded.join("; ")),

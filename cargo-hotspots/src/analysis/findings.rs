@@ -13,7 +13,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use super::{Subject, model::Finding, quoted, shares::Shares};
+use super::{Subject, model::Finding, shares::Shares};
+use crate::shell::quoted;
 use std::cmp::Reverse;
 
 /// How many are shown.

@@ -20,7 +20,6 @@ mod tests;
 
 pub use diff::compare;
 pub use model::{Analysis, Rows};
-pub use quality::exceeded;
 pub use select::{Selected, path_of, select};
 
 use crate::{
@@ -233,15 +232,5 @@ fn label_of(owner: &Owner) -> CrateLabel {
         package,
         version,
         origin,
-    }
-}
-
-/// A word for a shell to paste.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

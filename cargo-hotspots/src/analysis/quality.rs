@@ -45,8 +45,14 @@ pub(super) fn measure(shares: &Shares<'_>) -> Quality {
     }
 }
 
-/// Which bounds the recording exceeds, in words.
-pub fn exceeded(facts: &Facts) -> Vec<String> {
+impl Facts {
+    /// Which bounds the recording exceeds, in words.
+    pub fn exceeded(&self) -> Vec<String> {
+        exceeded(self)
+    }
+}
+
+fn exceeded(facts: &Facts) -> Vec<String> {
     let Quality {
         losses,
         unknown,

@@ -120,11 +120,6 @@ fn next(command: &str, what: &str) -> Page {
     Page::new().line(format!("→ {command}  {what}"), Emphasis::Faint)
 }
 
-/// A word for a shell to paste.
-fn quoted(word: &str) -> String {
-    crate::analysis::quoted(word)
-}
-
 /// The name of a crate with what tells it from another of the same name.
 fn label_key(label: &CrateLabel) -> [&str; 3] {
     [

@@ -1,10 +1,7 @@
 //! What was recorded, and how well: the lines above every table, and `recording` in JSON.
 
 use crate::{
-    analysis::{
-        exceeded,
-        model::{Facts, Quality},
-    },
+    analysis::model::{Facts, Quality},
     profile::CallGraph,
     recording::{Degradation, Program},
 };
@@ -107,7 +104,7 @@ impl<'a> JsonRecording<'a> {
                 unreadable: losses.unreadable,
                 cut_off: losses.cut_off,
             },
-            exceeded: exceeded(facts),
+            exceeded: facts.exceeded(),
             recorder: recorder.as_deref(),
             call_graph: call_graph_name(*call_graph),
             command,
@@ -183,7 +180,7 @@ pub(super) fn page(facts: &Facts) -> Page {
         .into_iter()
         .map(|(key, value)| (key, printable(&value).into_owned()));
     let page = Page::new().facts(lines.collect());
-    let exceeded = exceeded(facts);
+    let exceeded = facts.exceeded();
     if exceeded.is_empty() {
         return page;
     }

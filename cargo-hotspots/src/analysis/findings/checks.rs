@@ -8,9 +8,9 @@ use super::super::{
         model::{Asm, LoopRow, MarkKind},
     },
     model::Finding,
-    quoted,
     shares::Shares,
 };
+use crate::shell::quoted;
 use std::collections::BTreeSet;
 
 /// An inner loop is the hot one when it has this part of the outer loop's time.
