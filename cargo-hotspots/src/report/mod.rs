@@ -21,6 +21,7 @@ use crate::analysis::{
     Analysis, Rows,
     model::{CrateLabel, Facts, Weight},
 };
+use crate::shell::quoted;
 use codecost::{
     Result,
     console::Console,
