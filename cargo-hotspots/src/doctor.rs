@@ -117,6 +117,10 @@ pub fn judge(machine: &Machine, sysroot: Option<&Path>) -> Vec<Finding> {
 }
 
 /// What a recording makes use of.
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only a recorder asks")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
     /// perf records.
@@ -128,6 +132,10 @@ pub(crate) struct Need {
 }
 
 /// Those findings that make a recording worse.
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only a recorder asks")
+)]
 pub(crate) fn degradations(machine: &Machine, need: Need) -> Vec<Degradation> {
     let concerns = |finding: &Finding| match finding.code {
         "pmu" => !need.own_event,

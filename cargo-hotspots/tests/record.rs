@@ -59,6 +59,16 @@ fn main() {
 
 /// The program, built once; world-readable, because an ordinary user runs it too.
 static BURNER: LazyLock<PathBuf> = LazyLock::new(|| {
+    // Nobody is left to delete it at the end, so earlier runs' are deleted here.
+    for entry in fs::read_dir(env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name();
+        let process = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("cargo-hotspots-burner-"));
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
     let directory = env::temp_dir().join(format!("cargo-hotspots-burner-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();

@@ -5,6 +5,11 @@
 //! `$XDG_STATE_HOME/cargo-hotspots`, by default `~/.local/state/cargo-hotspots`. Only directories
 //! that this module made are ever deleted: those that have the mark in them.
 
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "elsewhere recordings are only opened")
+)]
+
 use crate::recording::{About, Recording};
 use codecost::{Error, Result, cargo::Context, report::write_file};
 use std::{
