@@ -5,7 +5,7 @@
 //! Compilers write the linkage name with functions that have code; where there is none, the path
 //! is put together from the entries around the description, which takes a pass over its unit.
 
-use super::{Dwarf, Part, Place, Slice, nodes::MAX_ATTRIBUTES, path};
+use super::{Dwarf, Part, Place, Slice, nodes::MAX_ATTRIBUTES, paths::path};
 use codecost::demangle::{Name, Scheme};
 use gimli::constants as c;
 use rayon::prelude::*;

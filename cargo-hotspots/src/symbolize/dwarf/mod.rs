@@ -9,26 +9,27 @@
 //! one, the largest first.
 //!
 //! Hostile files cost time and memory within a multiple of their size: what could be asked for
-//! again and again draws on a [`Budget`], nesting and attributes are bounded, nothing recurses.
+//! again and again draws on a [`budget`], nesting and attributes are bounded, nothing recurses.
 
+mod budget;
 mod functions;
 mod lines;
 mod nodes;
+mod paths;
 mod split;
 
 pub(super) use functions::Described;
 pub(super) use split::Store;
 
 use super::files::Sections;
+use budget::Budget;
 use codecost::image::debug_info::{DebugInfo, DebugSection, UnitKind};
+use paths::Paths;
 use rayon::prelude::*;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock},
 };
 
 pub(super) type Slice<'d> = gimli::EndianSlice<'d, gimli::RunTimeEndian>;
@@ -88,68 +89,6 @@ struct Part<'a, 's> {
     is_split: bool,
 }
 
-/// What a hostile file could ask for again and again.
-struct Budget {
-    ranges: AtomicU64,
-    matches: AtomicU64,
-    text: AtomicU64,
-    lines: AtomicU64,
-}
-
-impl Budget {
-    /// What asks for more than is left gets nothing, and nobody after it.
-    fn spend(left: &AtomicU64, amount: u64) -> bool {
-        let enough = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(amount)
-        });
-        if enough.is_err() {
-            left.store(0, Ordering::Relaxed);
-        }
-        enough.is_ok()
-    }
-
-    /// Entries of range lists.
-    fn ranges(&self, amount: u64) -> bool {
-        Self::spend(&self.ranges, amount)
-    }
-
-    /// Addresses that were found in a function's range.
-    fn matches(&self, amount: u64) -> bool {
-        Self::spend(&self.matches, amount)
-    }
-
-    /// A string. Its end is searched for before its length is known, so that it is paid for
-    /// afterwards: at most one too many for each thread.
-    fn text<'s>(
-        &self,
-        dwarf: &gimli::Dwarf<Slice<'s>>,
-        unit: &gimli::Unit<Slice<'s>>,
-        value: gimli::AttributeValue<Slice<'s>>,
-    ) -> Option<String> {
-        if self.text.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let text = dwarf.attr_string(unit, value).ok()?;
-        let paid = Self::spend(&self.text, text.len() as u64);
-        (paid && !text.is_empty()).then(|| String::from_utf8_lossy(text.slice()).into_owned())
-    }
-
-    /// More to read, more to spend.
-    fn extend(&self, size: usize) {
-        let size = size as u64;
-        self.ranges.fetch_add(size, Ordering::Relaxed);
-        self.matches
-            .fetch_add(size.saturating_mul(4), Ordering::Relaxed);
-        self.text
-            .fetch_add(size.saturating_mul(4), Ordering::Relaxed);
-    }
-
-    /// Bytes of line programs and entries of their file tables.
-    fn lines(&self, amount: usize) -> bool {
-        Self::spend(&self.lines, amount as u64)
-    }
-}
-
 impl<'s> Dwarf<'s> {
     /// Reads the units' headers; `None` when there is no debug information.
     pub(super) fn load(sections: &'s Sections<'_>) -> Option<Self> {
@@ -158,17 +97,7 @@ impl<'s> Dwarf<'s> {
             return None;
         }
         let main = sections.dwarf();
-        let size = |kinds: &[DebugSection]| -> u64 {
-            let sizes = kinds.iter().map(|kind| sections.size(*kind) as u64);
-            sizes.sum::<u64>().saturating_mul(4).saturating_add(1 << 20)
-        };
-        use DebugSection::{Info, Line, LineStr, Ranges, RngLists, Str};
-        let budget = Budget {
-            ranges: size(&[Info, Ranges, RngLists]).into(),
-            matches: size(&[Info]).saturating_mul(4).into(),
-            text: size(&[Info, Str, LineStr]).saturating_mul(4).into(),
-            lines: size(&[Line]).into(),
-        };
+        let budget = Budget::new(|kind| sections.size(kind));
         let mut units = Vec::new();
         units.resize_with(info.units().len(), OnceLock::new);
         Some(Self {
@@ -435,82 +364,6 @@ impl<'s> Dwarf<'s> {
             }
         }
         answers
-    }
-}
-
-/// The paths of a unit's source files by their numbers.
-struct Paths<'a, 's> {
-    own: Option<&'a gimli::Unit<Slice<'s>>>,
-    part: Option<Part<'a, 's>>,
-    dwarf: &'a Dwarf<'s>,
-    known: HashMap<(bool, u64), Option<Arc<str>>>,
-}
-
-impl<'a, 's> Paths<'a, 's> {
-    fn new(dwarf: &'a Dwarf<'s>, number: u32) -> Self {
-        Self {
-            own: dwarf.unit(number),
-            part: dwarf.part(number),
-            dwarf,
-            known: HashMap::new(),
-        }
-    }
-
-    /// A file of the line program's rows.
-    fn row(&mut self, file: u64) -> Option<Arc<str>> {
-        let (dwarf, unit) = (&self.dwarf.main, self.own?);
-        self.known
-            .entry((false, file))
-            .or_insert_with(|| path(dwarf, unit, file, &self.dwarf.budget))
-            .clone()
-    }
-
-    /// A file that entries name: by the table of the `.dwo` file where that has one.
-    fn entry(&mut self, file: u64) -> Option<Arc<str>> {
-        let part = self.part?;
-        if !part.is_split || part.unit.line_program.is_none() {
-            return self.row(file);
-        }
-        self.known
-            .entry((true, file))
-            .or_insert_with(|| path(part.dwarf, part.unit, file, &self.dwarf.budget))
-            .clone()
-    }
-}
-
-/// The path of a file: below its directory, and that below the unit's.
-fn path(
-    dwarf: &gimli::Dwarf<Slice<'_>>,
-    unit: &gimli::Unit<Slice<'_>>,
-    file: u64,
-    budget: &Budget,
-) -> Option<Arc<str>> {
-    let header = unit.line_program.as_ref()?.header();
-    let entry = header.file(file)?;
-    let text = |value| budget.text(dwarf, unit, value);
-    let name = text(entry.path_name())?;
-    if is_absolute(&name) {
-        return Some(name.into());
-    }
-    let directory = entry.directory(header).and_then(text);
-    let below = directory.map_or_else(|| name.clone(), |directory| join(&directory, &name));
-    if is_absolute(&below) {
-        return Some(below.into());
-    }
-    let root = unit.comp_dir.map(|root| root.to_string_lossy());
-    let path = root.map_or_else(|| below.clone(), |root| join(&root, &below));
-    Some(path.into())
-}
-
-fn is_absolute(path: &str) -> bool {
-    path.starts_with(['/', '\\']) || path.as_bytes().get(1) == Some(&b':')
-}
-
-fn join(directory: &str, name: &str) -> String {
-    if directory.is_empty() || directory.ends_with(['/', '\\']) {
-        format!("{directory}{name}")
-    } else {
-        format!("{directory}/{name}")
     }
 }
 

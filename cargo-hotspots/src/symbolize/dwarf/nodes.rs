@@ -3,7 +3,7 @@
 //! Truth: DWARF 5, sections 2.17 and 3.3. One pass over a unit's entries; only functions that
 //! hold a wanted address are remembered. Lexical blocks are stepped through.
 
-use super::{Budget, NONE, Part, Place, Slice};
+use super::{NONE, Part, Place, Slice, budget::Budget};
 use gimli::constants as c;
 
 /// Deeper frames are taken for their callers: no compiler inlines so deep.
