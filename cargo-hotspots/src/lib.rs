@@ -26,7 +26,11 @@ mod shell;
 pub mod symbolize;
 pub mod symbols;
 
-use analysis::{Question, Subject, model::Facts};
+use analysis::{
+    Question, Subject,
+    asm::{Query, asm},
+    model::Facts,
+};
 use cli::Cli;
 use codecost::{
     Error, Result,
@@ -187,12 +191,17 @@ fn whole(
     let title = report::title(&facts);
     match view {
         View::Asm(name) => {
-            let mut asm = analysis::asm::asm(&opened.profile, &opened.symbols, name)?;
-            let known: Vec<_> = asm.warnings.iter().map(|warning| warning.code).collect();
+            let query = Query {
+                again: &opened.again,
+                ..Query::of(name)
+            };
+            let mut found = asm(&opened.profile, &opened.symbols, &query)?;
+            let known: Vec<_> = found.warnings.iter().map(|warning| warning.code).collect();
             let others = warnings.into_iter();
-            asm.warnings
+            found
+                .warnings
                 .extend(others.filter(|warning| !known.contains(&warning.code)));
-            report::asm::write(&asm, &facts, output, console)?;
+            report::asm::write(&found, &facts, output, console)?;
             return Ok(facts);
         }
         View::Flamegraph => {

@@ -5,7 +5,7 @@
 
 use cargo_hotspots::{
     analysis::asm::{
-        SourceRoots, asm, asm_with,
+        Query, SourceRoots, asm,
         model::{Asm, Lead, MarkKind, Row},
     },
     perf_data,
@@ -38,7 +38,7 @@ impl Recorded {
     }
 
     fn asm(&self, name: &str) -> Asm {
-        asm(&self.profile, &self.symbols, name).unwrap()
+        asm(&self.profile, &self.symbols, &Query::of(name)).unwrap()
     }
 }
 
@@ -406,33 +406,30 @@ fn copies_of_a_generic_function_are_shown_hottest_first() {
 #[test]
 fn an_ambiguous_name_lists_its_candidates() {
     let recorded = recorded();
-    let error = asm(&recorded.profile, &recorded.symbols, "same").unwrap_err();
+    let error = asm(&recorded.profile, &recorded.symbols, &Query::of("same")).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     let hint = error.hint().unwrap();
-    assert!(
-        hint.contains("cargo hotspots asm 'hot::one::same'"),
-        "{hint}"
-    );
-    assert!(
-        hint.contains("cargo hotspots asm 'hot::two::same'"),
-        "{hint}"
-    );
+    assert!(hint.contains("cargo hotspots asm hot::one::same"), "{hint}");
+    assert!(hint.contains("cargo hotspots asm hot::two::same"), "{hint}");
     assert!(hint.contains('%'), "{hint}");
-    let error = asm(&recorded.profile, &recorded.symbols, "there_is_no_such").unwrap_err();
+    let error = asm(
+        &recorded.profile,
+        &recorded.symbols,
+        &Query::of("there_is_no_such"),
+    )
+    .unwrap_err();
     assert_eq!(error.exit_code(), 2);
 }
 
 #[test]
 fn source_lines_stand_beside_and_missing_ones_are_said_once() {
     let recorded = recorded();
-    let found = asm_with(
-        &recorded.profile,
-        &recorded.symbols,
-        "checked",
-        &SourceRoots::none(),
-        Syntax::Att,
-    )
-    .unwrap();
+    let query = Query {
+        roots: SourceRoots::none(),
+        syntax: Syntax::Att,
+        ..Query::of("checked")
+    };
+    let found = asm(&recorded.profile, &recorded.symbols, &query).unwrap();
     let texts: Vec<_> = found
         .source
         .iter()
@@ -448,4 +445,156 @@ fn source_lines_stand_beside_and_missing_ones_are_said_once() {
         .filter(|warning| warning.code == "no-std-source");
     assert_eq!(std.count(), 1);
     assert!(found.rows.iter().any(|row| row.text.contains("%r")), "AT&T");
+}
+
+/// A recording of one sample at the start of a symbol of `program`, made by hand.
+fn one_sample(program: &Path, symbol: &str) -> Profile {
+    use cargo_hotspots::profile::{
+        Count, Frame, FrameId, Module, ModuleId, ModuleKind, Place, StackId, StackNode, ThreadId,
+    };
+    use codecost::{address::VirtualAddress, image::Mapping};
+    let address = nm(program)
+        .into_iter()
+        .find(|(name, ..)| name == symbol)
+        .map_or(0, |(_, address, _)| address);
+    Profile {
+        event: "cycles:pp".into(),
+        samples: 1,
+        period: 1,
+        modules: vec![Module {
+            name: program.display().to_string(),
+            kind: ModuleKind::File,
+            build_id: None,
+            file: Some(Mapping::open(program).unwrap()),
+            problem: None,
+        }],
+        frames: vec![Frame {
+            module: ModuleId(0),
+            place: Place::Code(VirtualAddress(address)),
+        }],
+        stacks: vec![StackNode {
+            caller: None,
+            frame: FrameId(0),
+        }],
+        counts: vec![Count {
+            thread: ThreadId(0),
+            stack: StackId(0),
+            samples: 1,
+            period: 1,
+        }],
+        ..Profile::default()
+    }
+}
+
+/// Name, address and size of all symbols.
+fn nm(program: &Path) -> Vec<(String, u64, u64)> {
+    let text = run(Command::new("nm").arg("-S").arg(program));
+    let symbol = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [address, size, _, name] = words[..] else {
+            return None;
+        };
+        let number = |word| u64::from_str_radix(word, 16).ok();
+        Some((name.to_owned(), number(address)?, number(size)?))
+    };
+    text.lines().filter_map(symbol).collect()
+}
+
+#[test]
+fn a_function_that_was_split_is_shown_with_its_cold_part() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("split.c");
+    let code = "void __attribute__((cold, noinline)) rare(int n) { __asm__ volatile(\"\" :: \"r\"(n)); }\n\
+        int __attribute__((noinline)) often(int *p, int n) {\n\
+        int sum = 0;\n\
+        for (int i = 0; i < n; i++) { if (__builtin_expect(p[i] < 0, 0)) { rare(i); rare(sum); sum -= 7; } sum += p[i]; }\n\
+        return sum; }\n\
+        int main(int c, char **v) { return often((int *)v, c); }\n";
+    std::fs::write(&source, code).unwrap();
+    let program = directory.path().join("split");
+    run(Command::new("gcc")
+        .args(["-O2", "-g", "-freorder-blocks-and-partition"])
+        .arg(&source)
+        .arg("-o")
+        .arg(&program));
+    let symbols = nm(&program);
+    let extent = |wanted: &str| {
+        let found = symbols.iter().find(|(name, ..)| name == wanted);
+        let (_, address, size) = found.unwrap_or_else(|| panic!("{wanted} in {symbols:?}"));
+        (*address, address + size)
+    };
+    let mut expected = vec![(extent("often"), false), (extent("often.cold"), true)];
+    expected.sort_unstable();
+    let profile = one_sample(&program, "often");
+    let found = asm(&profile, &Symbols::default(), &Query::of("often")).unwrap();
+    let ranges: Vec<_> = found.parts[0]
+        .ranges
+        .iter()
+        .map(|range| ((range.start, range.end), range.cold))
+        .collect();
+    assert_eq!(ranges, expected);
+    // The jump to the cold part is inside the function.
+    let cold = extent("often.cold").0;
+    assert!(
+        found
+            .rows
+            .iter()
+            .any(|row| row.target == Some(Lead::Inside(cold))),
+        "{:?}",
+        found.rows
+    );
+    assert!(found.precise && !found.warnings.iter().any(|warning| warning.code == "skid"));
+    // The cold part's own name is no function.
+    let error = asm(&profile, &Symbols::default(), &Query::of("often.cold")).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
+fn another_processor_is_refused_with_a_way_round() {
+    let recorded = recorded();
+    let mut bytes = std::fs::read(recorded.program()).unwrap();
+    // e_machine: AArch64.
+    bytes[18] = 183;
+    let copy = recorded.directory.path().join("arm");
+    std::fs::write(&copy, bytes).unwrap();
+    let profile = one_sample(&copy, "");
+    let error = asm(&profile, &Symbols::default(), &Query::of("hot::locks")).unwrap_err();
+    assert_eq!(error.exit_code(), 101);
+    assert!(error.to_string().contains("aarch64"), "{error}");
+    assert!(error.hint().unwrap().contains("cargo hotspots lines"));
+}
+
+#[test]
+fn damaged_programs_do_not_panic() {
+    let recorded = recorded();
+    let bytes = std::fs::read(recorded.program()).unwrap();
+    let copy = recorded.directory.path().join("damaged");
+    let symbol = nm(&recorded.program())
+        .into_iter()
+        .find(|(name, ..)| name.contains("hot7checked"))
+        .unwrap();
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let mut answers = 0;
+    for round in 0..24 {
+        let mut damaged = bytes.clone();
+        for _ in 0..200 {
+            let at = (next() % damaged.len() as u64) as usize;
+            damaged[at] = next() as u8;
+        }
+        if round % 4 == 0 {
+            damaged.truncate((next() % bytes.len() as u64) as usize);
+        }
+        std::fs::write(&copy, &damaged).unwrap();
+        let mut profile = one_sample(&recorded.program(), &symbol.0);
+        profile.modules[0].file = codecost::image::Mapping::open(&copy).ok();
+        let symbols = symbolize(&profile, &Catalogue::empty());
+        answers += usize::from(asm(&profile, &symbols, &Query::of("checked")).is_ok());
+    }
+    assert!(answers > 5, "{answers} still answered");
 }

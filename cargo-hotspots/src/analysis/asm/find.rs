@@ -9,9 +9,15 @@ use super::{
     model::Weight,
     names::{family, plain},
 };
-use codecost::{Error, Result, report::printable, units::Share};
+use crate::analysis::quoted;
+use codecost::{
+    Error, Result,
+    attribution::Origin,
+    report::{CrateName, printable, short_name},
+    units::Share,
+};
 use regex::Regex;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// A copy of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +70,7 @@ const CANDIDATES: usize = 12;
 /// A usage error when nothing fits, or several functions do.
 pub(super) fn find(
     name: &str,
+    again: &str,
     hot: &[Copy],
     all: impl FnOnce() -> Vec<Copy>,
     total: Weight,
@@ -84,14 +91,14 @@ pub(super) fn find(
             let found = searched(&all, &EXACT)
                 .or_else(|| searched(hot, &LOOSE))
                 .or_else(|| searched(&all, &LOOSE));
-            found.ok_or_else(|| not_found(name, hot, &all, total))?
+            found.ok_or_else(|| not_found(name, again, hot, &all, total))?
         }
     };
     if families.len() > 1 {
-        return Err(ambiguous(name, &families, total));
+        return Err(ambiguous(name, again, &families, total));
     }
     let Some((function, mut copies)) = families.into_iter().next() else {
-        return Err(not_found(name, hot, &[], total));
+        return Err(not_found(name, again, hot, &[], total));
     };
     copies.sort_by_key(|copy| (std::cmp::Reverse(copy.own.period), copy.file, copy.function));
     // A name with its arguments means that copy only.
@@ -150,7 +157,10 @@ impl Wanted<'_> {
             Level::Plain => full.contains(last_word(name)) && plain(full) == name,
             Level::End => {
                 full.contains(last_word(name))
-                    && (at_end(full) || at_end(&family(full)) || at_end(&plain(full)))
+                    && (at_end(full)
+                        || at_end(&family(full))
+                        || at_end(&plain(full))
+                        || at_end(&shown(full)))
             }
             Level::Part => full.contains(name),
             Level::Pattern => self
@@ -159,6 +169,16 @@ impl Wanted<'_> {
                 .is_some_and(|pattern| pattern.is_match(full)),
         }
     }
+}
+
+/// As tables show it.
+fn shown(full: &str) -> Cow<'_, str> {
+    let nobody = CrateName {
+        name: "",
+        version: None,
+        origin: Origin::Unknown,
+    };
+    short_name(full, nobody)
 }
 
 fn last_word(name: &str) -> &str {
@@ -179,12 +199,27 @@ fn by_weight<'c>(
     all
 }
 
-fn listed(candidates: &[(&str, Weight)], total: Weight) -> String {
+fn listed(candidates: &[(&str, Weight)], again: &str, total: Weight) -> String {
+    // What is pasted is as short as it can be and still means one of them.
+    let mut plains: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, _) in candidates {
+        *plains.entry(plain(name)).or_default() += 1;
+    }
+    let shortest = |name: &str| {
+        let plain = plain(name);
+        match plains.get(&plain) {
+            Some(1) => plain,
+            _ => name.to_owned(),
+        }
+    };
     let mut text = String::new();
     let commands: Vec<String> = candidates
         .iter()
         .take(CANDIDATES)
-        .map(|(name, _)| format!("cargo hotspots asm '{}'", printable(name)))
+        .map(|(name, _)| {
+            let name = shortest(name);
+            format!("cargo hotspots asm {}{again}", quoted(&printable(&name)))
+        })
         .collect();
     let widest = commands.iter().map(|command| command.chars().count()).max();
     for (command, (_, own)) in commands.iter().zip(candidates) {
@@ -198,18 +233,23 @@ fn listed(candidates: &[(&str, Weight)], total: Weight) -> String {
     text
 }
 
-fn ambiguous(name: &str, families: &BTreeMap<String, Vec<Copy>>, total: Weight) -> Error {
+fn ambiguous(
+    name: &str,
+    again: &str,
+    families: &BTreeMap<String, Vec<Copy>>,
+    total: Weight,
+) -> Error {
     let candidates = by_weight(families.iter());
     Error::usage(
         format!("{} functions have names like `{name}`", candidates.len()),
         format!(
             "choose one, with its share of the samples:{}",
-            listed(&candidates, total)
+            listed(&candidates, again, total)
         ),
     )
 }
 
-fn not_found(name: &str, hot: &[Copy], all: &[Copy], total: Weight) -> Error {
+fn not_found(name: &str, again: &str, hot: &[Copy], all: &[Copy], total: Weight) -> Error {
     // The likeliest slip is a wrong path before a right name.
     let word = last_word(name).to_ascii_lowercase();
     let near = |copies: &[Copy]| {
@@ -234,7 +274,7 @@ fn not_found(name: &str, hot: &[Copy], all: &[Copy], total: Weight) -> Error {
     let candidates = by_weight(found.iter());
     Error::usage(
         message,
-        format!("names that are near:{}", listed(&candidates, total)),
+        format!("names that are near:{}", listed(&candidates, again, total)),
     )
 }
 
@@ -262,7 +302,7 @@ mod tests {
 
     fn search(name: &str, hot: &[Copy], cold: &[Copy]) -> Result<Found> {
         let all = || hot.iter().chain(cold).cloned().collect();
-        find(name, hot, all, TOTAL)
+        find(name, "", hot, all, TOTAL)
     }
 
     fn names(found: &Found) -> Vec<&str> {
@@ -302,6 +342,7 @@ mod tests {
             "Map::next",
             "next",
             "Map<u8> as",
+            "<Map<u8> as Iterator>::next",
             "Map.*next$",
         ] {
             assert_eq!(search(name, &hot, &[]).unwrap().copies.len(), 1, "{name}");
@@ -321,8 +362,8 @@ mod tests {
         assert_eq!(
             error.hint().unwrap(),
             "choose one, with its share of the samples:\
-             \n    cargo hotspots asm 'beta::burn'   # 62.0%\
-             \n    cargo hotspots asm 'alpha::burn'  # 10.0%"
+             \n    cargo hotspots asm beta::burn   # 62.0%\
+             \n    cargo hotspots asm alpha::burn  # 10.0%"
         );
     }
 
@@ -331,7 +372,7 @@ mod tests {
         let hot = [copy("alpha::burn", 10)];
         let error = search("beta::Burn", &hot, &[]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.hint().unwrap().contains("'alpha::burn'"), "{error}");
+        assert!(error.hint().unwrap().contains("alpha::burn"), "{error}");
         let error = search("nothing", &hot, &[]).unwrap_err();
         assert!(error.hint().unwrap().contains("cargo hotspots functions"));
         assert!(search("", &hot, &[]).is_err());

@@ -33,13 +33,12 @@ use crate::{
     profile::{ModuleProblem, Profile},
     symbols::Symbols,
 };
-use chains::DebugSections;
 use code::Code;
 use codecost::{Error, Result, disasm::Syntax, report::Warning, units::counted};
 use find::{Copy, Found};
 use model::{Asm, Caller, Weight};
 use open::Opened;
-use part::{Builder, Built, Files};
+use part::{Builder, Built, Files, Wanted};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -50,34 +49,43 @@ const SHOWN_ABOVE: f64 = 0.05;
 /// And never more than this many.
 const SHOWN: usize = 12;
 
-/// The machine code of the function that `name` means, with the sources of this machine.
+/// What is asked for.
+pub struct Query<'q> {
+    /// The function, as the user names it.
+    pub name: &'q str,
+    /// The flags that open the recording again, with a space in front; none for the latest.
+    pub again: &'q str,
+    /// Where sources may be.
+    pub roots: SourceRoots,
+    /// How instructions are written.
+    pub syntax: Syntax,
+}
+
+impl<'q> Query<'q> {
+    /// The latest recording's function of this name, with the sources of this machine.
+    pub fn of(name: &'q str) -> Self {
+        Self {
+            name,
+            again: "",
+            roots: SourceRoots::of_this_machine(),
+            syntax: Syntax::default(),
+        }
+    }
+}
+
+/// The machine code of the function that is asked for.
 ///
 /// # Errors
 ///
 /// A usage error when no function has such a name, or several do; a failure when the file that it
 /// stands in is not there, or is for a processor without a disassembler.
-pub fn asm(profile: &Profile, symbols: &Symbols, name: &str) -> Result<Asm> {
-    asm_with(
-        profile,
-        symbols,
+pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<Asm> {
+    let Query {
         name,
-        &SourceRoots::of_this_machine(),
-        Syntax::Intel,
-    )
-}
-
-/// As [`asm`], with sources from elsewhere and another syntax.
-///
-/// # Errors
-///
-/// As [`asm`].
-pub fn asm_with(
-    profile: &Profile,
-    symbols: &Symbols,
-    name: &str,
-    roots: &SourceRoots,
-    syntax: Syntax,
-) -> Result<Asm> {
+        again,
+        roots,
+        syntax,
+    } = query;
     let total = Weight {
         samples: profile.samples,
         period: profile.period,
@@ -98,7 +106,7 @@ pub fn asm_with(
         function,
         copies,
         others,
-    } = find::find(name, &hot, all, total)?;
+    } = find::find(name, again, &hot, all, total)?;
 
     let mut found = Asm {
         function: match copies.first() {
@@ -133,30 +141,33 @@ pub fn asm_with(
             .code
             .disassembler
             .ok_or_else(|| no_disassembler(&opened.code))?;
-        let sections = DebugSections::of(opened.debug.as_ref().unwrap_or(&opened.code.image));
-        let chains = sections.chains();
-        if !chains.any() {
-            gaps.no_debug_info.push(opened.name.to_owned());
-        }
+        let Some(module) = profile.modules.get(opened.module.0 as usize) else {
+            continue;
+        };
         let mut builder = Builder {
             code: &opened.code,
             disassembler,
-            chains: &*chains,
+            module,
+            debug: opened.debug.as_ref().unwrap_or(&opened.code.image),
             hits: &opened.hits,
             files: &mut files,
-            syntax,
+            syntax: *syntax,
         };
-        for at in &shown {
-            let Some(copy) = copies.get(*at).filter(|copy| copy.file == file) else {
-                continue;
-            };
-            let only = copy.inlined.then_some(function.as_str());
-            if let Some(part) = builder.build(copy.function, only) {
-                gaps.borrowed += part.borrowed;
-                gaps.without_line += part.without_line;
-                built.insert(*at, part);
-            }
+        let of_file = |at: &&usize| copies.get(**at).is_some_and(|copy| copy.file == file);
+        let places: Vec<usize> = shown.iter().filter(of_file).copied().collect();
+        let wanted = places.iter().filter_map(|at| copies.get(*at));
+        let wanted: Vec<Wanted<'_>> = wanted
+            .map(|copy| Wanted {
+                function: copy.function,
+                only: copy.inlined.then_some(function.as_str()),
+            })
+            .collect();
+        let (parts, any) = builder.build(&wanted);
+        if !any {
+            gaps.no_debug_info.insert(opened.name.to_owned());
         }
+        gaps.without_line += parts.iter().map(|part| part.without_line).sum::<usize>();
+        built.extend(places.into_iter().zip(parts));
         if found.module.is_empty() {
             found.module = opened.name.to_owned();
         }
@@ -231,7 +242,6 @@ fn append(found: &mut Asm, built: Built) {
         part,
         rows,
         loops,
-        borrowed: _,
         without_line: _,
     } = built;
     let (this, first_loop) = (found.parts.len(), found.loops.len());
@@ -297,8 +307,7 @@ fn read_sources(found: &mut Asm, roots: &SourceRoots, profile: &Profile, gaps: &
 /// What is missing, each kind said once.
 #[derive(Debug, Default)]
 struct Gaps {
-    no_debug_info: Vec<String>,
-    borrowed: usize,
+    no_debug_info: BTreeSet<String>,
     without_line: usize,
     missing: Vec<String>,
     newer: Vec<String>,
@@ -308,7 +317,6 @@ impl Gaps {
     fn warn(self, found: &mut Asm) {
         let Self {
             no_debug_info,
-            borrowed: _,
             without_line,
             missing,
             newer,
@@ -321,7 +329,7 @@ impl Gaps {
         }
         if no_debug_info.is_empty() && without_line > 0 {
             let count = counted(without_line as u64, "instruction");
-            let text = format!("{count} stand in no line of the debug information");
+            let text = format!("{count} with samples stand in no line of the debug information");
             warnings.push(Warning::new("no-line", text).count(without_line as u64));
         }
         let (std, other): (Vec<_>, Vec<_>) =

@@ -25,7 +25,7 @@ pub(super) struct Opened<'p> {
     /// The file that its debug information stands in, where that is another.
     pub(super) debug: Option<Image<'p>>,
     pub(super) hits: Hits,
-    module: ModuleId,
+    pub(super) module: ModuleId,
 }
 
 /// Debug files that stand apart, by module.

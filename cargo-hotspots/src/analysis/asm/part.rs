@@ -2,16 +2,18 @@
 //! instruction, its loops and marks.
 
 use super::{
-    chains::{Chains, Link, borrow_lines},
+    chains::{self, Chains, Link},
     code::Code,
     flow, marks,
     model::{Lead, LoopRow, Mark, MarkKind, Part, RangeRow, Row, Weight},
     names,
 };
+use crate::profile::Module;
 use codecost::{
     address::{AddressRange, Range, VirtualAddress},
     demangle::Name,
     disasm::{Disassembler, Flow, Graph, Instruction, Syntax, Target},
+    image::Image,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -35,9 +37,7 @@ pub(super) struct Built {
     pub(super) part: Part,
     pub(super) rows: Vec<Row>,
     pub(super) loops: Vec<LoopRow>,
-    /// Instructions whose line is borrowed from a neighbour.
-    pub(super) borrowed: usize,
-    /// Instructions without a line.
+    /// Instructions with samples but without a line.
     pub(super) without_line: usize,
 }
 
@@ -64,24 +64,76 @@ impl Files {
 pub(super) struct Builder<'b, 'd> {
     pub(super) code: &'b Code<'d>,
     pub(super) disassembler: &'static dyn Disassembler,
-    pub(super) chains: &'b dyn Chains,
+    /// The file, as the recording has it.
+    pub(super) module: &'b Module,
+    /// Where its debug information stands.
+    pub(super) debug: &'b Image<'d>,
     pub(super) hits: &'b Hits,
     pub(super) files: &'b mut Files,
     pub(super) syntax: Syntax,
 }
 
+/// A part that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'w> {
+    /// The symbol, by its position.
+    pub(super) function: usize,
+    /// The function (its name without arguments) whose inlined code is meant; else all.
+    pub(super) only: Option<&'w str>,
+}
+
+/// A part on its way: decoded.
+struct Decoded<'w> {
+    wanted: Wanted<'w>,
+    pieces: Vec<(AddressRange, bool)>,
+    instructions: Vec<Instruction>,
+}
+
 impl Builder<'_, '_> {
-    /// The code of the symbol at `function`. With `only`, the instructions where that function
-    /// (its name without arguments) is inlined.
-    pub(super) fn build(&mut self, function: usize, only: Option<&str>) -> Option<Built> {
-        let extent = self.code.functions.get(function)?;
-        let pieces = self.pieces(function, extent.range);
-        let instructions = self.decode(&pieces);
-        let mut chains: Vec<Vec<Link>> = instructions
+    /// The parts that are wanted, in their order, and whether there is debug information. It is
+    /// opened once for all.
+    pub(super) fn build(&mut self, wanted: &[Wanted<'_>]) -> (Vec<Built>, bool) {
+        let extents = wanted.iter().filter_map(|wanted| {
+            let extent = self.code.functions.get(wanted.function)?;
+            Some((*wanted, extent.range))
+        });
+        let extents: Vec<_> = extents.collect();
+        let entries: Vec<_> = extents.iter().map(|(_, extent)| extent.start).collect();
+        let ranges = chains::ranges(self.debug, &entries);
+        let decoded: Vec<Decoded<'_>> = extents
             .iter()
-            .map(|instruction| self.chains.chain(instruction.address))
+            .zip(ranges)
+            .map(|((wanted, _), ranges)| {
+                let pieces = self.pieces(wanted.function, &ranges);
+                Decoded {
+                    wanted: *wanted,
+                    instructions: self.decode(&pieces),
+                    pieces,
+                }
+            })
             .collect();
-        let borrowed = borrow_lines(&mut chains);
+        let of_part = |part: &Decoded<'_>| {
+            let addresses = part.instructions.iter().map(|i| i.address);
+            addresses.collect::<Vec<_>>()
+        };
+        let addresses: Vec<_> = decoded.iter().flat_map(of_part).collect();
+        let Chains { chains, any } = chains::chains(self.module, &addresses);
+        let mut chains = chains.into_iter();
+        let built = decoded.into_iter().filter_map(|part| {
+            let chains: Vec<_> = chains.by_ref().take(part.instructions.len()).collect();
+            self.part(part, &chains)
+        });
+        (built.collect(), any)
+    }
+
+    fn part(&mut self, decoded: Decoded<'_>, chains: &[Vec<Link>]) -> Option<Built> {
+        let Decoded {
+            wanted: Wanted { function, only },
+            pieces,
+            instructions,
+        } = decoded;
+        let extent = self.code.functions.get(function)?;
+        let known: Vec<VirtualAddress> = instructions.iter().map(|i| i.address).collect();
         let target: Vec<Option<String>> = instructions
             .iter()
             .map(|instruction| self.target(instruction))
@@ -99,15 +151,13 @@ impl Builder<'_, '_> {
                 unresolved: graph.unresolved,
                 ..Part::default()
             },
-            borrowed,
             ..Built::default()
         };
         let leaders: Vec<usize> = graph.blocks.iter().map(|block| block.first).collect();
-        let known: Vec<VirtualAddress> = instructions.iter().map(|i| i.address).collect();
         for (((index, instruction), chain), marks) in instructions
             .into_iter()
             .enumerate()
-            .zip(&chains)
+            .zip(chains)
             .zip(all_marks)
         {
             let inlined = match chain.split_last() {
@@ -123,13 +173,15 @@ impl Builder<'_, '_> {
             }
             let lead = lead(&instruction, target.get(index).cloned().flatten(), &known);
             let innermost = chain.first();
-            built.without_line += usize::from(innermost.is_none_or(|link| link.line.is_none()));
             let block = graph.block_of(index);
+            let own = within(self.hits, bytes_of(&instruction));
+            let has_line = innermost.is_some_and(|link| link.line.is_some());
+            built.without_line += usize::from(own.samples > 0 && !has_line);
             built.rows.push(Row {
                 part: 0,
                 address: instruction.address.0,
                 length: instruction.length,
-                own: within(self.hits, bytes_of(&instruction)),
+                own,
                 file: innermost.and_then(|link| Some(self.files.of(link.file.as_ref()?))),
                 line: innermost.and_then(|link| link.line),
                 inlined: inlined.iter().map(|link| link.function.clone()).collect(),
@@ -146,21 +198,22 @@ impl Builder<'_, '_> {
         for row in &built.rows {
             built.part.own += row.own;
         }
-        self.sum_loops(&graph, &known, &chains, &mut built);
+        self.sum_loops(&graph, &known, chains, &mut built);
         Some(built)
     }
 
-    /// The ranges, sorted and without overlap, and whether each is cold.
-    fn pieces(&self, function: usize, extent: AddressRange) -> Vec<(AddressRange, bool)> {
+    /// The ranges, sorted and without overlap, and whether each is cold. `ranges` are those that
+    /// the debug information has.
+    fn pieces(&self, function: usize, ranges: &[AddressRange]) -> Vec<(AddressRange, bool)> {
         let mut pieces = self.code.pieces(function);
         // What the symbols do not know: parts without a name of their own. Parts inside other
         // functions' symbols are not this one's.
-        for range in self.chains.ranges(extent.start) {
+        for range in ranges {
             let known = |(piece, _): &(AddressRange, bool)| {
                 piece.contains(range.start) || range.contains(piece.start)
             };
             if !pieces.iter().any(known) && self.code.function_at(range.start).is_none() {
-                pieces.push((range, true));
+                pieces.push((*range, true));
             }
         }
         pieces.sort_unstable();

@@ -20,7 +20,12 @@ const NAMED: usize = 3;
 
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
     let function = hottest_symbol(shares)?;
-    let asm = asm::asm(subject.profile, subject.symbols, function).ok()?;
+    let query = asm::Query {
+        // std's own lines are not what the user can change: nobody needs to look for them.
+        roots: asm::SourceRoots::none(),
+        ..asm::Query::of(function)
+    };
+    let asm = asm::asm(subject.profile, subject.symbols, &query).ok()?;
     judge(&asm, &subject.again)
 }
 

@@ -3,9 +3,11 @@
 use super::{Asm, place};
 use crate::analysis::asm::model::{Lead, MarkKind, Part, Row, Weight};
 use codecost::{
-    report::{Emphasis, OutputOptions, Page, printable},
+    attribution::Origin,
+    report::{CrateName, Emphasis, OutputOptions, Page, printable, short_name},
     units::{Share, counted},
 };
+use std::borrow::Cow;
 
 /// Rows around a hot one that are shown too.
 const CONTEXT: usize = 3;
@@ -14,6 +16,8 @@ const FOLD_FROM: usize = 4;
 /// An instruction with less than this share of the function's samples may be folded.
 const HOT_ABOVE: f64 = 0.001;
 const BAR: usize = 8;
+/// Functions of an inline chain that are named without `-w`.
+const CHAIN: usize = 4;
 
 /// The code of all parts.
 pub(super) fn page(asm: &Asm, options: &OutputOptions, width: Option<usize>) -> Page {
@@ -35,6 +39,7 @@ pub(super) fn page(asm: &Asm, options: &OutputOptions, width: Option<usize>) -> 
             .unwrap_or(0)
             .min(4),
         width: width.unwrap_or(usize::MAX),
+        full_names: options.full_names,
         page: Page::new(),
     };
     let mut first = 0;
@@ -103,6 +108,7 @@ struct Listing<'a> {
     address: usize,
     depth: usize,
     width: usize,
+    full_names: bool,
     page: Page,
 }
 
@@ -151,6 +157,26 @@ impl Listing<'_> {
         }
     }
 
+    /// What is inlined, innermost first. The middle of a long chain says least.
+    fn chain(&self, names: &[String]) -> String {
+        let mut shown: Vec<String> = names.iter().map(|name| self.name(name)).collect();
+        let cut = shown.len().saturating_sub(CHAIN);
+        if cut > 1 && !self.full_names {
+            let middle = CHAIN / 2..CHAIN / 2 + cut;
+            shown.splice(middle, [format!("… {cut} more")]);
+        }
+        shown.join(" ‹ ")
+    }
+
+    /// A name that leaves room for others.
+    fn name(&self, name: &str) -> String {
+        let name = match self.full_names {
+            true => Cow::Borrowed(name),
+            false => short(name),
+        };
+        printable(&name).into_owned()
+    }
+
     /// The space that samples and address take.
     fn indent(&self) -> String {
         " ".repeat(7 + 1 + BAR + 2 + self.address + 2)
@@ -173,10 +199,9 @@ impl Listing<'_> {
             before.is_some_and(|before| (before.file, before.line) == (row.file, row.line));
         let starts_plain = before.is_none() && row.inlined.is_empty();
         if !same_chain && !starts_plain {
-            let chain: Vec<_> = row.inlined.iter().map(|name| printable(name)).collect();
-            let text = match chain.is_empty() {
+            let text = match row.inlined.is_empty() {
                 true => "└ back in the function itself".to_owned(),
-                false => format!("┌ {}", chain.join(" ‹ ")),
+                false => format!("┌ {}", self.chain(&row.inlined)),
             };
             self.line(&format!("{}{text}", self.indent()), Emphasis::Faint);
         }
@@ -217,7 +242,7 @@ impl Listing<'_> {
         );
         match &row.target {
             Some(Lead::Inside(to)) => text += if *to <= row.address { "  ↑" } else { "  ↓" },
-            Some(Lead::Named(name)) => text += &format!("  → {}", printable(name)),
+            Some(Lead::Named(name)) => text += &format!("  → {}", self.name(name)),
             None => {}
         }
         let marks: Vec<String> = row
@@ -254,6 +279,16 @@ fn is_call(kind: MarkKind) -> bool {
             | MarkKind::Hashing
             | MarkKind::Formatting
     )
+}
+
+/// A name without the modules and arguments that its neighbours make clear.
+fn short(name: &str) -> Cow<'_, str> {
+    let nobody = CrateName {
+        name: "",
+        version: None,
+        origin: Origin::Unknown,
+    };
+    short_name(name, nobody)
 }
 
 fn bar(part: u64, whole: u64) -> String {
