@@ -495,3 +495,6 @@ fn marks(asm: &Asm, page: Page) -> Page {
         cut => page.line(format!("         … {cut} more"), Emphasis::Faint),
     }
 }
+
+#[cfg(test)]
+mod tests;
