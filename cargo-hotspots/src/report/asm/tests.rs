@@ -62,7 +62,11 @@ fn asm() -> Asm {
             ..row(0x100c, "jne 0x1004", 0)
         },
     ];
-    rows.extend((0x1010..0x1050).step_by(4).map(|address| row(address, "nop", 0)));
+    rows.extend(
+        (0x1010..0x1050)
+            .step_by(4)
+            .map(|address| row(address, "nop", 0)),
+    );
     rows.push(Row {
         target: Some(Lead::Named("core::panicking::panic_bounds_check".into())),
         ..row(0x1050, "call 0x2000", 0)
@@ -194,7 +198,10 @@ fn machines_get_all_rows_with_the_fields_of_the_contract() {
     assert_eq!(row["text"], "add rax, [rdi + r9*8]");
     assert_eq!(row["self"], 0.3);
     assert_eq!(row["samples"], 60);
-    assert_eq!(row["file"], "/rustc/0123/library/core/src/num/uint_macros.rs");
+    assert_eq!(
+        row["file"],
+        "/rustc/0123/library/core/src/num/uint_macros.rs"
+    );
     assert_eq!(row["line"], 2457);
     assert_eq!(row["inlined"][0], "<u64>::wrapping_add");
     assert_eq!(row["target"], serde_json::Value::Null);
@@ -214,7 +221,10 @@ fn sorted_it_is_a_table() {
     let text = shown(&options, None);
     let table = text.split_once("Instruction").unwrap().1;
     let first = table.lines().nth(2).unwrap();
-    assert!(first.contains("30.0%") && first.contains("add rax"), "{text}");
+    assert!(
+        first.contains("30.0%") && first.contains("add rax"),
+        "{text}"
+    );
     assert!(table.contains("… 19 more"), "{text}");
     let csv = OutputOptions {
         format: Format::Csv,
@@ -222,5 +232,8 @@ fn sorted_it_is_a_table() {
     };
     let csv = shown(&csv, None);
     assert_eq!(csv.lines().count(), 22);
-    assert!(csv.starts_with("self,samples,address,text,target,file,line,inlined,marks\n"), "{csv}");
+    assert!(
+        csv.starts_with("self,samples,address,text,target,file,line,inlined,marks\n"),
+        "{csv}"
+    );
 }
