@@ -366,7 +366,7 @@ fn a_function_that_was_inlined_answers_with_where_it_went() {
     assert_eq!(into[..2], ["hot::first_caller", "hot::second_caller"]);
     // Three times the work, three times the samples, more or less.
     let [first, second] = [0, 1].map(|at| found.callers_if_inlined[at].own.samples as f64);
-    assert!((2.0..4.5).contains(&(first / second)), "{first} {second}");
+    assert!((1.8..5.0).contains(&(first / second)), "{first} {second}");
     assert!(found.parts.iter().all(|part| part.inlined));
     assert!(
         found
