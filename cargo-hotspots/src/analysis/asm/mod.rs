@@ -24,9 +24,6 @@ mod open;
 mod part;
 mod source;
 
-#[cfg(test)]
-mod tests;
-
 pub use source::SourceRoots;
 
 use crate::{
