@@ -9,7 +9,7 @@ use super::{
     model::Weight,
     names::{family, plain},
 };
-use crate::analysis::quoted;
+use crate::shell::quoted;
 use codecost::{
     Error, Result,
     attribution::Origin,
