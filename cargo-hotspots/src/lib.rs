@@ -17,6 +17,7 @@ pub mod export;
 pub mod machine;
 pub mod open;
 pub mod options;
+mod paths;
 pub mod perf_data;
 pub mod profile;
 pub mod record;

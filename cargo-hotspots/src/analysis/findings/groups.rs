@@ -8,6 +8,7 @@ use super::super::{
     model::Weight,
     shares::{At, Shares},
 };
+use crate::paths::tail;
 use crate::symbols::{Function, FunctionId, Owner, SourceId};
 use codecost::units::Share;
 use std::{cmp::Reverse, collections::HashMap};
@@ -23,11 +24,18 @@ pub(super) enum Role {
     Passes,
     /// It asked.
     Asks,
+    /// What a benchmark's harness asks for is nobody's to change.
+    Harness,
 }
+
+/// Crates that run benchmarks.
+const HARNESSES: [&str; 5] = ["criterion", "divan", "test", "iai_callgrind", "gungraun"];
 
 /// The role that most functions have: the system passes on, all others ask.
 pub(super) fn usual(owner: &Owner) -> Role {
-    if owner.system {
+    if HARNESSES.contains(&owner.name.as_str()) {
+        Role::Harness
+    } else if owner.system {
         Role::Passes
     } else {
         Role::Asks
@@ -67,7 +75,7 @@ pub(super) fn measure(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> R
             match of(scope.function) {
                 Some(Role::Member) => member = member.or(Some(true)),
                 Some(Role::Other) => member = member.or(Some(false)),
-                Some(Role::Asks) => {
+                Some(Role::Asks | Role::Harness) => {
                     asked = Some(at);
                     break;
                 }
@@ -82,7 +90,8 @@ pub(super) fn measure(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> R
             asked = outer.1;
         }
         known.push((member, asked));
-        if member == Some(true) {
+        let asker = shares.scope(asked).and_then(|scope| of(scope.function));
+        if member == Some(true) && asker != Some(Role::Harness) {
             spent.all += shares.ends[stack];
             if let Some(asked) = asked {
                 *askers.entry(asked).or_default() += shares.ends[stack];
@@ -169,7 +178,7 @@ impl Asker {
             } else {
                 "most"
             };
-            said += &format!(", {most} of it in {file}:{line}");
+            said += &format!(", {most} of it in {}:{line}", tail(file));
         }
         said
     }

@@ -150,6 +150,17 @@ fn the_allocator_for_one_caller() {
 }
 
 #[test]
+fn what_a_harness_asks_for_is_no_finding() {
+    let mut program = Program::new();
+    let (main, registry, libc) = (program.main, program.registry, program.libc);
+    program.fixture.symbols.crates[registry.0 as usize].name = "criterion".into();
+    let iterate = program.named("criterion::Bencher::iter_batched", registry);
+    let malloc = program.named("malloc", libc);
+    program.spend(&[main, iterate, malloc], 30);
+    assert!(program.codes().is_empty());
+}
+
+#[test]
 fn copies_for_one_caller() {
     fires_for("copies", "__memmove_avx_unaligned_erms");
     fires_for(
