@@ -62,6 +62,13 @@ pub trait Disassembler: Sync {
     /// jumps to or takes the address of outside itself.
     fn calls(&self, code: &[u8], address: VirtualAddress, found: &mut dyn FnMut(Reference));
 
+    /// Whether `code` does nothing: what compilers and linkers put between functions.
+    fn is_padding(&self, code: &[u8]) -> bool;
+}
+
+/// Writes machine code down. Apart from [`Disassembler`], so that a tool that only looks for
+/// references does not carry the names of two thousand instructions.
+pub trait Lister: Sync {
     /// All instructions of `code`, one after the other; together they cover it. A byte that is no
     /// instruction becomes one that stops and says so.
     ///
@@ -72,13 +79,18 @@ pub trait Disassembler: Sync {
         address: VirtualAddress,
         syntax: Syntax,
     ) -> Vec<Instruction>;
-
-    /// Whether `code` does nothing: what compilers and linkers put between functions.
-    fn is_padding(&self, code: &[u8]) -> bool;
 }
 
 /// The disassembler for an architecture as [`crate::image::Image`] names it, if there is one.
 pub fn disassembler(architecture: &str) -> Option<&'static dyn Disassembler> {
+    match architecture {
+        "x86_64" => Some(&x86_64::X86_64),
+        _ => None,
+    }
+}
+
+/// The lister for an architecture as [`crate::image::Image`] names it, if there is one.
+pub fn lister(architecture: &str) -> Option<&'static dyn Lister> {
     match architecture {
         "x86_64" => Some(&x86_64::X86_64),
         _ => None,

@@ -2,12 +2,18 @@
 
 mod plain;
 
-use super::{Disassembler, Instruction as Decoded, Reference, ReferenceKind, Syntax};
+use super::{Disassembler, Instruction as Decoded, Lister, Reference, ReferenceKind, Syntax};
 use crate::address::{Range, VirtualAddress};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub(super) struct X86_64;
+
+impl Lister for X86_64 {
+    fn instructions(&self, code: &[u8], address: VirtualAddress, syntax: Syntax) -> Vec<Decoded> {
+        super::x86_64_instructions::decode(code, address, syntax)
+    }
+}
 
 impl Disassembler for X86_64 {
     fn references(
@@ -128,10 +134,6 @@ impl Disassembler for X86_64 {
                 });
             }
         }
-    }
-
-    fn instructions(&self, code: &[u8], address: VirtualAddress, syntax: Syntax) -> Vec<Decoded> {
-        super::x86_64_instructions::decode(code, address, syntax)
     }
 
     fn is_padding(&self, code: &[u8]) -> bool {

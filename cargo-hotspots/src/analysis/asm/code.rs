@@ -8,7 +8,7 @@
 use codecost::{
     address::{AddressRange, Range, VirtualAddress},
     demangle::{Name, Part},
-    disasm::{Disassembler, Flow, Syntax, Target, disassembler},
+    disasm::{Flow, Lister, Syntax, Target, lister},
     image::{Image, SectionKind, Symbol, SymbolKind, SymbolTable},
 };
 use std::{borrow::Cow, collections::HashMap};
@@ -16,7 +16,7 @@ use std::{borrow::Cow, collections::HashMap};
 /// The code of a file.
 pub(super) struct Code<'d> {
     pub(super) image: Image<'d>,
-    pub(super) disassembler: Option<&'static dyn Disassembler>,
+    pub(super) lister: Option<&'static dyn Lister>,
     /// Functions by address; those at one address are one entry.
     pub(super) functions: Vec<Extent<'d>>,
     slots: Vec<Slot>,
@@ -65,7 +65,7 @@ impl<'d> Code<'d> {
             .collect();
         slots.sort_by_key(|slot| slot.at);
         Self {
-            disassembler: disassembler(image.architecture),
+            lister: lister(image.architecture),
             image,
             functions,
             slots,
@@ -122,9 +122,7 @@ impl<'d> Code<'d> {
         // Entries have eight or sixteen bytes.
         let bytes = self.image.bytes_at(address)?;
         let bytes = bytes.get(..16).unwrap_or(bytes);
-        let stub = self
-            .disassembler?
-            .instructions(bytes, address, Syntax::Intel);
+        let stub = self.lister?.instructions(bytes, address, Syntax::Intel);
         stub.iter().find_map(|instruction| match instruction.flow {
             Flow::Jump(Target::Slot(slot)) => self.name_in(slot),
             _ => None,

@@ -134,16 +134,16 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
         let Some(opened) = opened.get(file) else {
             continue;
         };
-        let disassembler = opened
+        let lister = opened
             .code
-            .disassembler
+            .lister
             .ok_or_else(|| no_disassembler(&opened.code))?;
         let Some(module) = profile.modules.get(opened.module.0 as usize) else {
             continue;
         };
         let mut builder = Builder {
             code: &opened.code,
-            disassembler,
+            lister,
             module,
             debug: opened.debug.as_ref().unwrap_or(&opened.code.image),
             hits: &opened.hits,

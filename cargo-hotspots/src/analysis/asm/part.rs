@@ -12,7 +12,7 @@ use crate::profile::Module;
 use codecost::{
     address::{AddressRange, Range, VirtualAddress},
     demangle::Name,
-    disasm::{Disassembler, Flow, Graph, Instruction, Syntax, Target},
+    disasm::{Flow, Graph, Instruction, Lister, Syntax, Target},
     image::Image,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -63,7 +63,7 @@ impl Files {
 /// What to build from.
 pub(super) struct Builder<'b, 'd> {
     pub(super) code: &'b Code<'d>,
-    pub(super) disassembler: &'static dyn Disassembler,
+    pub(super) lister: &'static dyn Lister,
     /// The file, as the recording has it.
     pub(super) module: &'b Module,
     /// Where its debug information stands.
@@ -231,8 +231,7 @@ impl Builder<'_, '_> {
     fn decode(&self, pieces: &[(AddressRange, bool)]) -> Vec<Instruction> {
         let decode = |(range, _): &(AddressRange, bool)| {
             let bytes = self.code.bytes(*range);
-            self.disassembler
-                .instructions(bytes, range.start, self.syntax)
+            self.lister.instructions(bytes, range.start, self.syntax)
         };
         pieces.iter().flat_map(decode).collect()
     }
