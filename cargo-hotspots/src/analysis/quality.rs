@@ -6,7 +6,6 @@ use super::{
 };
 use crate::profile::{CallGraph, Module, ModuleProblem};
 use codecost::{
-    attribution::Origin,
     report::Warning,
     units::{Share, counted},
 };
@@ -29,7 +28,8 @@ pub(super) fn measure(shares: &Shares<'_>) -> Quality {
         let function = shares.function(shares.settled[stack].own);
         let owner = function.and_then(|function| shares.owner(function));
         let owner = owner.and_then(|owner| symbols.crates.get(owner.0 as usize));
-        if owner.is_none_or(|owner| owner.origin == Origin::Unknown) {
+        // A crate of a name that no catalogue knows has a name.
+        if owner.is_none_or(|owner| owner.name == "[unknown]") {
             unknown = unknown.saturating_add(weight.samples);
         }
         let frame = shares.profile.stacks.get(stack).map(|node| node.frame);
@@ -288,7 +288,8 @@ fn gaps(shares: &Shares<'_>) -> Vec<Warning> {
         let module = frame.and_then(|frame| profile.modules.get(frame.module.0 as usize));
         let Some(module) = module else { continue };
         let is_in = |list: &[(String, u64)]| list.iter().any(|(name, _)| *name == module.name);
-        if owner.is_none_or(|owner| owner.origin == Origin::Unknown) {
+        // A crate of a name that no catalogue knows has a name.
+        if owner.is_none_or(|owner| owner.name == "[unknown]") {
             if is_in(&symbols.gaps.no_symbol) {
                 no_symbol.add(&module.name, weight.samples);
             }
