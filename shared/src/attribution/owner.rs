@@ -203,11 +203,19 @@ impl SymbolOwners {
         unit: Option<CrateId>,
         crates: &mut Crates<'_>,
     ) -> Owner {
+        let name = symbol.name.split('@').next().unwrap_or_default();
+        let catalogue = crates.catalogue();
+        // Objects without a file entry of their own, libc's in static programs, stand under that of
+        // whatever was linked before them. So a unit owns what compilers name, what its crate is
+        // known to export, and in the program's own crate, which is linked first, all.
+        let unit = unit.filter(|unit| {
+            made_by_compiler(name)
+                || Some(*unit) == self.leaf
+                || catalogue.native_owner(name).is_none() && catalogue.exported_by(name).is_some()
+        });
         if let Some(unit) = unit {
             return Owner::of(unit, Evidence::Symbol);
         }
-        let name = symbol.name.split('@').next().unwrap_or_default();
-        let catalogue = crates.catalogue();
         if let Some(info) = catalogue
             .native_owner(name)
             .or_else(|| catalogue.exported_by(name))
@@ -233,6 +241,19 @@ impl SymbolOwners {
             },
         )
     }
+}
+
+/// Names that LLVM and rustc give to what has none in the source: `anon.1f.0`, `switch.table.f`,
+/// `alloc_1f`, `OUTLINED_FUNCTION_0`.
+fn made_by_compiler(name: &str) -> bool {
+    let prefixes = [
+        "alloc_",
+        "__unnamed_",
+        "OUTLINED_FUNCTION_",
+        "GCC_except_table",
+        "__covrec_",
+    ];
+    name.contains('.') || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The crate of the runtime's symbols with fixed names (rustc's `__rustc` pseudo-crate).

@@ -1,7 +1,7 @@
 //! What names and evidence settle: legacy names, guesses, versions.
 
 use crate::{cache, slim};
-use integration_tests::fixture::Fixture;
+use integration_tests::fixture::{Fixture, Specimens};
 use integration_tests::published::{B3SUM, HYPERFINE, LEGACY, Program, RIPGREP, V0};
 use integration_tests::tool::{Report, number, text};
 use std::collections::BTreeMap;
@@ -140,4 +140,23 @@ fn two_versions_of_one_crate_are_two_rows() {
         assert!(number(row, "code") > 0, "{row}");
         assert_eq!(row["origin"], "path", "{row}");
     }
+}
+
+/// libc's objects have no file entry of their own: in a static program their local symbols stand
+/// under that of the last Rust unit, whose they are not.
+#[test]
+fn libc_in_a_static_program_is_no_crate_of_rust() {
+    let specimens = Specimens::new();
+    let file = specimens.rustc("static", &["-Ctarget-feature=+crt-static"]);
+    let report = slim().view(&["functions"], &file);
+    let owner = |name: &str| -> Vec<String> {
+        let rows = report.rows().iter();
+        rows.filter(|row| text(row, "name") == name)
+            .map(|row| text(row, "crate").to_owned())
+            .collect()
+    };
+    for function in ["_int_malloc", "_int_free", "sysmalloc"] {
+        assert_eq!(owner(function), ["[native]"], "{function}");
+    }
+    assert_eq!(owner("main"), ["specimen"]);
 }
