@@ -7,6 +7,7 @@ use crate::analysis::{
     asm::model::{Asm, Caller, Lead, LoopRow, Mark, MarkKind, Part, RangeRow, Row, Weight},
     model::Facts,
 };
+use crate::paths::tail;
 use codecost::{
     Result,
     console::Console,
@@ -305,28 +306,11 @@ fn table(asm: &Asm) -> Table<'_, Row> {
 
 /// `src/lib.rs:42`: the end of the path is what tells files apart.
 fn place(asm: &Asm, file: Option<usize>, line: Option<u32>) -> Option<String> {
-    let file = short_path(asm.file(file)?);
+    let file = tail(asm.file(file)?).to_owned();
     Some(match line {
         Some(line) => format!("{file}:{line}"),
         None => file,
     })
-}
-
-/// A path from the crate's directory on.
-fn short_path(path: &str) -> String {
-    let slashes = path.replace('\\', "/");
-    if let Some((_, inside)) = slashes
-        .strip_prefix("/rustc/")
-        .and_then(|rest| rest.split_once('/'))
-    {
-        return inside.strip_prefix("library/").unwrap_or(inside).to_owned();
-    }
-    let parts: Vec<&str> = slashes.split('/').collect();
-    let from = match parts.iter().rposition(|part| *part == "src") {
-        Some(src) => src.saturating_sub(1),
-        None => parts.len().saturating_sub(2),
-    };
-    parts.get(from..).unwrap_or_default().join("/")
 }
 
 /// Names of crates inside generic arguments make names endless; the listing shows them whole only
