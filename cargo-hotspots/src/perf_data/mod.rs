@@ -8,7 +8,7 @@
 //!
 //! The recording is read once, from front to end, and never held: memory follows the distinct
 //! stacks and addresses in it, and two rounds of `perf record`'s buffers. What is wrong with it is
-//! counted ([`Losses`]) and what can be read is. Files that code ran in are opened when the first
+//! counted (`Losses`) and what can be read is. Files that code ran in are opened when the first
 //! address in them is sampled.
 //!
 //! Sources: `perf_event_open(2)` and `linux/perf_event.h` for the kernel's records,

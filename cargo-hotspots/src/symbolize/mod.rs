@@ -1,10 +1,10 @@
 //! From places to functions, inlined ones included, their lines and their crates.
 //!
 //! Each distinct address is looked up once: addresses are sorted by module and compilation unit and
-//! the units shared out over the cores ([`dwarf`]). What the debug information does not know, the
-//! symbol tables do ([`table`]); what no table knows is a bucket: `[libc]`, `[kernel]`, `[vdso]`,
+//! the units shared out over the cores (`dwarf`). What the debug information does not know, the
+//! symbol tables do (`table`); what no table knows is a bucket: `[libc]`, `[kernel]`, `[vdso]`,
 //! `[jit]`, `[linker]`, `[native]`, `[unknown]`. No frame is dropped. Whose a function is and how
-//! that is known, says [`owners`].
+//! that is known, says `owners`.
 //!
 //! A function is its full name, without hashes, and its crate: the many copies of a generic
 //! function in several units and both copies of a function that was outlined are one.
