@@ -128,7 +128,8 @@ pub(crate) enum ViewCommand {
     },
     /// What became slower or faster between two recordings
     ///
-    /// BEFORE and AFTER are each a perf.data or the directory of a recording.
+    /// BEFORE and AFTER are each a perf.data, the directory of a recording, or its number (the last
+    /// ten are kept in `codecost/hotspots` below the target directory).
     Diff {
         /// The earlier recording
         #[arg(value_hint = ValueHint::AnyPath)]

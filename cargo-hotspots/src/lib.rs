@@ -84,7 +84,7 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
                 common,
             } = *options;
             obey(&common, console);
-            let read = |path| Opened::read(record::open(path)?, String::new(), false);
+            let read = |path| Opened::read(record::open_kept(path)?, String::new(), false);
             let (before, after) = (read(&before)?, read(&after)?);
             let comparison = analysis::compare(&subject(&before), &subject(&after))?;
             report::write_diff(&comparison, &common.output, console)?;
@@ -112,7 +112,12 @@ fn show(options: &Options, console: &mut Console) -> Result<u8> {
             (record::open(path)?, again)
         }
         Source::Latest(selection) => (record::latest(selection)?, String::new()),
-        Source::Record(options) => (record::record(options, console)?, String::new()),
+        Source::Record(options) => {
+            let made = record::record(options, console)?;
+            let kept = made.data.parent().unwrap_or(&made.data);
+            console.status("Recorded", &format!("to {}", kept.display()));
+            (made, String::new())
+        }
     };
     let timeline = options.view == View::Export(ExportFormat::Firefox);
     let progress = console.progress("reading the recording", None);
@@ -167,6 +172,16 @@ fn rows(
     Ok(analysis.facts)
 }
 
+fn not_for_a_terminal(output: &OutputOptions) -> Result<()> {
+    if output.output.is_none() && io::stdout().is_terminal() {
+        return Err(Error::usage(
+            "this format is not for a terminal",
+            "name a file with `-o FILE`",
+        ));
+    }
+    Ok(())
+}
+
 fn subject(opened: &Opened) -> Subject<'_> {
     Subject {
         profile: &opened.profile,
@@ -206,6 +221,7 @@ fn whole(
             return Ok(facts);
         }
         View::Flamegraph => {
+            not_for_a_terminal(output)?;
             let subtitle = report::subtitle(&facts);
             write(output, console, |to| {
                 export::flamegraph(named, &title, &subtitle, to)
@@ -215,12 +231,7 @@ fn whole(
             write(output, console, |to| export::folded(named, to))?;
         }
         View::Export(format) => {
-            if output.output.is_none() && io::stdout().is_terminal() {
-                return Err(Error::usage(
-                    "this format is not for a terminal",
-                    "name a file with `-o FILE`",
-                ));
-            }
+            not_for_a_terminal(output)?;
             write(output, console, |to| match format {
                 ExportFormat::Firefox => export::firefox(named, &title, to),
                 _ => export::pprof(named, to),

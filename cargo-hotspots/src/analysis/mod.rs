@@ -194,6 +194,12 @@ fn no_samples(subject: &Subject<'_>) -> Error {
             "mend what it reported above; arguments for it go behind `--`",
         );
     }
+    if subject.profile.losses.cut_off {
+        return Error::failed(
+            format_args!("`{path}` has no samples: it ends in the middle of a record"),
+            "copy the whole file, or record again; perf must end by itself or by Ctrl-C",
+        );
+    }
     let lost = subject.profile.losses.lost;
     if lost > 0 {
         return Error::failed(

@@ -38,6 +38,12 @@ pub fn select(
             .map(|(id, function)| (id, function.name.as_str()))
     };
     // One copy, named in full.
+    if let Some(id) = program_main(symbols).filter(|_| wanted == "main") {
+        return Ok(Selected {
+            name: symbols.functions[id.0 as usize].name.clone(),
+            functions: vec![id],
+        });
+    }
     let exact: Vec<_> = all().filter(|(_, name)| *name == wanted).collect();
     if !exact.is_empty() && (wanted.contains('<') || path_of(wanted) == wanted) {
         let siblings = all().filter(|(_, name)| path_of(name) == wanted);
@@ -97,6 +103,19 @@ pub fn select(
         format_args!("no function with samples matches `{wanted}`"),
         "list them with `cargo hotspots functions`, a part of them with `--filter`",
     ))
+}
+
+/// The program's own `main`, which is meant by that name; not C's, which calls it.
+pub(super) fn program_main(symbols: &Symbols) -> Option<FunctionId> {
+    let mains = (0..).map(FunctionId).zip(&symbols.functions);
+    let mut mains = mains.filter(|(_, function)| {
+        let owner = symbols.crates.get(function.owner.0 as usize);
+        let own = owner.is_some_and(|owner| !owner.system && owner.origin != Origin::Native);
+        own && path_of(&function.name).matches("::").count() == 1
+            && path_of(&function.name).ends_with("::main")
+    });
+    let (only, _) = mains.next()?;
+    mains.next().is_none().then_some(only)
 }
 
 fn ambiguous(

@@ -211,6 +211,12 @@ impl<'o> Files<'o> {
         entry.is_some_and(|entry| roots::is_c_library(&entry.name))
     }
 
+    /// Whether a module is the dynamic loader, by its name.
+    pub(super) fn is_loader(&self, id: ModuleId) -> bool {
+        let entry = self.entries.get(id.0 as usize);
+        entry.is_some_and(|entry| roots::is_loader(&entry.name))
+    }
+
     /// Whether threads begin with the function at an address, by its name.
     pub(super) fn is_named_root(&mut self, id: ModuleId, address: VirtualAddress) -> bool {
         let Some((opened, _)) = self.open(id) else {

@@ -172,17 +172,28 @@ impl Places<'_> {
             };
             let return_address = match engine.next(&mut walk, step) {
                 Ok(address) => address,
+                // Its first function has no unwind table in some builds.
+                Err(Ending::Lost) if self.ends_in_loader(frames) => return Ending::Root,
                 Err(ending) => return ending,
             };
             let call = RuntimeAddress(return_address.saturating_sub(1));
             let (frame, next) = self.resolve(space, call);
             if next == Step::Stop && !self.is_mapped(frame) {
                 // No caller, but something else that stood on the stack.
-                return Ending::Lost;
+                return match self.ends_in_loader(frames) {
+                    true => Ending::Root,
+                    false => Ending::Lost,
+                };
             }
             frames.push(frame);
             step = next;
         }
+    }
+
+    /// Whether the outermost frame so far is the loader's.
+    fn ends_in_loader(&self, frames: &[FrameId]) -> bool {
+        let outermost = frames.last().and_then(|frame| self.fold.frame_at(*frame));
+        outermost.is_some_and(|frame| self.files.is_loader(frame.module))
     }
 
     fn kernel(&mut self, address: RuntimeAddress) -> FrameId {

@@ -49,6 +49,13 @@ pub(super) fn is_c_library(path: &str) -> bool {
         .any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a file is the dynamic loader, which the kernel starts: nobody calls it.
+pub(super) fn is_loader(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let prefixes = ["ld-linux", "ld-musl", "ld.so", "ld-2", "ld64.so"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +66,7 @@ mod tests {
         assert!(is_c_library("/lib/ld-musl-x86_64.so.1"));
         assert!(!is_c_library("/usr/lib/libcurl.so.4"));
         assert!(!is_c_library("/libc.so/program"));
+        assert!(is_loader("/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"));
+        assert!(!is_loader("/usr/bin/ld"));
     }
 }

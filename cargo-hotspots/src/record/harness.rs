@@ -35,16 +35,23 @@ const MOST_SECONDS: f64 = 5.0;
 const LEAST_CRITERION: f64 = 1.0;
 const LEAST_DIVAN: f64 = 0.1;
 
-/// Flags that decide nothing about what is measured, or for how long.
-const HARMLESS: [&str; 8] = [
-    "--exact",
-    "--verbose",
-    "-v",
-    "--quiet",
-    "-n",
-    "--noplot",
-    "--bench",
-    "--nocapture",
+/// Flags that decide what is measured, or for how long. `--measurement-time` and the like are not
+/// among them: they are for the statistics, which would be what is recorded.
+const DECISIVE: [&str; 14] = [
+    "--profile-time",
+    "--quick",
+    "--test",
+    "--list",
+    "--baseline",
+    "--baseline-lenient",
+    "--load-baseline",
+    "--save-baseline",
+    "--min-time",
+    "--max-time",
+    "--sample-count",
+    "--sample-size",
+    "--help",
+    "-h",
 ];
 
 impl Harness {
@@ -117,7 +124,8 @@ impl Harness {
 fn decides(user: &[OsString]) -> bool {
     user.iter().any(|argument| {
         let text = argument.to_string_lossy();
-        text.starts_with('-') && !HARMLESS.contains(&text.as_ref())
+        let flag = text.split('=').next().unwrap_or_default();
+        DECISIVE.contains(&flag)
     })
 }
 
@@ -198,6 +206,10 @@ mod tests {
         assert_eq!(
             run(Harness::Criterion, &["--profile-time=9", "x"], 1),
             "--profile-time=9 x --bench"
+        );
+        assert_eq!(
+            run(Harness::Criterion, &["--measurement-time", "2", "x"], 1),
+            "--measurement-time 2 x --profile-time 5 --bench"
         );
         assert_eq!(run(Harness::Criterion, &["--quick"], 1), "--quick --bench");
         assert_eq!(run(Harness::Libtest, &["a"], 1), "a --bench");

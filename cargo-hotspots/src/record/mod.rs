@@ -108,6 +108,22 @@ pub fn open(path: &Path) -> Result<Recording> {
     store::open(path)
 }
 
+/// As [`open`]; a number is that of a kept recording.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_kept(operand: &Path) -> Result<Recording> {
+    let number = operand.to_str().and_then(|text| text.parse::<u64>().ok());
+    match number.filter(|_| !operand.exists()) {
+        Some(number) => {
+            let store = store(&Context::current()?, &Selection::default())?;
+            store::open(&store.numbered(number))
+        }
+        None => store::open(operand),
+    }
+}
+
 /// The workspace's store where there is a workspace, else the user's.
 fn store(context: &Context, selection: &Selection) -> Result<Store> {
     if let Some(directory) = &selection.target_dir {

@@ -18,7 +18,7 @@ use std::{
 };
 
 /// How many recordings are kept.
-const KEPT: usize = 5;
+const KEPT: usize = 10;
 /// The version of [`About`].
 pub(super) const FORMAT: u32 = 1;
 /// In each directory that this module made: the number of the process that records.
@@ -86,6 +86,11 @@ impl Store {
             data: directory.join(DATA),
             about: Some(parse(&path, &text)?),
         })
+    }
+
+    /// The directory of a kept recording.
+    pub(super) fn numbered(&self, number: u64) -> PathBuf {
+        self.root.join(number.to_string())
     }
 
     /// A new directory for a recording.
@@ -284,13 +289,13 @@ mod tests {
                 .unwrap()
                 .contains("--bin")
         );
-        for number in 0..8 {
+        for number in 0..13 {
             let new = store.create().unwrap();
             fs::write(new.data(), "x").unwrap();
             new.finish(about(&number.to_string())).unwrap();
         }
-        assert_eq!(store.latest().unwrap().about.unwrap().command, ["7"]);
-        assert_eq!(store.numbers(), [4, 5, 6, 7, 8]);
+        assert_eq!(store.latest().unwrap().about.unwrap().command, ["12"]);
+        assert_eq!(store.numbers(), [4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
 
         // One that fails leaves nothing, and one that goes on is not touched.
         drop(store.create().unwrap());
@@ -299,7 +304,7 @@ mod tests {
         fs::create_dir(store.root.join("1")).unwrap();
         store.clean();
         assert!(going_on.directory().exists() && store.root.join("1").exists());
-        assert_eq!(store.latest().unwrap().about.unwrap().command, ["7"]);
+        assert_eq!(store.latest().unwrap().about.unwrap().command, ["12"]);
 
         // One whose process died is swept away.
         fs::write(going_on.directory().join(MARK), "4294967294").unwrap();

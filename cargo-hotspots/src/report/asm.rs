@@ -344,7 +344,7 @@ fn header(asm: &Asm) -> Page {
         counted(pieces as u64, "range"),
         printable(&asm.module)
     );
-    let facts = [("function", function), ("self", samples), ("code", code)];
+    let facts = [("function", function), ("samples", samples), ("code", code)];
     let page = Page::new().facts(facts.map(|(key, value)| (key.to_owned(), value)).into());
     let page = inlined_into(asm, page);
     let page = other_copies(asm, page);

@@ -278,7 +278,14 @@ fn recording(facts: &Facts) -> String {
     };
     let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
     let duration = match facts.cpu_ns {
-        Some(cpu) => format!("{} of CPU in {}", time(cpu), time(facts.duration_ns)),
+        Some(cpu) => {
+            // `:u`: the event counts in user space only.
+            let user = match facts.event.split_once(':') {
+                Some((_, modifiers)) if modifiers.contains('u') => "user ",
+                _ => "",
+            };
+            format!("{} of {user}CPU in {}", time(cpu), time(facts.duration_ns))
+        }
         None => time(facts.duration_ns).to_string(),
     };
     format!(

@@ -26,6 +26,7 @@ mod source;
 
 pub use source::SourceRoots;
 
+use super::select::program_main;
 use crate::{
     profile::{ModuleProblem, Profile},
     symbols::Symbols,
@@ -99,11 +100,16 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
             .chain(open::cold_copies(&opened, &hot))
             .collect()
     };
+    // `main` means the program's, not C's.
+    let own_main = program_main(symbols)
+        .filter(|_| *name == "main")
+        .and_then(|id| symbols.functions.get(id.0 as usize))
+        .map(|function| function.name.as_str());
     let Found {
         function,
         copies,
         others,
-    } = find::find(name, again, &hot, all, total)?;
+    } = find::find(own_main.unwrap_or(name), again, &hot, all, total)?;
 
     let mut found = Asm {
         function: match copies.first() {

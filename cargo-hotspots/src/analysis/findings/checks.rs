@@ -11,14 +11,21 @@ use super::super::{
     shares::Shares,
 };
 use crate::shell::quoted;
+use codecost::attribution::Origin;
 use std::collections::BTreeSet;
 
 /// An inner loop is the hot one when it has this part of the outer loop's time.
 const INNER: f64 = 0.8;
+/// Fewer samples of the whole recording say nothing of a loop.
+const FEW: u64 = 100;
 /// Lines that are named.
 const NAMED: usize = 3;
 
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    // One loop's share of few samples is chance.
+    if shares.total.samples < FEW {
+        return None;
+    }
     let function = hottest_symbol(shares)?;
     let query = asm::Query {
         // std's own lines are not what the user can change: nobody needs to look for them.
@@ -43,7 +50,8 @@ fn hottest_symbol<'s>(shares: &Shares<'s>) -> Option<&'s str> {
     let functions = symbols.functions.iter().zip(periods);
     let own = functions.filter(|(function, _)| {
         let owner = symbols.crates.get(function.owner.0 as usize);
-        owner.is_some_and(|owner| !owner.system)
+        // What a dependency checks is not the user's to change.
+        owner.is_some_and(|owner| owner.origin == Origin::Workspace)
     });
     let (hottest, period) = own.max_by_key(|(_, period)| *period)?;
     super::is_worth(period, shares).then_some(hottest.name.as_str())
@@ -66,7 +74,10 @@ fn judge(asm: &Asm, again: &str) -> Option<Finding> {
     let many = codecost::units::counted(checks as u64, "bounds check");
     Some(Finding {
         code: "bounds-checks",
-        title: format!("{many} in the hottest loop of `{}`", asm.function),
+        title: format!(
+            "{many} in the hottest loop of `{}`; the whole loop takes",
+            asm.function
+        ),
         time: inside.own.period,
         evidence,
         command: format!("cargo hotspots asm {}{again}", quoted(&asm.function)),
@@ -161,7 +172,7 @@ mod tests {
         let finding = judge(&asm(vec![hot(100, None, 2), hot(90, Some(0), 2)]), "").unwrap();
         assert_eq!(
             finding.title,
-            "2 bounds checks in the hottest loop of `app::sum`"
+            "2 bounds checks in the hottest loop of `app::sum`; the whole loop takes"
         );
         assert_eq!(finding.time, 90);
         assert_eq!(finding.evidence[0], "src/lib.rs:7");

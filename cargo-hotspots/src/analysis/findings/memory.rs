@@ -1,5 +1,7 @@
 //! Time in the allocator, and in copying memory, when one function asks for it.
 
+use codecost::attribution::Origin;
+
 use super::{
     super::{Subject, model::Finding, path_of, shares::Shares},
     callees,
@@ -32,7 +34,11 @@ pub(super) fn copies(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Findi
     let spent = groups::measure(shares, |function, owner| {
         if owner.system && copies_memory(&function.name) {
             Role::Member
-        } else if owner.system && allocates(&function.name) {
+        } else if owner.origin == Origin::Kernel
+            || owner.system && (allocates(&function.name) || sorts(&function.name))
+        {
+            // New memory that the first copy into it makes the kernel bring, and what is moved
+            // about to be put in order, are not copies that anybody asked for.
             Role::Other
         } else {
             groups::usual(owner)
@@ -113,6 +119,10 @@ fn allocates(name: &str) -> bool {
         || path.starts_with("alloc::alloc::")
         || path.contains(" as core::alloc::")
         || path.starts_with("__rustc::__r")
+}
+
+fn sorts(name: &str) -> bool {
+    path_of(name).starts_with("core::slice::sort")
 }
 
 /// libc's names, and std's ways to clone.
