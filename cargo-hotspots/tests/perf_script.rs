@@ -211,7 +211,14 @@ fn compare(recording: &Path) -> (Agreement, Profile) {
             })
             .collect();
         let our_frames: Vec<u64> = our.frames.iter().map(|frame| frame.address).collect();
-        let common = std::iter::zip(&our_frames, &their_frames).take_while(|(a, b)| a == b);
+        // We look up the instruction that called the kernel, perf what is behind it.
+        let calls_kernel = |index: usize| {
+            let of_kernel = |index: usize| their.frames[index].object.starts_with("[kernel");
+            index > 0 && of_kernel(index - 1) && !of_kernel(index)
+        };
+        let common = std::iter::zip(&our_frames, &their_frames)
+            .enumerate()
+            .take_while(|(index, (a, b))| a == b || calls_kernel(*index) && **a + 1 == **b);
         let common = common.count();
         let kind = match (common == our_frames.len(), common == their_frames.len()) {
             (true, true) => {

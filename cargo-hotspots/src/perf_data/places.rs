@@ -68,6 +68,10 @@ impl Places<'_> {
                 last = Step::Stop;
                 break;
             }
+            let frame = match user_chain {
+                false => self.at_system_call(sample, space, address).unwrap_or(frame),
+                true => frame,
+            };
             user_chain = true;
             last = step;
             frames.push(frame);
@@ -155,6 +159,7 @@ impl Places<'_> {
         {
             (frame, _) = self.resolve(space, RuntimeAddress(precise));
         }
+        frame = self.at_system_call(sample, space, ip).unwrap_or(frame);
         frames.push(frame);
         let (Some(registers), Some(stack)) = (&sample.registers, sample.stack) else {
             return Ending::Lost;
@@ -188,6 +193,31 @@ impl Places<'_> {
             frames.push(frame);
             step = next;
         }
+    }
+
+    /// The instruction that called the kernel, when the program stands right behind it: that may be
+    /// another line, or inlined from another function. After a page fault the program stands at the
+    /// instruction itself.
+    fn at_system_call(
+        &mut self,
+        sample: &Sample<'_>,
+        space: &Arc<AddressSpace>,
+        ip: RuntimeAddress,
+    ) -> Option<FrameId> {
+        if !is_kernel(sample.mode) {
+            return None;
+        }
+        let call: &[u8] = match self.engine.as_ref()? {
+            Engine::X86_64(_) => &[0x0f, 0x05],
+            // `svc #0`
+            Engine::Aarch64(_) => &[0x01, 0x00, 0x00, 0xd4],
+        };
+        let (module, offset) = space.find(ip)?;
+        let end = usize::try_from(offset.0).ok()?;
+        let (opened, _) = self.files.open(module)?;
+        let before = opened.mapping.get(end.checked_sub(call.len())?..end)?;
+        let found = before == call;
+        found.then(|| self.resolve(space, RuntimeAddress(ip.0 - 1)).0)
     }
 
     /// Whether the outermost frame so far is the loader's.
