@@ -12,7 +12,8 @@ use codecost::{
 use serde::Serialize;
 use std::{env, path::Path, time::Duration};
 
-/// `recording` of the envelope. The figures of `quality`, and `lost`, are samples.
+/// `recording` of the envelope. `lost` are samples, the first four of `quality` their shares of
+/// `samples`; `disordered` and `unreadable` are records.
 #[derive(Serialize)]
 pub(super) struct JsonRecording<'a> {
     source: String,
@@ -36,10 +37,10 @@ pub(super) struct JsonRecording<'a> {
 
 #[derive(Serialize)]
 struct JsonQuality {
-    unrooted: u64,
-    truncated: u64,
-    unknown: u64,
-    line_zero: u64,
+    unrooted: f64,
+    truncated: f64,
+    unknown: f64,
+    line_zero: f64,
     disordered: u64,
     unreadable: u64,
     cut_off: bool,
@@ -87,6 +88,7 @@ impl<'a> JsonRecording<'a> {
                     line_zero,
                 },
         } = facts;
+        let of_all = |part: u64| Share::of(part, *samples).0;
         Self {
             source: source.to_string_lossy().into_owned(),
             event,
@@ -96,10 +98,10 @@ impl<'a> JsonRecording<'a> {
             cpu_ns: *cpu_ns,
             threads: *threads,
             quality: JsonQuality {
-                unrooted: losses.unrooted,
-                truncated: losses.truncated,
-                unknown: *unknown,
-                line_zero: *line_zero,
+                unrooted: of_all(losses.unrooted),
+                truncated: of_all(losses.truncated),
+                unknown: of_all(*unknown),
+                line_zero: of_all(*line_zero),
                 disordered: losses.disordered,
                 unreadable: losses.unreadable,
                 cut_off: losses.cut_off,

@@ -167,10 +167,10 @@ fn json_is_the_contracts() {
         assert_eq!(recording["duration_ns"], 1_500_000_000_u64);
         assert_eq!(recording["threads"], 1);
         let quality = &recording["quality"];
-        assert_eq!(quality["unrooted"], 20);
-        assert_eq!(quality["truncated"], 0);
-        assert_eq!(quality["unknown"], 20);
-        assert_eq!(quality["line_zero"], 0);
+        assert_eq!(quality["unrooted"], 0.02);
+        assert_eq!(quality["truncated"], 0.0);
+        assert_eq!(quality["unknown"], 0.02);
+        assert_eq!(quality["line_zero"], 0.0);
         let keys = rows.iter().find(|(of, _)| *of == view).unwrap().1;
         let all = json["rows"].as_array().unwrap();
         assert!(!all.is_empty(), "{view}");
