@@ -9,13 +9,15 @@ use crate::{
 };
 use codecost::{
     Result,
-    attribution::Catalogue,
+    attribution::{Catalogue, Surroundings},
     cargo::{Context, Selection, Toolchain, Workspace, config},
     image::{Image, Mapping},
 };
 use std::{
     collections::BTreeMap,
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    thread,
 };
 
 /// A recording, read and named.
@@ -43,11 +45,15 @@ impl Opened {
             .iter()
             .filter_map(|program| Some((program.path.clone(), program.copy.clone()?)))
             .collect();
-        let profile = perf_data::read(&recording.data, &substitutes, timeline)?;
         let context = context_of(&recording)?;
+        let (profile, around) = thread::scope(|scope| {
+            let around = scope.spawn(|| Surroundings::look(&context));
+            let profile = perf_data::read(&recording.data, &substitutes, timeline);
+            let around = around.join().unwrap_or_else(|panic| resume_unwind(panic));
+            profile.map(|profile| (profile, around))
+        })?;
         let catalogue = match main_file(&profile, programs) {
-            Some((file, None)) => Catalogue::for_file(&context, &file),
-            Some((copy, Some(path))) => Catalogue::for_copy(&context, &copy, path),
+            Some((file, stood)) => Catalogue::for_file_in(&around, &file, stood),
             None => Catalogue::empty(),
         };
         let symbols = symbolize::symbolize(&profile, &catalogue);

@@ -13,6 +13,8 @@ mod units;
 
 pub use catalogue::Catalogue;
 #[cfg(feature = "binary")]
+pub use catalogue::Surroundings;
+#[cfg(feature = "binary")]
 pub use code::{CodeMap, Function, KnownFunction};
 pub use crates::{CrateId, Crates};
 pub use evidence::Evidence;

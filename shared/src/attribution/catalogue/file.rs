@@ -34,26 +34,58 @@ struct Beside {
     learned: archive::Learned,
 }
 
+/// What cargo and the compiler say, asked before the file is known: starting them takes longer
+/// than reading many a recording.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    context: Context,
+    workspace: Option<Workspace>,
+}
+
+impl Surroundings {
+    /// Asks both at once.
+    pub fn look(context: &Context) -> Self {
+        let workspace = thread::scope(|scope| {
+            // It is remembered, and asked for again.
+            scope.spawn(|| Toolchain::load(context, &Selection::default()).is_ok());
+            Workspace::find(context)
+        });
+        Self {
+            context: context.clone(),
+            workspace,
+        }
+    }
+}
+
 impl Catalogue {
     /// What can be found out about the crates of the file, seen from `context`'s directory.
     ///
     /// Starts cargo and the compiler for the workspace and the toolchain here, silently; without
     /// them less is known. Writes nothing.
     pub fn for_file(context: &Context, mapping: &Mapping) -> Self {
-        Self::for_file_from(context, mapping, mapping.path())
+        let find = || Workspace::find(context);
+        Self::for_file_from(context, find, mapping, mapping.path())
     }
 
-    /// As [`Catalogue::for_file`], of a copy of the file that stood at `file` once: what cargo left
-    /// there still names most of its crates, if not surely all.
-    pub fn for_copy(context: &Context, copy: &Mapping, file: &Path) -> Self {
-        let mut catalogue = Self::for_file_from(context, copy, file);
-        catalogue.complete = false;
+    /// As [`Catalogue::for_file`], with what was asked for before. `stood` is where the file stood
+    /// once, when it is a copy: what cargo left there still names most of its crates, if not surely
+    /// all.
+    pub fn for_file_in(around: &Surroundings, mapping: &Mapping, stood: Option<&Path>) -> Self {
+        let find = || around.workspace.clone();
+        let file = stood.unwrap_or(mapping.path());
+        let mut catalogue = Self::for_file_from(&around.context, find, mapping, file);
+        catalogue.complete &= stood.is_none();
         catalogue
     }
 
-    fn for_file_from(context: &Context, mapping: &Mapping, file: &Path) -> Self {
+    fn for_file_from(
+        context: &Context,
+        find: impl FnOnce() -> Option<Workspace> + Send,
+        mapping: &Mapping,
+        file: &Path,
+    ) -> Self {
         let (workspace, toolchain, beside) = thread::scope(|scope| {
-            let workspace = scope.spawn(|| Workspace::find(context));
+            let workspace = scope.spawn(find);
             let toolchain = scope.spawn(|| {
                 let toolchain = Toolchain::load(context, &Selection::default()).ok()?;
                 let triple = triple_of(file, &toolchain);

@@ -23,6 +23,9 @@ mod sysroot;
 #[cfg(all(test, feature = "binary"))]
 mod tests;
 
+#[cfg(feature = "binary")]
+pub use file::Surroundings;
+
 use super::Origin;
 use std::collections::{BTreeMap, HashMap};
 
