@@ -84,7 +84,7 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
                 common,
             } = *options;
             obey(&common, console);
-            let read = |path| Opened::read(record::open_kept(path)?, String::new(), false);
+            let read = |path| Opened::read(record::open(path)?, String::new(), false);
             let (before, after) = (read(&before)?, read(&after)?);
             let comparison = analysis::compare(&subject(&before), &subject(&after))?;
             report::write_diff(&comparison, &common.output, console)?;

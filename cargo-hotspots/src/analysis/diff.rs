@@ -69,7 +69,14 @@ pub fn compare(before: &Subject<'_>, after: &Subject<'_>) -> Result<Comparison> 
 
 /// What keeps the two from being compared.
 fn differences(before: &Facts, after: &Facts) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+    // True of every comparison so far, and why `ci_low` and `ci_high` are null.
+    let mut warnings = vec![
+        Warning::new(
+            "no-interval",
+            "each side is one recording: how much its runs vary is not known",
+        )
+        .help("record both again, and believe what changes the same way twice"),
+    ];
     let event = |facts: &Facts| facts.event.clone();
     if event(before) != event(after) {
         warnings.push(
@@ -277,7 +284,9 @@ mod tests {
         assert_eq!(beta.version_after.as_deref(), Some("1.1.0"));
         assert_eq!(comparison.total_before.samples, 100);
         assert_eq!(comparison.total_after.samples, 200);
-        assert!(comparison.warnings.is_empty(), "{:?}", comparison.warnings);
+        // Nothing but that there is one recording on each side.
+        let codes: Vec<_> = comparison.warnings.iter().map(|w| w.code).collect();
+        assert_eq!(codes, ["no-interval"]);
     }
 
     #[test]
@@ -288,6 +297,12 @@ mod tests {
         after.profile.call_graph = crate::profile::CallGraph::None;
         let comparison = compared(&before, &after);
         let codes: Vec<_> = comparison.warnings.iter().map(|w| w.code).collect();
-        assert_eq!(codes, ["different-events", "different-stacks", "no-stacks"]);
+        let expected = [
+            "no-interval",
+            "different-events",
+            "different-stacks",
+            "no-stacks",
+        ];
+        assert_eq!(codes, expected);
     }
 }

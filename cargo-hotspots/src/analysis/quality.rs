@@ -48,35 +48,31 @@ pub(super) fn measure(shares: &Shares<'_>) -> Quality {
 impl Facts {
     /// Which bounds the recording exceeds, in words.
     pub fn exceeded(&self) -> Vec<String> {
-        exceeded(self)
+        let Quality {
+            losses,
+            unknown,
+            line_zero: _,
+        } = self.quality;
+        let of = self.samples;
+        let asked = of.saturating_add(losses.lost);
+        let figures = [
+            ("lost", losses.lost, asked, MOST_LOST),
+            ("unrooted", losses.unrooted, of, MOST_UNROOTED),
+            ("truncated", losses.truncated, of, MOST_TRUNCATED),
+            ("unknown", unknown, of, MOST_UNKNOWN),
+        ];
+        let mut exceeded: Vec<String> = figures
+            .into_iter()
+            .filter_map(|(what, part, whole, most)| {
+                let share = Share::of(part, whole);
+                (share.0 > most).then(|| format!("{what} {share} is above {}", Share(most)))
+            })
+            .collect();
+        if losses.cut_off {
+            exceeded.push("the recording was cut off".into());
+        }
+        exceeded
     }
-}
-
-fn exceeded(facts: &Facts) -> Vec<String> {
-    let Quality {
-        losses,
-        unknown,
-        line_zero: _,
-    } = facts.quality;
-    let of = facts.samples;
-    let asked = of.saturating_add(losses.lost);
-    let figures = [
-        ("lost", losses.lost, asked, MOST_LOST),
-        ("unrooted", losses.unrooted, of, MOST_UNROOTED),
-        ("truncated", losses.truncated, of, MOST_TRUNCATED),
-        ("unknown", unknown, of, MOST_UNKNOWN),
-    ];
-    let mut exceeded: Vec<String> = figures
-        .into_iter()
-        .filter_map(|(what, part, whole, most)| {
-            let share = Share::of(part, whole);
-            (share.0 > most).then(|| format!("{what} {share} is above {}", Share(most)))
-        })
-        .collect();
-    if losses.cut_off {
-        exceeded.push("the recording was cut off".into());
-    }
-    exceeded
 }
 
 /// What the reader of the figures must know.
@@ -109,6 +105,24 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
                 "no call stacks were recorded: `charged` and `caused` end at the inline chain",
             )
             .help("record with `--call-graph dwarf` or `--call-graph fp`"),
+        );
+    }
+    if !profile.other_events.is_empty() {
+        let events = profile.other_events.iter();
+        let named: Vec<_> = events
+            .map(|(event, samples)| format!("`{event}` ({})", counted(*samples, "sample")))
+            .collect();
+        warnings.push(
+            Warning::new(
+                "other-events",
+                format!(
+                    "only `{}` is shown; the recording also has {}",
+                    facts.event,
+                    named.join(", ")
+                ),
+            )
+            .help("record the event of interest alone: `--event NAME`")
+            .count(profile.other_events.len() as u64),
         );
     }
     if share_of(losses.lost, facts.samples.saturating_add(losses.lost)) > MOST_LOST {

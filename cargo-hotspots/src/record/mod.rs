@@ -98,22 +98,13 @@ pub fn latest_in(context: &Context, selection: &Selection) -> Result<Recording> 
     store(context, selection)?.latest()
 }
 
-/// A recording by its path: a `perf.data`, or the directory of a recording that this tool made.
-/// What the tool wrote down beside the file is read too.
+/// A recording by its path: a `perf.data`, or the directory of a recording that this tool made; or
+/// by its number among those that are kept. What the tool wrote down beside the file is read too.
 ///
 /// # Errors
 ///
 /// There is no such file, or its description cannot be read.
-pub fn open(path: &Path) -> Result<Recording> {
-    store::open(path)
-}
-
-/// As [`open`]; a number is that of a kept recording.
-///
-/// # Errors
-///
-/// As [`open`].
-pub fn open_kept(operand: &Path) -> Result<Recording> {
+pub fn open(operand: &Path) -> Result<Recording> {
     let number = operand.to_str().and_then(|text| text.parse::<u64>().ok());
     match number.filter(|_| !operand.exists()) {
         Some(number) => {

@@ -13,7 +13,8 @@ use serde::Serialize;
 use std::{env, path::Path, time::Duration};
 
 /// `recording` of the envelope. `lost` are samples, the first four of `quality` their shares of
-/// `samples`; `disordered` and `unreadable` are records.
+/// `samples`; `disordered` and `unreadable` are records. Without stacks nobody knows where they end:
+/// `null`, of which the warning `no-stacks` speaks.
 #[derive(Serialize)]
 pub(super) struct JsonRecording<'a> {
     source: String,
@@ -37,8 +38,8 @@ pub(super) struct JsonRecording<'a> {
 
 #[derive(Serialize)]
 struct JsonQuality {
-    unrooted: f64,
-    truncated: f64,
+    unrooted: Option<f64>,
+    truncated: Option<f64>,
     unknown: f64,
     line_zero: f64,
     disordered: u64,
@@ -89,6 +90,7 @@ impl<'a> JsonRecording<'a> {
                 },
         } = facts;
         let of_all = |part: u64| Share::of(part, *samples).0;
+        let of_stacks = |part: u64| (*call_graph != CallGraph::None).then(|| of_all(part));
         Self {
             source: source.to_string_lossy().into_owned(),
             event,
@@ -98,8 +100,8 @@ impl<'a> JsonRecording<'a> {
             cpu_ns: *cpu_ns,
             threads: *threads,
             quality: JsonQuality {
-                unrooted: of_all(losses.unrooted),
-                truncated: of_all(losses.truncated),
+                unrooted: of_stacks(losses.unrooted),
+                truncated: of_stacks(losses.truncated),
                 unknown: of_all(*unknown),
                 line_zero: of_all(*line_zero),
                 disordered: losses.disordered,
