@@ -5,6 +5,7 @@ mod data;
 mod findings;
 mod functions;
 mod generics;
+mod listing;
 mod loads;
 pub mod measure;
 pub mod model;
@@ -62,7 +63,7 @@ pub fn analyse<'a>(
             Rows::Data(data::rows(subject, &ledger))
         }
         View::Overview => {
-            let ledger = subject.ledger_beside_names();
+            let (ledger, ()) = subject.ledger_beside(|functions| functions.spell_out());
             let sections = sections::rows(&subject.image);
             let crates = crates::rows(subject, &ledger, Question::Defined);
             let findings = findings::find(opened, subject, &ledger, &artifact, &crates);

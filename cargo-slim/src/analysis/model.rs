@@ -49,7 +49,20 @@ pub struct CrateLabel {
     pub origin: Origin,
 }
 
+/// What tells crates apart without their hashes, in the order of snapshots.
+pub(crate) type CrateKey<'a> = (&'a str, Origin, Option<&'a str>, Option<&'a str>);
+
 impl CrateLabel {
+    /// What tells it apart.
+    pub(crate) fn key(&self) -> CrateKey<'_> {
+        (
+            &self.name,
+            self.origin,
+            self.version.as_deref(),
+            self.package.as_deref(),
+        )
+    }
+
     /// As rows name it.
     pub fn as_name(&self) -> CrateName<'_> {
         CrateName {

@@ -1,7 +1,7 @@
 //! The analysed file, opened and attributed: what all views start from.
 
 use super::{model::CrateLabel, names::FunctionNames};
-use crate::ledger::{DebugClaims, Inlined, Inputs, Ledger};
+use crate::ledger::{DebugClaims, Inlined, Inputs, Ledger, code_references};
 use codecost::{
     Error, Result,
     address::AddressRange,
@@ -136,18 +136,27 @@ impl<'a> Subject<'a> {
 
     /// Accounts for every byte; code that is in `inlined` is for the crate that it names.
     pub fn ledger(&mut self, inlined: &[Inlined]) -> Ledger {
-        self.account(inlined, false)
+        self.account(inlined, |_| ()).0
     }
 
-    /// As [`ledger`](Self::ledger), and meanwhile spells out the names of all functions.
-    pub(super) fn ledger_beside_names(&mut self) -> Ledger {
-        self.account(&[], true)
+    /// Accounts for every byte, and does something else with the functions meanwhile.
+    pub(super) fn ledger_beside<T: Send>(
+        &mut self,
+        beside: impl FnOnce(&Functions<'_, 'a>) -> T + Send,
+    ) -> (Ledger, T) {
+        self.account(&[], beside)
     }
 
-    fn account(&mut self, inlined: &[Inlined], with_names: bool) -> Ledger {
+    fn account<T: Send>(
+        &mut self,
+        inlined: &[Inlined],
+        beside: impl FnOnce(&Functions<'_, 'a>) -> T + Send,
+    ) -> (Ledger, T) {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
+        // Keeps all cores busy; what follows does not, so something else can be done beside it.
+        let references = code_references(&self.image, &self.code);
         let inputs = Inputs {
             image: &self.image,
             symbols: &self.symbols,
@@ -155,23 +164,23 @@ impl<'a> Subject<'a> {
             owners: &self.owners,
             unwind: &self.unwind,
             code: &self.code,
+            references: &references,
             inlined,
             debug: debug.as_ref(),
             leaf: self.leaf,
         };
+        let functions = Functions {
+            image: &self.image,
+            symbols: &self.symbols,
+            code: &self.code,
+            labels: &self.labels,
+            names: &self.names,
+        };
         let crates = &mut self.crates;
-        let (ledger, ()) = rayon::join(
-            || Ledger::new(&inputs, crates),
-            || {
-                if with_names {
-                    let names = || FunctionNames::new(&self.code.functions, &self.symbols);
-                    self.names.get_or_init(names);
-                }
-            },
-        );
+        let both = rayon::join(|| Ledger::new(&inputs, crates), || beside(&functions));
         // Data may belong to crates that have no function.
         self.labels = labels(&self.crates);
-        ledger
+        both
     }
 
     /// The crate of the innermost inlined function, by address.
@@ -208,8 +217,7 @@ impl<'a> Subject<'a> {
 
     /// The functions' full names.
     pub(super) fn names(&self) -> &FunctionNames {
-        self.names
-            .get_or_init(|| FunctionNames::new(&self.code.functions, &self.symbols))
+        names_of(&self.names, &self.code, &self.symbols)
     }
 
     /// How a crate is shown.
@@ -217,6 +225,36 @@ impl<'a> Subject<'a> {
         // Ids are made by `crates` only; the first entry, `[unknown]`, always exists.
         self.labels.get(id.0 as usize).unwrap_or(&self.labels[0])
     }
+}
+
+/// The functions of a [`Subject`], while the rest of it is in use.
+pub(super) struct Functions<'s, 'a> {
+    pub(super) image: &'s Image<'a>,
+    pub(super) symbols: &'s SymbolTable<'a>,
+    pub(super) code: &'s CodeMap,
+    /// How each crate that has functions is shown, by its number.
+    pub(super) labels: &'s [CrateLabel],
+    names: &'s OnceLock<FunctionNames>,
+}
+
+impl<'s> Functions<'s, '_> {
+    /// Has their full names at hand for later.
+    pub(super) fn spell_out(&self) {
+        self.names();
+    }
+
+    /// Their full names.
+    pub(super) fn names(&self) -> &'s FunctionNames {
+        names_of(self.names, self.code, self.symbols)
+    }
+}
+
+fn names_of<'s>(
+    names: &'s OnceLock<FunctionNames>,
+    code: &CodeMap,
+    symbols: &SymbolTable<'_>,
+) -> &'s FunctionNames {
+    names.get_or_init(|| FunctionNames::new(&code.functions, symbols))
 }
 
 /// The debug sections of a file, decompressed where they were compressed.

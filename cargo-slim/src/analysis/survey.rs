@@ -3,54 +3,40 @@
 use super::{
     Subject,
     crates::{self, Question},
-    model::CrateLabel,
-    names,
+    listing::Listing,
+    model::{CrateKey, CrateLabel},
     open::Opened,
-    provenance, sections, sorting,
+    provenance, sections,
 };
-use crate::snapshot::{Artifact, Crate, Function, NAMELESS, Names, Section, Snapshot};
-use codecost::{attribution, demangle::Name};
-use rayon::prelude::*;
-use std::{cmp::Ordering, collections::HashMap, env, path::Path};
+use crate::snapshot::{Artifact, Crate, Section, Snapshot};
+use codecost::image::Image;
+use std::{env, path::Path};
 
 /// Accounts for every byte and names every function. O(n log n) in the number of functions.
 pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
-    let ledger = subject.ledger_beside_names();
+    let (sections, section_of) = section_rows(&subject.image);
+    let (ledger, listing) = subject.ledger_beside(|functions| Listing::new(functions, &section_of));
     let rows = crates::rows(subject, &ledger, Question::Defined);
-    let (sections, section_of) = section_rows(subject);
-    let mut crates: Vec<Crate> = rows
-        .iter()
-        .map(|row| Crate {
-            name: row.label.name.clone(),
-            package: row.label.package.clone(),
-            version: row.label.version.clone(),
-            origin: row.label.origin,
-            file: row.file,
-            memory: row.memory,
-            code: row.code,
-            data: row.data,
-            unwind: row.unwind,
-            relocations: row.relocations,
-            symbols: row.symbols,
-            debug: row.debug,
-            other: row.other,
-        })
-        .collect();
-    crates.sort_by(|a, b| key(a).cmp(&key(b)));
-    let index: HashMap<_, u32> = crates.iter().map(key).zip(0..).collect();
-    // A crate without a byte of the file has no row; its functions have no bytes either.
-    let number = |label: &CrateLabel| {
-        let key = (
-            label.name.as_str(),
-            label.origin,
-            label.version.as_deref(),
-            label.package.as_deref(),
-        );
-        index.get(&key).copied()
+    let crates = merged(rows.iter().map(|row| Crate {
+        name: row.label.name.clone(),
+        package: row.label.package.clone(),
+        version: row.label.version.clone(),
+        origin: row.label.origin,
+        file: row.file,
+        memory: row.memory,
+        code: row.code,
+        data: row.data,
+        unwind: row.unwind,
+        relocations: row.relocations,
+        symbols: row.symbols,
+        debug: row.debug,
+        other: row.other,
+    }));
+    let place = |label: &CrateLabel| {
+        let found = crates.binary_search_by(|row| key(row).cmp(&label.key()));
+        found.ok().and_then(|at| u32::try_from(at).ok())
     };
-    let (names, families, functions) = functions(subject, &section_of, &number);
-    let artifact = artifact(opened, subject);
-    drop(index);
+    let (names, families, functions) = listing.placed(place);
     Snapshot {
         memory: sections
             .iter()
@@ -58,7 +44,7 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
             .fold(0, u64::saturating_add),
         measures: super::measure::sizes(&subject.image),
         build: provenance::of(opened),
-        artifact,
+        artifact: artifact(opened, subject),
         crates,
         sections,
         families,
@@ -67,14 +53,50 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
     }
 }
 
-type Key<'a> = (
-    &'a str,
-    attribution::Origin,
-    Option<&'a str>,
-    Option<&'a str>,
-);
+/// The rows in their order. Instances of one crate that nothing but their hashes tells apart are one
+/// row: a snapshot has no hashes.
+fn merged(rows: impl Iterator<Item = Crate>) -> Vec<Crate> {
+    let mut rows: Vec<Crate> = rows.collect();
+    rows.sort_by(|a, b| key(a).cmp(&key(b)));
+    rows.dedup_by(|more, row| {
+        let same = key(more) == key(row);
+        if same {
+            add(row, more);
+        }
+        same
+    });
+    rows
+}
 
-fn key(row: &Crate) -> Key<'_> {
+/// Adds what `more` has to `row`.
+fn add(row: &mut Crate, more: &Crate) {
+    let Crate {
+        name: _,
+        package: _,
+        version: _,
+        origin: _,
+        file,
+        memory,
+        code,
+        data,
+        unwind,
+        relocations,
+        symbols,
+        debug,
+        other,
+    } = row;
+    *file += more.file;
+    *memory = memory.saturating_add(more.memory);
+    *code += more.code;
+    *data += more.data;
+    *unwind += more.unwind;
+    *relocations += more.relocations;
+    *symbols += more.symbols;
+    *debug += more.debug;
+    *other += more.other;
+}
+
+fn key(row: &Crate) -> CrateKey<'_> {
     (
         &row.name,
         row.origin,
@@ -119,8 +141,8 @@ fn portable(path: &Path) -> String {
 }
 
 /// The rows of the sections view in a stable order, and the place of each section of the image.
-fn section_rows(subject: &Subject<'_>) -> (Vec<Section>, Vec<u32>) {
-    let mut rows: Vec<Section> = sections::rows(&subject.image)
+fn section_rows(image: &Image<'_>) -> (Vec<Section>, Vec<u32>) {
+    let mut rows: Vec<Section> = sections::rows(image)
         .into_iter()
         .map(|row| Section {
             name: row.name,
@@ -130,7 +152,7 @@ fn section_rows(subject: &Subject<'_>) -> (Vec<Section>, Vec<u32>) {
         })
         .collect();
     rows.sort_by(|a, b| (&a.name, &a.kind, a.file).cmp(&(&b.name, &b.kind, b.file)));
-    let of = subject.image.sections.iter().map(|section| {
+    let of = image.sections.iter().map(|section| {
         let at = rows.partition_point(|row| *row.name < *section.name);
         u32::try_from(at.min(rows.len().saturating_sub(1))).unwrap_or_default()
     });
@@ -138,75 +160,42 @@ fn section_rows(subject: &Subject<'_>) -> (Vec<Section>, Vec<u32>) {
     (rows, of)
 }
 
-struct Named<'a> {
-    name: &'a str,
-    family: Option<String>,
-    function: Function,
-}
-
-fn functions(
-    subject: &Subject<'_>,
-    section_of: &[u32],
-    number: &(impl Fn(&CrateLabel) -> Option<u32> + Sync),
-) -> (Names, Names, Vec<Function>) {
-    let crate_of: Vec<Option<u32>> = (0..subject.crates.len())
-        .map(|id| number(subject.label(attribution::CrateId(u32::try_from(id).unwrap_or(0)))))
-        .collect();
-    let names = subject.names();
-    let named: Vec<Named<'_>> = subject
-        .code
-        .functions
-        .par_iter()
-        .enumerate()
-        .filter_map(|(at, function)| {
-            let owner = function.owner;
-            let place = |id: attribution::CrateId| *crate_of.get(id.0 as usize)?;
-            let known = owner.instantiated != attribution::CrateId::UNKNOWN;
-            let section = subject.image.sections.get(function.section as usize)?;
-            let parsed = names::name_of(function, &subject.symbols);
-            let family = parsed.filter(Name::is_generic).map(|name| name.family());
-            Some(Named {
-                name: parsed.map_or(NAMELESS, |_| names.get(at)),
-                family,
-                function: Function {
-                    owner: place(owner.defined)?,
-                    section: *section_of.get(function.section as usize)?,
-                    size: match section.file.is_empty() {
-                        true => 0,
-                        false => function.range.size,
-                    },
-                    by: known.then(|| place(owner.instantiated)).flatten(),
-                    family: None,
-                },
-            })
-        })
-        .collect();
-    let order = sorting::order(
-        named.len(),
-        |at| named[at].name,
-        |a, b| named[a].function.cmp(&named[b].function),
-    );
-    let named: Vec<&Named<'_>> = order.into_iter().map(|at| &named[at]).collect();
-    let families: Vec<&str> = named.iter().filter_map(|n| n.family.as_deref()).collect();
-    let order = sorting::order(families.len(), |at| families[at], |_, _| Ordering::Equal);
-    let mut families: Vec<&str> = order.into_iter().map(|at| families[at]).collect();
-    families.dedup();
-    let numbers: HashMap<&str, u32> = families.iter().copied().zip(0..).collect();
-    let functions = named.iter().map(|named| Function {
-        family: named
-            .family
-            .as_deref()
-            .and_then(|family| numbers.get(family).copied()),
-        ..named.function
-    });
-    let functions = functions.collect();
-    let names = named.iter().map(|named| named.name).collect();
-    (names, families.into_iter().collect(), functions)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use codecost::attribution::Origin;
+
+    #[test]
+    fn crates_that_only_hashes_tell_apart_are_one_row() {
+        let row = |name: &str, version: Option<&str>, code| Crate {
+            name: name.into(),
+            package: None,
+            version: version.map(Into::into),
+            origin: Origin::Registry,
+            file: code + 1,
+            memory: code,
+            code,
+            data: 0,
+            unwind: 1,
+            relocations: 0,
+            symbols: 0,
+            debug: 0,
+            other: 0,
+        };
+        let rows = [
+            row("b", None, 1),
+            row("a", None, 10),
+            row("b", Some("1.0.0"), 100),
+            row("b", None, 1000),
+        ];
+        let rows = merged(rows.into_iter());
+        let code: Vec<_> = rows.iter().map(|row| (&*row.name, row.code)).collect();
+        assert_eq!(code, [("a", 10), ("b", 1001), ("b", 100)]);
+        assert_eq!(
+            (rows[1].file, rows[1].memory, rows[1].unwind),
+            (1003, 1001, 2)
+        );
+    }
 
     #[test]
     fn paths_in_a_committed_file_name_nobodys_home() {

@@ -11,11 +11,11 @@ use super::{
 };
 use codecost::{
     address::{AddressRange, VirtualAddress},
-    attribution::{Crates, Evidence, Owner},
+    attribution::{CodeMap, Crates, Evidence, Function, Owner},
     demangle::{Name, Scheme},
-    disasm::{ReferenceKind, disassembler},
+    disasm::{Piece, ReferenceKind, disassembler},
     hashing::NumberMap,
-    image::{RelocationTable, SectionKind},
+    image::{Image, RelocationTable, SectionKind},
 };
 use rayon::prelude::*;
 
@@ -77,7 +77,7 @@ pub struct DataObject {
 
 /// A reference from a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct CodeReference {
+pub struct CodeReference {
     to: VirtualAddress,
     function: u32,
     access: u16,
@@ -103,8 +103,11 @@ impl DataMap {
         crates: &mut Crates<'_>,
     ) -> Self {
         let relocations = inputs.image.relocations(inputs.dynamic_symbols);
-        let references = code_references(inputs);
-        let starts = references.iter().map(|reference| reference.to).collect();
+        let starts = inputs
+            .references
+            .iter()
+            .map(|reference| reference.to)
+            .collect();
         let extents = extents::find(inputs, &relocations, starts);
         let mut map = Self {
             objects: extents
@@ -126,7 +129,7 @@ impl DataMap {
             unions: NumberMap::default(),
         };
         let fixed = map.named(inputs, &extents, owners.parties, crates);
-        map.referred_to(inputs, &references, &fixed, &mut owners);
+        map.referred_to(inputs, &fixed, &mut owners);
         map.pointed_to(&fixed, &mut owners);
         map.pointing(inputs, &mut owners);
         map.in_their_unit(inputs, &fixed, owners.parties);
@@ -239,18 +242,12 @@ impl DataMap {
     }
 
     /// First hop: functions refer to objects.
-    fn referred_to(
-        &mut self,
-        inputs: &Inputs<'_, '_>,
-        references: &[CodeReference],
-        fixed: &[bool],
-        owners: &mut Sharing<'_>,
-    ) {
+    fn referred_to(&mut self, inputs: &Inputs<'_, '_>, fixed: &[bool], owners: &mut Sharing<'_>) {
         let mut at = 0;
         // Asked for a million times, in no order: by number, not by owner.
         let functions = &inputs.code.functions;
         let mut parties: Vec<Option<PartyId>> = vec![None; functions.len()];
-        for reference in references {
+        for reference in inputs.references {
             while self
                 .objects
                 .get(at)
@@ -473,9 +470,8 @@ impl Sharing<'_> {
     }
 }
 
-/// What functions refer to in data, by address. Decodes all code, on all cores.
-fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
-    let image = inputs.image;
+/// What the functions of `image` refer to in its data, by address. Decodes all code, on all cores.
+pub fn code_references(image: &Image<'_>, code: &CodeMap) -> Vec<CodeReference> {
     let Some(decoder) = disassembler(image.architecture) else {
         return Vec::new();
     };
@@ -494,18 +490,15 @@ fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
             .take(3)
             .any(|range| range.contains(address))
     };
-    let found: Vec<Vec<CodeReference>> = inputs
-        .code
+    let found: Vec<Vec<CodeReference>> = code
         .functions
-        .par_iter()
+        .par_chunks(FUNCTIONS)
         .enumerate()
-        .with_min_len(256)
-        .fold(Vec::new, |mut found, (index, function)| {
-            let code = image.bytes_at(function.range.start).unwrap_or_default();
-            let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
-            let code = code.get(..size).unwrap_or(code);
+        .map(|(chunk, functions)| {
+            let pieces: Vec<Piece<'_>> = functions.iter().map(|f| piece_of(image, f)).collect();
             let absolute = !image.position_independent;
-            decoder.references(code, function.range.start, absolute, &mut |reference| {
+            let mut found = Vec::new();
+            decoder.references(&pieces, absolute, &mut |index, reference| {
                 if in_data(reference.to) {
                     let (access, guess) = match reference.kind {
                         ReferenceKind::Access(size) => (size, false),
@@ -514,7 +507,7 @@ fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
                     };
                     found.push(CodeReference {
                         to: reference.to,
-                        function: index as u32,
+                        function: (chunk * FUNCTIONS + index) as u32,
                         access,
                         guess,
                     });
@@ -527,4 +520,16 @@ fn code_references(inputs: &Inputs<'_, '_>) -> Vec<CodeReference> {
     references.par_sort_unstable();
     references.dedup();
     references
+}
+
+/// So many functions are looked through at once.
+const FUNCTIONS: usize = 256;
+
+fn piece_of<'a>(image: &Image<'a>, function: &Function) -> Piece<'a> {
+    let code = image.bytes_at(function.range.start).unwrap_or_default();
+    let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
+    Piece {
+        code: code.get(..size).unwrap_or(code),
+        address: function.range.start,
+    }
 }

@@ -21,7 +21,7 @@ use codecost::{
     image::{Image, SymbolTable, UnwindTables},
 };
 
-pub use data::{DataKind, DataObject};
+pub use data::{CodeReference, DataKind, DataObject, code_references};
 pub use debug::DebugClaims;
 pub use layout::{Layout, Piece, PieceKind};
 pub use sharing::{Parties, PartyId};
@@ -84,6 +84,8 @@ pub struct Inputs<'a, 'd> {
     pub unwind: &'a UnwindTables,
     /// All functions.
     pub code: &'a CodeMap,
+    /// What they refer to: [`code_references`].
+    pub references: &'a [CodeReference],
     /// The crate of the innermost inlined function, by address, where that is asked for.
     pub inlined: &'a [Inlined],
     /// The crate of each compilation unit and its bytes, where there is debug information.

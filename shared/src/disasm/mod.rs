@@ -39,18 +39,27 @@ pub enum ReferenceKind {
     Immediate,
 }
 
+/// Code without a gap, such as a function.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Its machine code.
+    pub code: &'a [u8],
+    /// Where that is loaded.
+    pub address: VirtualAddress,
+}
+
 /// Reads the machine code of one processor.
 pub trait Disassembler: Sync {
-    /// Calls `found` with each address of data that the instructions of `code` refer to. `code`
-    /// starts at `address`. `absolute`: code of this image may hold absolute addresses.
+    /// Calls `found` with each address of data that the instructions of `pieces` refer to, and with
+    /// the piece's place in the list; in no order.
+    /// `absolute`: code of this image may hold absolute addresses.
     ///
-    /// Linear in the size of `code`.
+    /// Linear in the size of the pieces. Many at once are faster than one by one.
     fn references(
         &self,
-        code: &[u8],
-        address: VirtualAddress,
+        pieces: &[Piece<'_>],
         absolute: bool,
-        found: &mut dyn FnMut(Reference),
+        found: &mut dyn FnMut(usize, Reference),
     );
 
     /// A hash of the instructions of `code` that does not change when the same code, referring to

@@ -1,10 +1,13 @@
 //! x86-64, by `iced-x86`.
 
 mod plain;
+mod sweep;
 
-use super::{Disassembler, Instruction as Decoded, Lister, Reference, ReferenceKind, Syntax};
+use super::{
+    Disassembler, Instruction as Decoded, Lister, Piece, Reference, ReferenceKind, Syntax,
+};
 use crate::address::{Range, VirtualAddress};
-use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub(super) struct X86_64;
@@ -18,52 +21,11 @@ impl Lister for X86_64 {
 impl Disassembler for X86_64 {
     fn references(
         &self,
-        code: &[u8],
-        address: VirtualAddress,
+        pieces: &[Piece<'_>],
         absolute: bool,
-        found: &mut dyn FnMut(Reference),
+        found: &mut dyn FnMut(usize, Reference),
     ) {
-        let mut decoder = Decoder::with_ip(64, code, address.0, DecoderOptions::NONE);
-        let mut instruction = Instruction::default();
-        let mut decode = |at: usize, instruction: &mut Instruction| {
-            // Nowhere behind the end, so it can be set.
-            let _ = decoder.set_position(at);
-            decoder.set_ip(address.0.wrapping_add(at as u64));
-            decoder.decode_out(instruction);
-            decoder.position()
-        };
-        let mut at = 0;
-        while let Some(rest) = code.get(at..).filter(|rest| !rest.is_empty()) {
-            let from = VirtualAddress(address.0.wrapping_add(at as u64));
-            // Any number may be an address where code is not position-independent.
-            let word = rest.first_chunk().filter(|_| !absolute);
-            let simple = word.map_or(0, |word| plain::simple(u64::from_le_bytes(*word)));
-            if simple > 0 && simple <= rest.len() {
-                at += simple;
-                continue;
-            }
-            if !absolute && let Some(plain) = plain::plain(rest) {
-                if let Some(distance) = plain.relative {
-                    let next = from.0.wrapping_add(plain.size as u64);
-                    let to = VirtualAddress(next.wrapping_add_signed(distance.into()));
-                    let kind = plain.kind.unwrap_or_else(|| {
-                        decode(at, &mut instruction);
-                        access(&instruction)
-                    });
-                    found(Reference { from, to, kind });
-                }
-                at += plain.size;
-                continue;
-            }
-            at = decode(at, &mut instruction).max(at + 1);
-            if instruction.is_ip_rel_memory_operand() {
-                let to = VirtualAddress(instruction.ip_rel_memory_address());
-                let kind = access(&instruction);
-                found(Reference { from, to, kind });
-            } else if absolute {
-                absolute_operands(&instruction, found);
-            }
-        }
+        sweep::references(pieces, absolute, found);
     }
 
     fn position_free(&self, code: &[u8], address: VirtualAddress) -> u64 {
@@ -167,99 +129,9 @@ fn access(instruction: &Instruction) -> ReferenceKind {
     }
 }
 
-/// Addresses as plain numbers: `mov edi, offset table`, `mov eax, [table + rcx * 4]`.
-fn absolute_operands(instruction: &Instruction, found: &mut dyn FnMut(Reference)) {
-    let from = VirtualAddress(instruction.ip());
-    for operand in 0..instruction.op_count() {
-        match instruction.op_kind(operand) {
-            OpKind::Immediate32 | OpKind::Immediate64 | OpKind::Immediate32to64 => {
-                let to = VirtualAddress(instruction.immediate(operand));
-                found(Reference {
-                    from,
-                    to,
-                    kind: ReferenceKind::Immediate,
-                });
-            }
-            OpKind::Memory if instruction.memory_displ_size() >= 4 => {
-                let to = VirtualAddress(instruction.memory_displacement64());
-                let plain = instruction.memory_base() == Register::None
-                    && instruction.memory_index() == Register::None;
-                let kind = if plain {
-                    access(instruction)
-                } else {
-                    ReferenceKind::Immediate
-                };
-                found(Reference { from, to, kind });
-            }
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn references(code: &[u8], absolute: bool) -> Vec<(u64, ReferenceKind)> {
-        let mut all = Vec::new();
-        X86_64.references(code, VirtualAddress(0x1000), absolute, &mut |reference| {
-            all.push((reference.to.0, reference.kind));
-        });
-        all
-    }
-
-    #[test]
-    fn relative_operands_are_taken_from_the_end_of_the_instruction() {
-        // lea rax, [rip + 0x10]; movaps xmm0, [rip + 0x20]
-        let code = [
-            0x48, 0x8d, 0x05, 0x10, 0, 0, 0, 0x0f, 0x28, 0x05, 0x20, 0, 0, 0,
-        ];
-        assert_eq!(
-            references(&code, false),
-            [
-                (0x1017, ReferenceKind::Address),
-                (0x102e, ReferenceKind::Access(16))
-            ]
-        );
-    }
-
-    #[test]
-    fn references_of_real_code_are_those_of_decoding_all_of_it() {
-        let path = std::env::current_exe().unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        let image = crate::image::Image::parse(&path, &bytes).unwrap();
-        let (_, section) = image.section(".text").unwrap();
-        let code = image.section_bytes(section);
-        let code = &code[..code.len().min(1 << 20)];
-        let mut expected = Vec::new();
-        let mut decoder = Decoder::with_ip(64, code, section.address.0, DecoderOptions::NONE);
-        for instruction in &mut decoder {
-            if instruction.is_ip_rel_memory_operand() {
-                expected.push(Reference {
-                    from: VirtualAddress(instruction.ip()),
-                    to: VirtualAddress(instruction.ip_rel_memory_address()),
-                    kind: access(&instruction),
-                });
-            }
-        }
-        let mut found = Vec::new();
-        X86_64.references(code, section.address, false, &mut |reference| {
-            found.push(reference);
-        });
-        assert!(expected.len() > 1000);
-        assert!(found == expected);
-    }
-
-    #[test]
-    fn plain_numbers_count_only_where_code_is_not_position_independent() {
-        // mov edi, 0x402000
-        let code = [0xbf, 0x00, 0x20, 0x40, 0x00];
-        assert_eq!(references(&code, false), []);
-        assert_eq!(
-            references(&code, true),
-            [(0x0040_2000, ReferenceKind::Immediate)]
-        );
-    }
 
     #[test]
     fn the_same_code_elsewhere_has_the_same_hash() {

@@ -8,6 +8,7 @@
 //! tests, over all opcodes with all forms of their operands.
 
 use super::super::ReferenceKind;
+use std::sync::OnceLock;
 
 /// What is known of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,88 +185,86 @@ const fn fill(mut table: [u8; 256], ranges: &[(usize, usize, u8)]) -> [u8; 256] 
     table
 }
 
-/// Of the opcodes of [`ONE`], and behind them of those of [`TWO`], the bytes of opcode and number
-/// and what else [`simple`] asks.
-const SIMPLE: [u8; 512] = {
-    let mut table = [SLOW; 512];
-    let mut opcode = 0;
-    while opcode < 256 {
-        table[opcode] = match opcode {
-            0x8d => 1 | WITH_FORM | MEMORY,
-            0xb8..=0xbf => 5 | NARROW,
-            _ => simple_size(ONE[opcode], 1),
-        };
-        if PREFIXES[opcode] & NONE != 0 {
-            table[256 + opcode] = simple_size(TWO[opcode], 2);
+/// What opcode and form tell of the commonest instructions.
+pub(super) struct Lengths([Length; 1 << 18]);
+
+/// The length of an instruction without REX, and whether it refers to an address relative to itself,
+/// which is then to be looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Length(u8);
+
+impl Length {
+    /// [`plain`] must be asked.
+    pub(super) const UNKNOWN: Self = Self(0);
+    const RELATIVE: u8 = 0x80;
+
+    pub(super) fn bytes(self) -> usize {
+        usize::from(self.0 & !Self::RELATIVE)
+    }
+
+    pub(super) fn is_relative(self) -> bool {
+        self.0 & Self::RELATIVE != 0
+    }
+
+    /// By REX.W, whether the opcode has two bytes, opcode and form.
+    fn new(wide: bool, two: bool, opcode: u8, form: u8) -> Self {
+        if !two && matches!(opcode, 0x0f | 0x40..=0x4f | 0x66 | 0xf2 | 0xf3) {
+            return Self::UNKNOWN;
         }
-        opcode += 1;
+        let follows = if two {
+            TWO[usize::from(opcode)]
+        } else {
+            ONE[usize::from(opcode)]
+        };
+        if follows & FORM != 0 && form >> 6 == 0 && form & 7 == 4 {
+            // The byte behind decides too.
+            return Self::UNKNOWN;
+        }
+        let mut code = [0; 16];
+        let head = [if wide { 0x48 } else { 0x40 }, 0x0f, opcode, form];
+        let head = if two {
+            &head[..]
+        } else {
+            &[head[0], opcode, form]
+        };
+        code[..head.len()].copy_from_slice(head);
+        plain(&code).map_or(Self::UNKNOWN, |plain| {
+            let relative = u8::from(plain.relative.is_some()) * Self::RELATIVE;
+            Self((plain.size as u8 - 1) | relative)
+        })
     }
-    table
-};
-
-/// A form follows.
-const WITH_FORM: u8 = 0x80;
-/// [`simple`] does not know.
-const SLOW: u8 = 0x40;
-/// The form must not be a register's; and of a form, that it is one.
-const MEMORY: u8 = 0x20;
-/// Not with REX.W.
-const NARROW: u8 = 0x10;
-/// The bytes.
-const SIZE: u8 = 0x0f;
-
-const fn simple_size(follows: u8, opcode: u8) -> u8 {
-    if follows == 0 || follows & SPECIAL != 0 {
-        return SLOW;
-    }
-    let number = match follows & (BYTE | WORD) {
-        0 => 0,
-        BYTE => 1,
-        _ => 4,
-    };
-    let form = if follows & FORM != 0 { WITH_FORM } else { 0 };
-    opcode + number + form
 }
 
-/// Bytes of a form and what it asks for. [`SLOW`]: an address relative to the instruction, or an
-/// index byte that may be without a base.
-const FORMS: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut form = 0;
-    while form < 256 {
-        let (mode, operand) = (form >> 6, form & 7);
-        let index = (operand == 4) as u8;
-        table[form] = match mode {
-            0 if operand == 4 || operand == 5 => SLOW,
-            0 => 1,
-            1 => 2 + index,
-            2 => 5 + index,
-            _ => 1 | MEMORY,
-        };
-        form += 1;
+impl Lengths {
+    /// The table, made when it is first asked for: a quarter of a megabyte that would otherwise be
+    /// in the file.
+    pub(super) fn get() -> &'static Self {
+        static LENGTHS: OnceLock<Box<Lengths>> = OnceLock::new();
+        LENGTHS.get_or_init(|| {
+            let mut lengths = Box::new(Self([Length::UNKNOWN; 1 << 18]));
+            for (index, length) in lengths.0.iter_mut().enumerate() {
+                let (wide, two) = (index >> 17 == 1, (index >> 16) & 1 == 1);
+                *length = Length::new(wide, two, (index >> 8) as u8, index as u8);
+            }
+            lengths
+        })
     }
-    table
-};
 
-/// The size of the instruction at the start of `word` where that is all there is to know; else 0.
-///
-/// Where an instruction starts is known when the one before is measured, not earlier, and what kind
-/// it is cannot be foretold: so this is as short as can be and has one branch.
-#[inline]
-pub(super) fn simple(word: u64) -> usize {
-    let rex = u64::from(word & 0xf0 == 0x40);
-    let wide = (word >> 3) as u8 & rex as u8;
-    let rest = word >> (rex * 8);
-    let two = u64::from(rest & 0xff == 0x0f);
-    let rest = rest >> (two * 8);
-    let class = SIMPLE[(two << 8 | rest & 0xff) as usize];
-    let form = FORMS[usize::from((rest >> 8) as u8)] & 0_u8.wrapping_sub(class >> 7);
-    let register = (class & form & MEMORY) << 1;
-    let number = (class & wide << 4) << 2;
-    if (class | form | register | number) & SLOW != 0 {
-        return 0;
+    /// What is known of the instruction at the start of `word`, and how many bytes of REX it has.
+    ///
+    /// What kind an instruction is cannot be foretold, and a wrong guess of the processor's costs
+    /// more than all of this: so there is no branch.
+    #[inline]
+    pub(super) fn of(&self, word: u64) -> (Length, usize) {
+        let rex = u64::from(word & 0xf0 == 0x40);
+        let wide = (word >> 3) & rex;
+        let rest = word >> (rex * 8);
+        let two = u64::from(rest & 0xff == 0x0f);
+        let rest = rest >> (two * 8);
+        let opcode_and_form = u64::from((rest as u16).swap_bytes());
+        let index = (wide << 17) | (two << 16) | opcode_and_form;
+        (self.0[index as usize], rex as usize)
     }
-    rex as usize + usize::from((class & SIZE) + (form & SIZE))
 }
 
 /// The instruction at the start of `code`, if it is one of the common ones and whole.
@@ -394,17 +393,17 @@ mod tests {
     /// Whether the decoder says the same of the instruction at the start of `code`; whether it was
     /// asked for one that is handled here.
     fn agrees(code: &[u8], decoded: &mut Instruction) -> bool {
-        let simple = code
-            .first_chunk()
-            .map_or(0, |word| simple(u64::from_le_bytes(*word)));
+        let word = code.first_chunk().copied().unwrap_or_default();
+        let (length, rex) = Lengths::get().of(u64::from_le_bytes(word));
         let Some(plain) = plain(code) else {
-            assert_eq!(simple, 0, "{code:02x?}");
+            assert!(length == Length::UNKNOWN, "{code:02x?}");
             return false;
         };
-        assert!(
-            simple == 0 || (simple == plain.size && plain.relative.is_none()),
-            "{code:02x?}"
-        );
+        if length != Length::UNKNOWN {
+            assert_eq!(length.bytes() + rex, plain.size, "{code:02x?}");
+            let relative = plain.relative.is_some();
+            assert_eq!(length.is_relative(), relative, "{code:02x?}");
+        }
         let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
         decoder.decode_out(decoded);
         assert!(!decoded.is_invalid(), "{code:02x?}");

@@ -1,0 +1,136 @@
+//! All functions in the order of their names, with the generic families that they are copies of.
+
+use super::{model::CrateLabel, names, sorting, subject::Functions};
+use crate::snapshot::{Function, NAMELESS, Names};
+use codecost::{attribution::CrateId, demangle::Name};
+use rayon::prelude::*;
+use std::cmp::Ordering;
+
+/// The functions of an image, before it is known which crates have rows.
+pub(super) struct Listing {
+    names: Names,
+    families: Names,
+    /// One for each name; their crates are indices into `labels`.
+    functions: Vec<Function>,
+    /// All crates that have functions, in the order of their keys, without the same twice.
+    labels: Vec<CrateLabel>,
+}
+
+struct Named<'n> {
+    name: &'n str,
+    family: Option<String>,
+    function: Function,
+}
+
+impl Listing {
+    /// Names and orders all functions, on all cores. `section_of`: the number of each section of
+    /// the image in the snapshot. O(n log n) in the number of functions.
+    pub(super) fn new(functions: &Functions<'_, '_>, section_of: &[u32]) -> Self {
+        let mut labels: Vec<&CrateLabel> = functions.labels.iter().collect();
+        labels.sort_unstable_by_key(|label| label.key());
+        labels.dedup_by_key(|label| label.key());
+        let place =
+            |label: &CrateLabel| labels.binary_search_by(|l| l.key().cmp(&label.key())).ok();
+        let places: Vec<Option<u32>> = functions
+            .labels
+            .iter()
+            .map(|label| u32::try_from(place(label)?).ok())
+            .collect();
+        let place = |id: CrateId| *places.get(id.0 as usize)?;
+
+        let names = functions.names();
+        let mut named: Vec<Named<'_>> = functions
+            .code
+            .functions
+            .par_iter()
+            .enumerate()
+            .filter_map(|(at, function)| {
+                let owner = function.owner;
+                let known = owner.instantiated != CrateId::UNKNOWN;
+                let section = functions.image.sections.get(function.section as usize)?;
+                let parsed = names::name_of(function, functions.symbols);
+                let family = parsed.filter(Name::is_generic).map(|name| name.family());
+                Some(Named {
+                    name: parsed.map_or(NAMELESS, |_| names.get(at)),
+                    family,
+                    function: Function {
+                        owner: place(owner.defined)?,
+                        section: *section_of.get(function.section as usize)?,
+                        size: match section.file.is_empty() {
+                            true => 0,
+                            false => function.range.size,
+                        },
+                        by: known.then(|| place(owner.instantiated)).flatten(),
+                        family: None,
+                    },
+                })
+            })
+            .collect();
+        let by_name = || {
+            sorting::order(
+                named.len(),
+                |at| named[at].name,
+                |a, b| named[a].function.cmp(&named[b].function),
+            )
+        };
+        let (order, (families, family_of)) = rayon::join(by_name, || families(&named));
+        for (named, family) in named.iter_mut().zip(family_of) {
+            named.function.family = family;
+        }
+        Self {
+            names: order.iter().map(|at| named[*at].name).collect(),
+            families,
+            functions: order.iter().map(|at| named[*at].function).collect(),
+            labels: labels.into_iter().cloned().collect(),
+        }
+    }
+
+    /// The names of functions and of families, and the functions, now that `row` tells which row
+    /// each crate has. A crate without a byte of the file has none; its functions have no bytes
+    /// either.
+    pub(super) fn placed(
+        self,
+        row: impl Fn(&CrateLabel) -> Option<u32>,
+    ) -> (Names, Names, Vec<Function>) {
+        let rows: Vec<Option<u32>> = self.labels.iter().map(row).collect();
+        let row = |label: u32| *rows.get(label as usize)?;
+        let placed = |function: &Function| {
+            Some(Function {
+                owner: row(function.owner)?,
+                by: function.by.and_then(row),
+                ..*function
+            })
+        };
+        let functions: Vec<Function> = self.functions.iter().filter_map(placed).collect();
+        let names = if functions.len() == self.functions.len() {
+            self.names
+        } else {
+            let all = self.names.iter().zip(&self.functions);
+            all.filter(|(_, function)| row(function.owner).is_some())
+                .map(|(name, _)| name)
+                .collect()
+        };
+        (names, self.families, functions)
+    }
+}
+
+/// The families in order, and the number of each function's.
+fn families(named: &[Named<'_>]) -> (Names, Vec<Option<u32>>) {
+    let generic: Vec<(usize, &str)> = named
+        .iter()
+        .enumerate()
+        .filter_map(|(at, named)| Some((at, named.family.as_deref()?)))
+        .collect();
+    let order = sorting::order(generic.len(), |at| generic[at].1, |_, _| Ordering::Equal);
+    let mut families = Names::default();
+    let mut numbers = vec![None; named.len()];
+    let mut last = None;
+    for (at, family) in order.into_iter().map(|at| generic[at]) {
+        if last != Some(family) {
+            families.push(family);
+            last = Some(family);
+        }
+        numbers[at] = u32::try_from(families.len() - 1).ok();
+    }
+    (families, numbers)
+}

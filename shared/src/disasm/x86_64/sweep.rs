@@ -1,0 +1,283 @@
+//! A linear sweep over many functions for what they refer to.
+//!
+//! Where an instruction starts is known when the one before is measured, and of what kind it is
+//! nobody can foretell: a processor that could do several things at once waits, or guesses wrong and
+//! begins again. So a few functions are swept side by side, an instruction of each in turn, and what
+//! refers to something is only noted, to be looked at later: nearly twice as fast as one after the
+//! other.
+
+use super::{
+    super::{Piece, Reference, ReferenceKind},
+    access,
+    plain::{Length, Lengths, plain},
+};
+use crate::address::VirtualAddress;
+use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
+
+/// So many functions are swept side by side.
+const LANES: usize = 3;
+
+/// So many instructions are noted before they are looked at.
+const NOTES: usize = 256;
+
+/// As [`Disassembler::references`](super::Disassembler::references).
+pub(super) fn references(
+    pieces: &[Piece<'_>],
+    absolute: bool,
+    found: &mut dyn FnMut(usize, Reference),
+) {
+    let mut waiting = pieces.iter().zip(0..).map(|(piece, index)| Lane {
+        rest: piece.code,
+        index,
+    });
+    // Any number may be an address where code is not position-independent.
+    if absolute {
+        for mut lane in waiting {
+            while lane.decode(pieces, true, found) {}
+        }
+        return;
+    }
+    let lengths = Lengths::get();
+    let mut lanes: [Lane<'_>; LANES] =
+        std::array::from_fn(|_| waiting.next().unwrap_or(Lane::IDLE));
+    let mut idle = LANES.saturating_sub(pieces.len());
+    let mut notes = [(0, 0); NOTES];
+    let mut noted = 0;
+    while idle < LANES {
+        for lane in &mut lanes {
+            let rest = lane.rest;
+            let word = rest.first_chunk().copied();
+            let word = word.unwrap_or_else(|| end_of(rest));
+            let (length, rex) = lengths.of(u64::from_le_bytes(word));
+            notes[noted % NOTES] = (lane.index, rest.len());
+            noted += usize::from(length.is_relative());
+            if length != Length::UNKNOWN {
+                // Nothing is behind an instruction that is cut off.
+                lane.rest = rest.get(length.bytes() + rex..).unwrap_or_default();
+            } else if !lane.step(pieces, found) {
+                let next = waiting.next();
+                idle += usize::from(next.is_none() && lane.index != Lane::IDLE.index);
+                *lane = next.unwrap_or(Lane::IDLE);
+            }
+        }
+        if noted > NOTES - LANES {
+            look(pieces, &notes[..noted], found);
+            noted = 0;
+        }
+    }
+    look(pieces, &notes[..noted], found);
+}
+
+/// Looks at instructions that were noted: of which piece, and how many bytes before its end.
+fn look(pieces: &[Piece<'_>], notes: &[(u32, usize)], found: &mut dyn FnMut(usize, Reference)) {
+    for (index, left) in notes.iter().copied() {
+        let code = pieces
+            .get(index as usize)
+            .map_or(&[][..], |piece| piece.code);
+        let rest = code
+            .get(code.len().saturating_sub(left)..)
+            .unwrap_or_default();
+        Lane { rest, index }.step(pieces, found);
+    }
+}
+
+/// The last bytes of a function, and zeroes behind them; when there are none, what is no
+/// instruction.
+#[cold]
+fn end_of(rest: &[u8]) -> [u8; 8] {
+    let mut word = if rest.is_empty() { [0x66; 8] } else { [0; 8] };
+    word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    word
+}
+
+/// A function that is being swept.
+#[derive(Clone, Copy)]
+struct Lane<'a> {
+    /// What is left of it.
+    rest: &'a [u8],
+    /// Which piece it is.
+    index: u32,
+}
+
+impl Lane<'_> {
+    /// Nothing to do.
+    const IDLE: Self = Self {
+        rest: &[],
+        index: u32::MAX,
+    };
+
+    /// Reads the instruction; whether there was one.
+    fn step(&mut self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) -> bool {
+        let Some(plain) = plain(self.rest) else {
+            return self.decode(pieces, false, found);
+        };
+        if let Some(distance) = plain.relative {
+            let from = self.address(pieces);
+            let next = from.0.wrapping_add(plain.size as u64);
+            let to = VirtualAddress(next.wrapping_add_signed(distance.into()));
+            let kind = plain.kind.unwrap_or_else(|| {
+                let decoded =
+                    Decoder::with_ip(64, self.rest, from.0, DecoderOptions::NONE).decode();
+                access(&decoded)
+            });
+            found(self.index as usize, Reference { from, to, kind });
+        }
+        self.rest = self.rest.get(plain.size..).unwrap_or_default();
+        true
+    }
+
+    /// As [`step`](Self::step), by the decoder alone.
+    fn decode(
+        &mut self,
+        pieces: &[Piece<'_>],
+        absolute: bool,
+        found: &mut dyn FnMut(usize, Reference),
+    ) -> bool {
+        if self.rest.is_empty() {
+            return false;
+        }
+        let from = self.address(pieces);
+        let mut decoder = Decoder::with_ip(64, self.rest, from.0, DecoderOptions::NONE);
+        let instruction = decoder.decode();
+        let mut found = |reference| found(self.index as usize, reference);
+        if instruction.is_ip_rel_memory_operand() {
+            let to = VirtualAddress(instruction.ip_rel_memory_address());
+            let kind = access(&instruction);
+            found(Reference { from, to, kind });
+        } else if absolute {
+            absolute_operands(&instruction, &mut found);
+        }
+        let size = decoder.position().max(1);
+        self.rest = self.rest.get(size..).unwrap_or_default();
+        true
+    }
+
+    /// Where the next instruction is loaded.
+    fn address(&self, pieces: &[Piece<'_>]) -> VirtualAddress {
+        let piece = pieces.get(self.index as usize);
+        piece.map_or(VirtualAddress(0), |piece| {
+            let at = piece.code.len() - self.rest.len();
+            VirtualAddress(piece.address.0.wrapping_add(at as u64))
+        })
+    }
+}
+
+/// Addresses as plain numbers: `mov edi, offset table`, `mov eax, [table + rcx * 4]`.
+fn absolute_operands(instruction: &Instruction, found: &mut dyn FnMut(Reference)) {
+    let from = VirtualAddress(instruction.ip());
+    for operand in 0..instruction.op_count() {
+        match instruction.op_kind(operand) {
+            OpKind::Immediate32 | OpKind::Immediate64 | OpKind::Immediate32to64 => {
+                let to = VirtualAddress(instruction.immediate(operand));
+                found(Reference {
+                    from,
+                    to,
+                    kind: ReferenceKind::Immediate,
+                });
+            }
+            OpKind::Memory if instruction.memory_displ_size() >= 4 => {
+                let to = VirtualAddress(instruction.memory_displacement64());
+                let plain = instruction.memory_base() == Register::None
+                    && instruction.memory_index() == Register::None;
+                let kind = if plain {
+                    access(instruction)
+                } else {
+                    ReferenceKind::Immediate
+                };
+                found(Reference { from, to, kind });
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_one(code: &[u8], absolute: bool) -> Vec<(u64, ReferenceKind)> {
+        let mut all = Vec::new();
+        let address = VirtualAddress(0x1000);
+        references(&[Piece { code, address }], absolute, &mut |_, reference| {
+            all.push((reference.to.0, reference.kind));
+        });
+        all
+    }
+
+    #[test]
+    fn relative_operands_are_taken_from_the_end_of_the_instruction() {
+        // lea rax, [rip + 0x10]; movaps xmm0, [rip + 0x20]
+        let code = [
+            0x48, 0x8d, 0x05, 0x10, 0, 0, 0, 0x0f, 0x28, 0x05, 0x20, 0, 0, 0,
+        ];
+        assert_eq!(
+            of_one(&code, false),
+            [
+                (0x1017, ReferenceKind::Address),
+                (0x102e, ReferenceKind::Access(16))
+            ]
+        );
+    }
+
+    #[test]
+    fn references_of_real_code_are_those_of_decoding_all_of_it() {
+        let path = std::env::current_exe().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let image = crate::image::Image::parse(&path, &bytes).unwrap();
+        let (_, section) = image.section(".text").unwrap();
+        let all = image.section_bytes(section);
+        let mut starts: Vec<usize> = image
+            .symbols()
+            .symbols
+            .iter()
+            .filter_map(|symbol| symbol.address.checked_since(section.address))
+            .map(|start| start as usize)
+            .filter(|start| *start < all.len().min(1 << 20))
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        // Functions of all sizes, one of which is cut off; fewer than there are lanes, and more.
+        let pieces: Vec<Piece<'_>> = starts
+            .windows(2)
+            .map(|pair| Piece {
+                code: &all[pair[0]..pair[1] - pair[0] % 2],
+                address: VirtualAddress(section.address.0 + pair[0] as u64),
+            })
+            .collect();
+        assert!(pieces.len() > 1000);
+        for pieces in [&pieces[..], &pieces[..1], &pieces[..3], &pieces[..5], &[]] {
+            let mut expected = vec![Vec::new(); pieces.len()];
+            for (piece, expected) in pieces.iter().zip(&mut expected) {
+                let ip = piece.address.0;
+                for instruction in &mut Decoder::with_ip(64, piece.code, ip, DecoderOptions::NONE) {
+                    if instruction.is_ip_rel_memory_operand() {
+                        expected.push(Reference {
+                            from: VirtualAddress(instruction.ip()),
+                            to: VirtualAddress(instruction.ip_rel_memory_address()),
+                            kind: access(&instruction),
+                        });
+                    }
+                }
+            }
+            let mut found = vec![Vec::new(); pieces.len()];
+            references(pieces, false, &mut |piece, reference| {
+                found[piece].push(reference)
+            });
+            for ((piece, found), expected) in pieces.iter().zip(&mut found).zip(&expected) {
+                found.sort_unstable_by_key(|reference| reference.from);
+                assert_eq!(found, expected, "{piece:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn plain_numbers_count_only_where_code_is_not_position_independent() {
+        // mov edi, 0x402000
+        let code = [0xbf, 0x00, 0x20, 0x40, 0x00];
+        assert_eq!(of_one(&code, false), []);
+        assert_eq!(
+            of_one(&code, true),
+            [(0x0040_2000, ReferenceKind::Immediate)]
+        );
+    }
+}
