@@ -42,7 +42,7 @@ use codecost::{
 };
 use export::Named;
 use open::Opened;
-use options::{Common, DiffOptions, DoctorOptions, ExportFormat, Options, Source, Task, View};
+use options::{DiffOptions, DoctorOptions, ExportFormat, Options, Source, Task, View};
 use shell::quoted;
 use std::{
     ffi::OsString,
@@ -54,7 +54,10 @@ use std::{
 pub fn run(args: impl Iterator<Item = OsString>, console: &mut Console) -> ExitCode {
     let done = match Cli::read(args) {
         Ok(cli) => Task::from_cli(cli).and_then(|task| perform(task, console)),
-        Err(error) => return ExitCode::from(explain(&error, console)),
+        Err(error) => {
+            let hint = cli::hint(&error);
+            return ExitCode::from(console.explain(&error, hint.as_deref()));
+        }
     };
     ExitCode::from(match done {
         Ok(code) => code,
@@ -71,7 +74,7 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
         }
         Task::Man => manual::man(cli::command(), console.stdout()).map_err(failed)?,
         Task::View(options) => {
-            obey(&options.common, console);
+            console.obey(&options.common);
             if let Some(hint) = &options.hint {
                 console.help(hint);
             }
@@ -83,7 +86,7 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
                 after,
                 common,
             } = *options;
-            obey(&common, console);
+            console.obey(&common);
             let read = |path| Opened::read(record::open(path)?, String::new(), false);
             let (before, after) = (read(&before)?, read(&after)?);
             let comparison = analysis::compare(&subject(&before), &subject(&after))?;
@@ -91,17 +94,12 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
         }
         Task::Doctor(options) => {
             let DoctorOptions { selection, common } = *options;
-            obey(&common, console);
+            console.obey(&common);
             let findings = doctor::examine(&selection)?;
             report::write_doctor(&findings, &common.output, console)?;
         }
     }
     Ok(exit_code::OK)
-}
-
-fn obey(common: &Common, console: &mut Console) {
-    console.set_color(common.color);
-    console.set_verbosity(common.verbosity);
 }
 
 /// Shows a view; the exit code says what `--strict` says.
@@ -254,21 +252,5 @@ fn write(
     match &output.output {
         Some(path) => write_file(path, content),
         None => content(console.stdout()).map_err(|error| Error::write("standard output", error)),
-    }
-}
-
-/// Help and version go to standard output, wrong usage to standard error.
-fn explain(error: &clap::Error, console: &mut Console) -> u8 {
-    let text = error.render();
-    if error.use_stderr() {
-        console.usage(&text.ansi().to_string());
-        if let Some(hint) = cli::hint(error) {
-            console.help(&hint);
-        }
-        return exit_code::USAGE;
-    }
-    match console.print(&text.ansi().to_string()) {
-        Ok(()) => exit_code::OK,
-        Err(error) => console.fail(&error),
     }
 }

@@ -4,9 +4,9 @@ use crate::cli::{self, CallGraphFlag, Cli, ExportFlag, Flags, RecorderFlag, View
 use codecost::{
     Error, Result,
     cargo::{Selection, TargetChoice},
-    console::{ColorWhen, Verbosity},
+    console::{ColorWhen, Manners, Verbosity},
     manual::Shell,
-    report::{Format, OutputOptions},
+    report::Format,
 };
 use std::{ffi::OsString, path::PathBuf};
 
@@ -38,20 +38,9 @@ pub struct Options {
     /// Whether data of poor quality is a failure.
     pub strict: bool,
     /// Format, destination and the like.
-    pub common: Common,
+    pub common: Manners,
     /// What the user may have meant instead, said before the work starts.
     pub hint: Option<String>,
-}
-
-/// What all commands have in common.
-#[derive(Clone, Debug)]
-pub struct Common {
-    /// Format, destination and choice of rows.
-    pub output: OutputOptions,
-    /// What `--color` said.
-    pub color: Option<ColorWhen>,
-    /// What `-q` and `-v` said.
-    pub verbosity: Verbosity,
 }
 
 /// What `doctor` needs.
@@ -60,7 +49,7 @@ pub struct DoctorOptions {
     /// Cargo's flags, which choose the toolchain.
     pub selection: Selection,
     /// What all commands have.
-    pub common: Common,
+    pub common: Manners,
 }
 
 /// Two recordings.
@@ -71,7 +60,7 @@ pub struct DiffOptions {
     /// The later one.
     pub after: PathBuf,
     /// What all commands have.
-    pub common: Common,
+    pub common: Manners,
 }
 
 /// A view.
@@ -269,7 +258,7 @@ struct Chosen {
     event: Option<String>,
     recorder: Option<RecorderFlag>,
     selection: Selection,
-    common: Common,
+    common: Manners,
 }
 
 impl Chosen {
@@ -289,11 +278,7 @@ impl Chosen {
             output,
             color,
         } = flags;
-        let verbosity = match (cargo.quiet, cargo.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, 0) => Verbosity::Normal,
-            (false, _) => Verbosity::Verbose,
-        };
+        let verbosity = Verbosity::asked(cargo.quiet, cargo.verbose);
         let choice = color.and_then(ColorWhen::as_choice);
         let selection = cargo.selection(triple.triple, choice);
         if selection.target == TargetChoice::Lib {
@@ -313,7 +298,7 @@ impl Chosen {
             event,
             recorder,
             selection,
-            common: Common {
+            common: Manners {
                 output: output.validate()?,
                 color,
                 verbosity,
@@ -390,7 +375,7 @@ impl Chosen {
     }
 
     /// For a command that opens and makes no recording by these flags.
-    fn for_no_recording(self, command: &str) -> Result<(Selection, Common)> {
+    fn for_no_recording(self, command: &str) -> Result<(Selection, Manners)> {
         let target = self.names_a_target().then_some("--bin and the like");
         let input = self.input.is_some().then_some("--input");
         let given = input.or(target).or(self.recording_flag());
@@ -405,7 +390,7 @@ impl Chosen {
 
     /// Where the recording comes from. Without a view the default target is recorded; with one,
     /// the latest recording is opened again unless it is said what to run.
-    fn source(self, view_named: bool) -> Result<(Source, Common, bool)> {
+    fn source(self, view_named: bool) -> Result<(Source, Manners, bool)> {
         let runs = self.names_a_target()
             || self.exec.is_some()
             || self.pid.is_some()

@@ -12,7 +12,7 @@ use cargo_slim::{
 use codecost::{
     attribution::{Evidence, Origin},
     cargo::Selection,
-    console::{Console, Verbosity},
+    console::{Console, Manners, Verbosity},
     report::{Format, OutputOptions},
 };
 use std::sync::LazyLock;
@@ -77,14 +77,16 @@ fn write(format: Format, bencher: divan::Bencher<'_, '_>) {
             debug_file: None,
             selection: Selection::default(),
         },
-        output: OutputOptions {
-            format,
-            output: Some("/dev/null".into()),
-            limit: Some(0),
-            ..OutputOptions::default()
+        common: Manners {
+            output: OutputOptions {
+                format,
+                output: Some("/dev/null".into()),
+                limit: Some(0),
+                ..OutputOptions::default()
+            },
+            color: None,
+            verbosity: Verbosity::Quiet,
         },
-        color: None,
-        verbosity: Verbosity::Quiet,
         hint: None,
     };
     bencher.bench_local(|| {

@@ -16,14 +16,17 @@ pub mod snapshot;
 use analysis::Subject;
 use cli::Cli;
 use codecost::{Error, Result, console::Console, error::exit_code, manual, report::write_file};
-use options::{By, Common, Options, Task, View};
+use options::{By, Options, Task, View};
 use std::{ffi::OsString, process::ExitCode};
 
 /// Runs the tool with `args`, the program's name first, over `console`.
 pub fn run(args: impl Iterator<Item = OsString>, console: &mut Console) -> ExitCode {
     let done = match Cli::read(args) {
         Ok(cli) => Task::from_cli(cli).and_then(|task| perform(task, console)),
-        Err(error) => return ExitCode::from(explain(&error, console)),
+        Err(error) => {
+            let hint = cli::hint(&error);
+            return ExitCode::from(console.explain(&error, hint.as_deref()));
+        }
     };
     ExitCode::from(match done {
         Ok(code) => code,
@@ -40,20 +43,19 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
         }
         Task::Man => manual::man(cli::command(), console.stdout()).map_err(failed)?,
         Task::View(options) => {
-            console.set_color(options.color);
-            console.set_verbosity(options.verbosity);
+            console.obey(&options.common);
             if let Some(hint) = &options.hint {
                 console.help(hint);
             }
             show(&options, console)?;
         }
         Task::Diff(options) => {
-            obey(&options.common, console);
+            console.obey(&options.common);
             let compared = jobs::diff(&options, console)?;
             report::write_diff(&compared, &options.common, console)?;
         }
         Task::Check(options) => {
-            obey(&options.common, console);
+            console.obey(&options.common);
             let checked = jobs::check(&options, console)?;
             report::write_check(&checked, &options.common, console)?;
             if checked.verdict.fails() {
@@ -61,7 +63,7 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
             }
         }
         Task::Snapshot(options) => {
-            obey(&options.common, console);
+            console.obey(&options.common);
             let snapshot = jobs::snapshot(&options, console)?;
             match &options.common.output.output {
                 Some(path) => write_file(path, |to| snapshot.write(to))?,
@@ -70,11 +72,6 @@ fn perform(task: Task, console: &mut Console) -> Result<u8> {
         }
     }
     Ok(exit_code::OK)
-}
-
-fn obey(common: &Common, console: &mut Console) {
-    console.set_color(common.color);
-    console.set_verbosity(common.verbosity);
 }
 
 fn show(options: &Options, console: &mut Console) -> Result<()> {
@@ -98,20 +95,4 @@ fn announce(console: &mut Console, added: &[String]) {
         "Building",
         &format!("{how}, beside your own build: the first run rebuilds the dependencies"),
     );
-}
-
-/// Help and version go to standard output, wrong usage to standard error.
-fn explain(error: &clap::Error, console: &mut Console) -> u8 {
-    let text = error.render();
-    if error.use_stderr() {
-        console.usage(&text.ansi().to_string());
-        if let Some(hint) = cli::hint(error) {
-            console.help(&hint);
-        }
-        return exit_code::USAGE;
-    }
-    match console.print(&text.ansi().to_string()) {
-        Ok(()) => exit_code::OK,
-        Err(error) => console.fail(&error),
-    }
 }

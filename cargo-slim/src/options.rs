@@ -5,8 +5,8 @@ use codecost::manual::Shell;
 use codecost::{
     Error, Result,
     cargo::{Selection, TargetChoice},
-    console::{ColorWhen, Verbosity},
-    report::{Format, OutputOptions},
+    console::{ColorWhen, Manners, Verbosity},
+    report::Format,
 };
 use std::path::PathBuf;
 
@@ -34,25 +34,10 @@ pub struct Options {
     pub view: View,
     /// The file, or what cargo is to build.
     pub input: Input,
-    /// Format, destination and choice of rows.
-    pub output: OutputOptions,
-    /// What `--color` said.
-    pub color: Option<ColorWhen>,
-    /// What `-q` and `-v` said.
-    pub verbosity: Verbosity,
+    /// How to show it.
+    pub common: Manners,
     /// What the user may have meant instead, said before the work starts.
     pub hint: Option<String>,
-}
-
-/// What all commands have in common.
-#[derive(Clone, Debug)]
-pub struct Common {
-    /// Format, destination and choice of rows.
-    pub output: OutputOptions,
-    /// What `--color` said.
-    pub color: Option<ColorWhen>,
-    /// What `-q` and `-v` said.
-    pub verbosity: Verbosity,
 }
 
 /// What to compare.
@@ -61,7 +46,7 @@ pub struct DiffOptions {
     /// The two sides.
     pub sides: Sides,
     /// What all commands have.
-    pub common: Common,
+    pub common: Manners,
 }
 
 /// The two sides of a comparison.
@@ -97,7 +82,7 @@ pub struct CheckOptions {
     /// What to measure: the target of the selection narrows the budgets.
     pub input: Input,
     /// What all commands have.
-    pub common: Common,
+    pub common: Manners,
 }
 
 /// What to take a snapshot of.
@@ -108,7 +93,7 @@ pub struct SnapshotOptions {
     /// Whether to measure gzip and zstd of a file that exists.
     pub compressed: bool,
     /// What all commands have.
-    pub common: Common,
+    pub common: Manners,
 }
 
 /// A view.
@@ -234,18 +219,13 @@ impl Task {
 impl Options {
     fn new(view: View, explicit: bool, flags: Flags) -> Result<Self> {
         let (input, common) = common(flags)?;
-        let Common {
-            output,
-            color,
-            verbosity,
-        } = common;
         let (Input::Build(selection) | Input::File { selection, .. }) = &input;
         let hint = if explicit {
             None
         } else {
             view_meant(&selection.target)
         };
-        if output.format == Format::Github {
+        if common.output.format == Format::Github {
             return Err(Error::usage(
                 "`--message-format github` is for `cargo slim diff` and `cargo slim check`",
                 "for a job summary, write `--message-format markdown`",
@@ -254,15 +234,13 @@ impl Options {
         Ok(Self {
             view,
             input,
-            output,
-            color,
-            verbosity,
+            common,
             hint,
         })
     }
 }
 
-fn common(flags: Flags) -> Result<(Input, Common)> {
+fn common(flags: Flags) -> Result<(Input, Manners)> {
     let Flags {
         file,
         debug_file,
@@ -271,11 +249,7 @@ fn common(flags: Flags) -> Result<(Input, Common)> {
         output,
         color,
     } = flags;
-    let verbosity = match (cargo.quiet, cargo.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (false, 0) => Verbosity::Normal,
-        (false, _) => Verbosity::Verbose,
-    };
+    let verbosity = Verbosity::asked(cargo.quiet, cargo.verbose);
     let choice = color.and_then(ColorWhen::as_choice);
     let selection = cargo.selection(triple.triple, choice);
     let input = match file {
@@ -286,7 +260,7 @@ fn common(flags: Flags) -> Result<(Input, Common)> {
         },
         None => Input::Build(selection),
     };
-    let common = Common {
+    let common = Manners {
         output: output.validate()?,
         color,
         verbosity,

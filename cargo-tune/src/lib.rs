@@ -26,7 +26,6 @@ use std::process::ExitCode;
 use clap::FromArgMatches as _;
 use codecost::Result;
 use codecost::console::Console;
-use codecost::error::exit_code;
 
 use cli::{Cli, View};
 use options::{Options, PlanOptions, SearchOptions};
@@ -45,24 +44,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console) -> E
     let matches = cli::command().try_get_matches_from(args);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, console),
+        Err(error) => return ExitCode::from(console.explain(&error, None)),
     };
     match dispatch(cli, console) {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(console.fail(&error)),
-    }
-}
-
-/// Help and version go to standard output with 0, wrong usage to standard error with 2.
-fn usage(error: &clap::Error, console: &mut Console) -> ExitCode {
-    if error.use_stderr() {
-        let _ = error.print();
-        ExitCode::from(exit_code::USAGE)
-    } else {
-        match console.print(&error.render().ansi().to_string()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => ExitCode::from(console.fail(&error)),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use codecost::cargo::{Context, Selection};
-use codecost::console::{Console, Verbosity};
+use codecost::console::{Console, Manners, Verbosity};
 use codecost::report::{Format, OutputOptions};
 use codecost::{Error, Result};
 
@@ -38,12 +38,12 @@ impl Options {
             output,
             color,
         } = common;
-        console.set_color(color);
-        console.set_verbosity(match (cargo.quiet, cargo.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, 0) => Verbosity::Normal,
-            (false, _) => Verbosity::Verbose,
-        });
+        let manners = Manners {
+            output: output.validate()?,
+            color,
+            verbosity: Verbosity::asked(cargo.quiet, cargo.verbose),
+        };
+        console.obey(&manners);
         let mut selection = cargo.selection(triple, console.color().as_choice());
         if selection.profile.is_none() {
             selection.profile = goal.and_then(Goal::default_profile).map(str::to_owned);
@@ -51,7 +51,7 @@ impl Options {
         Ok(Self {
             context: Context::current()?,
             selection,
-            output: output.validate()?,
+            output: manners.output,
         })
     }
 }

@@ -5,7 +5,7 @@ use cargo_slim::analysis::{Analysis, Facts, Files, Opened, Rows, Subject, analys
 use cargo_slim::options::{By, Input, Options, View};
 use cargo_slim::report;
 use codecost::attribution::Catalogue;
-use codecost::console::{Console, Verbosity};
+use codecost::console::{Console, Manners, Verbosity};
 use codecost::demangle::Name;
 use codecost::image::{Image, Mapping};
 use codecost::report::{Format, OutputOptions};
@@ -162,12 +162,14 @@ fn show(analysis: &Analysis<'_>, view: View, format: Format) {
             debug_file: None,
             selection: Default::default(),
         },
-        output: OutputOptions {
-            format,
-            ..OutputOptions::default()
+        common: Manners {
+            output: OutputOptions {
+                format,
+                ..OutputOptions::default()
+            },
+            color: None,
+            verbosity: Verbosity::default(),
         },
-        color: None,
-        verbosity: Verbosity::default(),
         hint: None,
     };
     let (mut console, captured) = Console::in_memory();

@@ -74,7 +74,7 @@ fn cargos_own_slim_is_optional() {
 fn views_take_their_flags_behind_them() {
     let options = read("cargo-slim crates --by instantiated --bin rg -n 5 -v").unwrap();
     assert_eq!(options.view, View::Crates(By::Instantiated));
-    assert_eq!(options.output.limit, Some(5));
+    assert_eq!(options.common.output.limit, Some(5));
     assert!(matches!(options.input, Input::Build(_)));
     let options = read("cargo-slim sections --file a --debug-file b").unwrap();
     assert!(matches!(

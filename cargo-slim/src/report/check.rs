@@ -6,11 +6,10 @@ use crate::{
     budget::{Row, Status},
     compare::Kind,
     jobs::{Checked, Judged},
-    options::Common,
 };
 use codecost::{
     Result,
-    console::Console,
+    console::{Console, Manners},
     report::{Cell, Emphasis, Format, Page, Report, Table, Warning},
     units::{Bytes, Delta, counted},
 };
@@ -127,7 +126,7 @@ fn changes(judged: &Judged) -> Option<JsonChanges<'_>> {
 /// # Errors
 ///
 /// A usage error when `--sort` names no column, or the failure to write.
-pub fn write(checked: &Checked, common: &Common, console: &mut Console) -> Result<()> {
+pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Result<()> {
     let options = &common.output;
     match options.format {
         Format::Markdown => {

@@ -9,13 +9,12 @@ use crate::{
     analysis::model::CrateLabel,
     compare::{Cause, Change, Kind, Status, delta},
     jobs::Compared,
-    options::Common,
     snapshot::{Artifact, Snapshot},
 };
 use codecost::{
     Result,
     attribution::Origin,
-    console::Console,
+    console::{Console, Manners},
     report::{
         Cell, Emphasis, Format, Grid, OutputOptions, Page, Report, Table, Warning, printable,
     },
@@ -164,7 +163,7 @@ struct JsonDelta {
 /// # Errors
 ///
 /// A usage error when `--sort` names no column, or the failure to write.
-pub fn write(compared: &Compared, common: &Common, console: &mut Console) -> Result<()> {
+pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Result<()> {
     let options = &common.output;
     match options.format {
         Format::Markdown => {

@@ -42,7 +42,7 @@ const SCHEMA: &str = "cargo-slim/1";
 pub fn write(analysis: &Analysis<'_>, options: &Options, console: &mut Console) -> Result<()> {
     let to = To {
         analysis,
-        options: &options.output,
+        options: &options.common.output,
         console,
     };
     match &analysis.rows {

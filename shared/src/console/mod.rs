@@ -51,6 +51,28 @@ pub enum Verbosity {
     Verbose,
 }
 
+impl Verbosity {
+    /// What `-q`, and `-v` as often as it was given, ask for; `-q` goes first.
+    pub fn asked(quiet: bool, verbose: u8) -> Self {
+        match (quiet, verbose) {
+            (true, _) => Self::Quiet,
+            (false, 0) => Self::Normal,
+            (false, _) => Self::Verbose,
+        }
+    }
+}
+
+/// What reports have in common: their form, and how the console behaves meanwhile.
+#[derive(Clone, Debug)]
+pub struct Manners {
+    /// Format, destination and choice of rows.
+    pub output: OutputOptions,
+    /// What `--color` said.
+    pub color: Option<ColorWhen>,
+    /// What `-q` and `-v` said.
+    pub verbosity: Verbosity,
+}
+
 /// Standard output, standard error and the terminal's manners. See the [module](self).
 pub struct Console {
     out: Output,
@@ -110,6 +132,12 @@ impl Console {
             },
             captured,
         )
+    }
+
+    /// Behave as asked.
+    pub fn obey(&mut self, manners: &Manners) {
+        self.set_color(manners.color);
+        self.set_verbosity(manners.verbosity);
     }
 
     /// Obey `--color`, where it was given.
@@ -271,9 +299,21 @@ impl Console {
         }
     }
 
-    /// A ready-made message about wrong usage, as clap renders it.
-    pub fn usage(&mut self, text: &str) {
-        self.write_err(text);
+    /// What clap could not make sense of, with a hint, and the exit code; what was asked of it, help
+    /// or version, goes to standard output.
+    pub fn explain(&mut self, error: &clap::Error, hint: Option<&str>) -> u8 {
+        let text = error.render().ansi().to_string();
+        if error.use_stderr() {
+            self.write_err(&text);
+            if let Some(hint) = hint {
+                self.help(hint);
+            }
+            return exit_code::USAGE;
+        }
+        match self.print(&text) {
+            Ok(()) => exit_code::OK,
+            Err(error) => self.fail(&error),
+        }
     }
 
     /// What is being done, in cargo's manner: a verb, right-aligned, and its object.
