@@ -85,6 +85,26 @@ fn the_corpus_is_whole() {
     }
 }
 
+/// Found by fuzzing.
+#[test]
+fn lists_of_identifiers_may_claim_more_than_there_is() {
+    let corpus = corpus();
+    let (_, bytes) = corpus
+        .iter()
+        .find(|(path, _)| path.ends_with("multi.data"))
+        .unwrap();
+    let word = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().unwrap());
+    // The header says how large an entry of the table of events is, and where the table starts; an
+    // entry ends with the bytes of its list.
+    let (entry_size, table) = (word(16) as usize, word(24) as usize);
+    for (which, claimed) in [(0, u64::MAX - 7), (1, u64::MAX - 7), (1, 1 << 60), (1, 9)] {
+        let mut bytes = bytes.clone();
+        let at = table + entry_size * (which + 1) - 8;
+        bytes[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
+        assert!(read(&bytes).is_err(), "{which} {claimed}");
+    }
+}
+
 #[test]
 fn a_recording_that_is_cut_off_says_so() {
     for (path, bytes) in corpus() {

@@ -187,7 +187,7 @@ impl Header {
             // The kernel's structure may be shorter than its place in the table.
             let own_size = u32::from_le_bytes(*attr.get(4..)?.first_chunk()?) as usize;
             attr.truncate(own_size);
-            ids_read += ids_size;
+            ids_read = ids_size.checked_add(ids_read)?;
             if ids_size % 8 != 0 || ids_read / 8 > MAX_IDS {
                 return None;
             }

@@ -217,7 +217,8 @@ impl Places<'_> {
         let (opened, _) = self.files.open(module)?;
         let before = opened.mapping.get(end.checked_sub(call.len())?..end)?;
         let found = before == call;
-        found.then(|| self.resolve(space, RuntimeAddress(ip.0 - 1)).0)
+        let call = RuntimeAddress(ip.0.checked_sub(1)?);
+        found.then(|| self.resolve(space, call).0)
     }
 
     /// Whether the outermost frame so far is the loader's.
