@@ -70,6 +70,17 @@ pub enum Error {
         /// Its exit status, in words.
         status: String,
     },
+    /// The same, for one of several places that are alike, such as a git revision.
+    #[error("{place}")]
+    At {
+        /// What could not be done where: "cannot build `HEAD~1`".
+        place: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+        /// What to do besides what the source's hint says.
+        hint: Option<String>,
+    },
     /// The user asked for something that cannot be; exit code 2.
     #[error("{message}")]
     Usage {
@@ -121,6 +132,15 @@ impl Error {
         }
     }
 
+    /// This error, met at `place`; `hint` beside its own.
+    pub fn at(self, place: impl fmt::Display, hint: Option<String>) -> Self {
+        Self::At {
+            place: place.to_string(),
+            source: Box::new(self),
+            hint,
+        }
+    }
+
     /// What the user can do about it, for the `help:` line.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -144,6 +164,10 @@ impl Error {
             }
             Self::Spawn { .. } => Some("check that the program is installed and on PATH".into()),
             Self::Command { .. } => Some("mend what it reported above, then run again".into()),
+            Self::At { source, hint, .. } => match (source.hint(), hint) {
+                (Some(own), Some(hint)) => Some(format!("{own}\n{hint}")),
+                (own, hint) => own.or_else(|| hint.clone()),
+            },
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
         }
     }
@@ -152,6 +176,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage { .. } => exit_code::USAGE,
+            Self::At { source, .. } => source.exit_code(),
             _ => exit_code::FAILURE,
         }
     }
@@ -169,5 +194,8 @@ mod tests {
         assert_eq!(missing.exit_code(), 101);
         assert!(missing.to_string().contains("`x`"));
         assert!(missing.hint().is_some());
+        let inside = Error::usage("a", "b").at("there", Some("c".into()));
+        assert_eq!(inside.exit_code(), 2);
+        assert_eq!(inside.hint().as_deref(), Some("b\nc"));
     }
 }

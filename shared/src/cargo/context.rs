@@ -19,6 +19,7 @@ use std::{
 pub struct Context {
     directory: PathBuf,
     overrides: BTreeMap<OsString, Option<OsString>>,
+    cargo: Option<PathBuf>,
 }
 
 impl Context {
@@ -33,6 +34,7 @@ impl Context {
         Self {
             directory: directory.into(),
             overrides: BTreeMap::new(),
+            cargo: None,
         }
     }
 
@@ -52,6 +54,12 @@ impl Context {
     /// With `name` unset.
     pub fn without_env(mut self, name: impl Into<OsString>) -> Self {
         self.overrides.insert(name.into(), None);
+        self
+    }
+
+    /// With another cargo than [`Context::cargo`] would take.
+    pub(super) fn with_cargo(mut self, program: PathBuf) -> Self {
+        self.cargo = Some(program);
         self
     }
 
@@ -104,7 +112,10 @@ impl Context {
 
     /// The cargo that runs us (`CARGO`, which cargo sets for its subcommands), else `cargo`.
     pub fn cargo(&self) -> Command {
-        self.command(self.var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        match &self.cargo {
+            Some(program) => self.command(program),
+            None => self.command(self.var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+        }
     }
 
     /// A command in this context.

@@ -7,6 +7,7 @@
 use super::{
     context::{Context, quiet_stdout_of},
     lookup::Lookup,
+    rustup::rustup_of,
     selection::Selection,
 };
 use crate::error::{Error, Result};
@@ -134,23 +135,29 @@ impl Toolchain {
 
     /// The minor version: 95 of `1.95.0`.
     pub fn minor(&self) -> Option<u32> {
-        self.release.split('.').nth(1)?.parse().ok()
+        minor(&self.release)
     }
 
     /// Whether unstable features may be used.
     pub fn is_nightly(&self) -> bool {
-        self.release.contains("-nightly") || self.release.contains("-dev")
+        is_nightly(&self.release)
+    }
+
+    /// The release, and where that is not enough (a nightly, a beta) the commit: `1.95.0`,
+    /// `1.97.0-nightly (0b0f5ad2f)`.
+    pub fn release_and_commit(&self) -> String {
+        match &self.commit_hash {
+            Some(hash) if self.release.contains('-') => {
+                format!("{} ({})", self.release, hash.get(..9).unwrap_or(hash))
+            }
+            _ => self.release.clone(),
+        }
     }
 
     /// Whether symbols are named by v0 unless asked otherwise. Where the answer depends on the day
     /// of a nightly, no: asking for v0 once more changes nothing.
     pub fn v0_is_default(&self) -> bool {
-        let since = if self.is_nightly() {
-            V0_ON_NIGHTLY_SINCE
-        } else {
-            V0_SINCE
-        };
-        self.minor().is_some_and(|minor| minor >= since)
+        v0_is_default(&self.release)
     }
 
     /// The directory of the standard library's crates for `triple`.
@@ -183,6 +190,23 @@ impl Toolchain {
     }
 }
 
+fn minor(release: &str) -> Option<u32> {
+    release.split('.').nth(1)?.parse().ok()
+}
+
+fn is_nightly(release: &str) -> bool {
+    release.contains("-nightly") || release.contains("-dev")
+}
+
+/// [`Toolchain::v0_is_default`], of a release.
+pub fn v0_is_default(release: &str) -> bool {
+    let since = match is_nightly(release) {
+        true => V0_ON_NIGHTLY_SINCE,
+        false => V0_SINCE,
+    };
+    minor(release).is_some_and(|minor| minor >= since)
+}
+
 /// The compiler that `rustc` starts and its system root, where the installation shows both: each
 /// start of a compiler costs as much as reading 50,000 symbols.
 ///
@@ -190,10 +214,7 @@ impl Toolchain {
 /// compiler that `rustup which` names.
 fn installed(context: &Context, rustc: &OsStr) -> Option<(PathBuf, PathBuf)> {
     let mut program = found(context, rustc)?.canonicalize().ok()?;
-    // Its proxies are links to it, or copies: of the same size.
-    let rustup = program.with_file_name(format!("rustup{EXE_SUFFIX}"));
-    let size = |path: &Path| path.metadata().ok().map(|metadata| metadata.len());
-    if size(&rustup).is_some() && size(&rustup) == size(&program) {
+    if let Some(rustup) = rustup_of(&program) {
         let mut which = context.command(&rustup);
         let output = quiet_stdout_of(which.args(["which", "rustc"]), "rustup which rustc").ok()?;
         program = PathBuf::from(String::from_utf8(output).ok()?.trim_end());
