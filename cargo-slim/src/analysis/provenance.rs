@@ -41,7 +41,7 @@ fn of_build(build: &cargo::Build, settings: &BTreeMap<String, String>) -> Build 
         package.features = features.remove(&(package.name.as_str(), package.version.as_str()));
     }
     Build {
-        toolchain: Some(build.toolchain.release.clone()),
+        toolchain: Some(build.toolchain.release_and_commit()),
         triple: Some(build.triple.clone()),
         profile: settings.clone(),
         rustflags: build.rustflags.flags.clone(),

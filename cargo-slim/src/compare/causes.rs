@@ -1,8 +1,10 @@
 //! What can have made a build larger: dependencies, features, compiler, profile.
 //!
 //! A cause is a difference between what two snapshots say of their builds, not a proof; only what
-//! was compiled into an artifact counts, where that is known. A crate gets the causes of its own
-//! package; else, if the compiler or the settings of all crates changed, those.
+//! was compiled into an artifact counts, where that is known. Of a file that somebody else built
+//! only a lock file is known, which names packages for other targets, tests and features that are
+//! off, too: two lists of packages are compared only where both were made in the same way.
+//! A crate gets the causes of its own package; what holds for the whole build stands for itself.
 
 use super::Change;
 use crate::snapshot::{Build, Package, Snapshot};
@@ -22,10 +24,42 @@ pub struct Cause {
 
 /// All differences, those of the whole build first.
 pub(super) fn find(before: &Snapshot, after: &Snapshot) -> Vec<Cause> {
+    let mut causes: Vec<Cause> = of_profile(before, after).into_iter().collect();
     let (Some(before), Some(after)) = (&before.build, &after.build) else {
-        return Vec::new();
+        return causes;
     };
-    let mut causes = of_settings(before, after);
+    causes.extend(of_settings(before, after));
+    if Known::of(Some(before)) == Known::of(Some(after)) {
+        causes.extend(of_packages(before, after));
+    }
+    causes
+}
+
+/// What is known of the packages that an artifact was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Which were compiled, and with which features.
+    Compiled,
+    /// Those of a lock file, wanted or not.
+    Locked,
+    /// Nothing.
+    Nothing,
+}
+
+impl Known {
+    /// What `build` knows.
+    pub(super) fn of(build: Option<&Build>) -> Self {
+        let packages = build.map(|build| build.packages.as_slice());
+        match packages {
+            None | Some([]) => Self::Nothing,
+            Some(all) if all.iter().any(|package| package.features.is_some()) => Self::Compiled,
+            Some(_) => Self::Locked,
+        }
+    }
+}
+
+fn of_packages(before: &Build, after: &Build) -> Vec<Cause> {
+    let mut causes = Vec::new();
     let (old, new) = (Present::of(before), Present::of(after));
     let names: BTreeSet<&str> = old
         .packages
@@ -99,6 +133,17 @@ pub(super) fn find(before: &Snapshot, after: &Snapshot) -> Vec<Cause> {
     causes
 }
 
+/// Another profile: what the settings of each one are not by default does not show it.
+fn of_profile(before: &Snapshot, after: &Snapshot) -> Option<Cause> {
+    let (was, is) = (&before.artifact.profile, &after.artifact.profile);
+    let (was, is) = (was.as_ref()?, is.as_ref()?);
+    (was != is).then(|| Cause {
+        kind: "profile",
+        package: None,
+        text: format!("the profile changed from `{was}` to `{is}`"),
+    })
+}
+
 fn of_settings(before: &Build, after: &Build) -> Vec<Cause> {
     let mut causes = Vec::new();
     let mut differ = |kind, what: &str, was: &str, is: &str| {
@@ -144,11 +189,7 @@ struct Present<'a> {
 
 impl<'a> Present<'a> {
     fn of(build: &'a Build) -> Self {
-        // A lock file holds packages for other targets and tests, too.
-        let known = build
-            .packages
-            .iter()
-            .any(|package| package.features.is_some());
+        let known = Known::of(Some(build)) == Known::Compiled;
         let mut packages: BTreeMap<&str, Vec<&Package>> = BTreeMap::new();
         for package in &build.packages {
             if package.features.is_some() || !known {
@@ -225,24 +266,25 @@ fn features<'a>(packages: &[&'a Package]) -> Option<BTreeSet<&'a str>> {
     Some(all)
 }
 
-/// Why a crate changed, where its own package or the whole build says so.
+/// Why a crate changed, where its own package says so.
 pub(super) fn of_crate(causes: &[Cause], change: &Change) -> Option<String> {
     if change.name.starts_with('[') {
         return None;
     }
     let same = |package: &str| package.replace('-', "_") == change.name;
-    let own: Vec<&str> = causes
-        .iter()
-        .filter(|cause| cause.package.as_deref().is_some_and(same))
-        .map(|cause| cause.text.as_str())
-        .collect();
-    if !own.is_empty() {
-        return Some(own.join("; "));
-    }
-    let whole: Vec<&str> = causes
-        .iter()
-        .filter(|cause| cause.package.is_none())
-        .map(|cause| cause.text.as_str())
-        .collect();
-    (!whole.is_empty()).then(|| whole.join("; "))
+    joined(
+        causes
+            .iter()
+            .filter(|cause| cause.package.as_deref().is_some_and(same)),
+    )
+}
+
+/// What holds for every crate.
+pub(super) fn of_all(causes: &[Cause]) -> Option<String> {
+    joined(causes.iter().filter(|cause| cause.package.is_none()))
+}
+
+fn joined<'a>(causes: impl Iterator<Item = &'a Cause>) -> Option<String> {
+    let texts: Vec<&str> = causes.map(|cause| cause.text.as_str()).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }

@@ -9,10 +9,12 @@
 mod causes;
 mod crates;
 mod functions;
+mod likeness;
 mod matching;
 mod names;
 
 pub use causes::Cause;
+pub use likeness::warnings;
 
 use crate::snapshot::{Names, Snapshot};
 use std::collections::BTreeMap;
@@ -106,7 +108,7 @@ pub struct Change {
     pub from: Option<String>,
     /// Copies of a generic function before and now.
     pub copies: Option<(u64, u64)>,
-    /// Why, where the build says so.
+    /// Why, where its own package says so; see [`Change::why`].
     pub cause: Option<String>,
 }
 
@@ -114,6 +116,12 @@ impl Change {
     /// Bytes now minus bytes before.
     pub fn delta(&self) -> i64 {
         delta(self.before, self.after)
+    }
+
+    /// Why it changed: its own cause, else, for a crate, what holds for `all` of them.
+    pub fn why<'c>(&'c self, all: Option<&'c str>) -> Option<&'c str> {
+        let is_crate = self.kind == Kind::Crate && !self.name.starts_with('[');
+        self.cause.as_deref().or(all.filter(|_| is_crate))
     }
 
     fn new(kind: Kind, name: String, before: u64, after: u64) -> Self {
@@ -147,6 +155,8 @@ pub struct Comparison {
     pub changes: Vec<Change>,
     /// What can have caused them.
     pub causes: Vec<Cause>,
+    /// Those that hold for every crate, in one.
+    pub cause_of_all: Option<String>,
 }
 
 impl Comparison {
@@ -169,7 +179,11 @@ impl Comparison {
                 &b.name,
             ))
         });
-        Self { changes, causes }
+        Self {
+            changes,
+            cause_of_all: causes::of_all(&causes),
+            causes,
+        }
     }
 
     /// The rows of one kind.

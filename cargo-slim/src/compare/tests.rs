@@ -1,5 +1,5 @@
 use super::*;
-use crate::snapshot::{Artifact, Crate, Function, Section};
+use crate::snapshot::{Artifact, Build, Crate, Function, Package, Section};
 use codecost::attribution::Origin;
 use proptest::prelude::*;
 
@@ -178,4 +178,82 @@ fn copies_of_a_generic_function_are_one_row() {
     // A single copy is a function, and no more.
     let (before, after) = (with_copies(&[10]), with_copies(&[20]));
     assert!(changes(&before, &after, Kind::Generic).is_empty());
+}
+
+/// A side whose packages are `(name, compiled)`, built by `toolchain` if that is known.
+fn side(toolchain: Option<&str>, notes: &[&str], packages: &[(&str, bool)]) -> Snapshot {
+    let package = |(name, compiled): &(&str, bool)| Package {
+        name: (*name).into(),
+        version: "1.0.0".into(),
+        features: compiled.then(Default::default),
+        dependencies: Vec::new(),
+    };
+    let mut side = build(&[("app", "app::main", 9)]);
+    side.artifact.build_notes = notes.iter().map(|note| (*note).into()).collect();
+    side.build = Some(Build {
+        toolchain: toolchain.map(Into::into),
+        packages: packages.iter().map(package).collect(),
+        ..Build::default()
+    });
+    side
+}
+
+fn codes(before: &Snapshot, after: &Snapshot) -> Vec<&'static str> {
+    let warnings = warnings(before, after);
+    warnings.iter().map(|warning| warning.code).collect()
+}
+
+fn causes(before: &Snapshot, after: &Snapshot) -> Vec<String> {
+    let comparison = Comparison::new(before, after);
+    let causes = comparison.causes.into_iter();
+    causes.map(|cause| cause.text).collect()
+}
+
+/// The lock file above a file names what is off or for other targets: no dependency of it is new.
+#[test]
+fn packages_that_are_known_in_different_ways_are_not_compared() {
+    let notes = ["strip=none", "v0 names"];
+    let packages = [("app", true), ("syn", false)];
+    let compiled = side(Some("1.95.0"), &notes, &packages);
+    let locked = side(None, &[], &[("app", false), ("syn", false)]);
+    for (before, after) in [(&compiled, &locked), (&locked, &compiled)] {
+        assert_eq!(causes(before, after), [""; 0]);
+        assert_eq!(codes(before, after), ["other-additions", "other-packages"]);
+    }
+    // Of one kind they are: compiled, or locked.
+    let with_syn = side(Some("1.95.0"), &notes, &[("app", true), ("syn", true)]);
+    assert_eq!(causes(&compiled, &with_syn), ["new dependency `syn` 1.0.0"]);
+    assert!(codes(&compiled, &with_syn).is_empty());
+    let without = side(None, &[], &[("app", false)]);
+    assert_eq!(causes(&without, &locked), ["new dependency `syn` 1.0.0"]);
+    assert!(codes(&without, &locked).is_empty());
+}
+
+/// A compiler that makes v0 names by itself needs no flag: both have them all the same.
+#[test]
+fn what_is_counts_and_not_what_was_added() {
+    let packages = [("app", true)];
+    let old = side(Some("1.95.0"), &["strip=none", "v0 names"], &packages);
+    let new = side(Some("1.97.0"), &["strip=none"], &packages);
+    assert!(codes(&old, &new).is_empty());
+    assert_eq!(
+        causes(&old, &new),
+        ["the compiler changed from 1.95.0 to 1.97.0"]
+    );
+    // Two files as they were found, one with its symbols beside it.
+    let beside = side(None, &["symbols from app.debug"], &packages);
+    assert!(codes(&side(None, &[], &packages), &beside).is_empty());
+}
+
+#[test]
+fn another_profile_is_named() {
+    let of = |profile: &str| {
+        let mut side = side(Some("1.95.0"), &[], &[("app", true)]);
+        side.artifact.profile = Some(profile.into());
+        side
+    };
+    assert_eq!(
+        causes(&of("release"), &of("small")),
+        ["the profile changed from `release` to `small`"]
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::{revisions, snapshot_of};
 use crate::{
-    compare::Comparison,
+    compare::{self, Comparison},
     options::{DiffOptions, Input, Sides},
     snapshot::{self, Snapshot},
 };
@@ -11,6 +11,7 @@ use codecost::{
     cargo::{Context, Selection},
     console::Console,
     image::Mapping,
+    report::Warning,
 };
 use std::{panic::resume_unwind, path::Path, thread};
 
@@ -23,18 +24,47 @@ pub struct Compared {
     pub after: Snapshot,
     /// What changed.
     pub comparison: Comparison,
+    /// What is to be known of how the two sides were built.
+    pub warnings: Vec<Warning>,
 }
 
 impl Compared {
     /// Compares two snapshots.
     pub fn new(before: Snapshot, after: Snapshot) -> Self {
-        let comparison = Comparison::new(&before, &after);
         Self {
+            comparison: Comparison::new(&before, &after),
+            warnings: compare::warnings(&before, &after),
             before,
             after,
-            comparison,
         }
     }
+
+    /// The sizes of both artifacts as their own profiles build them, where both are known. The
+    /// rows are about the analysed files, which may be others.
+    pub fn as_built(&self) -> Option<[Sizes; 2]> {
+        let sizes = |side: &Snapshot| {
+            Some(Sizes {
+                file: side.measures.file?,
+                shipped: side.measures.shipped,
+            })
+        };
+        Some([sizes(&self.before)?, sizes(&self.after)?])
+    }
+
+    /// Whether no size is another: neither in the analysed files nor in those that users get.
+    pub fn is_unchanged(&self) -> bool {
+        let built = self.as_built();
+        self.comparison.changes.is_empty() && built.is_none_or(|[was, is]| was == is)
+    }
+}
+
+/// What users get of an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of the file.
+    pub file: u64,
+    /// Bytes with `strip = "symbols"`.
+    pub shipped: Option<u64>,
 }
 
 /// Opens or builds both sides and compares them.
@@ -44,7 +74,7 @@ impl Compared {
 /// A side cannot be read or built.
 pub fn diff(options: &DiffOptions, console: &mut Console) -> Result<Compared> {
     let context = Context::current()?;
-    let (before, after) = match &options.sides {
+    let ([before, after], warnings) = match &options.sides {
         Sides::Files { old, new } => {
             // A thread, not a job of the pool: each side waits for threads that use the pool, and
             // as jobs the two would hold all of its workers on a machine with two cores.
@@ -52,7 +82,7 @@ pub fn diff(options: &DiffOptions, console: &mut Console) -> Result<Compared> {
                 let after = scope.spawn(|| load(&context, new));
                 let before = load(&context, old)?;
                 let after = after.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-                Ok::<_, Error>((before, after))
+                Ok::<_, Error>(([before, after], Vec::new()))
             })?
         }
         Sides::Revisions {
@@ -61,7 +91,9 @@ pub fn diff(options: &DiffOptions, console: &mut Console) -> Result<Compared> {
             selection,
         } => revisions::build(&context, [old, new], selection, console)?,
     };
-    Ok(Compared::new(before, after))
+    let mut compared = Compared::new(before, after);
+    compared.warnings.splice(0..0, warnings);
+    Ok(compared)
 }
 
 /// A snapshot, or the survey of a binary.

@@ -6,7 +6,7 @@ mod diff;
 mod revisions;
 
 pub use check::{Checked, Judged, check};
-pub use diff::{Compared, diff};
+pub use diff::{Compared, Sizes, diff};
 
 use crate::{
     analysis::{self, Subject, measure, survey},
@@ -80,7 +80,11 @@ fn surveyed<T>(
 ) -> Result<T> {
     let opened = analysis::open_in(context, input, false, first)?;
     let mut subject = Subject::new(&opened.files)?;
-    let snapshot = survey(&opened, &mut subject);
+    let mut snapshot = survey(&opened, &mut subject);
+    if matches!(input, Input::Build(_)) {
+        // Those of the analysis build are not what the user's profile makes.
+        snapshot.measures = Measures::default();
+    }
     let kept = keep(&subject, snapshot);
     opened.files.check_unchanged()?;
     Ok(kept)

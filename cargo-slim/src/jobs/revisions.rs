@@ -8,12 +8,13 @@
 //! Limits: submodules are not checked out, and what git does not know (an uncommitted
 //! `.cargo/config.toml`, a path dependency outside the repository) is not there.
 
-use super::snapshot_of;
+use super::{plain, snapshot_of};
 use crate::{options::Input, snapshot::Snapshot};
 use codecost::{
     Error, Result,
     cargo::{Context, Selection, Workspace},
     console::Console,
+    report::Warning,
 };
 use std::{
     ffi::OsStr,
@@ -31,7 +32,7 @@ pub(super) fn build(
     revisions: [&str; 2],
     selection: &Selection,
     console: &mut Console,
-) -> Result<(Snapshot, Snapshot)> {
+) -> Result<([Snapshot; 2], Vec<Warning>)> {
     let repository = Repository::find(context, selection)?;
     let commits = [
         repository.commit(revisions[0])?,
@@ -61,11 +62,12 @@ pub(super) fn build(
             false => worktree.directory().to_path_buf(),
         };
         let context = context.clone().in_directory(inside);
-        let mut snapshot = snapshot_of(&context, &Input::Build(selection), &mut |_| {})?;
+        let mut snapshot = snapshot_of(&context, &Input::Build(selection.clone()), &mut |_| {})?;
+        snapshot.measures = plain(&context, &selection, (false, false), &mut |_| {})?;
         snapshot.artifact.path = format!("{} at {revision}", snapshot.title());
         Ok(snapshot)
     };
-    Ok((of(0)?, of(1)?))
+    Ok(([of(0)?, of(1)?], Vec::new()))
 }
 
 fn short(commit: &str) -> &str {

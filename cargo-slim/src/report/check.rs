@@ -1,6 +1,6 @@
 //! `cargo slim check`: every budget with its value, its limit and what is left.
 
-use super::{SCHEMA, comment, diff};
+use super::{SCHEMA, changes, comment, diff};
 use crate::{
     analysis::model::{GZIP_LEVEL, ZSTD_LEVEL},
     budget::{Row, Status},
@@ -10,13 +10,15 @@ use crate::{
 use codecost::{
     Result,
     console::{Console, Manners},
-    report::{Cell, Emphasis, Format, Page, Report, Table, Warning},
+    report::{Cell, Emphasis, Format, Page, Report, Table, Warning, printable},
     units::{Bytes, Delta, counted},
 };
 use serde::Serialize;
 
 /// How many crates people see of what changed.
 const CHANGED: usize = 8;
+/// How many causes.
+const CAUSES: usize = 5;
 
 /// One row in JSON.
 #[derive(Serialize)]
@@ -103,7 +105,7 @@ struct JsonCrateChange<'a> {
     cause: Option<&'a str>,
 }
 
-fn changes(judged: &Judged) -> Option<JsonChanges<'_>> {
+fn changes_of(judged: &Judged) -> Option<JsonChanges<'_>> {
     let compared = judged.compared.as_ref()?;
     let crates = compared.comparison.of(Kind::Crate).iter();
     Some(JsonChanges {
@@ -115,7 +117,7 @@ fn changes(judged: &Judged) -> Option<JsonChanges<'_>> {
                 delta: change.delta(),
                 moved: change.moved,
                 status: change.status.as_str(),
-                cause: change.cause.as_deref(),
+                cause: change.why(compared.comparison.cause_of_all.as_deref()),
             })
             .collect(),
     })
@@ -139,7 +141,7 @@ pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Resu
         Format::Human | Format::Json | Format::Csv => {}
     }
     let table = table(&checked.verdict.rows, true).default_limit(0);
-    let changes: Vec<_> = checked.artifacts.iter().filter_map(changes).collect();
+    let changed: Vec<_> = checked.artifacts.iter().filter_map(changes_of).collect();
     let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table)
         .member("config_file", &checked.config.path.to_string_lossy())
         .member("passed", &!checked.verdict.fails())
@@ -151,7 +153,7 @@ pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Resu
             },
         )
         .member("updated", &checked.updated)
-        .member("changes", &changes)
+        .member("changes", &changed)
         .before(Page::new().line(verdict(checked), Emphasis::Strong))
         .after(after(checked, options)?)
         .warnings(warnings(checked));
@@ -237,19 +239,22 @@ fn after(checked: &Checked, options: &codecost::report::OutputOptions) -> Result
         let Some(compared) = &judged.compared else {
             continue;
         };
-        let rows = diff::count(compared.comparison.of(Kind::Crate));
+        let rows = changes::count(compared.comparison.of(Kind::Crate));
         let delta = diff::file_delta(&compared.before, &compared.after);
         page = page.heading(format!(
             "{} since the baseline, as analysed: {}",
             judged.name,
             Delta(delta)
         ));
+        for cause in compared.comparison.causes.iter().take(CAUSES) {
+            page = page.line(printable(&cause.text).into_owned(), Emphasis::Plain);
+        }
         page = match rows.is_empty() {
             true => page.line("nothing changed", Emphasis::Plain),
-            false => page.grid(diff::grid(&rows, CHANGED, &plain(options))?),
+            false => page.grid(changes::grid(&rows, CHANGED, &plain(options))?),
         };
-        if diff::pools_symbols(&rows) {
-            page = page.line(diff::SYMBOLS_NOTE, Emphasis::Faint);
+        if changes::pools_symbols(&rows) {
+            page = page.line(changes::SYMBOLS_NOTE, Emphasis::Faint);
         }
     }
     Ok(page)

@@ -2,7 +2,7 @@
 //! refuses comments of more than 65,536 characters, so what is least loses its rows first.
 
 use super::{
-    check, diff,
+    changes, check, diff,
     github::{Annotation, annotations},
 };
 use crate::{
@@ -63,20 +63,33 @@ fn bounded(mut head: String, folded: Vec<Folded<'_>>) -> Result<String> {
 pub(super) fn of_diff(compared: &Compared, options: &OutputOptions) -> Result<String> {
     let mut text = String::new();
     let (old, new) = (&compared.before.artifact, &compared.after.artifact);
-    let words = diff::change_in_words(old.file_size, new.file_size);
+    let sizes = diff::SizeFacts::of(compared);
     let title = compared.after.title();
-    line(&mut text, format_args!("### `{}`: {words}", code(title)));
-    if let (Some(was), Some(is)) = (old.shipped_size, new.shipped_size) {
-        let words = diff::change_in_words(was, is);
+    let change = &sizes.change;
+    line(&mut text, format_args!("### `{}`: {change}", code(title)));
+    if let Some(words) = &sizes.shipped {
         line(
             &mut text,
             format_args!("\nAs shipped (`strip = \"symbols\"`): {words}."),
         );
     }
+    if let Some((words, notes)) = &sizes.analysed {
+        let added = match notes.as_str() {
+            "" => String::new(),
+            notes => format!(" ({})", prose(notes)),
+        };
+        line(
+            &mut text,
+            format_args!("\nAs analysed{added}, which the rows are about: {words}."),
+        );
+    }
+    for warning in diff::warnings(compared) {
+        line(&mut text, format_args!("\n⚠️ {}", prose(&warning.message)));
+    }
     causes(&mut text, &compared.comparison.causes);
     changed(&mut text, compared, options)?;
     let mut folded = Vec::new();
-    tables(&mut folded, compared, options, "");
+    tables(&mut folded, compared, options, "")?;
     let from = format!(
         "\n<sub>from `{}` to `{}`, {} {}</sub>\n",
         code(&old.path),
@@ -131,7 +144,7 @@ pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<Str
         );
         causes(&mut text, &compared.comparison.causes);
         changed(&mut text, compared, options)?;
-        tables(&mut folded, compared, options, &judged.name);
+        tables(&mut folded, compared, options, &judged.name)?;
     }
     if !rest.is_empty() {
         let title = format!("{} more budgets, all held", thousands(rest.len() as u64));
@@ -200,42 +213,48 @@ fn causes(text: &mut String, causes: &[Cause]) {
 
 /// The crates that changed most.
 fn changed(text: &mut String, compared: &Compared, options: &OutputOptions) -> Result<()> {
-    let rows = diff::count(compared.comparison.of(Kind::Crate));
+    let rows = changes::count(compared.comparison.of(Kind::Crate));
     text.push('\n');
     if rows.is_empty() {
-        line(text, format_args!("Nothing changed."));
+        let words = diff::without_rows(compared);
+        let mut letters = words.chars();
+        let first = letters.next().map(|first| first.to_uppercase());
+        let first: String = first.into_iter().flatten().collect();
+        line(text, format_args!("{first}{}.", prose(letters.as_str())));
         return Ok(());
     }
-    text.push_str(&markdown(compared, Kind::Crate, OPEN, options)?);
-    if diff::pools_symbols(&rows) {
+    text.push_str(&markdown(compared, Kind::Crate, 0, OPEN, options)?.0);
+    if changes::pools_symbols(&rows) {
         line(
             text,
-            format_args!("\n<sub>{}</sub>", prose(diff::SYMBOLS_NOTE)),
+            format_args!("\n<sub>{}</sub>", prose(changes::SYMBOLS_NOTE)),
         );
     }
     Ok(())
 }
 
+/// The rows of one kind but for the first ones, and how many these are.
 fn markdown(
     compared: &Compared,
     kind: Kind,
+    first: usize,
     limit: usize,
     options: &OutputOptions,
-) -> Result<String> {
-    let rows = diff::count(compared.comparison.of(kind));
+) -> Result<(String, usize)> {
+    let rows = changes::count(compared.comparison.of(kind));
     let options = OutputOptions {
         limit: options.limit,
         filter: options.filter.clone(),
         full_names: options.full_names,
         ..OutputOptions::default()
     };
-    let grid = diff::grid(&rows, limit, &options)?;
+    let (grid, count) = changes::grid_after(&rows, first, limit, &options)?;
     let table = Page::new().grid(grid).to_markdown();
     let mut text = String::with_capacity(table.len());
     for row in table.lines() {
         line(&mut text, format_args!("{}", clip(row)));
     }
-    Ok(text)
+    Ok((text, count))
 }
 
 fn tables<'a>(
@@ -243,45 +262,66 @@ fn tables<'a>(
     compared: &'a Compared,
     options: &'a OutputOptions,
     name: &str,
-) {
+) -> Result<()> {
     let of = match name {
         "" => String::new(),
         name => format!(" of {name}"),
     };
     for kind in [Kind::Crate, Kind::Function, Kind::Generic, Kind::Section] {
-        let changes = compared.comparison.of(kind);
-        if changes.is_empty() || (kind == Kind::Crate && changes.len() <= OPEN + 1) {
+        // The crates that changed most stand above already, with one more if that is all.
+        let first = match kind {
+            Kind::Crate if options.limit.is_some() => continue,
+            Kind::Crate => OPEN,
+            _ => 0,
+        };
+        let (_, count) = markdown(compared, kind, first, 1, options)?;
+        if count <= usize::from(kind == Kind::Crate) {
             continue;
         }
+        let words = match kind {
+            Kind::Crate => "more",
+            _ => "changed",
+        };
         let title = format!(
-            "{}{of}: {} changed",
-            diff::heading(kind),
-            thousands(changes.len() as u64)
+            "{}{of}: {} {words}",
+            changes::heading(kind),
+            thousands(count as u64)
         );
-        let make = move |limit: usize| markdown(compared, kind, limit, options);
+        let make = move |limit: usize| Ok(markdown(compared, kind, first, limit, options)?.0);
         folded.push((title, Box::new(make)));
     }
+    Ok(())
 }
 
 /// One annotation with the verdict.
 pub(super) fn annotations_of_diff(compared: &Compared) -> String {
-    let (old, new) = (&compared.before.artifact, &compared.after.artifact);
-    let mut message = diff::change_in_words(old.file_size, new.file_size);
-    for change in compared.comparison.of(Kind::Crate).iter().take(3) {
-        let cause = change.cause.as_ref().map(|cause| format!(" ({cause})"));
-        message += &format!(
-            "\n{} {}{}",
-            Delta(change.delta()),
-            change.name,
-            cause.unwrap_or_default()
-        );
+    let sizes = diff::SizeFacts::of(compared);
+    let mut message = sizes.change;
+    if let Some((words, _)) = sizes.analysed {
+        message += &format!("\nas analysed: {words}");
     }
-    annotations(&[Annotation {
+    for cause in compared.comparison.causes.iter().take(3) {
+        message += &format!("\n{}", cause.text);
+    }
+    for change in compared.comparison.of(Kind::Crate).iter().take(3) {
+        message += &format!("\n{} {}", Delta(change.delta()), change.name);
+    }
+    let mut all: Vec<_> = diff::warnings(compared)
+        .into_iter()
+        .map(|warning| Annotation {
+            kind: "warning",
+            place: None,
+            title: "cargo slim diff".into(),
+            message: warning.message,
+        })
+        .collect();
+    all.push(Annotation {
         kind: "notice",
         place: None,
         title: format!("size of {}", compared.after.title()),
         message,
-    }])
+    });
+    annotations(&all)
 }
 
 /// One annotation a budget that does not hold, at its line.

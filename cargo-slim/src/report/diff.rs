@@ -1,23 +1,19 @@
 //! `cargo slim diff`: what changed, by crate, section, function and generic, and why.
 
 use super::{
-    SCHEMA, comment,
-    id::{self, Nth, RowId},
-    names::short,
+    SCHEMA,
+    changes::{JsonChange, SYMBOLS_NOTE, columns, count, grid, heading, pools_symbols},
+    comment,
 };
 use crate::{
-    analysis::model::CrateLabel,
-    compare::{Cause, Change, Kind, Status, delta},
-    jobs::Compared,
+    compare::{Cause, Kind, delta},
+    jobs::{Compared, Sizes},
     snapshot::{Artifact, Snapshot},
 };
 use codecost::{
     Result,
-    attribution::Origin,
     console::{Console, Manners},
-    report::{
-        Cell, Emphasis, Format, Grid, OutputOptions, Page, Report, Table, Warning, printable,
-    },
+    report::{Emphasis, Format, OutputOptions, Page, Report, Table, Warning, printable},
     units::{Bytes, Change as Relative, Delta},
 };
 use serde::Serialize;
@@ -32,72 +28,9 @@ const LIMITS: [(Kind, usize); 4] = [
 /// How many causes people see.
 const CAUSES: usize = 12;
 
-/// One row in JSON.
-#[derive(Serialize)]
-struct JsonChange<'a> {
-    id: RowId<'a>,
-    kind: &'static str,
-    name: &'a str,
-    #[serde(rename = "crate")]
-    owner: Option<&'a str>,
-    version: Option<&'a str>,
-    version_before: Option<&'a str>,
-    before: u64,
-    after: u64,
-    delta: i64,
-    status: &'static str,
-    moved: i64,
-    from: Option<&'a str>,
-    copies_before: Option<u64>,
-    copies_after: Option<u64>,
-    cause: Option<&'a str>,
-}
-
-impl<'a> JsonChange<'a> {
-    fn new(change: &Nth<'a, Change>) -> Self {
-        let row = change.row;
-        let Change {
-            kind,
-            name,
-            owner,
-            version,
-            version_before,
-            before,
-            after,
-            status,
-            moved,
-            from,
-            copies,
-            cause,
-        } = row;
-        Self {
-            id: RowId {
-                kind: kind.as_str(),
-                owner: owner.as_deref().unwrap_or_default(),
-                name,
-                nth: change.nth,
-            },
-            kind: kind.as_str(),
-            name,
-            owner: owner.as_deref(),
-            version: version.as_deref(),
-            version_before: version_before.as_deref(),
-            before: *before,
-            after: *after,
-            delta: row.delta(),
-            status: status.as_str(),
-            moved: *moved,
-            from: from.as_deref(),
-            copies_before: copies.map(|copies| copies.0),
-            copies_after: copies.map(|copies| copies.1),
-            cause: cause.as_deref(),
-        }
-    }
-}
-
 /// A side in JSON.
 #[derive(Serialize)]
-pub(super) struct JsonSide<'a> {
+struct JsonSide<'a> {
     path: &'a str,
     format: &'a str,
     architecture: &'a str,
@@ -106,11 +39,12 @@ pub(super) struct JsonSide<'a> {
     package: Option<&'a str>,
     target_name: Option<&'a str>,
     profile: Option<&'a str>,
+    toolchain: Option<&'a str>,
     build_notes: &'a [String],
 }
 
 impl<'a> JsonSide<'a> {
-    pub(super) fn new(artifact: &'a Artifact) -> Self {
+    fn new(snapshot: &'a Snapshot) -> Self {
         let Artifact {
             path,
             format,
@@ -122,7 +56,7 @@ impl<'a> JsonSide<'a> {
             target_kind: _,
             profile,
             build_notes,
-        } = artifact;
+        } = &snapshot.artifact;
         Self {
             path,
             format,
@@ -132,7 +66,49 @@ impl<'a> JsonSide<'a> {
             package: package.as_deref(),
             target_name: target_name.as_deref(),
             profile: profile.as_deref(),
+            toolchain: toolchain(snapshot),
             build_notes,
+        }
+    }
+}
+
+fn toolchain(snapshot: &Snapshot) -> Option<&str> {
+    snapshot.build.as_ref()?.toolchain.as_deref()
+}
+
+/// The artifact as the user's own profile builds it, in JSON.
+#[derive(Serialize)]
+struct JsonBuilt {
+    before: JsonSizes,
+    after: JsonSizes,
+    delta: JsonBuiltDelta,
+}
+
+#[derive(Serialize)]
+struct JsonSizes {
+    file: u64,
+    shipped: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct JsonBuiltDelta {
+    file: i64,
+    shipped: Option<i64>,
+}
+
+impl JsonBuilt {
+    fn new([was, is]: [Sizes; 2]) -> Self {
+        let sizes = |Sizes { file, shipped }| JsonSizes { file, shipped };
+        Self {
+            before: sizes(was),
+            after: sizes(is),
+            delta: JsonBuiltDelta {
+                file: delta(was.file, is.file),
+                shipped: was
+                    .shipped
+                    .zip(is.shipped)
+                    .map(|(before, after)| delta(before, after)),
+            },
         }
     }
 }
@@ -177,7 +153,8 @@ pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Re
         Format::Human | Format::Json | Format::Csv => {}
     }
     let rows = count(&compared.comparison.changes);
-    let table = columns(Table::new(&rows), options.full_names)
+    let all = compared.comparison.cause_of_all.as_deref();
+    let table = columns(Table::new(&rows), all, options.full_names)
         .default_limit(0)
         // Functions and sections are the same bytes again.
         .counting(|row| row.row.kind == Kind::Crate);
@@ -193,9 +170,9 @@ pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Re
         })
         .collect();
     let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "diff", table)
-        .member("artifact", &JsonSide::new(&after.artifact))
-        .member("before", &JsonSide::new(&before.artifact))
-        .member("after", &JsonSide::new(&after.artifact))
+        .member("artifact", &JsonSide::new(after))
+        .member("before", &JsonSide::new(before))
+        .member("after", &JsonSide::new(after))
         .member(
             "total",
             &JsonTotal {
@@ -211,47 +188,19 @@ pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Re
                 memory: delta(before.memory, after.memory),
             },
         )
+        .member("as_built", &compared.as_built().map(JsonBuilt::new))
         .member("causes", &causes)
-        .warnings(warnings(before, after));
+        .warnings(warnings(compared));
     let report = match options.format {
         Format::Human => report.instead(page(compared, options)?),
         _ => report,
     };
-    console.write_report(&report, options, JsonChange::new)
+    console.write_report(&report, options, |row| JsonChange::new(row, all))
 }
 
-/// What makes two builds less comparable than they seem.
-fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let (old, new) = (&before.artifact, &after.artifact);
-    if old.architecture != new.architecture || old.format != new.format {
-        warnings.push(Warning::new(
-            "other-target",
-            format!(
-                "the two files are for different targets: {} {} and {} {}",
-                old.format, old.architecture, new.format, new.architecture
-            ),
-        ));
-    }
-    let notes = |artifact: &Artifact| artifact.build_notes.join(", ");
-    if notes(old) != notes(new) {
-        let with = |artifact: &Artifact| match notes(artifact) {
-            notes if notes.is_empty() => "nothing added".to_owned(),
-            notes => notes,
-        };
-        warnings.push(
-            Warning::new(
-                "other-additions",
-                format!(
-                    "the two files were built differently for the analysis: {}, then {}",
-                    with(old),
-                    with(new)
-                ),
-            )
-            .help("compare two snapshots, or two files that you built alike"),
-        );
-    }
-    warnings
+/// What makes the figures less than they seem.
+pub(super) fn warnings(compared: &Compared) -> Vec<Warning> {
+    compared.warnings.clone()
 }
 
 pub(super) fn file_delta(before: &Snapshot, after: &Snapshot) -> i64 {
@@ -288,8 +237,67 @@ fn side(snapshot: &Snapshot) -> String {
     let mut about = vec![format!("{} {}", artifact.format, artifact.architecture)];
     let profile = artifact.profile.iter();
     about.extend(profile.map(|profile| format!("profile {profile}")));
+    about.extend(toolchain(snapshot).map(|release| format!("rustc {release}")));
     let text = format!("{} ({})", artifact.path, about.join(", "));
     printable(&text).into_owned()
+}
+
+/// The sizes, those that users get first.
+pub(super) struct SizeFacts {
+    /// What the first figure is: `file`, or `analysed` where only that is known.
+    pub(super) what: &'static str,
+    /// The change of it, in words.
+    pub(super) change: String,
+    /// The same with `strip = "symbols"`.
+    pub(super) shipped: Option<String>,
+    /// The change of the analysed file and what was added to it, where it is another file.
+    pub(super) analysed: Option<(String, String)>,
+}
+
+impl SizeFacts {
+    pub(super) fn of(compared: &Compared) -> Self {
+        let (old, new) = (&compared.before.artifact, &compared.after.artifact);
+        let analysed = change_in_words(old.file_size, new.file_size);
+        let ours = !old.build_notes.is_empty() || !new.build_notes.is_empty();
+        let shipped = |was: Option<u64>, is: Option<u64>| Some(change_in_words(was?, is?));
+        match compared.as_built() {
+            Some([was, is]) => Self {
+                what: "file",
+                change: change_in_words(was.file, is.file),
+                shipped: shipped(was.shipped, is.shipped),
+                analysed: ((was.file, is.file) != (old.file_size, new.file_size))
+                    .then(|| (analysed, notes(old, new))),
+            },
+            None => Self {
+                what: if ours { "analysed" } else { "file" },
+                change: analysed,
+                shipped: shipped(old.shipped_size, new.shipped_size),
+                analysed: None,
+            },
+        }
+    }
+}
+
+/// What was added for the analysis: `strip=none, v0 names`.
+fn notes(old: &Artifact, new: &Artifact) -> String {
+    let mut all: Vec<&str> = Vec::new();
+    for note in old.build_notes.iter().chain(&new.build_notes) {
+        if !all.contains(&note.as_str()) {
+            all.push(note);
+        }
+    }
+    printable(&all.join(", ")).into_owned()
+}
+
+/// Said where no row is another, and more than that may not be said.
+pub(super) fn without_rows(compared: &Compared) -> &'static str {
+    match compared.is_unchanged() {
+        true => "nothing changed",
+        false => {
+            "in the analysed files nothing changed: the difference is in what the analysis \
+             overrides, as `strip`"
+        }
+    }
 }
 
 fn page(compared: &Compared, options: &OutputOptions) -> Result<Page> {
@@ -297,24 +305,32 @@ fn page(compared: &Compared, options: &OutputOptions) -> Result<Page> {
         before,
         after,
         comparison,
+        warnings: _,
     } = compared;
-    let (old, new) = (&before.artifact, &after.artifact);
+    let sizes = SizeFacts::of(compared);
     let mut facts = vec![
         ("before".to_owned(), side(before)),
         ("after".to_owned(), side(after)),
-        (
-            "file".to_owned(),
-            change_in_words(old.file_size, new.file_size),
-        ),
+        (sizes.what.to_owned(), sizes.change),
     ];
-    if let (Some(was), Some(is)) = (old.shipped_size, new.shipped_size) {
-        facts.push(("shipped".to_owned(), change_in_words(was, is)));
+    facts.extend(sizes.shipped.map(|words| ("shipped".to_owned(), words)));
+    if let Some((words, notes)) = sizes.analysed {
+        let added = match notes.as_str() {
+            "" => String::new(),
+            notes => format!(", with {notes}"),
+        };
+        let rows = match comparison.changes.is_empty() {
+            true => "",
+            false => "; the rows are about this",
+        };
+        facts.push(("analysed".to_owned(), format!("{words}{added}{rows}")));
     }
-    let mut page = Page::new().facts(facts);
+    let mut page = Page::new()
+        .facts(facts)
+        .then(causes_page(&comparison.causes));
     if comparison.changes.is_empty() {
-        return Ok(page.line("nothing changed", Emphasis::Strong));
+        return Ok(page.gap().line(without_rows(compared), Emphasis::Strong));
     }
-    page = page.then(causes_page(&comparison.causes));
     for (kind, limit) in LIMITS {
         let rows = count(comparison.of(kind));
         if !rows.is_empty() {
@@ -329,16 +345,7 @@ fn page(compared: &Compared, options: &OutputOptions) -> Result<Page> {
     Ok(page)
 }
 
-pub(super) fn heading(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Crate => "Crates",
-        Kind::Section => "Sections",
-        Kind::Function => "Functions",
-        Kind::Generic => "Generic functions",
-    }
-}
-
-fn causes_page(causes: &[Cause]) -> Page {
+pub(super) fn causes_page(causes: &[Cause]) -> Page {
     if causes.is_empty() {
         return Page::new();
     }
@@ -349,165 +356,5 @@ fn causes_page(causes: &[Cause]) -> Page {
     match causes.len().saturating_sub(CAUSES) {
         0 => page,
         more => page.line(format!("… {more} more"), Emphasis::Faint),
-    }
-}
-
-pub(super) fn count(changes: &[Change]) -> Vec<Nth<'_, Change>> {
-    id::count(changes, |row| {
-        [
-            row.kind.as_str(),
-            row.owner.as_deref().unwrap_or_default(),
-            &row.name,
-        ]
-    })
-}
-
-/// Here a crate is without its symbols, elsewhere with them.
-pub(super) const SYMBOLS_NOTE: &str = "[symbols]: the symbol tables of all crates together, \
-    because other names change nothing else; the view `crates` counts them with each crate";
-
-/// Whether the note is needed.
-pub(super) fn pools_symbols(rows: &[Nth<'_, Change>]) -> bool {
-    rows.iter().any(|row| row.row.name == "[symbols]")
-}
-
-/// The rows of one kind as people see them.
-pub(super) fn grid(
-    rows: &[Nth<'_, Change>],
-    limit: usize,
-    options: &OutputOptions,
-) -> Result<Grid> {
-    let table = columns(Table::new(rows), options.full_names)
-        .default_limit(limit)
-        // What did not change is no row, so only the change itself is the file's.
-        .total_label("all that changed");
-    let selection = table.select(options)?;
-    Ok(table.grid(&selection, options.full_names))
-}
-
-fn columns<'a>(table: Table<'a, Nth<'a, Change>>, full_names: bool) -> Table<'a, Nth<'a, Change>> {
-    let rows = table.rows();
-    let any = |is: fn(&Change) -> bool| rows.iter().any(|row| is(row.row));
-    let moves = any(|row| row.moved != 0);
-    let owners = any(|row| row.owner.is_some());
-    let copies = any(|row| row.copies.is_some());
-    let notes = any(|row| row.cause.is_some() || row.from.is_some());
-    let mut table = table
-        .text("kind", "Kind", |row| row.row.kind.as_str().into())
-        .machines_only()
-        .number("delta", "Change", |row| Cell::Delta(row.row.delta()))
-        .summed()
-        .number("before", "Before", |row| Cell::Bytes(row.row.before))
-        .summed()
-        .droppable(3)
-        .number("after", "After", |row| Cell::Bytes(row.row.after))
-        .summed()
-        .droppable(2)
-        .number("moved", "Of it moved", |row| Cell::Delta(row.row.moved))
-        .machines_only();
-    if moves {
-        table = table
-            .number("moved", "Of it moved", |row| match row.row.moved {
-                0 => Cell::Empty,
-                moved => Cell::Delta(moved),
-            })
-            .droppable(1)
-            .people_only();
-    }
-    table = table.text("status", "", |row| row.row.status.as_str().into());
-    if copies {
-        table = table
-            .text("copies", "Copies", |row| match row.row.copies {
-                Some((before, after)) if before == after => Cell::text(after.to_string()),
-                Some((before, after)) => Cell::text(format!("{before} → {after}")),
-                None => Cell::Empty,
-            })
-            .people_only();
-    }
-    table = table
-        .text("crate", "Crate", |row| {
-            Cell::maybe_text(row.row.owner.as_deref())
-        })
-        .machines_only();
-    if owners {
-        table = table
-            .text("crate", "Crate", |row| {
-                Cell::maybe_text(row.row.owner.as_deref())
-            })
-            .people_only();
-    }
-    table = table
-        .text("version", "Version", |row| {
-            Cell::maybe_text(row.row.version.as_deref())
-        })
-        .machines_only()
-        .text("version_before", "Version before", |row| {
-            Cell::maybe_text(row.row.version_before.as_deref())
-        })
-        .machines_only()
-        .name("name", "Name", |row| row.row.name.as_str().into())
-        .machines_only()
-        .name("shown", "Name", move |row| {
-            Cell::text(shown(row.row, full_names))
-        })
-        .people_only()
-        .text("from", "From", |row| {
-            Cell::maybe_text(row.row.from.as_deref())
-        })
-        .machines_only()
-        .text("cause", "Cause", |row| {
-            Cell::maybe_text(row.row.cause.as_deref())
-        })
-        .machines_only();
-    match notes {
-        true => table
-            .name("why", "Why", move |row| {
-                Cell::maybe_text(why(row.row, full_names))
-            })
-            .people_only()
-            .searched(false),
-        false => table,
-    }
-}
-
-fn shown(change: &Change, full_names: bool) -> String {
-    match (change.kind, &change.version_before, &change.version) {
-        (Kind::Crate, Some(before), Some(now)) => format!("{} {before} → {now}", change.name),
-        (Kind::Function | Kind::Generic, ..) if !full_names => shorter(&change.name, change),
-        _ => change.name.clone(),
-    }
-}
-
-fn shorter(name: &str, change: &Change) -> String {
-    let label = CrateLabel {
-        name: change.owner.clone().unwrap_or_default(),
-        package: None,
-        version: None,
-        origin: Origin::Unknown,
-    };
-    short(name, &label).into_owned()
-}
-
-fn why(change: &Change, full_names: bool) -> Option<String> {
-    let from = change.from.as_ref().map(|from| {
-        let from = match change.kind {
-            Kind::Function | Kind::Generic if !full_names => shorter(from, change),
-            _ => from.clone(),
-        };
-        // Short names leave out where a type stands, which is all that is different here.
-        if !full_names && from == shorter(&change.name, change) {
-            return "the same name in another module or crate".to_owned();
-        }
-        match change.status {
-            _ if from.contains(" by ") => from,
-            _ if change.kind == Kind::Crate => format!("code from {from}"),
-            Status::Moved => format!("from {from}"),
-            _ => format!("was {from}"),
-        }
-    });
-    match (&change.cause, from) {
-        (Some(cause), Some(from)) => Some(format!("{cause}; {from}")),
-        (Some(cause), None) => Some(cause.clone()),
-        (None, from) => from,
     }
 }

@@ -1,6 +1,7 @@
 //! From the rows of an analysis to what a user sees. Each view describes its columns for people
 //! and CSV, and its JSON row; `codecost::report` renders. Nothing is computed here beyond shares.
 
+mod changes;
 mod check;
 mod comment;
 mod crates;

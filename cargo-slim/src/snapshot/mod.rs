@@ -150,7 +150,7 @@ pub struct Function {
 /// How it was built: what can be the cause of a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Build {
-    /// The compiler's release, `1.95.0`; `None` when only the lock file is known.
+    /// The compiler's release, `1.95.0`, with the commit of a nightly; `None` when only the lock file is known.
     pub toolchain: Option<String>,
     /// The triple that it was built for.
     pub triple: Option<String>,

@@ -274,6 +274,7 @@ impl<'a, R> Table<'a, R> {
         };
         Ok(Selection {
             rows,
+            first: 0,
             shown,
             filtered: options.filter.is_some(),
         })
@@ -354,6 +355,7 @@ impl Ord for Sorted<'_> {
 /// The rows that were asked for, in the order that was asked for.
 pub struct Selection<'a, R> {
     rows: Vec<&'a R>,
+    first: usize,
     shown: usize,
     filtered: bool,
 }
@@ -361,7 +363,15 @@ pub struct Selection<'a, R> {
 impl<'a, R> Selection<'a, R> {
     /// The rows to show.
     pub fn shown(&self) -> &[&'a R] {
-        self.rows.get(..self.shown).unwrap_or_default()
+        self.rows.get(self.first..self.shown).unwrap_or_default()
+    }
+
+    /// Without the first rows, which another table shows; they are still part of the total.
+    #[must_use]
+    pub fn without_first(mut self, rows: usize) -> Self {
+        self.first = rows.min(self.rows.len());
+        self.shown = self.shown.max(self.first);
+        self
     }
 
     /// The rows that match but were cut off by the limit.
@@ -400,6 +410,21 @@ mod tests {
             .iter()
             .map(|row| row.0)
             .collect()
+    }
+
+    #[test]
+    fn the_rest_of_a_table_has_the_rows_that_the_first_part_has_not() {
+        let all = OutputOptions {
+            limit: Some(0),
+            ..OutputOptions::default()
+        };
+        let rest = table().select(&all).unwrap().without_first(3);
+        assert_eq!(rest.shown(), [&ROWS[3]]);
+        let rest = table().select(&all).unwrap().without_first(9);
+        assert!(rest.shown().is_empty() && rest.cut().is_empty());
+        let cut = table().select(&OutputOptions::default()).unwrap();
+        let cut = cut.without_first(1);
+        assert_eq!((cut.shown(), cut.cut().len()), (&[&ROWS[1]][..], 2));
     }
 
     #[test]

@@ -1,0 +1,83 @@
+//! What makes two builds less comparable than they seem.
+
+use super::causes::Known;
+use crate::snapshot::{Artifact, Snapshot};
+use codecost::report::Warning;
+
+/// One warning for each way in which the two sides are unlike.
+pub fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
+    let found = [
+        targets(&before.artifact, &after.artifact),
+        additions(before, after),
+        packages(before, after),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+fn targets(old: &Artifact, new: &Artifact) -> Option<Warning> {
+    let unlike = old.architecture != new.architecture || old.format != new.format;
+    let message = format!(
+        "the two files are for different targets: {} {} and {} {}",
+        old.format, old.architecture, new.format, new.architecture
+    );
+    unlike.then(|| Warning::new("other-target", message))
+}
+
+/// One side was built for the analysis, the other is a file as somebody built it.
+fn additions(before: &Snapshot, after: &Snapshot) -> Option<Warning> {
+    let (was, is) = (made(before), made(after));
+    if was == is {
+        return None;
+    }
+    let (old, new) = (&before.artifact.path, &after.artifact.path);
+    let message =
+        format!("the two files were built differently: `{old}` is {was}, `{new}` is {is}");
+    let help = "compare two snapshots that `cargo slim snapshot` built, or two files that you built \
+                alike";
+    Some(Warning::new("other-additions", message).help(help))
+}
+
+/// How the analysed file was made. What counts is what it is, not what had to be added for it:
+/// a build for the analysis always has v0 names, and a compiler that makes them by itself needs no
+/// flag.
+fn made(snapshot: &Snapshot) -> String {
+    if !is_built(snapshot) {
+        return "a file as it was found".into();
+    }
+    let v0 = "v0 names";
+    let notes = snapshot.artifact.build_notes.iter().map(String::as_str);
+    let all: Vec<&str> = notes.filter(|note| *note != v0).chain([v0]).collect();
+    format!("a build for the analysis with {}", all.join(", "))
+}
+
+/// Whether cargo built it for us: of other files the compiler is not known.
+fn is_built(snapshot: &Snapshot) -> bool {
+    let build = snapshot.build.as_ref();
+    build.is_some_and(|build| build.toolchain.is_some())
+}
+
+/// The packages of one side are those that were compiled, of the other at most those of a lock
+/// file: every package that is off or for another target would look like a change.
+fn packages(before: &Snapshot, after: &Snapshot) -> Option<Warning> {
+    let known = [before, after].map(|side| Known::of(side.build.as_ref()));
+    if known[0] == known[1] || !known.contains(&Known::Compiled) {
+        return None;
+    }
+    let of = |index: usize, side: &Snapshot| {
+        let what = match known[index] {
+            Known::Compiled => "which packages were compiled",
+            Known::Locked => "only what the lock file above it names",
+            Known::Nothing => "nothing",
+        };
+        format!("of `{}` is known {what}", side.artifact.path)
+    };
+    let message = format!(
+        "changes of dependencies are not listed: {}, {}",
+        of(0, before),
+        of(1, after)
+    );
+    Some(
+        Warning::new("other-packages", message)
+            .help("take both sides with `cargo slim snapshot`, or build both with `--rev A..B`"),
+    )
+}
