@@ -12,6 +12,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// A working directory and an environment.
@@ -20,6 +21,7 @@ pub struct Context {
     directory: PathBuf,
     overrides: BTreeMap<OsString, Option<OsString>>,
     cargo: Option<PathBuf>,
+    visit: usize,
 }
 
 impl Context {
@@ -35,6 +37,7 @@ impl Context {
             directory: directory.into(),
             overrides: BTreeMap::new(),
             cargo: None,
+            visit: 0,
         }
     }
 
@@ -55,6 +58,18 @@ impl Context {
     pub fn without_env(mut self, name: impl Into<OsString>) -> Self {
         self.overrides.insert(name.into(), None);
         self
+    }
+
+    /// As a place that was not seen before, whatever was known of a directory of this name.
+    pub(super) fn anew(mut self) -> Self {
+        static VISITS: AtomicUsize = AtomicUsize::new(1);
+        self.visit = VISITS.fetch_add(1, Ordering::Relaxed);
+        self
+    }
+
+    /// Tells apart what [`Context::anew`] made different.
+    pub(super) fn visit(&self) -> usize {
+        self.visit
     }
 
     /// With another cargo than [`Context::cargo`] would take.

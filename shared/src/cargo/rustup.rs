@@ -60,7 +60,8 @@ fn of_directory(context: &Context) -> Option<String> {
 /// `context` in `directory`, as if the user had typed his command there: with the toolchain that
 /// the directory asks for, unless he chose one himself.
 pub fn typed_in(context: &Context, directory: &Path) -> Context {
-    let there = context.clone().in_directory(directory);
+    // Another checkout may have stood there a moment ago.
+    let there = context.clone().in_directory(directory).anew();
     if context.var_os(CHOSEN).is_none() || chosen_toolchain(context).is_some() {
         return there;
     }

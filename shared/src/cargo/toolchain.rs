@@ -43,7 +43,7 @@ pub struct Toolchain {
     pub sysroot: PathBuf,
 }
 
-type Key = (OsString, PathBuf, Option<OsString>);
+type Key = (OsString, PathBuf, usize, Option<OsString>);
 static KNOWN: Mutex<Vec<(Key, Toolchain)>> = Mutex::new(Vec::new());
 
 impl Toolchain {
@@ -63,6 +63,7 @@ impl Toolchain {
         let key = (
             rustc.clone(),
             context.directory().to_path_buf(),
+            context.visit(),
             context.var_os("RUSTUP_TOOLCHAIN"),
         );
         let known = KNOWN.lock().ok();
