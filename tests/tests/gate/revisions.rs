@@ -340,6 +340,25 @@ fn neighbours_and_settings_outside_of_the_repository_hold() {
     assert_eq!(helper.len(), 1, "{:#?}", report.rows());
 }
 
+/// A member of an outer workspace cannot be built beside it, and what that costs is said.
+#[test]
+fn an_outer_workspace_is_named_where_it_does_not_hold() {
+    let fixture = alone();
+    edit(&fixture, "Cargo.toml", "\n[workspace]", "");
+    commit(&fixture, "two");
+    let outer = fixture.root().join("Cargo.toml");
+    fs::write(&outer, "[workspace]\nmembers = [\"app\"]\n").unwrap();
+    let run = slim()
+        .in_directory(fixture.path())
+        .run(["diff", "--rev", "main..main"]);
+    // There the neighbour `helper` is missing.
+    assert_eq!(run.code, Some(101), "{}", run.stderr);
+    let outer = outer.canonicalize().unwrap();
+    let without = format!("without `{}`", outer.display());
+    assert!(run.stderr.contains(&without), "{}", run.stderr);
+    assert!(!worktree_of(&fixture).exists());
+}
+
 /// A binary that only one of the commits has.
 #[test]
 fn the_revision_that_lacks_the_binary_is_named() {

@@ -185,17 +185,17 @@ fn private_directory(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// The manifest of a workspace above the repository, which may take the repository as a member.
+/// The manifest of a workspace above the repository, which takes the repository as a member, or
+/// refuses it; a repository that is a workspace of its own has nothing to do with it.
 fn outer_workspace(root: &Path) -> Option<PathBuf> {
-    let manifests = root.ancestors().skip(1).map(|at| at.join("Cargo.toml"));
-    let workspace = |manifest: &PathBuf| {
-        let text = fs::read_to_string(manifest).ok()?;
-        let document = text.parse::<toml_edit::DocumentMut>().ok()?;
-        document.get("workspace").map(drop)
+    let is_workspace = |manifest: &Path| {
+        let text = fs::read_to_string(manifest).ok();
+        let document = text.and_then(|text| text.parse::<toml_edit::DocumentMut>().ok());
+        document.is_some_and(|document| document.contains_key("workspace"))
     };
-    manifests
-        .into_iter()
-        .find(|manifest| workspace(manifest).is_some())
+    let manifests = root.ancestors().map(|at| at.join("Cargo.toml"));
+    let nearest = manifests.into_iter().find(|path| is_workspace(path))?;
+    (nearest.parent() != Some(root)).then_some(nearest)
 }
 
 /// What is in force in the user's repository, and is not below `parent`.
