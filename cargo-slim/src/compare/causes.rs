@@ -18,6 +18,8 @@ pub struct Cause {
     pub kind: &'static str,
     /// The package that it is about; `None` for the whole build.
     pub package: Option<String>,
+    /// The package's versions on both sides.
+    pub versions: Vec<String>,
     /// In words.
     pub text: String,
 }
@@ -69,10 +71,13 @@ fn of_packages(before: &Build, after: &Build) -> Vec<Cause> {
         .collect();
     for name in names {
         let (was, is) = (old.get(name), new.get(name));
+        let all = was.iter().chain(is);
+        let all: Vec<String> = all.map(|package| package.version.clone()).collect();
         if was.is_empty() {
             causes.push(Cause {
                 kind: "dependency-added",
                 package: Some(name.into()),
+                versions: all.clone(),
                 text: format!(
                     "new dependency `{name}` {}{}",
                     versions(is),
@@ -85,6 +90,7 @@ fn of_packages(before: &Build, after: &Build) -> Vec<Cause> {
             causes.push(Cause {
                 kind: "dependency-removed",
                 package: Some(name.into()),
+                versions: all.clone(),
                 text: format!("`{name}` {} is gone", versions(was)),
             });
             continue;
@@ -98,6 +104,7 @@ fn of_packages(before: &Build, after: &Build) -> Vec<Cause> {
                     false => "dependency-updated",
                 },
                 package: Some(name.into()),
+                versions: all.clone(),
                 text: match second {
                     true => format!(
                         "another version of `{name}`: {was_versions}, now {is_versions}{}",
@@ -113,6 +120,7 @@ fn of_packages(before: &Build, after: &Build) -> Vec<Cause> {
                 (!set.is_empty()).then(|| Cause {
                     kind,
                     package: Some(name.into()),
+                    versions: all.clone(),
                     text: format!(
                         "feature {} of `{name}` switched {word}",
                         set.iter()
@@ -140,6 +148,7 @@ fn of_profile(before: &Snapshot, after: &Snapshot) -> Option<Cause> {
     (was != is).then(|| Cause {
         kind: "profile",
         package: None,
+        versions: Vec::new(),
         text: format!("the profile changed from `{was}` to `{is}`"),
     })
 }
@@ -151,6 +160,7 @@ fn of_settings(before: &Build, after: &Build) -> Vec<Cause> {
             causes.push(Cause {
                 kind,
                 package: None,
+                versions: Vec::new(),
                 text: format!("{what} changed from {was} to {is}"),
             });
         }
@@ -220,8 +230,7 @@ impl<'a> Present<'a> {
             .collect()
     }
 
-    /// `, pulled in by `a` (of `app`)`: the nearest users, and how they are reached from a package
-    /// that was there before.
+    /// `, pulled in by `app` through `a`: a package that was there before, and the nearest user.
     fn pulled_in_by(&self, name: &str, before: &Self) -> String {
         let mut chain = Vec::new();
         let mut at = name;
@@ -244,7 +253,7 @@ impl<'a> Present<'a> {
         match chain.as_slice() {
             [] => String::new(),
             [only] => format!(", pulled in by `{only}`"),
-            [first, .., last] => format!(", pulled in by `{first}` through `{last}`"),
+            [user, .., first] => format!(", pulled in by `{first}` through `{user}`"),
         }
     }
 }
@@ -272,10 +281,16 @@ pub(super) fn of_crate(causes: &[Cause], change: &Change) -> Option<String> {
         return None;
     }
     let same = |package: &str| package.replace('-', "_") == change.name;
+    // std has a `memchr` and a `hashbrown` of its own, in other versions.
+    let versions = [&change.version, &change.version_before];
+    let is_of = |cause: &Cause| {
+        let mut known = versions.into_iter().flatten().peekable();
+        known.peek().is_none() || known.any(|version| cause.versions.contains(version))
+    };
     joined(
         causes
             .iter()
-            .filter(|cause| cause.package.as_deref().is_some_and(same)),
+            .filter(|cause| cause.package.as_deref().is_some_and(same) && is_of(cause)),
     )
 }
 
@@ -287,4 +302,74 @@ pub(super) fn of_all(causes: &[Cause]) -> Option<String> {
 fn joined<'a>(causes: impl Iterator<Item = &'a Cause>) -> Option<String> {
     let texts: Vec<&str> = causes.map(|cause| cause.text.as_str()).collect();
     (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::*, *};
+
+    fn package(name: &str, dependencies: &[&str]) -> Package {
+        Package {
+            name: name.into(),
+            version: "2.0.0".into(),
+            features: Some(BTreeSet::new()),
+            dependencies: dependencies.iter().map(|name| (*name).into()).collect(),
+        }
+    }
+
+    fn built(packages: Vec<Package>) -> Snapshot {
+        Snapshot {
+            build: Some(Build {
+                packages,
+                ..Build::default()
+            }),
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn a_chain_of_dependencies_names_both_ends() {
+        let before = built(vec![package("app", &[])]);
+        let after = built(vec![
+            package("app", &["regex"]),
+            package("regex", &["memchr"]),
+            package("memchr", &[]),
+        ]);
+        let causes = find(&before, &after);
+        let texts: Vec<&str> = causes.iter().map(|cause| &*cause.text).collect();
+        assert_eq!(
+            texts,
+            [
+                "new dependency `memchr` 2.0.0, pulled in by `app` through `regex`",
+                "new dependency `regex` 2.0.0, pulled in by `app`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_crate_of_the_same_name_that_std_has_is_another() {
+        let before = built(vec![package("app", &[])]);
+        let after = built(vec![package("app", &["memchr"]), package("memchr", &[])]);
+        let causes = find(&before, &after);
+        let why = |version: Option<&str>| {
+            let change = Change {
+                kind: Kind::Crate,
+                name: "memchr".into(),
+                owner: None,
+                version: version.map(Into::into),
+                version_before: None,
+                before: 1,
+                after: 2,
+                status: Status::Grown,
+                moved: 0,
+                from: None,
+                copies: None,
+                cause: None,
+            };
+            of_crate(&causes, &change)
+        };
+        assert!(why(Some("2.0.0")).is_some());
+        assert!(why(None).is_some());
+        assert_eq!(why(Some("1.9.9")), None);
+    }
 }
