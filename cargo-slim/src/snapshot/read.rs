@@ -1,5 +1,5 @@
-//! Snapshots from JSON. Anybody may have written the file: every index is checked, and names grow
-//! no larger than a multiple of the file.
+//! Snapshots from JSON. Anybody may have written the file: every index is checked, every sum that
+//! must hold does, and names grow no larger than a multiple of the file.
 
 use super::{
     Artifact, Build, Crate, Function, Measures, Names, Package, SCHEMA, Section, Snapshot, VIEW,
@@ -7,7 +7,7 @@ use super::{
 use codecost::{Error, Result, attribution::Origin};
 use serde::Deserialize;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     path::Path,
 };
@@ -92,6 +92,7 @@ struct File {
 
 #[derive(Deserialize)]
 struct Total {
+    file: Option<u64>,
     memory: u64,
 }
 
@@ -194,13 +195,7 @@ impl File {
         if !names.is_sorted() {
             return Err("its functions are not sorted");
         }
-        let mut sum = 0_u64;
-        for row in &self.rows {
-            sum = sum.saturating_add(row.file);
-        }
-        if sum != self.artifact.file_size {
-            return Err("its crates do not add up to the file");
-        }
+        self.add_up(&functions)?;
         Ok(Snapshot {
             artifact: self.artifact.into(),
             measures: self.measures.into(),
@@ -213,6 +208,87 @@ impl File {
             build: self.build.map(|build| build.with(self.packages)),
         })
     }
+}
+
+impl File {
+    /// What is true of every snapshot that was ever written, also of one of a damaged file: crates
+    /// and sections each partition the file and the memory, a crate's parts its row. A damaged
+    /// file may have two sections over the same bytes, and functions in both: so functions are
+    /// held against the file, not against their section. Linear.
+    fn add_up(&self, functions: &[Function]) -> Result<(), &'static str> {
+        let file = Some(self.artifact.file_size);
+        if sum(self.rows.iter().map(|row| row.file)) != file {
+            return Err("its crates do not add up to the file");
+        }
+        for row in &self.rows {
+            let parts = [
+                row.code,
+                row.data,
+                row.unwind,
+                row.relocations,
+                row.symbols,
+                row.debug,
+                row.other,
+            ];
+            if sum(parts.into_iter()) != Some(row.file) {
+                return Err("the parts of a crate do not add up to it");
+            }
+        }
+        if sum(self.sections.iter().map(|row| row.file)) != file {
+            return Err("its sections do not add up to the file");
+        }
+        if self.total.file.is_some_and(|total| Some(total) != file) {
+            return Err("its total is not the size of the file");
+        }
+        // A damaged file may claim more memory than a number holds; the writer stops there, too.
+        let memory = |rows: &mut dyn Iterator<Item = u64>| rows.fold(0, u64::saturating_add);
+        if memory(&mut self.sections.iter().map(|row| row.memory)) != self.total.memory {
+            return Err("its sections do not add up to the memory");
+        }
+        if memory(&mut self.rows.iter().map(|row| row.memory)) != self.total.memory {
+            return Err("its crates do not add up to the memory");
+        }
+        // Functions do not overlap, so those of one section are no larger than the file, however
+        // the sections lie; sections of one name are one row to a function, the first.
+        let mut room: HashMap<&str, u64> = HashMap::new();
+        for row in &self.sections {
+            let room = room.entry(&row.name).or_default();
+            *room = room.saturating_add(self.artifact.file_size);
+        }
+        for function in functions {
+            let section = self.sections.get(function.section as usize);
+            if let Some(room) = section.and_then(|row| room.get_mut(row.name.as_str())) {
+                *room = room
+                    .checked_sub(function.size)
+                    .ok_or("its functions are larger than the file")?;
+            }
+        }
+        self.measures
+            .plausible(self.artifact.target_name.is_none(), file)
+    }
+}
+
+impl FileMeasures {
+    /// `same`: measured on the very file that was analysed.
+    fn plausible(&self, same: bool, analysed: Option<u64>) -> Result<(), &'static str> {
+        if same && self.file.is_some() && self.file != analysed {
+            return Err("it measures another file than it analyses");
+        }
+        let Some(file) = self.file else {
+            return Ok(());
+        };
+        // What does not compress is stored, in blocks with a header each.
+        let most = file.saturating_add(file / 100).saturating_add(1 << 10);
+        if self.gzip.max(self.zstd).is_some_and(|size| size > most) {
+            return Err("the file is larger compressed than as it is");
+        }
+        Ok(())
+    }
+}
+
+/// `None`: more than a number holds.
+fn sum(mut sizes: impl Iterator<Item = u64>) -> Option<u64> {
+    sizes.try_fold(0, u64::checked_add)
 }
 
 fn add(names: &mut Names, shared: usize, rest: &str, most: usize) -> Result<(), &'static str> {

@@ -3,6 +3,12 @@ use proptest::prelude::*;
 
 fn snapshot() -> Snapshot {
     Snapshot {
+        measures: Measures {
+            file: Some(10),
+            gzip: Some(9),
+            zstd: Some(8),
+            ..Measures::default()
+        },
         artifact: Artifact {
             path: "target/app".into(),
             file_size: 10,
@@ -27,14 +33,15 @@ fn snapshot() -> Snapshot {
             name: ".text".into(),
             kind: "code".into(),
             file: 10,
-            memory: 10,
+            memory: 9,
         }],
+        memory: 9,
         names: ["app::λ", "app::μ", "b"].into_iter().collect(),
         functions: vec![
             Function {
                 owner: 0,
                 section: 0,
-                size: 4,
+                size: 3,
                 by: None,
                 family: Some(0),
             };
@@ -98,7 +105,90 @@ fn names_cannot_grow_without_bound() {
     assert!(error.contains("too long"), "{error}");
 }
 
+/// The text of a snapshot as a value, one of its numbers changed.
+fn changed(pointer: &str, to: u64) -> Vec<u8> {
+    let mut json: serde_json::Value = serde_json::from_slice(&bytes()).unwrap();
+    let number = json.pointer_mut(pointer).unwrap();
+    assert_ne!(*number, to, "{pointer}");
+    *number = to.into();
+    serde_json::to_vec(&json).unwrap()
+}
+
+/// One section of 2^63 bytes was believed once: -8.0 EiB of growth.
+#[test]
+fn every_sum_must_hold() {
+    let numbers = [
+        ("/artifact/file_size", "crates do not add up to the file"),
+        ("/total/file", "total"),
+        ("/total/memory", "sections do not add up to the memory"),
+        ("/rows/0/file", "crates do not add up to the file"),
+        ("/rows/0/memory", "crates do not add up to the memory"),
+        ("/rows/0/code", "parts of a crate"),
+        ("/rows/0/data", "parts of a crate"),
+        ("/rows/0/unwind", "parts of a crate"),
+        ("/rows/0/relocations", "parts of a crate"),
+        ("/rows/0/symbols", "parts of a crate"),
+        ("/rows/0/debug", "parts of a crate"),
+        ("/rows/0/other", "parts of a crate"),
+        ("/sections/0/file", "sections do not add up to the file"),
+        ("/sections/0/memory", "sections do not add up to the memory"),
+        ("/functions/0/6", "functions are larger"),
+        ("/measures/file", "another file"),
+        ("/measures/gzip", "larger compressed"),
+        ("/measures/zstd", "larger compressed"),
+    ];
+    for (pointer, expected) in numbers {
+        for to in [11_000, 1 << 63, u64::MAX] {
+            let error = read(&changed(pointer, to)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{pointer}, {to}: {error}");
+        }
+    }
+}
+
+/// Every number of the snapshot, by its JSON pointer.
+fn numbers(value: &serde_json::Value, at: &str, into: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Number(_) => into.push(at.to_owned()),
+        serde_json::Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                numbers(item, &format!("{at}/{index}"), into);
+            }
+        }
+        serde_json::Value::Object(members) => {
+            for (key, item) in members {
+                numbers(item, &format!("{at}/{key}"), into);
+            }
+        }
+        _ => {}
+    }
+}
+
 proptest! {
+    /// Whatever numbers it holds: what is read adds up.
+    #[test]
+    fn what_is_read_adds_up(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![0..20_u64, any::<u64>()]), 1..4)
+    ) {
+        let mut json: serde_json::Value = serde_json::from_slice(&bytes()).unwrap();
+        let mut all = Vec::new();
+        numbers(&json, "", &mut all);
+        for (at, to) in edits {
+            let pointer: &String = at.get(&all);
+            *json.pointer_mut(pointer).unwrap() = to.into();
+        }
+        if let Ok(read) = read(&serde_json::to_vec(&json).unwrap()) {
+            let file = u128::from(read.artifact.file_size);
+            let sum = |sizes: &mut dyn Iterator<Item = u64>| sizes.map(u128::from).sum::<u128>();
+            prop_assert_eq!(sum(&mut read.crates.iter().map(|row| row.file)), file);
+            prop_assert_eq!(sum(&mut read.sections.iter().map(|row| row.file)), file);
+            prop_assert!(sum(&mut read.functions.iter().map(|function| function.size)) <= file);
+            for row in &read.crates {
+                let parts = [row.code, row.data, row.unwind, row.relocations, row.symbols, row.debug, row.other];
+                prop_assert_eq!(sum(&mut parts.into_iter()), u128::from(row.file));
+            }
+        }
+    }
+
     #[test]
     fn damage_is_an_error_and_never_a_panic(at: prop::sample::Index, byte: u8) {
         let mut bytes = bytes();
