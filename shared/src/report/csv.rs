@@ -1,6 +1,8 @@
-//! CSV: a header line of keys, then rows of exact values; no totals, no cut row.
+//! CSV: a header line of keys, then rows of exact values; no totals, no cut row. Control characters
+//! are escaped as for people: a name may come from anybody's file, and CSV is looked at in a
+//! terminal, too. Who needs the very bytes of a name has JSON.
 
-use super::{Table, table::Selection};
+use super::{Table, printable, table::Selection};
 use std::io::{self, Write};
 
 pub(super) fn write<'a, R>(
@@ -15,7 +17,7 @@ pub(super) fn write<'a, R>(
     for row in selection.shown() {
         for column in &columns {
             column.read(row).exact(&mut field);
-            writer.write_field(&field)?;
+            writer.write_field(printable(&field).as_bytes())?;
         }
         writer.write_record(None::<&[u8]>)?;
     }

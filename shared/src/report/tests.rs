@@ -123,6 +123,20 @@ fn csv_has_exact_integers_and_quotes() {
     );
 }
 
+/// A name from somebody's file must not drive the terminal that shows the CSV.
+#[test]
+fn csv_escapes_control_characters() {
+    let options = OutputOptions {
+        format: Format::Csv,
+        ..OutputOptions::default()
+    };
+    let rows = [Row {
+        name: "a\u{1b}[31m\nb".into(),
+        ..rows(1).remove(0)
+    }];
+    assert_eq!(written(&rows, &options), "name,file\na\\u{1b}[31m\\nb,1\n");
+}
+
 #[test]
 fn a_wrong_sort_column_writes_nothing() {
     let options = OutputOptions {
