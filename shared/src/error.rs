@@ -152,9 +152,14 @@ impl Error {
                 io::ErrorKind::IsADirectory => "name a file, not a directory".into(),
                 _ => "check that the file is readable".into(),
             }),
-            Self::Write { source, .. } => Some(match source.kind() {
-                io::ErrorKind::StorageFull => "make room on the disk, then run again".into(),
-                _ => "check that the directory exists and is writable".into(),
+            Self::Write { path, source } => Some(match (source.kind(), path.parent()) {
+                (io::ErrorKind::NotFound, Some(parent)) if !parent.as_os_str().is_empty() => {
+                    format!("make its directory first: `mkdir -p {}`", parent.display())
+                }
+                (kind, _) => match kind {
+                    io::ErrorKind::StorageFull => "make room on the disk, then run again".into(),
+                    _ => "check that the directory exists and is writable".into(),
+                },
             }),
             Self::Format { .. } => {
                 Some("name an executable, a library or an object file of a Rust program".into())
@@ -197,5 +202,7 @@ mod tests {
         let inside = Error::usage("a", "b").at("there", Some("c".into()));
         assert_eq!(inside.exit_code(), 2);
         assert_eq!(inside.hint().as_deref(), Some("b\nc"));
+        let nowhere = Error::write("a/b/c.json", io::Error::from(io::ErrorKind::NotFound));
+        assert!(nowhere.hint().unwrap().contains("`mkdir -p a/b`"));
     }
 }
