@@ -10,7 +10,7 @@ use codecost::{
 };
 use regex::{Regex, RegexBuilder};
 use std::{
-    fmt, fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 use toml_edit::{Document, Item, Key, Table};
@@ -186,10 +186,21 @@ impl Config {
             }
         };
         let text = fs::read_to_string(&path).map_err(|error| {
-            Error::usage(
-                format_args!("cannot read `{}`: {error}", path.display()),
-                EXAMPLE,
-            )
+            let message = format!("cannot read `{}`: {error}", path.display());
+            match error.kind() {
+                io::ErrorKind::NotFound => Error::usage(message, EXAMPLE),
+                io::ErrorKind::IsADirectory => Error::usage(
+                    message,
+                    format_args!(
+                        "name the file in it: `--config-file {}`",
+                        path.join(NAME).display()
+                    ),
+                ),
+                io::ErrorKind::InvalidData => {
+                    Error::usage(message, "name a TOML file, which is text in UTF-8")
+                }
+                _ => Error::usage(message, "check that the file is readable"),
+            }
         })?;
         let rules = Reader {
             path: &path,
@@ -449,9 +460,25 @@ impl Reader<'_> {
             None => Err(self.error(
                 at,
                 format_args!("`{key}` is not a text in quotes"),
-                "quote it",
+                match key {
+                    // `true`, as in a manifest, would say nothing of which one.
+                    "bin" | "lib" | "example" | "file" => {
+                        format!("write its name: `{key} = \"{}\"`", example_of(key))
+                    }
+                    _ => format!("quote it: `{key} = \"…\"`"),
+                },
             )),
         }
+    }
+}
+
+/// What such an artifact may be called.
+fn example_of(key: &str) -> &'static str {
+    match key {
+        "lib" => "my_capi",
+        "example" => "demo",
+        "file" => "dist/app.elf",
+        _ => "app",
     }
 }
 

@@ -100,6 +100,39 @@ fn errors_are_usage_errors_that_name_the_line() {
     }
 }
 
+/// In a manifest a library may be no more than `true`; here it is a name.
+#[test]
+fn an_artifact_is_named_and_the_help_shows_how() {
+    for (key, expected) in [
+        ("lib", "`lib = \"my_capi\"`"),
+        ("example", "`example = \"demo\"`"),
+        ("bin", "`bin = \"app\"`"),
+    ] {
+        let text = format!("[[budget]]\n{key} = true\nmeasure = \"file\"\nlimit = \"1 B\"\n");
+        let hint = rules(&text).unwrap_err().hint().unwrap();
+        assert!(hint.contains(expected), "{hint}");
+    }
+}
+
+#[test]
+fn what_is_no_file_of_text_gets_help_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let help = |path: &Path| {
+        let error = Config::load(Some(path), Path::new(".")).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.hint().unwrap()
+    };
+    let hint = help(directory.path());
+    assert!(
+        hint.contains("--config-file") && !hint.contains("write one"),
+        "{hint}"
+    );
+    assert!(help(&directory.path().join("none")).contains("write one"));
+    let binary = directory.path().join("binary");
+    fs::write(&binary, b"\x7fELF\xff\xfe").unwrap();
+    assert!(help(&binary).contains("UTF-8"));
+}
+
 #[test]
 fn a_function_without_slashes_is_one_function() {
     let text = "[[budget]]\nbin = \"a\"\nmeasure = \"function:a::f\"\nlimit = \"1 B\"\n";
