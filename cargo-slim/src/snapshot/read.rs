@@ -4,7 +4,7 @@
 use super::{
     Artifact, Build, Crate, Function, Measures, Names, Package, SCHEMA, Section, Snapshot, VIEW,
 };
-use codecost::{Error, Result, attribution::Origin};
+use codecost::{Error, Result, attribution::Origin, image::Image};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -43,6 +43,15 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Snapshot> {
             "write one with `cargo slim snapshot -o size.json`",
         )
     };
+    if !is_snapshot(bytes) && Image::parse(path, bytes).is_ok() {
+        return Err(Error::failed(
+            format_args!("`{}` is a binary, and a snapshot is wanted", path.display()),
+            format_args!(
+                "take one of it: `cargo slim snapshot --file {} -o size.json`",
+                path.display()
+            ),
+        ));
+    }
     let head: Head = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
     if head.schema != SCHEMA {
         let known = "cargo-slim/";

@@ -85,6 +85,27 @@ fn snapshots_of_the_future_and_other_files_are_refused() {
     ];
     assert_eq!(slim().run(write).code, Some(0));
     assert_eq!(read(&path)["view"], "snapshot");
+    // A binary in its place is told from a damaged file.
+    let run = slim().in_directory(specimens.path()).run([
+        "check",
+        "--config-file",
+        "slim.toml",
+        "--baseline",
+        "plain",
+    ]);
+    assert_eq!(run.code, Some(2), "no budgets yet: {}", run.stderr);
+    let budgets = "[[budget]]\nfile = \"plain\"\nmeasure = \"file\"\nlimit = \"9 MiB\"\n";
+    fs::write(specimens.path().join("slim.toml"), budgets).unwrap();
+    let run = slim()
+        .in_directory(specimens.path())
+        .run(["check", "--baseline", "plain"]);
+    run.assert_clean_failure();
+    for expected in [
+        "`plain` is a binary, and a snapshot is wanted",
+        "cargo slim snapshot --file plain",
+    ] {
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+    }
     let text = fs::read_to_string(&path).unwrap();
     for (damaged, expected) in [
         (text.replace("cargo-slim/1", "cargo-slim/7"), "version 7"),
