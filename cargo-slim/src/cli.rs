@@ -156,6 +156,10 @@ pub(crate) enum ViewCommand {
         /// Of a file that exists, measure gzip and zstd too (a build always has them)
         #[arg(long, requires = "file", help_heading = ANALYSE)]
         compressed: bool,
+        /// Where the project has no such target (yet), write a snapshot that says so: growth of
+        /// what is new is not judged
+        #[arg(long, conflicts_with = "file", help_heading = ANALYSE)]
+        allow_absent: bool,
         #[command(flatten)]
         flags: Flags,
     },

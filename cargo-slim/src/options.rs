@@ -92,6 +92,8 @@ pub struct SnapshotOptions {
     pub input: Input,
     /// Whether to measure gzip and zstd of a file that exists.
     pub compressed: bool,
+    /// Whether a target that is not there is an answer, too.
+    pub allow_absent: bool,
     /// What all commands have.
     pub common: Manners,
 }
@@ -198,11 +200,16 @@ impl Task {
                     common,
                 })));
             }
-            Some(ViewCommand::Snapshot { compressed, flags }) => {
+            Some(ViewCommand::Snapshot {
+                compressed,
+                allow_absent,
+                flags,
+            }) => {
                 let (input, common) = common(flags)?;
                 let options = SnapshotOptions {
                     input,
                     compressed,
+                    allow_absent,
                     common,
                 };
                 return options.validate().map(Box::new).map(Self::Snapshot);
@@ -322,6 +329,24 @@ fn revisions(range: &str) -> Result<(String, String)> {
 }
 
 impl SnapshotOptions {
+    /// The target that the flags name: its package, kind and name. A library has its package's.
+    pub fn named(&self) -> Option<(Option<String>, &'static str, String)> {
+        let Input::Build(selection) = &self.input else {
+            return None;
+        };
+        let package = match selection.packages.as_slice() {
+            // `name@version`: another version is the same package.
+            [one] => one.split('@').next().map(str::to_owned),
+            _ => None,
+        };
+        match &selection.target {
+            TargetChoice::Bin(Some(name)) => Some((package, "bin", name.clone())),
+            TargetChoice::Example(Some(name)) => Some((package, "example", name.clone())),
+            TargetChoice::Lib => package.map(|package| (Some(package.clone()), "lib", package)),
+            _ => None,
+        }
+    }
+
     fn validate(self) -> Result<Self> {
         let output = &self.common.output;
         if !matches!(output.format, Format::Human | Format::Json) {
@@ -334,6 +359,12 @@ impl SnapshotOptions {
             return Err(Error::usage(
                 "a snapshot is always complete",
                 "leave out `--limit`, `--filter` and `--sort`",
+            ));
+        }
+        if self.allow_absent && self.named().is_none() {
+            return Err(Error::usage(
+                "`--allow-absent` needs the name of what may be absent",
+                "add `--bin NAME`, `--example NAME`, or `-p PACKAGE --lib`",
             ));
         }
         Ok(self)

@@ -122,6 +122,8 @@ fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
             .map(|target| target.kind.as_str().into()),
         profile: facts.profile.clone(),
         build_notes: facts.build_notes.clone(),
+        stripped: Some(subject.stripped),
+        absent: false,
     }
 }
 

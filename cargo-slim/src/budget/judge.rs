@@ -1,10 +1,11 @@
 //! From figures to a verdict.
 
 use super::{
-    config::{Budget, Config, Rule, Wanted},
+    baseline::Baseline,
+    config::{Budget, Config, Measure, Rule, Wanted},
     measure::{Measured, Reading, of_baseline},
 };
-use crate::{compare::delta, snapshot::Snapshot};
+use crate::compare::delta;
 use codecost::units::{Bytes, Delta, Limit};
 
 /// What came of a rule; worse ones are greater.
@@ -62,7 +63,7 @@ pub struct Row {
     pub slack: Option<i64>,
     /// What came of it.
     pub status: Status,
-    /// Why it is not a pass, in words.
+    /// Why it is not a pass, in words; of a pass, what was not judged.
     pub why: Option<String>,
     /// The reason that the file gives for the rule.
     pub reason: Option<String>,
@@ -97,22 +98,22 @@ impl Verdict {
 }
 
 /// Judges the rules of `config`; `measured` and `baseline` answer for the artifact of a rule, with
-/// the reason where it could not be measured. `any_baseline`: whether any was given at all.
+/// the reason where it could not be measured.
 pub fn judge<'a>(
     config: &Config,
     measured: impl Fn(&Rule) -> Result<&'a Measured, String>,
-    baseline: impl Fn(&Rule) -> Option<&'a Snapshot>,
-    any_baseline: bool,
+    baseline: impl Fn(&Rule) -> Baseline<'a>,
 ) -> Verdict {
     let mut verdict = Verdict::default();
     for rule in &config.rules {
         let measured = measured(rule);
         let row = match &rule.wanted {
             Wanted::Budget(budget) => {
-                if budget.growth.is_some() && !any_baseline {
+                let baseline = baseline(rule);
+                if budget.growth.is_some() && matches!(baseline, Baseline::NotGiven) {
                     verdict.ungrown += 1;
                 }
-                of_budget(rule, budget, measured, baseline(rule), any_baseline)
+                of_budget(rule, budget, measured, &baseline)
             }
             Wanted::Forbid(forbid) => {
                 let mut row = empty(rule, format!("forbid:{}", forbid.function.text));
@@ -175,8 +176,7 @@ fn of_budget(
     rule: &Rule,
     budget: &Budget,
     measured: Result<&Measured, String>,
-    baseline: Option<&Snapshot>,
-    any_baseline: bool,
+    baseline: &Baseline<'_>,
 ) -> Row {
     let mut row = empty(rule, budget.measure.to_string());
     row.index = Some(budget.index);
@@ -195,7 +195,8 @@ fn of_budget(
     };
     row.value = Some(value);
     row.slack = row.limit.map(|limit| delta(value, limit));
-    row.baseline = baseline.and_then(|baseline| of_baseline(baseline, &budget.measure));
+    let before = then(baseline, &budget.measure);
+    row.baseline = before.as_ref().ok().copied();
     row.growth = row.baseline.map(|baseline| delta(baseline, value));
     let mut worse = |status: Status, why: String| {
         if status > row.status {
@@ -214,30 +215,26 @@ fn of_budget(
         worse(Status::Fail, format!("{} over the limit", Bytes(over)));
     }
     if let Some(growth) = budget.growth {
-        match (row.baseline, row.growth) {
-            (Some(baseline), Some(grown)) => {
+        match before {
+            Ok(baseline) => {
                 let allowed = match growth {
                     Limit::Bytes(bytes) => bytes.0,
                     // Rounded down: a share of little is little.
                     Limit::Share(share) => (share.0 * baseline as f64).floor() as u64,
                 };
+                let grown = delta(baseline, value);
                 row.growth_limit = Some(allowed);
                 if grown > 0 && grown.unsigned_abs() > allowed {
                     let why = format!("grew by {}, {growth} is allowed", Delta(grown));
                     worse(Status::Fail, why);
                 }
             }
-            _ if any_baseline => {
-                worse(
-                    Status::Missing,
-                    "the baseline does not have this measure".into(),
-                );
-            }
             // Nothing else was asked of it, so nothing was judged.
-            _ if budget.limit.is_none() => {
+            Err(Untold::NotGiven) if budget.limit.is_none() => {
                 worse(Status::Missing, "growth needs a `--baseline`".into());
             }
-            _ => {}
+            Err(Untold::Because(why)) => worse(Status::Missing, why),
+            Err(Untold::NotGiven | Untold::New) => {}
         }
     }
     if let Some(over) = row.warn.and_then(|warn| value.checked_sub(warn))
@@ -245,7 +242,38 @@ fn of_budget(
     {
         worse(Status::Warn, format!("{} above the warning", Bytes(over)));
     }
+    // What was not there did not grow; what it weighs is for its limit.
+    if budget.growth.is_some() && matches!(baseline, Baseline::New) && row.why.is_none() {
+        row.why = Some("new: there is no growth to judge".into());
+    }
     row
+}
+
+/// Why there are no bytes of then.
+enum Untold {
+    NotGiven,
+    New,
+    Because(String),
+}
+
+/// The bytes of then, where they can be compared with those of today.
+fn then(baseline: &Baseline<'_>, measure: &Measure) -> Result<u64, Untold> {
+    let (snapshot, unlike) = match baseline {
+        Baseline::NotGiven => return Err(Untold::NotGiven),
+        Baseline::New => return Err(Untold::New),
+        Baseline::Unfit(why) => return Err(Untold::Because(why.clone())),
+        Baseline::Of(snapshot, unlike) => (snapshot, unlike),
+    };
+    if let Some(why) = unlike.reason(measure) {
+        return Err(Untold::Because(why.into()));
+    }
+    of_baseline(snapshot, measure).ok_or_else(|| {
+        let how = match measure {
+            Measure::Gzip | Measure::Zstd => ": take it with `--compressed`",
+            _ => "",
+        };
+        Untold::Because(format!("the baseline does not have this measure{how}"))
+    })
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! A ceiling and growth are different gates, and a budget may hold both. What could not be
 //! measured fails: a gate that measures nothing must not look like one that passed.
 
+mod baseline;
 mod config;
 mod judge;
 mod measure;
 mod update;
 
+pub use baseline::{Baseline, Identity, Unlike, words};
 pub use config::{Budget, Config, Forbid, Measure, Pattern, Rule, Target, Wanted};
 pub use judge::{Row, Status, Verdict, judge};
 pub use measure::{Measured, Reading};
-pub use update::update;
+pub use update::{Edit, update};

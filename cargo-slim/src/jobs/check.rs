@@ -1,20 +1,29 @@
 //! `cargo slim check`: builds and measures what the budgets name, once each, and judges.
 
+mod scope;
+
 use super::{Compared, Surveyed, plain, survey_of};
 use crate::{
     analysis::measure,
     announce,
-    budget::{Config, Measure, Measured, Rule, Target, Verdict, Wanted, judge, update},
+    budget::{
+        Baseline, Config, Edit, Identity, Measure, Measured, Rule, Target, Unlike, Verdict, Wanted,
+        judge, update, words,
+    },
     options::{CheckOptions, Input},
     snapshot::{self, Measures, Snapshot},
 };
 use codecost::{
     Error, Result,
-    cargo::{Context, Selection, TargetChoice, Workspace},
+    cargo::{Context, Selection},
     console::Console,
     image::Mapping,
 };
-use std::{collections::BTreeMap, path::Path};
+use scope::{Place, Scope};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// Everything that was judged.
 #[derive(Debug)]
@@ -25,10 +34,14 @@ pub struct Checked {
     pub verdict: Verdict,
     /// The artifacts, with what changed since their baselines.
     pub artifacts: Vec<Judged>,
-    /// How many rules are about artifacts that the command line leaves out.
-    pub left_out: usize,
-    /// The budgets whose limits were rewritten.
-    pub updated: Vec<String>,
+    /// The artifacts that the command line leaves out, each with the number of its rules.
+    pub left_out: Vec<(String, u64)>,
+    /// Baselines that no budget is about, in words.
+    pub unused: Vec<String>,
+    /// Artifacts that none of the given baselines is of.
+    pub without: Vec<String>,
+    /// What `--update` wrote.
+    pub updated: Vec<Edit>,
 }
 
 /// One artifact.
@@ -40,93 +53,129 @@ pub struct Judged {
     pub measures: Measures,
     /// What changed since its baseline.
     pub compared: Option<Compared>,
+    /// Why that cannot be told, though there is a baseline.
+    pub unlike: Option<String>,
+    /// Whether its baseline says that it was not there.
+    pub new: bool,
 }
 
 type Key = (Target, Option<String>);
+
+/// What one artifact's growth is measured against.
+enum Then {
+    NotGiven,
+    New,
+    /// None of the baselines is of this artifact: why.
+    Other(String),
+    /// The baseline with this number.
+    Of(usize),
+}
 
 /// Checks.
 ///
 /// # Errors
 ///
-/// The file with the budgets is not valid (a usage error), or an artifact cannot be built.
+/// The file with the budgets is not valid or two baselines are of one artifact (usage errors), or
+/// an artifact cannot be built.
 pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
     let context = Context::current()?;
     let mut config = Config::load(options.config_file.as_deref(), context.directory())?;
     let mut baselines = Vec::new();
     for path in &options.baselines {
-        baselines.push(snapshot::open(path)?);
+        baselines.push((path.clone(), snapshot::open(path)?));
     }
-    let all = config.rules.len();
-    narrow(&mut config, &options.input)?;
-    let left_out = all - config.rules.len();
+    let scope = Scope::new(&context, &options.input, &config)?;
+    let unused = unused(&config, &options.input, &baselines);
+    let left_out = scope.narrow(&mut config)?;
 
     let mut wishes: BTreeMap<Key, Wish> = BTreeMap::new();
     for rule in &config.rules {
         wishes.entry(key(rule)).or_default().add(rule);
     }
-    let only = wishes.len() == 1 && baselines.len() == 1;
-    let mut measured: BTreeMap<Key, Result<Measured, String>> = BTreeMap::new();
-    let mut chosen: BTreeMap<Key, Snapshot> = BTreeMap::new();
+    // What can be known to be wrong is said before anything is built.
+    let mut artifacts = Vec::new();
     for (key, mut wish) in wishes {
-        let found = baselines.iter().position(|own| only || fits(own, &key));
-        if let Some(found) = found {
-            // What changed is only to be told from the analysis build.
-            wish.analysis = true;
-            chosen.insert(key.clone(), baselines.swap_remove(found));
-        }
+        let place = scope.place(&config, &key)?;
+        let then = choose(&place.identity(&key), &baselines)?;
+        // What changed is only to be told from the analysis build.
+        wish.analysis |= matches!(then, Then::Of(_));
+        artifacts.push((key, wish, place, then));
+    }
+    let mut measured: BTreeMap<Key, (Result<Measured, String>, Then, Unlike)> = BTreeMap::new();
+    for (key, wish, place, then) in artifacts {
         console.status("Measuring", &key.0.to_string());
-        let result = one(
-            &context,
-            &options.input,
-            &config,
-            &key,
-            wish,
-            &mut |added| {
-                announce(console, added);
-            },
-        )?;
-        measured.insert(key, result);
+        let mut first = |added: &[String]| announce(console, added);
+        let result = one(&context, &options.input, place, wish, &mut first)?;
+        let mut unlike = Unlike::default();
+        if let (Then::Of(at), Ok(measured)) = (&then, &result)
+            && let (Some((_, before)), Some(now)) = (baselines.get(*at), &measured.snapshot)
+        {
+            unlike = Unlike::between(before, now);
+        }
+        measured.insert(key, (result, then, unlike));
     }
     let judged = |config: &Config| {
         judge(
             config,
             |rule| match measured.get(&key(rule)) {
-                Some(Ok(measured)) => Ok(measured),
-                Some(Err(reason)) => Err(reason.clone()),
+                Some((Ok(measured), ..)) => Ok(measured),
+                Some((Err(reason), ..)) => Err(reason.clone()),
                 None => Err("it was not measured".into()),
             },
-            |rule| chosen.get(&key(rule)),
-            !options.baselines.is_empty(),
+            |rule| match measured.get(&key(rule)) {
+                Some((_, Then::Of(at), unlike)) => match baselines.get(*at) {
+                    Some((_, snapshot)) => Baseline::Of(snapshot, unlike),
+                    None => Baseline::NotGiven,
+                },
+                Some((_, Then::Other(why), _)) => Baseline::Unfit(why.clone()),
+                Some((_, Then::New, _)) => Baseline::New,
+                Some((_, Then::NotGiven, _)) | None => Baseline::NotGiven,
+            },
         )
     };
     let mut verdict = judged(&config);
     let mut updated = Vec::new();
     if let Some(reason) = &options.update {
-        let rows = update(&config, &verdict, reason)?;
-        updated = rows.into_iter().map(|row| row.budget.clone()).collect();
+        updated = update(&config, &verdict, reason)?;
         // What the file says now is what counts.
         config = Config::load(Some(&config.path), context.directory())?;
-        narrow(&mut config, &options.input)?;
+        scope.narrow(&mut config)?;
         verdict = judged(&config);
     }
-    let artifacts = measured.into_iter().filter_map(|(key, measured)| {
-        let measured = measured.ok()?;
-        Some(Judged {
-            name: key.0.to_string(),
-            measures: measured.measures,
-            compared: chosen
-                .remove(&key)
-                .zip(measured.snapshot)
-                .map(|(before, after)| Compared::new(before, after)),
-        })
-    });
-    Ok(Checked {
-        artifacts: artifacts.collect(),
+    let mut checked = Checked {
+        artifacts: Vec::new(),
         config,
         verdict,
         left_out,
+        unused,
+        without: Vec::new(),
         updated,
-    })
+    };
+    for (key, (result, then, unlike)) in measured {
+        let name = key.0.to_string();
+        if matches!(then, Then::Other(_)) {
+            checked.without.push(name.clone());
+        }
+        let Ok(now) = result else {
+            continue;
+        };
+        let unlike = unlike.any().map(str::to_owned);
+        let before = match &then {
+            Then::Of(at) if unlike.is_none() => baselines.get(*at),
+            _ => None,
+        };
+        let before = before.map(|(_, before)| before.clone());
+        checked.artifacts.push(Judged {
+            name,
+            measures: now.measures,
+            compared: before
+                .zip(now.snapshot)
+                .map(|(before, now)| Compared::new(before, now)),
+            unlike,
+            new: matches!(then, Then::New),
+        });
+    }
+    Ok(checked)
 }
 
 fn key(rule: &Rule) -> Key {
@@ -153,115 +202,93 @@ impl Wish {
     }
 }
 
-/// `--bin X` and the like choose the budgets of that artifact; `--file` those of the file's name.
-fn narrow(config: &mut Config, input: &Input) -> Result<()> {
-    let wanted = match input {
-        Input::File { path, .. } => {
-            let mut targets: Vec<_> = config.rules.iter().map(|rule| &rule.target).collect();
-            targets.dedup();
-            if targets.len() == 1 {
-                // The only artifact: whatever the file is called, it is that one.
-                return Ok(());
-            }
-            path.file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned())
-        }
-        Input::Build(selection) => match &selection.target {
-            TargetChoice::Bin(Some(name)) | TargetChoice::Example(Some(name)) => Some(name.clone()),
-            TargetChoice::Default | TargetChoice::Bin(None) | TargetChoice::Example(None) => None,
-            TargetChoice::Lib => {
-                config
-                    .rules
-                    .retain(|rule| matches!(rule.target, Target::Lib(_)));
-                None
-            }
-            TargetChoice::Test(_) | TargetChoice::Bench(_) => {
-                return Err(Error::usage(
-                    "budgets are for binaries, libraries, examples and files",
-                    "leave out `--test` and `--bench`",
-                ));
-            }
-        },
-    };
-    if let Some(name) = wanted {
-        config.rules.retain(|rule| match &rule.target {
-            Target::Bin(own) | Target::Example(own) => *own == name,
-            Target::Lib(own) => *own == name || format!("lib{}", own.replace('-', "_")) == name,
-            Target::File(path) => path.file_stem().is_some_and(|stem| *stem == *name),
-        });
-        if config.rules.is_empty() {
-            return Err(Error::usage(
-                format_args!("no budget in `{}` is about `{name}`", config.path.display()),
-                "name an artifact as the budgets do",
-            ));
+/// The one baseline of an artifact.
+///
+/// # Errors
+///
+/// A usage error: there are two, and nobody can say which one counts.
+fn choose(identity: &Identity<'_>, baselines: &[(PathBuf, Snapshot)]) -> Result<Then> {
+    let fits = |own: &(usize, &(PathBuf, Snapshot))| identity.fits(&own.1.1.artifact);
+    let mut fitting = baselines.iter().enumerate().filter(fits);
+    match (fitting.next(), fitting.next()) {
+        (Some((_, (first, _))), Some((_, (second, _)))) => Err(Error::usage(
+            format_args!(
+                "`{}` and `{}` are both a baseline of {identity}",
+                first.display(),
+                second.display()
+            ),
+            "give one baseline for each artifact",
+        )),
+        (Some((_, (_, only))), None) if only.artifact.absent => Ok(Then::New),
+        (Some((at, _)), None) => Ok(Then::Of(at)),
+        (None, _) if baselines.is_empty() => Ok(Then::NotGiven),
+        (None, _) => {
+            let mut given: Vec<_> = baselines.iter().map(in_words).collect();
+            let more = given.len().saturating_sub(SHOWN);
+            given.truncate(SHOWN);
+            let more = match more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            Ok(Then::Other(format!(
+                "no baseline is of {identity}: given {} {}{more}",
+                if given.len() == 1 { "is" } else { "are" },
+                given.join(", ")
+            )))
         }
     }
-    Ok(())
 }
 
-/// Whether a snapshot is of this artifact.
-fn fits(baseline: &Snapshot, (target, package): &Key) -> bool {
-    let artifact = &baseline.artifact;
-    let stem = |path: &Path| {
-        path.file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
+/// How many baselines one message names.
+const SHOWN: usize = 3;
+
+fn in_words((path, snapshot): &(PathBuf, Snapshot)) -> String {
+    format!("`{}` of {}", path.display(), words(&snapshot.artifact))
+}
+
+/// Baselines that none of all rules is about, whatever the command line chooses of them.
+fn unused(config: &Config, input: &Input, baselines: &[(PathBuf, Snapshot)]) -> Vec<String> {
+    let file = match input {
+        Input::File { path, .. } => Some(path.as_path()),
+        Input::Build(_) => None,
     };
-    let file = || stem(Path::new(&artifact.path));
-    let package_fits =
-        package.is_none() || artifact.package.is_none() || artifact.package == *package;
-    let named = |name: &String, kinds: &dyn Fn(&str) -> bool| match &artifact.target_name {
-        Some(own) => {
-            let kind = artifact.target_kind.as_deref();
-            own.replace('-', "_") == name.replace('-', "_") && kind.is_none_or(kinds)
-        }
-        None => file().as_ref() == Some(name),
+    let used = |snapshot: &Snapshot| {
+        config.rules.iter().any(|rule| {
+            let identity = Identity {
+                target: &rule.target,
+                package: rule.package.as_deref(),
+                file,
+            };
+            identity.fits(&snapshot.artifact)
+        })
     };
-    package_fits
-        && match target {
-            Target::Bin(name) => named(name, &|kind| kind == "bin"),
-            Target::Example(name) => named(name, &|kind| kind == "example"),
-            Target::Lib(name) => {
-                let library = |kind: &str| !["bin", "example", "test", "bench"].contains(&kind);
-                named(name, &library) || artifact.package.as_ref() == Some(name)
-            }
-            Target::File(path) => artifact.target_name.is_none() && file() == stem(path),
-        }
+    let unused = baselines.iter().filter(|(_, snapshot)| !used(snapshot));
+    unused.map(in_words).collect()
 }
 
 /// Measures one artifact. The inner error says why there is nothing to measure.
 fn one(
     context: &Context,
     input: &Input,
-    config: &Config,
-    key: &Key,
+    place: Place,
     wish: Wish,
     first: &mut dyn FnMut(&[String]),
 ) -> Result<Result<Measured, String>> {
-    let path = match (input, &key.0) {
-        (Input::File { path, .. }, _) => Some(path.clone()),
-        (_, Target::File(path)) => Some(config.directory().join(path)),
-        _ => None,
-    };
-    if let Some(path) = path {
-        if !path.is_file() {
+    let selection = match place {
+        Place::File(path) if !path.is_file() => {
             return Ok(Err(format!("there is no file `{}`", path.display())));
         }
-        return of_file(context, input, &path, wish).map(Ok);
-    }
-    let (Input::Build(selection) | Input::File { selection, .. }) = input;
-    let selection = match select(context, selection, key)? {
-        Ok(selection) => selection,
-        Err(reason) => return Ok(Err(reason)),
+        Place::File(path) => return of_file(context, input, &path, wish).map(Ok),
+        Place::Nowhere(reason) => return Ok(Err(reason)),
+        Place::Build { selection, .. } => selection,
     };
     let mut measured = Measured::default();
     if wish.plain {
         measured.measures = plain(context, &selection, (wish.gzip, wish.zstd), first)?;
     }
     if wish.analysis {
-        fill(
-            &mut measured,
-            survey_of(context, &Input::Build(selection), first)?,
-        );
+        let surveyed = survey_of(context, &Input::Build(*selection), first)?;
+        fill(&mut measured, surveyed);
     }
     Ok(Ok(measured))
 }
@@ -292,58 +319,4 @@ fn fill(measured: &mut Measured, surveyed: Surveyed) {
     measured.snapshot = Some(surveyed.snapshot);
     measured.aliases = surveyed.aliases;
     measured.stripped = surveyed.stripped;
-}
-
-/// The one cargo target that a rule means, among all members of the workspace. The inner error:
-/// there is none.
-fn select(
-    context: &Context,
-    selection: &Selection,
-    (target, package): &Key,
-) -> Result<Result<Selection, String>> {
-    let (choice, what, name) = match target {
-        Target::Bin(name) => (TargetChoice::Bin(Some(name.clone())), "binary", name),
-        Target::Example(name) => (TargetChoice::Example(Some(name.clone())), "example", name),
-        Target::Lib(name) => (TargetChoice::Lib, "library", name),
-        Target::File(_) => return Ok(Err("it is a file".into())),
-    };
-    let packages = match package {
-        Some(package) => vec![package.clone()],
-        None if selection.packages.is_empty() => vec!["*".into()],
-        None => selection.packages.clone(),
-    };
-    let mut wanted = Selection {
-        packages,
-        target: choice,
-        ..selection.clone()
-    };
-    let workspace = Workspace::load(context, &wanted)?;
-    let mut found = match workspace.candidates(&wanted) {
-        Ok(found) => found,
-        Err(Error::Usage { .. }) => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    if matches!(target, Target::Lib(_)) {
-        let plain = |text: &str| text.replace('-', "_");
-        found.retain(|library| {
-            plain(&library.name) == plain(name) || plain(&library.package) == plain(name)
-        });
-    }
-    match found.as_slice() {
-        [] => Ok(Err(format!("there is no {what} `{name}`"))),
-        [one] => {
-            wanted.packages = vec![format!("{}@{}", one.package, one.version)];
-            Ok(Ok(wanted))
-        }
-        several => {
-            let names: Vec<_> = several
-                .iter()
-                .map(|found| format!("package = \"{}\"", found.package))
-                .collect();
-            Err(Error::usage(
-                format_args!("several packages have a {what} `{name}`"),
-                format_args!("add one of these to its budgets: {}", names.join(", ")),
-            ))
-        }
-    }
 }

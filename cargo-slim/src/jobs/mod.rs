@@ -16,7 +16,7 @@ use crate::{
 };
 use codecost::{
     Error, Result,
-    cargo::{Additions, Build, Context, Selection},
+    cargo::{Additions, Build, Context, Selection, Workspace},
     console::Console,
     image::Mapping,
 };
@@ -28,6 +28,11 @@ use codecost::{
 /// The build failed, or a file cannot be read.
 pub fn snapshot(options: &SnapshotOptions, console: &mut Console) -> Result<Snapshot> {
     let context = Context::current()?;
+    if options.allow_absent
+        && let Some(absent) = absent(&context, options)?
+    {
+        return Ok(absent);
+    }
     let mut first = |added: &[String]| announce(console, added);
     let mut snapshot = snapshot_of(&context, &options.input, &mut first)?;
     match &options.input {
@@ -42,6 +47,25 @@ pub fn snapshot(options: &SnapshotOptions, console: &mut Console) -> Result<Snap
         Input::File { .. } => {}
     }
     Ok(snapshot)
+}
+
+/// The snapshot of a target that cargo does not know, where that is so.
+fn absent(context: &Context, options: &SnapshotOptions) -> Result<Option<Snapshot>> {
+    let (Input::Build(selection), Some((package, kind, name))) = (&options.input, options.named())
+    else {
+        return Ok(None);
+    };
+    let mut above = context.directory().ancestors();
+    let project =
+        selection.manifest_path.is_some() || above.any(|place| place.join("Cargo.toml").is_file());
+    if project {
+        match Workspace::load(context, selection)?.candidates(selection) {
+            // Neither a package nor a target of that name; all else is not known to be so.
+            Err(Error::Usage { .. }) => {}
+            found => return found.map(|_| None),
+        }
+    }
+    Ok(Some(Snapshot::absent(package, kind, name)))
 }
 
 /// A surveyed artifact.

@@ -3,7 +3,7 @@
 use super::{SCHEMA, changes, comment, diff};
 use crate::{
     analysis::model::{GZIP_LEVEL, ZSTD_LEVEL},
-    budget::{Row, Status},
+    budget::{Edit, Row, Status},
     compare::Kind,
     jobs::{Checked, Judged},
 };
@@ -88,6 +88,38 @@ struct JsonCompression {
     zstd_level: i32,
 }
 
+/// One value that `--update` wrote, in JSON.
+#[derive(Serialize)]
+struct JsonEdit<'a> {
+    budget: &'a str,
+    key: &'static str,
+    before: Option<&'a str>,
+    after: &'a str,
+}
+
+impl<'a> JsonEdit<'a> {
+    fn new(edit: &'a Edit) -> Self {
+        let Edit {
+            budget,
+            key,
+            before,
+            after,
+        } = edit;
+        Self {
+            budget,
+            key,
+            before: before.as_deref(),
+            after,
+        }
+    }
+}
+
+/// The budgets whose limits `--update` wrote, each once.
+fn updated(checked: &Checked) -> Vec<&str> {
+    let limits = checked.updated.iter().filter(|edit| edit.key == "limit");
+    limits.map(|edit| edit.budget.as_str()).collect()
+}
+
 /// What changed in one artifact since its baseline, in JSON.
 #[derive(Serialize)]
 struct JsonChanges<'a> {
@@ -142,6 +174,7 @@ pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Resu
     }
     let table = table(&checked.verdict.rows, true).default_limit(0);
     let changed: Vec<_> = checked.artifacts.iter().filter_map(changes_of).collect();
+    let edits: Vec<_> = checked.updated.iter().map(JsonEdit::new).collect();
     let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table)
         .member("config_file", &checked.config.path.to_string_lossy())
         .member("passed", &!checked.verdict.fails())
@@ -152,7 +185,8 @@ pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Resu
                 zstd_level: ZSTD_LEVEL,
             },
         )
-        .member("updated", &checked.updated)
+        .member("updated", &updated(checked))
+        .member("edits", &edits)
         .member("changes", &changed)
         .before(Page::new().line(verdict(checked), Emphasis::Strong))
         .after(after(checked, options)?)
@@ -206,19 +240,63 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
             .count(checked.verdict.ungrown),
         );
     }
-    if checked.left_out > 0 {
+    for artifact in &checked.artifacts {
+        if let Some(why) = &artifact.unlike {
+            warnings.push(
+                Warning::new(
+                    "built-differently",
+                    format!("what changed in `{}` is not shown: {why}", artifact.name),
+                )
+                .help("take the baseline as you measure: of a build, or of a file with `--file`"),
+            );
+        }
+        if artifact.new {
+            let name = &artifact.name;
+            let message = format!("`{name}` is new since the baseline: no growth was judged");
+            warnings.push(Warning::new("new-artifact", message));
+        }
+    }
+    if !checked.without.is_empty() {
         warnings.push(
             Warning::new(
-                "left-out",
-                format!(
-                    "{} about other artifacts left out",
-                    counted(checked.left_out as u64, "rule")
-                ),
+                "other-baseline",
+                format!("no baseline is of {}", quoted(&checked.without)),
             )
-            .count(checked.left_out as u64),
+            .help(
+                "give one snapshot for each artifact with `--baseline`; where it was not there \
+                 yet, `cargo slim snapshot --allow-absent` writes one that says so",
+            )
+            .count(checked.without.len() as u64),
         );
     }
+    if !checked.unused.is_empty() {
+        warnings.push(
+            Warning::new(
+                "unused-baseline",
+                format!(
+                    "no budget is about the baseline {}",
+                    checked.unused.join(", ")
+                ),
+            )
+            .count(checked.unused.len() as u64),
+        );
+    }
+    if !checked.left_out.is_empty() {
+        let rules: u64 = checked.left_out.iter().map(|(_, count)| count).sum();
+        let names: Vec<_> = checked.left_out.iter().map(|(name, _)| name).collect();
+        let message = format!(
+            "{} about other artifacts left out: {}",
+            counted(rules, "budget"),
+            quoted(&names)
+        );
+        warnings.push(Warning::new("left-out", message).count(rules));
+    }
     warnings
+}
+
+fn quoted<T: AsRef<str>>(names: &[T]) -> String {
+    let names = names.iter().map(|name| format!("`{}`", name.as_ref()));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Which compressors, what was rewritten, and what changed since the baseline.
@@ -229,11 +307,18 @@ fn after(checked: &Checked, options: &codecost::report::OutputOptions) -> Result
         let note = format!("gzip at level {GZIP_LEVEL}, zstd at level {ZSTD_LEVEL}");
         page = page.line(note, Emphasis::Faint);
     }
-    for budget in &checked.updated {
-        page = page.line(
-            format!("limit of {budget} is today's value now"),
-            Emphasis::Plain,
-        );
+    for Edit {
+        budget,
+        key,
+        before,
+        after,
+    } in &checked.updated
+    {
+        let text = match before {
+            Some(before) => format!("{budget}: `{key}` was \"{before}\" and is now \"{after}\""),
+            None => format!("{budget}: `{key}` is new: \"{after}\""),
+        };
+        page = page.line(text, Emphasis::Plain);
     }
     for judged in &checked.artifacts {
         let Some(compared) = &judged.compared else {

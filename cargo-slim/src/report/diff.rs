@@ -56,6 +56,8 @@ impl<'a> JsonSide<'a> {
             target_kind: _,
             profile,
             build_notes,
+            stripped: _,
+            absent: _,
         } = &snapshot.artifact;
         Self {
             path,

@@ -69,6 +69,10 @@ pub struct Artifact {
     pub profile: Option<String>,
     /// What was added for the analysis.
     pub build_notes: Vec<String>,
+    /// Whether there were no symbols; `None` where an older tool did not say.
+    pub stripped: Option<bool>,
+    /// Whether there was no such artifact, and so nothing to measure.
+    pub absent: bool,
 }
 
 /// What a budget can measure of an artifact as a whole. `None`: not measured.
@@ -177,6 +181,20 @@ pub struct Package {
 }
 
 impl Snapshot {
+    /// Of an artifact that is not there: what a later check needs to know that it is new.
+    pub fn absent(package: Option<String>, kind: &str, name: String) -> Self {
+        Self {
+            artifact: Artifact {
+                package,
+                target_kind: Some(kind.into()),
+                target_name: Some(name),
+                absent: true,
+                ..Artifact::default()
+            },
+            ..Self::default()
+        }
+    }
+
     /// The crate of a function.
     pub fn owner(&self, function: &Function) -> Option<&Crate> {
         self.crates.get(function.owner as usize)

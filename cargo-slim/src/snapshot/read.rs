@@ -118,6 +118,9 @@ struct FileArtifact {
     profile: Option<String>,
     #[serde(default)]
     build_notes: Vec<String>,
+    stripped: Option<bool>,
+    #[serde(default)]
+    absent: bool,
 }
 
 #[derive(Deserialize)]
@@ -322,6 +325,8 @@ impl From<FileArtifact> for Artifact {
             target_kind,
             profile,
             build_notes,
+            stripped,
+            absent,
         } = file;
         Self {
             path,
@@ -334,6 +339,8 @@ impl From<FileArtifact> for Artifact {
             target_kind,
             profile,
             build_notes,
+            stripped,
+            absent,
         }
     }
 }

@@ -82,7 +82,7 @@ impl Snapshot {
 
     fn artifact_json(&self) -> Value {
         let artifact = &self.artifact;
-        json!({
+        let mut json = json!({
             "path": artifact.path,
             "format": artifact.format,
             "architecture": artifact.architecture,
@@ -93,7 +93,12 @@ impl Snapshot {
             "target_kind": artifact.target_kind,
             "profile": artifact.profile,
             "build_notes": artifact.build_notes,
-        })
+            "stripped": artifact.stripped,
+        });
+        if artifact.absent {
+            json["absent"] = true.into();
+        }
+        json
     }
 }
 

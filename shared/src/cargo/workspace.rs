@@ -269,7 +269,12 @@ impl Workspace {
         Ok(linked)
     }
 
-    fn packages(&self, selection: &Selection) -> Result<Vec<&Package>> {
+    /// The packages asked for, else the default members.
+    ///
+    /// # Errors
+    ///
+    /// A usage error when a package does not exist.
+    pub fn packages(&self, selection: &Selection) -> Result<Vec<&Package>> {
         let members = self.members();
         if selection.packages.is_empty() {
             let default = &self.metadata.workspace_default_members;

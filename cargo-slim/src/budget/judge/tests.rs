@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    budget::{Forbid, Measure, Pattern, Target},
-    snapshot::{Crate, Function, Measures},
+    budget::{Forbid, Measure, Pattern, Target, Unlike},
+    snapshot::{Crate, Function, Measures, Snapshot},
 };
 use codecost::{
     attribution::Origin,
@@ -9,6 +9,12 @@ use codecost::{
 };
 use regex::Regex;
 use std::path::PathBuf;
+
+static ALIKE: Unlike = Unlike {
+    whole: None,
+    parts: None,
+    names: None,
+};
 
 fn rule(line: usize, wanted: Wanted) -> Rule {
     Rule {
@@ -54,8 +60,10 @@ fn verdict(rules: Vec<Rule>, today: &Measured, before: Option<u64>) -> Verdict {
     judge(
         &config,
         |_| Ok(today),
-        |_| baseline.as_ref(),
-        before.is_some(),
+        |_| match &baseline {
+            Some(snapshot) => Baseline::Of(snapshot, &ALIKE),
+            None => Baseline::NotGiven,
+        },
     )
 }
 
@@ -125,9 +133,44 @@ fn what_was_not_measured_fails() {
         text: String::new(),
         rules,
     };
-    let verdict = judge(&config, |_| Err("no such binary".into()), |_| None, false);
+    let verdict = judge(
+        &config,
+        |_| Err("no such binary".into()),
+        |_| Baseline::NotGiven,
+    );
     assert!(verdict.fails());
     assert_eq!(verdict.rows[0].why.as_deref(), Some("no such binary"));
+}
+
+/// Growth that cannot be compared is missing; a limit beside it still counts.
+#[test]
+fn growth_against_something_else_is_missing() {
+    let config = |rule| Config {
+        path: PathBuf::from("slim.toml"),
+        text: String::new(),
+        rules: vec![rule],
+    };
+    let growth = Some(Limit::Bytes(Bytes(1 << 30)));
+    let today = of_size(Some(1000));
+    let judged = |rule, baseline: Baseline<'static>| {
+        let verdict = judge(&config(rule), |_| Ok(&today), |_| baseline.clone());
+        let row = verdict.rows.into_iter().next().unwrap();
+        (row.status, row.why.unwrap_or_default(), row.growth)
+    };
+    let other = || Baseline::Unfit("of another program".into());
+    for limit in [None, Some(1000)] {
+        let (status, why, grown) = judged(budget(limit, None, growth), other());
+        assert_eq!((status, grown), (Status::Missing, None));
+        assert_eq!(why, "of another program");
+        let (status, why, _) = judged(budget(limit, None, growth), Baseline::New);
+        assert_eq!(status, Status::Pass);
+        assert!(why.starts_with("new"), "{why}");
+    }
+    let (status, ..) = judged(budget(Some(999), None, growth), Baseline::New);
+    assert_eq!(status, Status::Fail);
+    // Without growth nobody asks for the baseline.
+    let (status, ..) = judged(budget(Some(1000), None, None), other());
+    assert_eq!(status, Status::Pass);
 }
 
 #[test]

@@ -55,7 +55,6 @@ fn snapshot() -> Snapshot {
             }],
             ..Build::default()
         }),
-        ..Snapshot::default()
     }
 }
 
