@@ -2,7 +2,10 @@
 
 use super::{SCHEMA, changes, comment, diff};
 use crate::{
-    analysis::model::{GZIP_LEVEL, ZSTD_LEVEL},
+    analysis::{
+        measure::{self, GZIP_LIBRARY},
+        model::{GZIP_LEVEL, ZSTD_LEVEL},
+    },
     budget::{Edit, Row, Status},
     compare::Kind,
     jobs::{Checked, Judged},
@@ -85,7 +88,9 @@ impl<'a> JsonRow<'a> {
 #[derive(Serialize)]
 struct JsonCompression {
     gzip_level: u32,
+    gzip_library: &'static str,
     zstd_level: i32,
+    zstd_library: String,
 }
 
 /// One value that `--update` wrote, in JSON.
@@ -182,7 +187,9 @@ pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Resu
             "compression",
             &JsonCompression {
                 gzip_level: GZIP_LEVEL,
+                gzip_library: GZIP_LIBRARY,
                 zstd_level: ZSTD_LEVEL,
+                zstd_library: measure::zstd_library(),
             },
         )
         .member("updated", &updated(checked))
@@ -294,6 +301,13 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
     warnings
 }
 
+/// Who compressed, where a budget is about that.
+pub(super) fn compressors(checked: &Checked) -> Option<String> {
+    let compressed = |row: &Row| matches!(row.measure.as_str(), "gzip" | "zstd");
+    let any = checked.verdict.rows.iter().any(compressed);
+    any.then(measure::compressors)
+}
+
 fn quoted<T: AsRef<str>>(names: &[T]) -> String {
     let names = names.iter().map(|name| format!("`{}`", name.as_ref()));
     names.collect::<Vec<_>>().join(", ")
@@ -302,10 +316,8 @@ fn quoted<T: AsRef<str>>(names: &[T]) -> String {
 /// Which compressors, what was rewritten, and what changed since the baseline.
 fn after(checked: &Checked, options: &codecost::report::OutputOptions) -> Result<Page> {
     let mut page = Page::new();
-    let compressed = |row: &Row| matches!(row.measure.as_str(), "gzip" | "zstd");
-    if checked.verdict.rows.iter().any(compressed) {
-        let note = format!("gzip at level {GZIP_LEVEL}, zstd at level {ZSTD_LEVEL}");
-        page = page.line(note, Emphasis::Faint);
+    if let Some(compressors) = compressors(checked) {
+        page = page.line(compressors, Emphasis::Faint);
     }
     for Edit {
         budget,

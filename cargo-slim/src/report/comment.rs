@@ -126,6 +126,12 @@ pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<Str
     budgets(&mut text, rows);
     let rest = verdict.rows.get(open..).unwrap_or_default();
     let mut folded: Vec<Folded<'_>> = Vec::new();
+    if let Some(compressors) = check::compressors(checked) {
+        line(
+            &mut text,
+            format_args!("\n<sub>{}</sub>", prose(&compressors)),
+        );
+    }
     for warning in check::warnings(checked) {
         line(&mut text, format_args!("\n{}", prose(&warning.message)));
     }

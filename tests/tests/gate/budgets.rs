@@ -307,9 +307,9 @@ fn measures_agree_with_other_tools() {
             .arg(&file),
     );
     let size = |path: &Path| fs::metadata(path).unwrap().len();
-    let compressed = |program: &str, level: &str| {
+    let compressed = |program: &str, flags: &[&str]| {
         let mut command = command(program);
-        command.args([level, "-c"]).arg(&file);
+        command.args(flags).arg("-c").arg(&file);
         let output = integration_tests::command::output(&mut command);
         assert!(output.status.success(), "{program}");
         output.stdout.len() as u64
@@ -335,9 +335,18 @@ fn measures_agree_with_other_tools() {
         );
     };
     near("shipped", size(&stripped), 1000);
-    // Other encoders at the same level.
-    near("gzip", compressed("gzip", "-9"), 50);
-    near("zstd", compressed("zstd", "-19"), 50);
+    // Another encoder at the same level.
+    near("gzip", compressed("gzip", &["-9n"]), 100);
+    // The same encoder, to the byte where it is the same release.
+    let program = compressed("zstd", &["-19", "--single-thread"]);
+    let version = succeed(command("zstd").arg("--version"));
+    let library = json["compression"]["zstd_library"].as_str().unwrap();
+    let release = library.strip_prefix("zstd ").unwrap();
+    match version.contains(&format!("v{release},")) {
+        true => assert_eq!(value("zstd"), program),
+        false => near("zstd", program, 50),
+    }
+    assert_eq!(json["compression"]["gzip_library"], "zlib-rs");
     assert_eq!(json["compression"]["gzip_level"], 9);
 }
 
