@@ -136,11 +136,12 @@ pub(crate) enum ViewCommand {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         #[arg(help_heading = BUDGET)]
         config_file: Option<PathBuf>,
-        /// A snapshot that `growth` is measured against; one for each artifact
-        #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
+        /// A snapshot that `growth` is measured against, or a directory of them; one for each
+        /// artifact, repeat the flag for more
+        #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::AnyPath)]
         #[arg(help_heading = BUDGET)]
         baseline: Vec<PathBuf>,
-        /// Rewrite the limits to today's values
+        /// Rewrite the limits to today's values; `warn` keeps its ratio to `limit`
         #[arg(long, requires = "reason", help_heading = BUDGET)]
         update: bool,
         /// Why the limits change; written beside them
@@ -156,8 +157,8 @@ pub(crate) enum ViewCommand {
         /// Of a file that exists, measure gzip and zstd too (a build always has them)
         #[arg(long, requires = "file", help_heading = ANALYSE)]
         compressed: bool,
-        /// Where the project has no such target (yet), write a snapshot that says so: growth of
-        /// what is new is not judged
+        /// Where no package has such a target, write a snapshot that says so: the growth of what is
+        /// new is not judged
         #[arg(long, conflicts_with = "file", help_heading = ANALYSE)]
         allow_absent: bool,
         #[command(flatten)]

@@ -22,6 +22,7 @@ use codecost::{
 use scope::{Place, Scope};
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -82,7 +83,10 @@ pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
     let mut config = Config::load(options.config_file.as_deref(), context.directory())?;
     let mut baselines = Vec::new();
     for path in &options.baselines {
-        baselines.push((path.clone(), snapshot::open(path)?));
+        for path in snapshots(path)? {
+            let snapshot = snapshot::open(&path)?;
+            baselines.push((path, snapshot));
+        }
     }
     let scope = Scope::new(&context, &options.input, &config)?;
     let unused = unused(&config, &options.input, &baselines);
@@ -176,6 +180,38 @@ pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
         });
     }
     Ok(checked)
+}
+
+/// The file, or the JSON files of the directory, by name.
+///
+/// # Errors
+///
+/// The directory cannot be read or has none: a gate without its baselines must not pass.
+fn snapshots(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.into()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| Error::read(path, error))? {
+        let file = entry.map_err(|error| Error::read(path, error))?.path();
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::failed(
+            format_args!("there is no snapshot in `{}`", path.display()),
+            format_args!(
+                "take one for each artifact: `cargo slim snapshot --bin NAME -o {}`",
+                path.join("NAME.json").display()
+            ),
+        ));
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn key(rule: &Rule) -> Key {

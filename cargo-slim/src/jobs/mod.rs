@@ -49,23 +49,22 @@ pub fn snapshot(options: &SnapshotOptions, console: &mut Console) -> Result<Snap
     Ok(snapshot)
 }
 
-/// The snapshot of a target that cargo does not know, where that is so.
+/// The snapshot of a target that no package has, where that is so. A directory without a project is
+/// an error all the same: nobody may take the wrong directory for a new artifact.
 fn absent(context: &Context, options: &SnapshotOptions) -> Result<Option<Snapshot>> {
     let (Input::Build(selection), Some((package, kind, name))) = (&options.input, options.named())
     else {
         return Ok(None);
     };
-    let mut above = context.directory().ancestors();
-    let project =
-        selection.manifest_path.is_some() || above.any(|place| place.join("Cargo.toml").is_file());
-    if project {
-        match Workspace::load(context, selection)?.candidates(selection) {
-            // Neither a package nor a target of that name; all else is not known to be so.
-            Err(Error::Usage { .. }) => {}
-            found => return found.map(|_| None),
-        }
+    let mut everywhere = selection.clone();
+    if everywhere.packages.is_empty() {
+        // A member that is not a default one has it, too.
+        everywhere.packages = vec!["*".into()];
     }
-    Ok(Some(Snapshot::absent(package, kind, name)))
+    match Workspace::load(context, selection)?.candidates(&everywhere) {
+        Err(Error::Usage { .. }) => Ok(Some(Snapshot::absent(package, kind, name))),
+        found => found.map(|_| None),
+    }
 }
 
 /// A surveyed artifact.

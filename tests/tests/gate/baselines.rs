@@ -206,7 +206,7 @@ fn a_new_artifact_passes_with_a_snapshot_of_its_absence() {
         "growing.json",
         &["--bin", "growing", "-p", "growing"],
     );
-    // Here `newest` is not there yet, nor is a project in the directory above.
+    // Here `newest` is not there yet.
     let absent = fixture.root().join("newest.json");
     let take = |directory: &Path, flags: &[&str]| {
         let fixed = ["snapshot", "-o", absent.to_str().unwrap()];
@@ -218,10 +218,22 @@ fn a_new_artifact_passes_with_a_snapshot_of_its_absence() {
     let run = take(fixture.path(), &named);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     let named = ["--bin", "newest", "--allow-absent"];
-    for directory in [fixture.root(), fixture.path()] {
-        let run = take(directory, &named);
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
-    }
+    let run = take(fixture.path(), &named);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    // A wrong directory is not taken for a new artifact, nor is a member that is no default one.
+    let run = take(fixture.root(), &named);
+    assert_eq!(run.code, Some(101), "{}", run.stderr);
+    let other = fixture.root().join("second.json");
+    let run = slim().in_directory(fixture.path()).run([
+        "snapshot",
+        "--allow-absent",
+        "--bin",
+        "second",
+        "-o",
+        other.to_str().unwrap(),
+    ]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(!other.exists());
     let run = take(fixture.path(), &["--allow-absent"]);
     assert_eq!(run.code, Some(2), "what may be absent? {}", run.stderr);
 
@@ -247,6 +259,16 @@ fn a_new_artifact_passes_with_a_snapshot_of_its_absence() {
     let run = check(&fixture, &budgets, &both[..2]);
     assert_eq!(run.code, Some(100));
     assert!(run.stderr.contains("--allow-absent"), "{}", run.stderr);
+    // A directory stands for all snapshots in it.
+    let directory = fixture.root().join("size");
+    fs::create_dir(&directory).unwrap();
+    let flags = ["--baseline", directory.to_str().unwrap()];
+    let run = check(&fixture, &budgets, &flags);
+    assert_eq!(run.code, Some(101), "an empty one: {}", run.stderr);
+    fs::copy(old, directory.join("growing.json")).unwrap();
+    fs::copy(&absent, directory.join("newest.json")).unwrap();
+    fs::write(directory.join("README.md"), "").unwrap();
+    assert_eq!(verdict(&fixture, &budgets, &flags).0, 0);
     // What is there is measured, whatever may be.
     let run = take(fixture.path(), &named);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
