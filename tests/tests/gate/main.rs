@@ -9,6 +9,7 @@ mod formats;
 mod project;
 mod revisions;
 mod snapshots;
+mod workflows;
 
 use integration_tests::tool::Tool;
 use std::path::Path;
