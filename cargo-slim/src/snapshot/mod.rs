@@ -187,7 +187,9 @@ impl Snapshot {
             artifact: Artifact {
                 package,
                 target_kind: Some(kind.into()),
+                path: name.clone(),
                 target_name: Some(name),
+                format: "absent".into(),
                 absent: true,
                 ..Artifact::default()
             },
