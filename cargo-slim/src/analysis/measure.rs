@@ -76,22 +76,6 @@ pub fn of(path: &Path, bytes: &[u8], gzip: bool, zstd: bool) -> Result<Measures>
     })
 }
 
-/// Who compresses, in words: a figure without it could not be had again.
-pub fn compressors() -> String {
-    format!(
-        "gzip at level {GZIP_LEVEL} by {GZIP_LIBRARY}, zstd at level {ZSTD_LEVEL} by {}",
-        zstd_library()
-    )
-}
-
-/// The library that writes gzip.
-pub const GZIP_LIBRARY: &str = "zlib-rs";
-
-/// The library that writes zstd, and its release.
-pub fn zstd_library() -> String {
-    format!("zstd {}", zstd::zstd_safe::version_string())
-}
-
 fn gzip_size(bytes: &[u8]) -> io::Result<u64> {
     let mut encoder = GzEncoder::new(Counter(0), Compression::new(GZIP_LEVEL));
     encoder.write_all(bytes)?;
@@ -150,7 +134,11 @@ mod tests {
     fn compressed_sizes_are_those_of_the_programs() {
         let letters = letters();
         assert_eq!(letters.len(), LENGTH);
-        assert_eq!(zstd_library(), "zstd 1.5.7", "measure the witness anew");
+        assert_eq!(
+            crate::analysis::model::zstd_library(),
+            "zstd 1.5.7",
+            "measure the witness anew"
+        );
         assert_eq!(zstd_size(&letters).unwrap(), ZSTD);
         let gzip = gzip_size(&letters).unwrap();
         // Letters by chance are harder than programs: 2.9 % apart where those are 0.6.

@@ -11,6 +11,13 @@ use std::path::PathBuf;
 pub const GZIP_LEVEL: u32 = 9;
 /// As `zstd -19`.
 pub const ZSTD_LEVEL: i32 = 19;
+/// The library that writes gzip.
+pub const GZIP_LIBRARY: &str = "zlib-rs";
+
+/// The library that writes zstd, with its release: another one makes other sizes.
+pub fn zstd_library() -> String {
+    format!("zstd {}", zstd::zstd_safe::version_string())
+}
 
 /// The analysed file.
 #[derive(Clone, Debug)]

@@ -2,10 +2,7 @@
 
 use super::{SCHEMA, changes, comment, diff};
 use crate::{
-    analysis::{
-        measure::{self, GZIP_LIBRARY},
-        model::{GZIP_LEVEL, ZSTD_LEVEL},
-    },
+    analysis::model::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, zstd_library},
     budget::{Edit, Row, Status},
     compare::Kind,
     jobs::{Checked, Judged},
@@ -189,7 +186,7 @@ pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Resu
                 gzip_level: GZIP_LEVEL,
                 gzip_library: GZIP_LIBRARY,
                 zstd_level: ZSTD_LEVEL,
-                zstd_library: measure::zstd_library(),
+                zstd_library: zstd_library(),
             },
         )
         .member("updated", &updated(checked))
@@ -301,11 +298,16 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
     warnings
 }
 
-/// Who compressed, where a budget is about that.
+/// Who compressed, where a budget is about that: a figure without it could not be had again.
 pub(super) fn compressors(checked: &Checked) -> Option<String> {
     let compressed = |row: &Row| matches!(row.measure.as_str(), "gzip" | "zstd");
     let any = checked.verdict.rows.iter().any(compressed);
-    any.then(measure::compressors)
+    any.then(|| {
+        format!(
+            "gzip at level {GZIP_LEVEL} by {GZIP_LIBRARY}, zstd at level {ZSTD_LEVEL} by {}",
+            zstd_library()
+        )
+    })
 }
 
 fn quoted<T: AsRef<str>>(names: &[T]) -> String {
