@@ -1,8 +1,8 @@
 //! Which snapshot is the baseline of an artifact, and what of the two may be compared.
 //!
 //! An artifact that cargo builds is its target: package, kind and name. A file is its name without
-//! directories: yesterday's `rg` lies elsewhere than today's, and is still `rg`. Growth against
-//! another program, or against the same one built in another way, would be a number without a
+//! directories: yesterday's `rg` lies elsewhere than today's, and is still `rg`; where there is one
+//! file and one baseline of a file, whoever gave both has paired them. Growth against another program, or against the same one built in another way, would be a number without a
 //! meaning, and mostly a pass: so it is not judged, and a budget that asks for it is `missing`.
 
 use super::config::{Measure, Target};
@@ -21,6 +21,13 @@ pub struct Identity<'a> {
 }
 
 impl Identity<'_> {
+    /// Whether both are files that nobody knows the target of, so that only their names tell them
+    /// apart.
+    pub fn is_file_as(&self, artifact: &Artifact) -> bool {
+        let file = self.file.is_some() || matches!(self.target, Target::File(_));
+        file && artifact.target_name.is_none()
+    }
+
     /// Whether a snapshot of `artifact` is one of this.
     pub fn fits(&self, artifact: &Artifact) -> bool {
         let file = artifact.path.rsplit(['/', '\\']).next().unwrap_or_default();

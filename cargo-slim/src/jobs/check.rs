@@ -39,6 +39,8 @@ pub struct Checked {
     pub left_out: Vec<(String, u64)>,
     /// Baselines that no budget is about, in words.
     pub unused: Vec<String>,
+    /// The one baseline, in words, when it is of a file of another name than the one artifact.
+    pub renamed: Option<String>,
     /// Artifacts that none of the given baselines is of.
     pub without: Vec<String>,
     /// What `--update` wrote.
@@ -89,7 +91,7 @@ pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
         }
     }
     let scope = Scope::new(&context, &options.input, &config)?;
-    let unused = unused(&config, &options.input, &baselines);
+    let mut unused = unused(&config, &options.input, &baselines);
     let left_out = scope.narrow(&mut config)?;
 
     let mut wishes: BTreeMap<Key, Wish> = BTreeMap::new();
@@ -98,9 +100,18 @@ pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
     }
     // What can be known to be wrong is said before anything is built.
     let mut artifacts = Vec::new();
+    let mut renamed = None;
+    let single = wishes.len() == 1;
     for (key, mut wish) in wishes {
         let place = scope.place(&config, &key)?;
-        let then = choose(&place.identity(&key), &baselines)?;
+        let identity = place.identity(&key);
+        let then = match (choose(&identity, &baselines)?, baselines.as_slice()) {
+            (Then::Other(_), [only]) if single && identity.is_file_as(&only.1.artifact) => {
+                renamed = unused.pop();
+                Then::Of(0)
+            }
+            (then, _) => then,
+        };
         // What changed is only to be told from the analysis build.
         wish.analysis |= matches!(then, Then::Of(_));
         artifacts.push((key, wish, place, then));
@@ -152,6 +163,7 @@ pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
         verdict,
         left_out,
         unused,
+        renamed,
         without: Vec::new(),
         updated,
     };

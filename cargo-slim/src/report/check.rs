@@ -273,6 +273,15 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
             .count(checked.without.len() as u64),
         );
     }
+    if let Some(baseline) = &checked.renamed {
+        warnings.push(
+            Warning::new(
+                "renamed-file",
+                format!("the baseline {baseline} has another name than the file that is measured"),
+            )
+            .help("give the baseline of the same artifact, if this is none"),
+        );
+    }
     if !checked.unused.is_empty() {
         warnings.push(
             Warning::new(

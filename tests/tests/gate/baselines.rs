@@ -190,6 +190,21 @@ fn what_was_built_differently_is_not_compared_by_its_parts() {
     ];
     let budgets = budget("bin = \"growing\"", "section:.text", "growth = \"0 B\"");
     assert_eq!(verdict(&fixture, &budgets, &flags).0, 0);
+    // One file and one baseline of a file are a pair, whatever their names; one of two is not.
+    let renamed = fixture.root().join("growing-2.0");
+    fs::copy(file, &renamed).unwrap();
+    let flags = [&["--file", renamed.to_str().unwrap()], &flags[2..]].concat();
+    let one = budget(
+        "file = \"growing-2.0\"",
+        "section:.text",
+        "growth = \"0 B\"",
+    );
+    let (code, json) = verdict(&fixture, &one, &flags);
+    assert_eq!((code, codes(&json)), (0, vec!["renamed-file"]), "{json:#}");
+    let two = one.clone() + &budget("file = \"other\"", "file", "growth = \"1 B\"");
+    let (code, json) = verdict(&fixture, &two, &flags[2..]);
+    assert_eq!(code, 100);
+    assert!(codes(&json).contains(&"unused-baseline"), "{json:#}");
     // Of another profile nothing can be compared.
     let dev = snapshot(&fixture, "dev.json", &["--profile", "dev"]);
     let (code, json) = verdict(&fixture, &budgets, &["--baseline", dev.to_str().unwrap()]);
