@@ -10,11 +10,11 @@ const SYMBOLS: &str = "[symbols]";
 
 /// Crates of two builds under common numbers.
 pub(super) struct Pairs {
-    /// The crates before and after, as indices; by common number.
-    pub(super) both: Vec<(Option<usize>, Option<usize>)>,
-    /// The common number of each crate before.
+    /// The rows before and after, as indices; by common number.
+    pub(super) both: Vec<(Vec<usize>, Vec<usize>)>,
+    /// The common number of each row before.
     pub(super) before: Vec<usize>,
-    /// The common number of each crate after.
+    /// The common number of each row after.
     pub(super) after: Vec<usize>,
 }
 
@@ -30,46 +30,56 @@ impl Pairs {
 
 /// Crates of one name; std's own copy of a crate is another crate. Of several versions those that
 /// stayed are paired first, then the rest in order: that is an update.
+///
+/// Rows that nothing tells apart are one: a crate that was compiled several times into one file, or
+/// whose copies legacy names cannot tell apart, has as many rows without a version. Which of them
+/// holds what differs from build to build, so code would seem to move between them.
 pub(super) fn pair(before: &Snapshot, after: &Snapshot) -> Pairs {
-    let mut groups: BTreeMap<_, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    let mut groups: BTreeMap<_, (Versions<'_>, Versions<'_>)> = BTreeMap::new();
     for (index, row) in before.crates.iter().enumerate() {
-        groups.entry(class(row)).or_default().0.push(index);
+        let group = &mut groups.entry(class(row)).or_default().0;
+        group.entry(row.version.as_deref()).or_default().push(index);
     }
     for (index, row) in after.crates.iter().enumerate() {
-        groups.entry(class(row)).or_default().1.push(index);
+        let group = &mut groups.entry(class(row)).or_default().1;
+        group.entry(row.version.as_deref()).or_default().push(index);
     }
     let mut both = Vec::new();
     for (_, (mut olds, mut news)) in groups {
-        for rule in [true, false] {
-            olds.retain(|&old| {
-                let version = |row: Option<&Crate>| row.and_then(|row| row.version.clone());
-                let found = news.iter().position(|&new| {
-                    !rule || version(before.crates.get(old)) == version(after.crates.get(new))
-                });
-                if let Some(found) = found {
-                    both.push((Some(old), Some(news.remove(found))));
-                }
-                found.is_none()
-            });
+        olds.retain(|version, old| match news.remove(version) {
+            Some(new) => {
+                both.push((std::mem::take(old), new));
+                false
+            }
+            None => true,
+        });
+        let (mut olds, mut news) = (olds.into_values(), news.into_values());
+        loop {
+            match (olds.next(), news.next()) {
+                (None, None) => break,
+                (old, new) => both.push((old.unwrap_or_default(), new.unwrap_or_default())),
+            }
         }
-        both.extend(olds.into_iter().map(|old| (Some(old), None)));
-        both.extend(news.into_iter().map(|new| (None, Some(new))));
     }
     let mut pairs = Pairs {
         before: vec![0; before.crates.len()],
         after: vec![0; after.crates.len()],
         both,
     };
-    for (number, (old, new)) in pairs.both.iter().enumerate() {
-        if let Some(slot) = old.and_then(|old| pairs.before.get_mut(old)) {
-            *slot = number;
-        }
-        if let Some(slot) = new.and_then(|new| pairs.after.get_mut(new)) {
-            *slot = number;
+    for (number, (olds, news)) in pairs.both.iter().enumerate() {
+        for (rows, numbers) in [(olds, &mut pairs.before), (news, &mut pairs.after)] {
+            for row in rows {
+                if let Some(slot) = numbers.get_mut(*row) {
+                    *slot = number;
+                }
+            }
         }
     }
     pairs
 }
+
+/// The rows of one crate, by version.
+type Versions<'a> = BTreeMap<Option<&'a str>, Vec<usize>>;
 
 fn class(row: &Crate) -> (&str, u8) {
     let class = match row.origin {
@@ -78,6 +88,28 @@ fn class(row: &Crate) -> (&str, u8) {
         _ => 0,
     };
     (&row.name, class)
+}
+
+/// The bytes of all rows of a crate.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    code: u64,
+    symbols: u64,
+    /// All but the symbols.
+    rest: u64,
+}
+
+impl Weight {
+    fn of(snapshot: &Snapshot, rows: &[usize]) -> Self {
+        let rows = rows.iter().filter_map(|row| snapshot.crates.get(*row));
+        rows.fold(Self::default(), |sum, row| Self {
+            code: sum.code.saturating_add(row.code),
+            symbols: sum.symbols.saturating_add(row.symbols.min(row.file)),
+            rest: sum
+                .rest
+                .saturating_add(row.file.saturating_sub(row.symbols)),
+        })
+    }
 }
 
 /// Below this part of a change that is not explained by moved code, the crate only moved: its
@@ -97,13 +129,13 @@ pub(super) fn changes(
     let mut symbols = (0_u64, 0_u64);
     let mut changes = Vec::new();
     for (number, (old, new)) in pairs.both.iter().enumerate() {
-        let old = old.and_then(|old| before.crates.get(old));
-        let new = new.and_then(|new| after.crates.get(new));
-        let size = |row: Option<&Crate>| row.map_or(0, |row| row.file.saturating_sub(row.symbols));
-        symbols.0 += old.map_or(0, |row| row.symbols.min(row.file));
-        symbols.1 += new.map_or(0, |row| row.symbols.min(row.file));
+        let (was, is) = (Weight::of(before, old), Weight::of(after, new));
+        let old = old.first().and_then(|old| before.crates.get(*old));
+        let new = new.first().and_then(|new| after.crates.get(*new));
+        symbols.0 = symbols.0.saturating_add(was.symbols);
+        symbols.1 = symbols.1.saturating_add(is.symbols);
         let Some(row) = new.or(old) else { continue };
-        let mut change = Change::new(Kind::Crate, row.name.clone(), size(old), size(new));
+        let mut change = Change::new(Kind::Crate, row.name.clone(), was.rest, is.rest);
         change.moved = moved.get(number).copied().unwrap_or_default();
         change.version = row.version.clone();
         change.version_before = match (old, new) {
@@ -111,7 +143,7 @@ pub(super) fn changes(
             _ => None,
         };
         let rest = change.delta().abs_diff(change.moved);
-        let code = old.or(new).map_or(0, |row| row.code);
+        let code = if old.is_some() { was.code } else { is.code };
         change.status = match change.status {
             // Every function of it is in another crate now, or came from one.
             Status::Added | Status::Removed
@@ -121,8 +153,7 @@ pub(super) fn changes(
             }
             Status::Grown | Status::Shrunk if change.moved != 0 => {
                 let whole = change.delta().unsigned_abs();
-                let code = |row: Option<&Crate>| row.map_or(0, |row| row.code);
-                let code = delta(code(old), code(new));
+                let code = delta(was.code, is.code);
                 // All of its code that changed moved; what is left are the tables that went along.
                 let code_moved = code.abs_diff(change.moved) <= code.unsigned_abs() / MOSTLY;
                 match rest <= whole / MOSTLY || code_moved && rest <= whole / TABLES {
@@ -187,7 +218,7 @@ fn moves(
     }
     let name = |number: usize| {
         let (old, _) = pairs.both.get(number)?;
-        Some(before.crates.get((*old)?)?.name.clone())
+        Some(before.crates.get(*old.first()?)?.name.clone())
     };
     let from = largest
         .into_iter()

@@ -8,15 +8,24 @@ fn build(functions: &[(&str, &str, u64)]) -> Snapshot {
     let mut names: Vec<&str> = functions.iter().map(|function| function.0).collect();
     names.sort_unstable();
     names.dedup();
-    let crates: Vec<Crate> = names
+    let rows: Vec<_> = names.iter().map(|name| (*name, None)).collect();
+    let row = |name| names.iter().position(|other| *other == name).unwrap();
+    let functions: Vec<_> = functions.iter().map(|f| (row(f.0), f.1, f.2)).collect();
+    build_of(&rows, &functions)
+}
+
+/// A build from crates as (name, version) and functions as (number of the crate, name, size).
+fn build_of(rows: &[(&str, Option<&str>)], functions: &[(usize, &str, u64)]) -> Snapshot {
+    let crates: Vec<Crate> = rows
         .iter()
-        .map(|name| {
-            let own = functions.iter().filter(|function| function.0 == *name);
+        .enumerate()
+        .map(|(number, (name, version))| {
+            let own = functions.iter().filter(|function| function.0 == number);
             let code: u64 = own.map(|function| function.2).sum();
             Crate {
                 name: (*name).into(),
                 package: None,
-                version: None,
+                version: version.map(str::to_owned),
                 origin: Origin::Workspace,
                 file: code + 5,
                 memory: code,
@@ -48,7 +57,7 @@ fn build(functions: &[(&str, &str, u64)]) -> Snapshot {
         functions: sorted
             .iter()
             .map(|(owner, _, size)| Function {
-                owner: names.iter().position(|name| name == owner).unwrap() as u32,
+                owner: *owner as u32,
                 section: 0,
                 size: *size,
                 by: None,
@@ -123,27 +132,48 @@ fn code_that_moves_between_crates_is_named_in_both() {
     assert_eq!(of("b").from.as_deref(), Some("a"));
 }
 
+/// Several rows of one name without a version are one crate: which copy of it is which nobody
+/// knows, and what stays in a crate did not move.
+#[test]
+fn rows_that_nothing_tells_apart_are_one_crate() {
+    let rows = [("a", None), ("a", None), ("b", None)];
+    let before = build_of(&rows, &[(0, "a::f", 100), (2, "b::g", 10)]);
+    let after = build_of(&rows, &[(1, "a::f", 107), (2, "b::g", 10)]);
+    let comparison = Comparison::new(&before, &after);
+    let rows = comparison.of(Kind::Crate);
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!((rows[0].name.as_str(), rows[0].moved), ("a", 0));
+    assert_eq!((rows[0].before, rows[0].after), (100, 107));
+    let functions = comparison.of(Kind::Function);
+    assert_eq!(functions[0].from, None, "{functions:#?}");
+}
+
 proptest! {
     /// Whatever changed, the deltas add up, in each kind that partitions the file and over all
     /// functions.
     #[test]
     fn deltas_add_up(
-        before in prop::collection::vec((0..4_usize, 0..12_usize, 1..50_u64), 1..40),
-        after in prop::collection::vec((0..4_usize, 0..12_usize, 1..50_u64), 1..40),
+        before in prop::collection::vec((0..8_usize, 0..12_usize, 1..200_u64), 1..40),
+        after in prop::collection::vec((0..8_usize, 0..12_usize, 1..200_u64), 1..40),
+        rows in 4..9_usize,
     ) {
-        const CRATES: [&str; 4] = ["a", "b", "c", "d"];
+        // The last have no version that tells them from the first.
+        const CRATES: [(&str, Option<&str>); 8] = [
+            ("a", None), ("b", None), ("c", Some("1.0.0")), ("d", None),
+            ("c", Some("2.0.0")), ("a", None), ("a", None), ("b", None),
+        ];
         const NAMES: [&str; 12] = [
             "a::f", "b::f", "a::x::f", "a::g::{closure#0}", "a::g::{closure#1}", "<a::T as b::U>::f",
             "<a::T<u8>>::f", "<a::T<u16>>::f", "f", "memcpy", "c::h::<a::T>", "",
         ];
-        let make = |rows: &[(usize, usize, u64)]| {
-            let rows: Vec<_> = rows
+        let make = |functions: &[(usize, usize, u64)], rows: usize| {
+            let functions: Vec<_> = functions
                 .iter()
-                .map(|(owner, name, size)| (CRATES[*owner], NAMES[*name], *size))
+                .map(|(owner, name, size)| (*owner % rows, NAMES[*name], *size))
                 .collect();
-            build(&rows)
+            build_of(&CRATES[..rows], &functions)
         };
-        let (before, after) = (make(&before), make(&after));
+        let (before, after) = (make(&before, 8), make(&after, rows));
         let comparison = Comparison::new(&before, &after);
         let sum = |kind| comparison.of(kind).iter().map(Change::delta).sum::<i64>();
         let file = delta(before.artifact.file_size, after.artifact.file_size);
@@ -153,6 +183,14 @@ proptest! {
         prop_assert_eq!(sum(Kind::Function), delta(code(&before), code(&after)));
         let moved: i64 = comparison.of(Kind::Crate).iter().map(|row| row.moved).sum();
         prop_assert_eq!(moved, 0, "what leaves one crate enters another");
+        for row in comparison.of(Kind::Crate) {
+            let had = if row.moved < 0 { row.before } else { row.after };
+            prop_assert!(row.moved.unsigned_abs() <= had, "{:?}", row);
+        }
+        let keys: Vec<_> = comparison.of(Kind::Crate).iter()
+            .map(|row| (&row.name, &row.version, &row.version_before)).collect();
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        prop_assert_eq!(distinct.len(), keys.len(), "rows that nothing tells apart");
         prop_assert!(Comparison::new(&before, &before).changes.is_empty());
     }
 }
