@@ -1,8 +1,8 @@
-//! Changes of functions and of generic families, from the matched pairs.
+//! Changes of functions, from the matched pairs.
 
-use super::{Change, Kind, Status, crates::Pairs, family, matching::Matched};
+use super::{Change, Kind, Status, crates::Pairs, matching::Matched};
 use crate::snapshot::{Function, NAMELESS, Snapshot};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 fn entry(snapshot: &Snapshot, index: usize) -> Option<(&str, &Function)> {
     Some((snapshot.names.get(index), snapshot.functions.get(index)?))
@@ -113,99 +113,4 @@ fn origin(
         let (was, is) = (of(before, was), of(after, is));
         format!("instantiated by {was}, now by {is}")
     })
-}
-
-#[derive(Default)]
-struct Family<'a> {
-    before: u64,
-    after: u64,
-    copies: (u64, u64),
-    /// What its functions were called before.
-    from: Option<&'a str>,
-    owner: Option<&'a crate::snapshot::Crate>,
-}
-
-/// Families with several copies whose bytes changed. A pair of functions counts for one family,
-/// the new one, so that a renamed module or another naming scheme changes nothing.
-pub(super) fn families(
-    before: &Snapshot,
-    after: &Snapshot,
-    crates: &Pairs,
-    matched: &Matched,
-) -> Vec<Change> {
-    let mut families: HashMap<(usize, &str), Family<'_>> = HashMap::new();
-    let old_family = |index: usize| {
-        let function = before.functions.get(index)?;
-        Some((function, family(&before.families, function.family)))
-    };
-    let new_family = |index: usize| {
-        let function = after.functions.get(index)?;
-        Some((function, family(&after.families, function.family)))
-    };
-    let mut add = |number, name, owner, before: Option<u64>, after: Option<u64>, from| {
-        let sum: &mut Family<'_> = families.entry((number, name)).or_default();
-        sum.before = sum.before.saturating_add(before.unwrap_or_default());
-        sum.after = sum.after.saturating_add(after.unwrap_or_default());
-        sum.copies.0 += u64::from(before.is_some());
-        sum.copies.1 += u64::from(after.is_some());
-        sum.owner = owner;
-        sum.from = sum.from.or(from);
-    };
-    for index in &matched.removed {
-        if let Some((function, Some(name))) = old_family(*index) {
-            let number = crates.of_before(function.owner);
-            add(
-                number,
-                name,
-                before.owner(function),
-                Some(function.size),
-                None,
-                None,
-            );
-        }
-    }
-    for (old, new) in &matched.pairs {
-        let (Some((old, was)), Some((new, is))) = (old_family(*old), new_family(*new)) else {
-            continue;
-        };
-        let Some(name) = is.or(was) else { continue };
-        let number = crates.of_after(new.owner);
-        let from = was.filter(|was| *was != name);
-        add(
-            number,
-            name,
-            after.owner(new),
-            Some(old.size),
-            Some(new.size),
-            from,
-        );
-    }
-    for index in &matched.added {
-        if let Some((function, Some(name))) = new_family(*index) {
-            let number = crates.of_after(function.owner);
-            add(
-                number,
-                name,
-                after.owner(function),
-                None,
-                Some(function.size),
-                None,
-            );
-        }
-    }
-    let several = |family: &Family<'_>| family.copies.0.max(family.copies.1) > 1;
-    let sorted: BTreeMap<_, _> = families.into_iter().collect();
-    sorted
-        .into_iter()
-        .filter(|(_, family)| several(family) && family.before != family.after)
-        .map(|((_, name), family)| {
-            let mut change = Change::new(Kind::Generic, name.into(), family.before, family.after);
-            change.owner = family.owner.map(|owner| owner.name.clone());
-            change.version = family.owner.and_then(|owner| owner.version.clone());
-            change.from = family.from.map(str::to_owned);
-            change.copies = Some(family.copies);
-            debug_assert!(change.status != Status::Moved);
-            change
-        })
-        .collect()
 }

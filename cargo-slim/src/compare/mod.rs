@@ -8,6 +8,7 @@
 
 mod causes;
 mod crates;
+mod families;
 mod functions;
 mod likeness;
 mod matching;
@@ -171,7 +172,7 @@ impl Comparison {
         }
         changes.extend(sections(before, after));
         changes.extend(functions::changes(before, after, &pairs, &matched));
-        changes.extend(functions::families(before, after, &pairs, &matched));
+        changes.extend(families::changes(before, after, &pairs, &matched));
         changes.sort_by(|a, b| {
             (a.kind, std::cmp::Reverse(a.delta().unsigned_abs()), &a.name).cmp(&(
                 b.kind,

@@ -295,3 +295,113 @@ fn another_profile_is_named() {
         ["the profile changed from `release` to `small`"]
     );
 }
+
+/// A build whose functions are copies of generic ones, as (number of the crate, name, family, size).
+fn build_generic(rows: &[&str], functions: &[(usize, &str, Option<u32>, u64)]) -> Snapshot {
+    let rows: Vec<_> = rows.iter().map(|name| (*name, None)).collect();
+    let mut sorted = functions.to_vec();
+    sorted.sort_by_key(|function| (function.1, function.0, function.3));
+    let plain: Vec<_> = sorted.iter().map(|f| (f.0, f.1, f.3)).collect();
+    let mut build = build_of(&rows, &plain);
+    for (function, of) in build.functions.iter_mut().zip(sorted) {
+        function.family = of.2;
+    }
+    build
+}
+
+/// A family is one under its name, also where its copies came to another crate, and weighs what
+/// each build's own snapshot says.
+#[test]
+fn a_family_that_changes_its_crate_is_one_row() {
+    let from = |crates, copies: &[(usize, &'static str, u64)]| {
+        let copies: Vec<_> = copies.iter().map(|f| (f.0, f.1, Some(0), f.2)).collect();
+        let mut build = build_generic(crates, &copies);
+        build.families = ["<k::Kind as core::From>::from"].into_iter().collect();
+        build
+    };
+    let crates = &["kinds", "linter"];
+    let before = from(
+        crates,
+        &[
+            (1, "<k::Kind as core::From<linter::A>>::from", 300),
+            (1, "<k::Kind as core::From<linter::B>>::from", 400),
+            (1, "<k::Kind as core::From<linter::C>>::from", 170),
+        ],
+    );
+    let after = from(
+        crates,
+        &[
+            (0, "<k::Kind as core::From<T>>::from", 300),
+            (0, "<k::Kind as core::From<T>>::from", 410),
+        ],
+    );
+    let comparison = Comparison::new(&before, &after);
+    let rows = comparison.of(Kind::Generic);
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!((rows[0].before, rows[0].after), (870, 710));
+    assert_eq!(rows[0].copies, Some((3, 2)));
+    assert_eq!(rows[0].owner.as_deref(), Some("kinds"));
+    assert_eq!(rows[0].from.as_deref(), Some("crate linter"));
+}
+
+/// A renamed module renames its families; a name that states no generic arguments is the family
+/// that the same code has under the other naming.
+#[test]
+fn a_renamed_family_is_not_new() {
+    let build = |module: &str, family: bool, sizes: &[u64]| {
+        let name = format!("a::{module}::widest");
+        let copies: Vec<_> = sizes
+            .iter()
+            .map(|size| (0, name.as_str(), family.then_some(0), *size))
+            .collect();
+        let mut build = build_generic(&["a"], &copies);
+        build.families = [name.as_str()].into_iter().collect();
+        build
+    };
+    let before = build("util", true, &[100, 200]);
+    let after = build("tools", true, &[100, 200]);
+    assert!(changes(&before, &after, Kind::Generic).is_empty());
+    let after = build("tools", true, &[100, 200, 300]);
+    let comparison = Comparison::new(&before, &after);
+    let rows = comparison.of(Kind::Generic);
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!((rows[0].before, rows[0].after), (300, 600));
+    assert_eq!(rows[0].from.as_deref(), Some("a::util::widest"));
+    let unnamed = build("util", false, &[100, 200]);
+    assert!(changes(&unnamed, &before, Kind::Generic).is_empty());
+    assert!(changes(&before, &unnamed, Kind::Generic).is_empty());
+}
+
+proptest! {
+    /// The bytes of each family are those that the snapshots themselves give it.
+    #[test]
+    fn families_weigh_what_the_snapshots_say(
+        before in prop::collection::vec((0..2_usize, 0..3_u32, 1..99_u64), 1..20),
+        after in prop::collection::vec((0..2_usize, 0..3_u32, 1..99_u64), 1..20),
+    ) {
+        const FAMILIES: [&str; 3] = ["a::f", "a::g", "b::f"];
+        let make = |functions: &[(usize, u32, u64)]| {
+            let functions: Vec<_> = functions
+                .iter()
+                .map(|f| (f.0, FAMILIES[f.1 as usize], Some(f.1), f.2))
+                .collect();
+            let mut build = build_generic(&["a", "b"], &functions);
+            build.families = FAMILIES.into_iter().collect();
+            build
+        };
+        let (before, after) = (make(&before), make(&after));
+        let comparison = Comparison::new(&before, &after);
+        let sum = |build: &Snapshot, name: &str| -> (u64, u64) {
+            let named = build.functions.iter().zip(build.names.iter());
+            let own = named.filter(|(_, own)| *own == name);
+            own.fold((0, 0), |sum, (f, _)| (sum.0 + f.size, sum.1 + 1))
+        };
+        for row in comparison.of(Kind::Generic) {
+            let name = row.from.as_deref().filter(|from| !from.starts_with("crate "));
+            let was = sum(&before, name.unwrap_or(&row.name));
+            let is = sum(&after, &row.name);
+            prop_assert_eq!((row.before, row.after), (was.0, is.0));
+            prop_assert_eq!(row.copies, Some((was.1, is.1)));
+        }
+    }
+}
