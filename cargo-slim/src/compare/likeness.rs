@@ -1,12 +1,14 @@
 //! What makes two builds less comparable than they seem.
 
-use super::causes::Known;
+use super::{causes::Known, unknown};
 use crate::snapshot::{Artifact, Snapshot};
 use codecost::report::Warning;
 
 /// One warning for each way in which the two sides are unlike.
 pub fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
     let found = [
+        unknown::warning("before", before),
+        unknown::warning("after", after),
         targets(&before.artifact, &after.artifact),
         additions(before, after),
         packages(before, after),

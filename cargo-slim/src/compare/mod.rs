@@ -13,6 +13,7 @@ mod functions;
 mod likeness;
 mod matching;
 mod names;
+mod unknown;
 
 pub use causes::Cause;
 pub use likeness::warnings;

@@ -129,6 +129,37 @@ fn a_file_does_not_differ_from_itself() {
     assert!(run.stdout.contains("nothing changed"), "{}", run.stdout);
 }
 
+/// A stripped side is named, as people and as programs see it.
+#[test]
+fn a_side_without_symbols_is_said() {
+    let fixture = growing();
+    let file = HYPERFINE.build(V0, cache()).file;
+    let stripped = fixture.root().join("stripped");
+    let mut strip = command("strip");
+    succeed(strip.args(["--strip-all", "-o"]).arg(&stripped).arg(&file));
+    let codes = |before: &Path, after: &Path| -> Vec<(String, String)> {
+        let report = diff(before, after);
+        let warnings = report.json["warnings"].as_array().unwrap().iter();
+        warnings
+            .map(|row| (text(row, "code").into(), text(row, "message").into()))
+            .collect()
+    };
+    assert_eq!(codes(&file, &file), []);
+    let one = codes(&file, &stripped);
+    assert_eq!(one.len(), 1, "{one:?}");
+    assert_eq!(one[0].0, "stripped");
+    assert!(one[0].1.contains("the file after, stripped: "), "{one:?}");
+    let both = codes(&stripped, &stripped);
+    assert_eq!(both.len(), 2, "{both:?}");
+    let run = slim().run([
+        std::ffi::OsStr::new("diff"),
+        stripped.as_os_str(),
+        file.as_os_str(),
+    ]);
+    let warning = "warning: the file before, stripped: no symbol table";
+    assert!(run.stderr.contains(warning), "{}", run.stderr);
+}
+
 fn functions<'a>(report: &'a Report, status: &str) -> Vec<&'a Value> {
     let rows = report.rows_where("kind", "function");
     rows.into_iter()

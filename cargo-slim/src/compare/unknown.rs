@@ -1,0 +1,101 @@
+//! A side of a comparison whose bytes mostly have no known owner. A snapshot carries no warnings,
+//! so this is told from its rows.
+
+use crate::snapshot::Snapshot;
+use codecost::{
+    report::{Warning, printable},
+    units::Share,
+};
+
+/// Whether most of a file has no known owner, so that its crates and functions say little.
+pub(super) fn warning(side: &str, snapshot: &Snapshot) -> Option<Warning> {
+    let artifact = &snapshot.artifact;
+    let rows = snapshot.crates.iter();
+    let unknown = rows
+        .filter(|row| row.name == "[unknown]")
+        .map(|row| row.file);
+    let unknown = unknown.fold(0, u64::saturating_add);
+    if unknown <= artifact.file_size / 2 {
+        return None;
+    }
+    let share = Share(unknown as f64 / artifact.file_size as f64);
+    let which = format!("the file {side}, {}: ", printable(&artifact.path));
+    let elf = artifact.format == "elf";
+    let stripped = elf && !snapshot.sections.iter().any(|row| row.name == ".symtab");
+    Some(match elf {
+        true if stripped => Warning::new(
+            "stripped",
+            format!("{which}no symbol table, so {share} of its bytes have no known owner"),
+        )
+        .help("compare snapshots of builds with `strip = \"none\"` or with their debug files"),
+        true => Warning::new(
+            "mostly-unknown",
+            format!("{which}{share} of its bytes have no known owner"),
+        ),
+        false => Warning::new(
+            "format-without-depth",
+            format!(
+                "{which}of {} files only sections, symbols and padding are read, so {share} of its \
+                 bytes have no known owner",
+                artifact.format
+            ),
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Artifact, Crate, Section};
+    use codecost::attribution::Origin;
+
+    fn file(format: &str, section: &str, unknown: u64) -> Snapshot {
+        Snapshot {
+            artifact: Artifact {
+                path: "app".into(),
+                format: format.into(),
+                file_size: 1000,
+                ..Artifact::default()
+            },
+            sections: vec![Section {
+                name: section.into(),
+                kind: "symbols".into(),
+                file: 10,
+                memory: 0,
+            }],
+            crates: vec![Crate {
+                name: "[unknown]".into(),
+                package: None,
+                version: None,
+                origin: Origin::Unknown,
+                file: unknown,
+                memory: 0,
+                code: 0,
+                data: 0,
+                unwind: 0,
+                relocations: 0,
+                symbols: 0,
+                debug: 0,
+                other: unknown,
+            }],
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn a_side_that_is_mostly_unknown_is_named() {
+        let code = |format, section, unknown| {
+            let warning = warning("after", &file(format, section, unknown));
+            warning.map(|warning| {
+                let side = "the file after, app: ";
+                assert!(warning.message.starts_with(side), "{}", warning.message);
+                warning.code
+            })
+        };
+        assert_eq!(code("elf", ".symtab", 500), None);
+        assert_eq!(code("elf", ".text", 500), None);
+        assert_eq!(code("elf", ".symtab", 501), Some("mostly-unknown"));
+        assert_eq!(code("elf", ".text", 993), Some("stripped"));
+        assert_eq!(code("pe", ".text", 993), Some("format-without-depth"));
+    }
+}
