@@ -216,13 +216,25 @@ fn moves(
         let entry = largest.entry(to).or_insert((bytes, from));
         *entry = (*entry).max((bytes, from));
     }
-    let name = |number: usize| {
-        let (old, _) = pairs.both.get(number)?;
-        Some(before.crates.get(*old.first()?)?.name.clone())
-    };
     let from = largest
         .into_iter()
-        .filter_map(|(to, (_, from))| Some((to, name(from)?)))
+        .filter_map(|(to, (_, from))| {
+            let (old, _) = pairs.both.get(from)?;
+            let old = before.crates.get(*old.first()?)?;
+            let (_, new) = pairs.both.get(to)?;
+            let new = after.crates.get(*new.first()?)?;
+            Some((to, from_name(old, new)))
+        })
         .collect();
     (moved, from)
+}
+
+/// What the crate `from` is called beside `to`: its name, and what tells it apart from another
+/// crate of that name.
+pub(super) fn from_name(from: &Crate, to: &Crate) -> String {
+    match &from.version {
+        _ if from.name != to.name => from.name.clone(),
+        Some(version) => format!("{} {version}", from.name),
+        None => format!("{} ({})", from.name, from.origin.as_str()),
+    }
 }

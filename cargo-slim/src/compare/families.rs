@@ -5,7 +5,12 @@
 //! do the matched functions say which family it is there: a module was renamed, or one of the
 //! builds names its copies in another way.
 
-use super::{Change, Kind, Status, crates::Pairs, family, matching::Matched};
+use super::{
+    Change, Kind, Status,
+    crates::{Pairs, from_name},
+    family,
+    matching::Matched,
+};
 use crate::snapshot::{Function, Snapshot};
 use std::collections::HashMap;
 
@@ -212,7 +217,10 @@ fn change(
     }
     change.from = match from.zip(to) {
         _ if was.is_some() && is.is_some() && was != is => was,
-        Some((from, to)) if from != to => row(from).map(|row| format!("crate {}", row.name)),
+        Some((from, to)) if from != to => {
+            let crates = row(from).zip(row(to));
+            crates.map(|(from, to)| format!("crate {}", from_name(from, to)))
+        }
         _ => None,
     };
     change.copies = Some((old.copies, new.copies));

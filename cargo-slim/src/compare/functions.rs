@@ -1,6 +1,10 @@
 //! Changes of functions, from the matched pairs.
 
-use super::{Change, Kind, Status, crates::Pairs, matching::Matched};
+use super::{
+    Change, Kind, Status,
+    crates::{Pairs, from_name},
+    matching::Matched,
+};
 use crate::snapshot::{Function, NAMELESS, Snapshot};
 use std::collections::BTreeMap;
 
@@ -92,12 +96,9 @@ fn origin(
     if old_name != name {
         return Some(old_name.to_owned());
     }
-    let of = |snapshot: &Snapshot, index: u32| {
-        let row = snapshot.crates.get(index as usize);
-        row.map(|row| row.name.clone()).unwrap_or_default()
-    };
     if crates.of_before(old.owner) != crates.of_after(new.owner) {
-        return Some(format!("crate {}", of(before, old.owner)));
+        let (from, to) = (before.owner(old)?, after.owner(new)?);
+        return Some(format!("crate {}", from_name(from, to)));
     }
     let section = |snapshot: &Snapshot, function: &Function| {
         let row = snapshot.sections.get(function.section as usize);
@@ -108,9 +109,11 @@ fn origin(
         return Some(format!("section {was}"));
     }
     let (was, is) = (old.by?, new.by?);
-    let moved = crates.of_before(was) != crates.of_after(is);
-    moved.then(|| {
-        let (was, is) = (of(before, was), of(after, is));
-        format!("instantiated by {was}, now by {is}")
-    })
+    if crates.of_before(was) == crates.of_after(is) {
+        return None;
+    }
+    let was = before.crates.get(was as usize)?;
+    let is = after.crates.get(is as usize)?;
+    let (was, is) = (from_name(was, is), from_name(is, was));
+    Some(format!("instantiated by {was}, now by {is}"))
 }

@@ -50,6 +50,26 @@ pub(crate) fn assert_exact(report: &Report) {
         let change = number(row, "after") as i64 - number(row, "before") as i64;
         assert_eq!(row["delta"].as_i64(), Some(change), "{row}");
     }
+    assert_moves(report);
+}
+
+/// What moved between crates left one and entered another, no crate gave more than it had or got
+/// more than it has, and nothing moved within a crate.
+fn assert_moves(report: &Report) {
+    let crates = report.rows_where("kind", "crate");
+    let moved = |row: &Value| row["moved"].as_i64().unwrap();
+    assert_eq!(crates.iter().map(|row| moved(row)).sum::<i64>(), 0);
+    for row in crates {
+        let side = if moved(row) < 0 { "before" } else { "after" };
+        let had = number(row, side);
+        assert!(moved(row).unsigned_abs() <= had, "{row}");
+        assert!(row["from"].is_null() || row["from"] != row["name"], "{row}");
+    }
+    let mut ids: Vec<_> = report.rows().iter().map(|row| row["id"].as_str()).collect();
+    let rows = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), rows, "two rows have one id");
 }
 
 pub(crate) fn delta<'a>(rows: impl IntoIterator<Item = &'a Value>) -> i64 {
