@@ -13,6 +13,7 @@ mod functions;
 mod likeness;
 mod matching;
 mod names;
+mod renames;
 mod unknown;
 
 pub use causes::Cause;
