@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const FEW: usize = 4;
 /// How many segments after the change a renamed path is looked for at.
 const LEVELS: usize = 8;
+/// A renamed path has no more segments.
+const DEPTH: usize = 16;
 /// How many other places a path can have moved to.
 const PLACES: usize = 4;
 /// How many names are looked through for one below a path.
@@ -38,9 +40,11 @@ fn paths(text: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-/// The ends of the prefixes of a path that leave at least one segment.
+/// The beginnings of a path that leave at least one segment, and what they leave; of a deep one
+/// only the first, so that the work stays linear.
 fn prefixes(path: &str) -> impl Iterator<Item = (&str, &str)> {
     path.match_indices("::")
+        .take(DEPTH)
         .map(|(at, separator)| (&path[..at], &path[at + separator.len()..]))
 }
 
