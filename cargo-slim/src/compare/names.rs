@@ -21,7 +21,7 @@ pub(super) struct Form {
     pub(super) text: String,
     /// Of [`short`].
     pub(super) short: u64,
-    /// Of [`Place::text`].
+    /// Of [`Place::text`], [`folded`].
     pub(super) place: u64,
     /// Of the trait's method, whatever the type; of the place where there is no trait.
     pub(super) method: u64,
@@ -49,7 +49,7 @@ impl Form {
         });
         Self {
             short: hash(&short(&text)),
-            place: hash(&place.text),
+            place: hash(&folded(&place.text)),
             method: hash(&place.method()),
             words: each
                 .iter()
@@ -80,6 +80,25 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     let part = |c: char| c == '_' || c.is_alphanumeric();
     text.split(move |c| !part(c))
         .filter(|word| !word.is_empty())
+}
+
+/// Integers of one width under one name: the compiler makes the same code of `<u64 as Display>::fmt`
+/// and `<usize as Display>::fmt`, keeps one copy, and which name that has differs from build to
+/// build. Where the width is another the sizes differ, too.
+fn folded(place: &str) -> Cow<'_, str> {
+    let rest = place.strip_prefix('<').and_then(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric())?;
+        let (word, rest) = rest.split_at(end);
+        let width = match word {
+            "u16" | "i16" => "16",
+            "u32" | "i32" => "32",
+            "u64" | "i64" | "usize" | "isize" => "64",
+            "u128" | "i128" => "128",
+            _ => return None,
+        };
+        Some(format!("<{width}{rest}"))
+    });
+    rest.map_or(place.into(), Cow::from)
 }
 
 /// Closures and shims without their numbers: `f::{closure#3}` becomes `f::{closure}`. What legacy

@@ -105,7 +105,7 @@ fn a_common_last_name_is_no_evidence() {
         ),
         (
             ("<u64 as core::fmt::UpperHex>::fmt", 151),
-            ("<isize as core::fmt::UpperHex>::fmt", 151),
+            ("<u8 as core::fmt::UpperHex>::fmt", 151),
             &[],
         ),
         (
@@ -124,7 +124,7 @@ fn a_common_last_name_is_no_evidence() {
 #[test]
 fn the_same_function_is_found_again() {
     type Build<'a> = &'a [(&'a str, u64)];
-    let cases: [(Build<'_>, Build<'_>, &[&str]); 6] = [
+    let cases: [(Build<'_>, Build<'_>, &[&str]); 7] = [
         // A module, with functions of other sizes.
         (
             &[("a::util::f", 300), ("a::util::g", 100)],
@@ -161,6 +161,12 @@ fn the_same_function_is_found_again() {
         (
             &[("<a::K as core::convert::From<b::rules::X>>::from", 300)],
             &[("<a::K as core::convert::From<T>>::from", 300)],
+            &[],
+        ),
+        // Another name of the same code.
+        (
+            &[("<u64 as core::fmt::Display>::fmt", 282)],
+            &[("<usize as core::fmt::Display>::fmt", 282)],
             &[],
         ),
         // Legacy names and v0's.
