@@ -31,6 +31,8 @@ impl Pairs {
 /// Crates of one name; std's own copy of a crate is another crate. Of several versions those that
 /// stayed are paired first, then the rest in order: that is an update.
 ///
+/// If one build does not know the version of what is left, all that is left is one crate.
+///
 /// Rows that nothing tells apart are one: a crate that was compiled several times into one file, or
 /// whose copies legacy names cannot tell apart, has as many rows without a version. Which of them
 /// holds what differs from build to build, so code would seem to move between them.
@@ -53,7 +55,14 @@ pub(super) fn pair(before: &Snapshot, after: &Snapshot) -> Pairs {
             }
             None => true,
         });
+        // A side that does not know the versions can have any of them.
+        let unknown = olds.contains_key(&None) && !news.is_empty()
+            || news.contains_key(&None) && !olds.is_empty();
         let (mut olds, mut news) = (olds.into_values(), news.into_values());
+        if unknown {
+            both.push((olds.flatten().collect(), news.flatten().collect()));
+            continue;
+        }
         loop {
             match (olds.next(), news.next()) {
                 (None, None) => break,
@@ -112,6 +121,17 @@ impl Weight {
     }
 }
 
+/// The version of a crate, if all of its rows have it.
+fn version(snapshot: &Snapshot, rows: &[usize]) -> Option<String> {
+    let mut versions = rows
+        .iter()
+        .map(|row| snapshot.crates.get(*row)?.version.as_ref());
+    let first = versions.next()?;
+    versions
+        .all(|other| other == first)
+        .then(|| first.cloned())?
+}
+
 /// Below this part of a change that is not explained by moved code, the crate only moved: its
 /// tables follow its code, and few of their bytes can be told apart.
 const MOSTLY: u64 = 10;
@@ -130,6 +150,7 @@ pub(super) fn changes(
     let mut changes = Vec::new();
     for (number, (old, new)) in pairs.both.iter().enumerate() {
         let (was, is) = (Weight::of(before, old), Weight::of(after, new));
+        let (was_version, version) = (version(before, old), version(after, new));
         let old = old.first().and_then(|old| before.crates.get(*old));
         let new = new.first().and_then(|new| after.crates.get(*new));
         symbols.0 = symbols.0.saturating_add(was.symbols);
@@ -137,10 +158,9 @@ pub(super) fn changes(
         let Some(row) = new.or(old) else { continue };
         let mut change = Change::new(Kind::Crate, row.name.clone(), was.rest, is.rest);
         change.moved = moved.get(number).copied().unwrap_or_default();
-        change.version = row.version.clone();
-        change.version_before = match (old, new) {
-            (Some(old), Some(new)) if old.version != new.version => old.version.clone(),
-            _ => None,
+        (change.version, change.version_before) = match (old, new) {
+            (Some(_), Some(_)) if was_version != version => (version, was_version),
+            _ => (version.or(was_version), None),
         };
         let rest = change.delta().abs_diff(change.moved);
         let code = if old.is_some() { was.code } else { is.code };

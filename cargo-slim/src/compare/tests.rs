@@ -278,6 +278,37 @@ fn another_profile_is_named() {
     );
 }
 
+/// A build that does not know versions has one crate where the other has two.
+#[test]
+fn what_one_build_cannot_tell_apart_is_one_crate() {
+    let known = [
+        ("a", Some("1.0.0")),
+        ("a", Some("2.0.0")),
+        ("b", Some("1.0.0")),
+    ];
+    let functions = [(0, "a::f", 100), (1, "a::g", 200), (2, "b::f", 9)];
+    let known = build_of(&known, &functions);
+    let unknown = [("a", None), ("a", None), ("b", Some("1.0.0"))];
+    let unknown = build_of(&unknown, &functions);
+    assert!(changes(&known, &unknown, Kind::Crate).is_empty());
+    assert!(changes(&unknown, &known, Kind::Crate).is_empty());
+    assert!(changes(&known, &unknown, Kind::Function).is_empty());
+    // Where both know them, two versions are two crates.
+    let newer = [
+        ("a", Some("1.0.0")),
+        ("a", Some("3.0.0")),
+        ("b", Some("1.0.0")),
+    ];
+    let newer = build_of(
+        &newer,
+        &[(0, "a::f", 110), (1, "a::g", 200), (2, "b::f", 9)],
+    );
+    let comparison = Comparison::new(&known, &newer);
+    let rows = comparison.of(Kind::Crate);
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!(rows[0].version.as_deref(), Some("1.0.0"));
+}
+
 /// A build whose functions are copies of generic ones, as (number of the crate, name, family, size).
 fn build_generic(rows: &[&str], functions: &[(usize, &str, Option<u32>, u64)]) -> Snapshot {
     let rows: Vec<_> = rows.iter().map(|name| (*name, None)).collect();
