@@ -482,13 +482,10 @@ pub fn code_references(image: &Image<'_>, code: &CodeMap) -> Vec<CodeReference> 
         .map(|section| section.addresses())
         .collect();
     data.sort_unstable();
-    let in_data = |address: VirtualAddress| {
+    let data_at = |address: VirtualAddress| {
         let next = data.partition_point(|range| range.start <= address);
-        data[..next]
-            .iter()
-            .rev()
-            .take(3)
-            .any(|range| range.contains(address))
+        let before = data[..next].iter().rev().take(3);
+        before.copied().find(|range| range.contains(address))
     };
     let found: Vec<Vec<CodeReference>> = code
         .functions
@@ -498,8 +495,13 @@ pub fn code_references(image: &Image<'_>, code: &CodeMap) -> Vec<CodeReference> 
             let pieces: Vec<Piece<'_>> = functions.iter().map(|f| piece_of(image, f)).collect();
             let absolute = !image.position_independent;
             let mut found = Vec::new();
+            // Mostly the same few sections.
+            let mut last = None::<AddressRange>;
             decoder.references(&pieces, absolute, &mut |index, reference| {
-                if in_data(reference.to) {
+                last = last
+                    .filter(|range| range.contains(reference.to))
+                    .or_else(|| data_at(reference.to));
+                if last.is_some() {
                     let (access, guess) = match reference.kind {
                         ReferenceKind::Access(size) => (size, false),
                         ReferenceKind::Address => (0, false),
@@ -526,10 +528,25 @@ pub fn code_references(image: &Image<'_>, code: &CodeMap) -> Vec<CodeReference> 
 const FUNCTIONS: usize = 256;
 
 fn piece_of<'a>(image: &Image<'a>, function: &Function) -> Piece<'a> {
-    let code = image.bytes_at(function.range.start).unwrap_or_default();
+    let code = if is_left_behind(image, function) {
+        &[]
+    } else {
+        image.bytes_at(function.range.start).unwrap_or_default()
+    };
     let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
     Piece {
         code: code.get(..size).unwrap_or(code),
         address: function.range.start,
     }
+}
+
+/// Whether this is the old copy of a function that BOLT has moved: it keeps the sections that it
+/// rewrites under another name and takes their symbols along. Nothing runs there any more, so it
+/// uses nothing.
+fn is_left_behind(image: &Image<'_>, function: &Function) -> bool {
+    function.symbol.is_none()
+        && image
+            .sections
+            .get(function.section as usize)
+            .is_some_and(|section| section.name.starts_with(".bolt.org."))
 }

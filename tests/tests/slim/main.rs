@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_macros)]
 
 mod builds;
+mod data;
 mod findings;
 mod generics;
 mod hostile;

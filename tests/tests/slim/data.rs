@@ -1,0 +1,62 @@
+//! Whose data is.
+
+use crate::slim;
+use std::{fs, process::Command};
+
+/// A constant that two functions refer to. One is the old copy that BOLT leaves in a section which
+/// it has renamed: without a symbol, known by its unwind table alone.
+const LEFT_BEHIND: &str = "
+        .section .rodata
+        .balign 16
+.Lconstant: .quad 1, 2, 3, 4
+        .text
+        .globl alive
+        .type alive, @function
+alive:  .cfi_startproc
+        leaq .Lconstant(%rip), %rax
+        ret
+        .cfi_endproc
+        .size alive, . - alive
+        .section SECTION, \"ax\", @progbits
+        .cfi_startproc
+        leaq .Lconstant(%rip), %rax
+        ret
+        .cfi_endproc
+";
+
+#[test]
+fn what_bolt_left_behind_uses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = |section: &str| {
+        let source = directory.path().join("left.s");
+        let library = directory.path().join("left.so");
+        fs::write(&source, LEFT_BEHIND.replace("SECTION", section)).unwrap();
+        let made = Command::new("cc")
+            .args(["-shared", "-nostdlib", "-o"])
+            .args([&library, &source])
+            .status();
+        assert!(made.unwrap().success());
+        let file = library.to_str().unwrap();
+        let report = slim()
+            .run([
+                "data",
+                "--file",
+                file,
+                "--message-format",
+                "json",
+                "-n",
+                "0",
+            ])
+            .report();
+        let mut rows = report
+            .rows()
+            .iter()
+            .filter(|row| row["section"] == ".rodata");
+        let row = rows.next().unwrap();
+        assert_eq!((rows.count(), &row["file"]), (0, &32.into()));
+        row["shared_by"].as_array().unwrap().len()
+    };
+    assert_eq!(users(".bolt.org.text"), 0);
+    // Elsewhere code that nobody knows counts: what it uses is not its neighbour's alone.
+    assert_eq!(users(".text.other"), 2);
+}
