@@ -4,7 +4,7 @@
 use cargo_slim::{
     analysis::{
         Analysis, Rows, Total,
-        model::{Artifact, CrateLabel, FunctionRow},
+        model::{Artifact, CrateInfo, FunctionRow},
     },
     options::{Input, Options, View},
     report,
@@ -23,7 +23,7 @@ fn main() {
     divan::main();
 }
 
-static LABEL: LazyLock<CrateLabel> = LazyLock::new(|| CrateLabel {
+static LABEL: LazyLock<CrateInfo> = LazyLock::new(|| CrateInfo {
     name: "rustc_middle".into(),
     package: Some("rustc_middle".into()),
     version: Some("0.0.0".into()),

@@ -4,7 +4,7 @@
 
 use super::{
     crates, label, label_of,
-    model::{CallRow, Calls, CrateLabel, Weight},
+    model::{CallRow, Calls, CrateInfo, Weight},
     select::Selected,
     shares::{Shares, Step},
 };
@@ -227,7 +227,7 @@ impl Tree {
     }
 }
 
-fn name_of(shares: &Shares<'_>, function: FunctionId) -> (String, CrateLabel) {
+fn name_of(shares: &Shares<'_>, function: FunctionId) -> (String, CrateInfo) {
     let unknown = || label("[unknown]", Origin::Unknown);
     match shares.symbols.functions.get(function.0 as usize) {
         Some(known) => {

@@ -2,7 +2,7 @@
 
 use super::{
     label, label_of,
-    model::{CrateLabel, CrateRow, Times},
+    model::{CrateInfo, CrateRow, Times},
     shares::{At, Shares},
 };
 use codecost::attribution::Origin;
@@ -58,12 +58,12 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<CrateRow> {
 }
 
 /// The row for time that no workspace crate caused.
-pub(super) fn no_workspace_caller() -> CrateLabel {
+pub(super) fn no_workspace_caller() -> CrateInfo {
     bucket("[no workspace caller]")
 }
 
 /// A row that is no crate.
-pub(super) fn bucket(name: &str) -> CrateLabel {
+pub(super) fn bucket(name: &str) -> CrateInfo {
     label(name, Origin::Unknown)
 }
 

@@ -7,7 +7,7 @@
 
 use super::{
     Subject, crates, facts, functions, label, label_of,
-    model::{ChangeKind, ChangeRow, Comparison, CrateLabel, Facts, Weight},
+    model::{ChangeKind, ChangeRow, Comparison, CrateInfo, Facts, Weight},
     no_samples, quality,
     shares::Shares,
 };
@@ -146,7 +146,7 @@ impl Changes {
         side: usize,
         kind: ChangeKind,
         name: &str,
-        label: &CrateLabel,
+        label: &CrateInfo,
         weight: Weight,
     ) {
         if weight == Weight::default() {
@@ -181,7 +181,7 @@ impl Changes {
 }
 
 /// The charged function with those that it is inlined into, where there are any.
-fn inline_paths(shares: &Shares<'_>) -> Vec<(String, CrateLabel, Weight)> {
+fn inline_paths(shares: &Shares<'_>) -> Vec<(String, CrateInfo, Weight)> {
     // A position in the list of scopes names the rest of its chain, too.
     let mut charged: HashMap<u32, (usize, Weight)> = HashMap::new();
     for (stack, weight) in shares.ends() {

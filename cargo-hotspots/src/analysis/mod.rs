@@ -28,7 +28,7 @@ use crate::{
     symbols::{FunctionId, Owner, Symbols},
 };
 use codecost::{Error, Result, attribution::Origin, report::Warning};
-use model::{CrateLabel, Facts, Overview};
+use model::{CrateInfo, Facts, Overview};
 use shares::Shares;
 use std::collections::BTreeMap;
 
@@ -215,8 +215,8 @@ fn no_samples(subject: &Subject<'_>) -> Error {
 }
 
 /// A bucket's label.
-fn label(name: &str, origin: Origin) -> CrateLabel {
-    CrateLabel {
+fn label(name: &str, origin: Origin) -> CrateInfo {
+    CrateInfo {
         name: name.into(),
         package: None,
         version: None,
@@ -225,7 +225,7 @@ fn label(name: &str, origin: Origin) -> CrateLabel {
 }
 
 /// A crate's label.
-fn label_of(owner: &Owner) -> CrateLabel {
+fn label_of(owner: &Owner) -> CrateInfo {
     let Owner {
         name,
         package,
@@ -233,7 +233,7 @@ fn label_of(owner: &Owner) -> CrateLabel {
         origin,
         system: _,
     } = owner.clone();
-    CrateLabel {
+    CrateInfo {
         name,
         package,
         version,

@@ -6,11 +6,10 @@ use crate::{
     profile::{CallGraph, Losses},
     recording::{Degradation, Program},
 };
-use codecost::{
-    attribution::{Evidence, Origin},
-    report::{CrateName, Warning},
-};
+use codecost::{attribution::Evidence, report::Warning};
 use std::path::PathBuf;
+
+pub use codecost::attribution::CrateInfo;
 
 pub use super::shares::Weight;
 
@@ -90,30 +89,6 @@ pub struct Quality {
     pub line_zero: u64,
 }
 
-/// A crate, or a bucket in brackets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CrateLabel {
-    /// The name as rustc knows it (`regex_automata`), or a bucket (`[kernel]`).
-    pub name: String,
-    /// The package's name (`regex-automata`), where known.
-    pub package: Option<String>,
-    /// The package's version, where known.
-    pub version: Option<String>,
-    /// Where it comes from.
-    pub origin: Origin,
-}
-
-impl CrateLabel {
-    /// As rows name it.
-    pub fn as_name(&self) -> CrateName<'_> {
-        CrateName {
-            name: &self.name,
-            version: self.version.as_deref(),
-            origin: self.origin,
-        }
-    }
-}
-
 /// The shares of a crate or function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
@@ -138,7 +113,7 @@ impl Times {
 #[derive(Clone, Debug)]
 pub struct CrateRow {
     /// The crate.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// Its time.
     pub times: Times,
 }
@@ -149,7 +124,7 @@ pub struct FunctionRow {
     /// The name in full, without hashes.
     pub name: String,
     /// The crate.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// Its time.
     pub times: Times,
     /// Time in the symbol of this name, with all that was inlined into it.
@@ -174,7 +149,7 @@ pub struct LineRow {
     /// The function that the line is executed for.
     pub function: String,
     /// Its crate.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// In the line's own instructions.
     pub own: Weight,
     /// With all that it asked of std and the system.
@@ -193,9 +168,9 @@ pub struct ThreadRow {
     /// Its time.
     pub own: Weight,
     /// The crate that most of its time is charged to, and how much.
-    pub busiest: Option<(CrateLabel, u64)>,
+    pub busiest: Option<(CrateInfo, u64)>,
     /// The function that most of its time is charged to, its crate, and how much.
-    pub hottest: Option<(String, CrateLabel, u64)>,
+    pub hottest: Option<(String, CrateInfo, u64)>,
 }
 
 /// The callers or callees of a function.
@@ -204,7 +179,7 @@ pub struct Calls {
     /// The function; several copies of a generic function share the part before their arguments.
     pub function: String,
     /// Its crate.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// All time in which it occurs: what the rows of depth 1 sum to.
     pub inclusive: Weight,
     /// Its callers or callees, each followed by its own.
@@ -219,7 +194,7 @@ pub struct CallRow {
     /// The function; in brackets what is none: `[self]`, `[root]`.
     pub name: String,
     /// Its crate.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// The time that passes by this way.
     pub inclusive: Weight,
 }
@@ -232,7 +207,7 @@ pub struct ChangeRow {
     /// Its name; of an inline path the functions from the innermost outward.
     pub name: String,
     /// The crate.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// The crate's version in the earlier recording.
     pub version_before: Option<String>,
     /// The crate's version in the later recording.

@@ -1,7 +1,7 @@
 //! `cargo hotspots callers` and `callees`: the tree around a function.
 
 use super::{To, next, part, quoted, share};
-use crate::analysis::model::{CallRow, Calls, CrateLabel, Weight};
+use crate::analysis::model::{CallRow, Calls, CrateInfo, Weight};
 use codecost::{
     Result,
     report::{Cell, Emphasis, Format, Page, RowId, Table, printable, short_name},
@@ -153,7 +153,7 @@ fn json<'a>(placed: &'a Placed<'a>, total: Weight, of: Weight) -> JsonCall<'a> {
         label,
         inclusive,
     } = placed.row;
-    let CrateLabel {
+    let CrateInfo {
         name: owner,
         package: _,
         version,

@@ -1,7 +1,7 @@
 //! `cargo hotspots crates`: all time with one crate or bucket, four ways.
 
 use super::{To, label_key, next, part, share};
-use crate::analysis::model::{CrateLabel, CrateRow, Times, Weight};
+use crate::analysis::model::{CrateInfo, CrateRow, Times, Weight};
 use codecost::{
     Result,
     report::{Cell, CrateRowId, Emphasis, Nth, Page, Table, numbered},
@@ -33,7 +33,7 @@ impl<'a> JsonCrate<'a> {
             caused,
             inclusive,
         } = times;
-        let CrateLabel {
+        let CrateInfo {
             name,
             package,
             version,

@@ -1,7 +1,7 @@
 //! `cargo hotspots functions`: all time with one function, inlined or not.
 
 use super::{To, next, part, quoted, share};
-use crate::analysis::model::{CrateLabel, FunctionRow, Times, Weight};
+use crate::analysis::model::{CrateInfo, FunctionRow, Times, Weight};
 use codecost::{
     Result,
     report::{Ambiguous, Cell, Format, Nth, RowId, Table, numbered, short_name},
@@ -47,7 +47,7 @@ impl<'a> JsonFunction<'a> {
             line,
             evidence,
         } = function.row;
-        let CrateLabel {
+        let CrateInfo {
             name: owner,
             package: _,
             version,

@@ -1,7 +1,7 @@
 //! `cargo hotspots lines`: all time with one source line.
 
 use super::{To, part, share};
-use crate::analysis::model::{CrateLabel, LineRow, Weight};
+use crate::analysis::model::{CrateInfo, LineRow, Weight};
 use crate::paths;
 use codecost::{
     Result,
@@ -45,7 +45,7 @@ impl<'a> JsonLine<'a> {
             own,
             charged,
         } = placed.row.row;
-        let CrateLabel {
+        let CrateInfo {
             name: owner,
             package: _,
             version,

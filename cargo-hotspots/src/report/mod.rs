@@ -19,7 +19,7 @@ pub use recording::{subtitle, title};
 
 use crate::analysis::{
     Analysis, Rows,
-    model::{CrateLabel, Facts, Weight},
+    model::{CrateInfo, Facts, Weight},
 };
 use crate::shell::quoted;
 use codecost::{
@@ -122,7 +122,7 @@ fn next(command: &str, what: &str) -> Page {
 }
 
 /// The name of a crate with what tells it from another of the same name.
-fn label_key(label: &CrateLabel) -> [&str; 3] {
+fn label_key(label: &CrateInfo) -> [&str; 3] {
     [
         &label.name,
         label.version.as_deref().unwrap_or(""),

@@ -1,7 +1,7 @@
 //! Bytes by constant and variable.
 
 use super::{
-    model::{CrateLabel, DataRow},
+    model::{CrateInfo, DataRow},
     subject::Subject,
 };
 use crate::ledger::{DataKind, DataObject, Ledger};
@@ -57,7 +57,7 @@ fn row(
     let crates = |of: fn(&Owner) -> CrateId| {
         let distinct: BTreeSet<CrateId> = members.iter().map(of).collect();
         let labels = distinct.into_iter().map(|id| subject.label(id).clone());
-        labels.collect::<Vec<CrateLabel>>()
+        labels.collect::<Vec<CrateInfo>>()
     };
     let labels = crates(|owner| owner.defined);
     let crates_unknown = members

@@ -1,6 +1,6 @@
 //! All functions in the order of their names, with the generic families that they are copies of.
 
-use super::{model::CrateLabel, names, sorting, subject::Functions};
+use super::{model::CrateInfo, names, sorting, subject::Functions};
 use crate::snapshot::{Function, NAMELESS, Names};
 use codecost::{attribution::CrateId, demangle::Name};
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ pub(super) struct Listing {
     /// One for each name; their crates are indices into `labels`.
     functions: Vec<Function>,
     /// All crates that have functions, in the order of their keys, without the same twice.
-    labels: Vec<CrateLabel>,
+    labels: Vec<CrateInfo>,
 }
 
 struct Named<'n> {
@@ -26,11 +26,10 @@ impl Listing {
     /// Names and orders all functions, on all cores. `section_of`: the number of each section of
     /// the image in the snapshot. O(n log n) in the number of functions.
     pub(super) fn new(functions: &Functions<'_, '_>, section_of: &[u32]) -> Self {
-        let mut labels: Vec<&CrateLabel> = functions.labels.iter().collect();
+        let mut labels: Vec<&CrateInfo> = functions.labels.iter().collect();
         labels.sort_unstable_by_key(|label| label.key());
         labels.dedup_by_key(|label| label.key());
-        let place =
-            |label: &CrateLabel| labels.binary_search_by(|l| l.key().cmp(&label.key())).ok();
+        let place = |label: &CrateInfo| labels.binary_search_by(|l| l.key().cmp(&label.key())).ok();
         let places: Vec<Option<u32>> = functions
             .labels
             .iter()
@@ -90,7 +89,7 @@ impl Listing {
     /// either.
     pub(super) fn placed(
         self,
-        row: impl Fn(&CrateLabel) -> Option<u32>,
+        row: impl Fn(&CrateInfo) -> Option<u32>,
     ) -> (Names, Names, Vec<Function>) {
         let rows: Vec<Option<u32>> = self.labels.iter().map(row).collect();
         let row = |label: u32| *rows.get(label as usize)?;

@@ -1,10 +1,8 @@
 //! The rows of every view, as the analysis hands them to `report`: plain values, sorted largest
 //! first, complete (cutting, filtering and rendering are the report's work). Sizes are bytes.
 
-use codecost::{
-    attribution::{Evidence, Origin},
-    report::CrateName,
-};
+use codecost::attribution::Evidence;
+pub use codecost::attribution::{CrateInfo, CrateKey};
 use std::path::PathBuf;
 
 /// As `gzip -9`.
@@ -43,43 +41,6 @@ pub struct Artifact {
     pub build_notes: Vec<String>,
 }
 
-/// A crate, or a bucket in brackets, as shown in any row.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CrateLabel {
-    /// The name as rustc knows it (`regex_automata`), or a bucket (`[padding]`).
-    pub name: String,
-    /// The package's name (`regex-automata`), where known.
-    pub package: Option<String>,
-    /// The package's version, where known.
-    pub version: Option<String>,
-    /// Where it comes from.
-    pub origin: Origin,
-}
-
-/// What tells crates apart without their hashes, in the order of snapshots.
-pub(crate) type CrateKey<'a> = (&'a str, Origin, Option<&'a str>, Option<&'a str>);
-
-impl CrateLabel {
-    /// What tells it apart.
-    pub(crate) fn key(&self) -> CrateKey<'_> {
-        (
-            &self.name,
-            self.origin,
-            self.version.as_deref(),
-            self.package.as_deref(),
-        )
-    }
-
-    /// As rows name it.
-    pub fn as_name(&self) -> CrateName<'_> {
-        CrateName {
-            name: &self.name,
-            version: self.version.as_deref(),
-            origin: self.origin,
-        }
-    }
-}
-
 /// A section, a header table, a gap between sections, or bytes behind the last one.
 #[derive(Clone, Debug)]
 pub struct SectionRow {
@@ -99,7 +60,7 @@ pub struct SectionRow {
 #[derive(Clone, Debug)]
 pub struct CrateRow {
     /// The crate.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// Bytes of the file.
     pub file: u64,
     /// Bytes of memory once loaded.
@@ -135,9 +96,9 @@ pub struct FunctionRow<'a> {
     /// Further symbols at the same address.
     pub aliases: Vec<&'a str>,
     /// The defining crate.
-    pub label: &'a CrateLabel,
+    pub label: &'a CrateInfo,
     /// The crate whose compilation made this copy, where known.
-    pub instantiated_by: Option<&'a CrateLabel>,
+    pub instantiated_by: Option<&'a CrateInfo>,
     /// The section.
     pub section: &'a str,
     /// The virtual address.
@@ -154,7 +115,7 @@ pub struct GenericRow {
     /// The path without generic arguments.
     pub name: String,
     /// The defining crate.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// How many copies.
     pub copies: u64,
     /// Bytes of all copies.
@@ -174,7 +135,7 @@ pub struct GenericInstance {
     /// The full name with generic arguments.
     pub name: String,
     /// The crate whose compilation made this copy, where known.
-    pub instantiated_by: Option<CrateLabel>,
+    pub instantiated_by: Option<CrateInfo>,
     /// The virtual address.
     pub address: u64,
     /// Bytes.
@@ -187,7 +148,7 @@ pub struct DataRow {
     /// The symbol's name, an excerpt of the text, or a bracketed description.
     pub name: String,
     /// The owner; for shared data the first of `shared_by`.
-    pub label: CrateLabel,
+    pub label: CrateInfo,
     /// The section.
     pub section: String,
     /// The virtual address.
@@ -197,9 +158,9 @@ pub struct DataRow {
     /// `string`, `table`, `vtable`, `location`, `embedded`, `static`, `literal`, `unknown`.
     pub kind: &'static str,
     /// All crates that use it, when they are several.
-    pub shared_by: Vec<CrateLabel>,
+    pub shared_by: Vec<CrateInfo>,
     /// The crates whose compilations made it, or made the code that uses it.
-    pub instantiated_by: Vec<CrateLabel>,
+    pub instantiated_by: Vec<CrateInfo>,
     /// How the owner is known.
     pub evidence: Evidence,
 }

@@ -1,6 +1,6 @@
 //! The analysed file, opened and attributed: what all views start from.
 
-use super::{model::CrateLabel, names::FunctionNames};
+use super::{model::CrateInfo, names::FunctionNames};
 use crate::ledger::{DebugClaims, Inlined, Inputs, Ledger, code_references};
 use codecost::{
     Error, Result,
@@ -59,7 +59,7 @@ pub struct Subject<'a> {
     /// The debug information, from the file itself or from the debug file.
     pub debug: DebugSections<'a>,
     /// How each crate is shown, by its number.
-    labels: Vec<CrateLabel>,
+    labels: Vec<CrateInfo>,
     /// Spelt out when first asked for.
     names: OnceLock<FunctionNames>,
     /// Whether there is no symbol table, neither in the file nor beside it.
@@ -221,7 +221,7 @@ impl<'a> Subject<'a> {
     }
 
     /// How a crate is shown.
-    pub fn label(&self, id: CrateId) -> &CrateLabel {
+    pub fn label(&self, id: CrateId) -> &CrateInfo {
         // Ids are made by `crates` only; the first entry, `[unknown]`, always exists.
         self.labels.get(id.0 as usize).unwrap_or(&self.labels[0])
     }
@@ -233,7 +233,7 @@ pub(super) struct Functions<'s, 'a> {
     pub(super) symbols: &'s SymbolTable<'a>,
     pub(super) code: &'s CodeMap,
     /// How each crate that has functions is shown, by its number.
-    pub(super) labels: &'s [CrateLabel],
+    pub(super) labels: &'s [CrateInfo],
     names: &'s OnceLock<FunctionNames>,
 }
 
@@ -320,15 +320,7 @@ pub(super) fn code_ranges(image: &Image<'_>) -> Vec<AddressRange> {
     ranges
 }
 
-fn labels(crates: &Crates<'_>) -> Vec<CrateLabel> {
-    let label = |id| {
-        let info = crates.info(CrateId(id));
-        CrateLabel {
-            name: info.name.clone(),
-            package: info.package.clone(),
-            version: info.version.clone(),
-            origin: info.origin,
-        }
-    };
-    (0..crates.len() as u32).map(label).collect()
+fn labels(crates: &Crates<'_>) -> Vec<CrateInfo> {
+    let ids = (0..crates.len() as u32).map(CrateId);
+    ids.map(|id| crates.info(id).clone()).collect()
 }

@@ -4,7 +4,7 @@ use super::{
     Subject,
     crates::{self, Question},
     listing::Listing,
-    model::{CrateKey, CrateLabel},
+    model::{CrateInfo, CrateKey},
     open::Opened,
     provenance, sections,
 };
@@ -32,7 +32,7 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
         debug: row.debug,
         other: row.other,
     }));
-    let place = |label: &CrateLabel| {
+    let place = |label: &CrateInfo| {
         let found = crates.binary_search_by(|row| key(row).cmp(&label.key()));
         found.ok().and_then(|at| u32::try_from(at).ok())
     };

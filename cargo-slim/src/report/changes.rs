@@ -5,7 +5,7 @@ use super::{
     names::short,
 };
 use crate::{
-    analysis::model::CrateLabel,
+    analysis::model::CrateInfo,
     compare::{Change, Kind, Status},
 };
 use codecost::{
@@ -241,7 +241,7 @@ fn shown(change: &Change, full_names: bool) -> String {
 }
 
 fn shorter(name: &str, change: &Change) -> String {
-    let label = CrateLabel {
+    let label = CrateInfo {
         name: change.owner.clone().unwrap_or_default(),
         package: None,
         version: None,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     analysis::{
         Total,
-        model::{CrateLabel, CrateRow},
+        model::{CrateInfo, CrateRow},
     },
     options::By,
 };
@@ -57,7 +57,7 @@ impl<'a> JsonCrate<'a> {
             inferred,
             shared,
         } = row.row;
-        let CrateLabel {
+        let CrateInfo {
             name,
             package,
             version,

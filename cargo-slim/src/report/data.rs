@@ -6,7 +6,7 @@ use super::{
     names::Ambiguous,
     share,
 };
-use crate::analysis::model::{CrateLabel, DataRow};
+use crate::analysis::model::{CrateInfo, DataRow};
 use codecost::{
     Result,
     report::{Cell, Table},
@@ -65,7 +65,7 @@ impl<'a> JsonData<'a> {
     }
 }
 
-fn names(labels: &[CrateLabel]) -> impl Iterator<Item = &str> {
+fn names(labels: &[CrateInfo]) -> impl Iterator<Item = &str> {
     labels.iter().map(|label| label.name.as_str())
 }
 

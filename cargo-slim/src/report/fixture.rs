@@ -4,7 +4,7 @@
 use crate::analysis::{
     Analysis, Rows, Total,
     model::{
-        Artifact, CrateLabel, CrateRow, DataRow, Finding, FunctionRow, GenericInstance, GenericRow,
+        Artifact, CrateInfo, CrateRow, DataRow, Finding, FunctionRow, GenericInstance, GenericRow,
         Loads, Overview, RequiredVersion, SectionRow, SegmentRow,
     },
 };
@@ -15,9 +15,9 @@ use codecost::{
 
 const FILE: u64 = 6_291_456;
 
-pub(super) fn label(name: &str, version: &str, origin: Origin) -> CrateLabel {
+pub(super) fn label(name: &str, version: &str, origin: Origin) -> CrateInfo {
     let known = !version.is_empty();
-    CrateLabel {
+    CrateInfo {
         name: name.into(),
         package: known.then(|| name.replace('_', "-")),
         version: known.then(|| version.into()),
@@ -95,18 +95,17 @@ pub(super) fn crates() -> Vec<CrateRow> {
 }
 
 pub(super) fn functions() -> Vec<FunctionRow<'static>> {
-    let row =
-        |name, symbol, label: CrateLabel, by: Option<CrateLabel>, address, file| FunctionRow {
-            name,
-            symbol,
-            aliases: Vec::new(),
-            label: Box::leak(Box::new(label)),
-            instantiated_by: by.map(|by| &*Box::leak(Box::new(by))),
-            section: ".text",
-            address,
-            file,
-            evidence: Evidence::Symbol,
-        };
+    let row = |name, symbol, label: CrateInfo, by: Option<CrateInfo>, address, file| FunctionRow {
+        name,
+        symbol,
+        aliases: Vec::new(),
+        label: Box::leak(Box::new(label)),
+        instantiated_by: by.map(|by| &*Box::leak(Box::new(by))),
+        section: ".text",
+        address,
+        file,
+        evidence: Evidence::Symbol,
+    };
     let automata = || label("regex_automata", "0.4.9", Origin::Registry);
     let rg = || label("rg", "14.1.1", Origin::Workspace);
     let mut rows = vec![

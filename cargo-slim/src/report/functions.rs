@@ -8,7 +8,7 @@ use super::{
 };
 use crate::analysis::{
     Total,
-    model::{CrateLabel, FunctionRow},
+    model::{CrateInfo, FunctionRow},
 };
 use codecost::{
     Result,
@@ -48,7 +48,7 @@ impl<'a> JsonFunction<'a> {
             file,
             evidence,
         } = function.row;
-        let CrateLabel {
+        let CrateInfo {
             name: owner,
             package: _,
             version,

@@ -1,11 +1,11 @@
 //! Names short enough to read in a table.
 
-use crate::analysis::model::CrateLabel;
+use crate::analysis::model::CrateInfo;
 use codecost::report;
 use std::borrow::Cow;
 
 /// `name` without what the crate column says already; see [`report::short_name`].
-pub(super) fn short<'a>(name: &'a str, label: &CrateLabel) -> Cow<'a, str> {
+pub(super) fn short<'a>(name: &'a str, label: &CrateInfo) -> Cow<'a, str> {
     report::short_name(name, label.as_name())
 }
 
@@ -14,12 +14,12 @@ pub(super) fn short<'a>(name: &'a str, label: &CrateLabel) -> Cow<'a, str> {
 pub(super) struct Ambiguous<'a>(report::Ambiguous<'a>);
 
 impl<'a> Ambiguous<'a> {
-    pub(super) fn among(labels: impl Iterator<Item = &'a CrateLabel>) -> Self {
-        Self(report::Ambiguous::among(labels.map(CrateLabel::as_name)))
+    pub(super) fn among(labels: impl Iterator<Item = &'a CrateInfo>) -> Self {
+        Self(report::Ambiguous::among(labels.map(CrateInfo::as_name)))
     }
 
     /// `regex`, or where there are several `regex 1.12.2`, `memchr 2.7.6 (std)`.
-    pub(super) fn name<'l>(&self, label: &'l CrateLabel) -> Cow<'l, str> {
+    pub(super) fn name<'l>(&self, label: &'l CrateInfo) -> Cow<'l, str> {
         self.0.name(label.as_name())
     }
 }

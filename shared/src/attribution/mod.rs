@@ -11,9 +11,9 @@ mod owner;
 #[cfg(feature = "binary")]
 mod units;
 
-pub use catalogue::Catalogue;
 #[cfg(feature = "binary")]
 pub use catalogue::Surroundings;
+pub use catalogue::{Catalogue, CrateInfo, CrateKey};
 #[cfg(feature = "binary")]
 pub use code::{CodeMap, Function, KnownFunction};
 pub use crates::{CrateId, Crates};

@@ -1,6 +1,6 @@
 //! Names short enough to read in a table. `--full-names` and the machine formats have all of them.
 
-use crate::attribution::Origin;
+use crate::attribution::{CrateInfo, Origin};
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
@@ -15,6 +15,17 @@ pub struct CrateName<'a> {
     pub version: Option<&'a str>,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+impl CrateInfo {
+    /// As rows name it.
+    pub fn as_name(&self) -> CrateName<'_> {
+        CrateName {
+            name: &self.name,
+            version: self.version.as_deref(),
+            origin: self.origin,
+        }
+    }
 }
 
 /// `name` without what the crate column says already and without the modules of the types inside

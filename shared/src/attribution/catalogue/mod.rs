@@ -29,10 +29,10 @@ pub use file::Surroundings;
 use super::Origin;
 use std::collections::{BTreeMap, HashMap};
 
-/// A crate and where it comes from.
+/// A crate and where it comes from; or a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CrateInfo {
-    /// The name as rustc knows it: `regex_automata`.
+    /// The name as rustc knows it, `regex_automata`; of a bucket in brackets, `[padding]`.
     pub name: String,
     /// The package's name, where known: `regex-automata`.
     pub package: Option<String>,
@@ -40,6 +40,21 @@ pub struct CrateInfo {
     pub version: Option<String>,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+/// What tells crates apart without their hashes: name, origin, version and package.
+pub type CrateKey<'a> = (&'a str, Origin, Option<&'a str>, Option<&'a str>);
+
+impl CrateInfo {
+    /// What tells it apart.
+    pub fn key(&self) -> CrateKey<'_> {
+        (
+            &self.name,
+            self.origin,
+            self.version.as_deref(),
+            self.package.as_deref(),
+        )
+    }
 }
 
 /// The answer for a crate's name.
