@@ -21,6 +21,20 @@ pub struct Identity<'a> {
 }
 
 impl Identity<'_> {
+    /// Whether a file of this name can be this artifact.
+    pub fn is_called(&self, file: &Path) -> bool {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let artifact = Artifact {
+            path: name.into_owned(),
+            ..Artifact::default()
+        };
+        Identity {
+            file: None,
+            ..*self
+        }
+        .fits(&artifact)
+    }
+
     /// Whether both are files that nobody knows the target of, so that only their names tell them
     /// apart.
     pub fn is_file_as(&self, artifact: &Artifact) -> bool {

@@ -3,7 +3,7 @@
 use super::{Change, Kind, Status, delta, matching::Matched};
 use crate::snapshot::{Crate, Snapshot};
 use codecost::attribution::Origin;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The symbol tables of all crates: other names for the same code change nothing else.
 const SYMBOLS: &str = "[symbols]";
@@ -31,12 +31,22 @@ impl Pairs {
 /// Crates of one name; std's own copy of a crate is another crate. Of several versions those that
 /// stayed are paired first, then the rest in order: that is an update.
 ///
-/// If one build does not know the version of what is left, all that is left is one crate.
+/// Where one build has code of a crate without knowing its version, and the other has none, all
+/// versions are one crate. A build that does not even know where a crate comes from may mean std's own.
 ///
 /// Rows that nothing tells apart are one: a crate that was compiled several times into one file, or
 /// whose copies legacy names cannot tell apart, has as many rows without a version. Which of them
 /// holds what differs from build to build, so code would seem to move between them.
 pub(super) fn pair(before: &Snapshot, after: &Snapshot) -> Pairs {
+    let (vague_before, vague_after) = (vague(before), vague(after));
+    let one_sided: BTreeSet<(&str, u8)> = vague_before
+        .symmetric_difference(&vague_after)
+        .copied()
+        .collect();
+    let class = |row| match class(row) {
+        (name, STD) if one_sided.contains(&(name, STD)) => (name, OTHER),
+        class => class,
+    };
     let mut groups: BTreeMap<_, (Versions<'_>, Versions<'_>)> = BTreeMap::new();
     for (index, row) in before.crates.iter().enumerate() {
         let group = &mut groups.entry(class(row)).or_default().0;
@@ -47,7 +57,12 @@ pub(super) fn pair(before: &Snapshot, after: &Snapshot) -> Pairs {
         group.entry(row.version.as_deref()).or_default().push(index);
     }
     let mut both = Vec::new();
-    for (_, (mut olds, mut news)) in groups {
+    for (class, (mut olds, mut news)) in groups {
+        if one_sided.contains(&class) || one_sided.contains(&(class.0, STD)) {
+            let (olds, news) = (olds.into_values(), news.into_values());
+            both.push((olds.flatten().collect(), news.flatten().collect()));
+            continue;
+        }
         olds.retain(|version, old| match news.remove(version) {
             Some(new) => {
                 both.push((std::mem::take(old), new));
@@ -90,13 +105,28 @@ pub(super) fn pair(before: &Snapshot, after: &Snapshot) -> Pairs {
 /// The rows of one crate, by version.
 type Versions<'a> = BTreeMap<Option<&'a str>, Vec<usize>>;
 
+const OTHER: u8 = 0;
+const STD: u8 = 1;
+const NATIVE: u8 = 2;
+
 fn class(row: &Crate) -> (&str, u8) {
     let class = match row.origin {
-        Origin::Std | Origin::StdDependency => 1,
-        Origin::Native => 2,
-        _ => 0,
+        Origin::Std | Origin::StdDependency => STD,
+        Origin::Native => NATIVE,
+        _ => OTHER,
     };
     (&row.name, class)
+}
+
+/// Crates of which a build has code without knowing the version: it may be of any of that name. Where
+/// it does not even know the origin, it may be std's own.
+fn vague(snapshot: &Snapshot) -> BTreeSet<(&str, u8)> {
+    let rows = snapshot.crates.iter().filter(|row| row.version.is_none());
+    rows.flat_map(|row| {
+        let of_std = (row.origin == Origin::Unknown).then_some((&*row.name, STD));
+        [Some(class(row)), of_std].into_iter().flatten()
+    })
+    .collect()
 }
 
 /// The bytes of all rows of a crate.

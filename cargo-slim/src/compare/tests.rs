@@ -309,6 +309,36 @@ fn what_one_build_cannot_tell_apart_is_one_crate() {
     assert_eq!(rows[0].version.as_deref(), Some("1.0.0"));
 }
 
+/// The same file with and without a catalogue beside it.
+#[test]
+fn a_crate_of_std_that_one_build_does_not_know_is_the_same() {
+    let functions = [
+        (0, "gimli::f", 100),
+        (1, "gimli::g", 200),
+        (2, "app::main", 9),
+    ];
+    let rows = [("gimli", Some("0.32.3")), ("gimli", None), ("app", None)];
+    let mut known = build_of(&rows, &functions);
+    known.crates[0].origin = Origin::StdDependency;
+    let mut vague = known.clone();
+    vague.crates[0].origin = Origin::Unknown;
+    vague.crates[0].version = None;
+    for (before, after) in [(&known, &vague), (&vague, &known)] {
+        assert_eq!(Comparison::new(before, after).changes, []);
+    }
+    // Both know that std has one of its own: then the other is another.
+    let mut bigger = build_of(
+        &rows,
+        &[
+            (0, "gimli::f", 150),
+            (1, "gimli::g", 150),
+            (2, "app::main", 9),
+        ],
+    );
+    bigger.crates[0].origin = Origin::StdDependency;
+    assert_eq!(changes(&known, &bigger, Kind::Crate).len(), 2);
+}
+
 /// A build whose functions are copies of generic ones, as (number of the crate, name, family, size).
 fn build_generic(rows: &[&str], functions: &[(usize, &str, Option<u32>, u64)]) -> Snapshot {
     let rows: Vec<_> = rows.iter().map(|name| (*name, None)).collect();

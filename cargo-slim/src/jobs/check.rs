@@ -41,6 +41,9 @@ pub struct Checked {
     pub unused: Vec<String>,
     /// The one baseline, in words, when it is of a file of another name than the one artifact.
     pub renamed: Option<String>,
+    /// The file that is measured and the artifact that it is measured for, in words, when its name
+    /// is not that artifact's.
+    pub misnamed: Option<(PathBuf, String)>,
     /// Artifacts that none of the given baselines is of.
     pub without: Vec<String>,
     /// What `--update` wrote.
@@ -100,11 +103,16 @@ pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
     }
     // What can be known to be wrong is said before anything is built.
     let mut artifacts = Vec::new();
-    let mut renamed = None;
+    let (mut renamed, mut misnamed) = (None, None);
     let single = wishes.len() == 1;
     for (key, mut wish) in wishes {
         let place = scope.place(&config, &key)?;
         let identity = place.identity(&key);
+        if let Input::File { path, .. } = &options.input
+            && !identity.is_called(path)
+        {
+            misnamed = Some((path.clone(), identity.to_string()));
+        }
         let then = match (choose(&identity, &baselines)?, baselines.as_slice()) {
             (Then::Other(_), [only]) if single && identity.is_file_as(&only.1.artifact) => {
                 renamed = unused.pop();
@@ -164,6 +172,7 @@ pub fn check(options: &CheckOptions, console: &mut Console) -> Result<Checked> {
         left_out,
         unused,
         renamed,
+        misnamed,
         without: Vec::new(),
         updated,
     };

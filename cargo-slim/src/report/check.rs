@@ -273,6 +273,18 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
             .count(checked.without.len() as u64),
         );
     }
+    if let Some((file, artifact)) = &checked.misnamed {
+        warnings.push(
+            Warning::new(
+                "misnamed-file",
+                format!(
+                    "`{}` is measured for {artifact}, the only artifact of the budgets",
+                    file.display()
+                ),
+            )
+            .help("name the file that was built for it, if this is another"),
+        );
+    }
     if let Some(baseline) = &checked.renamed {
         warnings.push(
             Warning::new(

@@ -299,6 +299,47 @@ fn what_the_profile_makes_is_compared_beside_what_is_analysed() {
     }
 }
 
+/// Two runs at once have a directory each to build in: cargo goes by the time of files, and took what
+/// the other one had just built of another commit for what it should build itself.
+#[test]
+fn each_worktree_has_builds_of_its_own() {
+    let fixture = alone();
+    edit(
+        &fixture,
+        "Cargo.toml",
+        "[features]",
+        "[features]\ndefault = [\"report\"]",
+    );
+    commit(&fixture, "two");
+    let delta = |range: &str| {
+        let arguments = ["diff", "--rev", range, "--message-format", "json"];
+        let report = slim().in_directory(fixture.path()).run(arguments).report();
+        assert_exact(&report);
+        let built = report.json["as_built"]["delta"]["file"].as_i64().unwrap();
+        (built, report.json["delta"]["file"].as_i64().unwrap())
+    };
+    let builds = || {
+        let directory = fixture.path().join("target/codecost/revisions");
+        fs::read_dir(directory).unwrap().count()
+    };
+    let there = delta("main~1..main");
+    assert!(there.0 > 0 && there.1 > 0, "{there:?}");
+    assert_eq!((delta("main~1..main"), builds()), (there, 1));
+    // The name is taken, as it is while another run lasts.
+    let name = fixture.path().file_name().unwrap().to_string_lossy();
+    let taken = fixture.path().with_file_name(format!(".cargo-slim-{name}"));
+    fs::create_dir(&taken).unwrap();
+    assert_eq!((delta("main~1..main"), builds()), (there, 2));
+    fs::remove_dir(taken).unwrap();
+
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| delta("main~1..main"));
+        let other = scope.spawn(|| delta("main..main~1"));
+        (one.join().unwrap(), other.join().unwrap())
+    });
+    assert_eq!((one, other), (there, (-there.0, -there.1)));
+}
+
 /// What lies around the repository holds for a revision as it does for the user's own build; what
 /// lies in the user's tree without being committed does not.
 #[test]

@@ -51,10 +51,15 @@ pub(super) fn build(
             .target_directory()
             .to_path_buf(),
     };
-    let target = target.join("codecost").join("revisions");
     let mut warnings = Vec::new();
     warnings.extend(uncommitted(&repository, revisions, &commits));
     let worktree = Worktree::new(&repository, &mut warnings)?;
+    // Of its own for each worktree: cargo goes by the time of files, and would take what another run
+    // builds there meanwhile for its own.
+    let target = target
+        .join("codecost")
+        .join("revisions")
+        .join(worktree.name());
     let chosen = chosen_toolchain(context);
     let mut of = |index: usize| {
         let (revision, commit) = (revisions[index], &commits[index]);

@@ -20,6 +20,7 @@ use codecost::{Error, Result, report::Warning};
 use std::{
     ffi::OsStr,
     fs::{self, File},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     io::{ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
     process,
@@ -79,6 +80,16 @@ impl Worktree {
                 format_args!("remove the directories `{PREFIX}…` that nobody uses there"),
             )
         })
+    }
+
+    /// A name for it that no other directory has, and the same each time.
+    pub(super) fn name(&self) -> String {
+        let directory = &self.place.directory;
+        let mut hasher = DefaultHasher::new();
+        directory.hash(&mut hasher);
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.strip_prefix(PREFIX).unwrap_or(&name);
+        format!("{name}-{:08x}", hasher.finish() as u32)
     }
 
     /// `None` when all names are taken.
