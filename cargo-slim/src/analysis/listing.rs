@@ -1,8 +1,8 @@
 //! All functions in the order of their names, with the generic families that they are copies of.
 
-use super::{model::CrateInfo, names, sorting, subject::Functions};
+use super::{model::CrateInfo, names::FunctionNames, sorting, subject::Functions};
 use crate::snapshot::{Function, NAMELESS, Names};
-use codecost::{attribution::CrateId, demangle::Name};
+use codecost::attribution::CrateId;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 
@@ -18,7 +18,7 @@ pub(super) struct Listing {
 
 struct Named<'n> {
     name: &'n str,
-    family: Option<String>,
+    family: Option<&'n str>,
     function: Function,
 }
 
@@ -37,7 +37,8 @@ impl Listing {
             .collect();
         let place = |id: CrateId| *places.get(id.0 as usize)?;
 
-        let names = functions.names();
+        let (names, family_names) =
+            FunctionNames::with_families(&functions.code.functions, functions.symbols);
         let mut named: Vec<Named<'_>> = functions
             .code
             .functions
@@ -47,11 +48,10 @@ impl Listing {
                 let owner = function.owner;
                 let known = owner.instantiated != CrateId::UNKNOWN;
                 let section = functions.image.sections.get(function.section as usize)?;
-                let parsed = names::name_of(function, functions.symbols);
-                let family = parsed.filter(Name::is_generic).map(|name| name.family());
+                let family = family_names.get(at);
                 Some(Named {
-                    name: parsed.map_or(NAMELESS, |_| names.get(at)),
-                    family,
+                    name: function.symbol.map_or(NAMELESS, |_| names.get(at)),
+                    family: (!family.is_empty()).then_some(family),
                     function: Function {
                         owner: place(owner.defined)?,
                         section: *section_of.get(function.section as usize)?,
@@ -118,7 +118,7 @@ fn families(named: &[Named<'_>]) -> (Names, Vec<Option<u32>>) {
     let generic: Vec<(usize, &str)> = named
         .iter()
         .enumerate()
-        .filter_map(|(at, named)| Some((at, named.family.as_deref()?)))
+        .filter_map(|(at, named)| Some((at, named.family?)))
         .collect();
     let order = sorting::order(generic.len(), |at| generic[at].1, |_, _| Ordering::Equal);
     let mut families = Names::default();

@@ -12,34 +12,67 @@ pub(super) struct FunctionNames {
     chunks: Vec<Chunk>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Chunk {
     text: String,
     ends: Vec<usize>,
+}
+
+impl Chunk {
+    /// An empty one with room for the full names, which are about as long as their symbols.
+    fn for_names_of(functions: &[Function], symbols: &SymbolTable<'_>) -> Self {
+        let lengths = functions.iter().map(|function| {
+            let symbol = function
+                .symbol
+                .and_then(|at| symbols.symbols.get(at as usize));
+            symbol.map_or(32, |symbol| symbol.name.len())
+        });
+        Self {
+            text: String::with_capacity(lengths.sum::<usize>().saturating_mul(5) / 4),
+            ends: Vec::with_capacity(functions.len()),
+        }
+    }
+
+    /// What was written since is one name.
+    fn end(&mut self) {
+        self.ends.push(self.text.len());
+    }
 }
 
 impl FunctionNames {
     /// Spells out all names, on all cores.
     pub(super) fn new(functions: &[Function], symbols: &SymbolTable<'_>) -> Self {
         let chunk = |functions: &[Function]| {
-            // Full names are about as long as their symbols.
-            let lengths = functions.iter().map(|function| {
-                let symbol = function
-                    .symbol
-                    .and_then(|at| symbols.symbols.get(at as usize));
-                symbol.map_or(32, |symbol| symbol.name.len())
-            });
-            let mut text = String::with_capacity(lengths.sum::<usize>().saturating_mul(5) / 4);
-            let mut ends = Vec::with_capacity(functions.len());
+            let mut names = Chunk::for_names_of(functions, symbols);
             for function in functions {
-                write(function, symbols, &mut text);
-                ends.push(text.len());
+                write(function, symbols, &mut names.text);
+                names.end();
             }
-            Chunk { text, ends }
+            names
         };
         Self {
             chunks: functions.par_chunks(CHUNK).map(chunk).collect(),
         }
+    }
+
+    /// All names, and the names of the generic families; the latter are empty for functions that are
+    /// not generic. Both at once, while a symbol is at hand: that is what takes long.
+    pub(super) fn with_families(functions: &[Function], symbols: &SymbolTable<'_>) -> (Self, Self) {
+        let chunk = |functions: &[Function]| {
+            let mut names = Chunk::for_names_of(functions, symbols);
+            let mut families = Chunk::default();
+            for function in functions {
+                write(function, symbols, &mut names.text);
+                names.end();
+                if let Some(name) = name_of(function, symbols).filter(Name::is_generic) {
+                    name.write_family(&mut families.text);
+                }
+                families.end();
+            }
+            (names, families)
+        };
+        let (names, families) = functions.par_chunks(CHUNK).map(chunk).unzip();
+        (Self { chunks: names }, Self { chunks: families })
     }
 
     /// The name of the function with this index.

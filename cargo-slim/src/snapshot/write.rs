@@ -5,13 +5,16 @@
 //! `shared` bytes of the name before and `rest`; `by` and `family` are -1 where there is none. So
 //! the 14 MB of names in a library of 150 MB take 5.
 
-use super::{Build, Crate, Measures, Package, SCHEMA, Section, Snapshot, VIEW, names};
+use super::{Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW, names};
+use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// The buffer is handed on when it is about this full.
 const CHUNK: usize = 1 << 16;
+/// So many functions are written at once, on each core.
+const ROWS: usize = 1 << 13;
 
 impl Snapshot {
     /// Writes the snapshot.
@@ -55,29 +58,45 @@ impl Snapshot {
                 (shared, name.get(shared..).unwrap_or_default())
             }),
         )?;
-        let number = |index: Option<u32>| index.map_or(-1, i64::from);
-        let mut before = "";
-        out.list(
-            "functions",
-            self.names
-                .iter()
-                .zip(&self.functions)
-                .map(|(name, function)| {
-                    let shared = names::shared(before, name);
-                    before = name;
-                    (
-                        shared,
-                        name.get(shared..).unwrap_or_default(),
-                        function.owner,
-                        number(function.by),
-                        function.section,
-                        number(function.family),
-                        function.size,
-                    )
-                }),
-        )?;
+        out.raw(",\n\"functions\":[");
+        let chunks = self.functions.par_chunks(ROWS).enumerate();
+        let chunks: Vec<io::Result<Vec<u8>>> = chunks
+            .map(|(chunk, functions)| self.function_rows(chunk * ROWS, functions))
+            .collect();
+        for rows in chunks {
+            out.flush()?;
+            out.to.write_all(&rows?)?;
+        }
+        out.raw("]");
         out.raw(",\n\"warnings\":[]}\n");
         out.flush()
+    }
+
+    /// The rows of functions from the one with this index on.
+    fn function_rows(&self, first: usize, functions: &[Function]) -> io::Result<Vec<u8>> {
+        let number = |index: Option<u32>| index.map_or(-1, i64::from);
+        let mut rows = Vec::new();
+        let mut before = match first.checked_sub(1) {
+            Some(before) => self.names.get(before),
+            None => "",
+        };
+        for (index, function) in (first..).zip(functions) {
+            let name = self.names.get(index);
+            let shared = names::shared(before, name);
+            before = name;
+            let row = (
+                shared,
+                name.get(shared..).unwrap_or_default(),
+                function.owner,
+                number(function.by),
+                function.section,
+                number(function.family),
+                function.size,
+            );
+            rows.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+            serde_json::to_writer(&mut rows, &row)?;
+        }
+        Ok(rows)
     }
 
     fn artifact_json(&self) -> Value {
