@@ -2,8 +2,9 @@
 //!
 //! An artifact that cargo builds is its target: package, kind and name. A file is its name without
 //! directories: yesterday's `rg` lies elsewhere than today's, and is still `rg`; where there is one
-//! file and one baseline of a file, whoever gave both has paired them. Growth against another program, or against the same one built in another way, would be a number without a
-//! meaning, and mostly a pass: so it is not judged, and a budget that asks for it is `missing`.
+//! file and one baseline of a file, whoever gave both has paired them. Growth against another
+//! program, or against the same one built in another way, would be a number without a meaning, and
+//! mostly a pass: so it is not judged, and a budget that asks for it is `missing`.
 
 use super::config::{Measure, Target};
 use crate::snapshot::{Artifact, Snapshot};

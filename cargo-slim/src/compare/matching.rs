@@ -198,25 +198,13 @@ fn nearest<K: Ord>(
     let order = |a: &Seen, b: &Seen| (key(a), a.size, a.index).cmp(&(key(b), b.size, b.index));
     old.sort_by(order);
     new.sort_by(order);
-    let mut others = std::mem::take(new).into_iter().peekable();
-    old.retain(|seen| {
-        // Too small for this one, so for all that follow.
-        let passed = |other: &Seen| {
-            (key(other), other.size) < (key(seen), seen.size)
-                && !(key(other) == key(seen) && seen.is_near(other))
-        };
-        while let Some(other) = others.next_if(passed) {
-            new.push(other);
-        }
-        match others.next_if(|other| key(other) == key(seen) && seen.is_near(other)) {
-            Some(other) => {
-                pairs.push((seen.index, other.index));
-                false
-            }
-            None => true,
-        }
-    });
-    new.extend(others);
+    // Too small for this one, so for all that follow.
+    let passed = |seen: &Seen, other: &Seen| {
+        (key(other), other.size) < (key(seen), seen.size)
+            && !(key(other) == key(seen) && seen.is_near(other))
+    };
+    let fits = |seen: &Seen, other: &Seen| key(other) == key(seen) && seen.is_near(other);
+    merge(old, new, pairs, passed, fits);
 }
 
 /// Pairs what has equal keys; of several the largest with the largest.
@@ -232,18 +220,28 @@ fn join<K: Ord>(
     let order = |a: &Seen, b: &Seen| (key(a), b.size, a.index).cmp(&(key(b), a.size, b.index));
     old.sort_by(order);
     new.sort_by(order);
+    let passed = |seen: &Seen, other: &Seen| key(other) < key(seen);
+    let fits = |seen: &Seen, other: &Seen| key(other) == key(seen);
+    merge(old, new, pairs, passed, fits);
+}
+
+/// Walks over both, which are sorted alike, and pairs each with the first of the others that fits,
+/// once those that it has passed are left behind.
+fn merge(
+    old: &mut Vec<Seen>,
+    new: &mut Vec<Seen>,
+    pairs: &mut Vec<(usize, usize)>,
+    passed: impl Fn(&Seen, &Seen) -> bool,
+    fits: impl Fn(&Seen, &Seen) -> bool,
+) {
     let mut others = std::mem::take(new).into_iter().peekable();
     old.retain(|seen| {
-        while let Some(other) = others.next_if(|other| key(other) < key(seen)) {
+        while let Some(other) = others.next_if(|other| passed(seen, other)) {
             new.push(other);
         }
-        match others.next_if(|other| key(other) == key(seen)) {
-            Some(other) => {
-                pairs.push((seen.index, other.index));
-                false
-            }
-            None => true,
-        }
+        let paired = others.next_if(|other| fits(seen, other));
+        pairs.extend(paired.map(|other| (seen.index, other.index)));
+        paired.is_none()
     });
     new.extend(others);
 }

@@ -201,6 +201,10 @@ fn what_was_built_differently_is_not_compared_by_its_parts() {
     );
     let (code, json) = verdict(&fixture, &one, &flags);
     assert_eq!((code, codes(&json)), (0, vec!["renamed-file"]), "{json:#}");
+    // Nor does a file pass for the only artifact without a word when its name is another.
+    let limit = budget("bin = \"growing\"", "file", "limit = \"90 MiB\"");
+    let (code, json) = verdict(&fixture, &limit, &flags[..2]);
+    assert_eq!((code, codes(&json)), (0, vec!["misnamed-file"]), "{json:#}");
     let two = one.clone() + &budget("file = \"other\"", "file", "growth = \"1 B\"");
     let (code, json) = verdict(&fixture, &two, &flags[2..]);
     assert_eq!(code, 100);
