@@ -305,4 +305,23 @@ mod tests {
         ];
         assert_eq!(codes, expected);
     }
+
+    #[test]
+    fn events_that_are_not_shown_are_named() {
+        let before = recording(80, 20, "1.0.0");
+        let mut after = recording(80, 20, "1.0.0");
+        after.profile.other_events = vec![("page-faults".into(), 4), ("cycles".into(), 1)];
+        let comparison = compared(&before, &after);
+        let warning = comparison
+            .warnings
+            .iter()
+            .find(|warning| warning.code == "other-events")
+            .unwrap();
+        assert_eq!(
+            warning.message,
+            "only `cpu-clock` is shown; the recording also has `page-faults` (4 samples), \
+             `cycles` (1 sample)"
+        );
+        assert_eq!(warning.count, Some(2));
+    }
 }

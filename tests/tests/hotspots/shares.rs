@@ -145,5 +145,9 @@ fn without_stacks_the_shares_end_at_the_inline_chain_and_say_so() {
             .iter()
             .any(|warning| warning["code"] == "no-stacks");
         assert!(says, "{warnings:?}");
+        // What was not recorded is not 0.
+        let quality = &report["recording"]["quality"];
+        assert!(quality["unrooted"].is_null() && quality["truncated"].is_null());
+        assert!(quality["unknown"].is_number(), "{quality}");
     }
 }
