@@ -1,5 +1,6 @@
 //! x86-64, by `iced-x86`.
 
+mod lengths;
 mod plain;
 mod sweep;
 

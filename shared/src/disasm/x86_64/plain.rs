@@ -8,7 +8,6 @@
 //! tests, over all opcodes with all forms of their operands.
 
 use super::super::ReferenceKind;
-use std::sync::OnceLock;
 
 /// What is known of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,88 +184,6 @@ const fn fill(mut table: [u8; 256], ranges: &[(usize, usize, u8)]) -> [u8; 256] 
     table
 }
 
-/// What opcode and form tell of the commonest instructions.
-pub(super) struct Lengths([Length; 1 << 18]);
-
-/// The length of an instruction without REX, and whether it refers to an address relative to itself,
-/// which is then to be looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Length(u8);
-
-impl Length {
-    /// [`plain`] must be asked.
-    pub(super) const UNKNOWN: Self = Self(0);
-    const RELATIVE: u8 = 0x80;
-
-    pub(super) fn bytes(self) -> usize {
-        usize::from(self.0 & !Self::RELATIVE)
-    }
-
-    pub(super) fn is_relative(self) -> bool {
-        self.0 & Self::RELATIVE != 0
-    }
-
-    /// By REX.W, whether the opcode has two bytes, opcode and form.
-    fn new(wide: bool, two: bool, opcode: u8, form: u8) -> Self {
-        if !two && matches!(opcode, 0x0f | 0x40..=0x4f | 0x66 | 0xf2 | 0xf3) {
-            return Self::UNKNOWN;
-        }
-        let follows = if two {
-            TWO[usize::from(opcode)]
-        } else {
-            ONE[usize::from(opcode)]
-        };
-        if follows & FORM != 0 && form >> 6 == 0 && form & 7 == 4 {
-            // The byte behind decides too.
-            return Self::UNKNOWN;
-        }
-        let mut code = [0; 16];
-        let head = [if wide { 0x48 } else { 0x40 }, 0x0f, opcode, form];
-        let head = if two {
-            &head[..]
-        } else {
-            &[head[0], opcode, form]
-        };
-        code[..head.len()].copy_from_slice(head);
-        plain(&code).map_or(Self::UNKNOWN, |plain| {
-            let relative = u8::from(plain.relative.is_some()) * Self::RELATIVE;
-            Self((plain.size as u8 - 1) | relative)
-        })
-    }
-}
-
-impl Lengths {
-    /// The table, made when it is first asked for: a quarter of a megabyte that would otherwise be
-    /// in the file.
-    pub(super) fn get() -> &'static Self {
-        static LENGTHS: OnceLock<Box<Lengths>> = OnceLock::new();
-        LENGTHS.get_or_init(|| {
-            let mut lengths = Box::new(Self([Length::UNKNOWN; 1 << 18]));
-            for (index, length) in lengths.0.iter_mut().enumerate() {
-                let (wide, two) = (index >> 17 == 1, (index >> 16) & 1 == 1);
-                *length = Length::new(wide, two, (index >> 8) as u8, index as u8);
-            }
-            lengths
-        })
-    }
-
-    /// What is known of the instruction at the start of `word`, and how many bytes of REX it has.
-    ///
-    /// What kind an instruction is cannot be foretold, and a wrong guess of the processor's costs
-    /// more than all of this: so there is no branch.
-    #[inline]
-    pub(super) fn of(&self, word: u64) -> (Length, usize) {
-        let rex = u64::from(word & 0xf0 == 0x40);
-        let wide = (word >> 3) & rex;
-        let rest = word >> (rex * 8);
-        let two = u64::from(rest & 0xff == 0x0f);
-        let rest = rest >> (two * 8);
-        let opcode_and_form = u64::from((rest as u16).swap_bytes());
-        let index = (wide << 17) | (two << 16) | opcode_and_form;
-        (self.0[index as usize], rex as usize)
-    }
-}
-
 /// The instruction at the start of `code`, if it is one of the common ones and whole.
 #[inline]
 pub(super) fn plain(code: &[u8]) -> Option<Plain> {
@@ -385,6 +302,27 @@ fn whole(
     })
 }
 
+/// Calls `with` for the bytes of each opcode with each form of its operands, behind each prefix that
+/// compilers use.
+#[cfg(test)]
+pub(super) fn every_form(with: &mut impl FnMut(&[u8])) {
+    for prefix in [&[][..], &[0x66], &[0xf3], &[0xf2], &[0x67]] {
+        for rex in [&[][..], &[0x48], &[0x47]] {
+            for escape in [&[][..], &[0x0f]] {
+                for opcode in 0..=255 {
+                    for form in 0..=255_u8 {
+                        // With a base in the index byte, and without one.
+                        for index in [0x24, 0x25] {
+                            let head = [prefix, rex, escape, &[opcode, form, index]].concat();
+                            with(&[&head[..], &[0xf0, 0x77, 1, 2, 3, 4, 5, 6, 7]].concat());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::access, *};
@@ -393,17 +331,9 @@ mod tests {
     /// Whether the decoder says the same of the instruction at the start of `code`; whether it was
     /// asked for one that is handled here.
     fn agrees(code: &[u8], decoded: &mut Instruction) -> bool {
-        let word = code.first_chunk().copied().unwrap_or_default();
-        let (length, rex) = Lengths::get().of(u64::from_le_bytes(word));
         let Some(plain) = plain(code) else {
-            assert!(length == Length::UNKNOWN, "{code:02x?}");
             return false;
         };
-        if length != Length::UNKNOWN {
-            assert_eq!(length.bytes() + rex, plain.size, "{code:02x?}");
-            let relative = plain.relative.is_some();
-            assert_eq!(length.is_relative(), relative, "{code:02x?}");
-        }
         let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
         decoder.decode_out(decoded);
         assert!(!decoded.is_invalid(), "{code:02x?}");
@@ -425,22 +355,7 @@ mod tests {
     fn every_opcode_and_form_is_as_the_decoder_says() {
         let mut instruction = Instruction::default();
         let mut handled = 0;
-        for prefix in [&[][..], &[0x66], &[0xf3], &[0xf2], &[0x67]] {
-            for rex in [&[][..], &[0x48], &[0x47]] {
-                for escape in [&[][..], &[0x0f]] {
-                    for opcode in 0..=255 {
-                        for form in 0..=255_u8 {
-                            // With a base in the index byte, and without one.
-                            for index in [0x24, 0x25] {
-                                let head = [prefix, rex, escape, &[opcode, form, index]].concat();
-                                let code = [&head[..], &[0xf0, 0x77, 1, 2, 3, 4, 5, 6, 7]].concat();
-                                handled += usize::from(agrees(&code, &mut instruction));
-                            }
-                        }
-                    }
-                }
-            }
-        }
+        every_form(&mut |code| handled += usize::from(agrees(code, &mut instruction)));
         assert!(handled > 700_000, "{handled}");
     }
 

@@ -9,7 +9,8 @@
 use super::{
     super::{Piece, Reference, ReferenceKind},
     access,
-    plain::{Length, Lengths, plain},
+    lengths::Lengths,
+    plain::plain,
 };
 use crate::address::VirtualAddress;
 use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
@@ -26,10 +27,10 @@ pub(super) fn references(
     absolute: bool,
     found: &mut dyn FnMut(usize, Reference),
 ) {
-    let mut waiting = pieces.iter().zip(0..).map(|(piece, index)| Lane {
-        rest: piece.code,
-        index,
-    });
+    let mut waiting = pieces
+        .iter()
+        .zip(0..)
+        .map(|(piece, index)| Lane::new(piece, piece.code.len(), index));
     // Any number may be an address where code is not position-independent.
     if absolute {
         for mut lane in waiting {
@@ -37,27 +38,42 @@ pub(super) fn references(
         }
         return;
     }
-    let lengths = Lengths::get();
     let mut lanes: [Lane<'_>; LANES] =
         std::array::from_fn(|_| waiting.next().unwrap_or(Lane::IDLE));
-    let mut idle = LANES.saturating_sub(pieces.len());
+    sweep(pieces, &mut lanes, &mut waiting, found);
+    // What is begun when nothing waits any more has nobody beside it.
+    for lane in lanes {
+        sweep(pieces, &mut [lane], &mut std::iter::empty(), found);
+    }
+}
+
+/// Sweeps `lanes` and those that wait, until one is at its end and none waits.
+fn sweep<'a, const LANES: usize>(
+    pieces: &[Piece<'a>],
+    lanes: &mut [Lane<'a>; LANES],
+    waiting: &mut impl Iterator<Item = Lane<'a>>,
+    found: &mut dyn FnMut(usize, Reference),
+) {
+    let lengths = Lengths::get();
     let mut notes = [(0, 0); NOTES];
     let mut noted = 0;
-    while idle < LANES {
-        for lane in &mut lanes {
+    'all: loop {
+        for lane in &mut *lanes {
             let rest = lane.rest;
             let word = rest.first_chunk().copied();
-            let word = word.unwrap_or_else(|| end_of(rest));
-            let (length, rex) = lengths.of(u64::from_le_bytes(word));
-            notes[noted % NOTES] = (lane.index, rest.len());
+            let word = u64::from_le_bytes(word.unwrap_or_else(|| end_of(rest)));
+            let length = lengths.of(word);
+            notes[noted % NOTES] = (lane.index, lane.left);
             noted += usize::from(length.is_relative());
-            if length != Length::UNKNOWN {
-                // Nothing is behind an instruction that is cut off.
-                lane.rest = rest.get(length.bytes() + rex..).unwrap_or_default();
+            if !length.is_doubtful() {
+                lane.pass(length.bytes(), length.is_prefix());
+            } else if let Some(bytes) = length.indexed(word) {
+                lane.pass(bytes, false);
             } else if !lane.step(pieces, found) {
-                let next = waiting.next();
-                idle += usize::from(next.is_none() && lane.index != Lane::IDLE.index);
-                *lane = next.unwrap_or(Lane::IDLE);
+                *lane = waiting.next().unwrap_or(Lane::IDLE);
+                if lane.index == Lane::IDLE.index {
+                    break 'all;
+                }
             }
         }
         if noted > NOTES - LANES {
@@ -69,20 +85,15 @@ pub(super) fn references(
 }
 
 /// Looks at instructions that were noted: of which piece, and how many bytes before its end.
-fn look(pieces: &[Piece<'_>], notes: &[(u32, usize)], found: &mut dyn FnMut(usize, Reference)) {
+fn look<'a>(pieces: &[Piece<'a>], notes: &[(u32, usize)], found: &mut dyn FnMut(usize, Reference)) {
     for (index, left) in notes.iter().copied() {
-        let code = pieces
-            .get(index as usize)
-            .map_or(&[][..], |piece| piece.code);
-        let rest = code
-            .get(code.len().saturating_sub(left)..)
-            .unwrap_or_default();
-        Lane { rest, index }.step(pieces, found);
+        if let Some(piece) = pieces.get(index as usize) {
+            Lane::new(piece, left, index).step(pieces, found);
+        }
     }
 }
 
-/// The last bytes of a function, and zeroes behind them; when there are none, what is no
-/// instruction.
+/// The last bytes of a function, and zeroes behind them; when there are none, what no table knows.
 #[cold]
 fn end_of(rest: &[u8]) -> [u8; 8] {
     let mut word = if rest.is_empty() { [0x66; 8] } else { [0; 8] };
@@ -95,19 +106,41 @@ fn end_of(rest: &[u8]) -> [u8; 8] {
 struct Lane<'a> {
     /// What is left of it.
     rest: &'a [u8],
+    /// How much was left where the instruction began: before its prefixes.
+    left: usize,
     /// Which piece it is.
     index: u32,
 }
 
-impl Lane<'_> {
+impl<'a> Lane<'a> {
     /// Nothing to do.
     const IDLE: Self = Self {
         rest: &[],
+        left: 0,
         index: u32::MAX,
     };
 
+    /// The last bytes of a piece, `left` of them.
+    fn new(piece: &Piece<'a>, left: usize, index: u32) -> Self {
+        let from = piece.code.len().saturating_sub(left);
+        Self {
+            rest: piece.code.get(from..).unwrap_or_default(),
+            left,
+            index,
+        }
+    }
+
+    /// Leaves an instruction behind, or only one of its prefixes. Nothing is behind one that is cut
+    /// off.
+    #[inline]
+    fn pass(&mut self, bytes: usize, prefix: bool) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+        self.left = if prefix { self.left } else { self.rest.len() };
+    }
+
     /// Reads the instruction; whether there was one.
-    fn step(&mut self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) -> bool {
+    fn step(&mut self, pieces: &[Piece<'a>], found: &mut dyn FnMut(usize, Reference)) -> bool {
+        self.back(pieces);
         let Some(plain) = plain(self.rest) else {
             return self.decode(pieces, false, found);
         };
@@ -122,7 +155,7 @@ impl Lane<'_> {
             });
             found(self.index as usize, Reference { from, to, kind });
         }
-        self.rest = self.rest.get(plain.size..).unwrap_or_default();
+        self.pass(plain.size, false);
         true
     }
 
@@ -148,8 +181,17 @@ impl Lane<'_> {
             absolute_operands(&instruction, &mut found);
         }
         let size = decoder.position().max(1);
-        self.rest = self.rest.get(size..).unwrap_or_default();
+        self.pass(size, false);
         true
+    }
+
+    /// To where the instruction began.
+    fn back(&mut self, pieces: &[Piece<'a>]) {
+        if self.left > self.rest.len()
+            && let Some(piece) = pieces.get(self.index as usize)
+        {
+            *self = Self::new(piece, self.left, self.index);
+        }
     }
 
     /// Where the next instruction is loaded.

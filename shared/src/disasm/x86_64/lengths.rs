@@ -1,0 +1,238 @@
+//! How long the commonest instructions are, by two look-ups.
+//!
+//! The first two bytes of an instruction, nearly always its opcode, say how long it is or which byte
+//! of operands decides; that is then the third. The answers are those of [`plain`], asked once for
+//! all of them. What a processor cannot foretell costs it more than all of this: so there is no
+//! branch but for what is rare.
+
+use super::plain::plain;
+use std::sync::OnceLock;
+
+/// What the first bytes of an instruction say of its length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Length(u8);
+
+impl Length {
+    /// A prefix: what it belongs to is measured next.
+    const PREFIX: u8 = 0x10;
+    /// It refers to an address relative to itself.
+    const RELATIVE: u8 = 0x20;
+    /// Four bytes more if the fourth byte names no base.
+    const INDEXED: u8 = 0x40;
+    /// [`plain`] must be asked.
+    const UNKNOWN: u8 = 0x80;
+
+    /// In bytes, unless it is doubtful.
+    #[inline]
+    pub(super) fn bytes(self) -> usize {
+        usize::from(self.0 & 0x0f)
+    }
+
+    /// Whether these bytes do not tell.
+    #[inline]
+    pub(super) fn is_doubtful(self) -> bool {
+        self.0 & (Self::UNKNOWN | Self::INDEXED) != 0
+    }
+
+    /// The length after all, where the fourth byte of `word` tells.
+    pub(super) fn indexed(self, word: u64) -> Option<usize> {
+        let base = (word >> 24) & 7 != 5;
+        (self.0 & Self::UNKNOWN == 0 && base).then(|| self.bytes())
+    }
+
+    /// Whether the instruction refers to an address relative to itself.
+    #[inline]
+    pub(super) fn is_relative(self) -> bool {
+        self.0 & Self::RELATIVE != 0
+    }
+
+    /// Whether it is only a prefix.
+    #[inline]
+    pub(super) fn is_prefix(self) -> bool {
+        self.0 & Self::PREFIX != 0
+    }
+}
+
+/// The lengths by the first three bytes. Its busiest parts have room in the nearest cache.
+pub(super) struct Lengths {
+    /// By the first two bytes: a length in the lower byte, to be added to what `third` says; in the
+    /// upper byte which of its rows that is.
+    first: [u16; 1 << 16],
+    /// Rows of what the third byte adds, one after the other.
+    third: [u8; ROWS << 8],
+}
+
+/// So many rows are enough.
+const ROWS: usize = 16;
+
+/// [`Length::UNKNOWN`] in the table by the first two bytes.
+const UNKNOWN: u16 = Length::UNKNOWN as u16;
+
+impl Lengths {
+    /// The tables, made when they are first asked for: they would otherwise be in the file.
+    pub(super) fn get() -> &'static Self {
+        static LENGTHS: OnceLock<Box<Lengths>> = OnceLock::new();
+        LENGTHS.get_or_init(Self::new)
+    }
+
+    /// What the instruction at the start of `word` says of its length.
+    #[inline]
+    pub(super) fn of(&self, word: u64) -> Length {
+        let first = self.first[usize::from(word as u16)];
+        let third = self.third[usize::from(first & 0x0f00) | usize::from((word >> 16) as u8)];
+        Length((first as u8).wrapping_add(third))
+    }
+
+    fn new() -> Box<Self> {
+        let mut lengths = Box::new(Self {
+            first: [UNKNOWN; 1 << 16],
+            third: [0; ROWS << 8],
+        });
+        let mut rows = Rows(vec![[0; 256]]);
+        let mut set = |a: u8, b: u8, entry: u16| {
+            lengths.first[usize::from(u16::from_le_bytes([a, b]))] = entry;
+        };
+        for b in 0..=255 {
+            // REX.W makes a difference to some, its other bits make none.
+            for (rex, alike) in [(0x40, 0x40..=0x47), (0x48, 0x48..=0x4f)] {
+                let entry = rows.entry(&[rex, b]);
+                alike.for_each(|rex| set(rex, b, entry));
+            }
+            // The forms of a vector instruction are the same behind each prefix that it can have.
+            let heads: [&[u8]; 4] = [
+                &[0x0f, b],
+                &[0x66, 0x0f, b],
+                &[0xf3, 0x0f, b],
+                &[0xf2, 0x0f, b],
+            ];
+            let mut entries = heads.iter().map(|head| rows.entry(head));
+            let known = entries.find(|entry| *entry != UNKNOWN);
+            set(0x0f, b, known.unwrap_or(UNKNOWN));
+            set(0x66, b, rows.entry(&[0x66, b]));
+            for a in (0..=255).filter(|a| !matches!(a, 0x0f | 0x40..=0x4f | 0x66)) {
+                set(a, b, rows.entry_with_form(a, b));
+            }
+        }
+        // Neither do these bytes say more, nor is what follows measured otherwise behind them.
+        for prefix in (0x40..=0x4f).chain([0x66, 0xf3, 0xf2]) {
+            set(prefix, 0x0f, u16::from(Length::PREFIX | 1));
+        }
+        // Here the operands' form would be the fourth byte.
+        for rex in 0x40..=0x4f {
+            set(0x66, rex, UNKNOWN);
+        }
+        for (to, row) in lengths.third.chunks_exact_mut(256).zip(&rows.0) {
+            to.copy_from_slice(row);
+        }
+        lengths
+    }
+}
+
+/// What each value of the third byte adds to a length, without the same twice; the first adds nothing.
+struct Rows(Vec<[u8; 256]>);
+
+impl Rows {
+    /// The entry of an instruction whose third byte, behind any but the last two of `head`, is the
+    /// form of its operands, if it has one.
+    fn entry(&mut self, head: &[u8]) -> u16 {
+        let prefixes = head.len() - 2;
+        let sizes: [_; 256] = std::array::from_fn(|form| {
+            let (size, relative) = measure(head, &[form as u8, BASE])?;
+            let indexed = form & 0xc7 == 4 && measure(head, &[form as u8, NO_BASE])?.0 != size;
+            let flags = [(relative, Length::RELATIVE), (indexed, Length::INDEXED)];
+            let flags = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag);
+            Some((size - prefixes as u8, flags.sum::<u8>()))
+        });
+        let Some(least) = sizes.iter().flatten().map(|(size, _)| *size).min() else {
+            return UNKNOWN;
+        };
+        let row = sizes
+            .map(|known| known.map_or(Length::UNKNOWN, |(size, flags)| (size - least) | flags));
+        self.with(least, row)
+    }
+
+    /// The entry of an instruction whose second byte is the form of its operands, if it has one.
+    fn entry_with_form(&mut self, opcode: u8, form: u8) -> u16 {
+        let measured = measure(&[opcode, form], &[BASE]).zip(measure(&[opcode, form], &[NO_BASE]));
+        let Some(((size, relative), (far, _))) = measured else {
+            return UNKNOWN;
+        };
+        let flag = if relative { Length::RELATIVE } else { 0 };
+        self.with(
+            size | flag,
+            std::array::from_fn(|index| if index & 7 == 5 { far - size } else { 0 }),
+        )
+    }
+
+    fn with(&mut self, length: u8, row: [u8; 256]) -> u16 {
+        let at = match self.0.iter().position(|known| *known == row) {
+            Some(at) => at,
+            None if self.0.len() < ROWS => {
+                self.0.push(row);
+                self.0.len() - 1
+            }
+            None => return UNKNOWN,
+        };
+        (at << 8) as u16 | u16::from(length)
+    }
+}
+
+/// Index bytes of an operand, with a base and without.
+const BASE: u8 = 0x24;
+const NO_BASE: u8 = 0x25;
+
+/// The length that [`plain`] tells, and whether there is a relative operand.
+fn measure(head: &[u8], operands: &[u8]) -> Option<(u8, bool)> {
+    let mut code = [0; 24];
+    let bytes = head.iter().chain(operands);
+    code.iter_mut()
+        .zip(bytes)
+        .for_each(|(to, from)| *to = *from);
+    let plain = plain(&code)?;
+    Some((plain.size as u8, plain.relative.is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::plain::every_form, *};
+    use iced_x86::{Decoder, DecoderOptions, Instruction};
+
+    /// The length of the instruction at the start of `code`, prefixes first, and whether it is
+    /// relative.
+    fn told(code: &[u8]) -> Option<(usize, bool)> {
+        let mut at = 0;
+        loop {
+            let word = u64::from_le_bytes(*code.get(at..)?.first_chunk()?);
+            let length = Lengths::get().of(word);
+            at += if length.is_doubtful() {
+                length.indexed(word)?
+            } else {
+                length.bytes()
+            };
+            if !length.is_prefix() {
+                return Some((at, length.is_relative()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_length_is_as_the_decoder_says() {
+        let mut instruction = Instruction::default();
+        let mut known = 0;
+        every_form(&mut |code| {
+            let Some((size, relative)) = told(code) else {
+                return;
+            };
+            let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
+            decoder.decode_out(&mut instruction);
+            // What is no instruction behind a prefix may be one without it.
+            if !instruction.is_invalid() {
+                assert_eq!(size, decoder.position(), "{code:02x?}");
+                let known = instruction.is_ip_rel_memory_operand();
+                assert_eq!(relative, known, "{code:02x?}");
+            }
+            known += 1;
+        });
+        assert!(known > 700_000, "{known}");
+    }
+}
