@@ -5,6 +5,10 @@
 //! differ by a page per segment for code, and confusing them sends most addresses to a wrong
 //! function. They do not convert into each other except through an image's segments or sections.
 
+mod index;
+
+pub use index::AddressIndex;
+
 use std::fmt;
 
 macro_rules! address_space {

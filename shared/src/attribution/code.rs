@@ -6,7 +6,7 @@
 
 use super::{CrateId, Crates, Evidence, Owner, SymbolOwners};
 use crate::{
-    address::{AddressRange, Range, VirtualAddress},
+    address::{AddressIndex, AddressRange, Range, VirtualAddress},
     demangle::{Name, Scheme, Shape},
     image::{Binding, Image, SectionKind, Symbol, SymbolKind, SymbolTable, UnwindTables},
 };
@@ -40,6 +40,8 @@ pub struct CodeMap {
     pub functions: Vec<Function>,
     /// Symbols that stand at the start of another symbol's function.
     pub aliases: Vec<u32>,
+    /// The functions by address.
+    index: AddressIndex,
 }
 
 /// A function that the debug information knows: its extent and, if it could be told, its owner.
@@ -230,6 +232,8 @@ impl CodeMap {
             self.functions.extend(added);
             self.functions.sort_by_key(|function| function.range.start);
         }
+        let starts = self.functions.iter().map(|function| function.range.start);
+        self.index = AddressIndex::new(starts.collect());
     }
 
     /// Whether some function has an owner that is unknown or guessed, so that the debug information
@@ -298,16 +302,11 @@ impl CodeMap {
         Some(found)
     }
 
-    /// The index of the function that holds `address`. O(log n).
+    /// The index of the function that holds `address`. O(log n), mostly O(1).
     pub fn at(&self, address: VirtualAddress) -> Option<u32> {
-        let next = self
-            .functions
-            .partition_point(|function| function.range.start <= address);
-        let index = next.checked_sub(1)?;
-        self.functions[index]
-            .range
-            .contains(address)
-            .then_some(index as u32)
+        let index = self.index.last_at(address)?;
+        let function = self.functions.get(index)?;
+        function.range.contains(address).then_some(index as u32)
     }
 }
 
