@@ -5,7 +5,7 @@
 //! all of them. What a processor cannot foretell costs it more than all of this: so there is no
 //! branch but for what is rare.
 
-use super::plain::plain;
+use super::plain::{kind, plain};
 use std::sync::OnceLock;
 
 /// What the first bytes of an instruction say of its length.
@@ -89,43 +89,61 @@ impl Lengths {
             third: [0; ROWS << 8],
         });
         let mut rows = Rows(vec![[0; 256]]);
+        let first = &mut lengths.first;
         let mut set = |a: u8, b: u8, entry: u16| {
-            lengths.first[usize::from(u16::from_le_bytes([a, b]))] = entry;
+            first[usize::from(u16::from_le_bytes([a, b]))] = entry;
         };
-        for b in 0..=255 {
+        for opcodes in alike(false) {
+            let opcode = opcodes[0];
             // REX.W makes a difference to some, its other bits make none.
-            for (rex, alike) in [(0x40, 0x40..=0x47), (0x48, 0x48..=0x4f)] {
-                let entry = rows.entry(&[rex, b]);
-                alike.for_each(|rex| set(rex, b, entry));
+            for (rex, others) in [(0x40, 0x40..=0x47), (0x48, 0x48..=0x4f)] {
+                let entry = rows.entry(&[rex, opcode]);
+                for (rex, opcode) in others.flat_map(|rex| opcodes.iter().map(move |b| (rex, *b))) {
+                    set(rex, opcode, entry);
+                }
             }
-            // The forms of a vector instruction are the same behind each prefix that it can have.
-            let heads: [&[u8]; 4] = [
-                &[0x0f, b],
-                &[0x66, 0x0f, b],
-                &[0xf3, 0x0f, b],
-                &[0xf2, 0x0f, b],
-            ];
-            let mut entries = heads.iter().map(|head| rows.entry(head));
-            let known = entries.find(|entry| *entry != UNKNOWN);
-            set(0x0f, b, known.unwrap_or(UNKNOWN));
-            set(0x66, b, rows.entry(&[0x66, b]));
-            for a in (0..=255).filter(|a| !matches!(a, 0x0f | 0x40..=0x4f | 0x66)) {
-                set(a, b, rows.entry_with_form(a, b));
+            let entry = rows.entry(&[0x66, opcode]);
+            opcodes.iter().for_each(|opcode| set(0x66, *opcode, entry));
+            for form in 0..=255 {
+                let entry = rows.entry_with_form(opcode, form);
+                opcodes.iter().for_each(|opcode| set(*opcode, form, entry));
             }
         }
-        // Neither do these bytes say more, nor is what follows measured otherwise behind them.
+        for opcodes in alike(true) {
+            let opcode = opcodes[0];
+            // The forms of a vector instruction are the same behind each prefix that it can have.
+            let prefixes: [&[u8]; 4] = [&[], &[0x66], &[0xf3], &[0xf2]];
+            let heads = prefixes
+                .iter()
+                .map(|prefix| [prefix, &[0x0f, opcode][..]].concat());
+            let mut entries = heads.map(|head| rows.entry(&head));
+            let known = entries.find(|entry| *entry != UNKNOWN).unwrap_or(UNKNOWN);
+            opcodes.iter().for_each(|opcode| set(0x0f, *opcode, known));
+        }
+        // These bytes say no more themselves, nor is what follows measured otherwise behind them.
         for prefix in (0x40..=0x4f).chain([0x66, 0xf3, 0xf2]) {
             set(prefix, 0x0f, u16::from(Length::PREFIX | 1));
-        }
-        // Here the operands' form would be the fourth byte.
-        for rex in 0x40..=0x4f {
-            set(0x66, rex, UNKNOWN);
         }
         for (to, row) in lengths.third.chunks_exact_mut(256).zip(&rows.0) {
             to.copy_from_slice(row);
         }
         lengths
     }
+}
+
+/// The opcodes, those together that are measured alike.
+fn alike(two: bool) -> Vec<Vec<u8>> {
+    let mut kinds: Vec<(u16, Vec<u8>)> = Vec::new();
+    for opcode in 0..=255 {
+        let Some(kind) = kind(two, opcode) else {
+            continue;
+        };
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, opcodes)) => opcodes.push(opcode),
+            None => kinds.push((kind, vec![opcode])),
+        }
+    }
+    kinds.into_iter().map(|(_, opcodes)| opcodes).collect()
 }
 
 /// What each value of the third byte adds to a length, without the same twice; the first adds nothing.

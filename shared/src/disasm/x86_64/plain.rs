@@ -35,7 +35,7 @@ const LARGE: u8 = 16;
 const SPECIAL: u8 = 32;
 
 /// Opcodes of one byte.
-const ONE: [u8; 256] = {
+static ONE: [u8; 256] = {
     let mut table = [0; 256];
     let mut row = 0;
     // add, or, adc, sbb, and, sub, xor, cmp
@@ -86,7 +86,7 @@ const ONE: [u8; 256] = {
 };
 
 /// Opcodes of two bytes, the first of which is 0F.
-const TWO: [u8; 256] = fill(
+static TWO: [u8; 256] = fill(
     [0; 256],
     &[
         (0x0b, 0x0b, PLAIN | LARGE),        // ud2
@@ -128,6 +128,14 @@ const TWO: [u8; 256] = fill(
     ],
 );
 
+/// What decides how an instruction is measured, given its prefixes and the form of its operands; `None`
+/// where it is not handled here. `two`: the opcode has two bytes, the first of which is 0F.
+pub(super) fn kind(two: bool, opcode: u8) -> Option<u16> {
+    let follows = if two { &TWO } else { &ONE }[usize::from(opcode)];
+    let special = if follows & SPECIAL != 0 { opcode } else { 0 };
+    (follows != 0).then_some(u16::from_le_bytes([follows, special]))
+}
+
 // The prefixes that choose among instructions of one opcode of two bytes.
 const NONE: u8 = 1;
 const P66: u8 = 2;
@@ -136,7 +144,7 @@ const PF2: u8 = 8;
 const ALL: u8 = NONE | P66 | PF3 | PF2;
 
 /// With which prefixes the opcodes of [`TWO`] are handled here.
-const PREFIXES: [u8; 256] = {
+static PREFIXES: [u8; 256] = {
     let mut table = [P66; 256];
     let ranges: [(usize, usize, u8); 27] = [
         (0x0b, 0x0b, NONE),
