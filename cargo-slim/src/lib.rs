@@ -13,7 +13,7 @@ pub mod options;
 pub mod report;
 pub mod snapshot;
 
-use analysis::Subject;
+use analysis::{Depth, Subject};
 use cli::Cli;
 use codecost::{Error, Result, console::Console, error::exit_code, manual, report::write_file};
 use options::{By, Options, Task, View};
@@ -79,7 +79,7 @@ fn show(options: &Options, console: &mut Console) -> Result<()> {
     let opened = analysis::open(&options.input, with_debug, &mut |added| {
         announce(console, added);
     })?;
-    let mut subject = Subject::new(&opened.files)?;
+    let mut subject = Subject::new(&opened.files, Depth::of(options.view))?;
     let analysis = analysis::analyse(&opened, &mut subject, options.view)?;
     opened.files.check_unchanged()?;
     report::write(&analysis, options, console)

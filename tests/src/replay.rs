@@ -1,7 +1,7 @@
 //! The whole of `cargo slim` on bytes in memory, with what must hold of any bytes: no panic, and
 //! sums that are the file's size. What the fuzz targets and the replay of their corpus share.
 
-use cargo_slim::analysis::{Analysis, Facts, Files, Opened, Rows, Subject, analyse};
+use cargo_slim::analysis::{Analysis, Depth, Facts, Files, Opened, Rows, Subject, analyse};
 use cargo_slim::options::{By, Input, Options, View};
 use cargo_slim::report;
 use codecost::attribution::Catalogue;
@@ -102,7 +102,7 @@ pub fn ledger(bytes: &[u8]) -> bool {
         },
         facts: Facts::default(),
     };
-    let Ok(mut subject) = Subject::new(&opened.files) else {
+    let Ok(mut subject) = Subject::new(&opened.files, Depth::Bytes) else {
         return false;
     };
     let length = bytes.len() as u64;

@@ -1,8 +1,11 @@
 //! Bytes by crate.
 
 use super::{model::CrateRow, subject::Subject};
-use crate::ledger::{Amount, Category, Key, Ledger, Parties};
-use codecost::attribution::{CrateId, Evidence, Owner};
+use crate::ledger::{Category, Ledger, Parties, PartyId};
+use codecost::{
+    attribution::{CrateId, Evidence, Owner},
+    hashing::NumberMap,
+};
 use std::collections::BTreeMap;
 
 /// Which crate a byte is counted for.
@@ -32,23 +35,25 @@ impl Question {
 /// For [`Question::Inlined`] the ledger must have been made with the inlined functions.
 pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<CrateRow> {
     let mut rows: BTreeMap<CrateId, CrateRow> = BTreeMap::new();
-    // Sorted, so that the odd bytes of shared data fall alike in every run.
-    let mut amounts: Vec<(&Key, &Amount)> = ledger.amounts.iter().collect();
-    amounts.sort_unstable_by_key(|(key, _)| (key.section, key.category, key.party, key.evidence));
-    for (key, amount) in amounts {
-        let members = ledger.parties.members(key.party);
-        let mut crates: Vec<CrateId> = Vec::with_capacity(members.len());
-        let mut guessed = key.evidence == Evidence::Inferred;
-        for owner in members {
-            let (id, evidence) = question.ask(owner);
-            crates.push(id);
-            guessed |= evidence == Evidence::Inferred;
-        }
-        crates.sort_unstable();
-        crates.dedup();
+    // A party has several amounts: its crates, in their order, and whether one is guessed.
+    let mut known: NumberMap<PartyId, (Vec<CrateId>, bool)> = NumberMap::default();
+    // In any order: who gets the odd bytes of an amount depends on nothing else.
+    for (key, amount) in &ledger.amounts {
+        let (crates, guess) = known.entry(key.party).or_insert_with(|| {
+            let members = ledger.parties.members(key.party).iter();
+            let answers = members.map(|owner| question.ask(owner));
+            let guess = answers
+                .clone()
+                .any(|(_, evidence)| evidence == Evidence::Inferred);
+            let mut crates: Vec<CrateId> = answers.map(|(id, _)| id).collect();
+            crates.sort_unstable();
+            crates.dedup();
+            (crates, guess)
+        });
+        let guessed = *guess || key.evidence == Evidence::Inferred;
         let shared = crates.len() > 1;
-        let memory = Parties::split(&crates, amount.memory);
-        for ((id, file), (_, memory)) in Parties::split(&crates, amount.file).zip(memory) {
+        let memory = Parties::split(crates, amount.memory);
+        for ((id, file), (_, memory)) in Parties::split(crates, amount.file).zip(memory) {
             let row = rows.entry(id).or_insert_with(|| empty(subject, id));
             row.file += file;
             row.memory = row.memory.saturating_add(memory);

@@ -18,6 +18,8 @@ pub(super) struct Listing {
 
 struct Named<'n> {
     name: &'n str,
+    /// The function's index, where it has a symbol.
+    symbol: Option<usize>,
     family: Option<&'n str>,
     function: Function,
 }
@@ -51,6 +53,7 @@ impl Listing {
                 let family = family_names.get(at);
                 Some(Named {
                     name: function.symbol.map_or(NAMELESS, |_| names.get(at)),
+                    symbol: function.symbol.map(|_| at),
                     family: (!family.is_empty()).then_some(family),
                     function: Function {
                         owner: place(owner.defined)?,
@@ -76,10 +79,13 @@ impl Listing {
         for (named, family) in named.iter_mut().zip(family_of) {
             named.function.family = family;
         }
+        let functions = order.iter().map(|at| named[*at].function).collect();
+        let order: Vec<_> = order.into_iter().map(|at| named[at].symbol).collect();
+        drop(named);
         Self {
-            names: order.iter().map(|at| named[*at].name).collect(),
+            names: names.into_list(order.into_iter(), NAMELESS),
             families,
-            functions: order.iter().map(|at| named[*at].function).collect(),
+            functions,
             labels: labels.into_iter().cloned().collect(),
         }
     }

@@ -21,7 +21,7 @@ mod survey;
 pub use crates::Question;
 pub use open::{Facts, Opened, open, open_in};
 pub use result::{Analysis, Rows, Total};
-pub use subject::{Files, Subject};
+pub use subject::{Depth, Files, Subject};
 pub use survey::survey;
 
 use crate::options::{By, View};

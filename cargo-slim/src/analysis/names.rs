@@ -1,7 +1,9 @@
 //! The full names of all functions, in a few large texts instead of 165,000 small ones.
 
+use crate::snapshot::{Names, Place};
 use codecost::{attribution::Function, demangle::Name, image::SymbolTable};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// So many names make one text.
 const CHUNK: usize = 512;
@@ -51,7 +53,11 @@ impl FunctionNames {
             names
         };
         Self {
-            chunks: functions.par_chunks(CHUNK).map(chunk).collect(),
+            chunks: functions
+                .par_chunks(CHUNK)
+                .with_max_len(4)
+                .map(chunk)
+                .collect(),
         }
     }
 
@@ -71,21 +77,47 @@ impl FunctionNames {
             }
             (names, families)
         };
-        let (names, families) = functions.par_chunks(CHUNK).map(chunk).unzip();
+        let (names, families) = functions
+            .par_chunks(CHUNK)
+            .with_max_len(4)
+            .map(chunk)
+            .unzip();
         (Self { chunks: names }, Self { chunks: families })
     }
 
     /// The name of the function with this index.
     pub(super) fn get(&self, index: usize) -> &str {
         let name = || {
-            let Chunk { text, ends } = self.chunks.get(index / CHUNK)?;
-            let start = match (index % CHUNK).checked_sub(1) {
-                Some(before) => *ends.get(before)?,
-                None => 0,
-            };
-            text.get(start..*ends.get(index % CHUNK)?)
+            let (chunk, range) = self.place(index)?;
+            self.chunks[chunk].text.get(range)
         };
         name().unwrap_or_default()
+    }
+
+    /// Which chunk the name of the function with this index is in, and where.
+    fn place(&self, index: usize) -> Option<(usize, Range<usize>)> {
+        let ends = &self.chunks.get(index / CHUNK)?.ends;
+        let start = match (index % CHUNK).checked_sub(1) {
+            Some(before) => *ends.get(before)?,
+            None => 0,
+        };
+        Some((index / CHUNK, start..*ends.get(index % CHUNK)?))
+    }
+
+    /// The names of the functions with these indices, in this order; `nameless` for each `None`.
+    pub(super) fn into_list(
+        self,
+        order: impl Iterator<Item = Option<usize>>,
+        nameless: &str,
+    ) -> Names {
+        let last = self.chunks.len();
+        let places = order.map(|index| match index.and_then(|index| self.place(index)) {
+            Some((chunk, range)) => Place::between(chunk, range.start, range.end),
+            None => Place::between(last, 0, nameless.len()),
+        });
+        let places = places.collect();
+        let texts = self.chunks.into_iter().map(|chunk| chunk.text);
+        Names::new(texts.chain([nameless.to_owned()]).collect(), places)
     }
 }
 

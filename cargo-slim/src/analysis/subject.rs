@@ -1,7 +1,10 @@
 //! The analysed file, opened and attributed: what all views start from.
 
 use super::{model::CrateInfo, names::FunctionNames};
-use crate::ledger::{DebugClaims, Inlined, Inputs, Ledger, code_references};
+use crate::ledger::{
+    CodeReference, DebugClaims, Inlined, Inputs, Ledger, code_pieces, code_references,
+};
+use crate::options::View;
 use codecost::{
     Error, Result,
     address::AddressRange,
@@ -37,6 +40,25 @@ impl Files {
     }
 }
 
+/// What a view will ask of a [`Subject`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Its functions.
+    Functions,
+    /// Who owns every byte.
+    Bytes,
+}
+
+impl Depth {
+    /// What this view will ask.
+    pub fn of(view: View) -> Self {
+        match view {
+            View::Sections | View::Functions | View::Generics | View::Loads => Self::Functions,
+            View::Overview | View::Crates(_) | View::Data => Self::Bytes,
+        }
+    }
+}
+
 /// A file with its functions attributed.
 #[derive(Debug)]
 pub struct Subject<'a> {
@@ -64,6 +86,8 @@ pub struct Subject<'a> {
     names: OnceLock<FunctionNames>,
     /// Whether there is no symbol table, neither in the file nor beside it.
     pub stripped: bool,
+    /// What the functions refer to, where that was looked for before anybody asked.
+    references: Option<Vec<Vec<CodeReference>>>,
 }
 
 impl<'a> Subject<'a> {
@@ -72,9 +96,13 @@ impl<'a> Subject<'a> {
     /// # Errors
     ///
     /// The file is no object file of a known format.
-    pub fn new(files: &'a Files) -> Result<Self> {
+    pub fn new(files: &'a Files, depth: Depth) -> Result<Self> {
         let image = Image::parse(files.file.path(), &files.file)?;
-        let mut symbols = image.symbols();
+        let ((mut symbols, dynamic_symbols), unwind) = rayon::join(
+            || (image.symbols(), image.dynamic_symbols()),
+            || image.unwind_tables(),
+        );
+
         let debug_image = match &files.debug {
             Some(debug) => Some(Image::parse(debug.path(), debug)?),
             None => None,
@@ -90,8 +118,6 @@ impl<'a> Subject<'a> {
                 };
             }
         }
-        let dynamic_symbols = image.dynamic_symbols();
-        let unwind = image.unwind_tables();
         let mut crates = Crates::new(&files.catalogue);
         // A stripped library still says what it exports.
         let named = if symbols.symbols.is_empty() {
@@ -100,8 +126,21 @@ impl<'a> Subject<'a> {
             &symbols
         };
         let owners = SymbolOwners::new(named, &mut crates);
-        let mut code = CodeMap::new(&image, named, &owners, &unwind, &mut crates);
+
+        let mut code = CodeMap::new(&image, named, &unwind);
+
         let debug = DebugSections::of(&image, debug_image.as_ref());
+        // Debug information may add functions; else what they refer to can be looked for already.
+        let references = if depth == Depth::Bytes && debug.is_empty() {
+            let pieces = code_pieces(&image, &code);
+            let name = || code.name(named, &owners, &mut crates);
+            let ((), references) = rayon::join(name, || code_references(&image, &pieces));
+            Some(references)
+        } else {
+            code.name(named, &owners, &mut crates);
+            None
+        };
+
         if code.has_guesses() && !debug.is_empty() {
             let info = debug.load();
             let units = UnitOwners::new(&info, &mut crates);
@@ -131,6 +170,7 @@ impl<'a> Subject<'a> {
             crates,
             leaf,
             stripped,
+            references,
         })
     }
 
@@ -155,8 +195,11 @@ impl<'a> Subject<'a> {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
-        // Keeps all cores busy; what follows does not, so something else can be done beside it.
-        let references = code_references(&self.image, &self.code);
+
+        let references = self.references.take().unwrap_or_else(|| {
+            let pieces = code_pieces(&self.image, &self.code);
+            code_references(&self.image, &pieces)
+        });
         let inputs = Inputs {
             image: &self.image,
             symbols: &self.symbols,
@@ -177,6 +220,7 @@ impl<'a> Subject<'a> {
             names: &self.names,
         };
         let crates = &mut self.crates;
+        // One after the other, so something else can be done beside it.
         let both = rayon::join(|| Ledger::new(&inputs, crates), || beside(&functions));
         // Data may belong to crates that have no function.
         self.labels = labels(&self.crates);

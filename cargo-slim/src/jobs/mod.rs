@@ -9,7 +9,7 @@ pub use check::{Checked, Judged, check};
 pub use diff::{Compared, Sizes, diff};
 
 use crate::{
-    analysis::{self, Subject, measure, survey},
+    analysis::{self, Depth, Subject, measure, survey},
     announce,
     options::{Input, SnapshotOptions},
     snapshot::{Measures, Snapshot},
@@ -102,7 +102,7 @@ fn surveyed<T>(
     keep: impl FnOnce(&Subject<'_>, Snapshot) -> T,
 ) -> Result<T> {
     let opened = analysis::open_in(context, input, false, first)?;
-    let mut subject = Subject::new(&opened.files)?;
+    let mut subject = Subject::new(&opened.files, Depth::Bytes)?;
     let mut snapshot = survey(&opened, &mut subject);
     if matches!(input, Input::Build(_)) {
         // Those of the analysis build are not what the user's profile makes.

@@ -1,12 +1,13 @@
 //! Claims on the bytes of a section, and how they are settled.
 
-use super::{Amount, Book, Category, Inputs, Key, Layout, PartyId, PieceKind};
+use super::{Amount, Book, Category, Inputs, Key, Layout, PartyId, PieceKind, radix};
 use codecost::{
     address::{FileOffset, FileRange, Range, VirtualAddress},
     attribution::{CrateId, Evidence},
     disasm::disassembler,
     image::{Image, Section, SectionKind},
 };
+use std::cmp::Reverse;
 
 /// A claim: these bytes of a section are that party's.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +21,41 @@ pub(super) struct Claim {
     pub(super) evidence: Evidence,
 }
 
+/// A table in a section, entry by entry: each is a claim.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    /// First byte, from the start of the section.
+    pub(super) start: u64,
+    /// Bytes of one entry.
+    pub(super) entry_size: u64,
+    pub(super) category: Category,
+    /// Whose they are; nobody's without evidence.
+    pub(super) entries: Vec<(PartyId, Evidence)>,
+}
+
+impl Table {
+    fn claims(&self) -> impl Iterator<Item = Claim> {
+        let starts = (0..).map(|entry: u64| {
+            let distance = entry.saturating_mul(self.entry_size);
+            self.start.saturating_add(distance)
+        });
+        let entries = starts.zip(&self.entries);
+        let claimed = entries.filter(|(_, (_, evidence))| *evidence != Evidence::None);
+        claimed.map(|(start, (party, evidence))| Claim {
+            start,
+            size: self.entry_size,
+            party: *party,
+            category: self.category,
+            evidence: *evidence,
+        })
+    }
+}
+
 /// The claims on each section.
 #[derive(Debug)]
 pub(super) struct Claims {
     sections: Vec<Vec<Claim>>,
+    tables: Vec<Vec<Table>>,
     addresses: Vec<VirtualAddress>,
 }
 
@@ -34,11 +66,19 @@ impl Claims {
     pub(super) fn new(image: &Image<'_>) -> Self {
         Self {
             sections: vec![Vec::new(); image.sections.len()],
+            tables: vec![Vec::new(); image.sections.len()],
             addresses: image
                 .sections
                 .iter()
                 .map(|section| section.address)
                 .collect(),
+        }
+    }
+
+    /// Claims a table that stands in a section.
+    pub(super) fn add_table(&mut self, section: u32, table: Table) {
+        if let Some(tables) = self.tables.get_mut(section as usize) {
+            tables.push(table);
         }
     }
 
@@ -103,39 +143,52 @@ impl Claims {
                 PieceKind::Padding => book.bucket(CrateId::PADDING, None, amount),
                 PieceKind::Unknown => book.bucket(CrateId::UNKNOWN, None, amount),
                 PieceKind::Section(index) => {
-                    let claims = std::mem::take(&mut self.sections[index as usize]);
                     let section = &image.sections[index as usize];
                     let skip = piece.range.start.0 - section.file.start.0;
                     let window = (skip, skip + piece.range.size);
-                    settle_section(image, index, window, true, claims, book);
+                    self.settle_section(image, index, window, true, book);
                 }
             }
+            book.end_section();
         }
         // Zeroes that only exist in memory.
         for (index, section) in image.sections.iter().enumerate() {
             let thread_local = section.kind == SectionKind::TlsBss;
             if section.loaded && section.file.is_empty() && section.memory > 0 && !thread_local {
-                let claims = std::mem::take(&mut self.sections[index]);
-                settle_section(
-                    image,
-                    index as u32,
-                    (0, section.memory),
-                    false,
-                    claims,
-                    book,
-                );
+                self.settle_section(image, index as u32, (0, section.memory), false, book);
+                book.end_section();
             }
+        }
+    }
+
+    fn settle_section(
+        &mut self,
+        image: &Image<'_>,
+        index: u32,
+        window: (u64, u64),
+        in_file: bool,
+        book: &mut Book,
+    ) {
+        let mut claims = std::mem::take(&mut self.sections[index as usize]);
+        let tables = std::mem::take(&mut self.tables[index as usize]);
+        // Nearly always nothing but the one table stands there.
+        if let ([], [table]) = (&claims[..], &tables[..]) {
+            walk(image, index, window, in_file, table.claims(), book);
+        } else {
+            claims.extend(tables.iter().flat_map(Table::claims));
+            in_order(&mut claims);
+            walk(image, index, window, in_file, claims.into_iter(), book);
         }
     }
 }
 
 /// Walks the section once; the earlier of two overlapping claims keeps the bytes.
-fn settle_section(
+fn walk(
     image: &Image<'_>,
     index: u32,
     window: (u64, u64),
     in_file: bool,
-    mut claims: Vec<Claim>,
+    claims: impl Iterator<Item = Claim>,
     book: &mut Book,
 ) {
     let section = &image.sections[index as usize];
@@ -143,13 +196,6 @@ fn settle_section(
         file: if in_file { bytes } else { 0 },
         memory: if section.loaded { bytes } else { 0 },
     };
-    claims.sort_by(|a, b| {
-        (a.start, std::cmp::Reverse(a.size), a.evidence).cmp(&(
-            b.start,
-            std::cmp::Reverse(b.size),
-            b.evidence,
-        ))
-    });
     let (mut at, end) = window;
     for claim in claims {
         let start = claim.start.max(at);
@@ -170,6 +216,18 @@ fn settle_section(
     unclaimed(image, index, (at, end), in_file, amount(end - at), book);
 }
 
+/// By start, of those the longest first, of those the strongest first.
+fn in_order(claims: &mut Vec<Claim>) {
+    // Most tables are claimed from front to back.
+    if claims.is_sorted_by(|a, b| a.start < b.start) {
+        return;
+    }
+    *claims = radix::by_number(&[claims], |claim| claim.start);
+    for same in claims.chunk_by_mut(|a, b| a.start == b.start) {
+        same.sort_by_key(|claim| (Reverse(claim.size), claim.evidence));
+    }
+}
+
 /// Bytes of a section that nobody claimed.
 fn unclaimed(
     image: &Image<'_>,
@@ -187,14 +245,14 @@ fn unclaimed(
         let from = FileOffset(section.file.start.0 + start);
         image.bytes_in(Range::<FileOffset>::new(from, end - start))
     });
-    let blank = bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0));
+    let blank = || bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0));
     let small = end - start < MAX_ALIGNMENT_GAP.max(section.align.min(4096));
     let bucket = match section.kind {
         SectionKind::Code => {
             let decoder = disassembler(image.architecture);
             let idle = match (decoder, bytes) {
                 (Some(decoder), Some(bytes)) => decoder.is_padding(bytes),
-                _ => blank,
+                _ => blank(),
             };
             if idle {
                 CrateId::PADDING
@@ -220,7 +278,7 @@ fn unclaimed(
         | SectionKind::ExceptTable
         | SectionKind::EhFrame
         | SectionKind::Bss
-            if blank && small =>
+            if small && blank() =>
         {
             CrateId::PADDING
         }

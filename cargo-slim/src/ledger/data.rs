@@ -7,10 +7,10 @@
 use super::{
     Category, Inputs, Parties, PartyId,
     claims::{Claim, Claims},
-    extents::{self, Extent},
+    extents, radix,
 };
 use codecost::{
-    address::{AddressRange, VirtualAddress},
+    address::{AddressIndex, AddressRange, VirtualAddress},
     attribution::{CodeMap, Crates, Evidence, Function, Owner},
     demangle::{Name, Scheme},
     disasm::{Piece, ReferenceKind, disassembler},
@@ -75,6 +75,26 @@ pub struct DataObject {
     pub anchored: bool,
 }
 
+impl DataObject {
+    /// One without an owner yet. `anchored`: something is known to start here.
+    pub(super) fn new(
+        range: AddressRange,
+        section: u32,
+        symbol: Option<u32>,
+        anchored: bool,
+    ) -> Self {
+        Self {
+            range,
+            section,
+            symbol,
+            party: PartyId(u32::MAX),
+            evidence: Evidence::None,
+            access: 0,
+            anchored,
+        }
+    }
+}
+
 /// A reference from a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CodeReference {
@@ -88,6 +108,8 @@ pub struct CodeReference {
 #[derive(Debug)]
 pub(super) struct DataMap {
     objects: Vec<DataObject>,
+    /// The objects by address.
+    index: AddressIndex,
     /// The load-time relocations, which the relocation tables' own bytes are claimed by.
     pub(super) relocations: Vec<RelocationTable>,
 }
@@ -96,42 +118,34 @@ pub(super) struct DataMap {
 const MAX_SHARERS: usize = 32;
 
 impl DataMap {
-    /// Finds all data and its owners. Linear in code and relocations, but for sorting.
+    /// Finds all data and its owners; `functions`: the party of each function. Linear in references
+    /// and relocations, but for sorting.
     pub(super) fn new(
         inputs: &Inputs<'_, '_>,
+        functions: &[PartyId],
         parties: &mut Parties,
         crates: &mut Crates<'_>,
     ) -> Self {
         let relocations = inputs.image.relocations(inputs.dynamic_symbols);
-        let starts = inputs
-            .references
-            .iter()
-            .map(|reference| reference.to)
-            .collect();
-        let extents = extents::find(inputs, &relocations, starts);
+        let references = by_address(inputs.references);
+        let different = references.chunk_by(|a, b| a.to == b.to);
+        let starts = different.filter_map(|same| Some(same.first()?.to));
+        let starts = starts.collect();
+        let objects = extents::find(inputs, &relocations, starts);
+        let starts = objects.iter().map(|object| object.range.start);
         let mut map = Self {
-            objects: extents
-                .iter()
-                .map(|extent| DataObject {
-                    range: extent.range,
-                    section: extent.section,
-                    symbol: extent.symbol,
-                    party: PartyId(u32::MAX),
-                    evidence: Evidence::None,
-                    access: 0,
-                    anchored: extent.anchored,
-                })
-                .collect(),
+            index: AddressIndex::new(starts.collect()),
+            objects,
             relocations,
         };
         let mut owners = Sharing {
             parties,
             unions: NumberMap::default(),
         };
-        let fixed = map.named(inputs, &extents, owners.parties, crates);
-        map.referred_to(inputs, &fixed, &mut owners);
+        let fixed = map.named(inputs, owners.parties, crates);
+        map.referred_to(&references, functions, &fixed, owners.parties);
         map.pointed_to(&fixed, &mut owners);
-        map.pointing(inputs, &mut owners);
+        map.pointing(inputs, functions, &mut owners);
         map.in_their_unit(inputs, &fixed, owners.parties);
         map.neighbours(owners.parties);
         map
@@ -139,11 +153,9 @@ impl DataMap {
 
     /// The index of the object that holds `address`.
     pub(super) fn at(&self, address: VirtualAddress) -> Option<usize> {
-        let next = self
-            .objects
-            .partition_point(|object| object.range.start <= address);
-        let index = next.checked_sub(1)?;
-        self.objects[index].range.contains(address).then_some(index)
+        let index = self.index.last_at(address)?;
+        let object = self.objects.get(index)?;
+        object.range.contains(address).then_some(index)
     }
 
     /// As [`at`](Self::at), for addresses that mostly rise: `near` is the last answer.
@@ -210,13 +222,12 @@ impl DataMap {
     fn named(
         &mut self,
         inputs: &Inputs<'_, '_>,
-        extents: &[Extent],
         parties: &mut Parties,
         crates: &mut Crates<'_>,
     ) -> Vec<bool> {
         let mut fixed = vec![false; self.objects.len()];
-        for (index, extent) in extents.iter().enumerate() {
-            let Some(symbol) = extent
+        for (object, fixed) in self.objects.iter_mut().zip(&mut fixed) {
+            let Some(symbol) = object
                 .symbol
                 .and_then(|at| inputs.symbols.symbols.get(at as usize))
             else {
@@ -234,52 +245,63 @@ impl DataMap {
                 continue;
             }
             let owner = inputs.owners.owner(symbol, &name, crates);
-            self.objects[index].party = parties.single(owner);
-            self.objects[index].evidence = owner.defined_by.max(Evidence::Symbol);
-            fixed[index] = true;
+            object.party = parties.single(owner);
+            object.evidence = owner.defined_by.max(Evidence::Symbol);
+            *fixed = true;
         }
         fixed
     }
 
-    /// First hop: functions refer to objects.
-    fn referred_to(&mut self, inputs: &Inputs<'_, '_>, fixed: &[bool], owners: &mut Sharing<'_>) {
-        let mut at = 0;
-        // Asked for a million times, in no order: by number, not by owner.
-        let functions = &inputs.code.functions;
-        let mut parties: Vec<Option<PartyId>> = vec![None; functions.len()];
-        for reference in inputs.references {
-            while self
-                .objects
-                .get(at)
-                .is_some_and(|object| object.range.end() <= reference.to)
-            {
-                at += 1;
+    /// First hop: functions refer to objects. `references` are in the order of addresses.
+    fn referred_to(
+        &mut self,
+        references: &[CodeReference],
+        functions: &[PartyId],
+        fixed: &[bool],
+        parties: &mut Parties,
+    ) {
+        let mut groups: NumberMap<Vec<PartyId>, PartyId> = NumberMap::default();
+        let mut sharers = Vec::with_capacity(MAX_SHARERS);
+        let mut waiting = references.iter().peekable();
+        for (object, fixed) in self.objects.iter_mut().zip(fixed) {
+            sharers.clear();
+            while let Some(reference) = waiting.next_if(|next| next.to < object.range.end()) {
+                if reference.to < object.range.start {
+                    continue;
+                }
+                object.access = object.access.max(reference.access);
+                // Functions without an owner count: what they use is theirs, not their neighbours'.
+                let party = match functions.get(reference.function as usize) {
+                    Some(party) if !*fixed => *party,
+                    _ => continue,
+                };
+                let evidence = if reference.guess {
+                    Evidence::Inferred
+                } else {
+                    Evidence::Reference
+                };
+                object.evidence = stronger(object.evidence, evidence);
+                if sharers.len() < MAX_SHARERS && !sharers.contains(&party) {
+                    sharers.push(party);
+                }
             }
-            let Some(object) = self
-                .objects
-                .get_mut(at)
-                .filter(|o| o.range.contains(reference.to))
-            else {
-                continue;
+            object.party = match &mut sharers[..] {
+                [] => continue,
+                [one] => *one,
+                several => {
+                    several.sort_unstable();
+                    match groups.get(several) {
+                        Some(known) => *known,
+                        None => {
+                            let members = several.iter().map(|party| parties.first(*party));
+                            let members: Vec<_> = members.collect();
+                            let group = parties.group(members);
+                            groups.insert(several.to_vec(), group);
+                            group
+                        }
+                    }
+                }
             };
-            object.access = object.access.max(reference.access);
-            if fixed[at] {
-                continue;
-            }
-            let index = reference.function as usize;
-            let (Some(known), Some(function)) = (parties.get_mut(index), functions.get(index))
-            else {
-                continue;
-            };
-            // Functions without an owner count: what they use is theirs, not their neighbours'.
-            let party = *known.get_or_insert_with(|| owners.parties.single(function.owner));
-            let evidence = if reference.guess {
-                Evidence::Inferred
-            } else {
-                Evidence::Reference
-            };
-            object.party = owners.union(object, party);
-            object.evidence = stronger(object.evidence, evidence);
         }
     }
 
@@ -331,7 +353,12 @@ impl DataMap {
 
     /// Tables that nothing in the image refers to but that point at functions: what runs before
     /// `main`, and sections that a runtime walks over.
-    fn pointing(&mut self, inputs: &Inputs<'_, '_>, owners: &mut Sharing<'_>) {
+    fn pointing(
+        &mut self,
+        inputs: &Inputs<'_, '_>,
+        functions: &[PartyId],
+        owners: &mut Sharing<'_>,
+    ) {
         let mut near = 0;
         for relocation in self.relocations.iter().flat_map(|table| &table.relocations) {
             let Some(object) = self.at_near(relocation.slot, &mut near) else {
@@ -345,12 +372,12 @@ impl DataMap {
             let Some(function) = relocation.target.and_then(|to| inputs.code.at(to)) else {
                 continue;
             };
-            let owner = inputs.code.functions[function as usize].owner;
-            if owner == Owner::UNKNOWN {
+            let party = functions[function as usize];
+            if owners.parties.first(party) == Owner::UNKNOWN {
                 continue;
             }
             let list = section.name.ends_with("init_array") || section.name.ends_with("fini_array");
-            object.party = owners.parties.single(owner);
+            object.party = party;
             object.evidence = if list {
                 Evidence::Relocation
             } else {
@@ -470,8 +497,17 @@ impl Sharing<'_> {
     }
 }
 
-/// What the functions of `image` refer to in its data, by address. Decodes all code, on all cores.
-pub fn code_references(image: &Image<'_>, code: &CodeMap) -> Vec<CodeReference> {
+/// The code of each function.
+pub fn code_pieces<'a>(image: &Image<'a>, code: &CodeMap) -> Vec<Piece<'a>> {
+    let functions = code.functions.iter();
+    functions
+        .map(|function| piece_of(image, function))
+        .collect()
+}
+
+/// What the functions of `image` refer to in its data, in some order. `functions` are their
+/// [`code_pieces`]. Decodes all code, on all cores.
+pub fn code_references(image: &Image<'_>, functions: &[Piece<'_>]) -> Vec<Vec<CodeReference>> {
     let Some(decoder) = disassembler(image.architecture) else {
         return Vec::new();
     };
@@ -482,47 +518,62 @@ pub fn code_references(image: &Image<'_>, code: &CodeMap) -> Vec<CodeReference> 
         .map(|section| section.addresses())
         .collect();
     data.sort_unstable();
-    let data_at = |address: VirtualAddress| {
-        let next = data.partition_point(|range| range.start <= address);
-        let before = data[..next].iter().rev().take(3);
-        before.copied().find(|range| range.contains(address))
+    let index = AddressIndex::new(data.iter().map(|range| range.start).collect());
+    let is_data = |address: VirtualAddress| {
+        let last = index.last_at(address);
+        let before = last.and_then(|last| data.get(..=last)).unwrap_or_default();
+        before
+            .iter()
+            .rev()
+            .take(3)
+            .any(|range| range.contains(address))
     };
-    let found: Vec<Vec<CodeReference>> = code
-        .functions
+    functions
         .par_chunks(FUNCTIONS)
+        // A core that has nothing to do cannot help with what another has begun.
+        .with_max_len(4)
         .enumerate()
-        .map(|(chunk, functions)| {
-            let pieces: Vec<Piece<'_>> = functions.iter().map(|f| piece_of(image, f)).collect();
+        .map(|(chunk, pieces)| {
             let absolute = !image.position_independent;
-            let mut found = Vec::new();
-            // Mostly the same few sections.
-            let mut last = None::<AddressRange>;
-            decoder.references(&pieces, absolute, &mut |index, reference| {
-                last = last
-                    .filter(|range| range.contains(reference.to))
-                    .or_else(|| data_at(reference.to));
-                if last.is_some() {
-                    let (access, guess) = match reference.kind {
-                        ReferenceKind::Access(size) => (size, false),
-                        ReferenceKind::Address => (0, false),
-                        ReferenceKind::Immediate => (0, true),
-                    };
-                    found.push(CodeReference {
-                        to: reference.to,
-                        function: (chunk * FUNCTIONS + index) as u32,
-                        access,
-                        guess,
-                    });
+            let bytes: usize = pieces.iter().map(|piece| piece.code.len()).sum();
+            let mut found = Vec::with_capacity(bytes / CODE_PER_REFERENCE);
+            let mut recent = [None; RECENT];
+            decoder.references(pieces, absolute, &mut |index, reference| {
+                let (access, guess) = match reference.kind {
+                    ReferenceKind::Access(size) => (size, false),
+                    ReferenceKind::Address => (0, false),
+                    ReferenceKind::Immediate => (0, true),
+                };
+                let reference = CodeReference {
+                    to: reference.to,
+                    function: (chunk * FUNCTIONS + index) as u32,
+                    access,
+                    guess,
+                };
+                // Functions use the same few things again and again, each its own.
+                let place = (reference.to.0 >> 3) as usize + index * 7;
+                let again = &mut recent[place % RECENT];
+                if *again != Some(reference) && is_data(reference.to) {
+                    *again = Some(reference);
+                    found.push(reference);
                 }
             });
             found
         })
-        .collect();
-    let mut references = found.concat();
-    references.par_sort_unstable();
-    references.dedup();
-    references
+        .collect()
 }
+
+/// In the order of what is referred to.
+fn by_address(found: &[Vec<CodeReference>]) -> Vec<CodeReference> {
+    let found: Vec<&[CodeReference]> = found.iter().map(Vec::as_slice).collect();
+    radix::by_number(&found, |reference| reference.to.0)
+}
+
+/// Seldom are there more references than one to so many bytes of code.
+const CODE_PER_REFERENCE: usize = 64;
+
+/// So many references are remembered.
+const RECENT: usize = 64;
 
 /// So many functions are looked through at once.
 const FUNCTIONS: usize = 256;

@@ -4,23 +4,12 @@
 //! an object, which reaches to the next start; a relocated pointer followed by a length over valid
 //! text is a `&str`, so the text ends there.
 
-use super::Inputs;
+use super::{DataObject, Inputs, radix};
 use codecost::{
-    address::{AddressRange, Range, VirtualAddress},
+    address::{Range, VirtualAddress},
     image::{RelocationTable, SectionKind, Symbol, SymbolKind},
 };
 use std::cmp::Reverse;
-
-/// An object without an owner yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Extent {
-    pub(super) range: AddressRange,
-    pub(super) section: u32,
-    /// The symbol's position, where one names it.
-    pub(super) symbol: Option<u32>,
-    /// Whether something is known to start here, or it is only what is left between others.
-    pub(super) anchored: bool,
-}
 
 /// Whether objects are looked for in a section of this kind.
 pub(super) fn holds_objects(kind: SectionKind) -> bool {
@@ -40,13 +29,13 @@ fn address_of(symbol: &Symbol<'_>, thread_local: Option<VirtualAddress>) -> Opti
     }
 }
 
-/// All objects of all data sections, by address, without overlap. `starts` are the addresses that
-/// something refers to.
+/// All objects of all data sections, by address, without overlap, and still without owners. `starts`
+/// are the addresses that code refers to.
 pub(super) fn find(
     inputs: &Inputs<'_, '_>,
     relocations: &[RelocationTable],
-    mut starts: Vec<VirtualAddress>,
-) -> Vec<Extent> {
+    starts: Vec<VirtualAddress>,
+) -> Vec<DataObject> {
     let image = inputs.image;
     let thread_local = image
         .segments
@@ -54,6 +43,7 @@ pub(super) fn find(
         .find(|segment| segment.name == "TLS")
         .map(|segment| segment.address);
     let mut named: Vec<(VirtualAddress, u64, u32, u32)> = Vec::new();
+    let mut more = Vec::new();
     for (position, symbol) in inputs.symbols.symbols.iter().enumerate() {
         let wanted = matches!(
             symbol.kind,
@@ -76,7 +66,7 @@ pub(super) fn find(
             let size = symbol.size.min(at.addresses().end().0 - address.0);
             named.push((address, size, section, position as u32));
         } else {
-            starts.push(address);
+            more.push(address);
         }
     }
     named
@@ -84,14 +74,14 @@ pub(super) fn find(
 
     for table in relocations {
         for relocation in &table.relocations {
-            starts.extend(relocation.target);
-            starts.extend(end_of_text(inputs, relocation.slot, relocation.target));
+            more.extend(relocation.target);
+            more.extend(end_of_text(inputs, relocation.slot, relocation.target));
         }
     }
-    starts.sort_unstable();
+    let mut starts = radix::by_number(&[&starts, &more], |start| start.0);
     starts.dedup();
 
-    let mut extents = Vec::with_capacity(named.len() + starts.len());
+    let mut objects = Vec::with_capacity(named.len() + starts.len());
     let mut sections: Vec<u32> = (0..image.sections.len() as u32)
         .filter(|index| {
             let section = &image.sections[*index as usize];
@@ -119,18 +109,13 @@ pub(super) fn find(
             if range.is_empty() {
                 continue;
             }
-            cut(at, range.start, index, &starts, &mut extents);
-            extents.push(Extent {
-                range,
-                section: index,
-                symbol: Some(position),
-                anchored: true,
-            });
+            cut(at, range.start, index, &starts, &mut objects);
+            objects.push(DataObject::new(range, index, Some(position), true));
             at = range.end();
         }
-        cut(at, whole.end(), index, &starts, &mut extents);
+        cut(at, whole.end(), index, &starts, &mut objects);
     }
-    extents
+    objects
 }
 
 /// Cuts what no symbol covers at every known start.
@@ -139,7 +124,7 @@ fn cut(
     to: VirtualAddress,
     section: u32,
     starts: &[VirtualAddress],
-    extents: &mut Vec<Extent>,
+    objects: &mut Vec<DataObject>,
 ) {
     let first = starts.partition_point(|start| *start < from);
     let last = starts.partition_point(|start| *start < to).max(first);
@@ -148,24 +133,14 @@ fn cut(
     for start in &starts[first..last] {
         if *start > at {
             let range = Range::<VirtualAddress>::between(at, *start);
-            extents.push(Extent {
-                range,
-                section,
-                symbol: None,
-                anchored,
-            });
+            objects.push(DataObject::new(range, section, None, anchored));
         }
         at = *start;
         anchored = true;
     }
     if to > at {
         let range = Range::<VirtualAddress>::between(at, to);
-        extents.push(Extent {
-            range,
-            section,
-            symbol: None,
-            anchored,
-        });
+        objects.push(DataObject::new(range, section, None, anchored));
     }
 }
 

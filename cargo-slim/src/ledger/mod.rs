@@ -11,6 +11,7 @@ mod data;
 mod debug;
 mod extents;
 mod layout;
+mod radix;
 mod sharing;
 mod tables;
 
@@ -21,7 +22,7 @@ use codecost::{
     image::{Image, SymbolTable, UnwindTables},
 };
 
-pub use data::{CodeReference, DataKind, DataObject, code_references};
+pub use data::{CodeReference, DataKind, DataObject, code_pieces, code_references};
 pub use debug::DebugClaims;
 pub use layout::{Layout, Piece, PieceKind};
 pub use sharing::{Parties, PartyId};
@@ -67,6 +68,13 @@ pub struct Amount {
     pub memory: u64,
 }
 
+impl Amount {
+    fn add(&mut self, more: Self) {
+        self.file += more.file;
+        self.memory = self.memory.saturating_add(more.memory);
+    }
+}
+
 /// Code that was inlined, the crate that wrote it, and how that is known.
 pub type Inlined = (AddressRange, CrateId, Evidence);
 
@@ -84,8 +92,8 @@ pub struct Inputs<'a, 'd> {
     pub unwind: &'a UnwindTables,
     /// All functions.
     pub code: &'a CodeMap,
-    /// What they refer to: [`code_references`].
-    pub references: &'a [CodeReference],
+    /// What they refer to, in any order: [`code_references`].
+    pub references: &'a [Vec<CodeReference>],
     /// The crate of the innermost inlined function, by address, where that is asked for.
     pub inlined: &'a [Inlined],
     /// The crate of each compilation unit and its bytes, where there is debug information.
@@ -111,15 +119,24 @@ impl Ledger {
     /// Accounts for every byte of the file.
     pub fn new(inputs: &Inputs<'_, '_>, crates: &mut Crates<'_>) -> Self {
         let layout = Layout::new(inputs.image);
-        let mut book = Book {
-            parties: Parties::default(),
-            amounts: NumberMap::default(),
-        };
-        let mut data = data::DataMap::new(inputs, &mut book.parties, crates);
+        let mut book = Book::default();
+        // Asked for a million times: by the number of the function.
+        let functions = inputs.code.functions.iter();
+        let functions: Vec<PartyId> = functions
+            .map(|function| book.parties.single(function.owner))
+            .collect();
+        let mut data = data::DataMap::new(inputs, &functions, &mut book.parties, crates);
         let mut claimed = claims::Claims::new(inputs.image);
         code::claim(inputs, &mut book.parties, &mut claimed);
         data.claim(&mut claimed);
-        tables::claim(inputs, &data, &mut book.parties, crates, &mut claimed);
+        tables::claim(
+            inputs,
+            &data,
+            &functions,
+            &mut book.parties,
+            crates,
+            &mut claimed,
+        );
         debug::claim(inputs, &mut book.parties, &mut claimed);
         claimed.settle(inputs, &layout, &mut book);
         Self {
@@ -141,21 +158,58 @@ impl Ledger {
     }
 }
 
-/// The sums under construction.
-#[derive(Debug)]
+/// The sums under construction: first those of one section by the number of the party, since a file
+/// has a million claims and most are for the same few.
+#[derive(Debug, Default)]
 struct Book {
     parties: Parties,
+    /// Of the section that is being settled.
+    section: Vec<Sum>,
+    /// The first sum of each party in `section`, by its number.
+    first: Vec<u32>,
     amounts: NumberMap<Key, Amount>,
 }
 
+/// What one party has of a section, for one use and with one evidence.
+#[derive(Clone, Copy, Debug)]
+struct Sum {
+    key: Key,
+    amount: Amount,
+    /// The party's next.
+    next: u32,
+}
+
 impl Book {
+    /// No sum.
+    const NONE: u32 = u32::MAX;
+
     fn add(&mut self, key: Key, amount: Amount) {
         if amount.file == 0 && amount.memory == 0 {
             return;
         }
-        let sum = self.amounts.entry(key).or_default();
-        sum.file += amount.file;
-        sum.memory = sum.memory.saturating_add(amount.memory);
+        let party = key.party.0 as usize;
+        if party >= self.first.len() {
+            self.first
+                .resize(self.parties.len().max(party + 1), Self::NONE);
+        }
+        let mut at = self.first[party];
+        while let Some(sum) = self.section.get_mut(at as usize) {
+            if sum.key == key {
+                sum.amount.add(amount);
+                return;
+            }
+            at = sum.next;
+        }
+        let next = std::mem::replace(&mut self.first[party], self.section.len() as u32);
+        self.section.push(Sum { key, amount, next });
+    }
+
+    /// Nothing more comes of the section.
+    fn end_section(&mut self) {
+        for sum in self.section.drain(..) {
+            self.first[sum.key.party.0 as usize] = Self::NONE;
+            self.amounts.entry(sum.key).or_default().add(sum.amount);
+        }
     }
 
     fn bucket(&mut self, id: CrateId, section: Option<u32>, amount: Amount) {

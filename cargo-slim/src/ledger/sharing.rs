@@ -20,6 +20,11 @@ pub struct Parties {
 }
 
 impl Parties {
+    /// How many there are: their numbers are smaller.
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
     /// The party of one owner.
     pub fn single(&mut self, owner: Owner) -> PartyId {
         if let Some((last, id)) = self.last

@@ -3,7 +3,7 @@
 
 use super::{
     Category, Inputs, Parties, PartyId,
-    claims::{Claim, Claims},
+    claims::{Claim, Claims, Table},
     data::DataMap,
 };
 use codecost::{
@@ -16,6 +16,7 @@ use codecost::{
 pub(super) fn claim(
     inputs: &Inputs<'_, '_>,
     data: &DataMap,
+    functions: &[PartyId],
     parties: &mut Parties,
     crates: &mut Crates<'_>,
     claims: &mut Claims,
@@ -24,6 +25,7 @@ pub(super) fn claim(
     let mut table = Tables {
         inputs,
         data,
+        functions,
         parties,
         crates,
         claims,
@@ -54,6 +56,8 @@ const MAX_OWNERS: usize = 256;
 struct Tables<'a, 'd, 'c> {
     inputs: &'a Inputs<'a, 'd>,
     data: &'a DataMap,
+    /// The party of each function.
+    functions: &'a [PartyId],
     parties: &'a mut Parties,
     crates: &'a mut Crates<'c>,
     claims: &'a mut Claims,
@@ -66,12 +70,11 @@ impl Tables<'_, '_, '_> {
         let of_code = std::ptr::eq(table, self.inputs.symbols);
         let mut owners = vec![None; table.symbols.len()];
         if of_code {
-            for function in &self.inputs.code.functions {
-                let party = self.parties.single(function.owner);
+            for (function, party) in self.inputs.code.functions.iter().zip(self.functions) {
                 let aliases = function.aliases.start as usize..function.aliases.end as usize;
                 let aliases = self.inputs.code.aliases.get(aliases).unwrap_or_default();
                 for symbol in function.symbol.iter().chain(aliases) {
-                    owners[*symbol as usize] = Some(party);
+                    owners[*symbol as usize] = Some(*party);
                 }
             }
             for object in self.data.objects() {
@@ -114,8 +117,8 @@ impl Tables<'_, '_, '_> {
         if let Some(found) = self.data.party_at(address) {
             return Some(found);
         }
-        let function = &self.inputs.code.functions[self.inputs.code.at(address)? as usize];
-        Some((self.parties.single(function.owner), Evidence::Symbol))
+        let function = self.inputs.code.at(address)?;
+        Some((self.functions[function as usize], Evidence::Symbol))
     }
 
     fn claim(
@@ -141,28 +144,25 @@ impl Tables<'_, '_, '_> {
         let (Some(section), Some(strings)) = (table.section, table.strings) else {
             return;
         };
-        self.claims.reserve(section, owners.len());
+        let first = table.symbols.first();
+        let entries = Table {
+            start: first.map_or(0, |symbol| u64::from(symbol.index)) * table.entry_size,
+            entry_size: table.entry_size,
+            category: Category::Symbols,
+            entries: by_symbol(owners),
+        };
+        self.claims.add_table(section, entries);
         self.claims.reserve(strings, owners.len());
         for (symbol, party) in table.symbols.iter().zip(owners) {
-            let entry = Claim {
-                start: u64::from(symbol.index) * table.entry_size,
-                size: table.entry_size,
-                party: *party,
-                category: Category::Symbols,
-                evidence: Evidence::Symbol,
-            };
-            self.claims.add(section, entry);
             if !symbol.name.is_empty() {
-                let start = u64::from(symbol.name_offset);
-                let size = symbol.name.len() as u64 + 1;
-                self.claims.add(
-                    strings,
-                    Claim {
-                        start,
-                        size,
-                        ..entry
-                    },
-                );
+                let name = Claim {
+                    start: u64::from(symbol.name_offset),
+                    size: symbol.name.len() as u64 + 1,
+                    party: *party,
+                    category: Category::Symbols,
+                    evidence: Evidence::Symbol,
+                };
+                self.claims.add(strings, name);
             }
         }
     }
@@ -198,24 +198,21 @@ impl Tables<'_, '_, '_> {
             let skip = usize::try_from(first.saturating_sub(1)).unwrap_or(usize::MAX);
             // No more than the section has room for, in case there are thousands of such sections.
             let room = usize::try_from(section.file.size / size).unwrap_or(usize::MAX);
-            for (position, party) in owners.iter().skip(skip).take(room).enumerate() {
-                let start = (position as u64 * size).saturating_add(start);
-                let claim = Claim {
-                    start,
-                    size,
-                    party: *party,
-                    category: Category::Symbols,
-                    evidence: Evidence::Symbol,
-                };
-                self.claims.add(index as u32, claim);
-            }
+            let owners = owners.get(skip..).unwrap_or_default();
+            let table = Table {
+                start,
+                entry_size: size,
+                category: Category::Symbols,
+                entries: by_symbol(owners.get(..room).unwrap_or(owners)),
+            };
+            self.claims.add_table(index as u32, table);
         }
     }
 
     /// Each relocation is the owner's of the slot that it patches.
     fn relocations(&mut self) {
         for table in &self.data.relocations {
-            self.claims.reserve(table.section, table.relocations.len());
+            let mut entries = Vec::with_capacity(table.relocations.len());
             let (mut at, mut near) = (0, 0);
             while at < table.relocations.len() {
                 let entry = table.relocations[at].entry;
@@ -255,17 +252,17 @@ impl Tables<'_, '_, '_> {
                     Some(party) if owners.is_empty() => (party, evidence),
                     Some(_) => (self.parties.group(owners), evidence),
                 };
-                self.claims.add(
-                    table.section,
-                    Claim {
-                        start: u64::from(entry) * table.entry_size,
-                        size: table.entry_size,
-                        party,
-                        category: Category::Relocations,
-                        evidence,
-                    },
-                );
+                // Words of RELR that patch nothing have no owner.
+                entries.resize(entry as usize, (self.linker, Evidence::None));
+                entries.push((party, evidence));
             }
+            let claim = Table {
+                start: 0,
+                entry_size: table.entry_size,
+                category: Category::Relocations,
+                entries,
+            };
+            self.claims.add_table(table.section, claim);
         }
     }
 
@@ -290,10 +287,7 @@ impl Tables<'_, '_, '_> {
         for entry in &unwind.entries {
             let at = self.inputs.code.at_near(entry.function.start, &mut near);
             let (party, evidence) = match at {
-                Some(index) => {
-                    let owner = self.inputs.code.functions[index as usize].owner;
-                    (self.parties.single(owner), Evidence::Unwind)
-                }
+                Some(index) => (self.functions[index as usize], Evidence::Unwind),
                 // The jump table that the linker made has unwind information too.
                 None => (self.linker, Evidence::Format),
             };
@@ -318,23 +312,19 @@ impl Tables<'_, '_, '_> {
             let Some(first) = table.entries.start.checked_since(of.file.start) else {
                 continue;
             };
-            self.claims.reserve(table.section, table.functions.len());
-            for (position, address) in table.functions.iter().enumerate() {
-                let Some(index) = self.inputs.code.at_near(*address, &mut near) else {
-                    continue;
-                };
-                let owner = self.inputs.code.functions[index as usize].owner;
-                self.claims.add(
-                    table.section,
-                    Claim {
-                        start: first + position as u64 * table.entry_size,
-                        size: table.entry_size,
-                        party: self.parties.single(owner),
-                        category: Category::Unwind,
-                        evidence: Evidence::Unwind,
-                    },
-                );
-            }
+            let entries = table.functions.iter().map(|address| {
+                match self.inputs.code.at_near(*address, &mut near) {
+                    Some(index) => (self.functions[index as usize], Evidence::Unwind),
+                    None => (self.linker, Evidence::None),
+                }
+            });
+            let claim = Table {
+                start: first,
+                entry_size: table.entry_size,
+                category: Category::Unwind,
+                entries: entries.collect(),
+            };
+            self.claims.add_table(table.section, claim);
         }
         self.language_specific(specific);
     }
@@ -393,4 +383,10 @@ impl Tables<'_, '_, '_> {
             }
         }
     }
+}
+
+/// Entries that follow the symbols' order.
+fn by_symbol(owners: &[PartyId]) -> Vec<(PartyId, Evidence)> {
+    let entries = owners.iter().map(|party| (*party, Evidence::Symbol));
+    entries.collect()
 }

@@ -9,6 +9,7 @@ mod read;
 mod write;
 
 pub use names::Names;
+pub(crate) use names::Place;
 pub use read::{is_snapshot, open, parse};
 
 use codecost::attribution::Origin;

@@ -1,38 +1,66 @@
-//! Many names in one text: a large library has 107,000 of them.
+//! Many names in few texts: a large library has 107,000 of them.
 
-/// A list of texts, stored one behind the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+use std::ops::Range;
+
+/// A list of names, which lie in a few long texts.
+#[derive(Clone, Debug, Default)]
 pub struct Names {
-    text: String,
-    ends: Vec<usize>,
+    texts: Vec<String>,
+    places: Vec<Place>,
+}
+
+/// Where a name lies.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// Which text it is a part of.
+    pub(crate) text: u32,
+    /// How many bytes it has.
+    pub(crate) length: u32,
+    /// Its first byte.
+    pub(crate) start: usize,
+}
+
+impl Place {
+    /// What lies between two places of a text; a name has no more than four thousand million bytes.
+    pub(crate) fn between(text: usize, start: usize, end: usize) -> Self {
+        let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            text: number(text),
+            length: number(end.saturating_sub(start)),
+            start,
+        }
+    }
 }
 
 impl Names {
+    /// The names at these places of these texts.
+    pub(crate) fn new(texts: Vec<String>, places: Vec<Place>) -> Self {
+        Self { texts, places }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.places.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.places.is_empty()
     }
 
-    /// Bytes of all names.
+    /// Bytes of all texts.
     pub fn bytes(&self) -> usize {
-        self.text.len()
+        self.texts.iter().map(String::len).sum()
     }
 
     /// The name at `index`; empty when there is none.
     pub fn get(&self, index: usize) -> &str {
-        let start = match index.checked_sub(1) {
-            Some(before) => self.ends.get(before).copied(),
-            None => Some(0),
+        let name = || {
+            let place = self.places.get(index)?;
+            let rest = self.texts.get(place.text as usize)?.get(place.start..)?;
+            rest.get(..place.length as usize)
         };
-        let range = start.zip(self.ends.get(index).copied());
-        range
-            .and_then(|(start, end)| self.text.get(start..end))
-            .unwrap_or_default()
+        name().unwrap_or_default()
     }
 
     /// All of them.
@@ -47,25 +75,43 @@ impl Names {
 
     /// Adds a name.
     pub fn push(&mut self, name: &str) {
-        self.text.push_str(name);
-        self.ends.push(self.text.len());
+        self.push_behind(0..0, name);
     }
 
     /// Adds a name that begins with the first `shared` bytes of the one before; `None` when that
     /// has no such beginning.
     pub(super) fn push_after(&mut self, shared: usize, rest: &str) -> Option<()> {
-        let last = self.len().checked_sub(1);
-        let start = last
-            .and_then(|last| self.ends.get(last.checked_sub(1)?))
-            .copied()
-            .unwrap_or_default();
-        let end = start.checked_add(shared)?;
-        if end > self.text.len() || !self.text.is_char_boundary(end) {
-            return None;
+        let Some(last) = self.places.last() else {
+            return (shared == 0).then(|| self.push(rest));
+        };
+        let head = self.get(self.len() - 1).get(..shared)?;
+        if last.text as usize + 1 == self.texts.len() {
+            self.push_behind(last.start..last.start + shared, rest);
+        } else {
+            let name = [head, rest].concat();
+            self.push(&name);
         }
-        self.text.extend_from_within(start..end);
-        self.push(rest);
         Some(())
+    }
+
+    /// Adds what lies there in the last text, and `rest` behind it, as one name.
+    fn push_behind(&mut self, head: Range<usize>, rest: &str) {
+        if self.texts.is_empty() {
+            self.texts.push(String::new());
+        }
+        let number = self.texts.len() - 1;
+        let text = &mut self.texts[number];
+        let start = text.len();
+        text.extend_from_within(head);
+        text.push_str(rest);
+        self.places.push(Place::between(number, start, text.len()));
+    }
+}
+
+/// Whatever texts they lie in.
+impl PartialEq for Names {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
     }
 }
 

@@ -54,17 +54,11 @@ pub struct KnownFunction {
 }
 
 impl CodeMap {
-    /// Finds the functions of `image`.
+    /// Finds the functions of `image`, without their owners.
     ///
     /// `symbols` may come from a separate debug file. O(n log n) in the number of symbols and unwind
     /// entries.
-    pub fn new(
-        image: &Image<'_>,
-        symbols: &SymbolTable<'_>,
-        owners: &SymbolOwners,
-        unwind: &UnwindTables,
-        crates: &mut Crates<'_>,
-    ) -> Self {
+    pub fn new(image: &Image<'_>, symbols: &SymbolTable<'_>, unwind: &UnwindTables) -> Self {
         let mut map = Self::default();
         let mut candidates: Vec<(VirtualAddress, u32, u32)> =
             Vec::with_capacity(symbols.symbols.len());
@@ -81,6 +75,7 @@ impl CodeMap {
         }
         candidates.sort_unstable_by_key(|(address, _, position)| (*address, *position));
 
+        map.functions.reserve(candidates.len());
         let mut next = 0;
         // The end of the code that has been given away.
         let mut taken = VirtualAddress(0);
@@ -146,7 +141,6 @@ impl CodeMap {
                 extent,
             });
         }
-        map.name(symbols, owners, crates);
         let found = unwind.entries.iter().map(|entry| {
             (
                 KnownFunction {
@@ -161,7 +155,12 @@ impl CodeMap {
     }
 
     /// Reads the names, on all cores, and finds the owners.
-    fn name(&mut self, symbols: &SymbolTable<'_>, owners: &SymbolOwners, crates: &mut Crates<'_>) {
+    pub fn name(
+        &mut self,
+        symbols: &SymbolTable<'_>,
+        owners: &SymbolOwners,
+        crates: &mut Crates<'_>,
+    ) {
         let symbol = |function: &Function| symbols.symbols.get(function.symbol? as usize);
         self.functions
             .par_iter_mut()
