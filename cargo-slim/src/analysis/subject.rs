@@ -2,7 +2,7 @@
 
 use super::{model::CrateInfo, names::FunctionNames};
 use crate::ledger::{
-    CodeReference, DebugClaims, Inlined, Inputs, Ledger, code_pieces, code_references,
+    CodeReference, DebugClaims, Inlined, Inputs, Ledger, Pointers, code_pieces, code_references,
 };
 use crate::options::View;
 use codecost::{
@@ -88,6 +88,8 @@ pub struct Subject<'a> {
     pub stripped: bool,
     /// What the functions refer to, where that was looked for before anybody asked.
     references: Option<Vec<Vec<CodeReference>>>,
+    /// What the loader writes into data, where that was looked for.
+    pointers: Option<Pointers>,
 }
 
 impl<'a> Subject<'a> {
@@ -98,10 +100,13 @@ impl<'a> Subject<'a> {
     /// The file is no object file of a known format.
     pub fn new(files: &'a Files, depth: Depth) -> Result<Self> {
         let image = Image::parse(files.file.path(), &files.file)?;
-        let ((mut symbols, dynamic_symbols), unwind) = rayon::join(
-            || (image.symbols(), image.dynamic_symbols()),
-            || image.unwind_tables(),
-        );
+        let symbols = || {
+            let dynamic_symbols = image.dynamic_symbols();
+            let pointers = (depth == Depth::Bytes).then(|| Pointers::new(&image, &dynamic_symbols));
+            (image.symbols(), dynamic_symbols, pointers)
+        };
+        let ((mut symbols, dynamic_symbols, pointers), unwind) =
+            rayon::join(symbols, || image.unwind_tables());
 
         let debug_image = match &files.debug {
             Some(debug) => Some(Image::parse(debug.path(), debug)?),
@@ -171,6 +176,7 @@ impl<'a> Subject<'a> {
             leaf,
             stripped,
             references,
+            pointers,
         })
     }
 
@@ -200,6 +206,10 @@ impl<'a> Subject<'a> {
             let pieces = code_pieces(&self.image, &self.code);
             code_references(&self.image, &pieces)
         });
+        let pointers = self
+            .pointers
+            .take()
+            .unwrap_or_else(|| Pointers::new(&self.image, &self.dynamic_symbols));
         let inputs = Inputs {
             image: &self.image,
             symbols: &self.symbols,
@@ -208,6 +218,7 @@ impl<'a> Subject<'a> {
             unwind: &self.unwind,
             code: &self.code,
             references: &references,
+            pointers: &pointers,
             inlined,
             debug: debug.as_ref(),
             leaf: self.leaf,

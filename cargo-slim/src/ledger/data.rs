@@ -5,7 +5,7 @@
 //! What nothing refers to is most likely its neighbours', which is a guess and tagged as one.
 
 use super::{
-    Category, Inputs, Parties, PartyId,
+    Category, Inputs, Parties, PartyId, Pointers,
     claims::{Claim, Claims},
     extents, radix,
 };
@@ -15,7 +15,7 @@ use codecost::{
     demangle::{Name, Scheme},
     disasm::{Piece, ReferenceKind, disassembler},
     hashing::NumberMap,
-    image::{Image, RelocationTable, SectionKind},
+    image::{Image, SectionKind},
 };
 use rayon::prelude::*;
 
@@ -110,8 +110,6 @@ pub(super) struct DataMap {
     objects: Vec<DataObject>,
     /// The objects by address.
     index: AddressIndex,
-    /// The load-time relocations, which the relocation tables' own bytes are claimed by.
-    pub(super) relocations: Vec<RelocationTable>,
 }
 
 /// More owners than this make no difference to anybody: it is everybody's.
@@ -126,17 +124,15 @@ impl DataMap {
         parties: &mut Parties,
         crates: &mut Crates<'_>,
     ) -> Self {
-        let relocations = inputs.image.relocations(inputs.dynamic_symbols);
         let references = by_address(inputs.references);
         let different = references.chunk_by(|a, b| a.to == b.to);
         let starts = different.filter_map(|same| Some(same.first()?.to));
         let starts = starts.collect();
-        let objects = extents::find(inputs, &relocations, starts);
+        let objects = extents::find(inputs, starts);
         let starts = objects.iter().map(|object| object.range.start);
         let mut map = Self {
             index: AddressIndex::new(starts.collect()),
             objects,
-            relocations,
         };
         let mut owners = Sharing {
             parties,
@@ -144,7 +140,7 @@ impl DataMap {
         };
         let fixed = map.named(inputs, owners.parties, crates);
         map.referred_to(&references, functions, &fixed, owners.parties);
-        map.pointed_to(&fixed, &mut owners);
+        map.pointed_to(inputs.pointers, &fixed, &mut owners);
         map.pointing(inputs, functions, &mut owners);
         map.in_their_unit(inputs, &fixed, owners.parties);
         map.neighbours(owners.parties);
@@ -306,12 +302,11 @@ impl DataMap {
     }
 
     /// Second hop and further: objects with an owner point to objects.
-    fn pointed_to(&mut self, fixed: &[bool], owners: &mut Sharing<'_>) {
+    fn pointed_to(&mut self, pointers: &Pointers, fixed: &[bool], owners: &mut Sharing<'_>) {
         // Pointers as (object that holds it, object that it points to), by holder.
         let mut near = 0;
-        let mut pointers: Vec<(u32, u32)> = self
-            .relocations
-            .iter()
+        let tables = pointers.tables.iter();
+        let mut pointers: Vec<(u32, u32)> = tables
             .flat_map(|table| &table.relocations)
             .filter_map(|relocation| {
                 let from = self.at_near(relocation.slot, &mut near)?;
@@ -321,16 +316,21 @@ impl DataMap {
             .collect();
         pointers.par_sort_unstable();
         pointers.dedup();
+        // Where those of each object begin.
+        let mut first = vec![0; self.objects.len() + 1];
+        for (from, _) in &pointers {
+            first[*from as usize + 1] += 1;
+        }
+        for index in 1..first.len() {
+            first[index] += first[index - 1];
+        }
         let mut queue: Vec<u32> = (0..self.objects.len() as u32)
             .filter(|index| self.objects[*index as usize].evidence != Evidence::None)
             .collect();
         while let Some(from) = queue.pop() {
-            let first = pointers.partition_point(|pointer| pointer.0 < from);
             let source = self.objects[from as usize];
-            for (_, to) in pointers[first..]
-                .iter()
-                .take_while(|pointer| pointer.0 == from)
-            {
+            let own = first[from as usize]..first[from as usize + 1];
+            for (_, to) in &pointers[own] {
                 let target = &mut self.objects[*to as usize];
                 let party = owners.union(target, source.party);
                 let evidence = stronger(
@@ -360,7 +360,8 @@ impl DataMap {
         owners: &mut Sharing<'_>,
     ) {
         let mut near = 0;
-        for relocation in self.relocations.iter().flat_map(|table| &table.relocations) {
+        let tables = inputs.pointers.tables.iter();
+        for relocation in tables.flat_map(|table| &table.relocations) {
             let Some(object) = self.at_near(relocation.slot, &mut near) else {
                 continue;
             };

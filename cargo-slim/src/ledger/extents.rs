@@ -1,13 +1,12 @@
 //! Where each constant and variable starts and ends.
 //!
-//! Symbols give both. For what has none, each address that code or a relocation refers to starts
-//! an object, which reaches to the next start; a relocated pointer followed by a length over valid
-//! text is a `&str`, so the text ends there.
+//! Symbols give both. For what has none, each address that code or a [pointer](super::Pointers)
+//! refers to starts an object, which reaches to the next start.
 
 use super::{DataObject, Inputs, radix};
 use codecost::{
     address::{Range, VirtualAddress},
-    image::{RelocationTable, SectionKind, Symbol, SymbolKind},
+    image::{SectionKind, Symbol, SymbolKind},
 };
 use std::cmp::Reverse;
 
@@ -31,11 +30,7 @@ fn address_of(symbol: &Symbol<'_>, thread_local: Option<VirtualAddress>) -> Opti
 
 /// All objects of all data sections, by address, without overlap, and still without owners. `starts`
 /// are the addresses that code refers to.
-pub(super) fn find(
-    inputs: &Inputs<'_, '_>,
-    relocations: &[RelocationTable],
-    starts: Vec<VirtualAddress>,
-) -> Vec<DataObject> {
+pub(super) fn find(inputs: &Inputs<'_, '_>, starts: Vec<VirtualAddress>) -> Vec<DataObject> {
     let image = inputs.image;
     let thread_local = image
         .segments
@@ -72,13 +67,8 @@ pub(super) fn find(
     named
         .sort_unstable_by_key(|(address, size, _, position)| (*address, Reverse(*size), *position));
 
-    for table in relocations {
-        for relocation in &table.relocations {
-            more.extend(relocation.target);
-            more.extend(end_of_text(inputs, relocation.slot, relocation.target));
-        }
-    }
-    let mut starts = radix::by_number(&[&starts, &more], |start| start.0);
+    let all = [&starts[..], &more, &inputs.pointers.starts];
+    let mut starts = radix::by_number(&all, |start| start.0);
     starts.dedup();
 
     let mut objects = Vec::with_capacity(named.len() + starts.len());
@@ -141,42 +131,5 @@ fn cut(
     if to > at {
         let range = Range::<VirtualAddress>::between(at, to);
         objects.push(DataObject::new(range, section, None, anchored));
-    }
-}
-
-/// The longest text that is believed.
-const MAX_TEXT: u64 = 1 << 20;
-
-/// How much of a text is looked at; all of it for every pointer would make hostile files slow.
-const MAX_CHECKED: u64 = 256;
-
-/// Where the text of a `&str` ends whose pointer stands at `slot`.
-fn end_of_text(
-    inputs: &Inputs<'_, '_>,
-    slot: VirtualAddress,
-    target: Option<VirtualAddress>,
-) -> Option<VirtualAddress> {
-    let target = target?;
-    let word = if inputs.image.is_64 { 8 } else { 4 };
-    let length = inputs.image.word_at(slot.checked_add(word)?)?;
-    if length == 0 || length > MAX_TEXT {
-        return None;
-    }
-    let (_, section) = inputs.image.section_at(target)?;
-    if section.kind != SectionKind::ReadOnlyData {
-        return None;
-    }
-    let text = inputs
-        .image
-        .bytes_at(target)?
-        .get(..length.min(MAX_CHECKED) as usize)?;
-    let valid = match std::str::from_utf8(text) {
-        Ok(_) => true,
-        Err(error) => length > MAX_CHECKED && error.error_len().is_none(),
-    };
-    if !valid {
-        None
-    } else {
-        target.checked_add(length)
     }
 }

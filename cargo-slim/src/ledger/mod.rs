@@ -11,6 +11,7 @@ mod data;
 mod debug;
 mod extents;
 mod layout;
+mod pointers;
 mod radix;
 mod sharing;
 mod tables;
@@ -25,6 +26,7 @@ use codecost::{
 pub use data::{CodeReference, DataKind, DataObject, code_pieces, code_references};
 pub use debug::DebugClaims;
 pub use layout::{Layout, Piece, PieceKind};
+pub use pointers::Pointers;
 pub use sharing::{Parties, PartyId};
 
 /// What bytes are used for: the columns of the crates view.
@@ -94,6 +96,8 @@ pub struct Inputs<'a, 'd> {
     pub code: &'a CodeMap,
     /// What they refer to, in any order: [`code_references`].
     pub references: &'a [Vec<CodeReference>],
+    /// What the loader writes into data.
+    pub pointers: &'a Pointers,
     /// The crate of the innermost inlined function, by address, where that is asked for.
     pub inlined: &'a [Inlined],
     /// The crate of each compilation unit and its bytes, where there is debug information.

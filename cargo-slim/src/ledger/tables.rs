@@ -211,7 +211,7 @@ impl Tables<'_, '_, '_> {
 
     /// Each relocation is the owner's of the slot that it patches.
     fn relocations(&mut self) {
-        for table in &self.data.relocations {
+        for table in &self.inputs.pointers.tables {
             let mut entries = Vec::with_capacity(table.relocations.len());
             let (mut at, mut near) = (0, 0);
             while at < table.relocations.len() {

@@ -1,0 +1,67 @@
+//! The pointers that the loader writes into data, and where objects start because of them.
+//!
+//! Each target starts an object; a pointer followed by a length over valid text is a `&str`, so the
+//! text ends there, and something else starts.
+
+use codecost::{
+    address::VirtualAddress,
+    image::{Image, RelocationTable, SectionKind, SymbolTable},
+};
+
+/// The load-time relocations of an image.
+#[derive(Clone, Debug)]
+pub struct Pointers {
+    /// The tables, which their own bytes are claimed by.
+    pub(super) tables: Vec<RelocationTable>,
+    /// Where something starts, in no order.
+    pub(super) starts: Vec<VirtualAddress>,
+}
+
+impl Pointers {
+    /// Reads them. Linear in their number.
+    pub fn new(image: &Image<'_>, dynamic_symbols: &SymbolTable<'_>) -> Self {
+        let tables = image.relocations(dynamic_symbols);
+        let mut starts = Vec::new();
+        for relocation in tables.iter().flat_map(|table| &table.relocations) {
+            starts.extend(relocation.target);
+            starts.extend(end_of_text(image, relocation.slot, relocation.target));
+        }
+        Self { tables, starts }
+    }
+}
+
+/// The longest text that is believed.
+const MAX_TEXT: u64 = 1 << 20;
+
+/// How much of a text is looked at; all of it for every pointer would make hostile files slow.
+const MAX_CHECKED: u64 = 256;
+
+/// Where the text of a `&str` ends whose pointer stands at `slot`.
+fn end_of_text(
+    image: &Image<'_>,
+    slot: VirtualAddress,
+    target: Option<VirtualAddress>,
+) -> Option<VirtualAddress> {
+    let target = target?;
+    let word = if image.is_64 { 8 } else { 4 };
+    let length = image.word_at(slot.checked_add(word)?)?;
+    if length == 0 || length > MAX_TEXT {
+        return None;
+    }
+    let (_, section) = image.section_at(target)?;
+    if section.kind != SectionKind::ReadOnlyData {
+        return None;
+    }
+    let text = image
+        .bytes_at(target)?
+        .get(..length.min(MAX_CHECKED) as usize)?;
+    let valid = match std::str::from_utf8(text) {
+        Ok(_) => true,
+        Err(error) => length > MAX_CHECKED && error.error_len().is_none(),
+    };
+    if !valid {
+        None
+    } else {
+        target.checked_add(length)
+    }
+}
