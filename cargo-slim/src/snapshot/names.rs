@@ -127,8 +127,12 @@ impl<'a> FromIterator<&'a str> for Names {
 
 /// How many bytes `name` shares with the beginning of `before`, up to whole characters.
 pub(super) fn shared(before: &str, name: &str) -> usize {
-    let pairs = before.bytes().zip(name.bytes());
-    let mut shared = pairs.take_while(|(a, b)| a == b).count();
+    // Eight bytes at a time: two neighbours share some ninety.
+    let (before, bytes) = (before.as_bytes(), name.as_bytes());
+    let eights = before.as_chunks::<8>().0.iter().zip(bytes.as_chunks::<8>().0);
+    let mut shared = 8 * eights.take_while(|(a, b)| a == b).count();
+    let rest = before[shared..].iter().zip(&bytes[shared..]);
+    shared += rest.take_while(|(a, b)| a == b).count();
     while !name.is_char_boundary(shared) {
         shared -= 1;
     }

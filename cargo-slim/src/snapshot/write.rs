@@ -14,7 +14,9 @@ use std::io::{self, Write};
 /// The buffer is handed on when it is about this full.
 const CHUNK: usize = 1 << 16;
 /// So many functions are written at once, on each core.
-const ROWS: usize = 1 << 13;
+const ROWS: usize = 1 << 12;
+/// Bytes of a row, more than most have.
+const ROW: usize = 80;
 
 impl Snapshot {
     /// Writes the snapshot.
@@ -75,7 +77,7 @@ impl Snapshot {
     /// The rows of functions from the one with this index on.
     fn function_rows(&self, first: usize, functions: &[Function]) -> io::Result<Vec<u8>> {
         let number = |index: Option<u32>| index.map_or(-1, i64::from);
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(functions.len() * ROW);
         let mut before = match first.checked_sub(1) {
             Some(before) => self.names.get(before),
             None => "",
