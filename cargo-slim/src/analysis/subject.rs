@@ -1,9 +1,7 @@
 //! The analysed file, opened and attributed: what all views start from.
 
 use super::{model::CrateInfo, names::FunctionNames};
-use crate::ledger::{
-    CodeReference, DebugClaims, Inlined, Inputs, Ledger, Pointers, code_pieces, code_references,
-};
+use crate::ledger::{CodeReferences, DebugClaims, Inlined, Inputs, Ledger, Pointers, code_pieces};
 use crate::options::View;
 use codecost::{
     Error, Result,
@@ -87,7 +85,7 @@ pub struct Subject<'a> {
     /// Whether there is no symbol table, neither in the file nor beside it.
     pub stripped: bool,
     /// What the functions refer to, where that was looked for before anybody asked.
-    references: Option<Vec<Vec<CodeReference>>>,
+    references: Option<CodeReferences>,
     /// What the loader writes into data, where that was looked for.
     pointers: Option<Pointers>,
 }
@@ -139,7 +137,7 @@ impl<'a> Subject<'a> {
         let references = if depth == Depth::Bytes && debug.is_empty() {
             let pieces = code_pieces(&image, &code);
             let name = || code.name(named, &owners, &mut crates);
-            let ((), references) = rayon::join(name, || code_references(&image, &pieces));
+            let ((), references) = rayon::join(name, || CodeReferences::new(&image, &pieces));
             Some(references)
         } else {
             code.name(named, &owners, &mut crates);
@@ -204,7 +202,7 @@ impl<'a> Subject<'a> {
 
         let references = self.references.take().unwrap_or_else(|| {
             let pieces = code_pieces(&self.image, &self.code);
-            code_references(&self.image, &pieces)
+            CodeReferences::new(&self.image, &pieces)
         });
         let pointers = self
             .pointers

@@ -7,15 +7,15 @@
 use super::{
     Category, Inputs, Parties, PartyId, Pointers,
     claims::{Claim, Claims},
-    extents, radix,
+    extents,
+    references::Sorted,
 };
 use codecost::{
     address::{AddressIndex, AddressRange, VirtualAddress},
-    attribution::{CodeMap, Crates, Evidence, Function, Owner},
+    attribution::{Crates, Evidence, Owner},
     demangle::{Name, Scheme},
-    disasm::{Piece, ReferenceKind, disassembler},
     hashing::NumberMap,
-    image::{Image, SectionKind},
+    image::SectionKind,
 };
 use rayon::prelude::*;
 
@@ -95,15 +95,6 @@ impl DataObject {
     }
 }
 
-/// A reference from a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CodeReference {
-    to: VirtualAddress,
-    function: u32,
-    access: u16,
-    guess: bool,
-}
-
 /// All data of an image, by address.
 #[derive(Debug)]
 pub(super) struct DataMap {
@@ -124,11 +115,8 @@ impl DataMap {
         parties: &mut Parties,
         crates: &mut Crates<'_>,
     ) -> Self {
-        let references = by_address(inputs.references);
-        let different = references.chunk_by(|a, b| a.to == b.to);
-        let starts = different.filter_map(|same| Some(same.first()?.to));
-        let starts = starts.collect();
-        let objects = extents::find(inputs, starts);
+        let references = inputs.references.by_address();
+        let objects = extents::find(inputs, &references.targets());
         let starts = objects.iter().map(|object| object.range.start);
         let mut map = Self {
             index: AddressIndex::new(starts.collect()),
@@ -248,10 +236,10 @@ impl DataMap {
         fixed
     }
 
-    /// First hop: functions refer to objects. `references` are in the order of addresses.
+    /// First hop: functions refer to objects.
     fn referred_to(
         &mut self,
-        references: &[CodeReference],
+        references: &Sorted,
         functions: &[PartyId],
         fixed: &[bool],
         parties: &mut Parties,
@@ -496,109 +484,4 @@ impl Sharing<'_> {
         self.unions.insert(key, union);
         union
     }
-}
-
-/// The code of each function.
-pub fn code_pieces<'a>(image: &Image<'a>, code: &CodeMap) -> Vec<Piece<'a>> {
-    let functions = code.functions.iter();
-    functions
-        .map(|function| piece_of(image, function))
-        .collect()
-}
-
-/// What the functions of `image` refer to in its data, in some order. `functions` are their
-/// [`code_pieces`]. Decodes all code, on all cores.
-pub fn code_references(image: &Image<'_>, functions: &[Piece<'_>]) -> Vec<Vec<CodeReference>> {
-    let Some(decoder) = disassembler(image.architecture) else {
-        return Vec::new();
-    };
-    let mut data: Vec<_> = image
-        .sections
-        .iter()
-        .filter(|section| section.loaded && extents::holds_objects(section.kind))
-        .map(|section| section.addresses())
-        .collect();
-    data.sort_unstable();
-    let index = AddressIndex::new(data.iter().map(|range| range.start).collect());
-    let is_data = |address: VirtualAddress| {
-        let last = index.last_at(address);
-        let before = last.and_then(|last| data.get(..=last)).unwrap_or_default();
-        before
-            .iter()
-            .rev()
-            .take(3)
-            .any(|range| range.contains(address))
-    };
-    functions
-        .par_chunks(FUNCTIONS)
-        // A core that has nothing to do cannot help with what another has begun.
-        .with_max_len(4)
-        .enumerate()
-        .map(|(chunk, pieces)| {
-            let absolute = !image.position_independent;
-            let bytes: usize = pieces.iter().map(|piece| piece.code.len()).sum();
-            let mut found = Vec::with_capacity(bytes / CODE_PER_REFERENCE);
-            let mut recent = [None; RECENT];
-            decoder.references(pieces, absolute, &mut |index, reference| {
-                let (access, guess) = match reference.kind {
-                    ReferenceKind::Access(size) => (size, false),
-                    ReferenceKind::Address => (0, false),
-                    ReferenceKind::Immediate => (0, true),
-                };
-                let reference = CodeReference {
-                    to: reference.to,
-                    function: (chunk * FUNCTIONS + index) as u32,
-                    access,
-                    guess,
-                };
-                // Functions use the same few things again and again, each its own.
-                let place = (reference.to.0 >> 3) as usize + index * 7;
-                let again = &mut recent[place % RECENT];
-                if *again != Some(reference) && is_data(reference.to) {
-                    *again = Some(reference);
-                    found.push(reference);
-                }
-            });
-            found
-        })
-        .collect()
-}
-
-/// In the order of what is referred to.
-fn by_address(found: &[Vec<CodeReference>]) -> Vec<CodeReference> {
-    let found: Vec<&[CodeReference]> = found.iter().map(Vec::as_slice).collect();
-    radix::by_number(&found, |reference| reference.to.0)
-}
-
-/// Seldom are there more references than one to so many bytes of code.
-const CODE_PER_REFERENCE: usize = 64;
-
-/// So many references are remembered.
-const RECENT: usize = 64;
-
-/// So many functions are looked through at once.
-const FUNCTIONS: usize = 256;
-
-fn piece_of<'a>(image: &Image<'a>, function: &Function) -> Piece<'a> {
-    let code = if is_left_behind(image, function) {
-        &[]
-    } else {
-        image.bytes_at(function.range.start).unwrap_or_default()
-    };
-    let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
-    Piece {
-        code: code.get(..size).unwrap_or(code),
-        address: function.range.start,
-    }
-}
-
-/// Whether this is the old copy of a function that BOLT has moved: it keeps the sections that it
-/// rewrites under another name and takes their symbols along. Nothing runs there any more, so it
-/// uses nothing.
-fn is_left_behind(image: &Image<'_>, function: &Function) -> bool {
-    function.symbol.is_none()
-        && image
-            .sections
-            .get(function.section as usize)
-            .is_some_and(|section| section.name.starts_with(".bolt.org."))
 }

@@ -30,7 +30,7 @@ fn address_of(symbol: &Symbol<'_>, thread_local: Option<VirtualAddress>) -> Opti
 
 /// All objects of all data sections, by address, without overlap, and still without owners. `starts`
 /// are the addresses that code refers to.
-pub(super) fn find(inputs: &Inputs<'_, '_>, starts: Vec<VirtualAddress>) -> Vec<DataObject> {
+pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<DataObject> {
     let image = inputs.image;
     let thread_local = image
         .segments
@@ -67,7 +67,7 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: Vec<VirtualAddress>) -> Vec<
     named
         .sort_unstable_by_key(|(address, size, _, position)| (*address, Reverse(*size), *position));
 
-    let all = [&starts[..], &more, &inputs.pointers.starts];
+    let all = [starts, &more, &inputs.pointers.starts];
     let mut starts = radix::by_number(&all, |start| start.0);
     starts.dedup();
 

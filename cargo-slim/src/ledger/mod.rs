@@ -13,6 +13,7 @@ mod extents;
 mod layout;
 mod pointers;
 mod radix;
+mod references;
 mod sharing;
 mod tables;
 
@@ -23,10 +24,11 @@ use codecost::{
     image::{Image, SymbolTable, UnwindTables},
 };
 
-pub use data::{CodeReference, DataKind, DataObject, code_pieces, code_references};
+pub use data::{DataKind, DataObject};
 pub use debug::DebugClaims;
 pub use layout::{Layout, Piece, PieceKind};
 pub use pointers::Pointers;
+pub use references::{CodeReferences, code_pieces};
 pub use sharing::{Parties, PartyId};
 
 /// What bytes are used for: the columns of the crates view.
@@ -94,8 +96,8 @@ pub struct Inputs<'a, 'd> {
     pub unwind: &'a UnwindTables,
     /// All functions.
     pub code: &'a CodeMap,
-    /// What they refer to, in any order: [`code_references`].
-    pub references: &'a [Vec<CodeReference>],
+    /// What they refer to.
+    pub references: &'a CodeReferences,
     /// What the loader writes into data.
     pub pointers: &'a Pointers,
     /// The crate of the innermost inlined function, by address, where that is asked for.

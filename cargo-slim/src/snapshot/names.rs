@@ -129,7 +129,11 @@ impl<'a> FromIterator<&'a str> for Names {
 pub(super) fn shared(before: &str, name: &str) -> usize {
     // Eight bytes at a time: two neighbours share some ninety.
     let (before, bytes) = (before.as_bytes(), name.as_bytes());
-    let eights = before.as_chunks::<8>().0.iter().zip(bytes.as_chunks::<8>().0);
+    let eights = before
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .zip(bytes.as_chunks::<8>().0);
     let mut shared = 8 * eights.take_while(|(a, b)| a == b).count();
     let rest = before[shared..].iter().zip(&bytes[shared..]);
     shared += rest.take_while(|(a, b)| a == b).count();

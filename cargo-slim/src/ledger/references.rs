@@ -1,0 +1,230 @@
+//! What code refers to in data: the first hop from a function to the constants that it uses.
+
+use super::{extents, radix};
+use codecost::{
+    address::{AddressIndex, VirtualAddress},
+    attribution::{CodeMap, Function},
+    disasm::{Piece, ReferenceKind, disassembler},
+    image::Image,
+};
+use rayon::prelude::*;
+
+/// What the functions of an image refer to in its data, in no order.
+#[derive(Clone, Debug, Default)]
+pub struct CodeReferences {
+    /// Distances are counted from here.
+    base: VirtualAddress,
+    lists: Vec<Vec<Packed>>,
+}
+
+/// A reference from a function.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CodeReference {
+    pub(super) to: VirtualAddress,
+    /// The function's place in the [`CodeMap`].
+    pub(super) function: u32,
+    /// How many bytes it reads there at once, up to 127; 0 where it only takes the address.
+    pub(super) access: u16,
+    /// Whether it is a number that could be the address.
+    pub(super) guess: bool,
+}
+
+/// A reference in one number, for a library has half a million and they are sorted: the distance of
+/// its target (32 bits), its function (24), its access (7), and whether it is a guess. What does not
+/// fit is left out: in an image with more than sixteen million functions, or with four gigabytes
+/// between its constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed(u64);
+
+impl Packed {
+    fn new(base: VirtualAddress, reference: CodeReference) -> Option<Self> {
+        let distance = reference.to.checked_since(base)?;
+        let function = u64::from(reference.function);
+        let access = u64::from(reference.access.min(127));
+        let fits = distance >> 32 == 0 && function >> 24 == 0;
+        let low = function << 8 | access << 1 | u64::from(reference.guess);
+        fits.then_some(Self(distance << 32 | low))
+    }
+
+    fn distance(self) -> u64 {
+        self.0 >> 32
+    }
+
+    fn unpack(self, base: VirtualAddress) -> CodeReference {
+        CodeReference {
+            to: VirtualAddress(base.0 + self.distance()),
+            function: (self.0 as u32) >> 8,
+            access: (self.0 as u16 & 0xff) >> 1,
+            guess: self.0 & 1 == 1,
+        }
+    }
+}
+
+/// Seldom are there more references than one to so many bytes of code.
+const CODE_PER_REFERENCE: usize = 64;
+
+/// So many references are remembered.
+const RECENT: usize = 64;
+
+/// So many functions are looked through at once.
+const FUNCTIONS: usize = 256;
+
+impl CodeReferences {
+    /// Decodes all code of `image`, on all cores. `functions`: the [`code_pieces`] of its functions.
+    pub fn new(image: &Image<'_>, functions: &[Piece<'_>]) -> Self {
+        let Some(decoder) = disassembler(image.architecture) else {
+            return Self::default();
+        };
+        let mut data: Vec<_> = image
+            .sections
+            .iter()
+            .filter(|section| section.loaded && extents::holds_objects(section.kind))
+            .map(|section| section.addresses())
+            .collect();
+        data.sort_unstable();
+        let base = data.first().map_or(VirtualAddress(0), |range| range.start);
+        let index = AddressIndex::new(data.iter().map(|range| range.start).collect());
+        let is_data = |address: VirtualAddress| {
+            let last = index.last_at(address);
+            let before = last.and_then(|last| data.get(..=last)).unwrap_or_default();
+            let mut near = before.iter().rev().take(3);
+            near.any(|range| range.contains(address))
+        };
+        let lists = functions
+            .par_chunks(FUNCTIONS)
+            // A core that has nothing to do cannot help with what another has begun.
+            .with_max_len(4)
+            .enumerate()
+            .map(|(chunk, pieces)| {
+                let absolute = !image.position_independent;
+                let bytes: usize = pieces.iter().map(|piece| piece.code.len()).sum();
+                let mut found = Vec::with_capacity(bytes / CODE_PER_REFERENCE);
+                // Functions use the same few things again and again, each its own.
+                let mut recent = [Packed(u64::MAX); RECENT];
+                decoder.references(pieces, absolute, &mut |index, reference| {
+                    let (access, guess) = match reference.kind {
+                        ReferenceKind::Access(size) => (size, false),
+                        ReferenceKind::Address => (0, false),
+                        ReferenceKind::Immediate => (0, true),
+                    };
+                    let to = reference.to;
+                    let reference = CodeReference {
+                        to,
+                        function: (chunk * FUNCTIONS + index) as u32,
+                        access,
+                        guess,
+                    };
+                    let again = &mut recent[((to.0 >> 3) as usize + index * 7) % RECENT];
+                    match Packed::new(base, reference) {
+                        Some(packed) if packed != *again && is_data(to) => {
+                            *again = packed;
+                            found.push(packed);
+                        }
+                        _ => {}
+                    }
+                });
+                found
+            })
+            .collect();
+        Self { base, lists }
+    }
+
+    /// All of them in the order of what they refer to.
+    pub(super) fn by_address(&self) -> Sorted {
+        let lists: Vec<&[Packed]> = self.lists.iter().map(Vec::as_slice).collect();
+        Sorted {
+            base: self.base,
+            references: radix::by_number(&lists, |reference| reference.distance()),
+        }
+    }
+}
+
+/// References in the order of what they refer to.
+pub(super) struct Sorted {
+    base: VirtualAddress,
+    references: Vec<Packed>,
+}
+
+impl Sorted {
+    pub(super) fn iter(&self) -> impl Iterator<Item = CodeReference> {
+        self.references
+            .iter()
+            .map(|packed| packed.unpack(self.base))
+    }
+
+    /// Each address that is referred to, once.
+    pub(super) fn targets(&self) -> Vec<VirtualAddress> {
+        let different = self
+            .references
+            .chunk_by(|a, b| a.distance() == b.distance());
+        let first = different.filter_map(|same| same.first());
+        first.map(|packed| packed.unpack(self.base).to).collect()
+    }
+}
+
+/// The code of each function.
+pub fn code_pieces<'a>(image: &Image<'a>, code: &CodeMap) -> Vec<Piece<'a>> {
+    let functions = code.functions.iter();
+    functions
+        .map(|function| piece_of(image, function))
+        .collect()
+}
+
+fn piece_of<'a>(image: &Image<'a>, function: &Function) -> Piece<'a> {
+    let code = if is_left_behind(image, function) {
+        &[]
+    } else {
+        image.bytes_at(function.range.start).unwrap_or_default()
+    };
+    let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
+    Piece {
+        code: code.get(..size).unwrap_or(code),
+        address: function.range.start,
+    }
+}
+
+/// Whether this is the old copy of a function that BOLT has moved: it keeps the sections that it
+/// rewrites under another name and takes their symbols along. Nothing runs there any more, so it
+/// uses nothing.
+fn is_left_behind(image: &Image<'_>, function: &Function) -> bool {
+    function.symbol.is_none()
+        && image
+            .sections
+            .get(function.section as usize)
+            .is_some_and(|section| section.name.starts_with(".bolt.org."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_what_it_was() {
+        let base = VirtualAddress(0x1000);
+        let reference = |to, function, access, guess| CodeReference {
+            to: VirtualAddress(to),
+            function,
+            access,
+            guess,
+        };
+        for one in [
+            reference(0x1000, 0, 0, false),
+            reference(0x1_0000_0fff, 0xff_ffff, 127, true),
+            reference(0x2345, 77, 16, false),
+        ] {
+            let same = Packed::new(base, one).unwrap().unpack(base);
+            assert_eq!(same.to, one.to);
+            assert_eq!(same.function, one.function);
+            assert_eq!((same.access, same.guess), (one.access, one.guess));
+        }
+        let large = Packed::new(base, reference(0x1000, 0, 512, false)).unwrap();
+        assert_eq!(large.unpack(base).access, 127);
+        for left_out in [
+            reference(0xfff, 0, 0, false),
+            reference(0x1_0000_1000, 0, 0, false),
+            reference(0x1000, 0x100_0000, 0, false),
+        ] {
+            assert!(Packed::new(base, left_out).is_none());
+        }
+    }
+}
