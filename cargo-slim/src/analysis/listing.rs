@@ -2,7 +2,7 @@
 
 use super::{model::CrateInfo, names::FunctionNames, sorting, subject::Functions};
 use crate::snapshot::{Function, NAMELESS, Names};
-use codecost::attribution::CrateId;
+use codecost::attribution::{self, CrateId};
 use rayon::prelude::*;
 use std::cmp::Ordering;
 
@@ -18,10 +18,10 @@ pub(super) struct Listing {
 
 struct Named<'n> {
     name: &'n str,
-    /// The function's index, where it has a symbol.
-    symbol: Option<usize>,
-    family: Option<&'n str>,
-    function: Function,
+    /// Empty where it is not generic.
+    family: &'n str,
+    /// Its row, if it has one.
+    function: Option<Function>,
 }
 
 impl Listing {
@@ -39,35 +39,29 @@ impl Listing {
             .collect();
         let place = |id: CrateId| *places.get(id.0 as usize)?;
 
-        let (names, family_names) =
-            FunctionNames::with_families(&functions.code.functions, functions.symbols);
-        let mut named: Vec<Named<'_>> = functions
-            .code
-            .functions
-            .par_iter()
-            .enumerate()
-            .filter_map(|(at, function)| {
-                let owner = function.owner;
-                let known = owner.instantiated != CrateId::UNKNOWN;
-                let section = functions.image.sections.get(function.section as usize)?;
-                let family = family_names.get(at);
-                Some(Named {
-                    name: function.symbol.map_or(NAMELESS, |_| names.get(at)),
-                    symbol: function.symbol.map(|_| at),
-                    family: (!family.is_empty()).then_some(family),
-                    function: Function {
-                        owner: place(owner.defined)?,
-                        section: *section_of.get(function.section as usize)?,
-                        size: match section.file.is_empty() {
-                            true => 0,
-                            false => function.range.size,
-                        },
-                        by: known.then(|| place(owner.instantiated)).flatten(),
-                        family: None,
-                    },
-                })
+        let all = &functions.code.functions;
+        let (names, family_names) = FunctionNames::with_families(all, functions.symbols);
+        let listed = |function: &attribution::Function| {
+            let owner = function.owner;
+            let known = owner.instantiated != CrateId::UNKNOWN;
+            let section = functions.image.sections.get(function.section as usize)?;
+            Some(Function {
+                owner: place(owner.defined)?,
+                section: *section_of.get(function.section as usize)?,
+                size: match section.file.is_empty() {
+                    true => 0,
+                    false => function.range.size,
+                },
+                by: known.then(|| place(owner.instantiated)).flatten(),
+                family: None,
             })
-            .collect();
+        };
+        let named = all.par_iter().enumerate().map(|(at, function)| Named {
+            name: function.symbol.map_or(NAMELESS, |_| names.get(at)),
+            family: family_names.get(at),
+            function: listed(function),
+        });
+        let mut named: Vec<Named<'_>> = named.collect();
         let by_name = || {
             sorting::order(
                 named.len(),
@@ -75,13 +69,17 @@ impl Listing {
                 |a, b| named[a].function.cmp(&named[b].function),
             )
         };
-        let (order, (families, family_of)) = rayon::join(by_name, || families(&named));
+        let (mut order, (families, family_of)) = rayon::join(by_name, || families(&named));
         for (named, family) in named.iter_mut().zip(family_of) {
-            named.function.family = family;
+            if let Some(function) = &mut named.function {
+                function.family = family;
+            }
         }
-        let functions = order.iter().map(|at| named[*at].function).collect();
-        let order: Vec<_> = order.into_iter().map(|at| named[at].symbol).collect();
+        order.retain(|at| named[*at].function.is_some());
+        let functions = order.iter().filter_map(|at| named[*at].function).collect();
         drop(named);
+        let order = order.into_iter().map(|at| all[at].symbol.map(|_| at));
+        let order: Vec<_> = order.collect();
         Self {
             names: names.into_list(order.into_iter(), NAMELESS),
             families,
@@ -99,23 +97,23 @@ impl Listing {
     ) -> (Names, Names, Vec<Function>) {
         let rows: Vec<Option<u32>> = self.labels.iter().map(row).collect();
         let row = |label: u32| *rows.get(label as usize)?;
-        let placed = |function: &Function| {
+        let placed = |function: Function| {
             Some(Function {
                 owner: row(function.owner)?,
                 by: function.by.and_then(row),
-                ..*function
+                ..function
             })
         };
-        let functions: Vec<Function> = self.functions.iter().filter_map(placed).collect();
-        let names = if functions.len() == self.functions.len() {
+        let stays = |function: &Function| row(function.owner).is_some();
+        let names = if self.functions.iter().all(stays) {
             self.names
         } else {
-            let all = self.names.iter().zip(&self.functions);
-            all.filter(|(_, function)| row(function.owner).is_some())
-                .map(|(name, _)| name)
-                .collect()
+            let named = self.names.iter().zip(&self.functions);
+            let named = named.filter(|(_, function)| stays(function));
+            named.map(|(name, _)| name).collect()
         };
-        (names, self.families, functions)
+        let functions = self.functions.into_iter().filter_map(placed);
+        (names, self.families, functions.collect())
     }
 }
 
@@ -124,7 +122,8 @@ fn families(named: &[Named<'_>]) -> (Names, Vec<Option<u32>>) {
     let generic: Vec<(usize, &str)> = named
         .iter()
         .enumerate()
-        .filter_map(|(at, named)| Some((at, named.family?)))
+        .map(|(at, named)| (at, named.family))
+        .filter(|(_, family)| !family.is_empty())
         .collect();
     let order = sorting::order(generic.len(), |at| generic[at].1, |_, _| Ordering::Equal);
     let mut families = Names::default();

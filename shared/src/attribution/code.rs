@@ -75,7 +75,10 @@ impl CodeMap {
         }
         candidates.sort_unstable_by_key(|(address, _, position)| (*address, *position));
 
-        map.functions.reserve(candidates.len());
+        // And for those that only the unwind tables know: a page that is not used costs nothing, a
+        // copy of all of them does.
+        let most = candidates.len().saturating_add(unwind.entries.len());
+        map.functions.reserve(most);
         let mut next = 0;
         // The end of the code that has been given away.
         let mut taken = VirtualAddress(0);
