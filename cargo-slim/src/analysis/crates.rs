@@ -6,7 +6,6 @@ use codecost::{
     attribution::{CrateId, Evidence, Owner},
     hashing::NumberMap,
 };
-use std::collections::BTreeMap;
 
 /// Which crate a byte is counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +33,7 @@ impl Question {
 ///
 /// For [`Question::Inlined`] the ledger must have been made with the inlined functions.
 pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<CrateRow> {
-    let mut rows: BTreeMap<CrateId, CrateRow> = BTreeMap::new();
+    let mut rows: Vec<Option<CrateRow>> = vec![None; subject.crates.len()];
     // A party has several amounts: its crates, in their order, and whether one is guessed.
     let mut known: NumberMap<PartyId, (Vec<CrateId>, bool)> = NumberMap::default();
     // In any order: who gets the odd bytes of an amount depends on nothing else.
@@ -54,7 +53,11 @@ pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -
         let shared = crates.len() > 1;
         let memory = Parties::split(crates, amount.memory);
         for ((id, file), (_, memory)) in Parties::split(crates, amount.file).zip(memory) {
-            let row = rows.entry(id).or_insert_with(|| empty(subject, id));
+            // Ids are made by `crates` only.
+            let Some(row) = rows.get_mut(id.0 as usize) else {
+                continue;
+            };
+            let row = row.get_or_insert_with(|| empty(subject, id));
             row.file += file;
             row.memory = row.memory.saturating_add(memory);
             *column(row, key.category) += file;
@@ -66,7 +69,7 @@ pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -
             }
         }
     }
-    let mut rows: Vec<_> = rows.into_values().collect();
+    let mut rows: Vec<_> = rows.into_iter().flatten().collect();
     rows.sort_by(|a, b| {
         b.file
             .cmp(&a.file)
