@@ -110,6 +110,9 @@ fn surveyed<T>(
     }
     let kept = keep(&subject, snapshot);
     opened.files.check_unchanged()?;
+    drop(subject);
+    // It takes as long as writing a large snapshot does, and nobody waits for it.
+    rayon::spawn(|| drop(opened));
     Ok(kept)
 }
 
