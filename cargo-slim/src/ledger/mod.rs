@@ -173,6 +173,8 @@ struct Book {
     section: Vec<Sum>,
     /// The first sum of each party in `section`, by its number.
     first: Vec<u32>,
+    /// The sum in `section` that was added to last.
+    last: usize,
     amounts: NumberMap<Key, Amount>,
 }
 
@@ -193,6 +195,13 @@ impl Book {
         if amount.file == 0 && amount.memory == 0 {
             return;
         }
+        // Neighbours mostly have one owner.
+        if let Some(sum) = self.section.get_mut(self.last)
+            && sum.key == key
+        {
+            sum.amount.add(amount);
+            return;
+        }
         let party = key.party.0 as usize;
         if party >= self.first.len() {
             self.first
@@ -202,11 +211,13 @@ impl Book {
         while let Some(sum) = self.section.get_mut(at as usize) {
             if sum.key == key {
                 sum.amount.add(amount);
+                self.last = at as usize;
                 return;
             }
             at = sum.next;
         }
-        let next = std::mem::replace(&mut self.first[party], self.section.len() as u32);
+        self.last = self.section.len();
+        let next = std::mem::replace(&mut self.first[party], self.last as u32);
         self.section.push(Sum { key, amount, next });
     }
 
