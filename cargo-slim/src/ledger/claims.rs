@@ -1,9 +1,9 @@
 //! Claims on the bytes of a section, and how they are settled.
 
-use super::{Amount, Book, Category, Inputs, Key, Layout, PartyId, PieceKind, radix};
+use super::{Amount, Book, Category, DataObject, Key, Layout, PartyId, PieceKind, radix};
 use codecost::{
-    address::{FileOffset, FileRange, Range, VirtualAddress},
-    attribution::{CrateId, Evidence},
+    address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress},
+    attribution::{CrateId, Evidence, Function},
     disasm::disassembler,
     image::{Image, Section, SectionKind},
 };
@@ -21,7 +21,19 @@ pub(super) struct Claim {
     pub(super) evidence: Evidence,
 }
 
-/// A table in a section, entry by entry: each is a claim.
+/// What stands in a section from front to back, one behind the other: each is a claim. They are not
+/// made before they are settled, for there are a million of them.
+#[derive(Clone, Debug)]
+pub(super) enum Run {
+    /// A table, entry by entry.
+    Table(Table),
+    /// Functions, by their places in the code map.
+    Functions(std::ops::Range<usize>),
+    /// Constants and variables, by their places in the data map.
+    Objects(std::ops::Range<usize>),
+}
+
+/// A table in a section.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     /// First byte, from the start of the section.
@@ -40,8 +52,7 @@ impl Table {
             self.start.saturating_add(distance)
         });
         let entries = starts.zip(&self.entries);
-        let claimed = entries.filter(|(_, (_, evidence))| *evidence != Evidence::None);
-        claimed.map(|(start, (party, evidence))| Claim {
+        entries.map(|(start, (party, evidence))| Claim {
             start,
             size: self.entry_size,
             party: *party,
@@ -51,11 +62,59 @@ impl Table {
     }
 }
 
+/// What runs are of.
+pub(super) struct Subjects<'a> {
+    pub(super) functions: &'a [Function],
+    /// The party of each function.
+    pub(super) parties: &'a [PartyId],
+    pub(super) objects: &'a [DataObject],
+}
+
+impl Run {
+    /// The claims on a section that is loaded at `address`, those without evidence left out.
+    fn claims<'r>(
+        &'r self,
+        subjects: &'r Subjects<'_>,
+        address: VirtualAddress,
+    ) -> Box<dyn Iterator<Item = Claim> + 'r> {
+        let claim = move |range: AddressRange, party, category, evidence| {
+            let start = range.start.checked_since(address)?;
+            Some(Claim {
+                start,
+                size: range.size,
+                party,
+                category,
+                evidence,
+            })
+        };
+        let claimed = |claim: &Claim| claim.evidence != Evidence::None;
+        match self {
+            Self::Table(table) => Box::new(table.claims().filter(claimed)),
+            Self::Functions(range) => {
+                let functions = subjects.functions.get(range.clone()).unwrap_or_default();
+                let parties = subjects.parties.get(range.clone()).unwrap_or_default();
+                // Assembly without sizes reaches to the next symbol, most likely: `Inferred`.
+                let claims = functions.iter().zip(parties);
+                Box::new(claims.filter_map(move |(function, party)| {
+                    claim(function.range, *party, Category::Code, function.extent)
+                }))
+            }
+            Self::Objects(range) => {
+                let objects = subjects.objects.get(range.clone()).unwrap_or_default();
+                let claims = objects.iter().filter_map(move |object| {
+                    claim(object.range, object.party, Category::Data, object.evidence)
+                });
+                Box::new(claims.filter(claimed))
+            }
+        }
+    }
+}
+
 /// The claims on each section.
 #[derive(Debug)]
 pub(super) struct Claims {
     sections: Vec<Vec<Claim>>,
-    tables: Vec<Vec<Table>>,
+    runs: Vec<Vec<Run>>,
     addresses: Vec<VirtualAddress>,
 }
 
@@ -66,7 +125,7 @@ impl Claims {
     pub(super) fn new(image: &Image<'_>) -> Self {
         Self {
             sections: vec![Vec::new(); image.sections.len()],
-            tables: vec![Vec::new(); image.sections.len()],
+            runs: vec![Vec::new(); image.sections.len()],
             addresses: image
                 .sections
                 .iter()
@@ -75,10 +134,10 @@ impl Claims {
         }
     }
 
-    /// Claims a table that stands in a section.
-    pub(super) fn add_table(&mut self, section: u32, table: Table) {
-        if let Some(tables) = self.tables.get_mut(section as usize) {
-            tables.push(table);
+    /// Claims what stands in a section from front to back.
+    pub(super) fn add_run(&mut self, section: u32, run: Run) {
+        if let Some(runs) = self.runs.get_mut(section as usize) {
+            runs.push(run);
         }
     }
 
@@ -131,8 +190,13 @@ impl Claims {
     }
 
     /// Gives every byte of the file to one claim, or to padding, headers or unknown.
-    pub(super) fn settle(mut self, inputs: &Inputs<'_, '_>, layout: &Layout, book: &mut Book) {
-        let image = inputs.image;
+    pub(super) fn settle(
+        mut self,
+        image: &Image<'_>,
+        subjects: &Subjects<'_>,
+        layout: &Layout,
+        book: &mut Book,
+    ) {
         for piece in &layout.pieces {
             let amount = Amount {
                 file: piece.range.size,
@@ -146,7 +210,7 @@ impl Claims {
                     let section = &image.sections[index as usize];
                     let skip = piece.range.start.0 - section.file.start.0;
                     let window = (skip, skip + piece.range.size);
-                    self.settle_section(image, index, window, true, book);
+                    self.settle_section(image, subjects, (index, window), true, book);
                 }
             }
             book.end_section();
@@ -155,7 +219,8 @@ impl Claims {
         for (index, section) in image.sections.iter().enumerate() {
             let thread_local = section.kind == SectionKind::TlsBss;
             if section.loaded && section.file.is_empty() && section.memory > 0 && !thread_local {
-                self.settle_section(image, index as u32, (0, section.memory), false, book);
+                let whole = (index as u32, (0, section.memory));
+                self.settle_section(image, subjects, whole, false, book);
                 book.end_section();
             }
         }
@@ -164,18 +229,27 @@ impl Claims {
     fn settle_section(
         &mut self,
         image: &Image<'_>,
-        index: u32,
-        window: (u64, u64),
+        subjects: &Subjects<'_>,
+        (index, window): (u32, (u64, u64)),
         in_file: bool,
         book: &mut Book,
     ) {
         let mut claims = std::mem::take(&mut self.sections[index as usize]);
-        let tables = std::mem::take(&mut self.tables[index as usize]);
-        // Nearly always nothing but the one table stands there.
-        if let ([], [table]) = (&claims[..], &tables[..]) {
-            walk(image, index, window, in_file, table.claims(), book);
+        let runs = std::mem::take(&mut self.runs[index as usize]);
+        let address = image.sections[index as usize].address;
+        // Nearly always nothing else stands there.
+        if let ([], [run]) = (&claims[..], &runs[..]) {
+            walk(
+                image,
+                index,
+                window,
+                in_file,
+                run.claims(subjects, address),
+                book,
+            );
         } else {
-            claims.extend(tables.iter().flat_map(Table::claims));
+            let more = runs.iter().flat_map(|run| run.claims(subjects, address));
+            claims.extend(more);
             in_order(&mut claims);
             walk(image, index, window, in_file, claims.into_iter(), book);
         }

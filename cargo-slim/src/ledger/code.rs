@@ -2,11 +2,21 @@
 
 use super::{
     Category, Inputs, Parties,
-    claims::{Claim, Claims},
+    claims::{Claim, Claims, Run},
 };
 use codecost::{address::AddressRange, attribution::Owner};
 
 pub(super) fn claim(inputs: &Inputs<'_, '_>, parties: &mut Parties, claims: &mut Claims) {
+    if inputs.inlined.is_empty() {
+        let mut first = 0;
+        let functions = &inputs.code.functions;
+        for same in functions.chunk_by(|a, b| a.section == b.section) {
+            let run = Run::Functions(first..first + same.len());
+            claims.add_run(same[0].section, run);
+            first += same.len();
+        }
+        return;
+    }
     let mut next = 0;
     for function in &inputs.code.functions {
         let mut add = |range: AddressRange, owner: Owner| {

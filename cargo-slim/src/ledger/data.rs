@@ -5,8 +5,8 @@
 //! What nothing refers to is most likely its neighbours', which is a guess and tagged as one.
 
 use super::{
-    Category, Inputs, Parties, PartyId, Pointers,
-    claims::{Claim, Claims},
+    Inputs, Parties, PartyId, Pointers,
+    claims::{Claims, Run},
     extents,
     references::Sorted,
 };
@@ -182,23 +182,12 @@ impl DataMap {
         self.objects
     }
 
-    pub(super) fn claim(&mut self, claims: &mut Claims) {
-        for object in &self.objects {
-            if object.evidence == Evidence::None {
-                continue;
-            }
-            // Sections are asked for by index, and extents are made from them.
-            claims.add_at(
-                object.section,
-                object.range.start,
-                Claim {
-                    start: 0,
-                    size: object.range.size,
-                    party: object.party,
-                    category: Category::Data,
-                    evidence: object.evidence,
-                },
-            );
+    pub(super) fn claim(&self, claims: &mut Claims) {
+        let mut first = 0;
+        for same in self.objects.chunk_by(|a, b| a.section == b.section) {
+            let run = Run::Objects(first..first + same.len());
+            claims.add_run(same[0].section, run);
+            first += same.len();
         }
     }
 

@@ -131,7 +131,7 @@ impl Ledger {
         let functions: Vec<PartyId> = functions
             .map(|function| book.parties.single(function.owner))
             .collect();
-        let mut data = data::DataMap::new(inputs, &functions, &mut book.parties, crates);
+        let data = data::DataMap::new(inputs, &functions, &mut book.parties, crates);
         let mut claimed = claims::Claims::new(inputs.image);
         code::claim(inputs, &mut book.parties, &mut claimed);
         data.claim(&mut claimed);
@@ -144,7 +144,12 @@ impl Ledger {
             &mut claimed,
         );
         debug::claim(inputs, &mut book.parties, &mut claimed);
-        claimed.settle(inputs, &layout, &mut book);
+        let subjects = claims::Subjects {
+            functions: &inputs.code.functions,
+            parties: &functions,
+            objects: data.objects(),
+        };
+        claimed.settle(inputs.image, &subjects, &layout, &mut book);
         Self {
             layout,
             parties: book.parties,

@@ -3,7 +3,7 @@
 
 use super::{
     Category, Inputs, Parties, PartyId,
-    claims::{Claim, Claims, Table},
+    claims::{Claim, Claims, Run, Table},
     data::DataMap,
 };
 use codecost::{
@@ -151,7 +151,7 @@ impl Tables<'_, '_, '_> {
             category: Category::Symbols,
             entries: by_symbol(owners),
         };
-        self.claims.add_table(section, entries);
+        self.claims.add_run(section, Run::Table(entries));
         self.claims.reserve(strings, owners.len());
         for (symbol, party) in table.symbols.iter().zip(owners) {
             if !symbol.name.is_empty() {
@@ -205,7 +205,7 @@ impl Tables<'_, '_, '_> {
                 category: Category::Symbols,
                 entries: by_symbol(owners.get(..room).unwrap_or(owners)),
             };
-            self.claims.add_table(index as u32, table);
+            self.claims.add_run(index as u32, Run::Table(table));
         }
     }
 
@@ -262,7 +262,7 @@ impl Tables<'_, '_, '_> {
                 category: Category::Relocations,
                 entries,
             };
-            self.claims.add_table(table.section, claim);
+            self.claims.add_run(table.section, Run::Table(claim));
         }
     }
 
@@ -324,7 +324,7 @@ impl Tables<'_, '_, '_> {
                 category: Category::Unwind,
                 entries: entries.collect(),
             };
-            self.claims.add_table(table.section, claim);
+            self.claims.add_run(table.section, Run::Table(claim));
         }
         self.language_specific(specific);
     }

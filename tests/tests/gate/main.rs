@@ -9,6 +9,7 @@ mod formats;
 mod project;
 mod revisions;
 mod snapshots;
+mod submodules;
 mod workflows;
 
 use integration_tests::tool::Tool;

@@ -11,11 +11,12 @@
 //! the analysis overrides (`strip`) are among what a commit can change. Each is built with the
 //! toolchain that it asks for ([`codecost::cargo::rustup`]).
 //!
-//! Limits: submodules are not checked out, and what git does not know (an uncommitted
-//! `.cargo/config.toml`) is not there.
+//! Submodules are taken from what the repository has of them ([`submodules`]). A limit: what git
+//! does not know (an uncommitted `.cargo/config.toml`) is not there.
 
 mod lock;
 mod repository;
+mod submodules;
 mod worktree;
 
 use super::{plain, snapshot_of};
@@ -67,6 +68,12 @@ pub(super) fn build(
         console.status("Building", &named);
         let checked_out = worktree.check_out(commit)?;
         let directory = checked_out.directory();
+        warnings.extend(submodules::check_out(
+            &repository,
+            commit,
+            revision,
+            directory,
+        ));
         let selection = in_worktree(&repository, context, selection, directory, &target);
         // Gone from this commit, the directory would give a puzzling error.
         let inside = Some(directory.join(&repository.prefix)).filter(|inside| inside.is_dir());
@@ -82,10 +89,10 @@ pub(super) fn build(
             snapshot.artifact.path = format!("{} at {revision}", snapshot.title());
             Ok(snapshot)
         };
-        // The settings that are not there are the likely reason.
+        // What is not there is the likely reason.
         let hint = warnings
             .iter()
-            .find(|warning| warning.code == "outside-settings");
+            .rfind(|warning| ["outside-settings", "submodules-missing"].contains(&warning.code));
         let hint = hint.map(|warning| warning.message.clone());
         built().map_err(|error: codecost::Error| {
             error.at(format_args!("cannot build and analyse {named}"), hint)

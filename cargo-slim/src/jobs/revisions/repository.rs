@@ -85,6 +85,23 @@ pub(super) fn git<S: AsRef<OsStr>>(
     directory: &Path,
     arguments: impl IntoIterator<Item = S>,
 ) -> Result<String> {
+    run(directory, arguments, None)
+}
+
+/// As [`git`], with another index than the repository's own.
+pub(super) fn git_with_index<S: AsRef<OsStr>>(
+    directory: &Path,
+    arguments: impl IntoIterator<Item = S>,
+    index: &Path,
+) -> Result<String> {
+    run(directory, arguments, Some(index))
+}
+
+fn run<S: AsRef<OsStr>>(
+    directory: &Path,
+    arguments: impl IntoIterator<Item = S>,
+    index: Option<&Path>,
+) -> Result<String> {
     let mut command = Command::new("git");
     command
         .arg("-C")
@@ -95,6 +112,7 @@ pub(super) fn git<S: AsRef<OsStr>>(
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(name);
     }
+    command.envs(index.map(|index| ("GIT_INDEX_FILE", index)));
     let words = command
         .get_args()
         .skip(2)
