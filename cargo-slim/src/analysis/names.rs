@@ -68,11 +68,16 @@ impl FunctionNames {
             let mut names = Chunk::for_names_of(functions, symbols);
             let mut families = Chunk::default();
             for function in functions {
-                write(function, symbols, &mut names.text);
-                names.end();
-                if let Some(name) = name_of(function, symbols).filter(Name::is_generic) {
-                    name.write_family(&mut families.text);
+                match name_of(function, symbols) {
+                    Some(name) => {
+                        name.write_full(&mut names.text);
+                        if name.is_generic() {
+                            name.write_family(&mut families.text);
+                        }
+                    }
+                    None => write_address(function, &mut names.text),
                 }
+                names.end();
                 families.end();
             }
             (names, families)
@@ -131,6 +136,10 @@ pub(super) fn name_of<'a>(function: &Function, symbols: &'a SymbolTable<'_>) -> 
 pub(super) fn write(function: &Function, symbols: &SymbolTable<'_>, out: &mut String) {
     match name_of(function, symbols) {
         Some(name) => name.write_full(out),
-        None => out.push_str(&format!("[function at {}]", function.range.start)),
+        None => write_address(function, out),
     }
+}
+
+fn write_address(function: &Function, out: &mut String) {
+    out.push_str(&format!("[function at {}]", function.range.start));
 }

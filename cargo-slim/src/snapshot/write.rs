@@ -14,7 +14,9 @@ use std::io::{self, Write};
 /// The buffer is handed on when it is about this full.
 const CHUNK: usize = 1 << 16;
 /// So many functions are written at once, on each core.
-const ROWS: usize = 1 << 12;
+const ROWS: usize = 1 << 11;
+/// And so often before they go out.
+const BUFFERS: usize = 8;
 /// Bytes of a row, more than most have.
 const ROW: usize = 80;
 
@@ -61,23 +63,35 @@ impl Snapshot {
             }),
         )?;
         out.raw(",\n\"functions\":[");
-        let chunks = self.functions.par_chunks(ROWS).enumerate();
-        let chunks: Vec<io::Result<Vec<u8>>> = chunks
-            .map(|(chunk, functions)| self.function_rows(chunk * ROWS, functions))
-            .collect();
-        for rows in chunks {
-            out.flush()?;
-            out.to.write_all(&rows?)?;
+        out.flush()?;
+        // The same buffers again: fresh memory costs more than what is written to it.
+        let mut buffers = vec![Vec::new(); BUFFERS];
+        let mut first = 0;
+        for functions in self.functions.chunks(BUFFERS * ROWS) {
+            let parts = functions.par_chunks(ROWS).zip(&mut buffers).enumerate();
+            parts.try_for_each(|(part, (functions, rows))| {
+                self.function_rows(first + part * ROWS, functions, rows)
+            })?;
+            for rows in buffers.iter().take(functions.len().div_ceil(ROWS)) {
+                out.to.write_all(rows)?;
+            }
+            first += functions.len();
         }
         out.raw("]");
         out.raw(",\n\"warnings\":[]}\n");
         out.flush()
     }
 
-    /// The rows of functions from the one with this index on.
-    fn function_rows(&self, first: usize, functions: &[Function]) -> io::Result<Vec<u8>> {
+    /// The rows of functions from the one with this index on, instead of what is in `rows`.
+    fn function_rows(
+        &self,
+        first: usize,
+        functions: &[Function],
+        rows: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let number = |index: Option<u32>| index.map_or(-1, i64::from);
-        let mut rows = Vec::with_capacity(functions.len() * ROW);
+        rows.clear();
+        rows.reserve(functions.len() * ROW);
         let mut before = match first.checked_sub(1) {
             Some(before) => self.names.get(before),
             None => "",
@@ -96,9 +110,9 @@ impl Snapshot {
                 function.size,
             );
             rows.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
-            serde_json::to_writer(&mut rows, &row)?;
+            serde_json::to_writer(&mut *rows, &row)?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn artifact_json(&self) -> Value {
