@@ -116,6 +116,8 @@ pub(super) struct Claims {
     sections: Vec<Vec<Claim>>,
     runs: Vec<Vec<Run>>,
     addresses: Vec<VirtualAddress>,
+    /// Memory for sorting.
+    spare: Vec<Claim>,
 }
 
 /// A gap up to this size between pieces of data is alignment, when it is all zeroes.
@@ -131,6 +133,7 @@ impl Claims {
                 .iter()
                 .map(|section| section.address)
                 .collect(),
+            spare: Vec::new(),
         }
     }
 
@@ -250,8 +253,8 @@ impl Claims {
         } else {
             let more = runs.iter().flat_map(|run| run.claims(subjects, address));
             claims.extend(more);
-            in_order(&mut claims);
-            walk(image, index, window, in_file, claims.into_iter(), book);
+            in_order(&mut claims, &mut self.spare);
+            walk(image, index, window, in_file, claims.iter().copied(), book);
         }
     }
 }
@@ -291,12 +294,12 @@ fn walk(
 }
 
 /// By start, of those the longest first, of those the strongest first.
-fn in_order(claims: &mut Vec<Claim>) {
+fn in_order(claims: &mut Vec<Claim>, spare: &mut Vec<Claim>) {
     // Most tables are claimed from front to back.
     if claims.is_sorted_by(|a, b| a.start < b.start) {
         return;
     }
-    *claims = radix::by_number(&[claims], |claim| claim.start);
+    radix::sort(claims, spare, |claim| claim.start);
     for same in claims.chunk_by_mut(|a, b| a.start == b.start) {
         same.sort_by_key(|claim| (Reverse(claim.size), claim.evidence));
     }

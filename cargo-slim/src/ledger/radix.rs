@@ -13,46 +13,84 @@ pub(super) fn by_number<T: Copy>(lists: &[&[T]], key: impl Fn(&T) -> u64) -> Vec
     let Some(first) = all().next() else {
         return Vec::new();
     };
-    let (low, high) = all().fold((u64::MAX, 0), |(low, high), thing| {
-        let key = key(thing);
-        (low.min(key), high.max(key))
-    });
-    let bits = u64::BITS - (high - low).leading_zeros();
-    let passes = bits.div_ceil(DIGIT).max(1);
-    let width = bits.div_ceil(passes);
-    let digit =
-        |thing: &T, pass: u32| ((key(thing) - low) >> (pass * width)) as usize & ((1 << width) - 1);
-    let count = lists.iter().map(|list| list.len()).sum();
-    let mut sorted = vec![*first; count];
-    scatter(all(), width, |thing| digit(thing, 0), &mut sorted);
-    let mut other = Vec::new();
-    for pass in 1..passes {
-        other.resize(count, *first);
-        scatter(sorted.iter(), width, |thing| digit(thing, pass), &mut other);
-        std::mem::swap(&mut sorted, &mut other);
-    }
+    let digits = Digits::of(all(), &key);
+    let mut sorted = vec![*first; lists.iter().map(|list| list.len()).sum()];
+    digits.scatter(all(), 0, &key, &mut sorted);
+    digits.sort_from(1, &mut sorted, &mut Vec::new(), &key);
     sorted
 }
 
-/// Copies `things` in the order of one digit.
-fn scatter<'t, T: Copy + 't>(
-    things: impl Iterator<Item = &'t T> + Clone,
+/// As [`by_number`], where the things are. `other` is memory to work with.
+pub(super) fn sort<T: Copy>(things: &mut Vec<T>, other: &mut Vec<T>, key: impl Fn(&T) -> u64) {
+    let digits = Digits::of(things.iter(), &key);
+    digits.sort_from(0, things, other, &key);
+}
+
+/// How keys are cut into digits.
+struct Digits {
+    /// The lowest key; the others are counted from it.
+    low: u64,
+    passes: u32,
+    /// Bits of a digit.
     width: u32,
-    digit: impl Fn(&T) -> usize,
-    to: &mut [T],
-) {
-    let mut next = vec![0; 1 << width];
-    for thing in things.clone() {
-        next[digit(thing)] += 1;
+}
+
+impl Digits {
+    fn of<'t, T: 't>(things: impl Iterator<Item = &'t T>, key: &impl Fn(&T) -> u64) -> Self {
+        let (low, high) = things.fold((u64::MAX, 0), |(low, high), thing| {
+            let key = key(thing);
+            (low.min(key), high.max(key))
+        });
+        let bits = u64::BITS - high.saturating_sub(low).leading_zeros();
+        let passes = bits.div_ceil(DIGIT).max(1);
+        Self {
+            low,
+            passes,
+            width: bits.div_ceil(passes),
+        }
     }
-    let mut before = 0;
-    for place in &mut next {
-        before += std::mem::replace(place, before);
+
+    /// All passes from the one with this number on.
+    fn sort_from<T: Copy>(
+        &self,
+        first: u32,
+        things: &mut Vec<T>,
+        other: &mut Vec<T>,
+        key: &impl Fn(&T) -> u64,
+    ) {
+        for pass in first..self.passes {
+            if other.len() != things.len() {
+                other.clear();
+                other.extend_from_slice(things);
+            }
+            self.scatter(things.iter(), pass, key, other);
+            std::mem::swap(things, other);
+        }
     }
-    for thing in things {
-        let place = &mut next[digit(thing)];
-        to[*place] = *thing;
-        *place += 1;
+
+    /// Copies `things` in the order of one digit.
+    fn scatter<'t, T: Copy + 't>(
+        &self,
+        things: impl Iterator<Item = &'t T> + Clone,
+        pass: u32,
+        key: &impl Fn(&T) -> u64,
+        to: &mut [T],
+    ) {
+        let mask = (1 << self.width) - 1;
+        let digit = |thing: &T| ((key(thing) - self.low) >> (pass * self.width)) as usize & mask;
+        let mut next = vec![0; 1 << self.width];
+        for thing in things.clone() {
+            next[digit(thing)] += 1;
+        }
+        let mut before = 0;
+        for place in &mut next {
+            before += std::mem::replace(place, before);
+        }
+        for thing in things {
+            let place = &mut next[digit(thing)];
+            to[*place] = *thing;
+            *place += 1;
+        }
     }
 }
 
@@ -76,6 +114,9 @@ mod tests {
                 .collect();
             let mut expected = lists.concat();
             expected.sort_by_key(|(key, _)| *key);
+            let mut all = lists.concat();
+            sort(&mut all, &mut Vec::new(), |(key, _)| *key);
+            prop_assert_eq!(&all, &expected);
             let lists: Vec<&[_]> = lists.iter().map(|list| &list[..]).collect();
             prop_assert_eq!(by_number(&lists, |(key, _)| *key), expected);
         }

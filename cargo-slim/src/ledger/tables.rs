@@ -277,6 +277,9 @@ impl Tables<'_, '_, '_> {
             .map(|(section, index)| (section.file, index))
             .collect();
         frames.sort_unstable();
+        if let [(_, only)] = &frames[..] {
+            self.claims.reserve(*only, unwind.entries.len());
+        }
         let section_of = |range: FileRange| {
             let next = frames.partition_point(|(section, _)| section.start <= range.start);
             let (section, index) = frames.get(next.checked_sub(1)?)?;
