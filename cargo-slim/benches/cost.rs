@@ -44,10 +44,11 @@ static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| {
 /// The suite's own binary, with `deps/` beside it.
 const OWN: &str = env!("CARGO_BIN_EXE_cargo-slim");
 
-/// The commands of issue 2, without the file.
+/// The commands that have a bound, without the file.
 const FUNCTIONS: &[&str] = &["functions", "-n", "0", "--message-format", "json"];
 const CRATES: &[&str] = &["crates", "--message-format", "json"];
 const OVERVIEW: &[&str] = &["overview"];
+const SNAPSHOT: &[&str] = &["snapshot"];
 
 fn main() {
     // Without `--bench`, cargo only asks whether the benchmarks run at all.
@@ -108,6 +109,10 @@ mod process {
 
     /// Each is run this often, and its best counts.
     const RUNS: usize = 5;
+    /// Two are compared in so many pairs, by turns, and the middle one counts.
+    const PAIRS: usize = 15;
+    /// A snapshot takes at most so many times as long as all functions (issue 4), on two idle cores.
+    const TIMES: f64 = 1.2;
 
     pub(super) fn table(to: &mut impl Write) -> io::Result<()> {
         let own = PathBuf::from(OWN);
@@ -131,6 +136,7 @@ mod process {
                 Some((4.0, 800.0)),
             ),
             ("driver  overview", slim(OVERVIEW, &DRIVER), None),
+            ("driver  snapshot", slim(SNAPSHOT, &DRIVER), None),
             ("driver  nm -CS", nm(&DRIVER), None),
             ("own     functions, all, JSON", slim(FUNCTIONS, &own), None),
             ("own     crates, whole ledger", slim(CRATES, &own), None),
@@ -162,6 +168,25 @@ mod process {
             writeln!(
                 to,
                 "{name:30}  {processor:>7.2} s  {wall:>6.2} s  {peak:>5.0} MiB   {verdict}"
+            )?;
+        }
+        let (snapshot, functions) = (slim(SNAPSHOT, &DRIVER), slim(FUNCTIONS, &DRIVER));
+        let pairs = (0..PAIRS).map(|_| {
+            let snapshot = run(&snapshot.0, &snapshot.1)?;
+            Ok((snapshot, run(&functions.0, &functions.1)?))
+        });
+        if let Ok(pairs) = pairs.collect::<io::Result<Vec<(Cost, Cost)>>>() {
+            let middle = |of: fn(&Cost) -> f64| {
+                let mut ratios: Vec<f64> = pairs.iter().map(|(a, b)| of(a) / of(b)).collect();
+                ratios.sort_by(f64::total_cmp);
+                ratios[ratios.len() / 2]
+            };
+            let wall = middle(|cost| cost.wall);
+            let processor = middle(|cost| cost.processor);
+            let verdict = if wall <= TIMES { "kept" } else { "EXCEEDED" };
+            writeln!(
+                to,
+                "snapshot, times functions      {processor:>7.2}    {wall:>6.2}                {TIMES}, wall: {verdict}"
             )?;
         }
         writeln!(to)

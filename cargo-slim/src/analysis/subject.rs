@@ -105,7 +105,6 @@ impl<'a> Subject<'a> {
         };
         let ((mut symbols, dynamic_symbols, pointers), unwind) =
             rayon::join(symbols, || image.unwind_tables());
-
         let debug_image = match &files.debug {
             Some(debug) => Some(Image::parse(debug.path(), debug)?),
             None => None,
@@ -129,9 +128,7 @@ impl<'a> Subject<'a> {
             &symbols
         };
         let owners = SymbolOwners::new(named, &mut crates);
-
         let mut code = CodeMap::new(&image, named, &unwind);
-
         let debug = DebugSections::of(&image, debug_image.as_ref());
         // Debug information may add functions; else what they refer to can be looked for already.
         let references = if depth == Depth::Bytes && debug.is_empty() {
@@ -143,7 +140,6 @@ impl<'a> Subject<'a> {
             code.name(named, &owners, &mut crates);
             None
         };
-
         if code.has_guesses() && !debug.is_empty() {
             let info = debug.load();
             let units = UnitOwners::new(&info, &mut crates);
@@ -199,7 +195,6 @@ impl<'a> Subject<'a> {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
-
         let references = self.references.take().unwrap_or_else(|| {
             let pieces = code_pieces(&self.image, &self.code);
             CodeReferences::new(&self.image, &pieces)
