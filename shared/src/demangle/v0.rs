@@ -106,7 +106,11 @@ impl<'a> Symbol<'a> {
     }
 
     pub(super) fn write(&self, style: Style, out: &mut String) {
-        let mut walker = Walker::new(Cursor::new(self.text, 0), &mut *out, style);
+        // The arguments of a generic function are the last of its name, and mostly the longest:
+        // where they are left out, nobody has to read them.
+        let last = self.text.starts_with('I') && matches!(style, Style::Family | Style::Key);
+        let cursor = Cursor::new(self.text, usize::from(last));
+        let mut walker = Walker::new(cursor, &mut *out, style);
         if walker.path(true).is_err() {
             // A bomb, or a reference to something that is no path: what there is, marked as cut.
             out.push('…');
