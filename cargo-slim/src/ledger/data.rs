@@ -211,10 +211,12 @@ impl DataMap {
                 .name
                 .strip_prefix("switch.table.")
                 .unwrap_or(&symbol.name);
+            if is_compiler_made(plain) {
+                continue;
+            }
             let name = Name::parse(plain);
             let rust = matches!(name.scheme(), Scheme::V0 | Scheme::Legacy);
-            let anonymous = !rust && inputs.owners.file_crate(symbol).is_some();
-            if anonymous || is_compiler_made(plain) {
+            if !rust && inputs.owners.file_crate(symbol).is_some() {
                 continue;
             }
             let owner = inputs.owners.owner(symbol, &name, crates);
