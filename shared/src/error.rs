@@ -170,7 +170,8 @@ impl Error {
             Self::Spawn { .. } => Some("check that the program is installed and on PATH".into()),
             Self::Command { .. } => Some("mend what it reported above, then run again".into()),
             Self::At { source, hint, .. } => match (source.hint(), hint) {
-                (Some(own), Some(hint)) => Some(format!("{own}\n{hint}")),
+                // What is known here says more than what holds for any.
+                (Some(own), Some(hint)) => Some(format!("{hint}\n{own}")),
                 (own, hint) => own.or_else(|| hint.clone()),
             },
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),

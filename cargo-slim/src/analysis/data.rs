@@ -7,7 +7,7 @@ use super::{
 use crate::ledger::{DataKind, DataObject, Ledger};
 use codecost::{
     address::{AddressRange, VirtualAddress},
-    attribution::{CrateId, Evidence, Owner},
+    attribution::{CrateId, Evidence, Owner, made_by_compiler},
     demangle::Name,
     image::{Section, SectionKind},
 };
@@ -65,6 +65,8 @@ fn row(
         .all(|owner| owner.defined == CrateId::UNKNOWN);
     let name = match (named, kind) {
         (Some(name), DataKind::Static) => name,
+        // What somebody has named is known by that, whatever it looks like.
+        (Some(name), DataKind::String) if !made_by_compiler(&name) => name,
         (_, DataKind::String) => excerpt(bytes),
         (named, kind) => {
             named.unwrap_or_else(|| format!("[{} at {}]", kind.as_str(), object.range.start))

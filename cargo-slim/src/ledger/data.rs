@@ -12,7 +12,7 @@ use super::{
 };
 use codecost::{
     address::{AddressIndex, AddressRange, VirtualAddress},
-    attribution::{Crates, Evidence, Owner},
+    attribution::{Crates, Evidence, Owner, made_by_compiler},
     demangle::{Name, Scheme},
     hashing::NumberMap,
     image::SectionKind,
@@ -211,12 +211,12 @@ impl DataMap {
                 .name
                 .strip_prefix("switch.table.")
                 .unwrap_or(&symbol.name);
-            if is_compiler_made(plain) {
+            if made_by_compiler(plain) {
                 continue;
             }
             let name = Name::parse(plain);
             let rust = matches!(name.scheme(), Scheme::V0 | Scheme::Legacy);
-            if !rust && inputs.owners.file_crate(symbol).is_some() {
+            if !rust && inputs.owners.unit(symbol).is_some() {
                 continue;
             }
             let owner = inputs.owners.owner(symbol, &name, crates);
@@ -376,7 +376,7 @@ impl DataMap {
             let symbol = object
                 .symbol
                 .and_then(|at| inputs.symbols.symbols.get(at as usize));
-            let unit = symbol.and_then(|symbol| inputs.owners.file_crate(symbol));
+            let unit = symbol.and_then(|symbol| inputs.owners.unit(symbol));
             let (Some(unit), false) = (unit, fixed[index]) else {
                 continue;
             };
@@ -430,17 +430,6 @@ impl DataMap {
             before = after;
         }
     }
-}
-
-/// Names that compilers give to constants without one: they say nothing of an owner.
-fn is_compiler_made(name: &str) -> bool {
-    name.starts_with("anon.")
-        || name.starts_with("alloc_")
-        || name.starts_with("vtable.")
-        || name.starts_with("str.")
-        || name.starts_with(".L")
-        || name.starts_with("switch.table")
-        || name.starts_with("__unnamed_")
 }
 
 fn stronger(a: Evidence, b: Evidence) -> Evidence {

@@ -95,7 +95,12 @@ impl Tables<'_, '_, '_> {
         if symbol.section.is_none() && symbol.kind != SymbolKind::File {
             return self.linker;
         }
-        if let Some(unit) = self.inputs.owners.file_crate(symbol) {
+        let owners = self.inputs.owners;
+        let unit = match symbol.kind {
+            SymbolKind::File => owners.file_crate(symbol),
+            _ => owners.unit(symbol),
+        };
+        if let Some(unit) = unit {
             return self.parties.single(Owner::of(unit, Evidence::Symbol));
         }
         if symbol.kind == SymbolKind::File {

@@ -20,6 +20,6 @@ pub use crates::{CrateId, Crates};
 pub use evidence::Evidence;
 pub use origin::Origin;
 #[cfg(feature = "binary")]
-pub use owner::{Owner, SymbolOwners, codegen_unit};
+pub use owner::{Owner, SymbolOwners, codegen_unit, made_by_compiler};
 #[cfg(feature = "binary")]
 pub use units::UnitOwners;

@@ -134,6 +134,21 @@ impl SymbolOwners {
         self.files.get(symbol.file? as usize).copied().flatten()
     }
 
+    /// The crate whose codegen unit made `symbol`, as far as its name allows: objects without a file
+    /// entry of their own, libc's in static programs, stand under that of whatever was linked before
+    /// them. So a unit has what Rust and compilers name; the program's own, which is linked first,
+    /// has all.
+    pub fn unit(&self, symbol: &Symbol<'_>) -> Option<CrateId> {
+        let unit = self.file_crate(symbol)?;
+        let name = &*symbol.name;
+        let own = name.is_empty()
+            || name.starts_with("_R")
+            || name.starts_with("_ZN")
+            || made_by_compiler(name)
+            || Some(unit) == self.leaf;
+        own.then_some(unit)
+    }
+
     /// The owner of `symbol`, from its name, its file entry and the catalogue.
     pub fn owner(&self, symbol: &Symbol<'_>, name: &Name<'_>, crates: &mut Crates<'_>) -> Owner {
         let unit = self.file_crate(symbol).filter(|_| !self.merged);
@@ -205,14 +220,10 @@ impl SymbolOwners {
     ) -> Owner {
         let name = symbol.name.split('@').next().unwrap_or_default();
         let catalogue = crates.catalogue();
-        // Objects without a file entry of their own, libc's in static programs, stand under that of
-        // whatever was linked before them. So a unit owns what compilers name, what its crate is
-        // known to export, and in the program's own crate, which is linked first, all.
-        let unit = unit.filter(|unit| {
-            made_by_compiler(name)
-                || Some(*unit) == self.leaf
-                || catalogue.native_owner(name).is_none() && catalogue.exported_by(name).is_some()
-        });
+        // Besides, a unit owns what its crate is known to export.
+        let exported =
+            || catalogue.native_owner(name).is_none() && catalogue.exported_by(name).is_some();
+        let unit = unit.filter(|_| self.unit(symbol).is_some() || exported());
         if let Some(unit) = unit {
             return Owner::of(unit, Evidence::Symbol);
         }
@@ -230,8 +241,9 @@ impl SymbolOwners {
         if let Some(name) = runtime_crate(name) {
             return Owner::of(crates.resolve(name, None).0, Evidence::Symbol);
         }
-        // Under a C file's entry, or global without any: no unit of rustc made it.
-        let file = symbol.file.is_some() && !self.merged;
+        // Under a C file's entry: no unit of rustc made it. Under a unit's, or global without any,
+        // most likely none did.
+        let file = symbol.file.is_some() && self.file_crate(symbol).is_none() && !self.merged;
         Owner::of(
             CrateId::NATIVE,
             if file {
@@ -243,17 +255,28 @@ impl SymbolOwners {
     }
 }
 
-/// Names that LLVM and rustc give to what has none in the source: `anon.1f.0`, `switch.table.f`,
-/// `alloc_1f`, `OUTLINED_FUNCTION_0`.
-fn made_by_compiler(name: &str) -> bool {
-    let prefixes = [
+/// Whether LLVM or rustc gave this name to what has none in the source, or a number to a name:
+/// `anon.1f.0`, `switch.table.f`, `alloc_1f`, `OUTLINED_FUNCTION_0`. What a C compiler numbers
+/// (`open_path.constprop.0`, `buffer.1`) is not meant: of C there is a source.
+pub fn made_by_compiler(name: &str) -> bool {
+    const BEGINNINGS: [&str; 12] = [
+        "anon.",
+        "str.",
+        "vtable.",
+        "switch.table",
+        ".L",
         "alloc_",
         "__unnamed_",
         "OUTLINED_FUNCTION_",
         "GCC_except_table",
         "__covrec_",
+        "__llvm",
+        "DW.ref.",
     ];
-    name.contains('.') || prefixes.iter().any(|prefix| name.starts_with(prefix))
+    name.contains(".llvm.")
+        || BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
 }
 
 /// The crate of the runtime's symbols with fixed names (rustc's `__rustc` pseudo-crate).
@@ -286,6 +309,27 @@ fn runtime_crate(symbol: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_c_compiler_numbers_is_not_made_by_rustc() {
+        for name in [
+            "anon.0f3c.1",
+            ".Lanon.0f3c.1",
+            "alloc_0f3c",
+            "f.llvm.77",
+            "switch.table.f",
+        ] {
+            assert!(made_by_compiler(name), "{name}");
+        }
+        for name in [
+            "open_path.constprop.0",
+            "buffer.1",
+            "__malloc_info.part.0",
+            "x.isra.0",
+        ] {
+            assert!(!made_by_compiler(name), "{name}");
+        }
+    }
 
     #[test]
     fn codegen_units_carry_the_crate_and_its_hash() {

@@ -142,6 +142,29 @@ fn a_submodule_that_is_not_there_is_named() {
         .run(["diff", "--rev", "HEAD~1..HEAD"]);
     run.assert_no_crash();
     assert_eq!(run.code, Some(101), "{}", run.stderr);
-    assert!(run.stderr.contains("`vendor/lib/text`"), "{}", run.stderr);
+    let help = "help: this repository does not have the submodules `vendor/lib/text`: check";
+    assert!(run.stderr.contains(help), "{}", run.stderr);
     assert_eq!(git(&app, &["worktree", "list"]).lines().count(), 1);
+}
+
+/// What the user's own tree is without is not missed, unless the build fails.
+#[test]
+fn a_submodule_that_was_never_initialised_is_named_when_the_build_fails() {
+    let all = repository();
+    let clone = all.path().join("clone");
+    git(all.path(), &["clone", "--quiet", "app", "clone"]);
+    // The inner one is left out. The commit of the outer one is only in the program's repository.
+    let lib = all.path().join("app/.git/modules/the-lib");
+    git(
+        &clone,
+        &["config", "submodule.the-lib.url", lib.to_str().unwrap()],
+    );
+    git(&clone, &["submodule", "--quiet", "update", "--init"]);
+    let run = slim()
+        .in_directory(&clone)
+        .run(["diff", "--rev", "HEAD~1..HEAD"]);
+    assert_eq!(run.code, Some(101), "{}", run.stderr);
+    let help =
+        "help: this repository does not have the submodules `vendor/lib/text`: check `HEAD~1` out";
+    assert!(run.stderr.contains(help), "{}", run.stderr);
 }

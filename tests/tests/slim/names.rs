@@ -4,6 +4,7 @@ use crate::{cache, slim};
 use integration_tests::fixture::{Fixture, Specimens};
 use integration_tests::published::{B3SUM, HYPERFINE, LEGACY, Program, RIPGREP, V0};
 use integration_tests::tool::{Report, number, text};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -159,4 +160,32 @@ fn libc_in_a_static_program_is_no_crate_of_rust() {
         assert_eq!(owner(function), ["[native]"], "{function}");
     }
     assert_eq!(owner("main"), ["specimen"]);
+    // Nor are those that gcc has cloned, or its numbered variables: what is no path is no crate's.
+    let rust = |row: &Value| {
+        let origin = text(row, "crate");
+        !origin.starts_with('[') && origin != "specimen"
+    };
+    for view in ["functions", "data"] {
+        let report = slim().view(&[view], &file);
+        let rows = report.rows().iter().filter(|row| rust(row));
+        let foreign = |name: &str| {
+            [".constprop.", ".isra.", ".part."]
+                .iter()
+                .any(|mark| name.contains(mark))
+        };
+        let wrong: Vec<&str> = rows
+            .map(|row| text(row, "name"))
+            .filter(|name| foreign(name))
+            .collect();
+        assert!(wrong.is_empty(), "{view}: {wrong:?}");
+    }
+    // No crate's rows hold a tenth of what libc has.
+    let report = slim().view(&["crates", "--by", "instantiated"], &file);
+    let native = report.rows_where("name", "[native]");
+    let native = number(native[0], "data");
+    assert!(native > 50_000, "{native}");
+    for row in report.rows() {
+        let known = ["[native]", "std", "specimen"].contains(&text(row, "name"));
+        assert!(known || number(row, "data") < 20_000, "{row}");
+    }
 }

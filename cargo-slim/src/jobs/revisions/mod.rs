@@ -32,6 +32,7 @@ use codecost::{
 };
 use repository::Repository;
 use std::path::Path;
+use submodules::Submodules;
 use worktree::Worktree;
 
 /// Builds both commits, one after the other, and takes a snapshot of each.
@@ -68,12 +69,8 @@ pub(super) fn build(
         console.status("Building", &named);
         let checked_out = worktree.check_out(commit)?;
         let directory = checked_out.directory();
-        warnings.extend(submodules::check_out(
-            &repository,
-            commit,
-            revision,
-            directory,
-        ));
+        let submodules = Submodules::check_out(&repository, commit, directory);
+        warnings.extend(submodules.warning(revision));
         let selection = in_worktree(&repository, context, selection, directory, &target);
         // Gone from this commit, the directory would give a puzzling error.
         let inside = Some(directory.join(&repository.prefix)).filter(|inside| inside.is_dir());
@@ -90,10 +87,11 @@ pub(super) fn build(
             Ok(snapshot)
         };
         // What is not there is the likely reason.
-        let hint = warnings
+        let outside = warnings
             .iter()
-            .rfind(|warning| ["outside-settings", "submodules-missing"].contains(&warning.code));
-        let hint = hint.map(|warning| warning.message.clone());
+            .find(|warning| warning.code == "outside-settings");
+        let outside = outside.map(|warning| warning.message.clone());
+        let hint = submodules.hint(revision).or(outside);
         built().map_err(|error: codecost::Error| {
             error.at(format_args!("cannot build and analyse {named}"), hint)
         })

@@ -15,36 +15,59 @@ use std::{
 /// Submodules in submodules in submodules: real ones have two or three levels.
 const MOST_NESTED: usize = 10;
 
-/// Checks out the submodules of `commit` into the worktree `directory`, as far as they are in the
-/// repository; the rest is a warning. What the user's own tree is built without is not missed.
-pub(super) fn check_out(
-    repository: &Repository,
-    commit: &str,
-    revision: &str,
-    directory: &Path,
-) -> Option<Warning> {
-    let mut missing = Vec::new();
-    let own = git(&repository.root, ["rev-parse", "--git-path", "modules"]);
-    let own = own.map(|path| repository.root.join(path)).ok();
-    let places = own.into_iter().chain([repository.common.join("modules")]);
-    let outer = Outer {
-        git: &repository.common,
-        tree: Some(&repository.root),
-        modules: places.collect(),
-    };
-    fill(&outer, commit, directory, Path::new(""), 0, &mut missing);
-    if missing.is_empty() {
-        return None;
+/// What became of a commit's submodules: those that could not be checked out, as the user calls them.
+#[derive(Debug, Default)]
+pub(super) struct Submodules {
+    /// The repository does not have what the commit asks for.
+    missing: Vec<String>,
+    /// Nor does the user's own tree have them: it may well be built without.
+    without: Vec<String>,
+}
+
+impl Submodules {
+    /// Checks out the submodules of `commit` into the worktree `directory`, as far as they are in the
+    /// repository.
+    pub(super) fn check_out(repository: &Repository, commit: &str, directory: &Path) -> Self {
+        let own = git(&repository.root, ["rev-parse", "--git-path", "modules"]);
+        let own = own.map(|path| repository.root.join(path)).ok();
+        let places = own.into_iter().chain([repository.common.join("modules")]);
+        let outer = Outer {
+            git: &repository.common,
+            tree: Some(&repository.root),
+            modules: places.collect(),
+        };
+        let mut submodules = Self::default();
+        submodules.fill(&outer, commit, directory, Path::new(""), 0);
+        submodules
     }
-    let message = format!(
-        "`{revision}` is built without what this repository does not have of its submodules: {}",
-        missing.join(", ")
-    );
-    Some(
-        Warning::new("submodules-missing", message).help(
-            "fetch it: `git submodule update --init --recursive` with that commit checked out",
-        ),
-    )
+
+    /// What the build of `revision` is without.
+    pub(super) fn warning(&self, revision: &str) -> Option<Warning> {
+        let message = format!(
+            "`{revision}` is built without what this repository does not have of its submodules: {}",
+            self.missing.join(", ")
+        );
+        let warning = Warning::new("submodules-missing", message).help(format!(
+            "check `{revision}` out and run `git submodule update --init --recursive`"
+        ));
+        (!self.missing.is_empty()).then_some(warning)
+    }
+
+    /// The likely reason why `revision` cannot be built, and what to do.
+    pub(super) fn hint(&self, revision: &str) -> Option<String> {
+        let all: Vec<&str> = self
+            .missing
+            .iter()
+            .chain(&self.without)
+            .map(String::as_str)
+            .collect();
+        let hint = format!(
+            "this repository does not have the submodules {}: check `{revision}` out and run \
+             `git submodule update --init --recursive`",
+            all.join(", ")
+        );
+        (!all.is_empty()).then_some(hint)
+    }
 }
 
 /// A repository with submodules.
@@ -57,61 +80,79 @@ struct Outer<'a> {
     modules: Vec<PathBuf>,
 }
 
-fn fill(
-    outer: &Outer<'_>,
-    commit: &str,
-    directory: &Path,
-    shown: &Path,
-    depth: usize,
-    missing: &mut Vec<String>,
-) {
-    if depth > MOST_NESTED || !directory.join(".gitmodules").is_file() {
-        return;
-    }
-    let named = names(outer.git, commit);
-    for (path, wanted) in links(outer.git, commit) {
-        let target = directory.join(&path);
-        // The paths are the commit's own word: nothing is written outside of the worktree.
-        if !is_below(&path) || !is_inside(directory, &target) {
-            continue;
+impl Submodules {
+    fn fill(
+        &mut self,
+        outer: &Outer<'_>,
+        commit: &str,
+        directory: &Path,
+        shown: &Path,
+        depth: usize,
+    ) {
+        if depth > MOST_NESTED || !directory.join(".gitmodules").is_file() {
+            return;
         }
-        let tree = outer.tree.map(|tree| tree.join(&path));
-        let without = tree.as_ref().is_some_and(|tree| tree.is_dir());
-        let tree = tree.filter(|tree| tree.join(".git").exists());
-        let without = without && tree.is_none();
-        let of_tree = tree
-            .as_ref()
-            .and_then(|tree| git(tree, ["rev-parse", "--absolute-git-dir"]).ok());
-        let name = named.iter().find(|(known, _)| *known == path);
+        let named = names(outer.git, commit);
+        for (path, wanted) in links(outer.git, commit) {
+            let target = directory.join(&path);
+            // The paths are the commit's own word: nothing is written outside of the worktree.
+            if !is_below(&path) || !is_inside(directory, &target) {
+                continue;
+            }
+            let shown = shown.join(&path);
+            let tree = outer.tree.map(|tree| tree.join(&path));
+            let empty = tree.as_ref().is_some_and(|tree| tree.is_dir());
+            let tree = tree.filter(|tree| tree.join(".git").exists());
+            let place = outer.place(&path, &wanted, tree.as_deref(), &named);
+            let written = place.and_then(|place| {
+                write(&place, &wanted, &target)?;
+                Some(place)
+            });
+            let Some(place) = written else {
+                let name = format!("`{}`", shown.display());
+                match empty && tree.is_none() {
+                    true => self.without.push(name),
+                    false => self.missing.push(name),
+                }
+                continue;
+            };
+            let inner = Outer {
+                git: &place,
+                tree: tree.as_deref(),
+                modules: vec![place.join("modules")],
+            };
+            self.fill(&inner, &wanted, &target, &shown, depth + 1);
+        }
+    }
+}
+
+impl Outer<'_> {
+    /// The repository of the submodule at `path`, if it has the commit. `tree`: the user's own tree of
+    /// it; `named`: the names of submodules by their paths.
+    fn place(
+        &self,
+        path: &Path,
+        commit: &str,
+        tree: Option<&Path>,
+        named: &[(PathBuf, String)],
+    ) -> Option<PathBuf> {
+        let of_tree = tree.and_then(|tree| git(tree, ["rev-parse", "--absolute-git-dir"]).ok());
+        let name = named.iter().find(|(known, _)| known == path);
         let name = name
             .map(|(_, name)| Path::new(name))
             .filter(|name| is_below(name));
         let of_name = name.into_iter().flat_map(|name| {
-            let modules = outer.modules.iter();
+            let modules = self.modules.iter();
             modules.map(move |modules| modules.join(name))
         });
-        let mut places = of_tree.map(PathBuf::from).into_iter().chain(of_name);
-        let has = |place: &Path| {
-            let object = format!("{wanted}^{{commit}}");
-            place.is_dir() && git(place, ["cat-file", "-e", &object]).is_ok()
-        };
-        let shown = shown.join(&path);
-        let Some(place) = places.find(|place| has(place)) else {
-            if !without {
-                missing.push(format!("`{}`", shown.display()));
-            }
-            continue;
-        };
-        if write(&place, &wanted, &target).is_none() {
-            missing.push(format!("`{}`", shown.display()));
-            continue;
-        }
-        let inner = Outer {
-            git: &place,
-            tree: tree.as_deref(),
-            modules: vec![place.join("modules")],
-        };
-        fill(&inner, &wanted, &target, &shown, depth + 1, missing);
+        let object = format!("{commit}^{{commit}}");
+        let has =
+            |place: &PathBuf| place.is_dir() && git(place, ["cat-file", "-e", &object]).is_ok();
+        of_tree
+            .map(PathBuf::from)
+            .into_iter()
+            .chain(of_name)
+            .find(has)
     }
 }
 
