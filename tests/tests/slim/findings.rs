@@ -115,6 +115,22 @@ fn float_formatting_is_found_with_its_only_caller() {
         float["evidence"].to_string().contains("app::report"),
         "{float}"
     );
+    // Its next step shows what it counted.
+    let command = float["command"].as_str().unwrap();
+    let filter = command.split('\'').nth(1).unwrap();
+    let report = slim().in_directory(&floats.path().join("app")).run([
+        "functions",
+        "--message-format",
+        "json",
+        "--filter",
+        filter,
+    ]);
+    let rows = report.report().rows().len();
+    let counted = format!("{rows} functions of core");
+    assert!(
+        float["evidence"].to_string().contains(&counted),
+        "{rows} {float}"
+    );
 
     let none = make(QUIET);
     assert_eq!(

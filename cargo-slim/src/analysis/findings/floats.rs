@@ -112,7 +112,10 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
         ),
         bytes,
         evidence,
-        command: format!("cargo slim functions {again} --filter 'flt2dec|fmt::float'"),
+        // The last is for methods of `f64`, whose names do not say where they stand.
+        command: format!(
+            "cargo slim functions {again} --filter 'flt2dec|fmt::float|<f(32|64) as core::fmt'"
+        ),
     })
 }
 
