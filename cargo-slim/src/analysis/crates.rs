@@ -28,12 +28,23 @@ impl Question {
     }
 }
 
-/// One row a crate or bucket, largest first. Bytes that several crates use are split evenly among
-/// them, so that `file` adds up to the file, and shown as `shared`.
+/// What one crate or bucket has. Bytes that several crates use are split evenly among them, so that
+/// `file` adds up to the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    file: u64,
+    memory: u64,
+    /// The columns of [`Category`], by its number.
+    uses: [u64; 7],
+    inferred: u64,
+    shared: u64,
+}
+
+/// The sums of all crates, by their numbers; of those without a byte all are zero.
 ///
 /// For [`Question::Inlined`] the ledger must have been made with the inlined functions.
-pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<CrateRow> {
-    let mut rows: Vec<Option<CrateRow>> = vec![None; subject.crates.len()];
+pub(super) fn sums(ledger: &Ledger, question: Question) -> Vec<Sums> {
+    let mut sums: Vec<Sums> = Vec::new();
     // A party has several amounts: its crates, in their order, and whether one is guessed.
     let mut known: NumberMap<PartyId, (Vec<CrateId>, bool)> = NumberMap::default();
     // In any order: who gets the odd bytes of an amount depends on nothing else.
@@ -53,23 +64,48 @@ pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -
         let shared = crates.len() > 1;
         let memory = Parties::split(crates, amount.memory);
         for ((id, file), (_, memory)) in Parties::split(crates, amount.file).zip(memory) {
-            // Ids are made by `crates` only.
-            let Some(row) = rows.get_mut(id.0 as usize) else {
-                continue;
-            };
-            let row = row.get_or_insert_with(|| empty(subject, id));
-            row.file += file;
-            row.memory = row.memory.saturating_add(memory);
-            *column(row, key.category) += file;
+            let index = id.0 as usize;
+            if index >= sums.len() {
+                sums.resize(index + 1, Sums::default());
+            }
+            let sum = &mut sums[index];
+            sum.file += file;
+            sum.memory = sum.memory.saturating_add(memory);
+            sum.uses[key.category as usize] += file;
             if guessed && id != CrateId::UNKNOWN {
-                row.inferred += file;
+                sum.inferred += file;
             }
             if shared {
-                row.shared += file;
+                sum.shared += file;
             }
         }
     }
-    let mut rows: Vec<_> = rows.into_iter().flatten().collect();
+    sums
+}
+
+/// One row a crate or bucket with a byte, largest first.
+pub(super) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
+    let all = (0..).zip(sums);
+    let some = all.filter(|(_, sum)| sum.file > 0 || sum.memory > 0);
+    let mut rows: Vec<CrateRow> = some
+        .map(|(id, sum)| {
+            let of = |category: Category| sum.uses[category as usize];
+            CrateRow {
+                label: subject.label(CrateId(id)).clone(),
+                file: sum.file,
+                memory: sum.memory,
+                code: of(Category::Code),
+                data: of(Category::Data),
+                unwind: of(Category::Unwind),
+                relocations: of(Category::Relocations),
+                symbols: of(Category::Symbols),
+                debug: of(Category::Debug),
+                other: of(Category::Other),
+                inferred: sum.inferred,
+                shared: sum.shared,
+            }
+        })
+        .collect();
     rows.sort_by(|a, b| {
         b.file
             .cmp(&a.file)
@@ -78,31 +114,7 @@ pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -
     rows
 }
 
-fn empty(subject: &Subject<'_>, id: CrateId) -> CrateRow {
-    CrateRow {
-        label: subject.label(id).clone(),
-        file: 0,
-        memory: 0,
-        code: 0,
-        data: 0,
-        unwind: 0,
-        relocations: 0,
-        symbols: 0,
-        debug: 0,
-        other: 0,
-        inferred: 0,
-        shared: 0,
-    }
-}
-
-fn column(row: &mut CrateRow, category: Category) -> &mut u64 {
-    match category {
-        Category::Code => &mut row.code,
-        Category::Data => &mut row.data,
-        Category::Unwind => &mut row.unwind,
-        Category::Relocations => &mut row.relocations,
-        Category::Symbols => &mut row.symbols,
-        Category::Debug => &mut row.debug,
-        Category::Other => &mut row.other,
-    }
+/// The rows of a ledger.
+pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger, question: Question) -> Vec<CrateRow> {
+    labelled(subject, &sums(ledger, question))
 }

@@ -63,7 +63,8 @@ pub fn analyse<'a>(
             Rows::Data(data::rows(subject, &ledger))
         }
         View::Overview => {
-            let (ledger, ()) = subject.ledger_beside(|functions| functions.spell_out());
+            let (ledger, ()) =
+                subject.ledger_beside(|ledger| ledger, |functions| functions.spell_out());
             let sections = sections::rows(&subject.image);
             let crates = crates::rows(subject, &ledger, Question::Defined);
             let findings = findings::find(opened, subject, &ledger, &artifact, &crates);

@@ -176,22 +176,25 @@ impl<'a> Subject<'a> {
 
     /// Accounts for every byte; code that is in `inlined` is for the crate that it names.
     pub fn ledger(&mut self, inlined: &[Inlined]) -> Ledger {
-        self.account(inlined, |_| ()).0
+        self.account(inlined, |ledger| ledger, |_| ()).0
     }
 
-    /// Accounts for every byte, and does something else with the functions meanwhile.
-    pub(super) fn ledger_beside<T: Send>(
+    /// Accounts for every byte and does `then` with the ledger; does something else with the
+    /// functions meanwhile.
+    pub(super) fn ledger_beside<L: Send, T: Send>(
         &mut self,
+        then: impl FnOnce(Ledger) -> L + Send,
         beside: impl FnOnce(&Functions<'_, 'a>) -> T + Send,
-    ) -> (Ledger, T) {
-        self.account(&[], beside)
+    ) -> (L, T) {
+        self.account(&[], then, beside)
     }
 
-    fn account<T: Send>(
+    fn account<L: Send, T: Send>(
         &mut self,
         inlined: &[Inlined],
+        then: impl FnOnce(Ledger) -> L + Send,
         beside: impl FnOnce(&Functions<'_, 'a>) -> T + Send,
-    ) -> (Ledger, T) {
+    ) -> (L, T) {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
@@ -225,7 +228,7 @@ impl<'a> Subject<'a> {
         };
         let crates = &mut self.crates;
         // One after the other, so something else can be done beside it.
-        let both = rayon::join(|| Ledger::new(&inputs, crates), || beside(&functions));
+        let both = rayon::join(|| then(Ledger::new(&inputs, crates)), || beside(&functions));
         // Data may belong to crates that have no function.
         self.labels = labels(&self.crates);
         both

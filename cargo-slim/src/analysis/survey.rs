@@ -15,8 +15,11 @@ use std::{env, path::Path};
 /// Accounts for every byte and names every function. O(n log n) in the number of functions.
 pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
     let (sections, section_of) = section_rows(&subject.image);
-    let (ledger, listing) = subject.ledger_beside(|functions| Listing::new(functions, &section_of));
-    let rows = crates::rows(subject, &ledger, Question::Defined);
+    let (sums, listing) = subject.ledger_beside(
+        |ledger| crates::sums(&ledger, Question::Defined),
+        |functions| Listing::new(functions, &section_of),
+    );
+    let rows = crates::labelled(subject, &sums);
     let crates = merged(rows.iter().map(|row| Crate {
         name: row.label.name.clone(),
         package: row.label.package.clone(),
