@@ -202,7 +202,7 @@ mod tests {
         assert!(missing.hint().is_some());
         let inside = Error::usage("a", "b").at("there", Some("c".into()));
         assert_eq!(inside.exit_code(), 2);
-        assert_eq!(inside.hint().as_deref(), Some("b\nc"));
+        assert_eq!(inside.hint().as_deref(), Some("c\nb"));
         let nowhere = Error::write("a/b/c.json", io::Error::from(io::ErrorKind::NotFound));
         assert!(nowhere.hint().unwrap().contains("`mkdir -p a/b`"));
     }

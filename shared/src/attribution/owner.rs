@@ -145,6 +145,8 @@ impl SymbolOwners {
             || name.starts_with("_R")
             || name.starts_with("_ZN")
             || made_by_compiler(name)
+            // What LLVM has made known to other units of the crate.
+            || name.contains(".llvm.")
             || Some(unit) == self.leaf;
         own.then_some(unit)
     }
@@ -255,11 +257,11 @@ impl SymbolOwners {
     }
 }
 
-/// Whether LLVM or rustc gave this name to what has none in the source, or a number to a name:
-/// `anon.1f.0`, `switch.table.f`, `alloc_1f`, `OUTLINED_FUNCTION_0`. What a C compiler numbers
+/// Whether LLVM or rustc gave this name to what has none in the source: `anon.1f.0`,
+/// `switch.table.f`, `alloc_1f`, `OUTLINED_FUNCTION_0`. What a C compiler numbers
 /// (`open_path.constprop.0`, `buffer.1`) is not meant: of C there is a source.
 pub fn made_by_compiler(name: &str) -> bool {
-    const BEGINNINGS: [&str; 12] = [
+    const BEGINNINGS: [&str; 11] = [
         "anon.",
         "str.",
         "vtable.",
@@ -270,13 +272,10 @@ pub fn made_by_compiler(name: &str) -> bool {
         "OUTLINED_FUNCTION_",
         "GCC_except_table",
         "__covrec_",
-        "__llvm",
-        "DW.ref.",
+        "_rust_extern_with_linkage_",
     ];
-    name.contains(".llvm.")
-        || BEGINNINGS
-            .iter()
-            .any(|beginning| name.starts_with(beginning))
+    let mut beginnings = BEGINNINGS.iter();
+    beginnings.any(|beginning| name.starts_with(beginning))
 }
 
 /// The crate of the runtime's symbols with fixed names (rustc's `__rustc` pseudo-crate).
@@ -316,7 +315,6 @@ mod tests {
             "anon.0f3c.1",
             ".Lanon.0f3c.1",
             "alloc_0f3c",
-            "f.llvm.77",
             "switch.table.f",
         ] {
             assert!(made_by_compiler(name), "{name}");
@@ -326,6 +324,7 @@ mod tests {
             "buffer.1",
             "__malloc_info.part.0",
             "x.isra.0",
+            "_ZN1a1bE.llvm.77",
         ] {
             assert!(!made_by_compiler(name), "{name}");
         }
