@@ -118,7 +118,7 @@ fn float_formatting_is_found_with_its_only_caller() {
     // Its next step shows what it counted.
     let command = float["command"].as_str().unwrap();
     let filter = command.split('\'').nth(1).unwrap();
-    let report = slim().in_directory(&floats.path().join("app")).run([
+    let report = slim().in_directory(floats.path().join("app")).run([
         "functions",
         "--message-format",
         "json",
