@@ -34,8 +34,8 @@ impl Question {
 pub(super) struct Sums {
     file: u64,
     memory: u64,
-    /// The columns of [`Category`], by its number.
-    uses: [u64; 7],
+    /// The columns of [`Category`], by its number; `Other` is the last.
+    uses: [u64; Category::Other as usize + 1],
     inferred: u64,
     shared: u64,
 }
