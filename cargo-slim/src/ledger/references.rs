@@ -32,13 +32,14 @@ pub(super) struct CodeReference {
 /// A reference in one number, for a library has half a million and they are sorted: the distance of
 /// its target (32 bits), its function (24), its access (7), and whether it is a guess. What does not
 /// fit is left out: in an image with more than sixteen million functions, or with four gigabytes
-/// between its constants.
+/// between its constants. Addresses count as signed, as in the instructions: a kernel has data at 0
+/// and in the last two gigabytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Packed(u64);
 
 impl Packed {
     fn new(base: VirtualAddress, reference: CodeReference) -> Option<Self> {
-        let distance = reference.to.checked_since(base)?;
+        let distance = reference.to.0.wrapping_sub(base.0);
         let function = u64::from(reference.function);
         let access = u64::from(reference.access.min(127));
         let fits = distance >> 32 == 0 && function >> 24 == 0;
@@ -52,7 +53,7 @@ impl Packed {
 
     fn unpack(self, base: VirtualAddress) -> CodeReference {
         CodeReference {
-            to: VirtualAddress(base.0 + self.distance()),
+            to: VirtualAddress(base.0.wrapping_add(self.distance())),
             function: (self.0 as u32) >> 8,
             access: (self.0 as u16 & 0xff) >> 1,
             guess: self.0 & 1 == 1,
@@ -82,7 +83,10 @@ impl CodeReferences {
             .map(|section| section.addresses())
             .collect();
         data.sort_unstable();
-        let base = data.first().map_or(VirtualAddress(0), |range| range.start);
+        let starts = data.iter().map(|range| range.start);
+        let base = starts
+            .min_by_key(|start| start.0 as i64)
+            .unwrap_or_default();
         let index = AddressIndex::new(data.iter().map(|range| range.start).collect());
         let is_data = |address: VirtualAddress| {
             let last = index.last_at(address);
@@ -132,9 +136,14 @@ impl CodeReferences {
     /// All of them in the order of what they refer to.
     pub(super) fn by_address(&self) -> Sorted {
         let lists: Vec<&[Packed]> = self.lists.iter().map(Vec::as_slice).collect();
+        let mut references = radix::by_number(&lists, |reference| reference.distance());
+        // The highest addresses, which are negative numbers, come first so far.
+        let high = |packed: &Packed| (packed.unpack(self.base).to.0 as i64) < 0;
+        let negative = references.partition_point(high);
+        references.rotate_left(negative);
         Sorted {
             base: self.base,
-            references: radix::by_number(&lists, |reference| reference.distance()),
+            references,
         }
     }
 }
@@ -219,6 +228,18 @@ mod tests {
         }
         let large = Packed::new(base, reference(0x1000, 0, 512, false)).unwrap();
         assert_eq!(large.unpack(base).access, 127);
+        // A kernel's: at 0, and at the end of the addresses.
+        let last = VirtualAddress(0xffff_ffff_8100_0000);
+        let all = [0x10, 0xffff_ffff_8200_0000, 0xffff_ffff_8100_0000, 0x20];
+        let pack = |to| Packed::new(last, reference(to, 5, 8, false)).unwrap();
+        let references = CodeReferences {
+            base: last,
+            lists: vec![all.map(pack).to_vec()],
+        };
+        let sorted: Vec<u64> = references.by_address().iter().map(|one| one.to.0).collect();
+        let mut expected = all;
+        expected.sort_unstable();
+        assert_eq!(sorted, expected);
         for left_out in [
             reference(0xfff, 0, 0, false),
             reference(0x1_0000_1000, 0, 0, false),
