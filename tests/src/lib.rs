@@ -4,6 +4,7 @@
 //! Helpers panic with a message when they cannot do their work: a test must not pass by skipping.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod bound;
 pub mod command;
 pub mod directions;
 pub mod fixture;

@@ -21,26 +21,27 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::LazyLock,
-    time::{Duration, Instant},
 };
 
-/// Burns CPU in `spin` and prints how long the kernel says that it ran.
+/// Burns processor time in `spin`, however busy the machine is, and prints how much the kernel says
+/// that it had. `long` says `warm` when there is enough to see.
 const PROGRAM: &str = r#"
-use std::{fs, time::{Duration, Instant}};
-#[inline(never)]
-fn spin(time: Duration) -> u64 {
-    let start = Instant::now();
-    let mut x = 1u64;
-    while start.elapsed() < time {
-        for i in 0..10_000u64 { x = std::hint::black_box(x.wrapping_mul(31).wrapping_add(i)); }
-    }
-    x
-}
-/// Burns, and asks the kernel how long this thread has run.
-fn burn(time: Duration) -> u64 {
-    std::hint::black_box(spin(time));
+use std::{fs, time::Duration};
+/// By the kernel's account.
+fn had() -> u64 {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse().unwrap()
+}
+#[inline(never)]
+fn spin() -> u64 {
+    let mut x = 1u64;
+    for i in 0..1_000_000u64 { x = std::hint::black_box(x.wrapping_mul(31).wrapping_add(i)); }
+    x
+}
+/// Burns until this thread has had `time`.
+fn burn(time: Duration) -> u64 {
+    while u128::from(had()) < time.as_nanos() { std::hint::black_box(spin()); }
+    had()
 }
 fn main() {
     let words: Vec<String> = std::env::args().collect();
@@ -48,9 +49,16 @@ fn main() {
     match words.get(1).map(String::as_str) {
         Some("fail") => std::process::exit(3),
         Some("late") => { burn(Duration::from_millis(400)); std::process::abort(); }
+        Some("long") => {
+            let other = std::thread::spawn(|| burn(Duration::from_millis(300)));
+            burn(Duration::from_millis(300));
+            other.join().unwrap();
+            eprintln!("warm");
+            burn(Duration::from_secs(600));
+        }
         Some(ms) => {
             let time = Duration::from_millis(ms.parse().unwrap());
-            let other = std::thread::spawn(move || burn(time));
+            let other = std::thread::spawn(move || { eprintln!("burning"); burn(time) });
             let nanoseconds = burn(time) + other.join().unwrap();
             println!("burnt {nanoseconds}");
         }
@@ -112,6 +120,19 @@ impl Driver {
             .env("DRIVE_IN", self.directory.path())
             .env("XDG_STATE_HOME", self.directory.path())
             .stdin(Stdio::null());
+    }
+
+    /// With the signals of a terminal as a terminal leaves them: a shell starts what runs in the
+    /// background with interrupts ignored, and the recorder rightly leaves that as it is.
+    fn interruptible(&mut self) {
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT,QUIT,TERM,HUP"]);
+        command.arg(self.command.get_program());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        self.command = command;
+        self.arguments();
     }
 
     fn run(mut self) -> Driven {
@@ -378,21 +399,24 @@ fn a_program_that_fails_at_once_is_an_error_and_one_that_fails_later_keeps_its_r
     );
 }
 
+/// Reads what a program says until a line that starts with `word`.
+fn wait_for(word: &str, said: &mut impl std::io::BufRead) {
+    let mut line = String::new();
+    while !line.starts_with(word) {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "no `{word}`");
+    }
+}
+
 #[test]
 fn ctrl_c_ends_the_recording_and_keeps_it() {
     for recorder in ["perf", "builtin"] {
         let burner = BURNER.to_str().unwrap();
-        let mut driver =
-            Driver::new(&[("EXEC", burner), ("ARGS", "60000"), ("RECORDER", recorder)]);
+        let mut driver = Driver::new(&[("EXEC", burner), ("ARGS", "long"), ("RECORDER", recorder)]);
+        driver.interruptible();
         let mut child = driver.start();
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.starts_with("started") {
-            line.clear();
-            assert!(said.read_line(&mut line).unwrap() > 0, "it never started");
-        }
-        std::thread::sleep(Duration::from_millis(400));
-        let start = Instant::now();
+        wait_for("warm", &mut said);
         let interrupt = Command::new("kill")
             .args(["-INT", &child.id().to_string()])
             .status();
@@ -400,10 +424,11 @@ fn ctrl_c_ends_the_recording_and_keeps_it() {
         let mut rest = String::new();
         said.read_to_string(&mut rest).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(start.elapsed() < Duration::from_secs(20));
         let driven = Driven::new(output, driver.directory);
         let (data, about) = driven.recording();
         assert!(about.programs[0].interrupted);
+        // The program would run for ten minutes: it ends because the interrupt is passed on to it, and
+        // before patience with it is at an end, which would be another signal.
         assert_eq!(about.programs[0].signal, Some(2), "{recorder}: {rest}");
         assert_in(&data, "spin");
     }
@@ -415,9 +440,11 @@ fn a_running_process_is_recorded_until_it_ends() {
         let mut program = Command::new(&*BURNER)
             .arg("6000")
             .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(300));
+        let mut said = BufReader::new(program.stderr.take().unwrap());
+        wait_for("burning", &mut said);
         let pid = program.id().to_string();
         // Its end must be seen, and a child that nobody waits for stays.
         let reaper = std::thread::spawn(move || program.wait().unwrap());
