@@ -5,14 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod bound;
-pub mod command;
 pub mod directions;
 pub mod fixture;
 pub mod forge;
 pub mod linker_map;
 pub mod merged;
-pub mod published;
 pub mod replay;
 pub mod tool;
 pub mod truth;
 pub mod witness;
+
+pub use published_programs::{command, programs as published};

@@ -4,9 +4,7 @@
 //! takes one or two minutes per build, later ones ask cargo and find all fresh. Several test
 //! processes may ask at once: cargo locks its target directories.
 
-use crate::command::{cargo, succeed};
-use crate::fixture::copy_tree;
-use crate::linker_map::LinkerMap;
+use crate::command::{cargo, copy_tree, succeed};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -41,6 +39,12 @@ pub const HYPERFINE: Program = Program {
     bin: "hyperfine",
 };
 
+/// The version of [`HYPERFINE`] before it.
+pub const HYPERFINE_BEFORE: Program = Program {
+    version: "1.19.0",
+    ..HYPERFINE
+};
+
 /// How to build it. Always unstripped and without link-time optimisation: only then does the
 /// linker's map tell crates apart.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +75,18 @@ pub const STRIPPED: Variant = Variant {
     strip: "symbols",
     ..V0
 };
+
+/// Every build that a test asks for, the quickest first.
+pub const ALL: [(Program, Variant); 7] = [
+    (B3SUM, V0),
+    (B3SUM, LEGACY),
+    (B3SUM, STRIPPED),
+    (HYPERFINE, V0),
+    (HYPERFINE, LEGACY),
+    (HYPERFINE_BEFORE, V0),
+    (RIPGREP, V0),
+];
+
 /// A finished build.
 #[derive(Clone, Debug)]
 pub struct Build {
@@ -80,21 +96,6 @@ pub struct Build {
     pub map: PathBuf,
     /// The project.
     pub project: PathBuf,
-}
-
-impl Build {
-    /// The linker's map, parsed.
-    pub fn linker_map(&self) -> LinkerMap {
-        let text = fs::read_to_string(&self.map)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.map.display()));
-        let map = LinkerMap::parse(&text);
-        assert!(
-            map.section(".text").is_some(),
-            "no .text in {}",
-            self.map.display()
-        );
-        map
-    }
 }
 
 /// One build at a time: they would only share the processor.

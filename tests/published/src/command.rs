@@ -2,6 +2,8 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// Variables that would change what cargo, rustc or the tools do.
@@ -87,4 +89,20 @@ pub fn host_triple() -> String {
     let version = succeed(rustc().arg("-vV"));
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.expect("`rustc -vV` names the host").to_owned()
+}
+
+/// Copies a directory with all that is in it.
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
+    let entries = fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    for entry in entries {
+        let entry = entry.expect("a directory entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a file type").is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target)
+                .unwrap_or_else(|error| panic!("{}: {error}", target.display()));
+        }
+    }
 }
