@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use integration_tests::directions::graph::Sources;
-use integration_tests::directions::rules::Role::{Cli, Commands, Domain, Report};
+use integration_tests::directions::rules::Role::{Cli, Commands, Domain, Helper, Report};
 use integration_tests::directions::rules::{Plan, foreign, order_violations, plan_violations};
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,6 +17,8 @@ const PLANS: [(&str, Plan<'_>); 3] = [
         Plan(&[
             ("commands", Commands),
             ("cli", Cli),
+            ("about", Helper),
+            ("announce", Helper),
             ("report", Report),
             ("analysis", Domain),
             ("budget", Domain),
@@ -31,16 +33,16 @@ const PLANS: [(&str, Plan<'_>); 3] = [
         Plan(&[
             ("commands", Commands),
             ("cli", Cli),
+            ("offer", Helper),
             ("report", Report),
             ("apply", Domain),
-            ("build", Domain),
-            ("check", Domain),
+            ("drift", Domain),
             ("edit", Domain),
-            ("knobs", Domain),
+            ("knob", Domain),
             ("plan", Domain),
             ("project", Domain),
             ("receipt", Domain),
-            ("record", Domain),
+            ("rustc", Domain),
             ("trial", Domain),
             ("unwind", Domain),
         ]),

@@ -134,6 +134,41 @@ impl Sources {
         named
     }
 
+    /// The modules that the file's paths lead through as they are written, re-exports not followed:
+    /// `commands::overview` for `use crate::commands::overview::Overview`, and `commands` for
+    /// `use crate::commands::Overview` of a list that passes it on.
+    pub fn written_by(&self, source: &Source) -> BTreeSet<String> {
+        let imports = source.imports.iter().map(|import| &import.path);
+        let mut written = BTreeSet::new();
+        for path in imports.chain(&source.paths) {
+            let ups = path.iter().take_while(|name| *name == "super").count();
+            let (mut module, rest) = match path[0].as_str() {
+                "crate" => ("", &path[1..]),
+                "self" => (source.module.as_str(), &path[1..]),
+                "super" => (source.module.as_str(), &path[ups..]),
+                name if source.declared.iter().any(|own| own == name) => {
+                    (source.module.as_str(), path.as_slice())
+                }
+                // A name that is imported is written there.
+                _ => continue,
+            };
+            for _ in 0..ups {
+                module = module.rsplit_once("::").map_or("", |(parent, _)| parent);
+            }
+            let mut module = module.to_owned();
+            for name in rest {
+                let inner = join(&module, name);
+                if !self.files.contains_key(&inner) {
+                    break;
+                }
+                module = inner;
+            }
+            written.insert(module);
+        }
+        written.remove(&source.module);
+        written
+    }
+
     /// What `path` means in `source`, when it is of this crate.
     fn resolve(&self, source: &Source, path: &[String], hops: usize) -> Option<Named> {
         let (first, rest) = path.split_first()?;
@@ -220,25 +255,24 @@ impl Sources {
         }
         let up = |(from, to): &(&str, &str)| is_within(from, to);
         let down = |(from, to): &(&str, &str)| is_within(to, from);
-        let mut circles = Vec::new();
+        let mut circles: Vec<BTreeSet<(&str, &str)>> = Vec::new();
         for left_out in [&up as &dyn Fn(&_) -> bool, &down] {
             let left = edges.iter().copied().filter(|edge| !left_out(edge));
             for circle in circles_of(&left.collect()) {
-                let arrows: Vec<String> = circle
-                    .iter()
-                    .map(|(from, to)| format!("{} -> {}", shown(from), shown(to)))
-                    .collect();
-                circles.push(arrows.join(", "));
+                if !circles.iter().any(|known| known.is_superset(&circle)) {
+                    circles.retain(|known| !known.is_subset(&circle));
+                    circles.push(circle);
+                }
             }
         }
-        circles.sort();
-        circles.dedup();
-        circles
+        let arrow = |(from, to): &(&str, &str)| format!("{} -> {}", shown(from), shown(to));
+        let message = |circle: BTreeSet<_>| circle.iter().map(arrow).collect::<Vec<_>>().join(", ");
+        circles.into_iter().map(message).collect()
     }
 }
 
 /// The edges of each circle: of what can be reached and reaches back.
-fn circles_of<'a>(edges: &BTreeSet<(&'a str, &'a str)>) -> Vec<Vec<(&'a str, &'a str)>> {
+fn circles_of<'a>(edges: &BTreeSet<(&'a str, &'a str)>) -> Vec<BTreeSet<(&'a str, &'a str)>> {
     let files: BTreeSet<&str> = edges.iter().flat_map(|(from, to)| [*from, *to]).collect();
     let onward: BTreeMap<&str, BTreeSet<&str>> = files
         .iter()

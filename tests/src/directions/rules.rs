@@ -1,6 +1,6 @@
 //! What may not be, in the library and in a tool.
 
-use super::graph::{Named, Sources};
+use super::graph::{Named, Sources, is_within};
 use super::source::Source;
 
 /// What a module of a tool is for.
@@ -10,6 +10,9 @@ pub enum Role {
     Commands,
     /// The groups of flags that commands take.
     Cli,
+    /// What several commands do around their work: what help says of the whole tool, questions to
+    /// the user, announcements.
+    Helper,
     /// Columns and rows; sees results only.
     Report,
     /// Everything that is computed.
@@ -71,8 +74,19 @@ pub fn plan_violations(sources: &Sources, plan: Plan<'_>) -> Vec<String> {
             let file = source.path.display();
             violations.push(format!("{file}: clap belongs into cli.rs and commands/"));
         }
+        let room = |module: &str| module.strip_prefix("commands::").map(str::to_owned);
+        for written in sources.written_by(source) {
+            // Only `commands/mod.rs` knows which commands there are.
+            let is_the_list = source.module == "commands";
+            let is_inside =
+                |named: &str| room(&source.module).is_some_and(|own| is_within(&own, named));
+            if room(&written).is_some_and(|named| !is_the_list && !is_inside(&named)) {
+                let file = source.path.display();
+                violations.push(format!("{file}: names a command's module: `{written}`"));
+            }
+        }
         for named in sources.named_by(source) {
-            if let Some(what) = forbidden(source, role, &named, sources, plan) {
+            if let Some(what) = forbidden(role, &named, sources, plan) {
                 violations.push(violation(source, what, &named));
             }
         }
@@ -82,29 +96,19 @@ pub fn plan_violations(sources: &Sources, plan: Plan<'_>) -> Vec<String> {
 
 /// Why the file must not name it.
 fn forbidden(
-    source: &Source,
     role: Option<Role>,
     named: &Named,
     sources: &Sources,
     plan: Plan<'_>,
 ) -> Option<&'static str> {
-    // Only `commands/mod.rs` knows which commands there are.
-    let room = |module: &str| {
-        let inner = module.strip_prefix("commands::")?;
-        inner.split("::").next().map(str::to_owned)
-    };
-    if let Some(named_room) = room(&named.module) {
-        let is_the_list = source.module == "commands";
-        if !is_the_list && room(&source.module) != Some(named_room) {
-            return Some("names a command's module:");
-        }
-    }
     let to = plan.role(&named.module)?;
     match (role?, to) {
-        (Role::Domain, Role::Commands | Role::Cli | Role::Report) => {
+        (Role::Domain, Role::Commands | Role::Cli | Role::Helper | Role::Report) => {
             Some("computes, and must not import")
         }
-        (Role::Report, Role::Commands | Role::Cli) => Some("shows, and must not import"),
+        (Role::Report, Role::Commands | Role::Cli | Role::Helper) => {
+            Some("shows, and must not import")
+        }
         (Role::Report, Role::Domain) if !is_result(named, sources) => {
             Some("shows and must not compute, but imports")
         }
@@ -145,6 +149,7 @@ mod tests {
     use super::*;
 
     const PLAN: Plan<'_> = Plan(&[
+        ("offer", Role::Helper),
         ("commands", Role::Commands),
         ("cli", Role::Cli),
         ("report", Role::Report),
@@ -152,10 +157,14 @@ mod tests {
     ]);
 
     /// A tool that keeps all rules.
-    const SOUND: [(&str, &str); 8] = [
+    const SOUND: [(&str, &str); 9] = [
+        (
+            "offer",
+            "use crate::{analysis::sum, report::crates::write};",
+        ),
         (
             "commands",
-            "commands! { enum Cli { Crates(crates::Crates) } }",
+            "pub(crate) use list::List;\ncommands! { enum Cli { Crates(crates::Crates) } }",
         ),
         (
             "commands::crates",
@@ -164,7 +173,10 @@ mod tests {
              fn run() { analysis::sum(); crates::write() }",
         ),
         ("commands::list", "pub(crate) struct List;"),
-        ("cli", "use clap::Args;\npub(crate) struct Lookup;"),
+        (
+            "cli",
+            "use clap::Args;\nuse crate::commands::List;\npub(crate) struct Lookup;",
+        ),
         ("report", "mod crates;"),
         (
             "report::crates",
@@ -183,10 +195,13 @@ mod tests {
                 (*name, format!("{text}\n{more}"))
             })
             .collect();
-        let text: Vec<(&str, &str)> = text
+        let mut text: Vec<(&str, &str)> = text
             .iter()
             .map(|(name, text)| (*name, text.as_str()))
             .collect();
+        if module.is_empty() {
+            text.push(("", line));
+        }
         plan_violations(&sources(&text), PLAN)
     }
 
