@@ -16,7 +16,7 @@ use codecost::{
 };
 use std::{
     env, fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufReader, Read as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
