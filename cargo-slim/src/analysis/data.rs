@@ -2,10 +2,13 @@
 
 use super::{
     model::{CrateInfo, DataRow},
+    open::Opened,
+    result::Analysis,
     subject::Subject,
 };
 use crate::ledger::{DataKind, DataObject, Ledger};
 use codecost::{
+    Result,
     address::{AddressRange, VirtualAddress},
     attribution::{CrateId, Evidence, Owner, made_by_compiler},
     demangle::Name,
@@ -13,8 +16,19 @@ use codecost::{
 };
 use std::collections::BTreeSet;
 
+/// Constants, variables and tables.
+///
+/// # Errors
+///
+/// A file changed while it was read.
+pub fn data(opened: &Opened, subject: &mut Subject<'_>) -> Result<Analysis<Vec<DataRow>>> {
+    let ledger = subject.ledger(&[]);
+    let rows = rows(subject, &ledger);
+    Analysis::new(opened, subject, rows, [])
+}
+
 /// One row an object, largest first.
-pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
+fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
     let slots: BTreeSet<VirtualAddress> = subject
         .image
         .relocations(&subject.dynamic_symbols)

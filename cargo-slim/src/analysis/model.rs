@@ -5,16 +5,27 @@ use codecost::attribution::Evidence;
 pub use codecost::attribution::{CrateInfo, CrateKey};
 use std::path::PathBuf;
 
-/// As `gzip -9`.
-pub const GZIP_LEVEL: u32 = 9;
-/// As `zstd -19`.
-pub const ZSTD_LEVEL: i32 = 19;
-/// The library that writes gzip.
-pub const GZIP_LIBRARY: &str = "zlib-rs";
+/// Which crate each function is counted for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// The crate that wrote it.
+    #[default]
+    Defined,
+    /// The crate whose compilation made this copy.
+    Instantiated,
+    /// The crate that wrote it, and for code the crate of the innermost inlined function.
+    Inlined,
+}
 
-/// The library that writes zstd, with its release: another one makes other sizes.
-pub fn zstd_library() -> String {
-    format!("zstd {}", zstd::zstd_safe::version_string())
+impl By {
+    /// The name in flags and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Defined => "defined",
+            Self::Instantiated => "instantiated",
+            Self::Inlined => "inlined",
+        }
+    }
 }
 
 /// The analysed file.

@@ -1,11 +1,23 @@
 //! Bytes by section, headers and gaps included.
 
-use super::model::SectionRow;
+use super::{model::SectionRow, open::Opened, result::Analysis, subject::Subject};
 use crate::ledger::{Layout, PieceKind};
-use codecost::image::{Image, SectionKind};
+use codecost::{
+    Result,
+    image::{Image, SectionKind},
+};
+
+/// Every byte of the file, by section.
+///
+/// # Errors
+///
+/// A file changed while it was read.
+pub fn sections(opened: &Opened, subject: &Subject<'_>) -> Result<Analysis<Vec<SectionRow>>> {
+    Analysis::new(opened, subject, rows(&subject.image), [])
+}
 
 /// One row a section in the order of the file, then headers, padding and unmentioned bytes.
-pub(super) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
+pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
     let layout = Layout::new(image);
     let mut sizes = vec![0_u64; image.sections.len()];
     let mut rest = [

@@ -1,6 +1,9 @@
 //! Which crate of one build is which of the other, and what each weighs.
 
-use super::{Change, Kind, Status, delta, matching::Matched};
+use super::{
+    change::{Change, Kind, Status, delta},
+    matching::Matched,
+};
 use crate::snapshot::{Crate, Snapshot};
 use codecost::attribution::Origin;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Changes of functions, from the matched pairs.
 
 use super::{
-    Change, Kind, Status,
+    change::{Change, Kind, Status},
     crates::{Pairs, from_name},
     matching::Matched,
 };

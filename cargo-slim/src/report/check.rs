@@ -1,16 +1,15 @@
 //! `cargo slim check`: every budget with its value, its limit and what is left.
 
-use super::{SCHEMA, changes, comment, diff};
+use super::{changes, comment, diff, envelope, github};
 use crate::{
-    analysis::model::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, zstd_library},
-    budget::{Edit, Row, Status},
+    budget::{Checked, Edit, Judged, Row, Status},
     compare::Kind,
-    jobs::{Checked, Judged},
+    snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, zstd_library},
 };
 use codecost::{
     Result,
-    console::{Console, Manners},
-    report::{Cell, Emphasis, Format, Page, Report, Table, Warning, printable},
+    console::Console,
+    report::{Cell, Emphasis, Format, OutputOptions, Page, Table, Warning, printable},
     units::{Bytes, Delta, counted},
 };
 use serde::Serialize;
@@ -162,14 +161,13 @@ fn changes_of(judged: &Judged) -> Option<JsonChanges<'_>> {
 /// # Errors
 ///
 /// A usage error when `--sort` names no column, or the failure to write.
-pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Result<()> {
-    let options = &common.output;
+pub fn write(checked: &Checked, options: &OutputOptions, console: &mut Console) -> Result<()> {
     match options.format {
         Format::Markdown => {
             return console.write_text(options, &comment::of_check(checked, options)?);
         }
         Format::Github => {
-            super::github::summarize(&comment::of_check(checked, options)?)?;
+            github::summarize(&comment::of_check(checked, options)?)?;
             return console.write_text(options, &comment::annotations_of_check(checked));
         }
         Format::Human | Format::Json | Format::Csv => {}
@@ -177,7 +175,7 @@ pub fn write(checked: &Checked, common: &Manners, console: &mut Console) -> Resu
     let table = table(&checked.verdict.rows, true).default_limit(0);
     let changed: Vec<_> = checked.artifacts.iter().filter_map(changes_of).collect();
     let edits: Vec<_> = checked.updated.iter().map(JsonEdit::new).collect();
-    let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table)
+    let report = envelope::report("check", table)
         .member("config_file", &checked.config.path.to_string_lossy())
         .member("passed", &!checked.verdict.fails())
         .member(
@@ -337,7 +335,7 @@ fn quoted<T: AsRef<str>>(names: &[T]) -> String {
 }
 
 /// Which compressors, what was rewritten, and what changed since the baseline.
-fn after(checked: &Checked, options: &codecost::report::OutputOptions) -> Result<Page> {
+fn after(checked: &Checked, options: &OutputOptions) -> Result<Page> {
     let mut page = Page::new();
     if let Some(compressors) = compressors(checked) {
         page = page.line(compressors, Emphasis::Faint);
@@ -381,8 +379,8 @@ fn after(checked: &Checked, options: &codecost::report::OutputOptions) -> Result
 }
 
 /// `--sort` and `--filter` are about the budgets.
-pub(super) fn plain(options: &codecost::report::OutputOptions) -> codecost::report::OutputOptions {
-    codecost::report::OutputOptions {
+pub(super) fn plain(options: &OutputOptions) -> OutputOptions {
+    OutputOptions {
         sort: None,
         filter: None,
         limit: None,

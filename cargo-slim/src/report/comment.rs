@@ -6,9 +6,8 @@ use super::{
     github::{Annotation, annotations},
 };
 use crate::{
-    budget::{Row, Status},
-    compare::{Cause, Kind},
-    jobs::{Checked, Compared},
+    budget::{Checked, Row, Status},
+    compare::{Cause, Compared, Kind},
 };
 use codecost::{
     Result,

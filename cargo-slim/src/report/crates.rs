@@ -1,20 +1,14 @@
 //! `cargo slim crates`: every byte of the file with one crate or bucket.
 
-use super::{
-    To,
-    id::{self, CrateRowId, Nth},
-    share,
-};
-use crate::{
-    analysis::{
-        Total,
-        model::{CrateInfo, CrateRow},
-    },
-    options::By,
+use super::envelope::{report_of, share};
+use crate::analysis::{
+    Analysis, Total,
+    model::{By, CrateInfo, CrateRow},
 };
 use codecost::{
     Result,
-    report::{Cell, Emphasis, Page, Table},
+    console::Console,
+    report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table, numbered},
     units::{Bytes, Share},
 };
 use serde::Serialize;
@@ -95,7 +89,7 @@ fn part(bytes: u64) -> Cell<'static> {
 }
 
 pub(super) fn count(rows: &[CrateRow]) -> Vec<Nth<'_, CrateRow>> {
-    id::count(rows, |CrateRow { label, .. }| {
+    numbered(rows, |CrateRow { label, .. }| {
         [
             &label.name,
             label.version.as_deref().unwrap_or(""),
@@ -194,14 +188,23 @@ fn with_parts<'a>(table: Table<'a, Nth<'a, CrateRow>>) -> Table<'a, Nth<'a, Crat
         .machines_only()
 }
 
-pub(super) fn write(rows: &[CrateRow], by: By, to: To<'_, '_>) -> Result<()> {
-    let total = to.analysis.total;
-    let numbered = count(rows);
-    let report = to
-        .report("crates", with_parts(table(&numbered, total)))
+/// Shows the crates, with each function counted for the crate that `by` says.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<CrateRow>>,
+    by: By,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let total = analysis.total;
+    let rows = count(&analysis.rows);
+    let report = report_of(analysis, "crates", with_parts(table(&rows, total)))
         .member("by", &by.as_str())
-        .after(footnote(rows, by, total));
-    to.write(&report, JsonCrate::new)
+        .after(footnote(&analysis.rows, by, total));
+    console.write_report(&report, options, JsonCrate::new)
 }
 
 /// What the figures mean, and how much of them is proven.

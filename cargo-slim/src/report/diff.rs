@@ -1,19 +1,17 @@
 //! `cargo slim diff`: what changed, by crate, section, function and generic, and why.
 
 use super::{
-    SCHEMA,
     changes::{JsonChange, SYMBOLS_NOTE, columns, count, grid, heading, pools_symbols},
-    comment,
+    comment, envelope, github,
 };
 use crate::{
-    compare::{Cause, Kind, delta},
-    jobs::{Compared, Sizes},
+    compare::{Cause, Compared, Kind, Sizes, delta},
     snapshot::{Artifact, Snapshot},
 };
 use codecost::{
     Result,
-    console::{Console, Manners},
-    report::{Emphasis, Format, OutputOptions, Page, Report, Table, Warning, printable},
+    console::Console,
+    report::{Emphasis, Format, OutputOptions, Page, Table, Warning, printable},
     units::{Bytes, Change as Relative, Delta},
 };
 use serde::Serialize;
@@ -141,15 +139,14 @@ struct JsonDelta {
 /// # Errors
 ///
 /// A usage error when `--sort` names no column, or the failure to write.
-pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Result<()> {
-    let options = &common.output;
+pub fn write(compared: &Compared, options: &OutputOptions, console: &mut Console) -> Result<()> {
     match options.format {
         Format::Markdown => {
             return console.write_text(options, &comment::of_diff(compared, options)?);
         }
         Format::Github => {
             let text = comment::annotations_of_diff(compared);
-            super::github::summarize(&comment::of_diff(compared, options)?)?;
+            github::summarize(&comment::of_diff(compared, options)?)?;
             return console.write_text(options, &text);
         }
         Format::Human | Format::Json | Format::Csv => {}
@@ -171,7 +168,7 @@ pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Re
             message: &cause.text,
         })
         .collect();
-    let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "diff", table)
+    let report = envelope::report("diff", table)
         .member("artifact", &JsonSide::new(after))
         .member("before", &JsonSide::new(before))
         .member("after", &JsonSide::new(after))

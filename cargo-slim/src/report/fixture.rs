@@ -2,7 +2,7 @@
 //! up; the shapes (two versions, std's own crates, shared data, hostile names) are real.
 
 use crate::analysis::{
-    Analysis, Rows, Total,
+    Analysis, Total,
     model::{
         Artifact, CrateInfo, CrateRow, DataRow, Finding, FunctionRow, GenericInstance, GenericRow,
         Loads, Overview, RequiredVersion, SectionRow, SegmentRow,
@@ -322,7 +322,7 @@ pub(super) fn overview() -> Overview<'static> {
     }
 }
 
-pub(super) fn analysis(rows: Rows<'static>) -> Analysis<'static> {
+pub(super) fn analysis<R>(rows: R) -> Analysis<R> {
     Analysis {
         artifact: Artifact {
             path: "target/slim/release/rg".into(),

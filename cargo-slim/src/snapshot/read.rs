@@ -2,7 +2,8 @@
 //! must hold does, and names grow no larger than a multiple of the file.
 
 use super::{
-    Artifact, Build, Crate, Function, Measures, Names, Package, SCHEMA, Section, Snapshot, VIEW,
+    model::{Artifact, Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW},
+    names::Names,
 };
 use codecost::{Error, Result, attribution::Origin, image::Image};
 use serde::Deserialize;

@@ -5,7 +5,10 @@
 //! `shared` bytes of the name before and `rest`; `by` and `family` are -1 where there is none. So
 //! the 14 MB of names in a library of 150 MB take 5.
 
-use super::{Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW, names};
+use super::{
+    model::{Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW},
+    names,
+};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -157,7 +157,7 @@ fn growth_against_something_else_is_missing() {
         let row = verdict.rows.into_iter().next().unwrap();
         (row.status, row.why.unwrap_or_default(), row.growth)
     };
-    let other = || Baseline::Unfit("of another program".into());
+    let other = || Baseline::OfOthers("of another program".into());
     for limit in [None, Some(1000)] {
         let (status, why, grown) = judged(budget(limit, None, growth), other());
         assert_eq!((status, grown), (Status::Missing, None));
