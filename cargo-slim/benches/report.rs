@@ -9,6 +9,7 @@ use cargo_slim::{
     report,
 };
 use codecost::{
+    address::VirtualAddress,
     attribution::{Evidence, Origin},
     console::Console,
     report::{Format, OutputOptions},
@@ -41,7 +42,7 @@ fn analysis() -> Analysis<Vec<FunctionRow<'static>>> {
         label: &LABEL,
         instantiated_by: None,
         section: ".text",
-        address: 0x10_0000 + n * 64,
+        address: VirtualAddress(0x10_0000 + n * 64),
         file: ROWS - n,
         evidence: Evidence::Symbol,
     };

@@ -147,9 +147,7 @@ fn crates(opened: &Opened, subject: &mut Subject<'_>, by: By, length: u64) {
     let memory: u64 = made.rows.iter().map(|row| row.memory).sum();
     assert_eq!(memory, made.total.memory, "{by:?}");
     for row in &made.rows {
-        let parts = row.code + row.data + row.unwind + row.relocations;
-        let parts = parts + row.symbols + row.debug + row.other;
-        assert_eq!(parts, row.file, "{by:?}, {row:?}");
+        assert_eq!(row.parts.sum(), Some(row.file), "{by:?}, {row:?}");
         assert!(row.inferred <= row.file && row.shared <= row.file);
     }
     show(&made, |made, options, console| {

@@ -2,7 +2,7 @@
 
 use crate::definition;
 use codecost::console::{Captured, Console};
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 fn run(line: &str) -> (ExitCode, Captured) {
     let (mut console, captured) = Console::in_memory();
@@ -18,10 +18,25 @@ fn assert_code(code: ExitCode, expected: u8) {
     );
 }
 
-/// The JSON report of a file that exists, with `{}` in its place.
+/// The smallest file of a known format: two headers for x86-64, which load themselves.
+fn small_file() -> tempfile::NamedTempFile {
+    let mut header = [0_u8; 120];
+    header[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+    // An executable for x86-64 of version 1, with one program header of 56 bytes behind 64.
+    (header[16], header[18], header[20]) = (2, 62, 1);
+    (header[32], header[52], header[54], header[56]) = (64, 64, 56, 1);
+    // To load, readable, all of the file, aligned to a byte.
+    (header[64], header[68]) = (1, 4);
+    (header[96], header[104], header[112]) = (120, 120, 1);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), header).unwrap();
+    file
+}
+
+/// The JSON report of a small file, which stands where the line has `{}`.
 fn report(line: &str) -> serde_json::Value {
-    let file = std::env::current_exe().unwrap();
-    let line = line.replace("{}", &file.to_string_lossy());
+    let file = small_file();
+    let line = line.replace("{}", &file.path().to_string_lossy());
     let (code, captured) = run(&format!("{line} --message-format json"));
     assert_eq!(captured.stderr(), "", "{line}");
     assert_code(code, 0);
@@ -73,12 +88,19 @@ fn cargos_own_slim_is_optional() {
 
 #[test]
 fn flags_stand_behind_the_command_or_before_it() {
-    let behind = report("cargo-slim crates --by instantiated --file {} -n 5 -v");
-    assert_eq!(behind["by"], "instantiated");
-    assert_eq!(behind["rows"].as_array().unwrap().len(), 5);
-    let before = report("cargo-slim -n 5 --file {} crates");
-    assert_eq!(before["by"], "defined");
-    assert_eq!(before["rows"].as_array().unwrap().len(), 5);
+    for line in [
+        "cargo-slim crates --by instantiated --file {} -n 5 -v",
+        "cargo-slim slim -v -n 5 --file {} crates --by=instantiated",
+    ] {
+        let report = report(line);
+        assert_eq!(report["by"], "instantiated", "{line}");
+        assert_eq!(report["total"]["file"], 120, "{line}");
+        // Only a limit makes this.
+        assert_eq!(report["cut"]["rows"], 0, "{line}");
+    }
+    let report = report("cargo-slim --file {} crates");
+    assert_eq!(report["by"], "defined");
+    assert!(report.get("cut").is_none());
 }
 
 #[test]
@@ -201,13 +223,12 @@ fn a_snapshot_takes_no_rows_and_no_format() {
 
 #[test]
 fn a_manifest_that_is_not_there_is_refused_for_a_file_too() {
-    let file = std::env::current_exe().unwrap();
-    let file = file.display();
+    let file = small_file();
+    let path = file.path().display();
     refuses(
-        &format!("cargo-slim sections --file {file} --manifest-path no/Cargo.toml"),
+        &format!("cargo-slim sections --file {path} --manifest-path no/Cargo.toml"),
         "help: name the `Cargo.toml` of the project",
     );
-    assert!(!Path::new("no/Cargo.toml").exists());
 }
 
 #[test]

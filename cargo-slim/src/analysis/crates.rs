@@ -6,7 +6,7 @@ use super::{
     result::Analysis,
     subject::Subject,
 };
-use crate::ledger::{Category, Ledger, Parties, PartyId};
+use crate::ledger::{ByCategory, Ledger, Parties, PartyId};
 use codecost::{
     Result,
     attribution::{CrateId, Evidence, Owner},
@@ -46,8 +46,7 @@ fn crate_of(owner: &Owner, by: By) -> (CrateId, Evidence) {
 pub(crate) struct Sums {
     file: u64,
     memory: u64,
-    /// The columns of [`Category`], by its number; `Other` is the last.
-    uses: [u64; Category::Other as usize + 1],
+    parts: ByCategory,
     inferred: u64,
     shared: u64,
 }
@@ -59,7 +58,7 @@ pub(crate) fn sums(ledger: &Ledger, by: By) -> Vec<Sums> {
     let mut sums: Vec<Sums> = Vec::new();
     // A party has several amounts: its crates, in their order, and whether one is guessed.
     let mut known: NumberMap<PartyId, (Vec<CrateId>, bool)> = NumberMap::default();
-    // In any order: who gets the odd bytes of an amount depends on nothing else.
+    // Iteration order does not matter: how an amount is split depends only on that amount.
     for (key, amount) in &ledger.amounts {
         let (crates, guess) = known.entry(key.party).or_insert_with(|| {
             let members = ledger.parties.members(key.party).iter();
@@ -83,7 +82,7 @@ pub(crate) fn sums(ledger: &Ledger, by: By) -> Vec<Sums> {
             let sum = &mut sums[index];
             sum.file += file;
             sum.memory = sum.memory.saturating_add(memory);
-            sum.uses[key.category as usize] += file;
+            sum.parts[key.category] += file;
             if guessed && id != CrateId::UNKNOWN {
                 sum.inferred += file;
             }
@@ -100,22 +99,13 @@ pub(crate) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
     let all = (0..).zip(sums);
     let some = all.filter(|(_, sum)| sum.file > 0 || sum.memory > 0);
     let mut rows: Vec<CrateRow> = some
-        .map(|(id, sum)| {
-            let of = |category: Category| sum.uses[category as usize];
-            CrateRow {
-                label: subject.label(CrateId(id)).clone(),
-                file: sum.file,
-                memory: sum.memory,
-                code: of(Category::Code),
-                data: of(Category::Data),
-                unwind: of(Category::Unwind),
-                relocations: of(Category::Relocations),
-                symbols: of(Category::Symbols),
-                debug: of(Category::Debug),
-                other: of(Category::Other),
-                inferred: sum.inferred,
-                shared: sum.shared,
-            }
+        .map(|(id, sum)| CrateRow {
+            label: subject.label(CrateId(id)).clone(),
+            file: sum.file,
+            memory: sum.memory,
+            parts: sum.parts,
+            inferred: sum.inferred,
+            shared: sum.shared,
         })
         .collect();
     rows.sort_by(|a, b| {

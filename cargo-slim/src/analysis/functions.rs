@@ -56,7 +56,7 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
         instantiated_by: (owner.instantiated != CrateId::UNKNOWN)
             .then(|| subject.label(owner.instantiated)),
         section: &section.name,
-        address: function.range.start.0,
+        address: function.range.start,
         file: if section.file.is_empty() {
             0
         } else {

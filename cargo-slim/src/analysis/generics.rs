@@ -92,7 +92,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
                 name: full(function),
                 instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
                     .then(|| subject.label(function.owner.instantiated).clone()),
-                address: function.range.start.0,
+                address: function.range.start,
                 file: function.range.size,
             })
             .collect(),

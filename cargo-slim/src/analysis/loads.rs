@@ -40,7 +40,7 @@ fn view(subject: &Subject<'_>) -> Result<Loads> {
             .iter()
             .map(|(set, letter)| if *set { *letter } else { '-' })
             .collect(),
-            address: segment.address.0,
+            address: segment.address,
             file: segment.file.size,
             memory: segment.memory,
             loaded: segment.loaded,

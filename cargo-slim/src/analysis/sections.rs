@@ -53,7 +53,7 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
             Some(SectionRow {
                 name: section.name.to_string(),
                 kind: section.kind.as_str(),
-                address: section.loaded.then_some(section.address.0),
+                address: section.loaded.then_some(section.address),
                 file,
                 // Zeroes for each thread take no memory of the image.
                 memory: match () {

@@ -4,7 +4,10 @@ use super::{
     change::{Change, Kind, Status, delta},
     matching::Matched,
 };
-use crate::snapshot::{Crate, Snapshot};
+use crate::{
+    ledger::Category,
+    snapshot::{Crate, Snapshot},
+};
 use codecost::attribution::Origin;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -145,11 +148,13 @@ impl Weight {
     fn of(snapshot: &Snapshot, rows: &[usize]) -> Self {
         let rows = rows.iter().filter_map(|row| snapshot.crates.get(*row));
         rows.fold(Self::default(), |sum, row| Self {
-            code: sum.code.saturating_add(row.code),
-            symbols: sum.symbols.saturating_add(row.symbols.min(row.file)),
+            code: sum.code.saturating_add(row.parts[Category::Code]),
+            symbols: sum
+                .symbols
+                .saturating_add(row.parts[Category::Symbols].min(row.file)),
             rest: sum
                 .rest
-                .saturating_add(row.file.saturating_sub(row.symbols)),
+                .saturating_add(row.file.saturating_sub(row.parts[Category::Symbols])),
         })
     }
 }

@@ -57,7 +57,7 @@ impl<'a> JsonData<'a> {
             owner: &label.name,
             version: label.version.as_deref(),
             section,
-            address: *address,
+            address: address.0,
             file: *file,
             kind,
             shared_by: names(shared_by).collect(),
@@ -121,7 +121,7 @@ pub fn write(
         })
         .machines_only()
         .name("name", "Name or text", |row| row.row.name.as_str().into())
-        .number("address", "Address", |row| Cell::Address(row.row.address))
+        .number("address", "Address", |row| Cell::Address(row.row.address.0))
         .machines_only()
         .text("shared_by", "Shared by", |row| {
             names(&row.row.shared_by)

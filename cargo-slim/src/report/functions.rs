@@ -67,7 +67,7 @@ impl<'a> JsonFunction<'a> {
             version: version.as_deref(),
             instantiated_by: instantiated_by.as_ref().map(|label| label.name.as_str()),
             section,
-            address: *address,
+            address: address.0,
             file: *file,
             evidence: evidence.as_str(),
         }
@@ -195,7 +195,7 @@ pub(super) fn table<'a>(
         .machines_only()
         .text("section", "Section", |row| row.row.section.into())
         .machines_only()
-        .number("address", "Address", |row| Cell::Address(row.row.address))
+        .number("address", "Address", |row| Cell::Address(row.row.address.0))
         .machines_only()
         .text("evidence", "Evidence", |row| {
             row.row.evidence.as_str().into()

@@ -80,7 +80,7 @@ impl<'a> JsonInstance<'a> {
         Self {
             name,
             instantiated_by,
-            address: *address,
+            address: address.0,
             file: *file,
         }
     }

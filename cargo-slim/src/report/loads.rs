@@ -37,7 +37,7 @@ impl<'a> JsonSegment<'a> {
         Self {
             name,
             permissions,
-            address: *address,
+            address: address.0,
             file: *file,
             memory: *memory,
             loaded: *loaded,
@@ -76,7 +76,7 @@ pub fn write(
         .text("permissions", "Access", |row| {
             row.permissions.as_str().into()
         })
-        .number("address", "Address", |row| Cell::Address(row.address))
+        .number("address", "Address", |row| Cell::Address(row.address.0))
         .number("file", "In file", |row| Cell::Bytes(row.file))
         .summed()
         .number("memory", "In memory", |row| Cell::Bytes(row.memory))

@@ -38,7 +38,7 @@ impl<'a> JsonSection<'a> {
             },
             name,
             kind,
-            address: *address,
+            address: address.map(|address| address.0),
             file: *file,
             memory: *memory,
         }
@@ -68,7 +68,9 @@ pub(super) fn table<'a>(
         .text("kind", "Kind", |row| row.row.kind.into())
         .droppable(1)
         .number("address", "Address", |row| {
-            row.row.address.map_or(Cell::Empty, Cell::Address)
+            row.row
+                .address
+                .map_or(Cell::Empty, |address| Cell::Address(address.0))
         })
         .droppable(2)
         .number("memory", "In memory", |row| Cell::Bytes(row.row.memory))

@@ -1,6 +1,7 @@
 //! What a snapshot holds.
 
 use super::names::Names;
+use crate::ledger::ByCategory;
 use codecost::attribution::Origin;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,7 +83,7 @@ pub struct Measures {
     pub ram: Option<u64>,
 }
 
-/// A crate or a bucket in brackets. `file` is the sum of `code` to `other`.
+/// A crate or a bucket in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crate {
     /// As rustc knows it.
@@ -97,20 +98,8 @@ pub struct Crate {
     pub file: u64,
     /// Bytes of memory.
     pub memory: u64,
-    /// Functions, without padding.
-    pub code: u64,
-    /// Constants and variables.
-    pub data: u64,
-    /// Unwind tables.
-    pub unwind: u64,
-    /// Load-time relocations.
-    pub relocations: u64,
-    /// Symbol and string tables.
-    pub symbols: u64,
-    /// Debug information.
-    pub debug: u64,
-    /// Anything else.
-    pub other: u64,
+    /// The bytes of the file by what they are used for; they add up to `file`.
+    pub parts: ByCategory,
 }
 
 /// A section, or a bucket such as `[headers]`.

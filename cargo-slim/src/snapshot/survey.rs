@@ -28,13 +28,7 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
         origin: row.label.origin,
         file: row.file,
         memory: row.memory,
-        code: row.code,
-        data: row.data,
-        unwind: row.unwind,
-        relocations: row.relocations,
-        symbols: row.symbols,
-        debug: row.debug,
-        other: row.other,
+        parts: row.parts,
     }));
     let place = |label: &CrateInfo| {
         let found = crates.binary_search_by(|row| key(row).cmp(&label.key()));
@@ -81,23 +75,11 @@ fn add(row: &mut Crate, more: &Crate) {
         origin: _,
         file,
         memory,
-        code,
-        data,
-        unwind,
-        relocations,
-        symbols,
-        debug,
-        other,
+        parts,
     } = row;
     *file += more.file;
     *memory = memory.saturating_add(more.memory);
-    *code += more.code;
-    *data += more.data;
-    *unwind += more.unwind;
-    *relocations += more.relocations;
-    *symbols += more.symbols;
-    *debug += more.debug;
-    *other += more.other;
+    parts.add(&more.parts);
 }
 
 fn key(row: &Crate) -> CrateKey<'_> {
@@ -169,6 +151,7 @@ fn section_rows(image: &Image<'_>) -> (Vec<Section>, Vec<u32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::{ByCategory, Category};
     use codecost::attribution::Origin;
 
     #[test]
@@ -180,13 +163,7 @@ mod tests {
             origin: Origin::Registry,
             file: code + 1,
             memory: code,
-            code,
-            data: 0,
-            unwind: 1,
-            relocations: 0,
-            symbols: 0,
-            debug: 0,
-            other: 0,
+            parts: ByCategory::from([(Category::Code, code), (Category::Unwind, 1)]),
         };
         let rows = [
             row("b", None, 1),
@@ -195,10 +172,17 @@ mod tests {
             row("b", None, 1000),
         ];
         let rows = merged(rows.into_iter());
-        let code: Vec<_> = rows.iter().map(|row| (&*row.name, row.code)).collect();
+        let code: Vec<_> = rows
+            .iter()
+            .map(|row| (&*row.name, row.parts[Category::Code]))
+            .collect();
         assert_eq!(code, [("a", 10), ("b", 1001), ("b", 100)]);
         assert_eq!(
-            (rows[1].file, rows[1].memory, rows[1].unwind),
+            (
+                rows[1].file,
+                rows[1].memory,
+                rows[1].parts[Category::Unwind]
+            ),
             (1003, 1001, 2)
         );
     }

@@ -219,19 +219,16 @@ fn crate_json(row: &Crate) -> Value {
         origin,
         file,
         memory,
-        code,
-        data,
-        unwind,
-        relocations,
-        symbols,
-        debug,
-        other,
+        parts,
     } = row;
-    json!({
+    let mut json = json!({
         "name": name, "package": package, "version": version, "origin": origin.as_str(),
-        "file": file, "memory": memory, "code": code, "data": data, "unwind": unwind,
-        "relocations": relocations, "symbols": symbols, "debug": debug, "other": other,
-    })
+        "file": file, "memory": memory,
+    });
+    for (category, bytes) in parts.iter() {
+        json[category.as_str()] = bytes.into();
+    }
+    json
 }
 
 fn section_json(row: &Section) -> Value {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ledger::{ByCategory, Category};
 use crate::{
     budget::{Forbid, Measure, Pattern, Target, Unlike},
     snapshot::{Crate, Function, Measures, Snapshot},
@@ -190,13 +191,7 @@ fn what_is_forbidden_fails_where_it_is() {
             origin: Origin::Workspace,
             file: 10,
             memory: 10,
-            code: 10,
-            data: 0,
-            unwind: 0,
-            relocations: 0,
-            symbols: 0,
-            debug: 0,
-            other: 0,
+            parts: ByCategory::from([(Category::Code, 10)]),
         }],
         names: ["app::main"].into_iter().collect(),
         functions: vec![Function {

@@ -2,6 +2,7 @@ use super::{
     super::change::{Status, delta},
     *,
 };
+use crate::ledger::{ByCategory, Category};
 use crate::snapshot::{Artifact, Build, Crate, Function, Package, Section};
 use codecost::attribution::Origin;
 use proptest::prelude::*;
@@ -32,13 +33,7 @@ fn build_of(rows: &[(&str, Option<&str>)], functions: &[(usize, &str, u64)]) -> 
                 origin: Origin::Workspace,
                 file: code + 5,
                 memory: code,
-                code,
-                data: 0,
-                unwind: 0,
-                relocations: 0,
-                symbols: 5,
-                debug: 0,
-                other: 0,
+                parts: ByCategory::from([(Category::Code, code), (Category::Symbols, 5)]),
             }
         })
         .collect();
