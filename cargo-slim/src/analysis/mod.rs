@@ -13,6 +13,7 @@ pub mod model;
 mod names;
 mod open;
 mod overview;
+mod partition;
 mod result;
 mod sections;
 mod subject;
@@ -30,5 +31,5 @@ pub use subject::{Depth, Files, Subject};
 
 pub(crate) use crates::{labelled as crate_rows, sums as crate_sums};
 pub(crate) use names::FunctionNames;
-pub(crate) use sections::rows as section_rows;
+pub(crate) use partition::rows as section_rows;
 pub(crate) use subject::Functions;

@@ -4,8 +4,8 @@ use super::{
     crates, findings, functions,
     model::{By, Overview},
     open::Opened,
+    partition,
     result::{self, Analysis},
-    sections,
     subject::Subject,
 };
 use codecost::Result;
@@ -25,7 +25,7 @@ pub fn overview<'a>(
     let crates = crates::rows(subject, &ledger, By::Defined);
     let findings = findings::find(opened, subject, &ledger, &artifact, &crates);
     let overview = Overview {
-        sections: sections::rows(&subject.image),
+        sections: partition::rows(&subject.image),
         crates,
         functions: functions::rows(subject),
         findings,

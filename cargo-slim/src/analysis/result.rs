@@ -1,7 +1,7 @@
 //! What one run of the analysis hands to `report`: the file, the rows that were asked for, and what
 //! the reader must know about them.
 
-use super::{model::Artifact, open::Opened, sections, subject::Subject};
+use super::{model::Artifact, open::Opened, partition, subject::Subject};
 use codecost::{Result, image::Format, report::Warning};
 
 /// A finished analysis. `R` is what was asked for, mostly a list of rows.
@@ -39,7 +39,7 @@ impl<R> Analysis<R> {
         more: impl IntoIterator<Item = Warning>,
     ) -> Result<Self> {
         let artifact = artifact(opened, subject);
-        let memory = sections::rows(&subject.image)
+        let memory = partition::rows(&subject.image)
             .iter()
             .map(|row| row.memory)
             .fold(0, u64::saturating_add);

@@ -3,7 +3,7 @@
 use super::{
     causes::{self, Cause},
     change::{Change, Kind},
-    crates, families, functions, matching,
+    crates, families, functions, matching, pairs,
 };
 use crate::snapshot::Snapshot;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ impl Comparison {
     /// Compares two builds. O(n log n) in the number of functions.
     pub fn new(before: &Snapshot, after: &Snapshot) -> Self {
         let causes = causes::find(before, after);
-        let pairs = crates::pair(before, after);
+        let pairs = pairs::pair(before, after);
         let matched = matching::functions(before, after, &pairs);
         let mut changes = crates::changes(before, after, &pairs, &matched);
         for change in &mut changes {

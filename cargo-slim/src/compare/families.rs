@@ -7,8 +7,8 @@
 
 use super::{
     change::{Change, Kind, Status},
-    crates::{Pairs, from_name},
     matching::Matched,
+    pairs::{Pairs, from_name},
 };
 use crate::snapshot::{Function, Names, Snapshot};
 use std::collections::HashMap;

@@ -2,8 +2,8 @@
 
 use super::{
     change::{Change, Kind, Status},
-    crates::{Pairs, from_name},
     matching::Matched,
+    pairs::{Pairs, from_name},
 };
 use crate::snapshot::{Function, NAMELESS, Snapshot};
 use std::collections::BTreeMap;

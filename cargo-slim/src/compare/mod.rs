@@ -16,6 +16,7 @@ mod functions;
 mod likeness;
 mod matching;
 mod names;
+mod pairs;
 mod renames;
 mod unknown;
 

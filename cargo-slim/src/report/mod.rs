@@ -12,12 +12,14 @@ pub mod loads;
 pub mod overview;
 pub mod sections;
 
+mod budgets;
 mod changes;
 mod comment;
 mod envelope;
 mod github;
 mod header;
 mod names;
+mod sizes;
 
 #[cfg(test)]
 mod fixture;
