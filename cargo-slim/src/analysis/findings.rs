@@ -13,7 +13,7 @@ use super::{
     subject::Subject,
 };
 use crate::ledger::Ledger;
-use codecost::{attribution::Origin, units::Bytes};
+use codecost::{attribution::Origin, front::quoted, units::Bytes};
 use std::{cmp::Reverse, collections::BTreeMap};
 
 /// How many are shown.
@@ -50,16 +50,6 @@ fn again(opened: &Opened) -> String {
             "--file {}",
             quoted(&opened.files.file.path().display().to_string())
         ),
-    }
-}
-
-/// A word for a shell to paste.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

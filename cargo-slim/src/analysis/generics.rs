@@ -3,15 +3,29 @@
 use super::{
     model::{GenericInstance, GenericRow},
     names,
+    open::Opened,
+    result::Analysis,
     subject::Subject,
 };
 use codecost::{
+    Result,
     attribution::{CrateId, Function},
     disasm::disassembler,
     report::Warning,
 };
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
+
+/// The generic functions.
+///
+/// # Errors
+///
+/// A file changed while it was read.
+pub fn generics(opened: &Opened, subject: &Subject<'_>) -> Result<Analysis<Vec<GenericRow>>> {
+    let rows = rows(subject);
+    let warning = warning(subject, &rows);
+    Analysis::new(opened, subject, rows, [warning])
+}
 
 /// One row a family of at least two copies, largest first.
 pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
@@ -78,7 +92,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
                 name: full(function),
                 instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
                     .then(|| subject.label(function.owner.instantiated).clone()),
-                address: function.range.start.0,
+                address: function.range.start,
                 file: function.range.size,
             })
             .collect(),
@@ -113,7 +127,7 @@ fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
 }
 
 /// Why `identical` is unknown, where it is.
-pub(super) fn warning(subject: &Subject<'_>, rows: &[GenericRow]) -> Warning {
+fn warning(subject: &Subject<'_>, rows: &[GenericRow]) -> Warning {
     let unknown = rows.iter().filter(|row| row.identical.is_none()).count();
     Warning::new(
         "no-disassembler",

@@ -141,8 +141,8 @@ pub enum Baseline<'a> {
     NotGiven,
     /// The artifact was not there then: a snapshot says so.
     New,
-    /// None that was given can be compared with: why.
-    Unfit(String),
+    /// All that were given are of other artifacts: which.
+    OfOthers(String),
     /// This one.
     Of(&'a Snapshot, &'a Unlike),
 }

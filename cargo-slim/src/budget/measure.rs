@@ -1,7 +1,7 @@
 //! What is measured of one artifact, today or in a baseline.
 
 use super::config::{Measure, Pattern};
-use crate::snapshot::{Measures, Snapshot};
+use crate::snapshot::{Measures, Snapshot, Surveyed};
 
 /// The sizes of one artifact.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,18 @@ pub enum Reading {
 }
 
 impl Measured {
+    /// Adds what the analysis build says.
+    pub(super) fn survey(&mut self, surveyed: Surveyed) {
+        let Surveyed {
+            snapshot,
+            aliases,
+            stripped,
+        } = surveyed;
+        self.snapshot = Some(snapshot);
+        self.aliases = aliases;
+        self.stripped = stripped;
+    }
+
     /// What `measure` says today. A section, crate or function that is not there is missing: a
     /// misspelt name must not pass.
     pub fn read(&self, measure: &Measure) -> Reading {

@@ -6,7 +6,7 @@
 //! off, too: two lists of packages are compared only where both were made in the same way.
 //! A crate gets the causes of its own package; what holds for the whole build stands for itself.
 
-use super::Change;
+use super::change::Change;
 use crate::snapshot::{Build, Package, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -306,7 +306,10 @@ fn joined<'a>(causes: impl Iterator<Item = &'a Cause>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::*, *};
+    use super::{
+        super::change::{Kind, Status},
+        *,
+    };
 
     fn package(name: &str, dependencies: &[&str]) -> Package {
         Package {

@@ -5,7 +5,7 @@ use crate::snapshot::{Artifact, Snapshot};
 use codecost::report::Warning;
 
 /// One warning for each way in which the two sides are unlike.
-pub fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
+pub(super) fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
     let found = [
         unknown::warning("before", before),
         unknown::warning("after", after),

@@ -1,6 +1,13 @@
 //! Claims on the bytes of a section, and how they are settled.
 
-use super::{Amount, Book, Category, DataObject, Key, Layout, PartyId, PieceKind, radix};
+use super::{
+    book::{Amount, Book, Key},
+    category::Category,
+    layout::{Layout, PieceKind},
+    object::DataObject,
+    radix,
+    sharing::PartyId,
+};
 use codecost::{
     address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress},
     attribution::{CrateId, Evidence, Function},

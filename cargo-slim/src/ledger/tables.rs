@@ -2,9 +2,11 @@
 //! subject's owner's.
 
 use super::{
-    Category, Inputs, Parties, PartyId,
+    category::Category,
     claims::{Claim, Claims, Run, Table},
     data::DataMap,
+    inputs::Inputs,
+    sharing::{Parties, PartyId},
 };
 use codecost::{
     address::{FileRange, VirtualAddress},

@@ -1,9 +1,6 @@
 //! The rows of a comparison: for people, CSV and JSON.
 
-use super::{
-    id::{self, Nth, RowId},
-    names::short,
-};
+use super::names::short;
 use crate::{
     analysis::model::CrateInfo,
     compare::{Change, Kind, Status},
@@ -11,7 +8,7 @@ use crate::{
 use codecost::{
     Result,
     attribution::Origin,
-    report::{Cell, Grid, OutputOptions, Table},
+    report::{Cell, Grid, Nth, OutputOptions, RowId, Table, numbered},
 };
 use serde::Serialize;
 
@@ -89,7 +86,7 @@ pub(super) fn heading(kind: Kind) -> &'static str {
 }
 
 pub(super) fn count(changes: &[Change]) -> Vec<Nth<'_, Change>> {
-    id::count(changes, |row| {
+    numbered(changes, |row| {
         [
             row.kind.as_str(),
             row.owner.as_deref().unwrap_or_default(),
@@ -100,7 +97,7 @@ pub(super) fn count(changes: &[Change]) -> Vec<Nth<'_, Change>> {
 
 /// Here a crate is without its symbols, elsewhere with them.
 pub(super) const SYMBOLS_NOTE: &str = "[symbols]: the symbol tables of all crates together, \
-    because other names change nothing else; the view `crates` counts them with each crate";
+    because other names change nothing else; `cargo slim crates` counts them with each crate";
 
 /// Whether the note is needed.
 pub(super) fn pools_symbols(rows: &[Nth<'_, Change>]) -> bool {

@@ -6,6 +6,7 @@ use super::super::{
     open::Opened,
     subject::Subject,
 };
+use crate::ledger::Category;
 use codecost::{image::SectionKind, units::Bytes};
 
 /// Debug information that is shipped: in a file that is there, or in a build whose own profile
@@ -85,7 +86,7 @@ pub(super) fn lost_lto(
             target.name,
             target.crate_types.join(" and ")
         ),
-        bytes: crates.iter().map(|row| row.code).sum(),
+        bytes: crates.iter().map(|row| row.parts[Category::Code]).sum(),
         evidence: vec![
             "cargo leaves link-time optimisation out for a library that is also an rlib".into(),
             "the bytes are all the code that it could not reach, not what it would save".into(),
