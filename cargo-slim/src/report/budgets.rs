@@ -2,7 +2,7 @@
 
 use crate::{
     budget::{Checked, Row, Status},
-    snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, zstd_library},
+    snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
 };
 use codecost::{
     report::{Cell, Table, Warning},
@@ -137,7 +137,7 @@ pub(super) fn compressors(checked: &Checked) -> Option<String> {
     any.then(|| {
         format!(
             "gzip at level {GZIP_LEVEL} by {GZIP_LIBRARY}, zstd at level {ZSTD_LEVEL} by {}",
-            zstd_library()
+            *ZSTD_LIBRARY
         )
     })
 }

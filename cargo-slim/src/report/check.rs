@@ -7,7 +7,7 @@ use super::{
 use crate::{
     budget::{Checked, Edit, Judged, Row},
     compare::Kind,
-    snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, zstd_library},
+    snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
 };
 use codecost::{
     Result,
@@ -187,7 +187,7 @@ pub fn write(checked: &Checked, options: &OutputOptions, console: &mut Console) 
                 gzip_level: GZIP_LEVEL,
                 gzip_library: GZIP_LIBRARY,
                 zstd_level: ZSTD_LEVEL,
-                zstd_library: zstd_library(),
+                zstd_library: ZSTD_LIBRARY.clone(),
             },
         )
         .member("updated", &updated(checked))

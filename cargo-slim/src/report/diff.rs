@@ -3,10 +3,10 @@
 use super::{
     changes::{JsonChange, SYMBOLS_NOTE, columns, count, grid, heading, pools_symbols},
     comment, envelope, github,
-    sizes::{SizeFacts, file_delta, without_rows},
+    sizes::{SizeFacts, delta, file_delta, without_rows},
 };
 use crate::{
-    compare::{Cause, Compared, Kind, Sizes, delta},
+    compare::{Cause, Compared, Kind, Sizes},
     snapshot::{Artifact, Snapshot},
 };
 use codecost::{

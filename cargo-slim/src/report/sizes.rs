@@ -1,13 +1,18 @@
 //! How the sizes of two builds are put into words.
 
 use crate::{
-    compare::{Compared, delta},
+    compare::Compared,
     snapshot::{Artifact, Snapshot},
 };
 use codecost::{
     report::printable,
     units::{Bytes, Change, Delta},
 };
+
+/// What it takes to come from `before` to `after`.
+pub(super) fn delta(before: u64, after: u64) -> i64 {
+    Bytes(after).since(Bytes(before)).0
+}
 
 /// The change of the analysed file.
 pub(super) fn file_delta(before: &Snapshot, after: &Snapshot) -> i64 {

@@ -17,6 +17,7 @@ use flate2::{Compression, write::GzEncoder};
 use std::{
     io::{self, Write},
     path::Path,
+    sync::LazyLock,
     thread,
 };
 
@@ -28,9 +29,8 @@ pub const ZSTD_LEVEL: i32 = 19;
 pub const GZIP_LIBRARY: &str = "zlib-rs";
 
 /// The library that writes zstd, with its release: another one makes other sizes.
-pub fn zstd_library() -> String {
-    format!("zstd {}", zstd::zstd_safe::version_string())
-}
+pub static ZSTD_LIBRARY: LazyLock<String> =
+    LazyLock::new(|| format!("zstd {}", zstd::zstd_safe::version_string()));
 
 /// Which compressed sizes are wanted: the compressors read about one megabyte a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,7 +167,7 @@ mod tests {
     fn compressed_sizes_are_those_of_the_programs() {
         let letters = letters();
         assert_eq!(letters.len(), LENGTH);
-        assert_eq!(zstd_library(), "zstd 1.5.7", "measure the witness anew");
+        assert_eq!(*ZSTD_LIBRARY, "zstd 1.5.7", "measure the witness anew");
         assert_eq!(zstd_size(&letters).unwrap(), ZSTD);
         let gzip = gzip_size(&letters).unwrap();
         // Letters by chance are harder than programs: 2.9 % apart where those are 0.6.
