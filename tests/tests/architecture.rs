@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use integration_tests::directions::graph::Sources;
-use integration_tests::directions::rules::Role::{Cli, Commands, Domain, Helper, Report};
+use integration_tests::directions::rules::Role::{Cli, Commands, Domain, Helper, Report, Values};
 use integration_tests::directions::rules::{Plan, foreign, order_violations, plan_violations};
 use std::collections::BTreeMap;
 use std::fs;
@@ -52,13 +52,14 @@ const PLANS: [(&str, Plan<'_>); 3] = [
         Plan(&[
             ("commands", Commands),
             ("cli", Cli),
+            ("help", Helper),
             ("report", Report),
             ("analysis", Domain),
             ("doctor", Domain),
             ("export", Domain),
             ("machine", Domain),
             ("open", Domain),
-            ("paths", Domain),
+            ("paths", Values),
             ("perf_data", Domain),
             ("profile", Domain),
             ("record", Domain),

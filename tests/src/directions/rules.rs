@@ -17,6 +17,8 @@ pub enum Role {
     Report,
     /// Everything that is computed.
     Domain,
+    /// Plain values with what they are called: a domain that reports may ask, too.
+    Values,
 }
 
 /// A tool's modules with what each is for.
@@ -70,7 +72,9 @@ pub fn plan_violations(sources: &Sources, plan: Plan<'_>) -> Vec<String> {
     }
     for source in sources.files() {
         let role = plan.role(&source.module);
-        if matches!(role, Some(Role::Domain | Role::Report)) && source.names_crate("clap") {
+        if matches!(role, Some(Role::Domain | Role::Values | Role::Report))
+            && source.names_crate("clap")
+        {
             let file = source.path.display();
             violations.push(format!("{file}: clap belongs into cli.rs and commands/"));
         }
@@ -103,9 +107,10 @@ fn forbidden(
 ) -> Option<&'static str> {
     let to = plan.role(&named.module)?;
     match (role?, to) {
-        (Role::Domain, Role::Commands | Role::Cli | Role::Helper | Role::Report) => {
+        (Role::Domain | Role::Values, Role::Commands | Role::Cli | Role::Helper | Role::Report) => {
             Some("computes, and must not import")
         }
+        (Role::Values, Role::Domain) => Some("is plain, and must not import"),
         (Role::Report, Role::Commands | Role::Cli | Role::Helper) => {
             Some("shows, and must not import")
         }
@@ -150,6 +155,7 @@ mod tests {
 
     const PLAN: Plan<'_> = Plan(&[
         ("offer", Role::Helper),
+        ("paths", Role::Values),
         ("commands", Role::Commands),
         ("cli", Role::Cli),
         ("report", Role::Report),
@@ -157,7 +163,8 @@ mod tests {
     ]);
 
     /// A tool that keeps all rules.
-    const SOUND: [(&str, &str); 9] = [
+    const SOUND: [(&str, &str); 10] = [
+        ("paths", "pub fn tail() {}"),
         (
             "offer",
             "use crate::{analysis::sum, report::crates::write};",
@@ -180,7 +187,7 @@ mod tests {
         ("report", "mod crates;"),
         (
             "report::crates",
-            "use crate::analysis::{Rows, model};\npub fn write(rows: Rows) { model::label() }",
+            "use crate::analysis::{Rows, model};\npub fn write(rows: Rows) { model::label(); crate::paths::tail() }",
         ),
         ("analysis", "pub struct Rows;\npub fn sum() {}"),
         ("analysis::model", "pub fn label() {}"),
