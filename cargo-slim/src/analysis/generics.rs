@@ -100,8 +100,8 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
 }
 
 /// Bytes in copies that equal an earlier one: the same instructions that refer to the same
-/// addresses, as a linker that folds identical code compares them. `None` where nobody decodes the
-/// instructions.
+/// addresses, as a linker that folds identical code compares them. `None` where instructions of
+/// this architecture are not decoded.
 fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
     let decoder = disassembler(subject.image.architecture)?;
     let mut bytes = 0;

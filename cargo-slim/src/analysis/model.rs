@@ -123,7 +123,7 @@ pub struct GenericRow {
     /// Bytes of the largest copy.
     pub largest: u64,
     /// Bytes in copies whose body is byte-equal to an earlier copy's: what folding would save.
-    /// `None` where nobody decodes the code.
+    /// `None` where the code is not decoded.
     pub identical: Option<u64>,
     /// The copies, largest first.
     pub instances: Vec<GenericInstance>,

@@ -67,7 +67,7 @@ impl Given {
     ///
     /// # Errors
     ///
-    /// A usage error: there are two, and nobody can say which one counts.
+    /// A usage error: there are two, and either could be meant.
     pub(super) fn choose(&self, identity: &Identity<'_>) -> Result<Choice> {
         let fits = |own: &(usize, &(PathBuf, Snapshot))| identity.fits(&own.1.1.artifact);
         let mut fitting = self.0.iter().enumerate().filter(fits);
@@ -96,7 +96,7 @@ impl Given {
             more => format!(" and {more} more"),
         };
         format!(
-            "no baseline is of {identity}: given {} {}{more}",
+            "none of the baselines is a snapshot of {identity}: given {} {}{more}",
             if given.len() == 1 { "is" } else { "are" },
             given.join(", ")
         )

@@ -121,7 +121,7 @@ impl<'a> Scope<'a> {
                     "no budget in `{}` applies to the selected target",
                     config.path.display()
                 ),
-                format_args!("its budgets are about {}", listed(&names)),
+                format_args!("its budgets apply to {}", listed(&names)),
             ));
         }
         config.rules = kept;

@@ -42,7 +42,7 @@ fn edited(config: &Config, verdict: &Verdict, reason: &str) -> Result<(String, V
     let unreadable = |message: &str| {
         Error::usage(
             format_args!("{}: {message}", config.path.display()),
-            "mend the TOML there",
+            "fix the TOML there",
         )
     };
     let document =
