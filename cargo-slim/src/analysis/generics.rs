@@ -51,7 +51,7 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         .filter(|(_, copies)| copies.len() > 1)
         .map(|((id, _), copies)| row(subject, id, copies))
         .collect();
-    // Of several families with one name and size, the one that stands first: the same in each run.
+    // Families of one name and size are ordered by address, so that each run gives the same order.
     let first = |row: &GenericRow| row.instances.first().map(|copy| copy.address);
     rows.par_sort_by(|a, b| {
         let by_size = b.file.cmp(&a.file);

@@ -91,7 +91,7 @@ pub struct CrateRow {
 pub struct FunctionRow<'a> {
     /// The demangled name without hashes.
     pub name: &'a str,
-    /// The symbol as it stands in the table; empty when there is none.
+    /// The symbol as the table spells it; empty when there is none.
     pub symbol: &'a str,
     /// Further symbols at the same address.
     pub aliases: Vec<&'a str>,

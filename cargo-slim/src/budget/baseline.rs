@@ -137,7 +137,7 @@ pub fn words(artifact: &Artifact) -> String {
 /// What growth is measured against.
 #[derive(Clone, Debug)]
 pub enum Baseline<'a> {
-    /// No baseline was given, for whatever artifact.
+    /// No baseline was given for any artifact.
     NotGiven,
     /// The artifact was not there then: a snapshot says so.
     New,
@@ -160,7 +160,7 @@ pub struct Unlike {
 }
 
 impl Unlike {
-    /// What differs between the snapshot of then and that of now.
+    /// Compares the baseline with the snapshot of today.
     pub fn between(before: &Snapshot, now: &Snapshot) -> Self {
         let (was, is) = (&before.artifact, &now.artifact);
         let machine =

@@ -31,7 +31,7 @@ pub(super) enum Choice {
 }
 
 impl Given {
-    /// Reads the files, and those of the directories.
+    /// Reads the files, and the files in the directories.
     ///
     /// # Errors
     ///
@@ -102,8 +102,8 @@ impl Given {
         )
     }
 
-    /// The baselines that belong to none of the rules, whatever the command line chooses of them,
-    /// in words. `file`: the file that is measured, where cargo builds none.
+    /// The baselines that belong to none of the rules, in words. Rules that the command line leaves
+    /// out count too. `file`: the file that is measured, where cargo builds none.
     pub(super) fn unused(&self, config: &Config, file: Option<&Path>) -> Vec<String> {
         let used = |snapshot: &Snapshot| {
             config.rules.iter().any(|rule| {

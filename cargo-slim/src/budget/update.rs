@@ -80,7 +80,7 @@ fn edited(config: &Config, verdict: &Verdict, reason: &str) -> Result<(String, V
             });
         }
     }
-    // From the end, so that what stands before keeps its place.
+    // From the end, so that the positions of earlier edits stay valid.
     splices.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
     let mut text = config.text.clone();
     for (range, new) in splices {

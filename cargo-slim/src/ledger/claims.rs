@@ -144,7 +144,7 @@ impl Claims {
         }
     }
 
-    /// Claims what stands in a section from front to back.
+    /// Claims the contents of a section in order.
     pub(super) fn add_run(&mut self, section: u32, run: Run) {
         if let Some(runs) = self.runs.get_mut(section as usize) {
             runs.push(run);
@@ -247,7 +247,7 @@ impl Claims {
         let mut claims = std::mem::take(&mut self.sections[index as usize]);
         let runs = std::mem::take(&mut self.runs[index as usize]);
         let address = image.sections[index as usize].address;
-        // Nearly always nothing else stands there.
+        // Nearly always there is nothing else.
         if let ([], [run]) = (&claims[..], &runs[..]) {
             walk(
                 image,

@@ -222,7 +222,7 @@ impl DataMap {
             .collect();
         pointers.par_sort_unstable();
         pointers.dedup();
-        // Where those of each object begin.
+        // Where the references to each object begin.
         let mut first = vec![0; self.objects.len() + 1];
         for (from, _) in &pointers {
             first[*from as usize + 1] += 1;

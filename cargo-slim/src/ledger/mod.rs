@@ -3,7 +3,7 @@
 //! `layout` cuts the file into sections, headers and gaps; each section's bytes are then claimed
 //! by their contents, strongest evidence first (`claims`). Unclaimed bytes are padding
 //! where they do nothing, and unknown otherwise. So the entries partition the file by
-//! construction, whatever the claims say, also in a damaged file.
+//! construction. Wrong claims, as a damaged file can make, do not change that.
 
 mod accounts;
 mod book;

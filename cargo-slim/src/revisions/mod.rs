@@ -36,7 +36,7 @@ use worktree::Worktree;
 pub struct Revision<'r> {
     /// What the user calls it.
     pub name: &'r str,
-    /// Where cargo is to be run.
+    /// Where to run cargo.
     pub context: Context,
     /// What to build, as it is called there.
     pub selection: Selection,

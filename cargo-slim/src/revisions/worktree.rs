@@ -178,7 +178,7 @@ impl CheckedOut<'_> {
 
 impl Drop for CheckedOut<'_> {
     fn drop(&mut self) {
-        // Ctrl-C removes what is open, and then nothing is to be made again.
+        // After Ctrl-C has removed the worktree, the directory must not be made again.
         let open = open_worktrees();
         if open.contains(&self.worktree.place) {
             remove(&self.worktree.place.root, self.directory());

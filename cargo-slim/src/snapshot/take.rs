@@ -1,7 +1,7 @@
 //! Taking a snapshot of a file or of what cargo builds.
 //!
-//! A build is looked at twice: what fills the rows is the analysis build, and the measures are
-//! those of the artifact as the user's own profile builds it.
+//! Cargo builds an artifact twice: the rows come from the analysis build, and the measures from the
+//! artifact as the user's own profile builds it.
 
 use super::{
     measure::{self, Compressors},
