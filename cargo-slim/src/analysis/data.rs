@@ -79,7 +79,7 @@ fn row(
         .all(|owner| owner.defined == CrateId::UNKNOWN);
     let name = match (named, kind) {
         (Some(name), DataKind::Static) => name,
-        // What somebody has named is known by that, whatever it looks like.
+        // A name from the source says more than the contents.
         (Some(name), DataKind::String) if !made_by_compiler(&name) => name,
         (_, DataKind::String) => excerpt(bytes),
         (named, kind) => {

@@ -51,7 +51,7 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         .filter(|(_, copies)| copies.len() > 1)
         .map(|((id, _), copies)| row(subject, id, copies))
         .collect();
-    // Of several families with one name and size, the one that stands first: the same in each run.
+    // Families of one name and size are ordered by address, so that each run gives the same order.
     let first = |row: &GenericRow| row.instances.first().map(|copy| copy.address);
     rows.par_sort_by(|a, b| {
         let by_size = b.file.cmp(&a.file);
@@ -100,8 +100,8 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
 }
 
 /// Bytes in copies that equal an earlier one: the same instructions that refer to the same
-/// addresses, as a linker that folds identical code compares them. `None` where nobody decodes the
-/// instructions.
+/// addresses, as a linker that folds identical code compares them. `None` where instructions of
+/// this architecture are not decoded.
 fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
     let decoder = disassembler(subject.image.architecture)?;
     let mut bytes = 0;

@@ -91,7 +91,7 @@ pub struct CrateRow {
 pub struct FunctionRow<'a> {
     /// The demangled name without hashes.
     pub name: &'a str,
-    /// The symbol as it stands in the table; empty when there is none.
+    /// The symbol as the table spells it; empty when there is none.
     pub symbol: &'a str,
     /// Further symbols at the same address.
     pub aliases: Vec<&'a str>,
@@ -123,7 +123,7 @@ pub struct GenericRow {
     /// Bytes of the largest copy.
     pub largest: u64,
     /// Bytes in copies whose body is byte-equal to an earlier copy's: what folding would save.
-    /// `None` where nobody decodes the code.
+    /// `None` where the code is not decoded.
     pub identical: Option<u64>,
     /// The copies, largest first.
     pub instances: Vec<GenericInstance>,

@@ -204,7 +204,7 @@ fn beside_manifest(context: &Context, manifest: &Path) -> Result<Context> {
     }
 }
 
-/// Outside of a project cargo has nothing to build: what else there is to do, it does not know.
+/// Refuses to build outside of a project. Cargo's own error would not mention `--file`.
 fn in_project(context: &Context, selection: &Selection) -> Result<()> {
     let mut places = context.directory().ancestors();
     if selection.manifest_path.is_some() || places.any(|place| place.join("Cargo.toml").is_file()) {

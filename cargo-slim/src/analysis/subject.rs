@@ -305,7 +305,7 @@ pub struct DebugSections<'a> {
 }
 
 impl<'a> DebugSections<'a> {
-    /// Those of the debug file where there is one with any, else those of the file itself.
+    /// The sections of the debug file if it has any, else the sections of the file itself.
     fn of(image: &Image<'a>, debug: Option<&Image<'a>>) -> Self {
         // Sections that share their bytes (hostile files only) are not decompressed again and
         // again.

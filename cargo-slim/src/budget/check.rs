@@ -57,7 +57,7 @@ pub struct Checked {
     pub artifacts: Vec<Judged>,
     /// The artifacts that the command line leaves out, each with the number of its rules.
     pub left_out: Vec<(String, u64)>,
-    /// Baselines that no budget is about, in words.
+    /// Baselines that no budget applies to, in words.
     pub unused: Vec<String>,
     /// The one baseline, in words, when it is of a file of another name than the one artifact.
     pub renamed: Option<String>,
@@ -104,9 +104,9 @@ struct Done {
 /// All artifacts, before they are measured.
 struct Plan {
     artifacts: Vec<Planned>,
-    /// [`Checked::misnamed`].
+    /// As [`Checked::misnamed`].
     misnamed: Option<(PathBuf, String)>,
-    /// Whether the only baseline is that of the only artifact, though its name is another.
+    /// Whether the only baseline is used for the only artifact although their names differ.
     renamed: bool,
 }
 
@@ -208,7 +208,7 @@ impl Checked {
     }
 }
 
-/// What is to be measured, where it is, and which baseline it has.
+/// Decides what to measure, where it is, and which baseline it has.
 fn plan(config: &Config, input: &Input, scope: &Scope<'_>, given: &Given) -> Result<Plan> {
     let mut needed: BTreeMap<Key, Needed> = BTreeMap::new();
     for rule in &config.rules {

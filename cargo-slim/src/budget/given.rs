@@ -31,7 +31,7 @@ pub(super) enum Choice {
 }
 
 impl Given {
-    /// Reads the files, and those of the directories.
+    /// Reads the files, and the files in the directories.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Given {
     ///
     /// # Errors
     ///
-    /// A usage error: there are two, and nobody can say which one counts.
+    /// A usage error: there are two, and either could be meant.
     pub(super) fn choose(&self, identity: &Identity<'_>) -> Result<Choice> {
         let fits = |own: &(usize, &(PathBuf, Snapshot))| identity.fits(&own.1.1.artifact);
         let mut fitting = self.0.iter().enumerate().filter(fits);
@@ -96,14 +96,14 @@ impl Given {
             more => format!(" and {more} more"),
         };
         format!(
-            "no baseline is of {identity}: given {} {}{more}",
+            "none of the baselines is a snapshot of {identity}: given {} {}{more}",
             if given.len() == 1 { "is" } else { "are" },
             given.join(", ")
         )
     }
 
-    /// The baselines that belong to none of the rules, whatever the command line chooses of them,
-    /// in words. `file`: the file that is measured, where cargo builds none.
+    /// The baselines that belong to none of the rules, in words. Rules that the command line leaves
+    /// out count too. `file`: the file that is measured, where cargo builds none.
     pub(super) fn unused(&self, config: &Config, file: Option<&Path>) -> Vec<String> {
         let used = |snapshot: &Snapshot| {
             config.rules.iter().any(|rule| {

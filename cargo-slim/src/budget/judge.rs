@@ -80,7 +80,7 @@ pub struct Row {
 pub struct Verdict {
     /// The worst first.
     pub rows: Vec<Row>,
-    /// Budgets whose growth nobody could judge, because no baseline was given.
+    /// Budgets whose growth was not judged, because no baseline was given.
     pub ungrown: u64,
 }
 

@@ -88,7 +88,7 @@ impl Measured {
         found.map_or_else(|| Reading::Missing(missing()), Reading::Bytes)
     }
 
-    /// The functions that match, their bytes and names, or why nobody can say.
+    /// The functions that match, their bytes and names, or why they are not known.
     pub fn matching(&self, pattern: &Pattern) -> Result<(u64, Vec<String>), String> {
         let Some(snapshot) = self.snapshot.as_ref().filter(|_| !self.stripped) else {
             return Err("the file has no symbols".into());

@@ -104,7 +104,7 @@ impl<'a> Scope<'a> {
             Input::File { path, .. } => {
                 let only = all.windows(2).all(|two| two[0].target == two[1].target);
                 let stem = path.file_stem().map(|stem| stem.to_string_lossy());
-                // The only artifact: whatever the file is called, it is that one.
+                // With one artifact the name of the file does not matter.
                 all.into_iter()
                     .partition(|rule| only || stem.as_ref().is_some_and(|stem| named(rule, stem)))
             }
@@ -121,7 +121,7 @@ impl<'a> Scope<'a> {
                     "no budget in `{}` applies to the selected target",
                     config.path.display()
                 ),
-                format_args!("its budgets are about {}", listed(&names)),
+                format_args!("its budgets apply to {}", listed(&names)),
             ));
         }
         config.rules = kept;

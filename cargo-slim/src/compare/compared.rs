@@ -22,7 +22,7 @@ pub struct Compared {
     pub after: Snapshot,
     /// What changed.
     pub comparison: Comparison,
-    /// What is to be known of how the two sides were built.
+    /// What the reader must know about how the two sides were built.
     pub warnings: Vec<Warning>,
 }
 

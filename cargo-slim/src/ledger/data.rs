@@ -222,7 +222,7 @@ impl DataMap {
             .collect();
         pointers.par_sort_unstable();
         pointers.dedup();
-        // Where those of each object begin.
+        // Where the references to each object begin.
         let mut first = vec![0; self.objects.len() + 1];
         for (from, _) in &pointers {
             first[*from as usize + 1] += 1;
@@ -308,7 +308,7 @@ impl DataMap {
                 continue;
             };
             let referrers = match object.evidence {
-                // Nobody refers to it: most likely it is the unit's own crate that wrote it.
+                // No code refers to it. Most likely the crate of its compilation unit wrote it.
                 Evidence::None => vec![Owner::of(unit, Evidence::Inferred)],
                 _ => parties.members(object.party).to_vec(),
             };

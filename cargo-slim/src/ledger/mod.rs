@@ -1,9 +1,9 @@
 //! The ledger: the file cut into ranges, each with one owner and one evidence tag.
 //!
 //! `layout` cuts the file into sections, headers and gaps; each section's bytes are then claimed
-//! by what stands in them, strongest evidence first (`claims`). What nobody claims is padding
-//! when it does nothing, and unknown otherwise. So the entries partition the file by
-//! construction, whatever the claims say, also in a damaged file.
+//! by their contents, strongest evidence first (`claims`). Unclaimed bytes are padding
+//! where they do nothing, and unknown otherwise. So the entries partition the file by
+//! construction. Wrong claims, as a damaged file can make, do not change that.
 
 mod accounts;
 mod book;

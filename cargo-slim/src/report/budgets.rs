@@ -62,7 +62,7 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
                     "built-differently",
                     format!("what changed in `{}` is not shown: {why}", artifact.name),
                 )
-                .help("take the baseline as you measure: of a build, or of a file with `--file`"),
+                .help("make both in the same way: measure builds, or measure files with `--file`"),
             );
         }
         if artifact.new {
@@ -71,11 +71,21 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
             warnings.push(Warning::new("new-artifact", message));
         }
     }
+    warnings.extend(unmatched(checked));
+    warnings
+}
+
+/// Baselines, files and budgets that do not belong together.
+fn unmatched(checked: &Checked) -> Vec<Warning> {
+    let mut warnings = Vec::new();
     if !checked.without.is_empty() {
         warnings.push(
             Warning::new(
                 "other-baseline",
-                format!("no baseline is of {}", quoted(&checked.without)),
+                format!(
+                    "none of the baselines is a snapshot of {}",
+                    quoted(&checked.without)
+                ),
             )
             .help(
                 "give one snapshot for each artifact with `--baseline`; where it was not there \
@@ -93,16 +103,16 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
                     file.display()
                 ),
             )
-            .help("name the file that was built for it, if this is another"),
+            .help("if this is another program, name the file of that artifact instead"),
         );
     }
     if let Some(baseline) = &checked.renamed {
         warnings.push(
             Warning::new(
                 "renamed-file",
-                format!("the baseline {baseline} has another name than the file that is measured"),
+                format!("the baseline {baseline} has a different name than the measured file"),
             )
-            .help("give the baseline of the same artifact, if this is none"),
+            .help("if it is not the same program, give the baseline of this one"),
         );
     }
     if !checked.unused.is_empty() {
@@ -110,7 +120,7 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
             Warning::new(
                 "unused-baseline",
                 format!(
-                    "no budget is about the baseline {}",
+                    "no budget applies to the baseline {}",
                     checked.unused.join(", ")
                 ),
             )
@@ -130,7 +140,8 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
     warnings
 }
 
-/// Who compressed, where a budget is about that: a figure without it could not be had again.
+/// The compressors, where a budget measures compressed sizes. Without them the figures could not
+/// be reproduced.
 pub(super) fn compressors(checked: &Checked) -> Option<String> {
     let compressed = |row: &Row| matches!(row.measure.as_str(), "gzip" | "zstd");
     let any = checked.verdict.rows.iter().any(compressed);

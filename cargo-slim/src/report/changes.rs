@@ -151,6 +151,8 @@ pub(super) fn columns<'a>(
     let owners = any(|row| row.owner.is_some());
     let copies = any(|row| row.copies.is_some());
     let notes = any(|row| row.cause.is_some() || row.from.is_some());
+    // Programs always get the same columns. People get only those that have something to say, so
+    // these are there twice.
     let mut table = table
         .text("kind", "Kind", |row| row.row.kind.as_str().into())
         .machines_only()
@@ -195,7 +197,25 @@ pub(super) fn columns<'a>(
             })
             .people_only();
     }
-    table = table
+    let table = with_names(table, all, full_names);
+    match notes {
+        true => table
+            .name("why", "Why", move |row| {
+                Cell::maybe_text(why(row.row, full_names))
+            })
+            .people_only()
+            .searched(false),
+        false => table,
+    }
+}
+
+/// The columns of names. Programs get all names in full, people the shortest that tells them apart.
+fn with_names<'a>(
+    table: Table<'a, Nth<'a, Change>>,
+    all: Option<&'a str>,
+    full_names: bool,
+) -> Table<'a, Nth<'a, Change>> {
+    table
         .text("version", "Version", |row| {
             Cell::maybe_text(row.row.version.as_deref())
         })
@@ -217,16 +237,7 @@ pub(super) fn columns<'a>(
         .text("cause", "Cause", move |row| {
             Cell::maybe_text(row.row.why(all))
         })
-        .machines_only();
-    match notes {
-        true => table
-            .name("why", "Why", move |row| {
-                Cell::maybe_text(why(row.row, full_names))
-            })
-            .people_only()
-            .searched(false),
-        false => table,
-    }
+        .machines_only()
 }
 
 fn shown(change: &Change, full_names: bool) -> String {

@@ -88,7 +88,7 @@ fn column(category: Category) -> (&'static str, u8) {
     }
 }
 
-/// A part that is nothing is left blank for people, so that the parts that are something stand out.
+/// Zero is left blank for people, so that the parts that have bytes stand out.
 fn part(bytes: u64) -> Cell<'static> {
     if bytes == 0 {
         Cell::Empty

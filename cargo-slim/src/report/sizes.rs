@@ -89,8 +89,8 @@ pub(super) fn without_rows(compared: &Compared) -> &'static str {
     match compared.is_unchanged() {
         true => "nothing changed",
         false => {
-            "in the analysed files nothing changed: the difference is in what the analysis \
-             overrides, as `strip`"
+            "the analysed files are the same: the difference is in settings that the analysis \
+             overrides, such as `strip`"
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The user's tree, index and branches are not touched: `git worktree add --detach` checks out
 //! beside the repository ([`worktree`] says why there), and the worktree is removed when the
 //! builds are done, when they fail, and on Ctrl-C; what a killed process left, the next one
-//! removes. Both commits stand at one path, one after the other, because a crate's hash, and with
+//! removes. Both commits are checked out at the same path, one after the other, because a crate's hash, and with
 //! it the length of names, follows from its path. Both are built into one directory below the
 //! user's target directory, so that dependencies they share are compiled once.
 //!
@@ -36,7 +36,7 @@ use worktree::Worktree;
 pub struct Revision<'r> {
     /// What the user calls it.
     pub name: &'r str,
-    /// Where cargo is to be run.
+    /// Where to run cargo.
     pub context: Context,
     /// What to build, as it is called there.
     pub selection: Selection,
@@ -170,11 +170,12 @@ fn overruled(
             .find(|name| at.join(name).is_file())
     })?;
     let message = format!(
-        "`{revision}` has a `{file}`, and is built with `{}` all the same, because {} says so",
+        "`{revision}` has a `{file}`, but is built with `{}`, because {} says so",
         chosen.name, chosen.by
     );
     Some(
-        Warning::new("toolchain-chosen", message)
-            .help("without it each revision is built with the toolchain that it asks for"),
+        Warning::new("toolchain-chosen", message).help(
+            "without that choice, each revision is built with the toolchain that it asks for",
+        ),
     )
 }

@@ -29,7 +29,7 @@ impl Repository {
         let ask = |what: &str| git(&directory, ["rev-parse", what]);
         let root = ask("--show-toplevel").map_err(|_| {
             Error::usage(
-                format_args!("`{}` is in no git repository", directory.display()),
+                format_args!("`{}` is not in a git repository", directory.display()),
                 "run it inside one, or compare two files: `cargo slim diff OLD NEW`",
             )
         })?;
@@ -128,7 +128,7 @@ fn run<S: AsRef<OsStr>>(
         let stderr = String::from_utf8_lossy(&output.stderr);
         return Err(Error::failed(
             format_args!("`{words}` failed: {}", stderr.trim()),
-            "mend what git reports, then run again",
+            "fix what git reports, then run the command again",
         ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -44,7 +44,7 @@ impl Submodules {
     /// What the build of `revision` is without.
     pub(super) fn warning(&self, revision: &str) -> Option<Warning> {
         let message = format!(
-            "`{revision}` is built without what this repository does not have of its submodules: {}",
+            "`{revision}` is built without submodules that this repository does not have: {}",
             self.missing.join(", ")
         );
         let warning = Warning::new("submodules-missing", message).help(format!(

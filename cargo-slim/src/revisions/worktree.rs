@@ -1,10 +1,10 @@
-//! The directory that commits are checked out into, one after the other, and that it goes again.
+//! The directory that commits are checked out into, one after the other, and its removal.
 //!
-//! It stands beside the user's repository, under a name with a dot: so the directories above are
-//! the same as the repository's own, and cargo finds the same configuration, rustup the same
-//! toolchain, and `path = "../other"` the same neighbour. Inside the repository none of that would
-//! hold: cargo would read the `.cargo/config.toml`, and rustup the `rust-toolchain.toml`, that the
-//! user has there today, whatever the commit has. Where that directory cannot be written, or where
+//! The directory is beside the user's repository and its name begins with a dot. The directories
+//! above are then the same as the repository's own, so cargo finds the same configuration, rustup
+//! the same toolchain, and `path = "../other"` the same neighbour. It is not inside the repository,
+//! because cargo would then read the `.cargo/config.toml`, and rustup the `rust-toolchain.toml`, of
+//! the user's own working tree instead of those of the commit. Where that directory cannot be written, or where
 //! a manifest above makes the repository a part of an outer workspace (which the worktree is no
 //! member of), the system's temporary directory is used; what is lost by that is said.
 //!
@@ -34,14 +34,14 @@ const PREFIX: &str = ".cargo-slim-";
 /// Several processes may build revisions of one repository at once, but not this many.
 const MOST: usize = 100;
 
-/// A directory for commits; it goes when this value does.
+/// A directory for commits, which is removed when this value is dropped.
 pub(super) struct Worktree {
     place: Place,
     /// Held for as long as this value lives.
     lock: Option<File>,
 }
 
-/// What must go.
+/// What has to be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     root: PathBuf,
@@ -77,7 +77,7 @@ impl Worktree {
         Self::below(repository, &parent)?.ok_or_else(|| {
             Error::failed(
                 format_args!("there is no room for a worktree in `{}`", parent.display()),
-                format_args!("remove the directories `{PREFIX}…` that nobody uses there"),
+                format_args!("remove the unused directories `{PREFIX}…` there"),
             )
         })
     }
@@ -165,7 +165,7 @@ impl Drop for Worktree {
     }
 }
 
-/// A commit in a worktree; it goes when this value does.
+/// A commit in a worktree, which is removed when this value is dropped.
 pub(super) struct CheckedOut<'w> {
     worktree: &'w Worktree,
 }
@@ -178,7 +178,7 @@ impl CheckedOut<'_> {
 
 impl Drop for CheckedOut<'_> {
     fn drop(&mut self) {
-        // Ctrl-C removes what is open, and then nothing is to be made again.
+        // After Ctrl-C has removed the worktree, the directory must not be made again.
         let open = open_worktrees();
         if open.contains(&self.worktree.place) {
             remove(&self.worktree.place.root, self.directory());
@@ -264,7 +264,8 @@ fn forget(place: &Place) {
     let _ = place.marker.parent().map(fs::remove_dir);
 }
 
-/// Removes what killed processes left behind; there is nobody to tell when that fails.
+/// Removes the directories that killed processes left. A failure is not reported: it concerns none
+/// of the revisions that this process builds.
 fn clear_stale(repository: &Repository) {
     let Ok(entries) = fs::read_dir(markers(repository)) else {
         return;
@@ -317,7 +318,8 @@ fn is_worktree(repository: &Repository, directory: &Path) -> bool {
         .any(|line| wanted.is_some() && canonical(Path::new(line)) == wanted)
 }
 
-/// Removes a worktree and git's record of it; there is nobody left to tell when that fails.
+/// Removes a worktree and git's record of it. A failure is not reported: this runs while values are
+/// dropped and when the user interrupts.
 fn remove(root: &Path, directory: &Path) {
     let arguments = [
         OsStr::new("worktree"),

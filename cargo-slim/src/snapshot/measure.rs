@@ -1,5 +1,5 @@
-//! What a budget measures of an artifact as a whole: the file, what of it is shipped, compressed
-//! and loaded.
+//! What a budget measures of an artifact as a whole: its size as a file, shipped,
+//! compressed and loaded.
 //!
 //! `flash` and `ram` follow the program headers: `flash` is what a loader or programmer copies
 //! from the file (file bytes of loaded segments), `ram` the memory of the segments that the

@@ -2,7 +2,7 @@
 //! every later check.
 //!
 //! A snapshot holds nothing that changes between two builds of one source: no addresses, no
-//! hashes, no absolute paths. Names are those of [`codecost::demangle`], in full.
+//! hashes, no absolute paths. Names are in the full form of [`codecost::demangle`].
 
 mod listing;
 pub mod measure;

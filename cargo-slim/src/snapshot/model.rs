@@ -10,8 +10,8 @@ pub(super) const SCHEMA: &str = "cargo-slim/1";
 /// The `view` member that tells a snapshot from a report.
 pub(super) const VIEW: &str = "snapshot";
 
-/// What stands for a function that only the unwind tables know: its address would be another in
-/// each build.
+/// The name of a function that only the unwind tables know. Its address would differ in each
+/// build.
 pub const NAMELESS: &str = "[function]";
 
 /// One build's sizes.

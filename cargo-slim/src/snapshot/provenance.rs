@@ -1,6 +1,6 @@
 //! How an artifact came to be: the lock file, features, profile, compiler.
 //!
-//! Features are those of the build's own messages, so they are what was compiled in. For a file
+//! Features come from the messages of the build, so they are the ones that were compiled in. For a file
 //! that somebody else built only the lock file above it is known, and only if there is one.
 
 use super::model::{Build, Package};

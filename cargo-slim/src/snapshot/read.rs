@@ -50,9 +50,9 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Snapshot> {
     };
     if !is_snapshot(bytes) && Image::parse(path, bytes).is_ok() {
         return Err(Error::failed(
-            format_args!("`{}` is a binary, and a snapshot is wanted", path.display()),
+            format_args!("expected a snapshot, found a binary: `{}`", path.display()),
             format_args!(
-                "take one of it: `cargo slim snapshot --file {} -o size.json`",
+                "take a snapshot of it: `cargo slim snapshot --file {} -o size.json`",
                 path.display()
             ),
         ));

@@ -114,7 +114,7 @@ fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
 }
 
 /// The path below the working directory, else the file's name: a committed file must not name
-/// somebody's home.
+/// a user's home directory.
 fn portable(path: &Path) -> String {
     let here = env::current_dir().ok();
     let below = here

@@ -1,7 +1,7 @@
 //! Taking a snapshot of a file or of what cargo builds.
 //!
-//! A build is looked at twice: what fills the rows is the analysis build, and the measures are
-//! those of the artifact as the user's own profile builds it.
+//! Cargo builds an artifact twice: the rows come from the analysis build, and the measures from the
+//! artifact as the user's own profile builds it.
 
 use super::{
     measure::{self, Compressors},
@@ -96,8 +96,8 @@ pub fn take(
     Ok(snapshot)
 }
 
-/// Whether no package has the target. A directory without a project is an error all the same:
-/// nobody may take the wrong directory for a new artifact.
+/// Whether no package has the target. A directory without a project is an error even
+/// then: it is more likely the wrong directory than a new artifact.
 fn is_absent(context: &Context, selection: &Selection) -> Result<bool> {
     let mut everywhere = selection.clone();
     if everywhere.packages.is_empty() {
@@ -184,7 +184,7 @@ fn surveyed<T>(
     let kept = keep(&subject, snapshot);
     opened.files.check_unchanged()?;
     drop(subject);
-    // It takes as long as writing a large snapshot does, and nobody waits for it.
+    // Freeing it takes as long as writing a large snapshot, so it is done in the background.
     rayon::spawn(|| drop(opened));
     Ok(kept)
 }

@@ -12,7 +12,11 @@ use codecost::{image::SectionKind, units::Bytes};
 /// Debug information that is shipped: in a file that is there, or in a build whose own profile
 /// keeps it. That our analysis build has symbols and std's debug information says nothing of what
 /// the user ships.
-pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) -> Option<Finding> {
+pub(super) fn debug_info(
+    opened: &Opened,
+    subject: &Subject<'_>,
+    artifact_flags: &str,
+) -> Option<Finding> {
     let settings = &opened.facts.settings;
     let off = |value: &Option<String>| {
         value
@@ -60,7 +64,7 @@ pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) ->
         },
         bytes,
         evidence,
-        command: format!("cargo slim sections {again} --filter debug"),
+        command: format!("cargo slim sections {artifact_flags} --filter debug"),
     })
 }
 
