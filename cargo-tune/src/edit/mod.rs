@@ -7,11 +7,13 @@
 //! error and nothing is written.
 
 mod place;
+mod text;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use codecost::{Error, Result};
+use text::line_ending;
 use toml_edit::{Document, Item, TableLike};
 
 /// What to do with one key.
@@ -194,16 +196,6 @@ fn append_to_array(
     }
     new.push_str(text.get(at..).unwrap_or_default());
     new
-}
-
-/// The line ending that most lines have.
-fn line_ending(text: &str) -> &'static str {
-    let crlf = text.matches("\r\n").count();
-    if crlf * 2 > text.matches('\n').count() {
-        "\r\n"
-    } else {
-        "\n"
-    }
 }
 
 /// Every value of a document by its path.
