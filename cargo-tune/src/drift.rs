@@ -102,7 +102,7 @@ fn passed(project: &Project, skipped: &Skipped) -> Option<Row> {
 }
 
 /// What the plan wants but something makes void or puts out of reach: it has drifted, and no edit
-/// of ours would help.
+/// by this tool would help.
 fn void(project: &Project, skipped: &Skipped) -> Row {
     let name = skipped.knob.name();
     let setting = match skipped.knob {
@@ -132,7 +132,7 @@ fn origin(project: &Project, package: Option<&str>, knob: Knob) -> Option<Origin
     }
 }
 
-/// Builds privately and proves what passes from the recorded arguments.
+/// Builds in a private directory, and proves the rows that pass from the arguments that rustc got.
 ///
 /// # Errors
 ///

@@ -59,7 +59,7 @@ impl Flag {
         }]
     }
 
-    /// Whether only the final link is concerned, so that no dependency is compiled anew.
+    /// Whether only the final link is concerned, so that no dependency is compiled again.
     pub fn link_only(self) -> bool {
         match self {
             Self::Relr | Self::Icf => true,
@@ -150,7 +150,7 @@ pub struct FlagSetting {
     pub flags: Vec<String>,
 }
 
-/// How the rustflags in force stand to a flag that is wanted.
+/// What the rustflags in force say of a flag that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Present {
     /// The flag is there, as it is written in the rustflags.

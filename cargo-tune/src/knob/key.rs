@@ -49,13 +49,13 @@ impl Key {
         config::canonical(self.name(), value)
     }
 
-    /// The value that the key has in the profile `root` (`dev` or `release`) if nobody sets it.
+    /// The value that the key has in the profile `root` (`dev` or `release`) if it is not set.
     pub fn default_value(self, root: &str) -> Option<Value> {
         config::default_value(root, self.name())
     }
 
-    /// Whether only the crate that is linked shows the value: cargo passes other crates none, or
-    /// another one.
+    /// Whether the value shows only in the arguments of the crate that is linked: cargo passes other
+    /// crates no value, or another one.
     pub fn concerns_only_the_root(self) -> bool {
         match self {
             Self::Lto | Self::Strip | Self::Incremental => true,

@@ -123,7 +123,7 @@ impl Skipped {
         self
     }
 
-    /// Because something out of our reach sets another value.
+    /// Because something that this tool does not edit sets another value.
     pub(super) fn unreachable(mut self, wanted: Value) -> Self {
         self.wanted = Some(wanted);
         self.unreachable = true;
@@ -136,7 +136,7 @@ impl Skipped {
 pub struct Plan {
     /// What to write.
     pub changes: Vec<Change>,
-    /// What not, and why.
+    /// What is not written, and why.
     pub skipped: Vec<Skipped>,
     /// What else to know.
     pub notices: Vec<Notice>,

@@ -1,4 +1,4 @@
-//! The oldest glibc that the program must start with, and who says so.
+//! The oldest glibc that the program must start with, and where that is said.
 
 use std::fmt;
 use std::path::Path;
@@ -21,7 +21,7 @@ impl Glibc {
     };
 
     /// The version that the user names, else the one that a manifest states, else this machine's;
-    /// with who says so. `None` if nobody does.
+    /// with the place that says so. `None` if none does.
     pub(super) fn oldest(project: &Project, named: Option<Self>) -> Option<(Self, String)> {
         if let Some(version) = named {
             return Some((version, "--glibc".to_owned()));

@@ -61,7 +61,7 @@ impl Goal {
                 key(Key::Lto, Value::Bool(true)),
                 key(Key::CodegenUnits, Value::Integer(1)),
             ],
-            // An explicit opt-level is somebody's decision between size and speed.
+            // An explicit opt-level is a decision between size and speed, and stays.
             Self::Balanced => vec![
                 key(Key::Lto, text("thin")),
                 key(Key::CodegenUnits, Value::Integer(1)),

@@ -96,7 +96,7 @@ pub(super) fn out_of_reach(project: &Project, request: &Request) -> Option<Objec
     }
     if request.no_config {
         return Some(Objection {
-            reason: "rustflags can only stand in a config file, and --no-config excludes that"
+            reason: "rustflags can be written only in a config file, and --no-config excludes that"
                 .to_owned(),
             evidence: Vec::new(),
         });

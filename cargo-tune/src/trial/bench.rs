@@ -1,7 +1,7 @@
-//! Building variants and weighing what comes of them.
+//! Building variants, and measuring the sizes of the programs.
 //!
 //! Each variant's program is copied away with a note of its sizes, so that going back to an earlier
-//! variant costs no build, and a search that was interrupted goes on where it was.
+//! variant costs no build, and a search that was interrupted continues where it stopped.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

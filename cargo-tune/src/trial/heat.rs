@@ -12,9 +12,9 @@ use crate::project::Project;
 /// Packages by how much of the time they take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heat {
-    /// Where the time goes, the hottest first.
+    /// Packages that take much of the time, the hottest first.
     pub hot: Vec<String>,
-    /// Where it does not, the coldest first.
+    /// Packages that take little of it, the coldest first.
     pub cold: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What came of a variant.
+//! The result of a variant: sizes, time and the verdict.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub fn worthwhile(gain: i128, whole: u64) -> bool {
     gain >= i128::from(THRESHOLD_BYTES) && gain as f64 >= THRESHOLD_SHARE * whole as f64
 }
 
-/// What came of one variant's build.
+/// The result of one variant's build.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Weighed {
     /// The artifact's copy.

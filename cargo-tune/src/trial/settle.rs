@@ -12,7 +12,7 @@ use super::workload::Workload;
 use crate::plan::{Goal, Request};
 use crate::project::Project;
 
-/// What a winner must stand.
+/// The checks that a winner must pass.
 pub(super) struct Confirmation<'a> {
     pub(super) project: &'a Project,
     pub(super) request: &'a Request,

@@ -38,7 +38,7 @@ impl Variant {
     }
 }
 
-/// `assignments` with one of them set, or set anew.
+/// `assignments` with one more, in place of an earlier value of the same knob.
 pub fn with(assignments: &[Assignment], assignment: Assignment) -> Vec<Assignment> {
     let mut all = without(assignments, &assignment.subject());
     all.push(assignment);
