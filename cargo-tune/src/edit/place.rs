@@ -7,7 +7,7 @@
 use codecost::{Error, Result};
 use toml_edit::{Item, TableLike};
 
-use super::line_ending;
+use super::text::line_ending;
 
 /// Inserts `path = value`.
 pub(super) fn insert(

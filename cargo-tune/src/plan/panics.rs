@@ -6,7 +6,9 @@ use codecost::Result;
 use codecost::cargo::config::Notice;
 use rayon::prelude::*;
 
-use super::{Plan, Request, Skipped};
+use super::change::{Plan, Skipped};
+use super::request::Request;
+use crate::knob::{Key, Knob};
 use crate::project::Project;
 use crate::unwind;
 
@@ -44,7 +46,7 @@ const ISOLATING: &[(&str, &str)] = &[
 pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> Result<bool> {
     if project.effective.triple.starts_with("wasm32-unknown") {
         plan.skipped.push(Skipped::new(
-            "panic",
+            Knob::Key(Key::Panic),
             "this target aborts on panic anyway",
             vec![project.effective.triple.clone()],
         ));
@@ -73,10 +75,10 @@ pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> 
         .iter()
         .map(|e| format!("{}:{}: {}", project.shown(&e.file), e.line, e.what))
         .collect();
-    let allowed = request.allows("abort");
+    let allowed = request.allows_abort();
     if !evidence.is_empty() && !allowed {
         plan.skipped.push(Skipped::new(
-            "panic",
+            Knob::Key(Key::Panic),
             "the workspace's code relies on unwinding; `--allow abort` overrides",
             evidence,
         ));

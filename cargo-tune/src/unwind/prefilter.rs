@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Evidence;
+use super::source::Evidence;
 
 /// What a file may hold.
 #[derive(Debug, Clone, Copy, Default)]
