@@ -6,10 +6,12 @@
 //! crate, a function with those that it is inlined into.
 
 use super::{
-    Subject, crates, facts, functions, label, label_of,
+    crates, functions,
+    label::{label_of, unknown},
     model::{ChangeKind, ChangeRow, Comparison, CrateInfo, Facts, Weight},
-    no_samples, quality,
+    quality,
     shares::Shares,
+    subject::{Subject, facts, no_samples},
 };
 use codecost::{Result, attribution::Origin, report::Warning};
 use std::{cmp::Reverse, collections::HashMap};
@@ -100,7 +102,7 @@ fn differences(before: &Facts, after: &Facts) -> Vec<Warning> {
             .help("record both with the same `--call-graph`"),
         );
     }
-    if let (Some(before), Some(after)) = (&before.profile, &after.profile)
+    if let (Some(before), Some(after)) = (&before.build_profile, &after.build_profile)
         && before != after
     {
         warnings.push(Warning::new(
@@ -192,7 +194,7 @@ fn inline_paths(shares: &Shares<'_>) -> Vec<(String, CrateInfo, Weight)> {
     let symbols = shares.symbols;
     let mut paths = Vec::new();
     for (at, (stack, weight)) in charged {
-        // The frame that the scope stands in: the innermost one, or one of the callers'.
+        // The frame that the scope is in: the innermost one, or one of the callers'.
         let mut from = Some(stack);
         while let Some(stack) = from {
             let chain: Vec<_> = shares.scopes(stack).collect();
@@ -209,7 +211,7 @@ fn inline_paths(shares: &Shares<'_>) -> Vec<(String, CrateInfo, Weight)> {
                     let owner = shares
                         .owner(function)
                         .and_then(|owner| symbols.crates.get(owner.0 as usize));
-                    let label = owner.map_or_else(|| label("[unknown]", Origin::Unknown), label_of);
+                    let label = owner.map_or_else(unknown, label_of);
                     paths.push((names.join(" ← "), label, weight));
                 }
                 break;

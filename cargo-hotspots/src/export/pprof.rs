@@ -3,8 +3,8 @@
 //! Source: the field numbers and meanings of `proto/profile.proto` in google/pprof. A location is
 //! a distinct address with a line for each function of its inline chain, innermost first.
 
-use super::{Named, is_clock};
-use crate::profile::{FrameId, ModuleId, ModuleKind, Place};
+use super::symbolized::{Symbolized, is_clock};
+use crate::profile::{FrameId, ModuleId, ModuleKind, Place, Profile};
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
 use std::{
@@ -125,8 +125,8 @@ mod message {
 /// # Errors
 ///
 /// What the writer says.
-pub fn pprof(named: Named<'_>, to: &mut dyn Write) -> io::Result<()> {
-    let bytes = build(named).encode_to_vec();
+pub fn pprof(symbolized: Symbolized<'_>, to: &mut dyn Write) -> io::Result<()> {
+    let bytes = build(symbolized).encode_to_vec();
     let mut packed = GzEncoder::new(to, Compression::default());
     packed.write_all(&bytes)?;
     packed.finish()?.flush()
@@ -150,12 +150,12 @@ impl Strings {
     }
 }
 
-fn build(named: Named<'_>) -> message::Profile {
+fn build(symbolized: Symbolized<'_>) -> message::Profile {
     let mut strings = Strings {
         all: vec![String::new()],
         known: HashMap::from([(String::new(), 0)]),
     };
-    let recording = named.profile;
+    let recording = symbolized.profile;
     let clock = is_clock(&recording.event);
     let (value, unit) = match clock {
         true => ("cpu", "nanoseconds"),
@@ -169,9 +169,24 @@ fn build(named: Named<'_>) -> message::Profile {
         r#type: strings.of(value),
         unit: strings.of(unit),
     };
+    message::Profile {
+        sample_type: vec![samples_type, value_type],
+        sample: samples(recording, &mut strings),
+        location: locations(symbolized),
+        function: functions(symbolized, &mut strings),
+        mapping: mappings(symbolized, &mut strings),
+        duration_nanos: signed(recording.duration_ns),
+        period_type: Some(value_type),
+        period: signed(recording.period / recording.samples.max(1)),
+        default_sample_type: value_type.r#type,
+        string_table: strings.all,
+    }
+}
+
+fn samples(recording: &Profile, strings: &mut Strings) -> Vec<message::Sample> {
     let thread_key = strings.of("thread");
     let thread_number = strings.of("thread_id");
-    let sample = recording.counts.iter().map(|count| {
+    let samples = recording.counts.iter().map(|count| {
         let thread = recording.threads.get(count.thread.0 as usize);
         let name = thread.map(|thread| message::Label {
             key: thread_key,
@@ -190,9 +205,14 @@ fn build(named: Named<'_>) -> message::Profile {
             label: name.into_iter().chain(number).collect(),
         }
     });
-    let sample = sample.collect();
-    let location = recording.frames.iter().enumerate().map(|(at, frame)| {
-        let scopes = named.symbols.scopes_of(FrameId(at as u32)).iter();
+    samples.collect()
+}
+
+/// One for each frame; its inlined functions are its lines.
+fn locations(symbolized: Symbolized<'_>) -> Vec<message::Location> {
+    let recording = symbolized.profile;
+    let locations = recording.frames.iter().enumerate().map(|(at, frame)| {
+        let scopes = symbolized.symbols.scopes_of(FrameId(at as u32)).iter();
         let line = scopes.map(|scope| message::Line {
             function_id: u64::from(scope.function.0) + 1,
             line: i64::from(scope.line.unwrap_or_default()),
@@ -208,12 +228,15 @@ fn build(named: Named<'_>) -> message::Profile {
             line: line.collect(),
         }
     });
-    let location = location.collect();
-    let function = named.symbols.functions.iter().enumerate();
-    let function = function.map(|(at, function)| {
+    locations.collect()
+}
+
+fn functions(symbolized: Symbolized<'_>, strings: &mut Strings) -> Vec<message::Function> {
+    let functions = symbolized.symbols.functions.iter().enumerate();
+    let functions = functions.map(|(at, function)| {
         let file = function
             .file
-            .and_then(|file| named.symbols.files.get(file.0 as usize));
+            .and_then(|file| symbolized.symbols.files.get(file.0 as usize));
         message::Function {
             id: at as u64 + 1,
             name: strings.of(&function.name),
@@ -222,8 +245,12 @@ fn build(named: Named<'_>) -> message::Profile {
             start_line: i64::from(function.line.unwrap_or_default()),
         }
     });
-    let function = function.collect();
-    let mapping = recording.modules.iter().enumerate().map(|(at, module)| {
+    functions.collect()
+}
+
+fn mappings(symbolized: Symbolized<'_>, strings: &mut Strings) -> Vec<message::Mapping> {
+    let recording = symbolized.profile;
+    let mappings = recording.modules.iter().enumerate().map(|(at, module)| {
         let build_id = module.build_id.as_deref().unwrap_or_default();
         let hex: String = build_id.iter().map(|byte| format!("{byte:02x}")).collect();
         message::Mapping {
@@ -237,28 +264,17 @@ fn build(named: Named<'_>) -> message::Profile {
             has_inline_frames: true,
         }
     });
-    let mut mapping: Vec<message::Mapping> = mapping.collect();
+    let mut mappings: Vec<message::Mapping> = mappings.collect();
     // The first one is the program, by pprof's convention.
-    if let Some(program) = program(named) {
-        mapping.swap(0, program);
+    if let Some(program) = program(symbolized) {
+        mappings.swap(0, program);
     }
-    message::Profile {
-        sample_type: vec![samples_type, value_type],
-        sample,
-        mapping,
-        location,
-        function,
-        duration_nanos: signed(recording.duration_ns),
-        period_type: Some(value_type),
-        period: signed(recording.period / recording.samples.max(1)),
-        default_sample_type: value_type.r#type,
-        string_table: strings.all,
-    }
+    mappings
 }
 
 /// The position of the mapped file that most of the time passed in.
-fn program(named: Named<'_>) -> Option<usize> {
-    let recording = named.profile;
+fn program(symbolized: Symbolized<'_>) -> Option<usize> {
+    let recording = symbolized.profile;
     let mut periods = vec![0_u64; recording.modules.len()];
     for count in &recording.counts {
         for frame in recording.frames_of(count.stack) {
@@ -292,12 +308,12 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_with_lines_for_inlined_functions() {
         let (profile, symbols) = (profile(), symbols());
-        let named = Named {
+        let symbolized = Symbolized {
             profile: &profile,
             symbols: &symbols,
         };
         let mut packed = Vec::new();
-        pprof(named, &mut packed).unwrap();
+        pprof(symbolized, &mut packed).unwrap();
         let mut bytes = Vec::new();
         flate2::read::GzDecoder::new(packed.as_slice())
             .read_to_end(&mut bytes)

@@ -6,8 +6,7 @@
 mod harnesses;
 
 use cargo_hotspots::{
-    options::{CallGraphChoice, RecordOptions, Recorder, What},
-    record,
+    record::{self, CallGraphChoice, RecordOptions, RecorderChoice, What},
     recording::{About, Recording},
 };
 use codecost::{
@@ -104,9 +103,15 @@ impl Driver {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let mut driver = Self {
-            command: Command::new(env::current_exe().unwrap()),
+            command: Command::new("env"),
             directory,
         };
+        // The tests may run where Ctrl-C is ignored (under `nohup`, or in the background of a
+        // shell), and a program inherits that.
+        driver
+            .command
+            .arg("--default-signal=INT")
+            .arg(env::current_exe().unwrap());
         driver.arguments();
         for (name, value) in options {
             driver.command.env(format!("DRIVE_{name}"), value);
@@ -220,8 +225,8 @@ fn driven() {
         },
         event: set("EVENT"),
         recorder: match set("RECORDER").as_deref() {
-            Some("perf") => Some(Recorder::Perf),
-            Some("builtin") => Some(Recorder::Builtin),
+            Some("perf") => Some(RecorderChoice::Perf),
+            Some("builtin") => Some(RecorderChoice::Builtin),
             _ => None,
         },
         selection: Selection {

@@ -1,7 +1,7 @@
 //! Each finding where it fires, and where it must not.
 
 use super::{
-    super::{Subject, fixture::Fixture, model::Finding, shares::Shares},
+    super::{fixture::Fixture, model::Finding, shares::Shares, subject::Subject},
     find,
 };
 use crate::{
@@ -66,7 +66,7 @@ impl Program {
         let recording = Recording {
             data: "perf.data".into(),
             about: Some(About {
-                profile: Some("release".into()),
+                build_profile: Some("release".into()),
                 ..About::default()
             }),
         };
@@ -76,7 +76,7 @@ impl Program {
             symbols,
             recording: &recording,
             settings,
-            again: " --input perf.data".into(),
+            input_flag: " --input perf.data".into(),
         };
         find(&subject, &Shares::new(profile, symbols))
     }

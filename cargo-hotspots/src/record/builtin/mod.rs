@@ -21,7 +21,7 @@ use super::{
     setup::{Setup, Whom},
     system::checked,
 };
-use crate::options::CallGraphChoice;
+use crate::record::options::CallGraphChoice;
 use perf_event_open_sys::{self as raw, bindings as sys};
 use std::{
     fs::{self, File},
@@ -78,7 +78,7 @@ impl Session {
         let event = Event::parse(&setup.event).ok_or(Refusal::Event)?;
         raise_open_files();
         let events = Events::open(setup, &event, whom)?;
-        // Copies of stacks are nobody else's business.
+        // Copies of stacks may hold secrets: only the user may read them.
         let file = File::options()
             .write(true)
             .create(true)
