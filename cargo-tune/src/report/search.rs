@@ -8,7 +8,6 @@ use super::json::{SCHEMA, VERSION, warnings};
 use super::trials;
 use crate::plan::{Plan, Request};
 use crate::project::Project;
-use crate::trial::choice::pareto;
 use crate::trial::outcome::Status;
 use crate::trial::search::{Found, Options};
 
@@ -32,7 +31,7 @@ pub(crate) fn write(
         untried,
     } = found;
     let is_timed = rows.iter().any(|r| r.time.is_some());
-    let unbeaten = pareto(baseline, rows);
+    let unbeaten = found.unbeaten();
     let mut outcomes = rows.iter().chain([baseline]);
     let chosen = outcomes.find(|r| r.status == Status::Chosen);
     let report = Report::new(SCHEMA, VERSION, "search", trials::table(rows, baseline))

@@ -9,7 +9,7 @@ use codecost::Result;
 use codecost::console::Console;
 
 use super::bench::Bench;
-use super::choice::choose;
+use super::choice::{self, choose};
 use super::heat::Heat;
 use super::outcome::{Outcome, Status, worthwhile};
 use super::paired::Interval;
@@ -60,6 +60,11 @@ impl Found {
     pub fn winner(&self) -> Option<&Variant> {
         let chosen = self.rows.iter().find(|r| r.status == Status::Chosen)?;
         Some(&chosen.variant)
+    }
+
+    /// The trials that no other one beats in both size and cost.
+    pub fn unbeaten(&self) -> Vec<String> {
+        choice::pareto(&self.baseline, &self.rows)
     }
 }
 
