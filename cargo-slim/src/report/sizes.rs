@@ -89,7 +89,7 @@ pub(super) fn without_rows(compared: &Compared) -> &'static str {
     match compared.is_unchanged() {
         true => "nothing changed",
         false => {
-            "the analysed files are the same: the difference is in settings that the analysis \
+            "in the analysed files no size differs: the difference is in settings that the analysis \
              overrides, such as `strip`"
         }
     }
