@@ -48,7 +48,8 @@ import lief
 lists = {}
 for line in open("counts"):
     path, _, by_object, _, by_goblin = line.split()
-    lists[path] = (int(by_object), int(by_goblin), len(list(lief.parse(path).relocations)))
+    binary = lief.parse(path)
+    lists[path] = (int(by_object), int(by_goblin), len(list(binary.relocations)))
     print(path, "lief", lists[path][2])
 plain, packed = lists["plain"], lists["packed"]
 assert len(set(plain)) == 1, "changed: the readers disagree before packing"
