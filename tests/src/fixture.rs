@@ -1,7 +1,6 @@
 //! Small projects and small programs, built for real.
 
 use crate::command::{cargo, copy_tree, rustc, succeed};
-use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 

@@ -285,7 +285,7 @@ fn circles_of<'a>(edges: &BTreeSet<(&'a str, &'a str)>) -> Vec<BTreeSet<(&'a str
         let circle: BTreeSet<&str> = files
             .iter()
             .copied()
-            .filter(|other| returns(&other))
+            .filter(|other| returns(other))
             .collect();
         if circle.is_empty() || seen.contains(file) {
             continue;
