@@ -49,7 +49,7 @@ pub fn edits(plan: &Plan, comments: bool) -> Result<Vec<FileEdit>> {
             continue;
         };
         let path: Vec<&str> = change.path.iter().map(String::as_str).collect();
-        let comment = comments.then(|| format!("cargo tune: {}", change.knob().about().why));
+        let comment = comments.then(|| format!("cargo tune: {}", change.why()));
         file.after = edit::apply(&file.after, &path, &change.edit(), comment.as_deref())
             .map_err(|error| in_file(&file.path, error))?;
     }

@@ -4,16 +4,19 @@
 //! the effective configuration. Packages that a program ships are found through the lock file from
 //! the members' normal dependencies.
 
+mod graph;
 mod lock;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cargo_platform::Cfg;
-use codecost::cargo::config::{self, Effective, Inputs, Notice, OriginKind, Setting};
+use codecost::cargo::config::{self, Effective, Inputs, Nearest, Notice, OriginKind, Setting};
 use codecost::cargo::{Candidate, Context, Selection, TargetChoice, Toolchain, Workspace};
 use codecost::{Error, Result};
 
+pub use graph::{Graph, Package};
 pub use lock::{Lock, LockedPackage};
 
 use crate::knob::Key;
@@ -34,6 +37,7 @@ pub struct Project {
     pub lock: Lock,
     /// The configuration in force.
     pub effective: Effective,
+    graph: OnceCell<Graph>,
 }
 
 impl Project {
@@ -74,7 +78,28 @@ impl Project {
             environment,
             lock,
             effective,
+            graph: OnceCell::new(),
         })
+    }
+
+    /// What the members are linked from; asked of cargo once.
+    pub fn graph(&self) -> &Graph {
+        self.graph.get_or_init(|| {
+            Graph::load(
+                &self.context,
+                &self.selection,
+                &self.workspace,
+                &self.effective.triple,
+                &self.lock,
+            )
+        })
+    }
+
+    /// Whether the target aborts on panic whatever the profile says, as its specification has it.
+    pub fn aborts_anyway(&self) -> bool {
+        let cfg = print_cfg(&self.context, &self.toolchain, &self.effective.triple);
+        cfg.iter()
+            .any(|cfg| matches!(cfg, Cfg::KeyPair(key, value) if key.as_str() == "panic" && value == "abort"))
     }
 
     /// The workspace's root manifest.
@@ -134,6 +159,7 @@ fn resolve(
     let cargo_home = context.cargo_home();
     let cfgs = |triple: &str| print_cfg(context, toolchain, triple);
     let names: BTreeSet<String> = lock.packages.iter().map(|p| p.name.clone()).collect();
+    let nearest = nearest(workspace);
     config::effective(&Inputs {
         cwd: context.directory(),
         workspace_root: workspace.root(),
@@ -146,10 +172,22 @@ fn resolve(
         triple: selection.triple.as_deref(),
         cfgs: &cfgs,
         packages: lock.found.then_some(&names),
+        nearest: Some(&nearest),
     })
 }
 
-/// Marks an `lto` that somebody wrote and that cargo uses for nothing.
+/// The members, and what they depend on directly.
+fn nearest(workspace: &Workspace) -> Nearest {
+    let members = workspace.members();
+    let dependencies = members.iter().flat_map(|member| &member.dependencies);
+    let normal = dependencies.filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+    Nearest {
+        dependencies: normal.map(|d| d.name.clone()).collect(),
+        members: members.iter().map(|m| m.name.to_string()).collect(),
+    }
+}
+
+/// Marks an `lto` that is written in a file but that cargo does not use.
 fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effective) {
     let table = format!("profile.{}", effective.profile);
     let found = effective.settings.iter_mut().find(|s| {
@@ -162,7 +200,7 @@ fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effect
     if Key::Lto.canonical(&setting.value) == "off" {
         return;
     }
-    let Some(evidence) = lto_is_skipped(workspace, selection) else {
+    let Some(LtoSkipped { evidence, help }) = lto_is_skipped(workspace, selection) else {
         return;
     };
     let reason = format!("{LTO_SKIPPED} ({evidence})");
@@ -172,28 +210,46 @@ fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effect
             "`{}.lto = {}` ({}) has no effect: {reason}",
             setting.table, setting.value, setting.origin
         ),
-        help: Some("build the rlib from a package of its own".to_owned()),
+        help: help.map(str::to_owned),
     });
     setting.void = Some(reason);
 }
 
 /// Why an `lto` may be void.
-pub(crate) const LTO_SKIPPED: &str =
-    "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, and for dylibs";
+pub(crate) const LTO_SKIPPED: &str = "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, for dylibs and for \
+     proc-macros";
 
-/// Whether every linked target of the selected packages is one that cargo builds without LTO.
-pub(crate) fn lto_is_skipped(workspace: &Workspace, selection: &Selection) -> Option<String> {
-    let mut evidence = None;
-    for candidate in linked(workspace, selection) {
-        if !skips_lto(&candidate.crate_types) {
-            return None;
-        }
-        evidence = Some(format!(
-            "{}: crate-type = {:?}",
-            candidate.package, candidate.crate_types
-        ));
+/// Why cargo leaves LTO out.
+pub(crate) struct LtoSkipped {
+    /// The package and what its manifest says.
+    pub(crate) evidence: String,
+    /// What to do about it, where something can be done.
+    pub(crate) help: Option<&'static str>,
+}
+
+/// Whether every linked target of the workspace is one that cargo builds without LTO.
+pub(crate) fn lto_is_skipped(workspace: &Workspace, selection: &Selection) -> Option<LtoSkipped> {
+    let linked = linked(workspace, selection);
+    if linked.iter().any(|c| !skips_lto(&c.crate_types)) {
+        return None;
     }
-    evidence
+    if let Some(library) = linked.last() {
+        return Some(LtoSkipped {
+            evidence: format!(
+                "{}: crate-type = {:?}",
+                library.package, library.crate_types
+            ),
+            help: Some("build the rlib from a package of its own"),
+        });
+    }
+    // A proc-macro is loaded by the compiler; the profile's LTO is for what is shipped.
+    let members = workspace.members();
+    let mut packages = members.iter();
+    let package = packages.find(|p| p.targets.iter().any(|target| target.is_proc_macro()))?;
+    Some(LtoSkipped {
+        evidence: format!("{}: proc-macro = true", package.name),
+        help: None,
+    })
 }
 
 /// Everything in the workspace that the profile links.

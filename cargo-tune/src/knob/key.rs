@@ -68,6 +68,47 @@ impl Key {
         }
     }
 
+    /// What is said of the key where it gets this value. What is measured of a key is measured of
+    /// the value that the plan for size or speed gives to it; another one does something else.
+    pub fn about_value(self, value: &Value) -> About {
+        let about = self.about();
+        match (self, self.canonical(value).as_str()) {
+            (Self::OptLevel, "2" | "3") => About {
+                size: "larger than \"s\" and \"z\" in most programs",
+                speed: "the fastest code in most programs",
+                compile_time: "a little longer than \"s\" and \"z\"",
+                why: "LLVM prefers faster instructions to fewer ones",
+                risk: None,
+                ..about
+            },
+            (Self::Lto, "thin") => About {
+                size: "less than fat LTO: \u{2212}2 % of a program where fat gives \u{2212}11 %",
+                speed: "not more than fat LTO",
+                compile_time: "longer link step, on all cores",
+                why: "crates are optimised with summaries of each other, so calls across crates are inlined",
+                risk: Some("longer builds"),
+                ..about
+            },
+            (Self::Lto, "thin-local" | "off") => About {
+                size: "larger",
+                speed: "slower code",
+                compile_time: "the link step of LTO is left out",
+                why: "each crate is optimised by itself",
+                risk: None,
+                ..about
+            },
+            (Self::CodegenUnits, units) if units != "1" => About {
+                size: "0\u{2026}+4 %",
+                speed: "a little slower",
+                compile_time: "code generation of one crate uses several cores",
+                why: "LLVM works on the pieces of a crate in parallel",
+                risk: None,
+                ..about
+            },
+            _ => about,
+        }
+    }
+
     /// What is said of the key.
     pub fn about(self) -> About {
         match self {
@@ -75,11 +116,11 @@ impl Key {
                 written: "profile: opt-level = 0, 1, 2, 3, \"s\" or \"z\"",
                 offer: Offer::Plan,
                 size: "\u{2212}8\u{2026}\u{2212}12 % for \"z\" after the rest",
-                speed: "\u{2212}10\u{2026}\u{2212}30 % for \"z\"",
+                speed: "\u{2212}10\u{2026}\u{2212}30 % for \"z\", or worse",
                 compile_time: "\"z\" and \"s\" a little faster than 3",
                 why: "\"z\" tells LLVM to prefer fewer instructions to faster ones: less inlining, no unrolling, no vectorised loops",
                 risk: Some(
-                    "slower code, often by 10 to 30 %; not monotone: \"s\" or 2 is smaller than \"z\" in some programs",
+                    "slower code, often by 10 to 30 % and in tight loops by much more; not monotone: \"s\" or 2 is smaller than \"z\" in some programs",
                 ),
                 story: "`cargo tune search` tries 2, 3, \"s\" and \"z\" on your program. Generic code is compiled in the crate that instantiates it, so a dependency's own opt-level does not reach its generics elsewhere. `-Copt-level=…` in rustflags comes later on rustc's command line and wins silently.",
             },

@@ -1,5 +1,9 @@
 //! What does not change the plan but should be known.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Stdio;
+
 use codecost::cargo::config::{Notice, OriginKind, Value};
 
 use super::change::{Plan, Skipped};
@@ -12,6 +16,7 @@ use crate::project::{Project, linked, skips_lto};
 pub(super) fn look(project: &Project, request: &Request, plan: &mut Plan) {
     keep_overflow_checks(project, plan);
     name_overrides(project, plan);
+    name_ignored_files(project, plan);
     if will_have_fat_lto(project, plan) {
         warn_of_incremental(project, plan);
         if request.goal != Goal::CompileTime {
@@ -50,6 +55,33 @@ fn name_overrides(project: &Project, plan: &mut Plan) {
             help: None,
         });
     }
+}
+
+/// Files that git ignores: the change is not committed, and CI and others build without it.
+fn name_ignored_files(project: &Project, plan: &mut Plan) {
+    let files: BTreeSet<&PathBuf> = plan.changes.iter().map(|c| &c.file).collect();
+    let mut notices = Vec::new();
+    for file in files {
+        let directory = file.ancestors().skip(1).find(|d| d.is_dir());
+        let Some(directory) = directory else { continue };
+        // 0: ignored; 1: not; anything else: no repository.
+        let mut git = project.context.command("git");
+        git.arg("-C")
+            .arg(directory)
+            .args(["check-ignore", "-q", "--"]);
+        let output = git.arg(file).stdin(Stdio::null()).output();
+        if output.is_ok_and(|output| output.status.success()) {
+            notices.push(Notice {
+                code: "ignored-by-git",
+                message: format!(
+                    "git ignores `{}`: what is written there is not committed",
+                    project.shown(file)
+                ),
+                help: Some("others, CI and a build of another revision do without it".to_owned()),
+            });
+        }
+    }
+    plan.notices.append(&mut notices);
 }
 
 /// Whether fat LTO is in force already or part of the plan.

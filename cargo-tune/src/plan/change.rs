@@ -47,6 +47,14 @@ impl Change {
         }
     }
 
+    /// The mechanism of the change, in one sentence.
+    pub fn why(&self) -> &'static str {
+        match &self.assignment {
+            Assignment::Key(setting) => setting.key.about_value(&setting.value).why,
+            Assignment::Flag(setting) => setting.knob.about().why,
+        }
+    }
+
     /// What the value is given to.
     pub fn subject(&self) -> Subject {
         self.assignment.subject()

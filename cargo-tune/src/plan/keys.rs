@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use codecost::Result;
-use codecost::cargo::config::{Notice, OriginKind, Setting};
+use codecost::cargo::config::{self, Notice, OriginKind, Setting};
 
 use super::change::{Change, Plan, Skipped};
 use super::goal::Goal;
 use super::panics;
 use super::request::Request;
+use super::symbols;
 use crate::knob::{Key, KeySetting, Knob};
 use crate::project::{LTO_SKIPPED, Project, lto_is_skipped};
 
@@ -40,13 +41,19 @@ pub(super) fn plan(
         plan.skipped.push(skipped);
         return Ok(());
     }
+    if key == Key::Strip
+        && let Some(skipped) = symbols::needed(project)
+    {
+        plan.skipped.push(skipped);
+        return Ok(());
+    }
     if key == Key::Panic && panics::blocked(project, request, plan)? {
         return Ok(());
     }
     if key == Key::Lto
-        && let Some(evidence) = lto_is_skipped(&project.workspace, &project.selection)
+        && let Some(skips) = lto_is_skipped(&project.workspace, &project.selection)
     {
-        let skipped = Skipped::new(Knob::Key(key), LTO_SKIPPED, vec![evidence]);
+        let skipped = Skipped::new(Knob::Key(key), LTO_SKIPPED, vec![skips.evidence]);
         plan.skipped.push(skipped);
         return Ok(());
     }
@@ -66,7 +73,8 @@ fn no_change(
 ) -> Option<Skipped> {
     let key = wanted.key;
     let origin = vec![setting.origin.to_string()];
-    if let Some(void) = &setting.void {
+    let breaks = breaks_the_build(project, key, setting);
+    if let Some(void) = setting.void.as_ref().filter(|_| !breaks) {
         let reason = format!("a change would have no effect: {void}");
         let skipped = Skipped::new(Knob::Key(key), reason, origin);
         return Some(skipped.unreachable(wanted.value.clone()));
@@ -74,7 +82,7 @@ fn no_change(
     let current = key.canonical(&setting.value);
     // Fat LTO gives all that thin LTO does; the goal "balanced" takes nothing away.
     let is_more = request.goal == Goal::Balanced && key == Key::Lto && current == "fat";
-    if is_more || current == key.canonical(&wanted.value) {
+    if !breaks && (is_more || current == key.canonical(&wanted.value)) {
         let skipped = Skipped::new(Knob::Key(key), "already in force", origin);
         return Some(skipped.in_force(setting.value.clone()));
     }
@@ -82,6 +90,13 @@ fn no_change(
     let evidence = format!("{} = {} ({})", key.name(), setting.value, setting.origin);
     let skipped = Skipped::new(Knob::Key(key), reason, vec![evidence]);
     Some(skipped.unreachable(wanted.value.clone()))
+}
+
+/// Whether no build works with the value in force, so that a change counts in any case.
+fn breaks_the_build(project: &Project, key: Key, setting: &Setting) -> bool {
+    let flags = &project.effective.rustflags.flags;
+    config::refusal(key.name(), &setting.value).is_some()
+        || (key == Key::Lto && config::lto_needs_the_profile(flags, &setting.value))
 }
 
 /// The file and path where the wanted value counts.

@@ -7,6 +7,7 @@
 
 mod around;
 mod change;
+mod effect;
 mod flags;
 mod glibc;
 mod goal;
@@ -14,6 +15,7 @@ mod keys;
 mod objection;
 mod panics;
 mod request;
+mod symbols;
 
 use codecost::Result;
 

@@ -42,7 +42,7 @@ struct JsonSkipped<'a> {
 }
 
 /// The JSON of one row.
-fn row(change: &Change) -> Row {
+fn row(project: &Project, change: &Change) -> Row {
     let knob = change.knob();
     let About {
         size,
@@ -51,7 +51,7 @@ fn row(change: &Change) -> Row {
         why,
         risk,
         ..
-    } = knob.about();
+    } = change.about(project);
     Row {
         file: change.file.display().to_string(),
         table: change.table(),
@@ -89,13 +89,13 @@ pub(crate) fn write(
         .member("skipped", &skipped)
         .member("diff", &diffs.concat())
         .before(Page::new().heading(title))
-        .after(reasons(plan))
+        .after(reasons(project, plan))
         .after(diff_page(&diffs))
         .warnings(warnings(&plan.notices));
     if plan.changes.is_empty() {
         report = report.instead(Page::new().line("nothing to change", Emphasis::Strong));
     }
-    console.write_report(&report, options, row)
+    console.write_report(&report, options, |change| row(project, change))
 }
 
 fn table<'a>(project: &'a Project, plan: &'a Plan) -> Table<'a, Change> {
@@ -123,9 +123,9 @@ fn table<'a>(project: &'a Project, plan: &'a Plan) -> Table<'a, Change> {
             flags => Cell::text(format!("+ {}", flags.join(" "))),
         })
         .people_only()
-        .text("size", "Size", |c| Cell::text(c.knob().about().size))
+        .text("size", "Size", |c| Cell::text(c.about(project).size))
         .droppable(2)
-        .text("speed", "Speed", |c| Cell::text(c.knob().about().speed))
+        .text("speed", "Speed", |c| Cell::text(c.about(project).speed))
         .droppable(1)
         .text("file", "File", |c| Cell::text(project.shown(&c.file)))
         .machines_only()
@@ -142,13 +142,13 @@ fn json_skipped(skipped: &Skipped) -> JsonSkipped<'_> {
     }
 }
 
-fn reasons(plan: &Plan) -> Page {
+fn reasons(project: &Project, plan: &Plan) -> Page {
     let mut page = Page::new();
     if !plan.changes.is_empty() {
         page = page.heading("Why, and what it costs");
     }
     for change in &plan.changes {
-        let about = change.knob().about();
+        let about = change.about(project);
         page = page.line(
             format!("{}: {}", change.knob().name(), about.why),
             Emphasis::Plain,

@@ -9,8 +9,11 @@ pub struct Evidence {
     pub file: PathBuf,
     /// The line, counted from 1.
     pub line: usize,
-    /// What stands there, in words.
+    /// What the code does there, in words.
     pub what: String,
+    /// Whether the code no longer does what it is for in a program that aborts; else it only asks
+    /// whether a panic is being handled, which is never so then.
+    pub blocks: bool,
 }
 
 /// A parsed file that holds a word of interest.
@@ -22,7 +25,7 @@ pub(super) struct Parsed {
     pub(super) matters: bool,
 }
 
-/// A source file as a module: where its own submodules lie.
+/// A source file as a module: where its own submodules are.
 #[derive(Debug, Clone)]
 pub(super) struct Module {
     pub(super) file: PathBuf,
@@ -56,7 +59,7 @@ impl Module {
         }
     }
 
-    /// A module with `#[path]`, or a file that is included: its submodules lie beside it.
+    /// A module with `#[path]`, or a file that is included: its submodules are beside it.
     pub(super) fn at(file: PathBuf) -> Self {
         Self {
             directory: file.parent().unwrap_or(Path::new("")).to_owned(),

@@ -13,7 +13,7 @@ use super::prefilter::{FUNCTIONS, JOIN_ERROR_METHODS};
 use super::source::{Evidence, Parsed};
 use super::symbols::{Class, Symbols, type_name};
 use super::tokens::INSPECTORS;
-use super::walk::{Walk, tells_error};
+use super::walk::{Walk, handle_join, tells_error};
 
 /// Everything in `file` that relies on unwinding.
 pub(super) fn evidence(file: &Parsed, symbols: &Symbols) -> Vec<Evidence> {
@@ -180,6 +180,14 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 }
             }
         }
+        for argument in &node.args {
+            // `.map(JoinHandle::join)` hands the results on, and `.push(handle.join())` keeps one.
+            if let Some(line) = handle_join(argument) {
+                self.judge(line, Class::Handle);
+            } else if let Some((line, Class::Handle)) = self.joined(argument) {
+                self.judge(line, Class::Handle);
+            }
+        }
         if name == "push"
             && let (Expr::Path(path), Some(argument)) = (&*node.receiver, node.args.first())
         {
@@ -197,6 +205,11 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             let line = last.ident.span().start().line;
             if FUNCTIONS.contains(&name.as_str()) {
                 self.hit(line, format!("`{name}`"));
+            }
+            let mut names = node.path.segments.iter();
+            let is_import = node.path.segments.len() == 1 && self.file.mentions_threads;
+            if name == "panicking" && (is_import || names.any(|s| s.ident == "thread")) {
+                self.doubt(line, "`thread::panicking()`");
             }
             let of_join_error = node.path.segments.iter().any(|s| s.ident == "JoinError");
             if JOIN_ERROR_METHODS.contains(&name.as_str()) && of_join_error {

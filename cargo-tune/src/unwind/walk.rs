@@ -26,11 +26,22 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Records code that no longer works in a program that aborts.
     pub(super) fn hit(&mut self, line: usize, what: impl Into<String>) {
+        self.record(line, what.into(), true);
+    }
+
+    /// Records code that asks for something that is never so in a program that aborts.
+    pub(super) fn doubt(&mut self, line: usize, what: impl Into<String>) {
+        self.record(line, what.into(), false);
+    }
+
+    fn record(&mut self, line: usize, what: String, blocks: bool) {
         self.found.push(Evidence {
             file: self.file.path.clone(),
             line,
-            what: what.into(),
+            what,
+            blocks,
         });
     }
 
@@ -64,7 +75,7 @@ impl Walk<'_> {
                 Class::Handle
             }
             Expr::MethodCall(call) => match self.symbols.class_of_call(&call.method.to_string()) {
-                Class::Unknown => self.class_of(&call.receiver),
+                Class::Unknown => self.class_of_chain(call),
                 known => known,
             },
             Expr::Call(call) => match &*call.func {
@@ -110,6 +121,15 @@ impl Walk<'_> {
         }
     }
 
+    /// What a chain such as `(0..3).map(|_| thread::spawn(f)).collect()` is made of: what its
+    /// closures make, else what it starts from.
+    fn class_of_chain(&self, call: &syn::ExprMethodCall) -> Class {
+        let closures = call.args.iter().filter(|a| matches!(a, Expr::Closure(_)));
+        let made = closures.map(|closure| self.class_of(closure));
+        let known = made.into_iter().find(|class| *class != Class::Unknown);
+        known.unwrap_or_else(|| self.class_of(&call.receiver))
+    }
+
     pub(super) fn class_of_owner(&self) -> Class {
         match &self.owner {
             Some(owner) => self.symbols.class_of_names(std::slice::from_ref(owner)),
@@ -141,6 +161,7 @@ impl Walk<'_> {
                 call.method.span().start().line,
                 self.class_of(&call.receiver),
             )),
+            Expr::Call(call) => Some((handle_join(&call.func)?, Class::Handle)),
             Expr::Paren(inner) => self.joined(&inner.expr),
             Expr::Reference(inner) => self.joined(&inner.expr),
             Expr::Path(path) => {
@@ -162,7 +183,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Records a `join()` whose error somebody looks at, unless it is a type's own `join`.
+    /// Records a `join()` whose error the code looks at, unless it is a type's own `join`.
     pub(super) fn inspected(&mut self, expr: &Expr) {
         if let Some((line, class)) = self.joined(expr) {
             self.judge(line, class);
@@ -244,6 +265,17 @@ impl Walk<'_> {
             self.judge(line, Class::Unknown);
         }
     }
+}
+
+/// The line of `JoinHandle::join` as a path.
+pub(super) fn handle_join(function: &Expr) -> Option<usize> {
+    let Expr::Path(path) = function else {
+        return None;
+    };
+    let mut names = path.path.segments.iter().rev().map(|s| &s.ident);
+    let (join, of) = (names.next()?, names.next()?);
+    let is_handle = of == "JoinHandle" || of == "ScopedJoinHandle";
+    (join == "join" && is_handle).then(|| join.span().start().line)
 }
 
 /// Whether a pattern tells `Err` from `Ok`.
