@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod account;
 mod harnesses;
 
 use cargo_hotspots::{
@@ -39,7 +40,7 @@ fn spin(time: Duration) -> u64 {
     let end = used() + time;
     let mut x = 1u64;
     while used() < end {
-        for i in 0..200_000u64 { x = std::hint::black_box(x.wrapping_mul(31).wrapping_add(i)); }
+        for i in 0..20_000u64 { x = std::hint::black_box(x.wrapping_mul(31).wrapping_add(i)); }
     }
     x
 }
@@ -58,6 +59,17 @@ fn main() {
     match words.get(1).map(String::as_str) {
         Some("fail") => std::process::exit(3),
         Some("late") => { burn(Duration::from_millis(400)); std::process::abort(); }
+        Some("sleepy") => {
+            let nanoseconds = burn(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_secs(1));
+            println!("burnt {nanoseconds}");
+        }
+        // Threads that live for less than a sample's period, one after the other.
+        Some("short") => {
+            let one = || std::thread::spawn(|| { spin(Duration::from_micros(400)); used() });
+            let sum: Duration = (0..600).map(|_| one().join().unwrap()).sum();
+            println!("burnt {}", sum.as_nanos());
+        }
         Some(ms) => {
             let time = Duration::from_millis(ms.parse().unwrap());
             let other = std::thread::spawn(move || burn(time));
