@@ -31,7 +31,7 @@ pub(crate) struct RecordingFlags {
     ///
     /// A recording is unreliable if more than 1 % of its samples were lost, more than 10 % of its
     /// stacks do not reach the program's start or were truncated, or more than 5 % of its samples
-    /// are in code of which nothing is known.
+    /// are in code of which nothing is known, or if less than 80 % of the CPU time was sampled.
     #[arg(long, help_heading = RUN, hide_short_help = true)]
     strict: bool,
     #[command(flatten)]

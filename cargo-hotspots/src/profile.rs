@@ -46,6 +46,8 @@ pub struct Profile {
     pub period: u64,
     /// From the first sample to the last, in nanoseconds.
     pub duration_ns: u64,
+    /// How many threads and processes started meanwhile.
+    pub started: u64,
     /// All threads that have samples, of all processes.
     pub threads: Vec<Thread>,
     /// All files and other regions that code ran in.
@@ -194,6 +196,8 @@ pub struct Losses {
     pub unrooted: u64,
     /// Whose copied stack was too small to unwind to the end.
     pub truncated: u64,
+    /// How often the kernel stopped sampling for a while, because samples took it too long.
+    pub throttled: u64,
     /// Records, not samples, that came out of order.
     pub disordered: u64,
     /// Records, not samples, that could not be read.

@@ -41,6 +41,29 @@ pub struct About {
     pub directory: Option<PathBuf>,
     /// What is worse than it could be, in words, with its remedy.
     pub degradations: Vec<Degradation>,
+    /// What the programs used while they were recorded; recordings of format 1 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
+}
+
+/// The kernel's account of the programs and of those of their children that they waited for, while
+/// they were recorded: what the samples can be held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// From start to end.
+    pub duration_ns: u64,
+    /// CPU time in the programs' own code.
+    pub user_ns: u64,
+    /// CPU time in the kernel on their behalf.
+    pub system_ns: u64,
+}
+
+impl Account {
+    /// All CPU time.
+    pub fn cpu_ns(&self) -> u64 {
+        self.user_ns.saturating_add(self.system_ns)
+    }
 }
 
 /// A program of a recording.

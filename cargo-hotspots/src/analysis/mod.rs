@@ -6,6 +6,7 @@
 
 pub mod asm;
 mod calls;
+mod coverage;
 mod crates;
 mod diff;
 mod findings;

@@ -4,7 +4,7 @@
 
 use crate::{
     profile::{CallGraph, Losses},
-    recording::{Degradation, Program},
+    recording::{Account, Degradation, Program},
 };
 use codecost::{attribution::Evidence, report::Warning};
 use std::path::PathBuf;
@@ -52,12 +52,17 @@ pub struct Facts {
     pub call_graph: CallGraph,
     /// Samples.
     pub samples: u64,
-    /// From the first sample to the last.
+    /// From start to end of the run; where the recording does not say, from the first sample to the
+    /// last.
     pub duration_ns: u64,
     /// CPU time of all samples, where the event counts it.
     pub cpu_ns: Option<u64>,
+    /// What the kernel says that the programs used, where the recording has it.
+    pub account: Option<Account>,
     /// Threads that have samples.
     pub threads: u64,
+    /// Processes that have samples.
+    pub processes: u64,
     /// What is missing or doubtful.
     pub quality: Quality,
 }

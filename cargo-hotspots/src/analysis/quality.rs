@@ -1,6 +1,7 @@
 //! How good a recording is, and what its figures cannot say.
 
 use super::{
+    coverage,
     model::{Facts, Quality},
     shares::Shares,
 };
@@ -68,6 +69,10 @@ impl Facts {
                 (share.0 > most).then(|| format!("{what} {share} is above {}", Share(most)))
             })
             .collect();
+        if let Some(share) = self.low_coverage() {
+            let (share, least) = (Share(share), Share(coverage::LEAST));
+            exceeded.push(format!("coverage {share} is below {least}"));
+        }
         if losses.cut_off {
             exceeded.push("the recording was cut off".into());
         }
@@ -78,6 +83,7 @@ impl Facts {
 /// What the reader of the figures must know.
 pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     let mut warnings = recorded(shares.profile, facts);
+    warnings.extend(coverage::warning(shares, facts));
     warnings.extend(lost(facts));
     warnings.extend(damaged(facts));
     warnings.extend(unknown(shares, facts));

@@ -12,7 +12,7 @@ use crate::{
     symbols::Symbols,
 };
 use codecost::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All that is known of a recording.
 #[derive(Debug)]
@@ -79,6 +79,7 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         build_profile,
         directory: _,
         degradations,
+        account,
     } = subject.recording.about.clone().unwrap_or_default();
     Facts {
         input_flag: subject.input_flag.clone(),
@@ -92,11 +93,18 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         degradations,
         call_graph: profile.call_graph,
         samples: shares.total.samples,
-        duration_ns: profile.duration_ns,
+        duration_ns: account.map_or(profile.duration_ns, |account| account.duration_ns),
         cpu_ns: is_clock(&profile.event).then_some(shares.total.period),
+        account,
         threads: profile.threads.len() as u64,
+        processes: processes(profile),
         quality: quality::measure(shares),
     }
+}
+
+fn processes(profile: &Profile) -> u64 {
+    let processes: BTreeSet<i32> = profile.threads.iter().map(|thread| thread.pid).collect();
+    processes.len() as u64
 }
 
 /// Whether periods are nanoseconds of CPU time.

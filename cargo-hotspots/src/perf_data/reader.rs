@@ -32,6 +32,8 @@ pub(super) struct Reader<'o> {
     pub(super) losses: Losses,
     /// By `PERF_RECORD_LOST` and `PERF_RECORD_LOST_SAMPLES`.
     lost: (u64, u64),
+    /// Threads and processes.
+    started: u64,
     frames: Vec<FrameId>,
 }
 
@@ -79,6 +81,7 @@ impl<'o> Reader<'o> {
                 ..Losses::default()
             },
             lost: (0, 0),
+            started: 0,
             frames: Vec::new(),
             header,
         }
@@ -153,7 +156,9 @@ impl<'o> Reader<'o> {
                     .name(record.pid, record.tid, &name, record.is_execve);
                 self.places.fold.rename(record.pid, record.tid, &name);
             }
+            EventRecord::Throttle(_) => self.losses.throttled += 1,
             EventRecord::Fork(record) => {
+                self.started += 1;
                 self.processes
                     .fork(record.pid, record.tid, (record.ppid, record.ptid));
                 self.places.fold.forget_thread(record.pid, record.tid);
@@ -285,6 +290,7 @@ impl<'o> Reader<'o> {
                 (Some(first), Some(last)) => last.saturating_sub(first),
                 _ => 0,
             },
+            started: self.started,
             threads: folded.threads,
             modules: self.places.files.into_modules(),
             frames: folded.frames,

@@ -6,7 +6,7 @@
 //! dies meanwhile the kernel kills it.
 #![allow(unsafe_code)]
 
-use super::system;
+use super::system::{self, Used};
 use std::{
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
     os::{
@@ -23,7 +23,7 @@ use std::{
 pub(super) struct Held {
     pid: i32,
     gate: Option<PipeWriter>,
-    news: Receiver<io::Result<ExitStatus>>,
+    news: Receiver<io::Result<(ExitStatus, Used)>>,
     ended: bool,
 }
 
@@ -32,6 +32,8 @@ pub(super) struct Held {
 pub(super) struct End {
     pub(super) code: Option<i32>,
     pub(super) signal: Option<i32>,
+    /// The CPU time of all its life, which begins with its release.
+    pub(super) used: Used,
 }
 
 impl Held {
@@ -46,7 +48,10 @@ impl Held {
         thread::Builder::new()
             .name("program".into())
             .spawn(move || {
-                let ended = spawn(command, number, wait, copy).and_then(|mut child| child.wait());
+                let ended = spawn(command, number, wait, copy).and_then(|child| {
+                    let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+                    system::wait(pid)
+                });
                 // Nobody listens when the recording was given up.
                 let _ = sender.send(ended);
             })?;
@@ -89,10 +94,11 @@ impl Held {
         match self.news.recv_timeout(patience) {
             Ok(ended) => {
                 self.ended = true;
-                let status = ended?;
+                let (status, used) = ended?;
                 Ok(Some(End {
                     code: status.code(),
                     signal: status.signal(),
+                    used,
                 }))
             }
             Err(RecvTimeoutError::Timeout) => Ok(None),

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     doctor::{self, Need},
     machine::{Machine, Trial},
-    recording::{About, Degradation, Program, Recording},
+    recording::{About, Account, Degradation, Program, Recording},
 };
 use codecost::{
     Error, Result,
@@ -23,12 +23,12 @@ use codecost::{
     console::{Console, Verbosity},
     report::Warning,
 };
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 /// A program that failed with fewer samples has done nothing but start.
 const FEW: u64 = 5;
 /// The same in time, where the recorder does not count.
-const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(50);
+const AT_ONCE: Duration = Duration::from_millis(50);
 
 pub(super) fn record(
     context: &Context,
@@ -102,6 +102,18 @@ pub(super) fn record(
         build_profile: build.map(|build| build.profile.clone()),
         directory: Some(context.directory().to_path_buf()),
         degradations,
+        account: account(&outcome),
+    })
+}
+
+/// What the programs used, as the kernel has it.
+fn account(outcome: &Outcome) -> Option<Account> {
+    let used = outcome.used?;
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    Some(Account {
+        duration_ns: nanoseconds(outcome.duration),
+        user_ns: nanoseconds(used.user),
+        system_ns: nanoseconds(used.system),
     })
 }
 

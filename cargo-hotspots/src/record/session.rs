@@ -7,7 +7,7 @@ use super::{
     perf,
     plan::Job,
     setup::{Setup, Whom},
-    system::{self, Interrupts},
+    system::{self, Interrupts, Used},
 };
 use crate::machine::Perf;
 use codecost::{Error, Result, cargo::Context};
@@ -36,7 +36,10 @@ pub(super) struct Outcome {
     /// For each program that was started, in their order.
     pub(super) ends: Vec<End>,
     pub(super) interrupted: bool,
+    /// From the first program's start to the end of the recording.
     pub(super) duration: Duration,
+    /// The CPU time that was used meanwhile, where the kernel says it.
+    pub(super) used: Option<Used>,
     /// Of the built-in recorder.
     pub(super) counts: Option<Counts>,
     /// What perf said.
@@ -125,6 +128,7 @@ pub(super) fn run(
     let mut active = Some(Active::start(recorder, setup, &whom)?);
     let start = Instant::now();
     let mut outcome = Outcome::default();
+    let mut used = Used::default();
     for (program, job) in programs.iter_mut().zip(jobs) {
         if interrupts.count() > 0 {
             break;
@@ -133,10 +137,13 @@ pub(super) fn run(
         program.release().map_err(failed)?;
         let end = loop {
             if let Some(end) = program.wait(STEP).map_err(failed)? {
+                used += end.used;
                 break end;
             }
             if interrupts.count() > 0 {
                 // Only what ran until now was asked for.
+                used += system::used(program.pid()).unwrap_or_default();
+                outcome.duration = start.elapsed();
                 if let Some(active) = active.take() {
                     active.finish(&mut outcome, setup, &interrupts)?;
                 }
@@ -145,7 +152,10 @@ pub(super) fn run(
         };
         outcome.ends.push(end);
     }
-    outcome.duration = start.elapsed();
+    if outcome.duration.is_zero() {
+        outcome.duration = start.elapsed();
+    }
+    outcome.used = Some(used);
     outcome.interrupted = interrupts.count() > 0;
     if let Some(active) = active {
         active.finish(&mut outcome, setup, &interrupts)?;
@@ -179,11 +189,16 @@ pub(super) fn attach(pid: i32, recorder: &Recorder<'_>, setup: &Setup) -> Result
     let interrupts = Interrupts::watch();
     let mut active = Active::start(recorder, setup, &Whom::Running(pid))?;
     let start = Instant::now();
+    let before = system::used(pid);
+    // When it ends by itself, the last look is at most one step old.
+    let mut now = before;
     while interrupts.count() == 0 && system::exists(pid) && !active.has_ended() {
         std::thread::sleep(STEP);
+        now = system::used(pid).or(now);
     }
     let mut outcome = Outcome {
         duration: start.elapsed(),
+        used: now.zip(before).map(|(now, before)| now.since(before)),
         interrupted: interrupts.count() > 0,
         ..Outcome::default()
     };

@@ -23,8 +23,8 @@ use std::{
 
 /// How many recordings are kept.
 const KEPT: usize = 10;
-/// The version of [`About`].
-pub(super) const FORMAT: u32 = 1;
+/// The version of [`About`]; older ones open too.
+pub(super) const FORMAT: u32 = 2;
 /// In each directory that this module made: the number of the process that records.
 const MARK: &str = "cargo-hotspots";
 const ABOUT: &str = "recording.json";
@@ -275,9 +275,9 @@ fn parse(path: &Path, text: &str) -> Result<About> {
         format: u32,
     }
     let version: Version = serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
-    if version.format != FORMAT {
+    if !(1..=FORMAT).contains(&version.format) {
         return Err(failed(format!(
-            "it has format {}, and this version reads format {FORMAT}",
+            "it has format {}, and this version reads formats 1 to {FORMAT}",
             version.format
         )));
     }

@@ -3,11 +3,17 @@
 
 use std::{
     ffi::CString,
-    fs::File,
+    fs::{self, File},
     io,
-    os::{fd::AsRawFd as _, unix::ffi::OsStrExt as _},
+    ops::AddAssign,
+    os::{
+        fd::AsRawFd as _,
+        unix::{ffi::OsStrExt as _, process::ExitStatusExt as _},
+    },
     path::Path,
+    process::ExitStatus,
     sync::atomic::{AtomicI32, AtomicU32, Ordering},
+    time::Duration,
 };
 
 /// Whether this process is root's.
@@ -30,6 +36,85 @@ pub(super) fn make_pipe(path: &Path) -> io::Result<()> {
     let name = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: a string with its zero byte, which outlives the call.
     checked(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }).map(drop)
+}
+
+/// CPU time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Used {
+    /// In a program's own code.
+    pub(super) user: Duration,
+    /// In the kernel on its behalf.
+    pub(super) system: Duration,
+}
+
+impl Used {
+    /// What was used since `earlier`.
+    pub(super) fn since(self, earlier: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+        }
+    }
+}
+
+impl AddAssign for Used {
+    fn add_assign(&mut self, other: Self) {
+        self.user += other.user;
+        self.system += other.system;
+    }
+}
+
+/// Waits for the end of a child. What it used includes the children that it waited for itself.
+pub(super) fn wait(pid: i32) -> io::Result<(ExitStatus, Used)> {
+    let mut status = 0;
+    // SAFETY: zero is a valid value of this structure of numbers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: writes to the two variables, which are ours.
+        let code = unsafe { libc::wait4(pid, &mut status, 0, &mut usage) };
+        match checked(code) {
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let used = Used {
+        user: duration(usage.ru_utime),
+        system: duration(usage.ru_stime),
+    };
+    Ok((ExitStatus::from_raw(status), used))
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let micros = u64::try_from(time.tv_usec).unwrap_or_default();
+    Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros))
+}
+
+/// What a process that runs has used so far, with the children that it waited for. The kernel
+/// counts in ticks, mostly of 10 ms.
+pub(super) fn used(pid: i32) -> Option<Used> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // SAFETY: takes no memory.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    used_by(&text, u64::try_from(ticks).ok().filter(|ticks| *ticks > 0)?)
+}
+
+/// Reads `/proc/PID/stat`, see "proc_pid_stat(5)": `utime`, `stime`, `cutime` and `cstime` are the
+/// fields 14 to 17. The second is the program's name in parentheses, which may hold anything.
+fn used_by(text: &str, ticks_a_second: u64) -> Option<Used> {
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let mut time = || -> Option<Duration> {
+        let ticks: u64 = fields.next()?.parse().ok()?;
+        let nanoseconds = u128::from(ticks) * 1_000_000_000 / u128::from(ticks_a_second);
+        Some(Duration::from_nanos(u64::try_from(nanoseconds).ok()?))
+    };
+    let (user, system, user_of_children, system_of_children) = (time()?, time()?, time()?, time()?);
+    Some(Used {
+        user: user + user_of_children,
+        system: system + system_of_children,
+    })
 }
 
 /// Sends a signal; that the process is gone already is no failure.
@@ -118,5 +203,19 @@ impl Drop for Interrupts {
             // SAFETY: puts back what `watch` found.
             unsafe { libc::sigaction(*signal, old, std::ptr::null_mut()) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_says_what_it_used_whatever_its_name() {
+        let text = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 30 20 20 0 1 0 5 6 7";
+        let used = used_by(text, 100).unwrap();
+        assert_eq!(used.user, Duration::from_millis(2800));
+        assert_eq!(used.system, Duration::from_millis(700));
+        assert_eq!(used_by("7 (a) S 1", 100), None);
     }
 }

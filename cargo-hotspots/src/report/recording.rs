@@ -23,7 +23,11 @@ pub(super) struct JsonRecording<'a> {
     lost: u64,
     duration_ns: u64,
     cpu_ns: Option<u64>,
+    /// The kernel's account; `coverage` is `cpu_ns` of it.
+    used_cpu_ns: Option<u64>,
+    coverage: Option<f64>,
     threads: u64,
+    processes: u64,
     quality: JsonQuality,
     /// Which bounds of `--strict` are exceeded, in words.
     exceeded: Vec<String>,
@@ -82,7 +86,9 @@ impl<'a> JsonRecording<'a> {
             samples,
             duration_ns,
             cpu_ns,
+            account,
             threads,
+            processes,
             quality:
                 Quality {
                     losses,
@@ -99,7 +105,10 @@ impl<'a> JsonRecording<'a> {
             lost: losses.lost,
             duration_ns: *duration_ns,
             cpu_ns: *cpu_ns,
+            used_cpu_ns: account.map(|account| account.cpu_ns()),
+            coverage: facts.coverage(),
             threads: *threads,
+            processes: *processes,
             quality: JsonQuality {
                 unrooted: of_stacks(losses.unrooted),
                 truncated: of_stacks(losses.truncated),
@@ -195,7 +204,8 @@ pub(super) fn page(facts: &Facts) -> Page {
     )
 }
 
-/// `9,523 samples, 0 lost, 1.2% unrooted, 0.3% truncated, 0.1% unknown, 1.2% line 0`.
+/// `9,523 samples, 99.1% of the CPU time, 0 lost, 1.2% unrooted, 0.3% truncated, 0.1% unknown, 1.2%
+/// line 0`.
 fn quality(facts: &Facts) -> String {
     let Quality {
         losses,
@@ -206,10 +216,11 @@ fn quality(facts: &Facts) -> String {
         0 => "0%".to_owned(),
         _ => Share::of(part, facts.samples).to_string(),
     };
-    let mut said = vec![
-        counted(facts.samples, "sample"),
-        format!("{} lost", thousands(losses.lost)),
-    ];
+    let mut said = vec![counted(facts.samples, "sample")];
+    if let Some(coverage) = facts.coverage() {
+        said.push(format!("{} of the CPU time", Share(coverage)));
+    }
+    said.push(format!("{} lost", thousands(losses.lost)));
     if facts.call_graph == CallGraph::None {
         said.push("no call stacks: charged and caused end at the inline chain".into());
     } else {

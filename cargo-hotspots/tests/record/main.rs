@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod account;
 mod harnesses;
 
 use cargo_hotspots::{
@@ -32,14 +33,14 @@ fn had() -> u64 {
     text.split(' ').next().unwrap().parse().unwrap()
 }
 #[inline(never)]
-fn spin() -> u64 {
+fn spin(rounds: u64) -> u64 {
     let mut x = 1u64;
-    for i in 0..1_000_000u64 { x = std::hint::black_box(x.wrapping_mul(31).wrapping_add(i)); }
+    for i in 0..rounds { x = std::hint::black_box(x.wrapping_mul(31).wrapping_add(i)); }
     x
 }
 /// Burns until this thread has had `time`.
 fn burn(time: Duration) -> u64 {
-    while u128::from(had()) < time.as_nanos() { std::hint::black_box(spin()); }
+    while u128::from(had()) < time.as_nanos() { std::hint::black_box(spin(1_000_000)); }
     had()
 }
 fn main() {
@@ -54,6 +55,17 @@ fn main() {
             other.join().unwrap();
             eprintln!("warm");
             burn(Duration::from_secs(600));
+        }
+        Some("sleepy") => {
+            let nanoseconds = burn(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_secs(1));
+            println!("burnt {nanoseconds}");
+        }
+        // Threads that live for less than a sample's period, one after the other.
+        Some("short") => {
+            let one = || std::thread::spawn(|| { std::hint::black_box(spin(300_000)); had() });
+            let sum: u64 = (0..600).map(|_| one().join().unwrap()).sum();
+            println!("burnt {sum}");
         }
         Some(ms) => {
             let time = Duration::from_millis(ms.parse().unwrap());

@@ -1,0 +1,197 @@
+//! How much of the CPU time that the programs used is in the samples, and why the rest is not.
+//!
+//! The kernel's account ([`Account`](crate::recording::Account)) is the total; the periods of a
+//! clock event are the part that was sampled. A cause is named when what it can hide is at least
+//! half of what is missing. Limits: the account of a process that was attached to is exact to some
+//! 20 ms, and it does not know children that nobody waited for.
+
+use super::{
+    model::{Facts, Weight},
+    shares::Shares,
+};
+use crate::profile::Profile;
+use codecost::{
+    report::Warning,
+    units::{Share, Time, counted},
+};
+use std::time::Duration;
+
+/// Below this coverage a recording is unreliable.
+pub(super) const LEAST: f64 = 0.80;
+/// Less CPU time than this is not judged: start-up and the clock's ticks are too much of it.
+const JUDGED_FROM: u64 = 100_000_000;
+
+impl Facts {
+    /// The part of the used CPU time that was sampled; `None` where one of the two is not known.
+    pub fn coverage(&self) -> Option<f64> {
+        let used = self.account?.cpu_ns();
+        let sampled = self.cpu_ns?;
+        (used > 0).then(|| sampled as f64 / used as f64)
+    }
+
+    /// The coverage, when it is too low to rely on.
+    pub(super) fn low_coverage(&self) -> Option<f64> {
+        let judged = self.account?.cpu_ns() >= JUDGED_FROM;
+        self.coverage().filter(|share| judged && *share < LEAST)
+    }
+}
+
+/// Why time is missing, and what to do about it.
+struct Cause {
+    why: String,
+    help: &'static str,
+}
+
+/// Says how much is missing, and why.
+pub(super) fn warning(shares: &Shares<'_>, facts: &Facts) -> Option<Warning> {
+    let share = facts.low_coverage()?;
+    let used = facts.account?.cpu_ns();
+    let missing = used.saturating_sub(facts.cpu_ns?);
+    let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
+    let Cause { why, help } = cause(shares.profile, shares.total, facts, missing);
+    let message = format!(
+        "only {} of the CPU time that was used is sampled, {} of {} is missing: {why}",
+        Share(share),
+        time(missing),
+        time(used)
+    );
+    Some(Warning::new("low-coverage", message).help(help))
+}
+
+fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause {
+    let is_enough = |hidden: u64| hidden.saturating_mul(2) >= missing;
+    let period = total.period / total.samples.max(1);
+    let in_kernel = facts.account.map_or(0, |account| account.system_ns);
+    if is_user_only(&facts.event) && is_enough(in_kernel) {
+        return Cause {
+            why: "time in the kernel is not sampled".into(),
+            help: "record with `--recorder perf` where `kernel.perf_event_paranoid` is at most 1; \
+                   `cargo hotspots doctor` says what is in the way",
+        };
+    }
+    let lost = profile.losses.lost;
+    if is_enough(lost.saturating_mul(period)) {
+        return Cause {
+            why: format!("{} were lost", counted(lost, "sample")),
+            help: "lower `--frequency`, or record stacks by `--call-graph fp`, which are smaller",
+        };
+    }
+    if profile.losses.throttled > 0 {
+        let times = counted(profile.losses.throttled, "time");
+        return Cause {
+            why: format!("the kernel stopped sampling {times}, because it took too long"),
+            help: "lower `--frequency`, or record with `--call-graph fp`",
+        };
+    }
+    // Each thread has a clock of its own, which first ticks one period after the thread's start:
+    // what ends before that is not seen at all.
+    if is_enough(profile.started.saturating_mul(period)) {
+        return Cause {
+            why: format!(
+                "{} started meanwhile, and many ended before their first sample",
+                counted(profile.started, "thread")
+            ),
+            help: "raise `--frequency`, so that short-lived threads and processes are sampled too",
+        };
+    }
+    Cause {
+        why: "the recording does not say why".into(),
+        help: "raise or lower `--frequency`, and compare; `cargo hotspots doctor` says what this \
+               machine allows",
+    }
+}
+
+/// Whether the event's modifiers leave the kernel out: `cpu-clock:u`.
+fn is_user_only(event: &str) -> bool {
+    let modifiers = event.split_once(':').map_or("", |(_, modifiers)| modifiers);
+    modifiers.contains('u') && !modifiers.contains('k')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        analysis::{fixture::Fixture, subject::describe},
+        recording::{About, Account, Recording},
+    };
+    use codecost::attribution::Origin;
+
+    /// A thousand samples of a millisecond, of `user` and `system` seconds that were used.
+    fn warned(change: impl Fn(&mut Fixture), user: u64, system: u64) -> (Vec<String>, Facts) {
+        let mut fixture = Fixture::new();
+        let app = fixture.krate("app", Origin::Workspace, false);
+        let main = fixture.function("app::main", app);
+        let frame = fixture.frame(&[main]);
+        let stack = fixture.stack(&[frame]);
+        fixture.samples(stack, 1000);
+        change(&mut fixture);
+        let recording = Recording {
+            data: "perf.data".into(),
+            about: Some(About {
+                account: Some(Account {
+                    duration_ns: 9_000_000_000,
+                    user_ns: user * 1_000_000_000,
+                    system_ns: system * 1_000_000_000,
+                }),
+                ..About::default()
+            }),
+        };
+        let analysis = describe(&fixture.subject(&recording)).unwrap();
+        let warnings = analysis.warnings.iter();
+        let low = warnings.filter(|warning| warning.code == "low-coverage");
+        let said = low.map(|warning| {
+            assert!(warning.help.is_some());
+            warning.message.clone()
+        });
+        (said.collect(), analysis.facts)
+    }
+
+    #[test]
+    fn all_that_was_used_is_no_warning_and_the_duration_is_the_runs() {
+        let (said, facts) = warned(|_| {}, 1, 0);
+        assert_eq!(said, [""; 0]);
+        assert_eq!(facts.coverage(), Some(1.0));
+        assert_eq!(facts.exceeded(), [""; 0]);
+        assert_eq!(facts.duration_ns, 9_000_000_000);
+    }
+
+    #[test]
+    fn what_is_missing_has_its_cause() {
+        let user_only = |fixture: &mut Fixture| fixture.profile.event = "cpu-clock:u".into();
+        let kernel = "only 50.0% of the CPU time that was used is sampled, 1.0 s of 2.0 s is \
+                      missing: time in the kernel is not sampled";
+        let (said, facts) = warned(user_only, 1, 1);
+        assert_eq!(said, [kernel]);
+        assert_eq!(facts.exceeded(), ["coverage 50.0% is below 80.0%"]);
+        let causes: [(fn(&mut Fixture), &str); 4] = [
+            (
+                |fixture| fixture.profile.losses.lost = 900,
+                "900 samples were lost",
+            ),
+            (
+                |fixture| fixture.profile.losses.throttled = 3,
+                "the kernel stopped sampling 3 times",
+            ),
+            (
+                |fixture| fixture.profile.started = 1000,
+                "1,000 threads started",
+            ),
+            // Time in the kernel is sampled, so it is not what is missing.
+            (|_| {}, "the recording does not say why"),
+        ];
+        for (change, cause) in causes {
+            let (said, _) = warned(change, 1, 1);
+            assert!(
+                said.len() == 1 && said[0].contains(cause),
+                "{cause}: {said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_clock_or_an_account_there_is_no_coverage() {
+        let (said, facts) = warned(|fixture| fixture.profile.event = "cycles".into(), 5, 0);
+        assert_eq!(said, [""; 0]);
+        assert_eq!(facts.coverage(), None);
+    }
+}
