@@ -139,19 +139,6 @@ impl Driver {
             .stdin(Stdio::null());
     }
 
-    /// With the signals of a terminal as a terminal leaves them: a shell starts what runs in the
-    /// background with interrupts ignored, and the recorder rightly leaves that as it is.
-    fn interruptible(&mut self) {
-        let mut command = Command::new("env");
-        command.args(["--default-signal=INT,QUIT,TERM,HUP"]);
-        command.arg(self.command.get_program());
-        for (name, value) in self.command.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
-        self.command = command;
-        self.arguments();
-    }
-
     fn run(mut self) -> Driven {
         let output = self.command.output().unwrap();
         Driven::new(output, self.directory)
@@ -430,7 +417,6 @@ fn ctrl_c_ends_the_recording_and_keeps_it() {
     for recorder in ["perf", "builtin"] {
         let burner = BURNER.to_str().unwrap();
         let mut driver = Driver::new(&[("EXEC", burner), ("ARGS", "long"), ("RECORDER", recorder)]);
-        driver.interruptible();
         let mut child = driver.start();
         let mut said = BufReader::new(child.stderr.take().unwrap());
         wait_for("warm", &mut said);
