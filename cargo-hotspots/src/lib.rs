@@ -14,6 +14,7 @@ pub mod analysis;
 mod cli;
 pub mod doctor;
 pub mod export;
+pub mod gate;
 pub mod machine;
 pub mod open;
 pub mod options;

@@ -1,0 +1,30 @@
+//! Before and after: whether a change made a program slower, told apart from noise.
+//!
+//! ```text
+//! sign, change, detect, verdict   the statistics: pure functions of recorded blocks
+harness, process                one benchmark alone in a process, and its numbers
+baseline, host                  the programs of an earlier moment, and whether they fit here
+config, requirement, glob       hotspots.toml
+sides, prepare                  which benchmarks there are on both sides, and how slow they are
+runner                          blocks, looks, stages: the run itself
+//! ```
+//!
+//! A benchmark is run in both programs here and now, in pairs, because times from different
+//! moments cannot be compared: the same binary run twice in sequence "changes" by more than 5 % in
+//! half of all cases on a shared machine.
+
+pub mod baseline;
+pub mod change;
+pub mod config;
+pub mod detect;
+pub mod glob;
+pub mod harness;
+pub mod host;
+pub mod prepare;
+pub mod process;
+pub mod random;
+pub mod requirement;
+pub mod runner;
+pub mod sides;
+pub mod sign;
+pub mod verdict;
