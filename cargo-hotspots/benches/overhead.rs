@@ -15,10 +15,7 @@ fn main() {}
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use cargo_hotspots::{
-        options::{CallGraphChoice, RecordOptions, Recorder, What},
-        record,
-    };
+    use cargo_hotspots::record::{self, CallGraphChoice, RecordOptions, RecorderChoice, What};
     use codecost::{
         cargo::{Context, Selection},
         console::{Console, Verbosity},
@@ -71,13 +68,17 @@ fn main() {
             spent()
         };
         let kinds = [
-            ("built-in, dwarf", Recorder::Builtin, CallGraphChoice::Dwarf),
+            (
+                "built-in, dwarf",
+                RecorderChoice::Builtin,
+                CallGraphChoice::Dwarf,
+            ),
             (
                 "built-in, fp",
-                Recorder::Builtin,
+                RecorderChoice::Builtin,
                 CallGraphChoice::FramePointers,
             ),
-            ("perf, dwarf", Recorder::Perf, CallGraphChoice::Dwarf),
+            ("perf, dwarf", RecorderChoice::Perf, CallGraphChoice::Dwarf),
         ];
         let mut least = [u64::MAX; 4];
         for _ in 0..rounds {
@@ -106,7 +107,7 @@ fn main() {
         directory: &Path,
         program: &Path,
         figure: &Path,
-        recorder: Recorder,
+        recorder: RecorderChoice,
         call_graph: CallGraphChoice,
     ) {
         let options = RecordOptions {

@@ -1,16 +1,22 @@
-//! From a recording on disk to samples with names.
+//! From what the user asked for to a recording, read and named.
 
 use crate::{
+    analysis::{Subject, model::Facts},
+    export::Symbolized,
     perf_data,
     profile::{Module, ModuleKind, Profile},
+    record::{self, RecordOptions},
     recording::{Program, Recording},
     symbolize,
     symbols::Symbols,
 };
 use codecost::{
-    Result,
+    Error, Result,
     attribution::{Catalogue, Surroundings},
     cargo::{Context, Selection, Toolchain, Workspace, config},
+    console::Console,
+    error::exit_code,
+    front::quoted,
     image::{Image, Mapping},
 };
 use std::{
@@ -19,6 +25,83 @@ use std::{
     path::{Path, PathBuf},
     thread,
 };
+
+/// Which recording is asked for, and whether one of poor quality is a failure.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where it comes from.
+    pub source: Source,
+    /// Whether poor quality is a failure.
+    pub strict: bool,
+}
+
+/// Where a recording comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A recording that exists.
+    Input(PathBuf),
+    /// The latest one of this workspace.
+    Latest(Box<Selection>),
+    /// It is made now.
+    Record(Box<RecordOptions>),
+}
+
+impl Request {
+    /// Finds or makes the recording, and reads it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made, found or read.
+    pub fn open(&self, console: &mut Console) -> Result<Opened> {
+        self.read(false, console)
+    }
+
+    /// As [`Request::open`], with each single sample kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::open`].
+    pub fn open_with_timeline(&self, console: &mut Console) -> Result<Opened> {
+        self.read(true, console)
+    }
+
+    fn read(&self, timeline: bool, console: &mut Console) -> Result<Opened> {
+        let (recording, input_flag) = match &self.source {
+            Source::Input(path) => {
+                let flag = format!(" --input {}", quoted(&path.display().to_string()));
+                (record::open(path)?, flag)
+            }
+            Source::Latest(selection) => (record::latest(selection)?, String::new()),
+            Source::Record(options) => {
+                let made = record::record(options, console)?;
+                let kept = made.data.parent().unwrap_or(&made.data);
+                console.status("Recorded", &format!("to {}", kept.display()));
+                (made, String::new())
+            }
+        };
+        let progress = console.progress("reading the recording", None);
+        let opened = Opened::read(recording, input_flag, timeline);
+        drop(progress);
+        opened
+    }
+
+    /// The exit code after the report: `--strict` refuses a recording of poor quality.
+    ///
+    /// # Errors
+    ///
+    /// None so far; a `Result` so that a command can end with it.
+    pub fn verdict(&self, facts: &Facts, console: &mut Console) -> Result<u8> {
+        let exceeded = facts.exceeded();
+        if !self.strict || exceeded.is_empty() {
+            return Ok(exit_code::OK);
+        }
+        console.fail(&Error::failed(
+            format_args!("the recording is unreliable: {}", exceeded.join("; ")),
+            "see the warnings for what to do about it, or leave out `--strict`",
+        ));
+        Ok(exit_code::GATE)
+    }
+}
 
 /// A recording, read and named.
 #[derive(Debug)]
@@ -29,8 +112,9 @@ pub struct Opened {
     pub profile: Profile,
     /// The names.
     pub symbols: Symbols,
-    /// The flags that open it again, with a space in front; none for the latest.
-    pub again: String,
+    /// The flag that opens it again, with a space in front (` --input perf.data`); empty for the
+    /// latest recording.
+    pub input_flag: String,
 }
 
 impl Opened {
@@ -39,7 +123,7 @@ impl Opened {
     /// # Errors
     ///
     /// It cannot be read.
-    pub fn read(recording: Recording, again: String, timeline: bool) -> Result<Self> {
+    pub fn read(recording: Recording, input_flag: String, timeline: bool) -> Result<Self> {
         let programs = programs(&recording);
         let substitutes: Vec<(PathBuf, PathBuf)> = programs
             .iter()
@@ -61,8 +145,27 @@ impl Opened {
             recording,
             profile,
             symbols,
-            again,
+            input_flag,
         })
+    }
+
+    /// The recording as analyses take it.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            profile: &self.profile,
+            symbols: &self.symbols,
+            recording: &self.recording,
+            settings: None,
+            input_flag: self.input_flag.clone(),
+        }
+    }
+
+    /// The recording as exports take it.
+    pub fn symbolized(&self) -> Symbolized<'_> {
+        Symbolized {
+            profile: &self.profile,
+            symbols: &self.symbols,
+        }
     }
 
     /// The user's own settings of the profile that the program was built with, where cargo built

@@ -35,6 +35,6 @@ pub mod report;
 
 pub mod console;
 
-pub mod manual;
+pub mod front;
 
 pub use error::{Error, Result};

@@ -3,13 +3,14 @@
 //! time. Inlined functions are callers and callees like others.
 
 use super::{
-    crates, label, label_of,
-    model::{CallRow, Calls, CrateInfo, Weight},
-    select::Selected,
+    label::{label, label_of, unknown},
+    model::{Analysis, CallRow, Calls, CrateInfo, Weight},
+    select::{Selected, select},
     shares::{Shares, Step},
+    subject::Subject,
 };
 use crate::symbols::FunctionId;
-use codecost::attribution::Origin;
+use codecost::{Result, attribution::Origin};
 use std::collections::HashMap;
 
 /// Calls further away than this are not told apart.
@@ -20,8 +21,38 @@ const ROOT: FunctionId = FunctionId(u32::MAX);
 /// Not a function: the time in the function itself.
 const OWN: FunctionId = FunctionId(u32::MAX - 1);
 
+/// Who calls the function that `name` means.
+///
+/// # Errors
+///
+/// There is not one sample, or no one function is meant.
+pub fn callers(subject: &Subject<'_>, name: &str) -> Result<Analysis<Calls>> {
+    subject.analyse(|shares| Ok(outward(shares, &named(shares, name)?)))
+}
+
+/// What the function that `name` means calls.
+///
+/// # Errors
+///
+/// There is not one sample, or no one function is meant.
+pub fn callees(subject: &Subject<'_>, name: &str) -> Result<Analysis<Calls>> {
+    subject.analyse(|shares| Ok(inward(shares, &named(shares, name)?)))
+}
+
+/// The function that the user means, or an error that lists the candidates by their time.
+fn named(shares: &Shares<'_>, name: &str) -> Result<Selected> {
+    let functions = shares.symbols.functions.len();
+    let anywhere = shares.inclusive(functions, |scope| Some(scope.function.0 as usize));
+    select(
+        shares.symbols,
+        name,
+        shares.total.period,
+        |FunctionId(at)| anywhere.inclusive[at as usize].period,
+    )
+}
+
 /// The tree outward.
-pub(super) fn callers(shares: &Shares<'_>, selected: &Selected) -> Calls {
+pub(super) fn outward(shares: &Shares<'_>, selected: &Selected) -> Calls {
     let mut tree = Tree::new();
     let mut total = Weight::default();
     outermost(shares, selected, |stack, at| {
@@ -54,7 +85,7 @@ pub(super) fn callers(shares: &Shares<'_>, selected: &Selected) -> Calls {
 }
 
 /// The tree inward.
-pub(super) fn callees(shares: &Shares<'_>, selected: &Selected) -> Calls {
+pub(super) fn inward(shares: &Shares<'_>, selected: &Selected) -> Calls {
     let is_selected = flags(shares, selected);
     let mut tree = Tree::new();
     // Where in the tree each stack on the way stands; none outside the function.
@@ -228,14 +259,13 @@ impl Tree {
 }
 
 fn name_of(shares: &Shares<'_>, function: FunctionId) -> (String, CrateInfo) {
-    let unknown = || label("[unknown]", Origin::Unknown);
     match shares.symbols.functions.get(function.0 as usize) {
         Some(known) => {
             let owner = shares.symbols.crates.get(known.owner.0 as usize);
             (known.name.clone(), owner.map_or_else(unknown, label_of))
         }
-        None if function == ROOT => ("[root]".into(), crates::bucket("[root]")),
-        None if function == OWN => ("[self]".into(), crates::bucket("[self]")),
+        None if function == ROOT => ("[root]".into(), label("[root]", Origin::Unknown)),
+        None if function == OWN => ("[self]".into(), label("[self]", Origin::Unknown)),
         None => ("[unknown]".into(), unknown()),
     }
 }

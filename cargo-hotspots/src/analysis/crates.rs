@@ -1,11 +1,21 @@
 //! Time by crate.
 
 use super::{
-    label, label_of,
-    model::{CrateInfo, CrateRow, Times},
+    label::{label_of, no_workspace_caller, unknown},
+    model::{Analysis, CrateRow, Times},
     shares::{At, Shares},
+    subject::Subject,
 };
-use codecost::attribution::Origin;
+use codecost::Result;
+
+/// All crates that occur, most charged first.
+///
+/// # Errors
+///
+/// There is not one sample.
+pub fn crates(subject: &Subject<'_>) -> Result<Analysis<Vec<CrateRow>>> {
+    subject.analyse(|shares| Ok(rows(shares)))
+}
 
 /// All crates that occur, most charged first. `own`, `charged` and `caused` each sum to the whole.
 pub(super) fn rows(shares: &Shares<'_>) -> Vec<CrateRow> {
@@ -37,7 +47,7 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<CrateRow> {
 
     let label = |at: usize| match shares.symbols.crates.get(at) {
         Some(owner) => label_of(owner),
-        None if at == nobody => label("[unknown]", Origin::Unknown),
+        None if at == nobody => unknown(),
         None => no_workspace_caller(),
     };
     let mut rows: Vec<CrateRow> = times
@@ -55,16 +65,6 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<CrateRow> {
             .then_with(|| a.label.name.cmp(&b.label.name))
     });
     rows
-}
-
-/// The row for time that no workspace crate caused.
-pub(super) fn no_workspace_caller() -> CrateInfo {
-    bucket("[no workspace caller]")
-}
-
-/// A row that is no crate.
-pub(super) fn bucket(name: &str) -> CrateInfo {
-    label(name, Origin::Unknown)
 }
 
 /// Most charged first.

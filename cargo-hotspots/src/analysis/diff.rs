@@ -6,10 +6,12 @@
 //! crate, a function with those that it is inlined into.
 
 use super::{
-    Subject, crates, facts, functions, label, label_of,
+    crates, functions,
+    label::{label_of, unknown},
     model::{ChangeKind, ChangeRow, Comparison, CrateInfo, Facts, Weight},
-    no_samples, quality,
+    quality,
     shares::Shares,
+    subject::{Subject, facts, no_samples},
 };
 use codecost::{Result, attribution::Origin, report::Warning};
 use std::{cmp::Reverse, collections::HashMap};
@@ -209,7 +211,7 @@ fn inline_paths(shares: &Shares<'_>) -> Vec<(String, CrateInfo, Weight)> {
                     let owner = shares
                         .owner(function)
                         .and_then(|owner| symbols.crates.get(owner.0 as usize));
-                    let label = owner.map_or_else(|| label("[unknown]", Origin::Unknown), label_of);
+                    let label = owner.map_or_else(unknown, label_of);
                     paths.push((names.join(" ← "), label, weight));
                 }
                 break;

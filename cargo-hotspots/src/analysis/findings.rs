@@ -2,6 +2,7 @@
 //! was measured; none says what a change would save, because nobody measured that.
 
 mod checks;
+mod command;
 mod formatting;
 mod groups;
 mod hashing;
@@ -9,19 +10,17 @@ mod locks;
 mod memory;
 mod once;
 mod settings;
+mod worth;
 
 #[cfg(test)]
 mod tests;
 
-use super::{Subject, model::Finding, shares::Shares};
-use crate::shell::quoted;
+use super::{model::Finding, shares::Shares, subject::Subject};
 use std::cmp::Reverse;
+use worth::is_worth;
 
 /// How many are shown.
 const MOST: usize = 3;
-
-/// A smaller share of the time is not worth a line.
-const WORTH: f64 = 0.05;
 
 /// What a maintainer could act on, most time first.
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {
@@ -38,17 +37,4 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {
     findings.sort_by_key(|finding| Reverse(finding.time));
     findings.truncate(MOST);
     findings
-}
-
-fn is_worth(time: u64, shares: &Shares<'_>) -> bool {
-    time as f64 >= WORTH * shares.total.period as f64
-}
-
-/// The command that shows what a function spends its time on.
-fn callees(function: &str, subject: &Subject<'_>) -> String {
-    format!(
-        "cargo hotspots callees {}{}",
-        quoted(function),
-        subject.again
-    )
 }

@@ -1,6 +1,6 @@
 //! Small recordings for tests, written as stacks of names.
 
-use super::Subject;
+use super::subject::Subject;
 use crate::{
     profile::{
         CallGraph, Count, Frame, FrameId, ModuleId, Place, Profile, RuntimeAddress, StackId,
@@ -43,7 +43,7 @@ impl Fixture {
             symbols: &self.symbols,
             recording,
             settings: None,
-            again: String::new(),
+            input_flag: String::new(),
         }
     }
 

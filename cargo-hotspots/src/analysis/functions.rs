@@ -2,12 +2,22 @@
 //! in several codegen units. Instances of a generic function are several.
 
 use super::{
-    crates::{no_workspace_caller, order},
-    label, label_of,
-    model::{FunctionRow, Times},
+    crates::order,
+    label::{label_of, no_workspace_caller, unknown},
+    model::{Analysis, FunctionRow, Times},
     shares::Shares,
+    subject::Subject,
 };
-use codecost::attribution::{Evidence, Origin};
+use codecost::{Result, attribution::Evidence};
+
+/// All functions that occur, most charged first.
+///
+/// # Errors
+///
+/// There is not one sample.
+pub fn functions(subject: &Subject<'_>) -> Result<Analysis<Vec<FunctionRow>>> {
+    subject.analyse(|shares| Ok(rows(shares)))
+}
 
 /// All functions that occur, most charged first.
 pub(super) fn rows(shares: &Shares<'_>) -> Vec<FunctionRow> {
@@ -53,7 +63,7 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<FunctionRow> {
                 name: function.name.clone(),
                 label: match shares.symbols.crates.get(function.owner.0 as usize) {
                     Some(owner) => label_of(owner),
-                    None => label("[unknown]", Origin::Unknown),
+                    None => unknown(),
                 },
                 times,
                 symbol,
@@ -64,7 +74,7 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<FunctionRow> {
             },
             None => {
                 let label = match at == nobody {
-                    true => label("[unknown]", Origin::Unknown),
+                    true => unknown(),
                     false => no_workspace_caller(),
                 };
                 FunctionRow {

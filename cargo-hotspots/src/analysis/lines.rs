@@ -2,15 +2,25 @@
 //! which for time in std is the line of the own code that called it.
 
 use super::{
-    label, label_of,
-    model::{LineRow, Weight},
+    label::{label_of, unknown},
+    model::{Analysis, LineRow, Weight},
     shares::{At, Shares},
+    subject::Subject,
 };
 use crate::symbols::{FunctionId, SourceId};
-use codecost::attribution::Origin;
+use codecost::Result;
 use std::collections::HashMap;
 
 type Key = (Option<SourceId>, Option<u32>, Option<FunctionId>);
+
+/// All lines, most charged first.
+///
+/// # Errors
+///
+/// There is not one sample.
+pub fn lines(subject: &Subject<'_>) -> Result<Analysis<Vec<LineRow>>> {
+    subject.analyse(|shares| Ok(rows(shares)))
+}
 
 /// All lines, most charged first. `own` and `charged` each sum to the whole.
 pub(super) fn rows(shares: &Shares<'_>) -> Vec<LineRow> {
@@ -42,7 +52,7 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<LineRow> {
                 },
                 label: match owner {
                     Some(owner) => label_of(owner),
-                    None => label("[unknown]", Origin::Unknown),
+                    None => unknown(),
                 },
                 own,
                 charged,

@@ -1,4 +1,4 @@
-//! The rows of every view, as the analysis hands them to `report`: plain values, largest first,
+//! The rows of all commands, as the analysis hands them to `report`: plain values, largest first,
 //! complete (cutting, filtering and rendering are the report's work). Times are sums of periods;
 //! what they are a share of is [`Analysis::total`].
 
@@ -13,41 +13,25 @@ pub use codecost::attribution::CrateInfo;
 
 pub use super::shares::Weight;
 
-/// What a view shows.
+/// What a command shows.
 #[derive(Debug)]
-pub struct Analysis {
+pub struct Analysis<R> {
     /// What was recorded, and how well.
     pub facts: Facts,
     /// All samples.
     pub total: Weight,
     /// The rows.
-    pub rows: Rows,
+    pub rows: R,
     /// What makes the figures less than they seem.
     pub warnings: Vec<Warning>,
-}
-
-/// The rows of a view.
-#[derive(Debug)]
-pub enum Rows {
-    /// The default view.
-    Overview(Overview),
-    /// By crate.
-    Crates(Vec<CrateRow>),
-    /// By function.
-    Functions(Vec<FunctionRow>),
-    /// By line.
-    Lines(Vec<LineRow>),
-    /// Who calls a function.
-    Callers(Calls),
-    /// What a function calls.
-    Callees(Calls),
-    /// By thread.
-    Threads(Vec<ThreadRow>),
 }
 
 /// What was recorded, and how well.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// The flag that opens the recording again, with a space in front (` --input perf.data`);
+    /// empty for the latest recording.
+    pub input_flag: String,
     /// The file with the samples.
     pub source: PathBuf,
     /// The event.
@@ -272,7 +256,7 @@ pub struct Finding {
     pub command: String,
 }
 
-/// The default view.
+/// The page to start from.
 #[derive(Debug)]
 pub struct Overview {
     /// All crates.

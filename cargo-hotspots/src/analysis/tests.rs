@@ -5,15 +5,15 @@ use super::{
     calls, crates,
     fixture::Fixture,
     functions, lines,
-    model::{CrateRow, FunctionRow},
-    select::Selected,
+    model::{self, CrateRow, FunctionRow},
+    select::{Selected, select},
     shares::Shares,
-    *,
 };
 use crate::{
     profile::{FrameId, StackId},
-    symbols::OwnerId,
+    symbols::{FunctionId, OwnerId},
 };
+use codecost::attribution::Origin;
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 
@@ -120,7 +120,7 @@ fn callers_lead_outward_and_callees_inward() {
     let fixture = example();
     let shares = Shares::new(&fixture.profile, &fixture.symbols);
     let pick = |name: &str| select(&fixture.symbols, name, 1, |_| 0).unwrap();
-    let callers = calls::callers(&shares, &pick("sort"));
+    let callers = calls::outward(&shares, &pick("sort"));
     assert_eq!(callers.function, "core::slice::sort");
     assert_eq!(
         call_rows(&callers),
@@ -132,7 +132,7 @@ fn callers_lead_outward_and_callees_inward() {
             (5, "[root]", 6),
         ]
     );
-    let callees = calls::callees(&shares, &pick("delta::work"));
+    let callees = calls::inward(&shares, &pick("delta::work"));
     assert_eq!(callees.inclusive.samples, 9);
     assert_eq!(
         call_rows(&callees),
@@ -156,9 +156,9 @@ fn recursion_counts_once() {
     let rows = functions::rows(&shares);
     assert_eq!(rows[0].times.inclusive, 4_000_000);
     let pick = select(&fixture.symbols, "fib", 1, |_| 0).unwrap();
-    let callers = calls::callers(&shares, &pick);
+    let callers = calls::outward(&shares, &pick);
     assert_eq!(call_rows(&callers), [(1, "[root]", 4)]);
-    let callees = calls::callees(&shares, &pick);
+    let callees = calls::inward(&shares, &pick);
     assert_eq!(
         call_rows(&callees),
         [(1, "app::fib", 4), (2, "app::fib", 4)]
@@ -281,7 +281,7 @@ proptest! {
         // The direct callers, and the direct callees with the function itself, sum to all of it.
         for function in inclusive.keys() {
             let selected = Selected { name: String::new(), functions: vec![*function] };
-            for calls in [calls::callers(&shares, &selected), calls::callees(&shares, &selected)] {
+            for calls in [calls::outward(&shares, &selected), calls::inward(&shares, &selected)] {
                 let direct = calls.rows.iter().filter(|row| row.depth == 1);
                 let sum: u64 = direct.map(|row| row.inclusive.period).sum();
                 prop_assert_eq!(sum, inclusive[function]);

@@ -1,11 +1,22 @@
 //! Time by thread, and what each is busy with.
 
 use super::{
-    label_of,
-    model::{ThreadRow, Weight},
+    label::label_of,
+    model::{Analysis, ThreadRow, Weight},
     shares::Shares,
+    subject::Subject,
 };
+use codecost::Result;
 use std::collections::HashMap;
+
+/// All threads with samples, busiest first.
+///
+/// # Errors
+///
+/// There is not one sample.
+pub fn threads(subject: &Subject<'_>) -> Result<Analysis<Vec<ThreadRow>>> {
+    subject.analyse(|shares| Ok(rows(shares)))
+}
 
 /// All threads with samples, busiest first.
 pub(super) fn rows(shares: &Shares<'_>) -> Vec<ThreadRow> {

@@ -1,30 +1,38 @@
 //! The command line as users type it.
 
 use super::*;
-use crate::options::{
-    CallGraphChoice, ExportFormat, Options, RecordOptions, Recorder, Source, Task, View, What,
-};
-use codecost::{
-    cargo::TargetChoice,
-    console::{Captured, Console},
-};
+use clap::FromArgMatches;
+use codecost::console::Captured;
 use std::process::ExitCode;
 
-fn task(line: &str) -> Result<Task, String> {
-    let args = line.split_whitespace().map(OsString::from);
-    let cli = Cli::read(args).map_err(|error| error.to_string())?;
-    Task::from_cli(cli).map_err(|error| error.to_string())
+fn words(line: &str) -> impl Iterator<Item = OsString> {
+    line.split_whitespace().map(OsString::from)
 }
 
-fn read(line: &str) -> Options {
-    match task(line) {
-        Ok(Task::View(options)) => *options,
-        other => panic!("{line}: {other:?}"),
-    }
+fn matches(line: &str) -> clap::ArgMatches {
+    let matches = crate::definition().try_get_matches_from(words(line));
+    matches.unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+fn command(line: &str) -> Cli {
+    Cli::from_arg_matches(&matches(line)).unwrap()
+}
+
+/// What the flags ask for, whichever command declares them.
+fn request(line: &str) -> Request {
+    let matches = matches(line);
+    let (matches, otherwise) = match matches.subcommand() {
+        Some((_, matches)) => (matches, Unless::Latest),
+        None => (&matches, Unless::Recorded),
+    };
+    let flags = RecordingFlags::from_arg_matches(matches).unwrap();
+    let (console, _) = Console::in_memory();
+    let request = flags.request(otherwise, &console);
+    request.unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 
 fn recorded(line: &str) -> RecordOptions {
-    match read(line).source {
+    match request(line).source {
         Source::Record(options) => *options,
         other => panic!("{line}: {other:?}"),
     }
@@ -32,7 +40,7 @@ fn recorded(line: &str) -> RecordOptions {
 
 fn run(line: &str) -> (ExitCode, Captured) {
     let (mut console, captured) = Console::in_memory();
-    let code = crate::run(line.split_whitespace().map(OsString::from), &mut console);
+    let code = crate::run(words(line), &mut console);
     (code, captured)
 }
 
@@ -47,21 +55,25 @@ fn assert_code(line: &str, code: ExitCode, expected: u8) {
 
 #[test]
 fn the_definitions_are_sound() {
-    command().debug_assert();
+    crate::definition().debug_assert();
 }
 
 #[test]
 fn help_texts() {
-    for (name, line) in [
-        ("h", "cargo-hotspots -h"),
-        ("help", "cargo-hotspots --help"),
-        ("functions-help", "cargo-hotspots functions --help"),
-        ("diff-h", "cargo-hotspots diff -h"),
-    ] {
+    let shown = |line: &str| {
         let (code, captured) = run(line);
         assert_code(line, code, 0);
-        assert_eq!(captured.stderr(), "");
-        insta::assert_snapshot!(name, captured.stdout());
+        assert_eq!(captured.stderr(), "", "{line}");
+        captured.stdout()
+    };
+    insta::assert_snapshot!("h", shown("cargo-hotspots -h"));
+    insta::assert_snapshot!("help", shown("cargo-hotspots --help"));
+    for command in crate::definition().get_subcommands() {
+        let name = command.get_name();
+        let short = shown(&format!("cargo-hotspots {name} -h"));
+        insta::assert_snapshot!(format!("{name}-h"), short);
+        let long = shown(&format!("cargo-hotspots {name} --help"));
+        insta::assert_snapshot!(format!("{name}-help"), long);
     }
 }
 
@@ -91,20 +103,9 @@ fn what_comes_later_is_not_there() {
 }
 
 #[test]
-fn cargos_own_hotspots_is_optional() {
-    for line in ["cargo-hotspots hotspots crates", "cargo-hotspots crates"] {
-        assert_eq!(read(line).view, View::Crates, "{line}");
-    }
-}
-
-#[test]
 fn bare_it_records_the_default_target() {
-    for line in ["cargo-hotspots", "cargo-hotspots hotspots --release"] {
-        let options = read(line);
-        assert_eq!(options.view, View::Overview);
-        let Source::Record(record) = options.source else {
-            panic!("{line}");
-        };
+    for line in ["cargo-hotspots", "cargo-hotspots --release"] {
+        let record = recorded(line);
         assert_eq!(record.what, What::Target);
         assert_eq!(record.selection.target, TargetChoice::Default);
         assert_eq!(record.frequency, 997);
@@ -112,19 +113,19 @@ fn bare_it_records_the_default_target() {
 }
 
 #[test]
-fn a_view_without_a_target_opens_the_latest_recording() {
+fn a_command_without_a_target_opens_the_latest_recording() {
     for line in [
         "cargo-hotspots overview",
         "cargo-hotspots crates --manifest-path a/Cargo.toml --strict",
         "cargo-hotspots asm my::function -n 5",
     ] {
-        assert!(matches!(read(line).source, Source::Latest(_)), "{line}");
+        assert!(matches!(request(line).source, Source::Latest(_)), "{line}");
     }
-    assert!(read("cargo-hotspots crates --strict").strict);
+    assert!(request("cargo-hotspots crates --strict").strict);
 }
 
 #[test]
-fn a_view_with_a_target_or_arguments_records_first() {
+fn a_command_with_a_target_or_arguments_records_first() {
     for line in [
         "cargo-hotspots crates --bin rg",
         "cargo-hotspots crates --bench",
@@ -132,7 +133,7 @@ fn a_view_with_a_target_or_arguments_records_first() {
         "cargo-hotspots functions --pid 12",
         "cargo-hotspots lines -- needle",
     ] {
-        assert!(matches!(read(line).source, Source::Record(_)), "{line}");
+        assert!(matches!(request(line).source, Source::Record(_)), "{line}");
     }
     let record = recorded(
         "cargo-hotspots crates --bench parse --frequency 99 --call-graph fp --event cycles:u \
@@ -149,7 +150,7 @@ fn a_view_with_a_target_or_arguments_records_first() {
     assert_eq!(record.frequency, 99);
     assert_eq!(record.call_graph, Some(CallGraphChoice::FramePointers));
     assert_eq!(record.event.as_deref(), Some("cycles:u"));
-    assert_eq!(record.recorder, Some(Recorder::Builtin));
+    assert_eq!(record.recorder, Some(RecorderChoice::Builtin));
     assert_eq!(record.arguments, ["--exact", "a"]);
     let record = recorded("cargo-hotspots --exec ./prog -- crates");
     assert_eq!(record.what, What::Program("./prog".into()));
@@ -158,26 +159,24 @@ fn a_view_with_a_target_or_arguments_records_first() {
 }
 
 #[test]
-fn operands_and_exports() {
-    let view = |line: &str| read(line).view;
-    assert_eq!(
-        view("cargo-hotspots callers a::b"),
-        View::Callers("a::b".into())
-    );
-    assert_eq!(
-        view("cargo-hotspots callees a::b"),
-        View::Callees("a::b".into())
-    );
-    assert_eq!(
-        view("cargo-hotspots export --to pprof -o a.pb.gz"),
-        View::Export(ExportFormat::Pprof)
-    );
-    assert_eq!(view("cargo-hotspots flamegraph -o a.svg"), View::Flamegraph);
+fn operands() {
+    for line in [
+        "cargo-hotspots callers a::b",
+        "cargo-hotspots callees a::b",
+        "cargo-hotspots asm a::b",
+    ] {
+        let function = match command(line) {
+            Cli::Callers(command) => command.function,
+            Cli::Callees(command) => command.function,
+            Cli::Asm(command) => command.function,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(function, "a::b", "{line}");
+    }
     assert!(matches!(
-        task("cargo-hotspots diff a b -n 3"),
-        Ok(Task::Diff(options)) if options.before.ends_with("a") && options.after.ends_with("b")
+        command("cargo-hotspots diff a b -n 3"),
+        Cli::Diff(diff) if diff.before.ends_with("a") && diff.after.ends_with("b")
     ));
-    assert!(matches!(task("cargo-hotspots doctor"), Ok(Task::Doctor(_))));
 }
 
 #[test]
@@ -195,10 +194,6 @@ fn wrong_usage_is_2_with_a_way_on() {
             "cargo-hotspots rg",
             "help: to record a binary of that name, write `cargo hotspots --bin rg`",
         ),
-        (
-            "cargo-hotspots --bin rg crates",
-            "help: the view comes first: `cargo hotspots crates …`",
-        ),
         ("cargo-hotspots crate", "'crates'"),
         ("cargo-hotspots --lib", "help: record what calls it"),
         (
@@ -211,7 +206,11 @@ fn wrong_usage_is_2_with_a_way_on() {
         ),
         (
             "cargo-hotspots crates --input a --bin b",
-            "help: `--input` opens a recording that is there",
+            "help: `--input` opens a recording that exists",
+        ),
+        (
+            "cargo-hotspots crates --input a --offline",
+            "help: `--input` opens a recording that exists",
         ),
         ("cargo-hotspots --exec a --bin b", "cannot be used with"),
         ("cargo-hotspots --pid 0", "0 is not in 1"),
@@ -233,7 +232,23 @@ fn wrong_usage_is_2_with_a_way_on() {
         ),
         (
             "cargo-hotspots flamegraph --message-format json",
-            "format of its own",
+            "`--message-format` means nothing to `cargo hotspots flamegraph`",
+        ),
+        (
+            "cargo-hotspots export --to folded -n 3",
+            "`-n` means nothing to `cargo hotspots export`",
+        ),
+        (
+            "cargo-hotspots diff a b --release",
+            "`--release` means nothing to `cargo hotspots diff`",
+        ),
+        (
+            "cargo-hotspots doctor --features x",
+            "`--features` means nothing to `cargo hotspots doctor`",
+        ),
+        (
+            "cargo-hotspots doctor --strict",
+            "`--strict` means nothing to `cargo hotspots doctor`",
         ),
         ("cargo-hotspots crates --message-format github", "for gates"),
     ] {
@@ -249,15 +264,23 @@ fn wrong_usage_is_2_with_a_way_on() {
 }
 
 #[test]
-fn a_target_named_like_a_view_gets_a_hint() {
-    let hint = read("cargo-hotspots --bench crates").hint.unwrap();
-    assert!(hint.contains("`cargo hotspots crates --bench`"), "{hint}");
-    assert_eq!(read("cargo-hotspots crates --bin crates").hint, None);
-    assert_eq!(read("cargo-hotspots --bin rg").hint, None);
+fn a_target_named_like_a_command_gets_a_hint() {
+    // Nothing is built: there is no such manifest.
+    let nowhere = "--manifest-path /nowhere/Cargo.toml";
+    let hint = "`cargo hotspots crates --bench`";
+    for (line, expected) in [
+        ("--bench crates", true),
+        ("crates --bench crates", false),
+        ("--bin rg", false),
+    ] {
+        let (code, captured) = run(&format!("cargo-hotspots {line} {nowhere}"));
+        assert_code(line, code, 101);
+        assert_eq!(captured.stderr().contains(hint), expected, "{line}");
+    }
 }
 
 #[test]
-fn completions_and_man_pages_know_every_view() {
+fn completions_and_man_pages_know_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let line = format!("cargo-hotspots completions {shell}");
         let (code, captured) = run(&line);
@@ -273,7 +296,7 @@ fn completions_and_man_pages_know_every_view() {
     let pages = captured.stdout();
     assert_eq!(
         pages.matches(".TH ").count(),
-        1 + command().get_subcommands().count()
+        1 + crate::definition().get_subcommands().count()
     );
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Limit: frames are labels, so the profiler shows no source lines.
 
-use super::{Level, Named, is_clock};
+use super::{Level, Symbolized, is_clock};
 use crate::profile::{FrameId, Profile as Recording, StackId};
 use codecost::attribution::Origin;
 use fxprof_processed_profile::{
@@ -21,8 +21,8 @@ use std::{
 /// # Errors
 ///
 /// What the writer says.
-pub fn firefox(named: Named<'_>, product: &str, to: &mut dyn Write) -> io::Result<()> {
-    let recording = named.profile;
+pub fn firefox(symbolized: Symbolized<'_>, product: &str, to: &mut dyn Write) -> io::Result<()> {
+    let recording = symbolized.profile;
     let interval = recording.duration_ns / recording.samples.max(1);
     let mut profile = Profile::new(
         product,
@@ -32,9 +32,9 @@ pub fn firefox(named: Named<'_>, product: &str, to: &mut dyn Write) -> io::Resul
     );
     profile.set_symbolicated(true);
     let threads = add_threads(recording, &mut profile);
-    let categories = Categories::new(named, &mut profile);
+    let categories = Categories::new(symbolized, &mut profile);
     let mut stacks = Stacks {
-        named,
+        symbolized,
         categories,
         known: HashMap::new(),
     };
@@ -98,9 +98,9 @@ fn add_threads(recording: &Recording, profile: &mut Profile) -> Vec<ThreadHandle
 struct Categories(Vec<CategoryPairHandle>);
 
 impl Categories {
-    fn new(named: Named<'_>, profile: &mut Profile) -> Self {
+    fn new(symbolized: Symbolized<'_>, profile: &mut Profile) -> Self {
         let mut origins: HashMap<Origin, CategoryHandle> = HashMap::new();
-        let pairs = named.symbols.crates.iter().map(|owner| {
+        let pairs = symbolized.symbols.crates.iter().map(|owner| {
             let origin = *origins.entry(owner.origin).or_insert_with(|| {
                 profile.add_category(owner.origin.as_str(), color(owner.origin))
             });
@@ -130,7 +130,7 @@ fn color(origin: Origin) -> CategoryColor {
 
 /// The profiler's own stacks belong to one thread each.
 struct Stacks<'a> {
-    named: Named<'a>,
+    symbolized: Symbolized<'a>,
     categories: Categories,
     known: HashMap<(ThreadHandle, StackId), StackHandle>,
 }
@@ -152,7 +152,7 @@ impl Stacks<'_> {
                 outer = Some(*known);
                 break;
             }
-            let node = self.named.profile.stacks.get(stack.0 as usize)?;
+            let node = self.symbolized.profile.stacks.get(stack.0 as usize)?;
             open.push((stack, node.frame));
             next = node.caller.filter(|caller| *caller < stack);
         }
@@ -172,7 +172,7 @@ impl Stacks<'_> {
         mut outer: Option<StackHandle>,
         frame: FrameId,
     ) -> Option<StackHandle> {
-        for level in self.named.levels(frame).rev() {
+        for level in self.symbolized.levels(frame).rev() {
             let info = FrameInfo {
                 frame: Frame::Label(self.label(profile, level)),
                 category_pair: self.category(level),
@@ -185,7 +185,7 @@ impl Stacks<'_> {
     }
 
     fn label(&self, profile: &mut Profile, level: Level) -> fxprof_processed_profile::StringHandle {
-        let name = self.named.function_name(&level.scope);
+        let name = self.symbolized.function_name(&level.scope);
         match level.inlined {
             true => profile.intern_string(&format!("{name} (inlined)")),
             false => profile.intern_string(name),
@@ -193,7 +193,7 @@ impl Stacks<'_> {
     }
 
     fn category(&self, level: Level) -> CategoryPairHandle {
-        let symbols = self.named.symbols;
+        let symbols = self.symbolized.symbols;
         let function = symbols.functions.get(level.scope.function.0 as usize);
         function
             .and_then(|function| self.categories.0.get(function.owner.0 as usize))

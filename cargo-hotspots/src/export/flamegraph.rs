@@ -1,6 +1,6 @@
 //! A flamegraph by `inferno`, coloured by crate.
 
-use super::{Named, colors, folded};
+use super::{Symbolized, colors, folded};
 use crate::profile::FrameId;
 use codecost::attribution::Origin;
 use inferno::flamegraph::{
@@ -18,14 +18,14 @@ const LEGEND: &str = "warm: workspace, cool: dependencies, grey: std and system,
 ///
 /// The profile has no samples, or what the writer says.
 pub fn flamegraph(
-    named: Named<'_>,
+    symbolized: Symbolized<'_>,
     title: &str,
     subtitle: &str,
     to: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut palette = palette(named);
+    let mut palette = palette(symbolized);
     let mut lines = String::new();
-    folded::each_line(named, &mut String::new(), |line| {
+    folded::each_line(symbolized, &mut String::new(), |line| {
         lines.push_str(line);
         lines.push('\n');
         Ok(())
@@ -35,31 +35,34 @@ pub fn flamegraph(
     options.subtitle = Some(format!("{subtitle} · {LEGEND}"));
     options.palette_map = Some(&mut palette);
     options.deterministic = true;
-    (options.count_name, options.factor) = if super::is_clock(&named.profile.event) {
+    (options.count_name, options.factor) = if super::is_clock(&symbolized.profile.event) {
         ("ms".to_owned(), 1e-6)
     } else {
-        (named.profile.event.clone(), 1.0)
+        (symbolized.profile.event.clone(), 1.0)
     };
     let mut sorted: Vec<&str> = lines.lines().collect();
     sorted.sort_unstable();
     flamegraph::from_lines(&mut options, sorted, to)
 }
 
-fn palette(named: Named<'_>) -> PaletteMap {
+fn palette(symbolized: Symbolized<'_>) -> PaletteMap {
     let mut palette = PaletteMap::default();
     let color = |(r, g, b)| Color { r, g, b };
-    for thread in &named.profile.threads {
+    for thread in &symbolized.profile.threads {
         palette.insert(&thread.name, color((200, 200, 200)));
     }
     let mut name = String::new();
-    for frame in 0..named.profile.frames.len() {
+    for frame in 0..symbolized.profile.frames.len() {
         let frame = FrameId(frame as u32);
-        for level in named.levels(frame) {
+        for level in symbolized.levels(frame) {
             name.clear();
-            folded::push_level(&mut name, named, level);
-            let function = named.symbols.functions.get(level.scope.function.0 as usize);
-            let owner =
-                function.and_then(|function| named.symbols.crates.get(function.owner.0 as usize));
+            folded::push_level(&mut name, symbolized, level);
+            let function = symbolized
+                .symbols
+                .functions
+                .get(level.scope.function.0 as usize);
+            let owner = function
+                .and_then(|function| symbolized.symbols.crates.get(function.owner.0 as usize));
             let shade = match owner {
                 Some(owner) if owner.origin != Origin::Unknown => colors::of(owner, level.inlined),
                 _ => (190, 190, 190),

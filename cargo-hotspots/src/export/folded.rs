@@ -3,7 +3,7 @@
 //! perf's own collapse script writes it; inlined functions end in `_[i]`, its mark for them. Frames
 //! in a row that have no other name than their bucket's (`[kernel]`) are one.
 
-use super::{Level, Named};
+use super::{Level, Symbolized};
 use crate::profile::FrameId;
 use std::io::{self, Write};
 
@@ -12,9 +12,9 @@ use std::io::{self, Write};
 /// # Errors
 ///
 /// What the writer says.
-pub fn folded(named: Named<'_>, to: &mut dyn Write) -> io::Result<()> {
+pub fn folded(symbolized: Symbolized<'_>, to: &mut dyn Write) -> io::Result<()> {
     let mut line = String::new();
-    each_line(named, &mut line, |line| {
+    each_line(symbolized, &mut line, |line| {
         to.write_all(line.as_bytes())?;
         to.write_all(b"\n")
     })
@@ -22,27 +22,27 @@ pub fn folded(named: Named<'_>, to: &mut dyn Write) -> io::Result<()> {
 
 /// Calls `with` for each line, which stands in one buffer.
 pub(super) fn each_line(
-    named: Named<'_>,
+    symbolized: Symbolized<'_>,
     line: &mut String,
     mut with: impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut frames: Vec<FrameId> = Vec::new();
-    for count in &named.profile.counts {
+    for count in &symbolized.profile.counts {
         line.clear();
-        let thread = named.profile.threads.get(count.thread.0 as usize);
+        let thread = symbolized.profile.threads.get(count.thread.0 as usize);
         push(line, thread.map_or("[unknown]", |thread| &thread.name));
-        named.frames(count.stack, &mut frames);
+        symbolized.frames(count.stack, &mut frames);
         // Many frames of the kernel without names say no more than one.
         let mut bucket = "";
         for frame in &frames {
-            for level in named.levels(*frame).rev() {
-                let name = named.function_name(&level.scope);
+            for level in symbolized.levels(*frame).rev() {
+                let name = symbolized.function_name(&level.scope);
                 if name.starts_with('[') && name.ends_with(']') && name == bucket {
                     continue;
                 }
                 bucket = name;
                 line.push(';');
-                push_level(line, named, level);
+                push_level(line, symbolized, level);
             }
         }
         line.push(' ');
@@ -52,8 +52,8 @@ pub(super) fn each_line(
     Ok(())
 }
 
-pub(super) fn push_level(line: &mut String, named: Named<'_>, level: Level) {
-    push(line, named.function_name(&level.scope));
+pub(super) fn push_level(line: &mut String, symbolized: Symbolized<'_>, level: Level) {
+    push(line, symbolized.function_name(&level.scope));
     if level.inlined {
         line.push_str("_[i]");
     }

@@ -4,11 +4,13 @@
 //! bounded by the distinct stacks; the Firefox Profiler's has one row for each sample besides.
 
 mod colors;
+mod destination;
 mod firefox;
 mod flamegraph;
 mod folded;
 mod pprof;
 
+pub use destination::Destination;
 pub use firefox::firefox;
 pub use flamegraph::flamegraph;
 pub use folded::folded;
@@ -19,9 +21,20 @@ use crate::{
     symbols::{Scope, Symbols},
 };
 
+/// A format of another tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// The Firefox Profiler's processed profile.
+    Firefox,
+    /// pprof's protocol buffer, compressed with gzip.
+    Pprof,
+    /// One line for each stack, as Brendan Gregg's scripts take it.
+    Folded,
+}
+
 /// A profile with the names of its places.
 #[derive(Clone, Copy, Debug)]
-pub struct Named<'a> {
+pub struct Symbolized<'a> {
     /// The recording.
     pub profile: &'a Profile,
     /// Its names.
@@ -36,7 +49,7 @@ struct Level {
     inlined: bool,
 }
 
-impl<'a> Named<'a> {
+impl<'a> Symbolized<'a> {
     /// The functions of a frame, innermost first.
     fn levels(self, frame: FrameId) -> impl DoubleEndedIterator<Item = Level> + 'a {
         let scopes = self.symbols.scopes_of(frame);

@@ -3,7 +3,7 @@
 //! Source: the field numbers and meanings of `proto/profile.proto` in google/pprof. A location is
 //! a distinct address with a line for each function of its inline chain, innermost first.
 
-use super::{Named, is_clock};
+use super::{Symbolized, is_clock};
 use crate::profile::{FrameId, ModuleId, ModuleKind, Place};
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
@@ -125,8 +125,8 @@ mod message {
 /// # Errors
 ///
 /// What the writer says.
-pub fn pprof(named: Named<'_>, to: &mut dyn Write) -> io::Result<()> {
-    let bytes = build(named).encode_to_vec();
+pub fn pprof(symbolized: Symbolized<'_>, to: &mut dyn Write) -> io::Result<()> {
+    let bytes = build(symbolized).encode_to_vec();
     let mut packed = GzEncoder::new(to, Compression::default());
     packed.write_all(&bytes)?;
     packed.finish()?.flush()
@@ -150,12 +150,12 @@ impl Strings {
     }
 }
 
-fn build(named: Named<'_>) -> message::Profile {
+fn build(symbolized: Symbolized<'_>) -> message::Profile {
     let mut strings = Strings {
         all: vec![String::new()],
         known: HashMap::from([(String::new(), 0)]),
     };
-    let recording = named.profile;
+    let recording = symbolized.profile;
     let clock = is_clock(&recording.event);
     let (value, unit) = match clock {
         true => ("cpu", "nanoseconds"),
@@ -192,7 +192,7 @@ fn build(named: Named<'_>) -> message::Profile {
     });
     let sample = sample.collect();
     let location = recording.frames.iter().enumerate().map(|(at, frame)| {
-        let scopes = named.symbols.scopes_of(FrameId(at as u32)).iter();
+        let scopes = symbolized.symbols.scopes_of(FrameId(at as u32)).iter();
         let line = scopes.map(|scope| message::Line {
             function_id: u64::from(scope.function.0) + 1,
             line: i64::from(scope.line.unwrap_or_default()),
@@ -209,11 +209,11 @@ fn build(named: Named<'_>) -> message::Profile {
         }
     });
     let location = location.collect();
-    let function = named.symbols.functions.iter().enumerate();
+    let function = symbolized.symbols.functions.iter().enumerate();
     let function = function.map(|(at, function)| {
         let file = function
             .file
-            .and_then(|file| named.symbols.files.get(file.0 as usize));
+            .and_then(|file| symbolized.symbols.files.get(file.0 as usize));
         message::Function {
             id: at as u64 + 1,
             name: strings.of(&function.name),
@@ -239,7 +239,7 @@ fn build(named: Named<'_>) -> message::Profile {
     });
     let mut mapping: Vec<message::Mapping> = mapping.collect();
     // The first one is the program, by pprof's convention.
-    if let Some(program) = program(named) {
+    if let Some(program) = program(symbolized) {
         mapping.swap(0, program);
     }
     message::Profile {
@@ -257,8 +257,8 @@ fn build(named: Named<'_>) -> message::Profile {
 }
 
 /// The position of the mapped file that most of the time passed in.
-fn program(named: Named<'_>) -> Option<usize> {
-    let recording = named.profile;
+fn program(symbolized: Symbolized<'_>) -> Option<usize> {
+    let recording = symbolized.profile;
     let mut periods = vec![0_u64; recording.modules.len()];
     for count in &recording.counts {
         for frame in recording.frames_of(count.stack) {
@@ -292,12 +292,12 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_with_lines_for_inlined_functions() {
         let (profile, symbols) = (profile(), symbols());
-        let named = Named {
+        let symbolized = Symbolized {
             profile: &profile,
             symbols: &symbols,
         };
         let mut packed = Vec::new();
-        pprof(named, &mut packed).unwrap();
+        pprof(symbolized, &mut packed).unwrap();
         let mut bytes = Vec::new();
         flate2::read::GzDecoder::new(packed.as_slice())
             .read_to_end(&mut bytes)

@@ -1,7 +1,7 @@
 //! What other tools would read.
 
 use super::{
-    Named,
+    Symbolized,
     fixture::{profile, symbols},
     *,
 };
@@ -9,12 +9,12 @@ use super::{
 #[test]
 fn folded_stacks_have_inlined_frames_and_no_stray_separators() {
     let (profile, symbols) = (profile(), symbols());
-    let named = Named {
+    let symbolized = Symbolized {
         profile: &profile,
         symbols: &symbols,
     };
     let mut text = Vec::new();
-    folded(named, &mut text).unwrap();
+    folded(symbolized, &mut text).unwrap();
     assert_eq!(
         String::from_utf8(text).unwrap(),
         "app;app::main;alpha::burn::<[u8: 4]>;core::num::rotate_[i] 3000000\n\
@@ -25,12 +25,12 @@ fn folded_stacks_have_inlined_frames_and_no_stray_separators() {
 #[test]
 fn a_flamegraph_has_each_function_and_a_colour_for_each_crate() {
     let (profile, symbols) = (profile(), symbols());
-    let named = Named {
+    let symbolized = Symbolized {
         profile: &profile,
         symbols: &symbols,
     };
     let mut svg = Vec::new();
-    flamegraph(named, "app", "4 samples", &mut svg).unwrap();
+    flamegraph(symbolized, "app", "4 samples", &mut svg).unwrap();
     let svg = String::from_utf8(svg).unwrap();
     assert!(
         svg.contains("alpha::burn::&lt;[u8: 4]&gt; (3 ms, 75.00%)"),
@@ -49,12 +49,12 @@ fn a_flamegraph_has_each_function_and_a_colour_for_each_crate() {
 #[test]
 fn the_firefox_profile_has_a_sample_for_each_of_ours() {
     let (profile, symbols) = (profile(), symbols());
-    let named = Named {
+    let symbolized = Symbolized {
         profile: &profile,
         symbols: &symbols,
     };
     let mut json = Vec::new();
-    firefox(named, "app", &mut json).unwrap();
+    firefox(symbolized, "app", &mut json).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let thread = &json["threads"][0];
     assert_eq!(thread["samples"]["length"], 4);

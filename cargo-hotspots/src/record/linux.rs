@@ -4,6 +4,7 @@
 use super::{
     builtin,
     event::Event,
+    options::{CallGraphChoice, RecordOptions, RecorderChoice, What},
     perf,
     plan::{self, Plan},
     session::{self, Failure, Outcome, Recorder},
@@ -14,7 +15,6 @@ use super::{
 use crate::{
     doctor::{self, Need},
     machine::{Machine, Trial},
-    options::{self, CallGraphChoice, RecordOptions, What},
     recording::{About, Degradation, Program, Recording},
 };
 use codecost::{
@@ -82,7 +82,7 @@ pub(super) fn record(
             Err(Failure::Perf(refusal))
                 if options.recorder.is_none() && choice.builtin_works(&machine) =>
             {
-                recorder = options::Recorder::Builtin;
+                recorder = RecorderChoice::Builtin;
                 setup.event = choice.event_for(&recorder, &machine);
                 degradations.push(perf_failed(&refusal));
                 console.detail(&format!("perf: {}", refusal.said));
@@ -107,11 +107,11 @@ pub(super) fn record(
     let build = plan.build.as_ref();
     unfinished.finish(About {
         format: FORMAT,
-        recorder: recorder_name(recorder).into(),
+        recorder: recorder.as_str().into(),
         command: setup.command,
         programs,
         frequency: setup.frequency,
-        call_graph: call_graph_name(setup.call_graph).into(),
+        call_graph: setup.call_graph.as_str().into(),
         build_notes: build
             .map(|build| build.additions.clone())
             .unwrap_or_default(),
@@ -123,7 +123,7 @@ pub(super) fn record(
 
 /// What is used of what the machine has.
 struct Choice {
-    recorder: options::Recorder,
+    recorder: RecorderChoice,
     call_graph: CallGraphChoice,
     frequency: u32,
     asked: Option<u32>,
@@ -144,15 +144,15 @@ impl Choice {
         let perf = machine.perf.as_ref().filter(|perf| perf.usable());
         let fits = perf.is_some_and(|perf| call_graph != CallGraphChoice::Dwarf || perf.dwarf);
         let recorder = match options.recorder {
-            Some(options::Recorder::Perf) if perf.is_none() => {
+            Some(RecorderChoice::Perf) if perf.is_none() => {
                 return Err(Error::failed(
                     "there is no working `perf` on the path",
                     format_args!("{}, or use --recorder builtin", doctor::INSTALL_PERF),
                 ));
             }
             Some(recorder) => recorder,
-            None if fits => options::Recorder::Perf,
-            None => options::Recorder::Builtin,
+            None if fits => RecorderChoice::Perf,
+            None => RecorderChoice::Builtin,
         };
         let choice = Self {
             recorder,
@@ -162,7 +162,7 @@ impl Choice {
             event: options.event.clone(),
             perf_spins: false,
         };
-        if recorder == options::Recorder::Builtin
+        if recorder == RecorderChoice::Builtin
             && let Some(event) = &choice.event
             && Event::parse(event).is_none()
         {
@@ -179,9 +179,9 @@ impl Choice {
     /// end of that thread is the end of the recording.
     fn settle(&mut self, options: &RecordOptions, machine: &Machine, programs: usize) {
         let several = programs > 1 || matches!(options.what, What::Process(_));
-        if self.recorder == options::Recorder::Perf && several {
+        if self.recorder == RecorderChoice::Perf && several {
             if options.recorder.is_none() && self.builtin_works(machine) {
-                self.recorder = options::Recorder::Builtin;
+                self.recorder = RecorderChoice::Builtin;
             } else {
                 self.perf_spins = true;
             }
@@ -189,10 +189,10 @@ impl Choice {
     }
 
     /// With `:u` where the kernel is not to be sampled.
-    fn event_for(&self, recorder: &options::Recorder, machine: &Machine) -> String {
-        let user_only = *recorder == options::Recorder::Builtin || !machine.kernel.works();
+    fn event_for(&self, recorder: &RecorderChoice, machine: &Machine) -> String {
+        let user_only = *recorder == RecorderChoice::Builtin || !machine.kernel.works();
         let name = match &self.event {
-            Some(event) if event.contains(':') || *recorder == options::Recorder::Perf => {
+            Some(event) if event.contains(':') || *recorder == RecorderChoice::Perf => {
                 return event.clone();
             }
             Some(event) => event.as_str(),
@@ -218,7 +218,7 @@ impl Choice {
     /// What of the doctor's findings concerns this recording.
     fn degradations(&self, machine: &Machine) -> Vec<Degradation> {
         let need = Need {
-            perf: self.recorder == options::Recorder::Perf,
+            perf: self.recorder == RecorderChoice::Perf,
             dwarf: self.call_graph == CallGraphChoice::Dwarf,
             own_event: self.event.is_some(),
         };
@@ -286,11 +286,11 @@ fn run(
     plan: &Plan,
     options: &RecordOptions,
     machine: &Machine,
-    recorder: options::Recorder,
+    recorder: RecorderChoice,
     setup: &Setup,
 ) -> Result<Outcome, Failure> {
     let recorder = match (recorder, &machine.perf) {
-        (options::Recorder::Perf, Some(perf)) => Recorder::Perf(perf),
+        (RecorderChoice::Perf, Some(perf)) => Recorder::Perf(perf),
         _ => Recorder::Builtin,
     };
     match options.what {
@@ -303,7 +303,7 @@ fn say_begin(
     console: &mut Console,
     plan: &Plan,
     options: &RecordOptions,
-    recorder: options::Recorder,
+    recorder: RecorderChoice,
     setup: &Setup,
 ) {
     let what = match options.what {
@@ -318,10 +318,10 @@ fn say_begin(
     };
     let how = format!(
         "{what} ({}, {} at {} Hz, stacks: {})",
-        recorder_name(recorder),
+        recorder.as_str(),
         setup.event,
         setup.frequency,
-        call_graph_name(setup.call_graph)
+        setup.call_graph.as_str()
     );
     console.status("Recording", &how);
 }
@@ -487,19 +487,4 @@ fn not_allowed(machine: &Machine, who: &str) -> Error {
         format_args!("{who} does not allow sampling: {}", finding.what),
         remedy,
     )
-}
-
-fn recorder_name(recorder: options::Recorder) -> &'static str {
-    match recorder {
-        options::Recorder::Perf => "perf",
-        options::Recorder::Builtin => "builtin",
-    }
-}
-
-fn call_graph_name(call_graph: CallGraphChoice) -> &'static str {
-    match call_graph {
-        CallGraphChoice::Dwarf => "dwarf",
-        CallGraphChoice::FramePointers => "fp",
-        CallGraphChoice::None => "none",
-    }
 }

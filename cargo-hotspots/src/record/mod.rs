@@ -21,6 +21,7 @@ mod harness;
 mod held;
 #[cfg(target_os = "linux")]
 mod linux;
+mod options;
 #[cfg(target_os = "linux")]
 mod perf;
 #[cfg(target_os = "linux")]
@@ -33,7 +34,9 @@ mod store;
 #[cfg(target_os = "linux")]
 pub(crate) mod system;
 
-use crate::{options::RecordOptions, recording::Recording};
+pub use options::{CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What};
+
+use crate::recording::Recording;
 use codecost::{
     Result,
     cargo::{Context, Selection, Workspace},

@@ -5,11 +5,12 @@
 //! recording. Its control fifo (perf 5.10) says when it is ready: perf answers a command only
 //! after it has enabled its events. At the end it gets SIGINT, as from a user's Ctrl-C.
 
+use super::{builtin::attributes::STACK_BYTES, options::CallGraphChoice};
 use super::{
     setup::{Setup, Whom},
     system,
 };
-use crate::{machine::Perf, options::CallGraphChoice, record::builtin::attributes::STACK_BYTES};
+use crate::machine::Perf;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},

@@ -1,10 +1,10 @@
 //! What is to be run: the programs that cargo has just built, or one that exists.
 
-use super::harness::{self, Harness};
-use crate::{
+use super::{
+    harness::{self, Harness},
     options::{CallGraphChoice, RecordOptions, What},
-    recording::Program,
 };
+use crate::recording::Program;
 use codecost::{
     Error, Result,
     cargo::{Additions, Build, BuiltArtifact, Context, TargetChoice, TargetKind},

@@ -1,6 +1,6 @@
 //! What both recorders are told.
 
-use crate::options::CallGraphChoice;
+use super::options::CallGraphChoice;
 use std::path::PathBuf;
 
 /// What to sample, and where to write it.

@@ -3,14 +3,16 @@
 //! People get a listing: grouped by what was inlined, long stretches without samples folded.
 //! With `--sort` or `--filter`, and in Markdown, the instructions are a table like any other.
 
+use super::common;
 use crate::analysis::{
     asm::model::{Asm, Caller, Lead, LoopRow, Mark, MarkKind, Part, RangeRow, Row, Weight},
-    model::Facts,
+    model::Analysis,
 };
 use crate::paths::tail;
 use codecost::{
     Result,
     console::Console,
+    front::quoted,
     report::{Cell, Emphasis, Format, OutputOptions, Page, Table, printable},
     units::{Share, counted, thousands},
 };
@@ -97,20 +99,19 @@ struct JsonCount {
     count: usize,
 }
 
-/// Shows `asm` as the options ask. `facts` are of the recording.
+/// Shows the rows as the options ask.
 ///
 /// # Errors
 ///
-/// A usage error when `--sort` names no column of the view, or the failure to write.
+/// A usage error when `--sort` names no column, or the failure to write.
 pub fn write(
-    asm: &Asm,
-    facts: &Facts,
+    analysis: &Analysis<Asm>,
     options: &OutputOptions,
     console: &mut Console,
 ) -> Result<()> {
+    let asm = &analysis.rows;
     let total = asm.total;
-    let table = table(asm);
-    let mut report = super::report(facts, &asm.warnings, "asm", table)
+    let mut report = common::report(analysis, "asm", table(asm))
         .member("function", &asm.function)
         .member("crate", &asm.owner)
         .member("version", &asm.version)
@@ -382,7 +383,7 @@ fn other_copies(asm: &Asm, page: Page) -> Page {
         .take(LOOPS)
         .fold(page, |page, copy| {
             let share = Share(copy.own.share_of(asm.total));
-            let name = super::quoted(&copy.function);
+            let name = quoted(&copy.function);
             page.line(
                 format!("  cargo hotspots asm {name}  # {share}"),
                 Emphasis::Command,

@@ -1,10 +1,12 @@
 //! `cargo hotspots callers` and `callees`: the tree around a function.
 
-use super::{To, next, part, quoted, share};
-use crate::analysis::model::{CallRow, Calls, CrateInfo, Weight};
+use super::common::{next, part, report, share};
+use crate::analysis::model::{Analysis, CallRow, Calls, CrateInfo, Weight};
 use codecost::{
     Result,
-    report::{Cell, Emphasis, Format, Page, RowId, Table, printable, short_name},
+    console::Console,
+    front::quoted,
+    report::{Cell, Emphasis, Format, OutputOptions, Page, RowId, Table, printable, short_name},
     units::Share,
 };
 use serde::Serialize;
@@ -42,15 +44,66 @@ struct Placed<'a> {
     nth: u32,
 }
 
-pub(super) fn write(calls: &Calls, view: &'static str, to: To<'_>) -> Result<()> {
+/// What the two directions say.
+struct Direction {
+    command: &'static str,
+    other: &'static str,
+    total: &'static str,
+    title: fn(&str) -> String,
+}
+
+/// Shows who calls the function.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write_callers(
+    analysis: &Analysis<Calls>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let direction = Direction {
+        command: "callers",
+        other: "callees",
+        total: "all callers",
+        title: |function| format!("Who calls {function}"),
+    };
+    write(analysis, &direction, options, console)
+}
+
+/// Shows what the function calls.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write_callees(
+    analysis: &Analysis<Calls>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let direction = Direction {
+        command: "callees",
+        other: "callers",
+        total: "all callees",
+        title: |function| format!("What {function} spends its time on"),
+    };
+    write(analysis, &direction, options, console)
+}
+
+fn write(
+    analysis: &Analysis<Calls>,
+    direction: &Direction,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
     let Calls {
         function,
         label,
         inclusive,
         rows,
-    } = calls;
-    let (total, of) = (to.total(), *inclusive);
-    let machine = to.options.format.is_for_machines() || to.options.limit.is_some();
+    } = &analysis.rows;
+    let (total, of) = (analysis.total, *inclusive);
+    let machine = options.format.is_for_machines() || options.limit.is_some();
     let mut nth = std::collections::HashMap::new();
     let placed: Vec<Placed<'_>> = rows
         .iter()
@@ -61,8 +114,8 @@ pub(super) fn write(calls: &Calls, view: &'static str, to: To<'_>) -> Result<()>
             Placed { row, nth: *nth }
         })
         .collect();
-    let full_names = to.options.full_names;
-    let people = to.options.format == Format::Human || to.options.format == Format::Markdown;
+    let full_names = options.full_names;
+    let people = options.format == Format::Human || options.format == Format::Markdown;
     let name = move |row: &'_ CallRow| {
         let indent = "  ".repeat(row.depth.saturating_sub(1) as usize);
         let name = match full_names {
@@ -108,22 +161,13 @@ pub(super) fn write(calls: &Calls, view: &'static str, to: To<'_>) -> Result<()>
         .droppable(4)
         .default_limit(40)
         .counting(|row| row.row.depth == 1)
-        .total_label(match view {
-            "callers" => "all callers",
-            _ => "all callees",
-        });
+        .total_label(direction.total);
     let share_of_all = Share::of(inclusive.period, total.period);
-    let title = match view {
-        "callers" => format!("Who calls {function}: {share_of_all} of all time"),
-        _ => format!("What {function} spends its time on: {share_of_all} of all time"),
-    };
-    let other = if view == "callers" {
-        "callees"
-    } else {
-        "callers"
-    };
-    let report = to
-        .report(view, table)
+    let title = format!(
+        "{}: {share_of_all} of all time",
+        (direction.title)(function)
+    );
+    let report = report(analysis, direction.command, table)
         .member(
             "function",
             &JsonFunction {
@@ -140,10 +184,15 @@ pub(super) fn write(calls: &Calls, view: &'static str, to: To<'_>) -> Result<()>
                 .gap(),
         )
         .after(next(
-            &format!("cargo hotspots {other} {}{}", quoted(function), to.again),
+            &format!(
+                "cargo hotspots {} {}{}",
+                direction.other,
+                quoted(function),
+                analysis.facts.input_flag
+            ),
             "the other way",
         ));
-    to.write(&report, |row| json(row, total, of))
+    console.write_report(&report, options, |row| json(row, total, of))
 }
 
 fn json<'a>(placed: &'a Placed<'a>, total: Weight, of: Weight) -> JsonCall<'a> {

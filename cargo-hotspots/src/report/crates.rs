@@ -1,10 +1,11 @@
 //! `cargo hotspots crates`: all time with one crate or bucket, four ways.
 
-use super::{To, label_key, next, part, share};
-use crate::analysis::model::{CrateInfo, CrateRow, Times, Weight};
+use super::common::{label_key, next, part, report, share};
+use crate::analysis::model::{Analysis, CrateInfo, CrateRow, Times, Weight};
 use codecost::{
     Result,
-    report::{Cell, CrateRowId, Emphasis, Nth, Page, Table, numbered},
+    console::Console,
+    report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table, numbered},
 };
 use serde::Serialize;
 
@@ -134,17 +135,26 @@ pub(super) fn table<'a>(
         .droppable(6)
 }
 
-pub(super) fn write(rows: &[CrateRow], to: To<'_>) -> Result<()> {
-    let total = to.total();
-    let numbered = count(rows);
-    let report = to
-        .report("crates", table(&numbered, total).total_label("all crates"))
+/// Shows the rows as the options ask.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<CrateRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let total = analysis.total;
+    let numbered = count(&analysis.rows);
+    let table = table(&numbered, total).total_label("all crates");
+    let report = report(analysis, "crates", table)
         .after(footnote())
         .after(next(
-            &format!("cargo hotspots functions{}", to.again),
+            &format!("cargo hotspots functions{}", analysis.facts.input_flag),
             "which functions",
         ));
-    to.write(&report, |row| JsonCrate::new(row, total))
+    console.write_report(&report, options, |row| JsonCrate::new(row, total))
 }
 
 /// What the figures mean.

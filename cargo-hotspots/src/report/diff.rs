@@ -1,6 +1,6 @@
 //! `cargo hotspots diff`: what takes a larger or smaller share of the time than before.
 
-use super::{SCHEMA, recording};
+use super::{common::SCHEMA, recording};
 use crate::analysis::model::{ChangeKind, ChangeRow, Comparison, Weight};
 use codecost::{
     Result,

@@ -1,6 +1,6 @@
 //! `cargo hotspots doctor`: what would make recordings worse here, and the remedy.
 
-use super::SCHEMA;
+use super::common::SCHEMA;
 use crate::doctor::{Finding, Status};
 use codecost::{
     Result,

@@ -1,10 +1,12 @@
 //! `cargo hotspots functions`: all time with one function, inlined or not.
 
-use super::{To, next, part, quoted, share};
-use crate::analysis::model::{CrateInfo, FunctionRow, Times, Weight};
+use super::common::{next, part, report, share};
+use crate::analysis::model::{Analysis, CrateInfo, FunctionRow, Times, Weight};
 use codecost::{
     Result,
-    report::{Ambiguous, Cell, Format, Nth, RowId, Table, numbered, short_name},
+    console::Console,
+    front::quoted,
+    report::{Ambiguous, Cell, Format, Nth, OutputOptions, RowId, Table, numbered, short_name},
 };
 use serde::Serialize;
 
@@ -174,22 +176,35 @@ pub(super) fn table<'a>(
         .machines_only()
 }
 
-pub(super) fn write(rows: &[FunctionRow], to: To<'_>) -> Result<()> {
-    let total = to.total();
-    let numbered = match to.options.format == Format::Json {
+/// Shows the rows as the options ask.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<FunctionRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let (rows, total) = (&analysis.rows, analysis.total);
+    let numbered = match options.format == Format::Json {
         true => count(rows),
         // The count is for JSON only.
         false => rows.iter().map(|row| Nth { row, nth: 1 }).collect(),
     };
     let ambiguous = ambiguous(rows);
-    let table = table(&numbered, &ambiguous, total, to.options.full_names);
-    let report = to.report("functions", table.total_label("all functions"));
+    let table = table(&numbered, &ambiguous, total, options.full_names);
+    let report = report(analysis, "functions", table.total_label("all functions"));
     let report = match rows.first() {
         Some(first) => report.after(next(
-            &format!("cargo hotspots callees {}{}", quoted(&first.name), to.again),
+            &format!(
+                "cargo hotspots callees {}{}",
+                quoted(&first.name),
+                analysis.facts.input_flag
+            ),
             "what it spends it on; also callers, asm",
         )),
         None => report,
     };
-    to.write(&report, |row| JsonFunction::new(row, total))
+    console.write_report(&report, options, |row| JsonFunction::new(row, total))
 }

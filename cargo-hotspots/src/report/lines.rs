@@ -1,11 +1,12 @@
 //! `cargo hotspots lines`: all time with one source line.
 
-use super::{To, part, share};
-use crate::analysis::model::{CrateInfo, LineRow, Weight};
+use super::common::{part, report, share};
+use crate::analysis::model::{Analysis, CrateInfo, LineRow, Weight};
 use crate::paths;
 use codecost::{
     Result,
-    report::{Cell, Emphasis, Nth, Page, RowId, Table, numbered, short_name},
+    console::Console,
+    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, short_name},
 };
 use serde::Serialize;
 use std::path::Path;
@@ -169,17 +170,24 @@ pub(super) fn table<'a>(
         .machines_only()
 }
 
-pub(super) fn write(rows: &[LineRow], to: To<'_>) -> Result<()> {
-    let total = to.total();
-    let placed = place(rows);
+/// Shows the rows as the options ask.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<LineRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let total = analysis.total;
+    let placed = place(&analysis.rows);
     let numbered = count(&placed);
-    let table = table(&numbered, total, to.options.full_names);
-    let report = to
-        .report("lines", table.total_label("all lines"))
-        .after(Page::new().line(
-            "charged: for the line of the code that asked std or the system; \
+    let table = table(&numbered, total, options.full_names);
+    let report = report(analysis, "lines", table.total_label("all lines")).after(Page::new().line(
+        "charged: for the line of the code that asked std or the system; \
              self: for the line of the instruction itself",
-            Emphasis::Faint,
-        ));
-    to.write(&report, |row| JsonLine::new(row, total))
+        Emphasis::Faint,
+    ));
+    console.write_report(&report, options, |row| JsonLine::new(row, total))
 }

@@ -1,15 +1,16 @@
 //! `cargo hotspots`: where the time goes on one page, and what to do about it.
 
 use super::{
-    To,
+    common::{next, report, share},
     crates::{self, JsonCrate},
     functions::{self, JsonFunction},
     lines::{self, JsonLine},
-    next, recording, share,
+    recording,
 };
-use crate::analysis::model::{Finding, Overview, Weight};
+use crate::analysis::model::{Analysis, Finding, Overview, Weight};
 use codecost::{
     Result,
+    console::Console,
     report::{Emphasis, Grid, OutputOptions, Page, Table, printable},
     units::Share,
 };
@@ -49,15 +50,24 @@ impl<'a> JsonFinding<'a> {
     }
 }
 
-pub(super) fn write(overview: &Overview, to: To<'_>) -> Result<()> {
+/// Shows the rows as the options ask.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Overview>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
     let Overview {
         crates,
         functions,
         lines,
         findings,
-    } = overview;
-    let total = to.total();
-    let full_names = to.options.full_names;
+    } = &analysis.rows;
+    let total = analysis.total;
+    let full_names = options.full_names;
     let crates = crates::count(crates);
     let ambiguous = functions::ambiguous(functions);
     let functions = functions::count(functions);
@@ -75,23 +85,22 @@ pub(super) fn write(overview: &Overview, to: To<'_>) -> Result<()> {
         .total_label("all lines");
     let page = Page::new()
         .heading("Crates")
-        .grid(crates_table.grid(&crates_table.select(to.options)?, full_names))
+        .grid(crates_table.grid(&crates_table.select(options)?, full_names))
         .heading("Functions")
-        .grid(grid(&functions_table, to.options)?)
+        .grid(grid(&functions_table, options)?)
         .heading("Lines")
-        .grid(grid(&lines_table, to.options)?)
+        .grid(grid(&lines_table, options)?)
         .then(findings_page(findings, total))
         .gap()
-        .then(recording::notes(&to.analysis.facts))
+        .then(recording::notes(&analysis.facts))
         .gap()
         .then(next(
-            &format!("cargo hotspots functions{}", to.again),
+            &format!("cargo hotspots functions{}", analysis.facts.input_flag),
             "in full; also crates, lines, threads, callers, callees, asm, flamegraph, diff",
         ));
 
-    let shown = |most: usize| to.options.limit.unwrap_or(most).max(1);
-    let report = to
-        .report("overview", crates_table)
+    let shown = |most: usize| options.limit.unwrap_or(most).max(1);
+    let report = report(analysis, "overview", crates_table)
         .member(
             "functions",
             &functions
@@ -116,7 +125,7 @@ pub(super) fn write(overview: &Overview, to: To<'_>) -> Result<()> {
                 .collect::<Vec<_>>(),
         )
         .instead(page);
-    to.write(&report, |row| JsonCrate::new(row, total))
+    console.write_report(&report, options, |row| JsonCrate::new(row, total))
 }
 
 /// A table beside the main one: `--sort` is about the crates.

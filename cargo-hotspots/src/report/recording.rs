@@ -69,6 +69,7 @@ struct JsonDegradation<'a> {
 impl<'a> JsonRecording<'a> {
     pub(super) fn new(facts: &'a Facts) -> Self {
         let Facts {
+            input_flag: _,
             source,
             event,
             recorder,

@@ -1,12 +1,13 @@
 //! What users see of a small recording, in every format.
 
-use super::write;
+use super::{calls, crates, functions, lines, overview, threads};
 use crate::{
-    analysis::{Question, analyse, fixture::Fixture},
+    analysis::{self, Subject, fixture::Fixture},
     profile::{CallGraph, Losses},
     recording::{About, Degradation, Program, Recording},
 };
 use codecost::{
+    Result,
     attribution::Origin,
     console::Console,
     report::{Format, OutputOptions},
@@ -80,11 +81,13 @@ fn recording() -> Recording {
     }
 }
 
-fn shown(fixture: &Fixture, question: Question<'_>, options: &OutputOptions) -> (String, String) {
+/// Analyses a recording and shows the rows.
+type Show = fn(&Subject<'_>, &OutputOptions, &mut Console) -> Result<()>;
+
+fn shown(fixture: &Fixture, show: Show, options: &OutputOptions) -> (String, String) {
     let recording = recording();
-    let analysis = analyse(&fixture.subject(&recording), question).unwrap();
     let (mut console, captured) = Console::in_memory();
-    write(&analysis, "", options, &mut console).unwrap();
+    show(&fixture.subject(&recording), options, &mut console).unwrap();
     (captured.stdout(), captured.stderr())
 }
 
@@ -95,21 +98,38 @@ fn options(format: Format) -> OutputOptions {
     }
 }
 
-const VIEWS: [(&str, Question<'static>); 7] = [
-    ("overview", Question::Overview),
-    ("crates", Question::Crates),
-    ("functions", Question::Functions),
-    ("lines", Question::Lines),
-    ("callers", Question::Callers("quicksort")),
-    ("callees", Question::Callees("app::main")),
-    ("threads", Question::Threads),
+const CRATES: Show =
+    |subject, options, console| crates::write(&analysis::crates(subject)?, options, console);
+
+const COMMANDS: [(&str, Show); 7] = [
+    ("overview", |subject, options, console| {
+        overview::write(&analysis::overview(subject)?, options, console)
+    }),
+    ("crates", CRATES),
+    ("functions", |subject, options, console| {
+        functions::write(&analysis::functions(subject)?, options, console)
+    }),
+    ("lines", |subject, options, console| {
+        lines::write(&analysis::lines(subject)?, options, console)
+    }),
+    ("callers", |subject, options, console| {
+        let analysis = analysis::callers(subject, "quicksort")?;
+        calls::write_callers(&analysis, options, console)
+    }),
+    ("callees", |subject, options, console| {
+        let analysis = analysis::callees(subject, "app::main")?;
+        calls::write_callees(&analysis, options, console)
+    }),
+    ("threads", |subject, options, console| {
+        threads::write(&analysis::threads(subject)?, options, console)
+    }),
 ];
 
 #[test]
 fn people_see() {
     let fixture = example();
-    for (view, question) in VIEWS {
-        let (out, _) = shown(&fixture, question, &options(Format::Human));
+    for (view, show) in COMMANDS {
+        let (out, _) = shown(&fixture, show, &options(Format::Human));
         insta::assert_snapshot!(view, out);
     }
 }
@@ -117,11 +137,11 @@ fn people_see() {
 #[test]
 fn markdown_and_csv_have_all_views() {
     let fixture = example();
-    for (view, question) in VIEWS {
-        let (out, _) = shown(&fixture, question, &options(Format::Markdown));
+    for (view, show) in COMMANDS {
+        let (out, _) = shown(&fixture, show, &options(Format::Markdown));
         assert!(out.contains("| --"), "{view}: {out}");
         assert!(out.contains("quality"), "{view}: {out}");
-        let (out, _) = shown(&fixture, question, &options(Format::Csv));
+        let (out, _) = shown(&fixture, show, &options(Format::Csv));
         let mut lines = out.lines();
         let columns = lines.next().unwrap().split(',').count();
         assert!(columns > 4 && lines.next().is_some(), "{view}: {out}");
@@ -154,8 +174,8 @@ fn json_is_the_contracts() {
         ("callers", "name depth inclusive samples"),
         ("callees", "name depth inclusive samples"),
     ];
-    for (view, question) in VIEWS {
-        let (out, err) = shown(&fixture, question, &options(Format::Json));
+    for (view, show) in COMMANDS {
+        let (out, err) = shown(&fixture, show, &options(Format::Json));
         assert_eq!(err, "", "warnings are in the JSON");
         let json: Value = serde_json::from_str(&out).unwrap();
         assert_eq!(json["schema"], "cargo-hotspots/1");
@@ -190,7 +210,7 @@ fn json_is_the_contracts() {
 #[test]
 fn shares_sum_to_the_whole() {
     let fixture = example();
-    let (out, _) = shown(&fixture, Question::Crates, &options(Format::Json));
+    let (out, _) = shown(&fixture, CRATES, &options(Format::Json));
     let json: Value = serde_json::from_str(&out).unwrap();
     for key in ["self", "charged", "caused"] {
         let rows = json["rows"].as_array().unwrap();
@@ -205,13 +225,13 @@ fn a_doubtful_recording_says_so() {
     fixture.profile.losses.truncated = 300;
     fixture.profile.losses.unrooted = 320;
     fixture.profile.losses.lost = 100;
-    let (out, err) = shown(&fixture, Question::Crates, &options(Format::Human));
+    let (out, err) = shown(&fixture, CRATES, &options(Format::Human));
     let doubtful = "doubtful: lost 9.1% is above 1.0%; unrooted 32.0% is above 10.0%; \
                     truncated 30.0% is above 10.0%";
     assert!(out.contains(doubtful), "{out}");
     assert!(err.contains("warning: 100 samples were lost"), "{err}");
     assert!(err.contains("--call-graph fp"), "{err}");
-    let (out, _) = shown(&fixture, Question::Crates, &options(Format::Json));
+    let (out, _) = shown(&fixture, CRATES, &options(Format::Json));
     let json: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(json["recording"]["exceeded"].as_array().unwrap().len(), 3);
     let codes: Vec<_> = json["warnings"]
@@ -227,7 +247,7 @@ fn a_doubtful_recording_says_so() {
 fn without_stacks_the_quality_line_says_what_that_means() {
     let mut fixture = example();
     fixture.profile.call_graph = CallGraph::None;
-    let (out, err) = shown(&fixture, Question::Crates, &options(Format::Human));
+    let (out, err) = shown(&fixture, CRATES, &options(Format::Human));
     let quality = out.lines().next().unwrap();
     assert!(
         quality.contains("charged and caused end at the inline chain"),
@@ -240,8 +260,7 @@ fn without_stacks_the_quality_line_says_what_that_means() {
 fn no_samples_is_an_error_that_says_why() {
     let fixture = Fixture::new();
     let mut recording = recording();
-    let ask =
-        |recording: &Recording| analyse(&fixture.subject(recording), Question::Crates).unwrap_err();
+    let ask = |recording: &Recording| analysis::crates(&fixture.subject(recording)).unwrap_err();
     let error = ask(&recording);
     assert_eq!(error.exit_code(), 101);
     assert!(error.to_string().contains("no CPU time"), "{error}");
@@ -265,7 +284,7 @@ fn filter_sort_and_limit_are_obeyed() {
         sort: Some("self".into()),
         ..OutputOptions::default()
     };
-    let (out, _) = shown(&fixture, Question::Crates, &options);
+    let (out, _) = shown(&fixture, CRATES, &options);
     let json: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(json["rows"][0]["name"], "core");
     assert_eq!(json["cut"]["rows"], 6);
@@ -285,7 +304,7 @@ fn two_recordings_side_by_side() {
     let comparison = crate::analysis::compare(&first, &second).unwrap();
     let shown = |format| {
         let (mut console, captured) = Console::in_memory();
-        super::write_diff(&comparison, &options(format), &mut console).unwrap();
+        super::diff::write(&comparison, &options(format), &mut console).unwrap();
         captured.stdout()
     };
     insta::assert_snapshot!("diff", shown(Format::Human));

@@ -1,10 +1,11 @@
 //! `cargo hotspots threads`: who was busy, and with what.
 
-use super::{To, part, share};
-use crate::analysis::model::{ThreadRow, Weight};
+use super::common::{part, report, share};
+use crate::analysis::model::{Analysis, ThreadRow, Weight};
 use codecost::{
     Result,
-    report::{Cell, Nth, RowId, Table, numbered, short_name},
+    console::Console,
+    report::{Cell, Nth, OutputOptions, RowId, Table, numbered, short_name},
 };
 use serde::Serialize;
 
@@ -63,14 +64,23 @@ impl<'a> JsonThread<'a> {
     }
 }
 
-pub(super) fn write(rows: &[ThreadRow], to: To<'_>) -> Result<()> {
-    let total = to.total();
-    let rows = numbered(rows, |row| [row.name.as_str()]);
+/// Shows the rows as the options ask.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<ThreadRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let total = analysis.total;
+    let rows = numbered(&analysis.rows, |row| [row.name.as_str()]);
     let largest = Weight {
         period: rows.first().map_or(0, |row| row.row.own.period),
         samples: 0,
     };
-    let full_names = to.options.full_names || to.options.format.is_for_machines();
+    let full_names = options.full_names || options.format.is_for_machines();
     let number = |n: i32| Cell::text(n.to_string());
     let table = Table::new(&rows)
         .number("self", "Time", move |row| part(row.row.own.period, total))
@@ -111,6 +121,6 @@ pub(super) fn write(rows: &[ThreadRow], to: To<'_>) -> Result<()> {
         })
         .searched(false)
         .total_label("all threads");
-    let report = to.report("threads", table);
-    to.write(&report, |row| JsonThread::new(row, total))
+    let report = report(analysis, "threads", table);
+    console.write_report(&report, options, |row| JsonThread::new(row, total))
 }

@@ -6,8 +6,7 @@
 mod harnesses;
 
 use cargo_hotspots::{
-    options::{CallGraphChoice, RecordOptions, Recorder, What},
-    record,
+    record::{self, CallGraphChoice, RecordOptions, RecorderChoice, What},
     recording::{About, Recording},
 };
 use codecost::{
@@ -199,8 +198,8 @@ fn driven() {
         },
         event: set("EVENT"),
         recorder: match set("RECORDER").as_deref() {
-            Some("perf") => Some(Recorder::Perf),
-            Some("builtin") => Some(Recorder::Builtin),
+            Some("perf") => Some(RecorderChoice::Perf),
+            Some("builtin") => Some(RecorderChoice::Builtin),
             _ => None,
         },
         selection: Selection {

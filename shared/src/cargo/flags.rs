@@ -1,28 +1,27 @@
-//! Cargo's own flags as one clap group, shared by all three tools.
+//! Cargo's own flags as clap groups, shared by all three tools.
 //!
-//! Names and meanings are those of `cargo build` and `cargo run`. `--target TRIPLE` is a group of
-//! its own, [`TripleFlag`], because in `cargo tune` `--target` is the goal; `--color` is the
-//! console's.
+//! Names and meanings are those of `cargo build` and `cargo run`. A command flattens the groups
+//! that it has a use for: [`TargetFlags`] say which artifact, [`BuildFlags`] how it is compiled,
+//! [`LookupFlags`] where and how cargo looks things up; [`CargoFlags`] is all three.
+//! `--target TRIPLE` is a group of its own, [`TripleFlag`], because in `cargo tune` `--target` is
+//! the goal; `-q`, `-v` and `--color` belong to every command (`front::ConsoleFlags`).
 
 use super::selection::{Selection, TargetChoice};
-use clap::{ArgAction, Args};
+use clap::Args;
 use std::path::PathBuf;
 
-const PACKAGE: &str = "Package selection";
 const TARGET: &str = "Target selection";
-const FEATURE: &str = "Feature selection";
-const COMPILATION: &str = "Compilation";
-const MANIFEST: &str = "Manifest";
+const BUILD: &str = "Build options";
+const LOOKUP: &str = "Manifest options";
 
-/// The flags; flatten it into a command with `#[command(flatten)]`.
+/// Which artifact: of one package, one target.
 #[derive(Args, Clone, Debug, Default)]
-pub struct CargoFlags {
+pub struct TargetFlags {
     /// The package that has the artifact
-    #[arg(short, long, value_name = "SPEC", help_heading = PACKAGE)]
+    #[arg(short, long, value_name = "SPEC", help_heading = TARGET)]
     pub package: Vec<String>,
-
     /// The package's library
-    #[arg(long, help_heading = TARGET, group = "cargo_target")]
+    #[arg(long, help_heading = TARGET, group = "cargo_target", hide_short_help = true)]
     pub lib: bool,
     /// A binary
     #[arg(long, value_name = "NAME", num_args = 0..=1, help_heading = TARGET, group = "cargo_target")]
@@ -32,71 +31,107 @@ pub struct CargoFlags {
     pub example: Option<Option<String>>,
     /// An integration test
     #[arg(long, value_name = "NAME", num_args = 0..=1, help_heading = TARGET, group = "cargo_target")]
+    #[arg(hide_short_help = true)]
     pub test: Option<Option<String>>,
     /// A benchmark
     #[arg(long, value_name = "NAME", num_args = 0..=1, help_heading = TARGET, group = "cargo_target")]
+    #[arg(hide_short_help = true)]
     pub bench: Option<Option<String>>,
+}
 
+/// How the artifact is compiled.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BuildFlags {
     /// Features to activate, separated by spaces or commas
-    #[arg(short = 'F', long, value_name = "FEATURES", help_heading = FEATURE)]
+    #[arg(short = 'F', long, value_name = "FEATURES", help_heading = BUILD)]
     pub features: Vec<String>,
     /// Activate all features
-    #[arg(long, help_heading = FEATURE)]
+    #[arg(long, help_heading = BUILD, hide_short_help = true)]
     pub all_features: bool,
     /// Do not activate the `default` feature
-    #[arg(long, help_heading = FEATURE)]
+    #[arg(long, help_heading = BUILD, hide_short_help = true)]
     pub no_default_features: bool,
-
     /// Build with the release profile (the default, except with --bench)
-    #[arg(short, long, help_heading = COMPILATION, conflicts_with = "profile")]
+    #[arg(short, long, help_heading = BUILD, hide_short_help = true, conflicts_with = "profile")]
     pub release: bool,
     /// Build with this profile
-    #[arg(long, value_name = "PROFILE-NAME", help_heading = COMPILATION)]
+    #[arg(long, value_name = "PROFILE-NAME", help_heading = BUILD)]
     pub profile: Option<String>,
     /// Number of parallel jobs
-    #[arg(short, long, value_name = "N", allow_hyphen_values = true, help_heading = COMPILATION)]
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true, help_heading = BUILD)]
+    #[arg(hide_short_help = true)]
     pub jobs: Option<String>,
-    /// Directory for all generated artifacts
-    #[arg(long, value_name = "DIRECTORY", help_heading = COMPILATION)]
-    pub target_dir: Option<PathBuf>,
-    /// Override a configuration value
-    #[arg(long, value_name = "KEY=VALUE|PATH", help_heading = COMPILATION)]
-    pub config: Vec<String>,
-    /// Unstable flags of a nightly cargo
-    #[arg(short = 'Z', value_name = "FLAG", help_heading = COMPILATION)]
-    pub unstable: Vec<String>,
-    /// Say more; twice: cargo's build with all its commands
-    #[arg(short, long, action = ArgAction::Count, help_heading = COMPILATION)]
-    pub verbose: u8,
-    /// Say nothing but errors and the result
-    #[arg(short, long, help_heading = COMPILATION, conflicts_with = "verbose")]
-    pub quiet: bool,
+}
 
+/// Where and how cargo looks things up.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LookupFlags {
     /// Path to Cargo.toml
-    #[arg(long, value_name = "PATH", help_heading = MANIFEST)]
+    #[arg(long, value_name = "PATH", help_heading = LOOKUP, hide_short_help = true)]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     pub manifest_path: Option<PathBuf>,
+    /// Directory for all generated artifacts
+    #[arg(long, value_name = "DIRECTORY", help_heading = LOOKUP, hide_short_help = true)]
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub target_dir: Option<PathBuf>,
     /// Require that Cargo.lock stays as it is
-    #[arg(long, help_heading = MANIFEST)]
+    #[arg(long, help_heading = LOOKUP, hide_short_help = true)]
     pub locked: bool,
     /// Run without accessing the network
-    #[arg(long, help_heading = MANIFEST)]
+    #[arg(long, help_heading = LOOKUP, hide_short_help = true)]
     pub offline: bool,
     /// The same as --locked and --offline
-    #[arg(long, help_heading = MANIFEST)]
+    #[arg(long, help_heading = LOOKUP, hide_short_help = true)]
     pub frozen: bool,
+    /// Override a configuration value
+    #[arg(long, value_name = "KEY=VALUE|PATH", help_heading = LOOKUP, hide_short_help = true)]
+    pub config: Vec<String>,
+    /// Unstable flags of a nightly cargo
+    #[arg(short = 'Z', value_name = "FLAG", help_heading = LOOKUP, hide_short_help = true)]
+    pub unstable: Vec<String>,
 }
 
 /// `--target TRIPLE`, where the word is free for it.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TripleFlag {
     /// Build for this target triple
-    #[arg(long = "target", value_name = "TRIPLE", help_heading = COMPILATION)]
+    #[arg(long = "target", value_name = "TRIPLE", help_heading = BUILD, hide_short_help = true)]
     pub triple: Option<String>,
 }
 
+/// All of cargo's own flags but `--target`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CargoFlags {
+    /// Which artifact.
+    #[command(flatten)]
+    pub target: TargetFlags,
+    /// How it is compiled.
+    #[command(flatten)]
+    pub build: BuildFlags,
+    /// Where cargo looks things up.
+    #[command(flatten)]
+    pub lookup: LookupFlags,
+}
+
 impl CargoFlags {
-    /// The validated selection, for `triple` and with `color` as the console understood it.
-    pub fn selection(self, triple: Option<String>, color: Option<&'static str>) -> Selection {
+    /// The selection that all of them make, for `triple`.
+    pub fn selection(self, triple: Option<String>) -> Selection {
+        let Self {
+            target,
+            build,
+            lookup,
+        } = self;
+        let mut selection = lookup.selection();
+        target.choose(&mut selection);
+        build.choose(&mut selection);
+        selection.triple = triple;
+        selection
+    }
+}
+
+impl TargetFlags {
+    /// Puts the choice into `selection`.
+    pub fn choose(self, selection: &mut Selection) {
         let Self {
             package,
             lib,
@@ -104,23 +139,9 @@ impl CargoFlags {
             example,
             test,
             bench,
-            features,
-            all_features,
-            no_default_features,
-            release,
-            profile,
-            jobs,
-            target_dir,
-            config,
-            unstable,
-            verbose,
-            quiet,
-            manifest_path,
-            locked,
-            offline,
-            frozen,
         } = self;
-        let target = if lib {
+        selection.packages = package;
+        selection.target = if lib {
             TargetChoice::Lib
         } else if let Some(name) = bin {
             TargetChoice::Bin(name)
@@ -133,25 +154,49 @@ impl CargoFlags {
         } else {
             TargetChoice::Default
         };
-        Selection {
-            packages: package,
-            target,
-            profile: profile.or_else(|| release.then(|| "release".to_owned())),
+    }
+}
+
+impl BuildFlags {
+    /// Puts the choice into `selection`.
+    pub fn choose(self, selection: &mut Selection) {
+        let Self {
             features,
             all_features,
             no_default_features,
-            triple,
-            target_dir,
-            manifest_path,
+            release,
+            profile,
             jobs,
+        } = self;
+        selection.features = features;
+        selection.all_features = all_features;
+        selection.no_default_features = no_default_features;
+        selection.profile = profile.or_else(|| release.then(|| "release".to_owned()));
+        selection.jobs = jobs;
+    }
+}
+
+impl LookupFlags {
+    /// A selection of nothing but this.
+    pub fn selection(self) -> Selection {
+        let Self {
+            manifest_path,
+            target_dir,
             locked,
             offline,
             frozen,
             config,
             unstable,
-            verbose,
-            quiet,
-            color,
+        } = self;
+        Selection {
+            manifest_path,
+            target_dir,
+            locked,
+            offline,
+            frozen,
+            config,
+            unstable,
+            ..Selection::default()
         }
     }
 }
@@ -174,7 +219,7 @@ mod tests {
     fn selection(args: &[&str]) -> Result<Selection, clap::Error> {
         let cli = Cli::try_parse_from([&["x"], args].concat())?;
         let _ = cli.view;
-        Ok(cli.cargo.selection(cli.triple.triple, None))
+        Ok(cli.cargo.selection(cli.triple.triple))
     }
 
     #[test]
@@ -205,7 +250,6 @@ mod tests {
             "build.jobs=1",
             "-Z",
             "build-std",
-            "-vv",
             "--target",
             "wasm32-wasip1",
         ])
@@ -213,7 +257,6 @@ mod tests {
         assert_eq!(given.packages, ["a"]);
         assert_eq!(given.target, TargetChoice::Bin(Some("b".into())));
         assert_eq!(given.triple.as_deref(), Some("wasm32-wasip1"));
-        assert_eq!(given.verbose, 2);
         assert!(given.compile_args().contains(&"--jobs=-1".to_owned()));
         assert!(given.common_args().contains(&"--locked".to_owned()));
         assert!(

@@ -30,6 +30,7 @@ pub use progress::Progress;
 pub use stream::{Captured, Output};
 
 use crate::{
+    cargo::Selection,
     error::{Error, Result, exit_code},
     report::{JsonRow, OutputOptions, Report, Style, Warning, WriteError, printable, write_file},
 };
@@ -49,6 +50,8 @@ pub enum Verbosity {
     Normal,
     /// Also how it is done (`-v`).
     Verbose,
+    /// Also the commands that cargo runs (`-vv`).
+    VeryVerbose,
 }
 
 impl Verbosity {
@@ -57,20 +60,10 @@ impl Verbosity {
         match (quiet, verbose) {
             (true, _) => Self::Quiet,
             (false, 0) => Self::Normal,
-            (false, _) => Self::Verbose,
+            (false, 1) => Self::Verbose,
+            (false, _) => Self::VeryVerbose,
         }
     }
-}
-
-/// What reports have in common: their form, and how the console behaves meanwhile.
-#[derive(Clone, Debug)]
-pub struct Manners {
-    /// Format, destination and choice of rows.
-    pub output: OutputOptions,
-    /// What `--color` said.
-    pub color: Option<ColorWhen>,
-    /// What `-q` and `-v` said.
-    pub verbosity: Verbosity,
 }
 
 /// Standard output, standard error and the terminal's manners. See the [module](self).
@@ -134,12 +127,6 @@ impl Console {
         )
     }
 
-    /// Behave as asked.
-    pub fn obey(&mut self, manners: &Manners) {
-        self.set_color(manners.color);
-        self.set_verbosity(manners.verbosity);
-    }
-
     /// Obey `--color`, where it was given.
     pub fn set_color(&mut self, color: Option<ColorWhen>) {
         self.color = color.unwrap_or(self.color);
@@ -163,6 +150,17 @@ impl Console {
     /// How much is said.
     pub fn verbosity(&self) -> Verbosity {
         self.verbosity
+    }
+
+    /// Makes the cargo that builds `selection` as loud and as colourful as this console.
+    pub fn configure_cargo(&self, selection: &mut Selection) {
+        selection.quiet = self.verbosity == Verbosity::Quiet;
+        selection.verbose = match self.verbosity {
+            Verbosity::Quiet | Verbosity::Normal => 0,
+            Verbosity::Verbose => 1,
+            Verbosity::VeryVerbose => 2,
+        };
+        selection.color = self.color.as_choice();
     }
 
     /// What the terminal behind standard output can do.
@@ -299,23 +297,6 @@ impl Console {
         }
     }
 
-    /// What clap could not make sense of, with a hint, and the exit code; what was asked of it, help
-    /// or version, goes to standard output.
-    pub fn explain(&mut self, error: &clap::Error, hint: Option<&str>) -> u8 {
-        let text = error.render().ansi().to_string();
-        if error.use_stderr() {
-            self.write_err(&text);
-            if let Some(hint) = hint {
-                self.help(hint);
-            }
-            return exit_code::USAGE;
-        }
-        match self.print(&text) {
-            Ok(()) => exit_code::OK,
-            Err(error) => self.fail(&error),
-        }
-    }
-
     /// What is being done, in cargo's manner: a verb, right-aligned, and its object.
     pub fn status(&mut self, verb: &str, object: &str) {
         if self.verbosity > Verbosity::Quiet {
@@ -326,7 +307,7 @@ impl Console {
 
     /// How it is done, with `-v` only.
     pub fn detail(&mut self, text: &str) {
-        if self.verbosity == Verbosity::Verbose {
+        if self.verbosity >= Verbosity::Verbose {
             self.write_err(&format!("{}\n", printable_lines(text)));
         }
     }

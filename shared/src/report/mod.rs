@@ -49,7 +49,9 @@ pub use human::Style;
 pub use id::{CrateRowId, Nth, RowId, numbered};
 pub use json::{JsonRow, json_text};
 pub use names::{Ambiguous, CrateName, short_name};
-pub use output::{Format, OutputFlags, OutputOptions, write_file};
+pub use output::{
+    FileFlag, Format, FormatFlags, GateFormatFlags, OutputOptions, RowFlags, write_file,
+};
 pub use page::{Emphasis, Grid, Page};
 pub use table::{Selection, Table};
 pub use warning::Warning;

@@ -1,7 +1,11 @@
-//! Where a report goes and in which format: the flags that all views share.
+//! Where a report goes, in which format, and with which rows: the groups of flags that commands
+//! declare, and the options that come of them.
 
 use crate::error::{Error, Result};
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use regex::{Regex, RegexBuilder};
 use std::{
     fs::{self, File},
@@ -22,7 +26,6 @@ pub enum Format {
     /// Tables for issues and pull requests.
     Markdown,
     /// Annotations of a GitHub workflow, and its step summary; for gates.
-    #[value(hide = true)]
     Github,
 }
 
@@ -33,29 +36,82 @@ impl Format {
     }
 }
 
-/// The flags as clap reads them; convert with [`OutputFlags::validate`].
+const OUTPUT: &str = "Output";
+
+/// `-o` alone, for a command that writes one format.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Output")]
-pub struct OutputFlags {
-    /// Format of the report
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    #[arg(hide_default_value = true)]
-    message_format: Format,
-    /// Write the report to FILE, all at once or not at all
+pub struct FileFlag {
+    /// Write the result to FILE (atomically)
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    output: Option<PathBuf>,
+    #[arg(help_heading = OUTPUT)]
+    pub output: Option<PathBuf>,
+}
+
+/// The format of a report, and where it goes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct FormatFlags {
+    /// Format of the report
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "human",
+        hide_default_value = true
+    )]
+    #[arg(value_parser = report_format(), help_heading = OUTPUT)]
+    message_format: Format,
+    #[command(flatten)]
+    file: FileFlag,
+}
+
+/// The same for a gate, which also reports to GitHub.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GateFormatFlags {
+    /// Format of the report
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_default_value = true
+    )]
+    #[arg(help_heading = OUTPUT)]
+    message_format: Format,
+    #[command(flatten)]
+    file: FileFlag,
+}
+
+/// Which rows of a report, and how much of each.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RowFlags {
     /// Show at most N rows; 0 shows all
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", help_heading = OUTPUT)]
     limit: Option<usize>,
     /// Show only rows whose name matches
-    #[arg(long, value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX", help_heading = OUTPUT)]
     filter: Option<String>,
     /// Sort by this column
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", help_heading = OUTPUT, hide_short_help = true)]
     sort: Option<String>,
     /// Show names in full, whatever the width of the terminal
-    #[arg(short = 'w', long)]
+    #[arg(short = 'w', long, help_heading = OUTPUT, hide_short_help = true)]
     full_names: bool,
+}
+
+/// The formats of all reports. The one for gates is refused with the reason, not as unknown.
+fn report_format() -> impl TypedValueParser<Value = Format> {
+    let formats = Format::value_variants().iter();
+    let shown = formats.filter_map(|format| {
+        let hidden = *format == Format::Github;
+        Some(format.to_possible_value()?.hide(hidden))
+    });
+    PossibleValuesParser::new(shown.collect::<Vec<_>>()).try_map(|name| {
+        match Format::from_str(&name, false) {
+            Ok(Format::Github) => {
+                Err("it is for gates; for a job summary, write `markdown`".to_owned())
+            }
+            other => other,
+        }
+    })
 }
 
 /// The flags, validated.
@@ -78,35 +134,57 @@ pub struct OutputOptions {
 /// A compiled filter may take this much memory: far more than any name needs.
 const REGEX_SIZE_LIMIT: usize = 4 << 20;
 
-impl OutputFlags {
-    /// Compiles the filter.
+impl FileFlag {
+    /// The options of a command that has neither rows nor formats.
+    pub fn options(self) -> OutputOptions {
+        OutputOptions {
+            output: self.output,
+            ..OutputOptions::default()
+        }
+    }
+}
+
+impl FormatFlags {
+    /// The options that these make with `rows`.
     ///
     /// # Errors
     ///
     /// A usage error when the filter is not a regular expression.
-    pub fn validate(self) -> Result<OutputOptions> {
+    pub fn options(self, rows: RowFlags) -> Result<OutputOptions> {
+        rows.options(self.message_format, self.file)
+    }
+}
+
+impl GateFormatFlags {
+    /// The options that these make with `rows`.
+    ///
+    /// # Errors
+    ///
+    /// A usage error when the filter is not a regular expression.
+    pub fn options(self, rows: RowFlags) -> Result<OutputOptions> {
+        rows.options(self.message_format, self.file)
+    }
+}
+
+impl RowFlags {
+    fn options(self, format: Format, file: FileFlag) -> Result<OutputOptions> {
         let Self {
-            message_format,
-            output,
             limit,
             filter,
             sort,
             full_names,
         } = self;
-        let filter = match filter {
-            None => None,
-            Some(pattern) => {
-                let built = RegexBuilder::new(&pattern)
-                    .size_limit(REGEX_SIZE_LIMIT)
-                    .build();
-                Some(built.map_err(|error| bad_filter(&pattern, &error))?)
-            }
+        let compiled = |pattern: String| {
+            let built = RegexBuilder::new(&pattern)
+                .size_limit(REGEX_SIZE_LIMIT)
+                .build();
+            built.map_err(|error| bad_filter(&pattern, &error))
         };
         Ok(OutputOptions {
-            format: message_format,
-            output,
+            format,
+            output: file.output,
             limit,
-            filter,
+            filter: filter.map(compiled).transpose()?,
             sort,
             full_names,
         })
@@ -206,11 +284,11 @@ mod tests {
 
     #[test]
     fn a_bad_filter_is_a_usage_error_in_one_line() {
-        let flags = OutputFlags {
+        let rows = RowFlags {
             filter: Some("a[".into()),
-            ..OutputFlags::default()
+            ..RowFlags::default()
         };
-        let error = flags.validate().unwrap_err();
+        let error = FormatFlags::default().options(rows).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let message = error.to_string();
         assert!(

@@ -9,10 +9,10 @@ use super::{
     model::Weight,
     names::{family, plain},
 };
-use crate::shell::quoted;
 use codecost::{
     Error, Result,
     attribution::Origin,
+    front::quoted,
     report::{CrateName, printable, short_name},
     units::Share,
 };
@@ -70,7 +70,7 @@ const CANDIDATES: usize = 12;
 /// A usage error when nothing fits, or several functions do.
 pub(super) fn find(
     name: &str,
-    again: &str,
+    input_flag: &str,
     hot: &[Copy],
     all: impl FnOnce() -> Vec<Copy>,
     total: Weight,
@@ -91,14 +91,14 @@ pub(super) fn find(
             let found = searched(&all, &EXACT)
                 .or_else(|| searched(hot, &LOOSE))
                 .or_else(|| searched(&all, &LOOSE));
-            found.ok_or_else(|| not_found(name, again, hot, &all, total))?
+            found.ok_or_else(|| not_found(name, input_flag, hot, &all, total))?
         }
     };
     if families.len() > 1 {
-        return Err(ambiguous(name, again, &families, total));
+        return Err(ambiguous(name, input_flag, &families, total));
     }
     let Some((function, mut copies)) = families.into_iter().next() else {
-        return Err(not_found(name, again, hot, &[], total));
+        return Err(not_found(name, input_flag, hot, &[], total));
     };
     copies.sort_by_key(|copy| (std::cmp::Reverse(copy.own.period), copy.file, copy.function));
     // A name with its arguments means that copy only.
@@ -199,7 +199,7 @@ fn by_weight<'c>(
     all
 }
 
-fn listed(candidates: &[(&str, Weight)], again: &str, total: Weight) -> String {
+fn listed(candidates: &[(&str, Weight)], input_flag: &str, total: Weight) -> String {
     // What is pasted is as short as it can be and still means one of them.
     let mut plains: BTreeMap<String, usize> = BTreeMap::new();
     for (name, _) in candidates {
@@ -218,7 +218,10 @@ fn listed(candidates: &[(&str, Weight)], again: &str, total: Weight) -> String {
         .take(CANDIDATES)
         .map(|(name, _)| {
             let name = shortest(name);
-            format!("cargo hotspots asm {}{again}", quoted(&printable(&name)))
+            format!(
+                "cargo hotspots asm {}{input_flag}",
+                quoted(&printable(&name))
+            )
         })
         .collect();
     let widest = commands.iter().map(|command| command.chars().count()).max();
@@ -235,7 +238,7 @@ fn listed(candidates: &[(&str, Weight)], again: &str, total: Weight) -> String {
 
 fn ambiguous(
     name: &str,
-    again: &str,
+    input_flag: &str,
     families: &BTreeMap<String, Vec<Copy>>,
     total: Weight,
 ) -> Error {
@@ -244,12 +247,12 @@ fn ambiguous(
         format!("{} functions have names like `{name}`", candidates.len()),
         format!(
             "choose one, with its share of the samples:{}",
-            listed(&candidates, again, total)
+            listed(&candidates, input_flag, total)
         ),
     )
 }
 
-fn not_found(name: &str, again: &str, hot: &[Copy], all: &[Copy], total: Weight) -> Error {
+fn not_found(name: &str, input_flag: &str, hot: &[Copy], all: &[Copy], total: Weight) -> Error {
     // The likeliest slip is a wrong path before a right name.
     let word = last_word(name).to_ascii_lowercase();
     let near = |copies: &[Copy]| {
@@ -274,7 +277,10 @@ fn not_found(name: &str, again: &str, hot: &[Copy], all: &[Copy], total: Weight)
     let candidates = by_weight(found.iter());
     Error::usage(
         message,
-        format!("names that are near:{}", listed(&candidates, again, total)),
+        format!(
+            "names that are near:{}",
+            listed(&candidates, input_flag, total)
+        ),
     )
 }
 

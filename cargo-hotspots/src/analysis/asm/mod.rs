@@ -26,7 +26,7 @@ mod source;
 
 pub use source::SourceRoots;
 
-use super::select::program_main;
+use super::{model::Analysis, select::program_main, subject::Subject};
 use crate::{
     profile::{ModuleProblem, Profile},
     symbols::Symbols,
@@ -51,8 +51,8 @@ const SHOWN: usize = 12;
 pub struct Query<'q> {
     /// The function, as the user names it.
     pub name: &'q str,
-    /// The flags that open the recording again, with a space in front; none for the latest.
-    pub again: &'q str,
+    /// The flag that opens the recording again, with a space in front; empty for the latest one.
+    pub input_flag: &'q str,
     /// Where sources may be.
     pub roots: SourceRoots,
     /// How instructions are written.
@@ -64,11 +64,32 @@ impl<'q> Query<'q> {
     pub fn of(name: &'q str) -> Self {
         Self {
             name,
-            again: "",
+            input_flag: "",
             roots: SourceRoots::of_this_machine(),
             syntax: Syntax::default(),
         }
     }
+}
+
+/// The machine code of the function that `name` means, with what is known of the recording.
+///
+/// # Errors
+///
+/// There is not one sample, or as [`asm`].
+pub fn analyse(subject: &Subject<'_>, name: &str) -> Result<Analysis<Asm>> {
+    let query = Query {
+        input_flag: &subject.input_flag,
+        ..Query::of(name)
+    };
+    let mut analysis = subject.analyse(|_| asm(subject.profile, subject.symbols, &query))?;
+    // Both say what the debug information of a file leaves open; the listing's words are nearer.
+    let own = &analysis.rows.warnings;
+    let known: Vec<_> = own.iter().map(|warning| warning.code).collect();
+    analysis
+        .warnings
+        .retain(|warning| !known.contains(&warning.code));
+    analysis.warnings.splice(0..0, own.iter().cloned());
+    Ok(analysis)
 }
 
 /// The machine code of the function that is asked for.
@@ -80,7 +101,7 @@ impl<'q> Query<'q> {
 pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<Asm> {
     let Query {
         name,
-        again,
+        input_flag,
         roots,
         syntax,
     } = query;
@@ -109,7 +130,7 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
         function,
         copies,
         others,
-    } = find::find(own_main.unwrap_or(name), again, &hot, all, total)?;
+    } = find::find(own_main.unwrap_or(name), input_flag, &hot, all, total)?;
 
     let mut found = Asm {
         function: match copies.first() {

@@ -1,17 +1,19 @@
 //! Bounds checks in the loop where most of the hottest function's time passes. Their own cost is
 //! small; what they keep the compiler from doing (vectors, unrolling) may not be.
 
-use super::super::{
-    Subject,
-    asm::{
-        self,
-        model::{Asm, LoopRow, MarkKind},
+use super::{
+    super::{
+        asm::{
+            self,
+            model::{Asm, LoopRow, MarkKind},
+        },
+        model::Finding,
+        shares::Shares,
+        subject::Subject,
     },
-    model::Finding,
-    shares::Shares,
+    worth::is_worth,
 };
-use crate::shell::quoted;
-use codecost::attribution::Origin;
+use codecost::{attribution::Origin, front::quoted};
 use std::collections::BTreeSet;
 
 /// An inner loop is the hot one when it has this part of the outer loop's time.
@@ -33,7 +35,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
         ..asm::Query::of(function)
     };
     let asm = asm::asm(subject.profile, subject.symbols, &query).ok()?;
-    judge(&asm, &subject.again)
+    judge(&asm, &subject.input_flag)
 }
 
 /// The function of the user's own code that most of the time passes in, with what is inlined.
@@ -54,10 +56,10 @@ fn hottest_symbol<'s>(shares: &Shares<'s>) -> Option<&'s str> {
         owner.is_some_and(|owner| owner.origin == Origin::Workspace)
     });
     let (hottest, period) = own.max_by_key(|(_, period)| *period)?;
-    super::is_worth(period, shares).then_some(hottest.name.as_str())
+    is_worth(period, shares).then_some(hottest.name.as_str())
 }
 
-fn judge(asm: &Asm, again: &str) -> Option<Finding> {
+fn judge(asm: &Asm, input_flag: &str) -> Option<Finding> {
     let hot = hottest_loop(asm)?;
     let inside = &asm.loops[hot];
     let checks = inside
@@ -80,7 +82,7 @@ fn judge(asm: &Asm, again: &str) -> Option<Finding> {
         ),
         time: inside.own.period,
         evidence,
-        command: format!("cargo hotspots asm {}{again}", quoted(&asm.function)),
+        command: format!("cargo hotspots asm {}{input_flag}", quoted(&asm.function)),
     })
 }
 

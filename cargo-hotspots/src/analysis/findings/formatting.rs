@@ -1,8 +1,8 @@
 //! Time in `core::fmt`. What is written somewhere is not formatting: time below a write is left out.
 
 use super::{
-    super::{Subject, model::Finding, path_of, shares::Shares},
-    callees,
+    super::{model::Finding, select::path_of, shares::Shares, subject::Subject},
+    command::callees,
     groups::{self, Role},
 };
 

@@ -2,8 +2,8 @@
 //! one's own do not do.
 
 use super::{
-    super::{Subject, model::Finding, path_of, shares::Shares},
-    callees,
+    super::{model::Finding, select::path_of, shares::Shares, subject::Subject},
+    command::callees,
     groups::{self, Role},
 };
 

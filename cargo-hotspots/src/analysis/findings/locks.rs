@@ -2,8 +2,8 @@
 //! and waking them. Time asleep is not sampled, so what is lost by waiting may be far more.
 
 use super::{
-    super::{Subject, model::Finding, path_of, shares::Shares},
-    callees,
+    super::{model::Finding, select::path_of, shares::Shares, subject::Subject},
+    command::callees,
     groups::{self, Role},
 };
 

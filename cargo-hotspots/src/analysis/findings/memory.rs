@@ -3,8 +3,8 @@
 use codecost::attribution::Origin;
 
 use super::{
-    super::{Subject, model::Finding, path_of, shares::Shares},
-    callees,
+    super::{model::Finding, select::path_of, shares::Shares, subject::Subject},
+    command::callees,
     groups::{self, Role, Spent},
 };
 

@@ -1,14 +1,14 @@
 //! One-time initialisation (`LazyLock`, `OnceLock`, `Once`) that takes a noticeable part of the run:
 //! what it computes may be a constant.
 
-use super::callees;
 use super::{
     super::{
-        Subject,
         model::{Finding, Weight},
-        path_of,
+        select::path_of,
         shares::{At, Shares, Step},
+        subject::Subject,
     },
+    command::callees,
     groups,
 };
 use std::collections::HashMap;

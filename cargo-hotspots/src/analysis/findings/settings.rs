@@ -1,9 +1,9 @@
 //! Settings of the profile in use that `cargo tune` would change, with the time that they concern.
 
 use super::super::{
-    Subject,
     model::Finding,
     shares::{At, Shares},
+    subject::Subject,
 };
 use codecost::attribution::Origin;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Each finding where it fires, and where it must not.
 
 use super::{
-    super::{Subject, fixture::Fixture, model::Finding, shares::Shares},
+    super::{fixture::Fixture, model::Finding, shares::Shares, subject::Subject},
     find,
 };
 use crate::{
@@ -76,7 +76,7 @@ impl Program {
             symbols,
             recording: &recording,
             settings,
-            again: " --input perf.data".into(),
+            input_flag: " --input perf.data".into(),
         };
         find(&subject, &Shares::new(profile, symbols))
     }

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::super::{event::Event, system::checked};
-use crate::options::CallGraphChoice;
+use crate::record::options::CallGraphChoice;
 use perf_event_open_sys::{self as raw, bindings as sys};
 use std::{
     io,

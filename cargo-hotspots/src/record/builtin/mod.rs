@@ -21,7 +21,7 @@ use super::{
     setup::{Setup, Whom},
     system::checked,
 };
-use crate::options::CallGraphChoice;
+use crate::record::options::CallGraphChoice;
 use perf_event_open_sys::{self as raw, bindings as sys};
 use std::{
     fs::{self, File},

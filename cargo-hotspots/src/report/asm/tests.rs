@@ -5,7 +5,7 @@ use crate::analysis::{
     asm::model::{
         Asm, Caller, Lead, LoopRow, Mark, MarkKind, Part, RangeRow, Row, SourceLine, Weight,
     },
-    model::Facts,
+    model::{Analysis, Facts},
 };
 use codecost::{
     console::Console,
@@ -136,7 +136,14 @@ fn asm() -> Asm {
 fn shown(options: &OutputOptions, width: Option<usize>) -> String {
     let (mut console, captured) = Console::in_memory();
     console.set_width(width);
-    write(&asm(), &Facts::default(), options, &mut console).unwrap();
+    let asm = asm();
+    let analysis = Analysis {
+        facts: Facts::default(),
+        total: asm.total,
+        warnings: asm.warnings.clone(),
+        rows: asm,
+    };
+    write(&analysis, options, &mut console).unwrap();
     captured.stdout()
 }
 

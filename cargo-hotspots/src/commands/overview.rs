@@ -1,0 +1,66 @@
+//! `cargo hotspots overview`, and `cargo hotspots` without a command, which records first.
+
+use crate::{
+    analysis::{self, Subject},
+    cli::{RecordingFlags, Unless},
+    report,
+};
+use clap::Args;
+use codecost::{
+    Result,
+    console::Console,
+    front::Command,
+    report::{FormatFlags, RowFlags},
+};
+
+/// Where the time goes, and what to do about it
+#[derive(Args, Debug)]
+pub(crate) struct Overview {
+    #[command(flatten)]
+    recording: RecordingFlags,
+    #[command(flatten)]
+    format: FormatFlags,
+    #[command(flatten)]
+    rows: RowFlags,
+}
+
+/// The command without a name: it records the default target unless another recording is asked for.
+#[derive(Args, Debug)]
+pub(crate) struct Unnamed {
+    #[command(flatten)]
+    overview: Overview,
+}
+
+impl Command for Overview {
+    fn run(self, console: &mut Console) -> Result<u8> {
+        self.show(Unless::Latest, console)
+    }
+}
+
+impl Command for Unnamed {
+    fn run(self, console: &mut Console) -> Result<u8> {
+        self.overview.show(Unless::Recorded, console)
+    }
+}
+
+impl Overview {
+    fn show(self, otherwise: Unless, console: &mut Console) -> Result<u8> {
+        let Self {
+            recording,
+            format,
+            rows,
+        } = self;
+        let options = format.options(rows)?;
+        let request = recording.request(otherwise, console)?;
+        let opened = request.open(console)?;
+        // Only the findings need the settings, and only cargo can say them.
+        let settings = opened.settings();
+        let subject = Subject {
+            settings: settings.as_ref(),
+            ..opened.subject()
+        };
+        let analysis = analysis::overview(&subject)?;
+        report::overview::write(&analysis, &options, console)?;
+        request.verdict(&analysis.facts, console)
+    }
+}

@@ -1,0 +1,78 @@
+//! What to record and how: the validated options of a recording.
+
+use codecost::cargo::Selection;
+use std::{ffi::OsString, path::PathBuf};
+
+/// The default number of samples a second: a prime, so that it does not run in step with anything.
+pub const FREQUENCY: u32 = 997;
+
+/// What to record, and how.
+#[derive(Clone, Debug)]
+pub struct RecordOptions {
+    /// The program.
+    pub what: What,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// Samples a second, on each CPU.
+    pub frequency: u32,
+    /// How to record call stacks; `None` for the best way that works.
+    pub call_graph: Option<CallGraphChoice>,
+    /// The event; `None` for cycles, or for the CPU clock on a machine without a PMU.
+    pub event: Option<String>,
+    /// The recorder; `None` for perf where it is installed.
+    pub recorder: Option<RecorderChoice>,
+    /// Cargo's flags: they choose the build, and where recordings are kept.
+    pub selection: Selection,
+}
+
+/// Which program to record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// What cargo builds for the selection; for `--bench` without a name, all benchmarks.
+    Target,
+    /// A program that exists.
+    Program(PathBuf),
+    /// A process that runs.
+    Process(i32),
+}
+
+/// How to record call stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallGraphChoice {
+    /// Each sample has a copy of the stack.
+    Dwarf,
+    /// The kernel follows frame pointers, which the build is told to keep.
+    FramePointers,
+    /// No call stacks.
+    None,
+}
+
+impl CallGraphChoice {
+    /// The name on the command line and in `recording.json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dwarf => "dwarf",
+            Self::FramePointers => "fp",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Which program takes the samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecorderChoice {
+    /// `perf record`.
+    Perf,
+    /// This process, by `perf_event_open`.
+    Builtin,
+}
+
+impl RecorderChoice {
+    /// The name on the command line and in `recording.json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Perf => "perf",
+            Self::Builtin => "builtin",
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What the reports of all analyses have in common: the envelope, shares, and the line that leads on.
+
+use super::recording;
+use crate::analysis::model::{Analysis, CrateInfo, Weight};
+use codecost::{
+    report::{Cell, Emphasis, Page, Report, Table},
+    units::Share,
+};
+
+/// The version of the JSON that this tool writes.
+pub(super) const SCHEMA: &str = "cargo-hotspots/1";
+
+/// A report of `table` with the header, the members and the warnings that all commands have.
+pub(super) fn report<'r, R, A>(
+    analysis: &Analysis<A>,
+    command: &'static str,
+    table: Table<'r, R>,
+) -> Report<'r, R> {
+    Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), command, table)
+        .member("recording", &recording::JsonRecording::new(&analysis.facts))
+        .before(recording::page(&analysis.facts))
+        .warnings(analysis.warnings.iter().cloned())
+}
+
+/// The share of `part` in the whole, as a fraction.
+pub(super) fn share(part: u64, total: Weight) -> f64 {
+    Share::of(part, total.period).0
+}
+
+/// A share that is nothing is left blank for people, so that those that are something stand out.
+pub(super) fn part(part: u64, total: Weight) -> Cell<'static> {
+    if part == 0 {
+        Cell::Empty
+    } else {
+        Cell::Share(share(part, total))
+    }
+}
+
+/// The line below a table that names the next command.
+pub(super) fn next(command: &str, what: &str) -> Page {
+    Page::new().line(format!("→ {command}  {what}"), Emphasis::Faint)
+}
+
+/// The name of a crate with what tells it from another of the same name.
+pub(super) fn label_key(label: &CrateInfo) -> [&str; 3] {
+    [
+        &label.name,
+        label.version.as_deref().unwrap_or(""),
+        label.origin.as_str(),
+    ]
+}
