@@ -215,7 +215,10 @@ impl Opened {
         let path = directory.join(FILE);
         let damaged = |reason: String| {
             Error::failed(
-                format_args!("the baseline `{}` is damaged: {reason}", directory.display()),
+                format_args!(
+                    "the baseline `{}` is damaged: {reason}",
+                    directory.display()
+                ),
                 "make it again with `--save-baseline`",
             )
         };
@@ -239,11 +242,15 @@ impl Opened {
         let baseline: Baseline =
             serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         for kept in &baseline.programs {
-            let below = kept.file.components().all(|part| {
-                matches!(part, std::path::Component::Normal(_))
-            });
+            let below = kept
+                .file
+                .components()
+                .all(|part| matches!(part, std::path::Component::Normal(_)));
             if !below {
-                return Err(damaged(format!("`{}` is not below it", kept.file.display())));
+                return Err(damaged(format!(
+                    "`{}` is not below it",
+                    kept.file.display()
+                )));
             }
             if Harness::of_name(&kept.harness).is_none() {
                 return Err(damaged(format!("`{}` is no harness", kept.harness)));

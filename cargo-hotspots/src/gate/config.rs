@@ -103,8 +103,14 @@ impl Rule {
 
     /// The rule as its author would recognise it.
     pub fn title(&self) -> String {
-        let name = self.name.as_ref().map(|glob| format!("name = `{}`", glob.as_str()));
-        let package = self.package.as_ref().map(|name| format!("crate = `{name}`"));
+        let name = self
+            .name
+            .as_ref()
+            .map(|glob| format!("name = `{}`", glob.as_str()));
+        let package = self
+            .package
+            .as_ref()
+            .map(|name| format!("crate = `{name}`"));
         let parts: Vec<String> = name.into_iter().chain(package).collect();
         parts.join(", ")
     }
@@ -216,7 +222,10 @@ impl Reader<'_> {
         hint: impl fmt::Display,
     ) -> Error {
         let line = line_of(self.text, at.unwrap_or_default());
-        Error::usage(format_args!("{}:{line}: {message}", self.path.display()), hint)
+        Error::usage(
+            format_args!("{}:{line}: {message}", self.path.display()),
+            hint,
+        )
     }
 
     fn read(&self) -> Result<Config> {
@@ -227,7 +236,10 @@ impl Reader<'_> {
         })?;
         let mut config = Config::default();
         for (name, item) in document.iter() {
-            let at = document.key(name).and_then(Key::span).map(|span| span.start);
+            let at = document
+                .key(name)
+                .and_then(Key::span)
+                .map(|span| span.start);
             match name {
                 "gate" => {
                     let table = item.as_table_like().ok_or_else(|| {
@@ -271,9 +283,13 @@ impl Reader<'_> {
         config.action = self.share(table, "action")?;
         self.ordered(table, config.concern, config.action)?;
         if let Some((text, at)) = self.one(table, "time-budget")? {
-            let time: Time = text
-                .parse()
-                .map_err(|error| self.error(at, format_args!("`time-budget`: {error}"), "for example `\"3m\"`"))?;
+            let time: Time = text.parse().map_err(|error| {
+                self.error(
+                    at,
+                    format_args!("`time-budget`: {error}"),
+                    "for example `\"3m\"`",
+                )
+            })?;
             config.time_budget = Some(time.0);
         }
         for (text, at) in self.several(table, "fail-on")? {
@@ -291,7 +307,11 @@ impl Reader<'_> {
         let name = match self.one(table, "name")? {
             None => None,
             Some((text, at)) => Some(Glob::new(text).map_err(|_| {
-                self.error(at, "`name` is too long for a pattern", "write a shorter one")
+                self.error(
+                    at,
+                    "`name` is too long for a pattern",
+                    "write a shorter one",
+                )
             })?),
         };
         let mut require = Vec::new();
@@ -334,7 +354,10 @@ impl Reader<'_> {
     ) -> Result<()> {
         match (concern, action) {
             (Some(concern), Some(action)) if action < concern => {
-                let at = table.get("action").and_then(Item::span).map(|span| span.start);
+                let at = table
+                    .get("action")
+                    .and_then(Item::span)
+                    .map(|span| span.start);
                 let hint = "make `action` at least as large as `concern`";
                 Err(self.error(at, "`action` is below `concern`", hint))
             }
@@ -458,19 +481,43 @@ concern = "20%"
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (text, part) in [
-            ("[gate]\nconcern = 5", "hotspots.toml:2: `concern` is not a text"),
+            (
+                "[gate]\nconcern = 5",
+                "hotspots.toml:2: `concern` is not a text",
+            ),
             ("[gate]\nconcern = \"5\"", ":2: `concern`: `5` has no unit"),
             ("[gate]\nconcern = \"0%\"", ":2: `concern` is `0%`"),
-            ("[gate]\naktion = \"5%\"", ":2: `aktion` is not a key of [gate]"),
-            ("[gate]\nconcern = \"9%\"\naction = \"5%\"", ":3: `action` is below"),
-            ("[gate]\nfail-on = [\"sometimes\"]", ":2: `sometimes` is not a status"),
+            (
+                "[gate]\naktion = \"5%\"",
+                ":2: `aktion` is not a key of [gate]",
+            ),
+            (
+                "[gate]\nconcern = \"9%\"\naction = \"5%\"",
+                ":3: `action` is below",
+            ),
+            (
+                "[gate]\nfail-on = [\"sometimes\"]",
+                ":2: `sometimes` is not a status",
+            ),
             ("[gate]\ntime-budget = \"3\"", ":2: `time-budget`"),
             ("gate = 1", ":1: `gate` is not a table"),
             ("[benchmark]\nname = \"x\"", ":1: `benchmark` is not a list"),
-            ("[[benchmark]]\nconcern = \"5%\"", ":1: this [[benchmark]] names none"),
-            ("[[benchmark]]\nname = \"x\"\naccept = \"5%\"", ":1: `accept` has no `reason`"),
-            ("[[benchmark]]\nname = \"x\"\nrequire = [\"p42 <= 1 us\"]", ":3: `require`: `p42`"),
-            ("[[benchmark]]\nname = \"x\"\nrequire = [1]", ":3: `require` has an entry"),
+            (
+                "[[benchmark]]\nconcern = \"5%\"",
+                ":1: this [[benchmark]] names none",
+            ),
+            (
+                "[[benchmark]]\nname = \"x\"\naccept = \"5%\"",
+                ":1: `accept` has no `reason`",
+            ),
+            (
+                "[[benchmark]]\nname = \"x\"\nrequire = [\"p42 <= 1 us\"]",
+                ":3: `require`: `p42`",
+            ),
+            (
+                "[[benchmark]]\nname = \"x\"\nrequire = [1]",
+                ":3: `require` has an entry",
+            ),
             ("x = 1", ":1: `x` is not a table here"),
             ("[", ":1: "),
         ] {

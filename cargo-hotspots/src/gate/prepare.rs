@@ -51,6 +51,16 @@ pub struct Pair {
     patience: Duration,
 }
 
+impl Pair {
+    /// The programs of both sides, where both are there.
+    pub fn programs(&self) -> Option<[&Program; 2]> {
+        match &self.baseline {
+            Before::Programs([before, _]) => Some([before, &self.current[0]]),
+            Before::Numbers(_) => None,
+        }
+    }
+}
+
 /// What there is of the earlier side.
 #[derive(Clone, Debug)]
 pub enum Before {
@@ -81,6 +91,8 @@ pub struct Prepared {
     pub pairs: Vec<Pair>,
     /// What is not.
     pub unpaired: Vec<Unpaired>,
+    /// How many benchmarks the correction is over: those of all shards.
+    pub family: usize,
     /// Where the copies are; deleted with this value.
     stage: tempfile::TempDir,
 }
@@ -104,6 +116,12 @@ pub struct Preparation<'a> {
     pub config: &'a Config,
     /// The limits where the configuration says nothing.
     pub limits: Limits,
+    /// `--concern`, which wins over the configuration.
+    pub override_concern: Option<f64>,
+    /// `--action`, likewise.
+    pub override_action: Option<f64>,
+    /// Which part of the benchmarks, of how many; all without.
+    pub shard: Option<(usize, usize)>,
     /// Which benchmarks are asked for, by id.
     pub wanted: &'a dyn Fn(&str) -> bool,
     /// Whether the user wants to stop.
@@ -143,6 +161,8 @@ pub fn prepare(
             (None, None, _) => {}
         }
     }
+    let family = work.pairs.len();
+    work.keep_shard();
     work.try_out(observer)?;
     let Work {
         pairs,
@@ -150,7 +170,7 @@ pub fn prepare(
         left_out,
         ..
     } = work;
-    if pairs.is_empty() && unpaired.is_empty() {
+    if pairs.is_empty() && unpaired.is_empty() && family == 0 {
         return Err(match left_out {
             0 => Error::failed("there is no benchmark to compare", "name another target"),
             count => Error::usage(
@@ -165,6 +185,7 @@ pub fn prepare(
     Ok(Prepared {
         pairs,
         unpaired,
+        family,
         stage,
     })
 }
@@ -288,7 +309,12 @@ impl Work<'_> {
             }
         }
         for id in after.iter().filter(|id| !before.contains(id)) {
-            self.unpaired(&current, id, Status::New, "the baseline has no such benchmark");
+            self.unpaired(
+                &current,
+                id,
+                Status::New,
+                "the baseline has no such benchmark",
+            );
         }
         Ok(())
     }
@@ -348,11 +374,10 @@ impl Work<'_> {
             true => Status::Fail,
             false => Status::Attention,
         };
-        let settings = self.preparation.config.settings(
-            id,
-            side.package.as_deref(),
-            self.preparation.limits,
-        );
+        let settings =
+            self.preparation
+                .config
+                .settings(id, side.package.as_deref(), self.preparation.limits);
         self.pairs.push(Pair {
             id: id.to_owned(),
             target: side.target.clone(),
@@ -368,12 +393,26 @@ impl Work<'_> {
         });
     }
 
+    /// Leaves what other shards run to them; what is not run is said by the first.
+    fn keep_shard(&mut self) {
+        let Some((own, of)) = self.preparation.shard else {
+            return;
+        };
+        let mut index = 0;
+        self.pairs.retain(|_| {
+            index += 1;
+            (index - 1) % of.max(1) + 1 == own
+        });
+        if own != 1 {
+            self.unpaired.clear();
+        }
+    }
+
     /// A copy of a program; `slot` says of which side and the how-manieth.
     fn copy(&self, index: usize, slot: usize, program: &Program) -> Result<Program> {
         let directory = self.stage.join(format!("{slot}")).join(format!("{index}"));
         fs::create_dir_all(&directory).map_err(|source| Error::write(&directory, source))?;
-        // The kept program and the new one have names of equal length only where cargo's hash is
-        // in both; `p` is as long as `p`.
+        // By the target's name: cargo's own has a hash that differs between the sides.
         let extension = program.path.extension().filter(|_| cfg!(windows));
         let mut copy = directory.join(&program.name);
         if let Some(extension) = extension {
@@ -457,7 +496,10 @@ fn clean(scratch: &Path) -> std::result::Result<(), Failure> {
         _ => fs::create_dir_all(scratch),
     };
     emptied.map_err(|error| {
-        Failure::NotStarted(format!("`{}` cannot be emptied: {error}", scratch.display()))
+        Failure::NotStarted(format!(
+            "`{}` cannot be emptied: {error}",
+            scratch.display()
+        ))
     })
 }
 
@@ -509,7 +551,11 @@ impl Instrument for Processes<'_> {
         side: runner::Side,
         copy: usize,
     ) -> std::result::Result<Measured, Failure> {
-        let pair = self.prepared.pairs.get(benchmark).ok_or(Failure::NoSamples)?;
+        let pair = self
+            .prepared
+            .pairs
+            .get(benchmark)
+            .ok_or(Failure::NoSamples)?;
         let programs = match (side, &pair.baseline) {
             (runner::Side::Current, _) => &pair.current,
             (runner::Side::Baseline, Before::Programs(programs)) => programs,
@@ -549,13 +595,15 @@ pub fn measure_once(
         stopped: stopped_by,
     };
     let program = &side.program;
-    let ids = program.list(context, &patience).map_err(|failure| match failure {
-        Failure::Stopped => stopped(),
-        failure => Error::failed(
-            format_args!("`{}` {failure}", side.target),
-            "run it by hand with `--bench --list`",
-        ),
-    })?;
+    let ids = program
+        .list(context, &patience)
+        .map_err(|failure| match failure {
+            Failure::Stopped => stopped(),
+            failure => Error::failed(
+                format_args!("`{}` {failure}", side.target),
+                "run it by hand with `--bench --list`",
+            ),
+        })?;
     let mut measured = Vec::new();
     for (index, id) in ids.iter().enumerate() {
         observer.progress(index as u64, ids.len() as u64);

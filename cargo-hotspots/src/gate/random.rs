@@ -62,6 +62,9 @@ mod tests {
             random.shuffle(&mut items);
             first[items[0]] += 1;
         }
-        assert!(first.iter().all(|n| (2_700..3_300).contains(n)), "{first:?}");
+        assert!(
+            first.iter().all(|n| (2_700..3_300).contains(n)),
+            "{first:?}"
+        );
     }
 }

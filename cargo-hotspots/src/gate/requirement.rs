@@ -102,7 +102,9 @@ impl Requirement {
         }
         if at_least == (quantity == Quantity::Time) {
             let wanted = if at_least { "<=" } else { ">=" };
-            return Err(format!("`{text}` would reward what is slower: use `{wanted}`"));
+            return Err(format!(
+                "`{text}` would reward what is slower: use `{wanted}`"
+            ));
         }
         Ok(Self {
             text: text.trim().to_owned(),
@@ -124,13 +126,16 @@ impl Requirement {
             (Quantity::Time, _) => None,
             (Quantity::Bytes, Some(Throughput::Bytes(work)))
             | (Quantity::Elements, Some(Throughput::Elements(work))) => Some(work),
-            (_, Some(_)) => return unknown("the benchmark declares its throughput in another unit"),
+            (_, Some(_)) => {
+                return unknown("the benchmark declares its throughput in another unit");
+            }
             (_, None) => return unknown("the benchmark declares no throughput"),
         };
         let mut sorted = times.to_vec();
         sorted.sort_by(f64::total_cmp);
         let at = |rank: usize| sorted.get(rank - 1).copied();
-        let interval = sign::ranks(sorted.len()).and_then(|(low, high)| Some((at(low)?, at(high)?)));
+        let interval =
+            sign::ranks(sorted.len()).and_then(|(low, high)| Some((at(low)?, at(high)?)));
         let (Some((low, high)), Some(middle)) = (interval, median(&sorted)) else {
             return unknown("there are too few runs for an interval");
         };
@@ -204,7 +209,10 @@ mod tests {
         assert!((bytes.limit - 5.0 * 1_073_741_824.0).abs() < 1.0);
         assert!((of("throughput>=2 M/s").limit - 2e6).abs() < 1e-9);
         let time = of(" time <= 10 us ");
-        assert_eq!((time.quantity, time.limit, time.at_least), (Quantity::Time, 10_000.0, false));
+        assert_eq!(
+            (time.quantity, time.limit, time.at_least),
+            (Quantity::Time, 10_000.0, false)
+        );
         for (text, part) in [
             ("time", "compares nothing"),
             ("time <= 10", "unit"),
@@ -246,9 +254,14 @@ mod tests {
         assert!((low - 1e9 / 105.0).abs() < 1.0 && (high - 1e9 / 98.0).abs() < 1.0);
         assert_eq!(checked.answer, Answer::Met);
         let other = requirement.check(&TIMES, Some(Throughput::Bytes(1.0)));
-        assert_eq!((other.answer, other.reason.is_some()), (Answer::Unknown, true));
+        assert_eq!(
+            (other.answer, other.reason.is_some()),
+            (Answer::Unknown, true)
+        );
         assert_eq!(requirement.check(&TIMES, None).answer, Answer::Unknown);
-        let few = Requirement::parse("time <= 1 s").unwrap().check(&[1.0; 5], None);
+        let few = Requirement::parse("time <= 1 s")
+            .unwrap()
+            .check(&[1.0; 5], None);
         assert_eq!(few.answer, Answer::Unknown);
     }
 }

@@ -70,6 +70,8 @@ pub trait Observer {
 pub struct Plan {
     /// The benchmarks.
     pub benchmarks: Vec<Planned>,
+    /// How many benchmarks the correction is over: at least these, more where they are a part.
+    pub family: usize,
     /// How long it may take; `None` for as long as it takes.
     pub budget: Option<Duration>,
     /// Where the order of runs comes from.
@@ -167,9 +169,9 @@ pub struct Estimate {
 }
 
 /// The estimate before the run starts.
-pub fn estimate(benchmarks: &[Planned]) -> Estimate {
-    let round: Duration = benchmarks.iter().map(|one| one.block).sum();
-    let (first, second) = verdict::looks(benchmarks.len());
+pub fn estimate(plan: &Plan) -> Estimate {
+    let round: Duration = plan.benchmarks.iter().map(|one| one.block).sum();
+    let (first, second) = verdict::looks(plan.family.max(plan.benchmarks.len()));
     let times = |n: usize| round.saturating_mul(u32::try_from(n).unwrap_or(u32::MAX));
     Estimate {
         first: times(first),
@@ -193,7 +195,8 @@ pub fn run(plan: &Plan, instrument: &mut dyn Instrument, observer: &mut dyn Obse
         controls: Vec::new(),
     };
     let everything: Vec<usize> = (0..plan.benchmarks.len()).collect();
-    let first = run.stage(&everything);
+    let family = plan.family.max(everything.len());
+    let first = run.stage(&everything, family);
     let alarms: Vec<usize> = everything
         .iter()
         .zip(&first)
@@ -206,7 +209,8 @@ pub fn run(plan: &Plan, instrument: &mut dyn Instrument, observer: &mut dyn Obse
             "running {} once more, in an independent second stage",
             codecost::units::counted(alarms.len() as u64, "alarm")
         ));
-        second = run.stage(&alarms);
+        // The first stage has bounded the family error; here each alarm is one of those left.
+        second = run.stage(&alarms, alarms.len());
     }
     let mut outcomes: Vec<Outcome> = first.into_iter().map(State::outcome).collect();
     for (index, state) in alarms.iter().zip(second) {
@@ -329,7 +333,7 @@ struct Run<'a> {
 const SLEPT: Duration = Duration::from_secs(2);
 
 impl Run<'_> {
-    fn stage(&mut self, benchmarks: &[usize]) -> Vec<State> {
+    fn stage(&mut self, benchmarks: &[usize], family: usize) -> Vec<State> {
         let mut states: Vec<State> = benchmarks
             .iter()
             .filter_map(|index| {
@@ -345,9 +349,9 @@ impl Run<'_> {
                 })
             })
             .collect();
-        let (first, second) = verdict::looks(states.len());
+        let (first, second) = verdict::looks(family);
         self.rounds(&mut states, first);
-        self.look(&mut states);
+        self.look(&mut states, family);
         let wanting: Vec<bool> = states.iter().map(|state| self.wants_more(state)).collect();
         if wanting.contains(&true) && !self.stopped {
             for (state, wants) in states.iter_mut().zip(wanting) {
@@ -355,13 +359,13 @@ impl Run<'_> {
             }
             if self.has_time(&states, second - first) {
                 self.rounds(&mut states, second);
-                self.look(&mut states);
+                self.look(&mut states, family);
             } else {
                 self.out_of_time = true;
             }
         }
         if !self.stopped {
-            self.control(&states);
+            self.control(&states, family);
         }
         states
     }
@@ -466,7 +470,8 @@ impl Run<'_> {
                 .map_err(|failure| (side, failure))?;
             slots[side_index][copy] = Some(measured);
             self.done += 1;
-            self.observer.progress(self.done, self.planned.max(self.done));
+            self.observer
+                .progress(self.done, self.planned.max(self.done));
         }
         match slots {
             [[Some(a), Some(b)], [Some(c), Some(d)]] => Ok(Block {
@@ -478,7 +483,7 @@ impl Run<'_> {
         }
     }
 
-    fn look(&mut self, states: &mut [State]) {
+    fn look(&mut self, states: &mut [State], family: usize) {
         let evidence: Vec<Evidence> = states
             .iter()
             .map(|state| {
@@ -491,7 +496,7 @@ impl Run<'_> {
                 }
             })
             .collect();
-        let verdicts = verdict::judge(&evidence, states.len());
+        let verdicts = verdict::judge(&evidence, family);
         for (state, verdict) in states.iter_mut().zip(verdicts) {
             if state.open {
                 state.verdict = Some(verdict);
@@ -499,12 +504,12 @@ impl Run<'_> {
         }
     }
 
-    fn control(&mut self, states: &[State]) {
+    fn control(&mut self, states: &[State], family: usize) {
         let controls: Vec<Change> = states
             .iter()
             .map(|state| Change::of_pairs(state.blocks.iter().map(Block::control)))
             .collect();
-        let alarms = verdict::alarming_controls(&controls, states.len());
+        let alarms = verdict::alarming_controls(&controls, family);
         let alarming = states.iter().zip(alarms).filter(|(_, alarms)| *alarms);
         self.controls.extend(alarming.map(|(state, _)| state.index));
     }

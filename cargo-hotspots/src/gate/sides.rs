@@ -152,7 +152,11 @@ fn of_kept(opened: &Opened, kept: &Kept, current: Option<&Side>, context: &Conte
                 ..program
             },
         },
-        known: kept.benchmarks.iter().map(|number| number.id.clone()).collect(),
+        known: kept
+            .benchmarks
+            .iter()
+            .map(|number| number.id.clone())
+            .collect(),
     }
 }
 
@@ -198,7 +202,9 @@ pub fn pair(
         });
     }
     for kept in kept.iter().filter(|kept| wanted(kept)) {
-        let mut currents = subjects.iter().filter_map(|subject| subject.current.as_ref());
+        let mut currents = subjects
+            .iter()
+            .filter_map(|subject| subject.current.as_ref());
         if !currents.any(|side| is_of(kept, side)) {
             subjects.push(Subject {
                 baseline: Some(of_kept(opened, kept, None, context)),
@@ -308,11 +314,7 @@ mod tests {
         let some = |name: &str| Some(name.to_owned());
         assert_eq!(
             pairs,
-            [
-                (some("b"), some("b")),
-                (None, some("c")),
-                (some("a"), None)
-            ]
+            [(some("b"), some("b")), (None, some("c")), (some("a"), None)]
         );
     }
 }

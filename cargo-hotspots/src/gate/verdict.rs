@@ -12,19 +12,12 @@
 //! The half point is there because the interval of a change that is just at the threshold ends
 //! below it in half of all runs: without it, a true +9.99 % failed in a third of them.
 
+pub use super::limits::{FAMILY_ERROR, FLOOR, LOOK_LEVEL, SLACK};
+
 use super::{
     change::{Change, Interval},
     detect, sign,
 };
-
-/// No change below this is ever called one: the luck of code layout is as large.
-pub const FLOOR: f64 = 0.02;
-/// How far the interval may end below a threshold and still count as reaching it.
-pub const SLACK: f64 = 0.005;
-/// The probability of one or more false alarms of a kind in a run, at most.
-pub const FAMILY_ERROR: f64 = 0.05;
-/// The same at each of the two looks.
-pub const LOOK_LEVEL: f64 = FAMILY_ERROR / 2.0;
 
 /// What is said of a benchmark. The order is from good to bad among measured ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,12 +187,7 @@ pub fn judge(evidence: &[Evidence], family: usize) -> Vec<Verdict> {
 }
 
 /// `over`: whether the change is significantly over the concern, and over the floor.
-fn status(
-    one: &Evidence,
-    interval: Option<Interval>,
-    over: (bool, bool),
-    level: f64,
-) -> Status {
+fn status(one: &Evidence, interval: Option<Interval>, over: (bool, bool), level: f64) -> Status {
     let Limits { concern, action } = one.limits;
     let can_reject = sign::blocks_to_reject(one.change.n(), level).is_some();
     if !can_reject || interval.is_none() {

@@ -5,7 +5,7 @@
 //! what is fast and of equal length (`Flat`) for what is slow; minima of the two cannot be compared,
 //! so the number of samples is chosen to be clearly on one side for both programs.
 
-use super::{Measured, SAMPLING, Throughput, Tuning, summary};
+use super::measured::{Measured, SAMPLING, Throughput, Tuning, summary};
 use crate::gate::process::Failure;
 use codecost::{Error, Result as CodecostResult};
 use rayon::prelude::*;
@@ -120,7 +120,9 @@ pub(super) fn result(home: &Path, id: &str, elapsed: Duration) -> Result<Measure
             return measured(&directory, &benchmark, elapsed);
         }
     }
-    Err(Failure::Garbage(format!("Criterion wrote nothing for `{id}`")))
+    Err(Failure::Garbage(format!(
+        "Criterion wrote nothing for `{id}`"
+    )))
 }
 
 fn measured(
@@ -232,7 +234,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let home = home.path();
         // The directory's name is cut and made unique; it says nothing.
-        write(home, "g/a_2", "g/a", r#"{"sampling_mode":"Linear","iters":[1.0,2.0,4.0],"times":[30.0,40.0,100.0]}"#);
+        write(
+            home,
+            "g/a_2",
+            "g/a",
+            r#"{"sampling_mode":"Linear","iters":[1.0,2.0,4.0],"times":[30.0,40.0,100.0]}"#,
+        );
         write(home, "g/a", "g/other", r#"{"iters":[1],"times":[1]}"#);
         let measured = result(home, "g/a", Duration::ZERO).unwrap();
         assert_eq!((measured.minimum, measured.median), (20.0, 25.0));
@@ -252,11 +259,23 @@ mod tests {
             result(home, "a", Duration::ZERO).unwrap_err()
         };
         assert_eq!(failed(r#"{"iters":[],"times":[]}"#), Failure::NoSamples);
-        assert!(matches!(failed(r#"{"iters":[1.0],"times":[null]}"#), Failure::NotATime(_)));
-        assert!(matches!(failed(r#"{"iters":[0.0],"times":[1.0]}"#), Failure::NotATime(_)));
-        assert!(matches!(failed(r#"{"iters":[1.0],"times":[]}"#), Failure::Garbage(_)));
+        assert!(matches!(
+            failed(r#"{"iters":[1.0],"times":[null]}"#),
+            Failure::NotATime(_)
+        ));
+        assert!(matches!(
+            failed(r#"{"iters":[0.0],"times":[1.0]}"#),
+            Failure::NotATime(_)
+        ));
+        assert!(matches!(
+            failed(r#"{"iters":[1.0],"times":[]}"#),
+            Failure::Garbage(_)
+        ));
         assert!(matches!(failed("{"), Failure::Garbage(_)));
-        assert!(matches!(result(home, "b", Duration::ZERO), Err(Failure::Garbage(_))));
+        assert!(matches!(
+            result(home, "b", Duration::ZERO),
+            Err(Failure::Garbage(_))
+        ));
         assert!(open(&home.join("a").join("new")).is_err());
         assert!(open(&home.join("absent")).is_err());
     }

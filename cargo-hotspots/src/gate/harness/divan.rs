@@ -4,7 +4,7 @@
 //! The number of samples is set rather than the time: with `--max-time` alone, divan may take one
 //! sample of one iteration.
 
-use super::{Measured, SAMPLING, Throughput, Tuning};
+use super::measured::{Measured, SAMPLING, Throughput, Tuning};
 use crate::gate::process::Failure;
 use std::time::Duration;
 
@@ -161,12 +161,24 @@ dv          fastest       │ slowest       │ median        │ mean          
 
     #[test]
     fn no_row_several_rows_and_no_samples_are_no_result() {
-        assert!(matches!(result(b"", Duration::ZERO), Err(Failure::Garbage(_))));
-        assert!(matches!(result(b"\xff\xfe", Duration::ZERO), Err(Failure::Garbage(_))));
+        assert!(matches!(
+            result(b"", Duration::ZERO),
+            Err(Failure::Garbage(_))
+        ));
+        assert!(matches!(
+            result(b"\xff\xfe", Duration::ZERO),
+            Err(Failure::Garbage(_))
+        ));
         let twice = format!("{PRINTED}{PRINTED}");
-        assert!(matches!(result(twice.as_bytes(), Duration::ZERO), Err(Failure::Garbage(_))));
+        assert!(matches!(
+            result(twice.as_bytes(), Duration::ZERO),
+            Err(Failure::Garbage(_))
+        ));
         let none = PRINTED.replace("100     │ 100", "0     │ 0");
-        assert_eq!(result(none.as_bytes(), Duration::ZERO), Err(Failure::NoSamples));
+        assert_eq!(
+            result(none.as_bytes(), Duration::ZERO),
+            Err(Failure::NoSamples)
+        );
     }
 
     #[test]

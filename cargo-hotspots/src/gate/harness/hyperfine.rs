@@ -54,7 +54,10 @@ pub fn open(path: &Path) -> Result<Vec<Timed>> {
         .into_iter()
         .map(|run| {
             if let Some(code) = run.exit_codes.iter().flatten().find(|code| **code != 0) {
-                return Err(failed(format!("`{}` failed with exit code {code}", run.command)));
+                return Err(failed(format!(
+                    "`{}` failed with exit code {code}",
+                    run.command
+                )));
             }
             let times = run.times.as_deref().unwrap_or_default();
             let middle = median(times).or(run.median).unwrap_or(run.min);
@@ -99,8 +102,10 @@ mod tests {
         let message = |text: &str| read(text).unwrap_err().to_string();
         assert!(message("{}").contains("results"));
         assert!(message(r#"{"results":[]}"#).contains("no results"));
-        assert!(message(r#"{"results":[{"command":"x","min":1.0,"exit_codes":[0,3]}]}"#)
-            .contains("`x` failed with exit code 3"));
+        assert!(
+            message(r#"{"results":[{"command":"x","min":1.0,"exit_codes":[0,3]}]}"#)
+                .contains("`x` failed with exit code 3")
+        );
         assert!(message(r#"{"results":[{"command":"x","min":0.0}]}"#).contains("`0`"));
     }
 }

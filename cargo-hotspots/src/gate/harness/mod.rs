@@ -15,17 +15,17 @@ pub mod criterion;
 pub mod divan;
 pub mod hyperfine;
 pub mod libtest;
+mod measured;
 
-use super::{
-    change::median,
-    process::{self, Failure, Patience},
-};
+pub use measured::{Measured, Throughput, Tuning};
+
+use super::process::{self, Failure, Patience};
+use crate::record::harness::Harness as Linked;
 use codecost::cargo::Context;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
 /// What runs the benchmarks of a program.
@@ -59,6 +59,16 @@ impl Harness {
             .find(|harness| harness.as_str() == name)
     }
 
+    /// That of a program, by its symbols; one that cannot be read has none.
+    pub fn of(program: &Path) -> Self {
+        match Linked::of(program) {
+            Linked::Criterion => Self::Criterion,
+            Linked::Divan => Self::Divan,
+            Linked::Libtest => Self::Libtest,
+            Linked::Plain => Self::Process,
+        }
+    }
+
     /// Whether its numbers are minima, which are the gate's statistic.
     pub fn has_minimum(self) -> bool {
         self != Self::Libtest
@@ -81,57 +91,6 @@ pub struct Program {
     /// What a process as a whole is called.
     pub name: String,
 }
-
-/// What a process measured of its one benchmark. Times in nanoseconds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measured {
-    /// The fastest sample; the median where the harness has no minimum.
-    pub minimum: f64,
-    /// The median sample.
-    pub median: f64,
-    /// The ninetieth percentile of the samples, where there are samples.
-    pub p90: Option<f64>,
-    /// The number of samples.
-    pub samples: usize,
-    /// How samples were taken, where that can differ between runs.
-    pub mode: Option<String>,
-    /// How much work an iteration does.
-    pub throughput: Option<Throughput>,
-    /// The time of the whole process.
-    pub elapsed: Duration,
-}
-
-/// Declared work of an iteration.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Throughput {
-    /// So many bytes.
-    Bytes(f64),
-    /// So many elements.
-    Elements(f64),
-}
-
-/// How a process measures. What is slow gets fewer samples; both sides get the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tuning {
-    /// Criterion's `--sample-size` and `--measurement-time` in milliseconds.
-    Criterion {
-        /// The number of samples.
-        samples: u32,
-        /// How long they take together.
-        milliseconds: u32,
-    },
-    /// divan's `--sample-count`.
-    Divan {
-        /// The number of samples.
-        samples: u32,
-    },
-    /// There is nothing to set.
-    None,
-}
-
-/// How long the samples of one process take together: 0.3 s of samples bring the minimum within
-/// 0.1 % of the best that was ever seen for arithmetic, and within 3 % for allocations, under load.
-pub(super) const SAMPLING: Duration = Duration::from_millis(300);
 
 impl Program {
     /// The ids of its benchmarks, in the program's order.
@@ -279,31 +238,6 @@ pub fn listed(output: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// The summary of samples, each the mean time of its iterations.
-fn summary(
-    mut samples: Vec<f64>,
-    mode: Option<String>,
-    elapsed: Duration,
-) -> Result<Measured, Failure> {
-    if let Some(odd) = samples.iter().find(|time| !time.is_finite()) {
-        return Err(Failure::NotATime(odd.to_string()));
-    }
-    samples.sort_by(f64::total_cmp);
-    let (Some(minimum), Some(median)) = (samples.first(), median(&samples)) else {
-        return Err(Failure::NoSamples);
-    };
-    let ninetieth = samples.len().saturating_sub(1) * 9 / 10;
-    Ok(Measured {
-        minimum: *minimum,
-        median,
-        p90: samples.get(ninetieth).copied(),
-        samples: samples.len(),
-        mode,
-        throughput: None,
-        elapsed,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,15 +247,5 @@ mod tests {
         let list = b"fib/20: benchmark\ndv::a b: c: bench\n\nrunning 3 tests\nx: test\r\n";
         assert_eq!(listed(list), ["fib/20", "dv::a b: c"]);
         assert_eq!(listed(b"\xff: benchmark"), ["\u{fffd}"]);
-    }
-
-    #[test]
-    fn a_summary_needs_samples_that_are_numbers() {
-        let of = |samples: &[f64]| summary(samples.to_vec(), None, Duration::ZERO);
-        assert_eq!(of(&[]), Err(Failure::NoSamples));
-        assert_eq!(of(&[1.0, f64::NAN]), Err(Failure::NotATime("NaN".into())));
-        let measured = of(&[3.0, 1.0, 2.0, 10.0]).unwrap();
-        assert_eq!((measured.minimum, measured.median), (1.0, 2.5));
-        assert_eq!(measured.p90, Some(3.0));
     }
 }

@@ -85,6 +85,7 @@ fn plan(count: usize) -> Plan {
     };
     Plan {
         benchmarks: vec![planned; count],
+        family: count,
         budget: None,
         seed: 7,
     }
@@ -99,14 +100,21 @@ fn what_is_slower_fails_and_its_neighbours_pass() {
     let mut machine = Simulated::new(1, &[0.0, 0.15, -0.2]);
     let mut observer = Silent::default();
     let results = run(&plan(3), &mut machine, &mut observer);
-    assert_eq!(statuses(&results), [Status::Pass, Status::Fail, Status::Pass]);
+    assert_eq!(
+        statuses(&results),
+        [Status::Pass, Status::Fail, Status::Pass]
+    );
     assert!(!results.stopped && results.controls.is_empty());
     let slower = &results.outcomes[1];
     assert!((slower.verdict.as_ref().unwrap().estimate.unwrap() - 0.15).abs() < 0.03);
     assert!(slower.first.is_some(), "an alarm is run a second time");
     assert!(results.outcomes[2].verdict.as_ref().unwrap().improved);
     assert!(results.outcomes[0].first.is_none());
-    assert!(observer.notes[0].contains("1 alarm"), "{:?}", observer.notes);
+    assert!(
+        observer.notes[0].contains("1 alarm"),
+        "{:?}",
+        observer.notes
+    );
     assert_eq!(observer.last.0, observer.last.1);
 }
 
@@ -116,7 +124,13 @@ fn the_two_sides_are_really_compared() {
     let mut machine = Simulated::new(1, &[0.15]);
     let results = run(&plan(1), &mut machine, &mut Silent::default());
     let outcome = &results.outcomes[0];
-    let sides = |side: Side| machine.seen.iter().filter(|(_, own, _)| *own == side).count();
+    let sides = |side: Side| {
+        machine
+            .seen
+            .iter()
+            .filter(|(_, own, _)| *own == side)
+            .count()
+    };
     assert_eq!(sides(Side::Baseline), sides(Side::Current));
     let (baseline, current) = outcome.blocks[0].pair();
     assert!(current > baseline * 1.05, "{baseline} {current}");
@@ -131,7 +145,9 @@ fn blocks_are_abba_or_baab_with_both_copies_of_each_side() {
     assert!(blocks.len() >= 4 * 12);
     let (mut abba, mut first_copies) = (0, 0);
     for block in &blocks {
-        let [a, b, c, d] = block else { panic!("{block:?}") };
+        let [a, b, c, d] = block else {
+            panic!("{block:?}")
+        };
         assert!(block.iter().all(|(benchmark, _, _)| *benchmark == a.0));
         assert_eq!((a.1, b.1), (d.1, c.1));
         assert_ne!(a.1, b.1);
@@ -142,7 +158,10 @@ fn blocks_are_abba_or_baab_with_both_copies_of_each_side() {
     // Both orders, about equally often.
     let n = blocks.len();
     assert!((n / 4..n * 3 / 4).contains(&abba), "{abba} of {n}");
-    assert!((n / 4..n * 3 / 4).contains(&first_copies), "{first_copies} of {n}");
+    assert!(
+        (n / 4..n * 3 / 4).contains(&first_copies),
+        "{first_copies} of {n}"
+    );
     // The benchmarks take turns in different orders.
     let orders: std::collections::HashSet<Vec<usize>> = blocks
         .chunks(4)
@@ -162,7 +181,15 @@ fn one_that_cannot_tell_gets_one_second_look_and_no_third() {
     let outcome = &results.outcomes[0];
     assert_eq!(outcome.status, Status::Inconclusive);
     assert_eq!(outcome.blocks.len(), 24);
-    assert!(outcome.verdict.as_ref().unwrap().minimum_detectable.unwrap() > 0.1);
+    assert!(
+        outcome
+            .verdict
+            .as_ref()
+            .unwrap()
+            .minimum_detectable
+            .unwrap()
+            > 0.1
+    );
 }
 
 #[test]
@@ -186,7 +213,13 @@ fn a_control_that_alarms_makes_the_run_inconclusive() {
     let results = run(&plan(2), &mut machine, &mut Silent::default());
     assert_eq!(results.controls, [0, 1]);
     assert_eq!(statuses(&results), [Status::Inconclusive; 2]);
-    assert!(results.outcomes[0].reason.as_ref().unwrap().contains("control"));
+    assert!(
+        results.outcomes[0]
+            .reason
+            .as_ref()
+            .unwrap()
+            .contains("control")
+    );
 }
 
 #[test]
@@ -201,7 +234,10 @@ fn a_crash_on_either_side_is_never_a_pass_and_ends_that_benchmark_only() {
         let results = run(&plan(2), &mut machine, &mut Silent::default());
         assert_eq!(statuses(&results), [Status::Missing, Status::Pass]);
         let reason = results.outcomes[0].reason.as_ref().unwrap();
-        assert_eq!(reason, &format!("the {} failed with signal 6", side.as_str()));
+        assert_eq!(
+            reason,
+            &format!("the {} failed with signal 6", side.as_str())
+        );
         let runs = machine.seen.iter().filter(|(index, _, _)| *index == 0);
         assert!(runs.count() < 16);
     }
@@ -210,7 +246,9 @@ fn a_crash_on_either_side_is_never_a_pass_and_ends_that_benchmark_only() {
 #[test]
 fn ctrl_c_leaves_a_partial_result_that_decides_nothing() {
     let mut machine = Simulated::new(4, &[0.15, 0.0]);
-    machine.fail.insert((0, Side::Current), (14, Failure::Stopped));
+    machine
+        .fail
+        .insert((0, Side::Current), (14, Failure::Stopped));
     let results = run(&plan(2), &mut machine, &mut Silent::default());
     assert!(results.stopped);
     assert_eq!(statuses(&results), [Status::Inconclusive; 2]);
@@ -220,7 +258,9 @@ fn ctrl_c_leaves_a_partial_result_that_decides_nothing() {
     assert!(outcome.reason.as_ref().unwrap().contains("stopped"));
     // Stopped in the second stage, the alarm is not confirmed either.
     let mut machine = Simulated::new(4, &[0.15]);
-    machine.fail.insert((0, Side::Current), (60, Failure::Stopped));
+    machine
+        .fail
+        .insert((0, Side::Current), (60, Failure::Stopped));
     let results = run(&plan(1), &mut machine, &mut Silent::default());
     assert_eq!(statuses(&results), [Status::Inconclusive]);
 }
@@ -232,14 +272,20 @@ fn samples_of_different_modes_are_not_compared() {
     machine.modes.insert((0, Side::Current), "Flat");
     let results = run(&plan(1), &mut machine, &mut Silent::default());
     assert_eq!(statuses(&results), [Status::Missing]);
-    assert!(results.outcomes[0].reason.as_ref().unwrap().contains("sampling_mode"));
+    assert!(
+        results.outcomes[0]
+            .reason
+            .as_ref()
+            .unwrap()
+            .contains("sampling_mode")
+    );
 }
 
 #[test]
 fn the_estimate_counts_looks_and_stages() {
     // Two benchmarks of 0.1 s a block: 12 rounds, and at most 24 in each of two stages.
     assert_eq!(
-        estimate(&plan(2).benchmarks),
+        estimate(&plan(2)),
         Estimate {
             first: Duration::from_millis(2400),
             most: Duration::from_millis(9600),
@@ -255,7 +301,11 @@ fn the_same_program_does_not_alarm() {
     for seed in 0..150 {
         let mut machine = Simulated::new(seed, &[0.0; 3]);
         machine.spread = 0.10;
-        let results = run(&Plan { seed, ..plan(3) }, &mut machine, &mut Silent::default());
+        let results = run(
+            &Plan { seed, ..plan(3) },
+            &mut machine,
+            &mut Silent::default(),
+        );
         alarms += usize::from(statuses(&results).iter().any(|status| status.is_alarm()));
     }
     assert!(alarms <= 2, "{alarms}");
