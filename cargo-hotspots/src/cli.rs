@@ -1,8 +1,7 @@
-//! The flag groups that the commands of this tool declare besides cargo's and the report's, and what
-//! help says about the tool as a whole. No clap type gets past here and `commands`.
+//! The flag groups that the commands of this tool declare in addition to cargo's and the report's.
+//! No clap type gets past here and `commands`.
 
 use crate::{
-    commands::{Cli, overview::Unnamed},
     gate::compare::Current,
     open::{Request, Source},
     record::{CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What},
@@ -12,7 +11,6 @@ use codecost::{
     Error, Result,
     cargo::{CargoFlags, Selection, TargetChoice, TripleFlag},
     console::Console,
-    front::{self, Commands},
 };
 use std::{ffi::OsString, path::PathBuf};
 
@@ -407,78 +405,6 @@ impl From<RecorderFlag> for RecorderChoice {
             RecorderFlag::Perf => Self::Perf,
             RecorderFlag::Builtin => Self::Builtin,
         }
-    }
-}
-
-const USAGE: &str = "\
-cargo hotspots [--bin X | --bench [X] | …] [FLAGS] [-- ARGS]          record, then an overview
-       cargo hotspots COMMAND [FLAGS]                                        the latest recording
-       cargo hotspots COMMAND --input FILE                                   an existing recording
-       cargo hotspots COMMAND [--bin X | --bench [X] | …] [FLAGS] [-- ARGS]  record first";
-
-const AFTER_HELP: &str = "\
-Cargo builds the target with debug information for this recording, in a directory of its own: your \
-`cargo build` output stays as it is. Then the program runs, with its output on standard error, and \
-is sampled until it ends or you press Ctrl-C. The recording is kept: a command without a target \
-opens it again.
-
-Shares are parts of the whole recording:
-  self       time in the crate's or function's own instructions
-  charged    this, plus what it asked of std, libc, the allocator and the kernel (the default order)
-  caused     time spent on behalf of your code, counted for the nearest caller in your workspace
-  inclusive  time in which it is anywhere in the call stack
-
-Examples:
-  cargo hotspots                               build, run and record the default binary
-  cargo hotspots --bench parse                 record a benchmark
-  cargo hotspots functions                     show the same recording by function
-  cargo hotspots crates --bin rg -- TODO src   record again, and show it by crate
-  cargo hotspots asm my_crate::hot             show a function's annotated assembly
-  cargo hotspots overview --input perf.data    open an existing recording
-  cargo hotspots --bench --save-baseline main  keep the benchmarks to compare with later
-  cargo hotspots check --bench --baseline main check whether one became slower since
-
-Exit codes: 0 done; 2 wrong usage; 100 --strict refuses the recording or a check failed; 101 error.";
-
-/// What `-h` leaves to `--help`, so that it fits a screen.
-const RARE: [&str; 7] = [
-    "profile", "features", "example", "limit", "filter", "bin", "package",
-];
-
-impl Commands for Cli {
-    type Unnamed = Unnamed;
-    const NAME: &'static str = "hotspots";
-    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-
-    fn describe(command: clap::Command) -> clap::Command {
-        // A library does not run; the flag is there to say so.
-        let hide_lib = |arg: clap::Arg| {
-            let is_lib = arg.get_id() == "lib";
-            if is_lib { arg.hide(true) } else { arg }
-        };
-        let command = command
-            .about("Where does the time go, by crate, function, line and instruction?")
-            .override_usage(USAGE)
-            .after_long_help(AFTER_HELP)
-            .mut_args(hide_lib)
-            .mut_subcommands(|command| command.mut_args(hide_lib));
-        front::hide_in_short_help(command, &RARE)
-    }
-
-    fn hint_for_word(word: &str) -> String {
-        if word.contains(['/', '\\', '.']) {
-            format!("to open a recording, write `cargo hotspots overview --input {word}`")
-        } else {
-            format!(
-                "to record a binary of that name, write `cargo hotspots --bin {word}`; \
-                 arguments for it go after `--`"
-            )
-        }
-    }
-
-    fn hint_for_conflict(flag: &str) -> Option<String> {
-        let hint = "`--input` opens a recording that exists; nothing is built or run for it";
-        (flag == "--input").then(|| hint.to_owned())
     }
 }
 

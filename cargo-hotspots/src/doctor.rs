@@ -143,7 +143,7 @@ pub(crate) fn degradations(machine: &Machine, need: Need) -> Vec<Degradation> {
         "perf" | "perf-stacks" => !need.perf,
         "perf-compression" => need.perf && need.dwarf,
         "memory" => need.dwarf,
-        // The rate that was asked for is compared by whoever knows it.
+        // The rate that was asked for is compared where it is known.
         _ => false,
     };
     judge(machine, None)
@@ -205,7 +205,7 @@ fn pmu(machine: &Machine) -> Finding {
             CODE,
             Status::Missing,
             "the processor's counters cannot be tried without permission",
-            "mend the permission first",
+            "fix the permission first",
         ),
         _ => Finding::worse(
             CODE,

@@ -96,11 +96,16 @@ impl Machine {
 
     #[cfg(target_os = "linux")]
     fn try_events(&mut self) {
-        use crate::record::system;
+        use crate::record::{system, trial::try_event};
+        let trial = |name, kernel| match try_event(name, kernel) {
+            None => Trial::Untried,
+            Some(Ok(())) => Trial::Works,
+            Some(Err(error)) => Trial::Refused(error.raw_os_error().unwrap_or(0)),
+        };
         self.root = system::is_root();
-        self.cycles = system::try_event("cycles", false);
-        self.clock = system::try_event("cpu-clock", false);
-        self.kernel = system::try_event("cpu-clock", true);
+        self.cycles = trial("cycles", false);
+        self.clock = trial("cpu-clock", false);
+        self.kernel = trial("cpu-clock", true);
     }
 
     #[cfg(not(target_os = "linux"))]

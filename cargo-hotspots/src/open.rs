@@ -172,7 +172,7 @@ impl Opened {
     /// it: as they are now, because a recording does not keep them.
     pub fn settings(&self) -> Option<BTreeMap<String, String>> {
         let about = self.recording.about.as_ref()?;
-        let profile = about.profile.clone()?;
+        let profile = about.build_profile.clone()?;
         let context = context_of(&self.recording).ok()?;
         let workspace = Workspace::find(&context)?;
         let selection = Selection {

@@ -1,7 +1,8 @@
 //! Source paths as people read them.
 
-/// The part of a path that is the same on every machine: behind the registry's, the checkout's or
-/// the toolchain's directory, else from the directory above the last `src`, else the last two names.
+/// The part of a path that is the same on every machine: after the registry's, the checkout's or
+/// the toolchain's directory, else from the directory above the last `src`, else the last two
+/// names.
 pub(crate) fn tail(path: &str) -> &str {
     let is_separator = ['/', '\\'];
     // Each is followed by directories of the machine's own: the registry's name, a checkout and its

@@ -3,7 +3,7 @@
 //! Readers (`perf_data`) make this model, everything after it works on this model only. It is
 //! folded: its size follows the distinct addresses and stacks, not the samples. Addresses are
 //! places in files, no longer those of one run, and a caller's address is that of its call (the
-//! return address less one), so each can be looked up as it stands.
+//! return address less one), so each can be looked up as it is.
 
 use codecost::{
     address::{FileOffset, VirtualAddress},
@@ -52,7 +52,7 @@ pub struct Profile {
     pub modules: Vec<Module>,
     /// Distinct places.
     pub frames: Vec<Frame>,
-    /// Distinct stacks as a tree: a caller stands before its callees.
+    /// Distinct stacks as a tree: a caller comes before its callees.
     pub stacks: Vec<StackNode>,
     /// The samples, folded by thread and stack.
     pub counts: Vec<Count>,
@@ -85,7 +85,7 @@ pub struct Thread {
     pub name: String,
 }
 
-/// What stands behind a range of addresses.
+/// What a range of addresses is mapped to.
 #[derive(Debug)]
 pub struct Module {
     /// As the recording names it: a path, or a name in brackets such as `[kernel]`.
@@ -129,7 +129,7 @@ pub enum ModuleProblem {
     Unreadable(String),
 }
 
-/// Where an instruction stands.
+/// The address of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// In a file that was opened, by that file's own tables.
@@ -152,7 +152,7 @@ pub struct Frame {
 /// A node of the tree of stacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StackNode {
-    /// The stack of the caller; it stands earlier in the list.
+    /// The stack of the caller; it comes earlier in the list.
     pub caller: Option<StackId>,
     /// The innermost frame.
     pub frame: FrameId,
@@ -208,7 +208,7 @@ impl Profile {
         let mut next = Some(stack);
         std::iter::from_fn(move || {
             let node = self.stacks.get(next?.0 as usize)?;
-            // Callers stand earlier, so this ends.
+            // Callers come earlier, so this ends.
             next = node.caller.filter(|caller| Some(*caller) < next);
             Some(node.frame)
         })

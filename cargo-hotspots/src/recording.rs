@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub struct Recording {
     /// The samples.
     pub data: PathBuf,
-    /// What is known of it besides, when the tool itself made it.
+    /// What else is known of it, when the tool itself made it.
     pub about: Option<About>,
 }
 
@@ -34,8 +34,9 @@ pub struct About {
     pub call_graph: String,
     /// What was added to the user's build, in words.
     pub build_notes: Vec<String>,
-    /// The profile in use, when cargo built it.
-    pub profile: Option<String>,
+    /// The build profile in use, when cargo built it.
+    #[serde(rename = "profile")]
+    pub build_profile: Option<String>,
     /// The directory where the build was asked for.
     pub directory: Option<PathBuf>,
     /// What is worse than it could be, in words, with its remedy.

@@ -47,8 +47,8 @@ pub struct Owner {
     pub version: Option<String>,
     /// Where it comes from.
     pub origin: Origin,
-    /// Whether time in it is charged to whoever asked for it: std and its dependencies, libc, the
-    /// allocator, kernel and vdso.
+    /// Whether time in it is charged to the caller that asked for it: std and its dependencies,
+    /// libc, the allocator, kernel and vdso.
     pub system: bool,
 }
 
@@ -67,12 +67,12 @@ pub struct Function {
     pub line: Option<u32>,
 }
 
-/// What stands at one place.
+/// The inlined functions at one place, innermost first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain {
     /// The first of its scopes in [`Symbols::scopes`], the innermost inlined function.
     pub first: u32,
-    /// How many scopes; at least one. The last is the function that the code stands in.
+    /// How many scopes; at least one. The last is the function that is not inlined.
     pub len: u32,
     /// The physical symbol around the address, as the symbol table has it.
     pub symbol: FunctionId,

@@ -13,7 +13,7 @@ use cargo_hotspots::{
     symbolize::symbolize,
     symbols::Symbols,
 };
-use codecost::{attribution::Catalogue, disasm::Syntax};
+use codecost::{address::VirtualAddress, attribution::Catalogue, disasm::Syntax};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -143,7 +143,10 @@ fn instructions_are_those_of_objdump() {
         let theirs: Vec<_> = part
             .ranges
             .iter()
-            .flat_map(|range| objdump(&recorded.program(), range.start, range.end))
+            .flat_map(|range| {
+                let addresses = range.addresses;
+                objdump(&recorded.program(), addresses.start.0, addresses.end().0)
+            })
             .collect();
         let theirs: Vec<_> = theirs
             .iter()
@@ -156,7 +159,7 @@ fn instructions_are_those_of_objdump() {
             .map(|row| {
                 let mut words = row.text.split_whitespace();
                 let word = words.find(|word| !prefixes.contains(word)).unwrap();
-                (row.address, usize::from(row.length), spelled(word))
+                (row.address.0, usize::from(row.length), spelled(word))
             })
             .collect();
         assert_eq!(ours, theirs, "{name}");
@@ -204,7 +207,7 @@ fn samples_are_those_of_perf_annotate() {
             .rows
             .iter()
             .filter(|row| row.own.samples > 0)
-            .map(|row| (row.address, row.own.samples))
+            .map(|row| (row.address.0, row.own.samples))
             .collect();
         assert_eq!(ours, theirs, "{name}");
     }
@@ -452,7 +455,7 @@ fn one_sample(program: &Path, symbol: &str) -> Profile {
     use cargo_hotspots::profile::{
         Count, Frame, FrameId, Module, ModuleId, ModuleKind, Place, StackId, StackNode, ThreadId,
     };
-    use codecost::{address::VirtualAddress, image::Mapping};
+    use codecost::image::Mapping;
     let address = nm(program)
         .into_iter()
         .find(|(name, ..)| name == symbol)
@@ -530,7 +533,10 @@ fn a_function_that_was_split_is_shown_with_its_cold_part() {
     let ranges: Vec<_> = found.parts[0]
         .ranges
         .iter()
-        .map(|range| ((range.start, range.end), range.cold))
+        .map(|range| {
+            let addresses = range.addresses;
+            ((addresses.start.0, addresses.end().0), range.cold)
+        })
         .collect();
     assert_eq!(ranges, expected);
     // The jump to the cold part is inside the function.
@@ -539,7 +545,7 @@ fn a_function_that_was_split_is_shown_with_its_cold_part() {
         found
             .rows
             .iter()
-            .any(|row| row.target == Some(Lead::Inside(cold))),
+            .any(|row| row.target == Some(Lead::Inside(VirtualAddress(cold)))),
         "{:?}",
         found.rows
     );

@@ -88,7 +88,7 @@ pub(super) fn outward(shares: &Shares<'_>, selected: &Selected) -> Calls {
 pub(super) fn inward(shares: &Shares<'_>, selected: &Selected) -> Calls {
     let is_selected = flags(shares, selected);
     let mut tree = Tree::new();
-    // Where in the tree each stack on the way stands; none outside the function.
+    // Where in the tree each stack on the way is; none outside the function.
     let mut way: Vec<Option<u32>> = Vec::new();
     shares.walk(|step| match step {
         Step::Enter(stack) => {
@@ -211,7 +211,7 @@ impl Tree {
         })
     }
 
-    /// Adds each node's weight to its parent's. Parents stand earlier.
+    /// Adds each node's weight to its parent's. Parents come earlier.
     fn sum_up(&mut self) {
         for node in (1..self.nodes.len()).rev() {
             let Node { parent, weight, .. } = self.nodes[node];

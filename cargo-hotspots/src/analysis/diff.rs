@@ -102,7 +102,7 @@ fn differences(before: &Facts, after: &Facts) -> Vec<Warning> {
             .help("record both with the same `--call-graph`"),
         );
     }
-    if let (Some(before), Some(after)) = (&before.profile, &after.profile)
+    if let (Some(before), Some(after)) = (&before.build_profile, &after.build_profile)
         && before != after
     {
         warnings.push(Warning::new(
@@ -194,7 +194,7 @@ fn inline_paths(shares: &Shares<'_>) -> Vec<(String, CrateInfo, Weight)> {
     let symbols = shares.symbols;
     let mut paths = Vec::new();
     for (at, (stack, weight)) in charged {
-        // The frame that the scope stands in: the innermost one, or one of the callers'.
+        // The frame that the scope is in: the innermost one, or one of the callers'.
         let mut from = Some(stack);
         while let Some(stack) = from {
             let chain: Vec<_> = shares.scopes(stack).collect();

@@ -1,5 +1,5 @@
 //! At most three things worth acting on, those with the most time at stake. Each is made from what
-//! was measured; none says what a change would save, because nobody measured that.
+//! was measured; none says what a change would save, because that was not measured.
 
 mod checks;
 mod command;

@@ -42,8 +42,8 @@ pub struct Facts {
     pub command: Vec<String>,
     /// The programs that ran.
     pub programs: Vec<Program>,
-    /// The profile in use, when cargo built it.
-    pub profile: Option<String>,
+    /// The build profile in use, when cargo built it.
+    pub build_profile: Option<String>,
     /// What was added for this one build, in words.
     pub build_notes: Vec<String>,
     /// What is worse than it could be.

@@ -4,7 +4,7 @@ use super::{
     model::{Facts, Quality},
     shares::Shares,
 };
-use crate::profile::{CallGraph, Module, ModuleProblem};
+use crate::profile::{CallGraph, Module, ModuleProblem, Profile};
 use codecost::{
     report::Warning,
     units::{Share, counted},
@@ -77,14 +77,17 @@ impl Facts {
 
 /// What the reader of the figures must know.
 pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
+    let mut warnings = recorded(shares.profile, facts);
+    warnings.extend(lost(facts));
+    warnings.extend(damaged(facts));
+    warnings.extend(unknown(shares, facts));
+    warnings.extend(programs(facts));
+    warnings
+}
+
+/// What the recording does not have.
+fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let profile = shares.profile;
-    let Quality {
-        losses,
-        unknown,
-        line_zero: _,
-    } = facts.quality;
-    let share = |part: u64| Share::of(part, facts.samples);
     if facts.samples < FEW {
         warnings.push(
             Warning::new(
@@ -125,6 +128,14 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
             .count(profile.other_events.len() as u64),
         );
     }
+    warnings
+}
+
+/// Samples and callers that were lost while recording.
+fn lost(facts: &Facts) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let losses = facts.quality.losses;
+    let share = |part: u64| Share::of(part, facts.samples);
     if share_of(losses.lost, facts.samples.saturating_add(losses.lost)) > MOST_LOST {
         warnings.push(
             Warning::new(
@@ -162,6 +173,13 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
             .count(elsewhere),
         );
     }
+    warnings
+}
+
+/// What is wrong with the file.
+fn damaged(facts: &Facts) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let losses = facts.quality.losses;
     if losses.cut_off {
         warnings.push(
             Warning::new(
@@ -189,10 +207,18 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
             .count(losses.disordered),
         );
     }
+    warnings
+}
+
+/// Code without a name, with the causes that are known: only what no cause explains is a warning
+/// of its own.
+fn unknown(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let share = |part: u64| Share::of(part, facts.samples);
     let causes: Vec<Warning> = modules(shares).into_iter().chain(gaps(shares)).collect();
     let explained = causes.iter().filter(|cause| cause.code != "no-debug-info");
     let explained: u64 = explained.filter_map(|cause| cause.count).sum();
-    let rest = unknown.saturating_sub(explained);
+    let rest = facts.quality.unknown.saturating_sub(explained);
     if share(rest).0 > MOST_UNKNOWN {
         warnings.push(
             Warning::new(
@@ -204,7 +230,6 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
         );
     }
     warnings.extend(causes);
-    warnings.extend(programs(facts));
     warnings
 }
 
@@ -284,7 +309,7 @@ fn modules(shares: &Shares<'_>) -> Vec<Warning> {
 }
 
 /// What the symbolizer did not find, where it takes a noticeable part of the time. Of the system's
-/// own libraries nothing is missed: they are charged to whoever asked.
+/// own libraries nothing is missed: they are charged to the caller that asked.
 fn gaps(shares: &Shares<'_>) -> Vec<Warning> {
     let (profile, symbols) = (shares.profile, shares.symbols);
     let (mut no_line, mut no_symbol) = (Blind::default(), Blind::default());

@@ -7,7 +7,7 @@
 //! - as `charged` for the first scope, outward, that is none of the system (std, libc, the
 //!   allocator, kernel, vdso). Where there is none, as in a stack that ends inside libc, it stays
 //!   with the innermost scope: no time is lost, and no crate gets what it may not have asked for;
-//! - as `caused` for the first scope of a workspace crate, or for nobody;
+//! - as `caused` for the first scope of a workspace crate, or for no crate;
 //! - as `inclusive` once for each crate and function that occurs in it.
 //!
 //! Stacks share their callers, so all of it is computed once for each node of the tree of stacks,
@@ -121,7 +121,7 @@ impl<'a> Shares<'a> {
         };
         let own = inner(&|_| true).or(outer.and_then(|outer| outer.own));
         // A caller whose own chain is all system, and everything outside it too, was not charged
-        // to anybody: then nobody asked for this stack either.
+        // to any crate: then none asked for this stack either.
         let asked = |at: &u32| !self.is_system(*at);
         let charged = inner(&|scope| !self.owner_is_system(scope))
             .or_else(|| outer.and_then(|outer| outer.charged).filter(asked))
@@ -288,7 +288,7 @@ impl Tree {
         };
         // Backwards, so that the lists are in the order of the profile.
         for (stack, node) in profile.stacks.iter().enumerate().rev() {
-            // A caller that does not stand earlier is none, or walks would not end.
+            // A caller that does not come earlier is no caller, or walks would not end.
             let caller = node.caller.map(|StackId(caller)| caller);
             let caller = caller.filter(|caller| (*caller as usize) < stack);
             let list = match caller {

@@ -76,7 +76,7 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         frequency: _,
         call_graph: _,
         build_notes,
-        profile: build_profile,
+        build_profile,
         directory: _,
         degradations,
     } = subject.recording.about.clone().unwrap_or_default();
@@ -87,7 +87,7 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         recorder: Some(recorder).filter(|recorder| !recorder.is_empty()),
         command,
         programs,
-        profile: build_profile,
+        build_profile,
         build_notes,
         degradations,
         call_graph: profile.call_graph,

@@ -1,6 +1,7 @@
 //! The command line as users type it.
 
 use super::*;
+use crate::commands::Cli;
 use clap::FromArgMatches;
 use codecost::console::Captured;
 use std::process::ExitCode;

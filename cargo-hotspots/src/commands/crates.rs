@@ -15,8 +15,8 @@ use codecost::{
 
 /// Time by crate
 ///
-/// `self`, `charged` and `caused` each sum to the whole. Two versions of one crate are two rows; the
-/// kernel, libc and code without a name are rows in brackets.
+/// `self`, `charged` and `caused` each sum to the whole. Two versions of one crate are two rows;
+/// the kernel, libc and code without a name are rows in brackets.
 #[derive(Args, Debug)]
 pub(crate) struct Crates {
     #[command(flatten)]

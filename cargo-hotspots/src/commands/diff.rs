@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// Compare two recordings: what became slower or faster
 ///
-/// BEFORE and AFTER are each a perf.data file, the directory of a recording, or its number (the last
-/// ten are kept in `codecost/hotspots` below the target directory).
+/// BEFORE and AFTER are each a perf.data file, the directory of a recording, or its number (the
+/// last ten are kept in `codecost/hotspots` below the target directory).
 #[derive(Args, Debug)]
 pub(crate) struct Diff {
     /// The earlier recording

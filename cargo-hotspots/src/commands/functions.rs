@@ -16,8 +16,8 @@ use codecost::{
 /// Time by function, inlined ones too
 ///
 /// All copies of a function are one row. `symbol_self` is the time in the symbol of that name with
-/// all that was inlined into it, as `perf report` counts it. `inlined` is the part of `inclusive` in
-/// which the function was inlined into its caller.
+/// all that was inlined into it, as `perf report` counts it. `inlined` is the part of `inclusive`
+/// in which the function was inlined into its caller.
 #[derive(Args, Debug)]
 pub(crate) struct Functions {
     #[command(flatten)]

@@ -19,7 +19,7 @@ pub(super) fn of(owner: &Owner, inlined: bool) -> Rgb {
         Origin::Kernel | Origin::Vdso => (within(30, 10), 0.30, 0.55),
         Origin::Jit | Origin::Linker | Origin::Unknown => (0, 0.0, 0.72),
     };
-    // Code that stands in its caller's is paler.
+    // Inlined code is paler.
     let lightness = if inlined { lightness + 0.13 } else { lightness };
     rgb(hue, saturation, lightness)
 }

@@ -3,7 +3,7 @@
 //!
 //! Limit: frames are labels, so the profiler shows no source lines.
 
-use super::{Level, Symbolized, is_clock};
+use super::symbolized::{Level, Symbolized, is_clock};
 use crate::profile::{FrameId, Profile as Recording, StackId};
 use codecost::attribution::Origin;
 use fxprof_processed_profile::{
@@ -16,7 +16,7 @@ use std::{
     io::{self, Write},
 };
 
-/// Writes the JSON that the profiler loads. Without a timeline all samples stand at the time 0.
+/// Writes the JSON that the profiler loads. Without a timeline all samples have the time 0.
 ///
 /// # Errors
 ///

@@ -1,6 +1,9 @@
 //! A flamegraph by `inferno`, coloured by crate.
 
-use super::{Symbolized, colors, folded};
+use super::{
+    colors, folded,
+    symbolized::{Symbolized, is_clock},
+};
 use crate::profile::FrameId;
 use codecost::attribution::Origin;
 use inferno::flamegraph::{
@@ -35,7 +38,7 @@ pub fn flamegraph(
     options.subtitle = Some(format!("{subtitle} · {LEGEND}"));
     options.palette_map = Some(&mut palette);
     options.deterministic = true;
-    (options.count_name, options.factor) = if super::is_clock(&symbolized.profile.event) {
+    (options.count_name, options.factor) = if is_clock(&symbolized.profile.event) {
         ("ms".to_owned(), 1e-6)
     } else {
         (symbolized.profile.event.clone(), 1.0)

@@ -3,7 +3,7 @@
 //! perf's own collapse script writes it; inlined functions end in `_[i]`, its mark for them. Frames
 //! in a row that have no other name than their bucket's (`[kernel]`) are one.
 
-use super::{Level, Symbolized};
+use super::symbolized::{Level, Symbolized};
 use crate::profile::FrameId;
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ pub fn folded(symbolized: Symbolized<'_>, to: &mut dyn Write) -> io::Result<()> 
     })
 }
 
-/// Calls `with` for each line, which stands in one buffer.
+/// Calls `with` for each line; all lines share one buffer.
 pub(super) fn each_line(
     symbolized: Symbolized<'_>,
     line: &mut String,

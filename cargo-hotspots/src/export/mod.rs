@@ -1,7 +1,7 @@
 //! A profile in the formats of other tools: folded stacks, a flamegraph, Firefox Profiler, pprof.
 //!
 //! All of them show each stack with its inlined functions as frames of their own. Each format is
-//! bounded by the distinct stacks; the Firefox Profiler's has one row for each sample besides.
+//! bounded by the distinct stacks; the Firefox Profiler's also has one row for each sample.
 
 mod colors;
 mod destination;
@@ -9,17 +9,14 @@ mod firefox;
 mod flamegraph;
 mod folded;
 mod pprof;
+mod symbolized;
 
 pub use destination::Destination;
 pub use firefox::firefox;
 pub use flamegraph::flamegraph;
 pub use folded::folded;
 pub use pprof::pprof;
-
-use crate::{
-    profile::{FrameId, Profile, StackId},
-    symbols::{Scope, Symbols},
-};
+pub use symbolized::Symbolized;
 
 /// A format of another tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,53 +27,6 @@ pub enum ExportFormat {
     Pprof,
     /// One line for each stack, as Brendan Gregg's scripts take it.
     Folded,
-}
-
-/// A profile with the names of its places.
-#[derive(Clone, Copy, Debug)]
-pub struct Symbolized<'a> {
-    /// The recording.
-    pub profile: &'a Profile,
-    /// Its names.
-    pub symbols: &'a Symbols,
-}
-
-/// A function on a stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Level {
-    scope: Scope,
-    /// Whether its code stands in that of the level around it.
-    inlined: bool,
-}
-
-impl<'a> Symbolized<'a> {
-    /// The functions of a frame, innermost first.
-    fn levels(self, frame: FrameId) -> impl DoubleEndedIterator<Item = Level> + 'a {
-        let scopes = self.symbols.scopes_of(frame);
-        let outer = scopes.len().saturating_sub(1);
-        scopes.iter().enumerate().map(move |(at, scope)| Level {
-            scope: *scope,
-            inlined: at < outer,
-        })
-    }
-
-    /// The frames of a stack, outermost first, in a buffer that is used again.
-    fn frames(self, stack: StackId, into: &mut Vec<FrameId>) {
-        into.clear();
-        into.extend(self.profile.frames_of(stack));
-        into.reverse();
-    }
-
-    fn function_name(self, scope: &Scope) -> &'a str {
-        let function = self.symbols.functions.get(scope.function.0 as usize);
-        function.map_or("[unknown]", |function| &function.name)
-    }
-}
-
-/// Whether the event's periods are nanoseconds of CPU time.
-fn is_clock(event: &str) -> bool {
-    let event = event.split(':').next().unwrap_or_default();
-    matches!(event, "cpu-clock" | "task-clock")
 }
 
 #[cfg(test)]

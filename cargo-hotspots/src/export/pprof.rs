@@ -3,8 +3,8 @@
 //! Source: the field numbers and meanings of `proto/profile.proto` in google/pprof. A location is
 //! a distinct address with a line for each function of its inline chain, innermost first.
 
-use super::{Symbolized, is_clock};
-use crate::profile::{FrameId, ModuleId, ModuleKind, Place};
+use super::symbolized::{Symbolized, is_clock};
+use crate::profile::{FrameId, ModuleId, ModuleKind, Place, Profile};
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
 use std::{
@@ -169,9 +169,24 @@ fn build(symbolized: Symbolized<'_>) -> message::Profile {
         r#type: strings.of(value),
         unit: strings.of(unit),
     };
+    message::Profile {
+        sample_type: vec![samples_type, value_type],
+        sample: samples(recording, &mut strings),
+        location: locations(symbolized),
+        function: functions(symbolized, &mut strings),
+        mapping: mappings(symbolized, &mut strings),
+        duration_nanos: signed(recording.duration_ns),
+        period_type: Some(value_type),
+        period: signed(recording.period / recording.samples.max(1)),
+        default_sample_type: value_type.r#type,
+        string_table: strings.all,
+    }
+}
+
+fn samples(recording: &Profile, strings: &mut Strings) -> Vec<message::Sample> {
     let thread_key = strings.of("thread");
     let thread_number = strings.of("thread_id");
-    let sample = recording.counts.iter().map(|count| {
+    let samples = recording.counts.iter().map(|count| {
         let thread = recording.threads.get(count.thread.0 as usize);
         let name = thread.map(|thread| message::Label {
             key: thread_key,
@@ -190,8 +205,13 @@ fn build(symbolized: Symbolized<'_>) -> message::Profile {
             label: name.into_iter().chain(number).collect(),
         }
     });
-    let sample = sample.collect();
-    let location = recording.frames.iter().enumerate().map(|(at, frame)| {
+    samples.collect()
+}
+
+/// One for each frame; its inlined functions are its lines.
+fn locations(symbolized: Symbolized<'_>) -> Vec<message::Location> {
+    let recording = symbolized.profile;
+    let locations = recording.frames.iter().enumerate().map(|(at, frame)| {
         let scopes = symbolized.symbols.scopes_of(FrameId(at as u32)).iter();
         let line = scopes.map(|scope| message::Line {
             function_id: u64::from(scope.function.0) + 1,
@@ -208,9 +228,12 @@ fn build(symbolized: Symbolized<'_>) -> message::Profile {
             line: line.collect(),
         }
     });
-    let location = location.collect();
-    let function = symbolized.symbols.functions.iter().enumerate();
-    let function = function.map(|(at, function)| {
+    locations.collect()
+}
+
+fn functions(symbolized: Symbolized<'_>, strings: &mut Strings) -> Vec<message::Function> {
+    let functions = symbolized.symbols.functions.iter().enumerate();
+    let functions = functions.map(|(at, function)| {
         let file = function
             .file
             .and_then(|file| symbolized.symbols.files.get(file.0 as usize));
@@ -222,8 +245,12 @@ fn build(symbolized: Symbolized<'_>) -> message::Profile {
             start_line: i64::from(function.line.unwrap_or_default()),
         }
     });
-    let function = function.collect();
-    let mapping = recording.modules.iter().enumerate().map(|(at, module)| {
+    functions.collect()
+}
+
+fn mappings(symbolized: Symbolized<'_>, strings: &mut Strings) -> Vec<message::Mapping> {
+    let recording = symbolized.profile;
+    let mappings = recording.modules.iter().enumerate().map(|(at, module)| {
         let build_id = module.build_id.as_deref().unwrap_or_default();
         let hex: String = build_id.iter().map(|byte| format!("{byte:02x}")).collect();
         message::Mapping {
@@ -237,23 +264,12 @@ fn build(symbolized: Symbolized<'_>) -> message::Profile {
             has_inline_frames: true,
         }
     });
-    let mut mapping: Vec<message::Mapping> = mapping.collect();
+    let mut mappings: Vec<message::Mapping> = mappings.collect();
     // The first one is the program, by pprof's convention.
     if let Some(program) = program(symbolized) {
-        mapping.swap(0, program);
+        mappings.swap(0, program);
     }
-    message::Profile {
-        sample_type: vec![samples_type, value_type],
-        sample,
-        mapping,
-        location,
-        function,
-        duration_nanos: signed(recording.duration_ns),
-        period_type: Some(value_type),
-        period: signed(recording.period / recording.samples.max(1)),
-        default_sample_type: value_type.r#type,
-        string_table: strings.all,
-    }
+    mappings
 }
 
 /// The position of the mapped file that most of the time passed in.

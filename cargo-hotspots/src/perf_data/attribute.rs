@@ -18,7 +18,7 @@ pub(super) struct Attribute {
     pub(super) ids: Vec<u64>,
     /// The kernel's `perf_event_attr`.
     pub(super) attr: PerfEventAttr,
-    /// Where time and identifier stand in its records.
+    /// Where time and identifier are in its records.
     pub(super) parse_info: RecordParseInfo,
     /// What is in its samples.
     pub(super) layout: Layout,
@@ -43,7 +43,7 @@ pub(super) struct Layout {
 const BRANCH_HW_INDEX: u64 = 1 << 17;
 
 impl Attribute {
-    /// Reads a `perf_event_attr` with the identifiers behind it.
+    /// Reads a `perf_event_attr` with the identifiers after it.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let record = RawUserRecord {
             record_type: UserRecordType::PERF_HEADER_ATTR,
@@ -90,7 +90,7 @@ impl Attribute {
         }
     }
 
-    /// Whether its samples stand for time on a processor.
+    /// Whether its samples count time on a processor.
     pub(super) fn is_time(&self) -> bool {
         let name = self.display_name();
         ["cycles", "cpu-clock", "task-clock"]

@@ -1,4 +1,4 @@
-//! Numbers out of bytes that nobody vouches for. Little-endian, as everything here is.
+//! Numbers out of bytes that are not trusted. Little-endian, as everything here is.
 
 /// Reads forward; every read says whether there was something to read.
 #[derive(Clone, Copy, Debug)]

@@ -2,13 +2,17 @@
 //!
 //! A file is opened when the first address in it is asked for, once for all processes.
 
-use super::{Options, roots, search, unwind::Span};
-use crate::profile::{Module, ModuleId, ModuleKind, ModuleProblem, Place};
-use codecost::{
-    address::{AddressRange, FileOffset, FileRange, VirtualAddress},
-    image::{Image, Mapping},
+use super::{
+    module_file::{Entry, Identity, OpenFile, Recorded, State},
+    options::Options,
+    roots, search,
 };
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use crate::profile::{Module, ModuleId, ModuleKind, Place};
+use codecost::{
+    address::{FileOffset, VirtualAddress},
+    image::Image,
+};
+use std::{collections::HashMap, sync::Arc};
 
 /// All modules of a recording.
 pub(super) struct Files<'o> {
@@ -18,79 +22,11 @@ pub(super) struct Files<'o> {
     entries: Vec<Entry>,
 }
 
-/// What the recording says of files besides their mappings.
-#[derive(Debug, Default)]
-pub(super) struct Recorded {
-    /// Build ids, by path.
-    pub(super) build_ids: HashMap<Vec<u8>, Vec<u8>>,
-    /// The kernel's release.
-    pub(super) kernel: Option<String>,
-    /// When it was last written.
-    pub(super) at: Option<SystemTime>,
-}
-
 /// What tells modules apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     name: Vec<u8>,
     identity: Identity,
-}
-
-/// What a mapping says of its file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Identity {
-    /// Nothing.
-    #[default]
-    Unknown,
-    /// Device and inode.
-    Inode { major: u32, minor: u32, inode: u64 },
-    /// Its build id.
-    BuildId(Vec<u8>),
-}
-
-#[derive(Debug)]
-pub(super) struct Entry {
-    name: String,
-    pub(super) path: Vec<u8>,
-    pub(super) kind: ModuleKind,
-    pub(super) identity: Identity,
-    pub(super) build_id: Option<Vec<u8>>,
-    /// The end of what was mapped of it.
-    pub(super) mapped_to: FileOffset,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    /// No address in it was asked for.
-    Untouched,
-    Opened(Box<Opened>),
-    Problem(Option<ModuleProblem>),
-}
-
-/// A file that was opened.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) mapping: Arc<Mapping>,
-    /// What the loader maps: ranges of the file, where they go, and whether they are code.
-    pub(super) segments: Vec<(FileRange, VirtualAddress, bool)>,
-    /// Its place among all files that can be unwound.
-    pub(super) span: Option<Span>,
-    /// The functions that threads begin with, once they were asked for.
-    pub(super) roots: Option<Vec<AddressRange>>,
-}
-
-impl Opened {
-    fn address(&self, offset: FileOffset) -> Option<VirtualAddress> {
-        let holds = |code: bool| {
-            self.segments
-                .iter()
-                .find(|(range, _, is_code)| *is_code == code && range.contains(offset))
-        };
-        // Pages at the border of two segments are mapped for both; code runs in the one for code.
-        let (range, address, _) = holds(true).or_else(|| holds(false))?;
-        address.checked_add(offset.checked_since(range.start)?)
-    }
 }
 
 /// Modules that are no file.
@@ -176,7 +112,7 @@ impl<'o> Files<'o> {
     }
 
     /// The file of a module, opened now if it was not; whether it was just now.
-    pub(super) fn open(&mut self, id: ModuleId) -> Option<(&mut Opened, bool)> {
+    pub(super) fn open(&mut self, id: ModuleId) -> Option<(&mut OpenFile, bool)> {
         let recorded = &self.recorded;
         let options = self.options;
         let entry = self.entries.get_mut(id.0 as usize)?;
@@ -184,20 +120,20 @@ impl<'o> Files<'o> {
         if let State::Untouched = entry.state {
             first = true;
             entry.state = match search::find(entry, options, recorded) {
-                Ok(opened) => State::Opened(Box::new(opened)),
+                Ok(opened) => State::Open(Box::new(opened)),
                 Err(problem) => State::Problem(Some(problem)),
             };
         }
         match &mut entry.state {
-            State::Opened(opened) => Some((opened, first)),
+            State::Open(opened) => Some((opened, first)),
             _ => None,
         }
     }
 
     /// Where an offset of a module's file is; the file must have been asked for by `open`.
-    pub(super) fn place(&self, id: ModuleId, offset: FileOffset) -> (Place, Option<&Opened>) {
+    pub(super) fn place(&self, id: ModuleId, offset: FileOffset) -> (Place, Option<&OpenFile>) {
         match self.entries.get(id.0 as usize).map(|entry| &entry.state) {
-            Some(State::Opened(opened)) => match opened.address(offset) {
+            Some(State::Open(opened)) => match opened.address(offset) {
                 Some(address) => (Place::Code(address), Some(opened)),
                 None => (Place::Offset(offset), None),
             },
@@ -240,7 +176,7 @@ impl<'o> Files<'o> {
     pub(super) fn into_modules(self) -> Vec<Module> {
         let to_module = |entry: Entry| {
             let (file, problem) = match entry.state {
-                State::Opened(opened) => (Arc::into_inner(opened.mapping), None),
+                State::Open(opened) => (Arc::into_inner(opened.mapping), None),
                 State::Problem(problem) => (None, problem),
                 State::Untouched => (None, None),
             };

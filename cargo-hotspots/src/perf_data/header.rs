@@ -1,14 +1,14 @@
-//! What a perf.data file says of itself, ahead of or behind its records.
+//! What a perf.data file says of itself, before or after its records.
 //!
 //! Source: `tools/perf/Documentation/perf.data-file-format.txt` of the kernel. Two forms: a *file*
 //! has tables with offsets, written when the recording ends; a *pipe* has a header of 16 bytes and
 //! all the rest in records. Files of a recording that was killed have a data section of size 0 and
-//! no tables behind it: their records reach to the end of the file.
+//! no tables after it: their records reach to the end of the file.
 
 use super::{
     attribute::Attribute,
     bytes::{Cursor, until_zero},
-    stream::kind,
+    kind,
 };
 use codecost::{Error, Result};
 use std::{
@@ -197,7 +197,7 @@ impl Header {
         Some(())
     }
 
-    /// Collects what a pipe has in records, wherever they stand: build ids come last.
+    /// Collects what a pipe has in records, wherever they are: build ids come last.
     fn of_pipe<R: Read + Seek>(source: &mut Source<R>) -> Self {
         let mut header = Self {
             start: 16,

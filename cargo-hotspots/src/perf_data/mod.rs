@@ -21,6 +21,9 @@ mod bytes;
 mod files;
 mod fold;
 mod header;
+mod kind;
+mod module_file;
+mod options;
 mod order;
 mod places;
 mod process;
@@ -30,6 +33,8 @@ mod sample;
 mod search;
 mod stream;
 mod unwind;
+
+pub use options::Options;
 
 use crate::profile::Profile;
 use codecost::{Error, Result};
@@ -42,19 +47,7 @@ use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
-use stream::{Stream, kind};
-
-/// What to read of a recording, and with what.
-#[derive(Clone, Copy, Debug)]
-pub struct Options<'o> {
-    /// Paths as recorded, and the copies to open instead.
-    pub substitutes: &'o [(PathBuf, PathBuf)],
-    /// Whether to keep each single sample.
-    pub timeline: bool,
-    /// Whether to look for files where they were and where copies are kept by build id; otherwise
-    /// only `substitutes` are opened.
-    pub search: bool,
-}
+use stream::Stream;
 
 /// Reads the recording at `path`. `substitutes` are paths as recorded, and the copies to open
 /// instead; `timeline` keeps each single sample.

@@ -52,7 +52,7 @@ impl Places<'_> {
                 is_first = true;
                 continue;
             }
-            // The first is where execution stands; the others are where calls return to.
+            // The first is the next instruction; the others are where calls return to.
             let address = RuntimeAddress(address.saturating_sub(u64::from(!is_first)));
             is_first = false;
             if is_kernel(mode) {
@@ -88,6 +88,17 @@ impl Places<'_> {
                 false => Ending::Lost,
             };
         }
+        self.without_user_chain(sample, space, frames)
+    }
+
+    /// Goes on where no frame pointers lead: by the copy of the stack, else with the sample's own
+    /// address alone.
+    fn without_user_chain(
+        &mut self,
+        sample: &Sample<'_>,
+        space: &Arc<AddressSpace>,
+        frames: &mut Vec<FrameId>,
+    ) -> Ending {
         if let (Some(registers), Some(_)) = (&sample.registers, &sample.stack) {
             let ip = self
                 .engine
@@ -152,7 +163,7 @@ impl Places<'_> {
         frames: &mut Vec<FrameId>,
     ) -> Ending {
         let (mut frame, mut step) = self.resolve(space, ip);
-        // Where a precise event stands; the registers may be an instruction on.
+        // Where a precise event happened; the registers may be an instruction on.
         if let Some(precise) = sample.ip
             && !is_kernel(sample.mode)
             && precise != ip.0
@@ -184,7 +195,7 @@ impl Places<'_> {
             let call = RuntimeAddress(return_address.saturating_sub(1));
             let (frame, next) = self.resolve(space, call);
             if next == Step::Stop && !self.is_mapped(frame) {
-                // No caller, but something else that stood on the stack.
+                // No caller, but something else that was on the stack.
                 return match self.ends_in_loader(frames) {
                     true => Ending::Root,
                     false => Ending::Lost,
@@ -195,8 +206,8 @@ impl Places<'_> {
         }
     }
 
-    /// The instruction that called the kernel, when the program stands right behind it: that may be
-    /// another line, or inlined from another function. After a page fault the program stands at the
+    /// The instruction that called the kernel, when the program is right after it: that may be
+    /// another line, or inlined from another function. After a page fault the program is at the
     /// instruction itself.
     fn at_system_call(
         &mut self,
@@ -237,7 +248,7 @@ impl Places<'_> {
         frame.is_some_and(|frame| frame.module != self.special.unknown)
     }
 
-    /// What stands at an address of a program.
+    /// What is at an address of a program.
     fn resolve(&mut self, space: &Arc<AddressSpace>, address: RuntimeAddress) -> (FrameId, Step) {
         let Some((module, offset)) = space.find(address) else {
             let frame = self

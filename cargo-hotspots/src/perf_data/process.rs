@@ -10,7 +10,7 @@ use std::{
 /// Executable memory of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MappedRange {
-    /// The first address behind it.
+    /// The first address after it.
     pub(super) end: RuntimeAddress,
     /// What is mapped.
     pub(super) module: ModuleId,

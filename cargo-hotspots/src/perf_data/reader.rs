@@ -1,17 +1,18 @@
 //! Takes records in order of time: who runs where, and the samples, into a profile.
 
 use super::{
-    Options,
     attribute::Attribute,
     bytes::{Cursor, until_zero},
-    files::{Files, Identity, Recorded},
+    files::Files,
     fold::{Addition, EventId, Fold},
     header::Header,
+    kind,
+    module_file::{Identity, Recorded},
+    options::Options,
     order::{Event, Rounds},
     places::Places,
     process::Processes,
     sample::Sample,
-    stream::kind,
     unwind::{Ending, Engine},
 };
 use crate::profile::{CallGraph, FrameId, Losses, Profile, RuntimeAddress};
@@ -54,7 +55,7 @@ impl<'o> Reader<'o> {
             .iter()
             .map(|attribute| event_group(&attribute.display_name()).to_owned())
             .collect();
-        // The first attribute of the same name stands for all of them.
+        // The first attribute of the same name represents all of them.
         let events = names
             .iter()
             .map(|name| {
@@ -238,7 +239,7 @@ impl<'o> Reader<'o> {
         Some(())
     }
 
-    /// The profile of the event that stands for time, or else the first, that has samples.
+    /// The profile of the event that counts time, or else the first, that has samples.
     pub(super) fn finish(self) -> Profile {
         let attributes = &self.header.attributes;
         let fold = &self.places.fold;

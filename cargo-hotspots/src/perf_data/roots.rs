@@ -49,7 +49,7 @@ pub(super) fn is_c_library(path: &str) -> bool {
         .any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether a file is the dynamic loader, which the kernel starts: nobody calls it.
+/// Whether a file is the dynamic loader, which the kernel starts: nothing calls it.
 pub(super) fn is_loader(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let prefixes = ["ld-linux", "ld-musl", "ld.so", "ld-2", "ld64.so"];

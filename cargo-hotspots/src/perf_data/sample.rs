@@ -53,7 +53,7 @@ impl Registers<'_> {
 pub(super) struct StackCopy<'d> {
     /// What could be copied.
     pub(super) bytes: &'d [u8],
-    /// Whether that is all that was asked for, so that there may be more stack behind it.
+    /// Whether that is all that was asked for, so that there may be more stack after it.
     pub(super) full: bool,
 }
 
@@ -119,30 +119,14 @@ impl<'d> Sample<'d> {
             let index = if layout.branch_index { 8 } else { 0 };
             cursor.take(count.checked_mul(24)?.checked_add(index)?)?;
         }
-        let mut registers = None;
-        if has(SampleFormat::REGS_USER) {
-            let abi = cursor.u64()?;
-            // The kernel leaves them out where there is no program, as in a kernel thread.
-            if abi != 0 {
-                registers = Some(Registers {
-                    is_64: abi == 2,
-                    mask: layout.user_registers,
-                    values: cursor.words(layout.user_registers.count_ones().into())?,
-                });
-            }
-        }
-        let mut stack = None;
-        if has(SampleFormat::STACK_USER) {
-            let size = cursor.u64()?;
-            if size != 0 {
-                let bytes = cursor.take(size)?;
-                let copied = cursor.u64()?;
-                stack = Some(StackCopy {
-                    bytes: bytes.get(..usize::try_from(copied).ok()?).unwrap_or(bytes),
-                    full: copied >= size,
-                });
-            }
-        }
+        let registers = match has(SampleFormat::REGS_USER) {
+            true => registers(&mut cursor, layout.user_registers)?,
+            false => None,
+        };
+        let stack = match has(SampleFormat::STACK_USER) {
+            true => stack_copy(&mut cursor)?,
+            false => None,
+        };
         Some(Self {
             mode: CpuMode::from_misc(misc),
             ip,
@@ -155,6 +139,34 @@ impl<'d> Sample<'d> {
             stack,
         })
     }
+}
+
+/// The user's registers in `mask`. The kernel leaves them out where there is no program, as in a
+/// kernel thread.
+fn registers<'d>(cursor: &mut Cursor<'d>, mask: u64) -> Option<Option<Registers<'d>>> {
+    let abi = cursor.u64()?;
+    if abi == 0 {
+        return Some(None);
+    }
+    Some(Some(Registers {
+        is_64: abi == 2,
+        mask,
+        values: cursor.words(mask.count_ones().into())?,
+    }))
+}
+
+/// The copy of the user's stack; a size of 0 says that there is none.
+fn stack_copy<'d>(cursor: &mut Cursor<'d>) -> Option<Option<StackCopy<'d>>> {
+    let size = cursor.u64()?;
+    if size == 0 {
+        return Some(None);
+    }
+    let bytes = cursor.take(size)?;
+    let copied = cursor.u64()?;
+    Some(Some(StackCopy {
+        bytes: bytes.get(..usize::try_from(copied).ok()?).unwrap_or(bytes),
+        full: copied >= size,
+    }))
 }
 
 /// Skips what `PERF_SAMPLE_READ` adds.

@@ -6,9 +6,9 @@
 //! to unwind nor to name.
 
 use super::{
-    Options,
     bytes::Cursor,
-    files::{Entry, Identity, Opened, Recorded},
+    module_file::{Entry, Identity, OpenFile, Recorded},
+    options::Options,
 };
 use crate::profile::{ModuleKind, ModuleProblem};
 use codecost::image::{Image, Mapping};
@@ -35,7 +35,7 @@ pub(super) fn find(
     entry: &Entry,
     options: &Options<'_>,
     recorded: &Recorded,
-) -> Result<Opened, ModuleProblem> {
+) -> Result<OpenFile, ModuleProblem> {
     let mut problem = ModuleProblem::Missing;
     let path = path_of(&entry.path);
     if entry.kind == ModuleKind::Vdso {
@@ -128,7 +128,7 @@ fn check(
     mapping: Mapping,
     entry: &Entry,
     at_recorded_path: Option<Option<SystemTime>>,
-) -> Result<Opened, ModuleProblem> {
+) -> Result<OpenFile, ModuleProblem> {
     let path = mapping.path().to_path_buf();
     let image = Image::parse(&path, &mapping).map_err(unreadable)?;
     let rebuilt = || Err(ModuleProblem::Rebuilt { path: path.clone() });
@@ -157,7 +157,7 @@ fn check(
         .filter(|segment| segment.loaded && !segment.file.is_empty())
         .map(|segment| (segment.file, segment.address, segment.executable))
         .collect();
-    Ok(Opened {
+    Ok(OpenFile {
         mapping: Arc::new(mapping),
         segments,
         span: None,

@@ -1,57 +1,15 @@
 //! The records of a recording one after the other, uncompressed.
 //!
 //! The framing of `linux-perf-data` allocates what the file says, loses all records that it holds
-//! back when the file is damaged behind them, and puts records of the same time in no particular
+//! back when the file is damaged after them, and puts records of the same time in no particular
 //! order, so it is done here. One record is in memory at a time, and 256 KiB of what was
 //! decompressed.
 
-use super::{bytes::Cursor, header::Source};
+use super::{bytes::Cursor, header::Source, kind};
 use std::io::{self, Read, Seek, SeekFrom};
 use zstd::stream::raw::{Decoder, Operation};
 
-/// Types of records, from `perf_event.h` (below 64) and `perf`'s own `event.h`.
-pub(super) mod kind {
-    use super::Cursor;
-
-    pub(in crate::perf_data) const SAMPLE: u32 = 9;
-    pub(in crate::perf_data) const LOST_SAMPLES: u32 = 13;
-    /// From here on they are perf's own and have no time.
-    pub(in crate::perf_data) const FIRST_OF_PERF: u32 = 64;
-    pub(in crate::perf_data) const HEADER_ATTR: u32 = 64;
-    const TRACING_DATA: u32 = 66;
-    pub(in crate::perf_data) const HEADER_BUILD_ID: u32 = 67;
-    pub(in crate::perf_data) const FINISHED_ROUND: u32 = 68;
-    const AUXTRACE: u32 = 71;
-    pub(in crate::perf_data) const EVENT_UPDATE: u32 = 78;
-    pub(in crate::perf_data) const HEADER_FEATURE: u32 = 80;
-    pub(super) const COMPRESSED: u32 = 81;
-    pub(super) const COMPRESSED2: u32 = 83;
-
-    /// Those that describe a recording that was made for a pipe.
-    pub(in crate::perf_data) const DESCRIBING: [u32; 4] =
-        [HEADER_ATTR, HEADER_BUILD_ID, EVENT_UPDATE, HEADER_FEATURE];
-
-    /// How many bytes at the start of the body say how much raw data stands behind the record.
-    pub(in crate::perf_data) fn size_word(record: u32) -> Option<u64> {
-        match record {
-            TRACING_DATA => Some(4),
-            AUXTRACE => Some(8),
-            _ => None,
-        }
-    }
-
-    /// How much raw data stands behind a record with this body.
-    pub(in crate::perf_data) fn bytes_behind(record: u32, body: &[u8]) -> u64 {
-        let mut cursor = Cursor::new(body);
-        match record {
-            TRACING_DATA => u64::from(cursor.u32().unwrap_or_default()).next_multiple_of(8),
-            AUXTRACE => cursor.u64().unwrap_or_default(),
-            _ => 0,
-        }
-    }
-}
-
-/// What stands before the body of a record.
+/// What comes before the body of a record.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) kind: u32,
@@ -66,7 +24,7 @@ pub(super) struct Stream<R> {
     unpacked: Option<Unpacked>,
     /// The file ends in the middle of a record, or what follows cannot be read.
     pub(super) cut_off: bool,
-    /// Records that make no sense; nothing can be read behind them.
+    /// Records that make no sense; nothing after them can be read.
     pub(super) unreadable: u64,
 }
 
@@ -149,7 +107,7 @@ impl<R: Read + Seek> Stream<R> {
         }
     }
 
-    /// Nothing behind here can be read.
+    /// Nothing after this point can be read.
     fn give_up(&mut self) -> Option<Start> {
         self.unreadable += 1;
         self.cut_off = true;

@@ -1,7 +1,7 @@
 //! From registers and a copy of the stack to return addresses, by the files' unwind tables.
 //!
-//! `framehop` does the unwinding. It is made for one process whose modules stand at their runtime
-//! addresses; here it gets an address space of its own making, in which each file stands once,
+//! `framehop` does the unwinding. It is made for one process whose modules are at their runtime
+//! addresses; here it gets an address space of its own making, in which each file is mapped once,
 //! wherever processes have mapped it. So each file's tables are read once, and what framehop
 //! remembers of an address serves all processes.
 
@@ -21,11 +21,11 @@ use std::{
     sync::Arc,
 };
 
-/// An address in the space where each file stands once.
+/// An address in the space where each file is mapped once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TableAddress(u64);
 
-/// Where a file stands in that space.
+/// Where a file is in that space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     base: u64,
@@ -34,7 +34,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Where an address of the file stands.
+    /// Where an address of the file is.
     pub(super) fn address(self, address: VirtualAddress) -> Option<TableAddress> {
         let offset = address.checked_since(self.lowest)?;
         (offset < self.size).then(|| TableAddress(self.base + offset))
@@ -79,12 +79,12 @@ pub(super) struct State<U: Unwinder> {
 
 /// A power of two.
 const CACHES: usize = 32;
-/// No file stands here: framehop then follows the frame pointer.
+/// No file is here: framehop then follows the frame pointer.
 const NO_FILE: u64 = 0x1000;
 const FIRST_BASE: u64 = 1 << 20;
 /// A stack of 64 KiB, the largest copy, has room for half as many.
 const MAX_FRAMES: usize = 16 << 10;
-/// How far behind the end of the copy the next frame may be: more than any local variable takes.
+/// How far after the end of the copy the next frame may be: more than any local variable takes.
 const MAX_GAP: u64 = 64 << 20;
 
 /// A section of a file that stays mapped.

@@ -1,9 +1,9 @@
 //! A program that is started but waits just before its `exec`, so that a recorder can attach
 //! before its first instruction.
 //!
-//! The child stands between `fork` and `exec`, where only calls that are safe in a signal handler
-//! are allowed. It writes its number into one pipe and reads from another; if this process dies
-//! meanwhile the kernel kills it.
+//! The child is stopped between `fork` and `exec`, where only calls that are safe in a signal
+//! handler are allowed. It writes its number into one pipe and reads from another; if this process
+//! dies meanwhile the kernel kills it.
 #![allow(unsafe_code)]
 
 use super::system;
@@ -41,8 +41,8 @@ impl Held {
         let (wait, gate) = io::pipe()?;
         let (sender, news) = mpsc::channel();
         let copy = gate.as_raw_fd();
-        // `spawn` returns after the `exec`, and whoever forked must live until then: its thread's
-        // death would be taken for ours.
+        // `spawn` returns after the `exec`, and the thread that forked must live until then: its
+        // thread's death would be taken for ours.
         thread::Builder::new()
             .name("program".into())
             .spawn(move || {

@@ -35,14 +35,7 @@ pub(super) fn record(
     options: &RecordOptions,
     console: &mut Console,
 ) -> Result<Recording> {
-    if let What::Process(pid) = options.what
-        && !system::exists(pid)
-    {
-        return Err(Error::failed(
-            format_args!("there is no process {pid}"),
-            "look its number up: `pgrep -l NAME`",
-        ));
-    }
+    require_process(options)?;
     let path = context.var_os("PATH");
     let machine = Machine::look(path.as_deref());
     // Before the build: what cannot be recorded need not be built.
@@ -58,7 +51,7 @@ pub(super) fn record(
     choice.settle(options, &machine, plan.jobs.len());
     let store = match &plan.build {
         Some(build) => Store::of_target(&build.target_directory),
-        None => super::store(context, &options.selection)?,
+        None => Store::find(context, &options.selection)?,
     };
     let unfinished = store.create()?;
     let mut programs = keep(&unfinished, &plan, options)?;
@@ -93,16 +86,7 @@ pub(super) fn record(
     if !outcome.said.is_empty() {
         console.detail(&outcome.said);
     }
-    for (program, end) in programs.iter_mut().zip(&outcome.ends) {
-        program.exit_code = end.code;
-        program.signal = end.signal;
-        program.interrupted = outcome.interrupted;
-    }
-    if let What::Process(_) = options.what {
-        programs
-            .iter_mut()
-            .for_each(|program| program.interrupted = outcome.interrupted);
-    }
+    note_ends(&mut programs, options, &outcome);
     check(console, &plan, &programs, &outcome)?;
     let build = plan.build.as_ref();
     unfinished.finish(About {
@@ -115,10 +99,35 @@ pub(super) fn record(
         build_notes: build
             .map(|build| build.additions.clone())
             .unwrap_or_default(),
-        profile: build.map(|build| build.profile.clone()),
+        build_profile: build.map(|build| build.profile.clone()),
         directory: Some(context.directory().to_path_buf()),
         degradations,
     })
+}
+
+/// A process that is to be recorded must be there.
+fn require_process(options: &RecordOptions) -> Result<()> {
+    match options.what {
+        What::Process(pid) if !system::exists(pid) => Err(Error::failed(
+            format_args!("there is no process {pid}"),
+            "look its number up: `pgrep -l NAME`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Writes down how each program ended.
+fn note_ends(programs: &mut [Program], options: &RecordOptions, outcome: &Outcome) {
+    for (program, end) in programs.iter_mut().zip(&outcome.ends) {
+        program.exit_code = end.code;
+        program.signal = end.signal;
+        program.interrupted = outcome.interrupted;
+    }
+    if let What::Process(_) = options.what {
+        programs
+            .iter_mut()
+            .for_each(|program| program.interrupted = outcome.interrupted);
+    }
 }
 
 /// What is used of what the machine has.

@@ -12,7 +12,7 @@
 //! Recording needs Linux. The store is opened anywhere.
 
 #[cfg(target_os = "linux")]
-pub(crate) mod builtin;
+mod builtin;
 #[cfg(target_os = "linux")]
 mod event;
 #[cfg_attr(
@@ -36,13 +36,15 @@ mod setup;
 mod store;
 #[cfg(target_os = "linux")]
 pub(crate) mod system;
+#[cfg(target_os = "linux")]
+pub(crate) mod trial;
 
 pub use options::{CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What};
 
 use crate::recording::Recording;
 use codecost::{
     Result,
-    cargo::{Context, Selection, Workspace},
+    cargo::{Context, Selection},
     console::Console,
 };
 use std::path::Path;
@@ -101,7 +103,7 @@ pub fn latest(selection: &Selection) -> Result<Recording> {
 ///
 /// As [`latest`].
 pub fn latest_in(context: &Context, selection: &Selection) -> Result<Recording> {
-    store(context, selection)?.latest()
+    Store::find(context, selection)?.latest()
 }
 
 /// A recording by its path: a `perf.data`, or the directory of a recording that this tool made; or
@@ -114,24 +116,9 @@ pub fn open(operand: &Path) -> Result<Recording> {
     let number = operand.to_str().and_then(|text| text.parse::<u64>().ok());
     match number.filter(|_| !operand.exists()) {
         Some(number) => {
-            let store = store(&Context::current()?, &Selection::default())?;
+            let store = Store::find(&Context::current()?, &Selection::default())?;
             store::open(&store.numbered(number))
         }
         None => store::open(operand),
-    }
-}
-
-/// The workspace's store where there is a workspace, else the user's.
-fn store(context: &Context, selection: &Selection) -> Result<Store> {
-    if let Some(directory) = &selection.target_dir {
-        return Ok(Store::of_target(&context.absolute(directory)));
-    }
-    if selection.manifest_path.is_some() {
-        let workspace = Workspace::load(context, selection)?;
-        return Ok(Store::of_target(workspace.target_directory()));
-    }
-    match Workspace::find(context) {
-        Some(workspace) => Ok(Store::of_target(workspace.target_directory())),
-        None => Store::of_user(context),
     }
 }

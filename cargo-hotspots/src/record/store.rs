@@ -11,7 +11,11 @@
 )]
 
 use crate::recording::{About, Recording};
-use codecost::{Error, Result, cargo::Context, report::write_file};
+use codecost::{
+    Error, Result,
+    cargo::{Context, Selection, Workspace},
+    report::write_file,
+};
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
@@ -43,6 +47,21 @@ pub(super) struct Unfinished {
 }
 
 impl Store {
+    /// The one of the workspace, or the user's own outside of any.
+    pub(super) fn find(context: &Context, selection: &Selection) -> Result<Self> {
+        if let Some(directory) = &selection.target_dir {
+            return Ok(Self::of_target(&context.absolute(directory)));
+        }
+        if selection.manifest_path.is_some() {
+            let workspace = Workspace::load(context, selection)?;
+            return Ok(Self::of_target(workspace.target_directory()));
+        }
+        match Workspace::find(context) {
+            Some(workspace) => Ok(Self::of_target(workspace.target_directory())),
+            None => Self::of_user(context),
+        }
+    }
+
     /// That of the workspace with this target directory.
     pub(super) fn of_target(directory: &Path) -> Self {
         Self {

@@ -1,8 +1,6 @@
 //! The few calls to the operating system that the standard library does not have.
 #![allow(unsafe_code)]
 
-use super::{builtin::attributes, event::Event};
-use crate::machine::Trial;
 use std::{
     ffi::CString,
     fs::File,
@@ -11,22 +9,6 @@ use std::{
     path::Path,
     sync::atomic::{AtomicI32, AtomicU32, Ordering},
 };
-
-/// Opens the event on this thread, sampling, and closes it again.
-pub(crate) fn try_event(name: &str, kernel: bool) -> Trial {
-    let Some(event) = Event::parse(name) else {
-        return Trial::Untried;
-    };
-    let mut attributes = attributes::counter(&event, 100);
-    if !kernel {
-        attributes.set_exclude_kernel(1);
-        attributes.set_exclude_hv(1);
-    }
-    match attributes::open(&mut attributes, 0, -1) {
-        Ok(_) => Trial::Works,
-        Err(error) => Trial::Refused(error.raw_os_error().unwrap_or(0)),
-    }
-}
 
 /// Whether this process is root's.
 pub(crate) fn is_root() -> bool {

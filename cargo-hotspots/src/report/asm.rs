@@ -8,7 +8,6 @@ use crate::analysis::{
     asm::model::{Asm, Caller, Lead, LoopRow, Mark, MarkKind, Part, RangeRow, Row, Weight},
     model::Analysis,
 };
-use crate::paths::tail;
 use codecost::{
     Result,
     console::Console,
@@ -19,6 +18,9 @@ use codecost::{
 use serde::Serialize;
 
 mod listing;
+mod place;
+
+use place::place;
 
 /// How many loops and marks people see.
 const LOOPS: usize = 8;
@@ -137,7 +139,7 @@ pub fn write(
         report = report.instead(listing::page(asm, options, width));
     }
     console.write_report(&report, options, |row| JsonRow {
-        address: row.address,
+        address: row.address.0,
         text: &row.text,
         own: row.own.share_of(total),
         samples: row.own.samples,
@@ -168,7 +170,7 @@ fn json_mark<'a>(asm: &'a Asm, mark: &'a Mark) -> JsonMark<'a> {
 
 fn lead(lead: &Lead) -> String {
     match lead {
-        Lead::Inside(address) => format!("{address:#x}"),
+        Lead::Inside(address) => address.to_string(),
         Lead::Named(name) => name.clone(),
     }
 }
@@ -176,8 +178,8 @@ fn lead(lead: &Lead) -> String {
 fn ranges(asm: &Asm) -> Vec<JsonRange> {
     let of_part = |(part, shown): (usize, &Part)| {
         let range = |range: &RangeRow| JsonRange {
-            start: range.start,
-            end: range.end,
+            start: range.addresses.start.0,
+            end: range.addresses.end().0,
             part,
             cold: range.cold,
             own: range.own.share_of(asm.total),
@@ -250,7 +252,7 @@ fn json_loop<'a>(asm: &'a Asm, row: &LoopRow) -> JsonLoop<'a> {
     };
     JsonLoop {
         part: *part,
-        header: *header,
+        header: header.0,
         depth: *depth,
         parent: *parent,
         own: own.share_of(asm.total),
@@ -276,7 +278,7 @@ fn table(asm: &Asm) -> Table<'_, Row> {
         .number("samples", "Samples", |row| Cell::Count(row.own.samples))
         .summed()
         .machines_only()
-        .number("address", "Address", |row| Cell::Address(row.address))
+        .number("address", "Address", |row| Cell::Address(row.address.0))
         .name("text", "Instruction", |row| row.text.as_str().into())
         .text("target", "Leads to", |row| {
             Cell::maybe_text(row.target.as_ref().map(lead))
@@ -305,15 +307,6 @@ fn table(asm: &Asm) -> Table<'_, Row> {
         .total_label("all instructions")
 }
 
-/// `src/lib.rs:42`: the end of the path is what tells files apart.
-fn place(asm: &Asm, file: Option<usize>, line: Option<u32>) -> Option<String> {
-    let file = tail(asm.file(file)?).to_owned();
-    Some(match line {
-        Some(line) => format!("{file}:{line}"),
-        None => file,
-    })
-}
-
 /// Names of crates inside generic arguments make names endless; the listing shows them whole only
 /// when there is room.
 fn header(asm: &Asm) -> Page {
@@ -336,7 +329,7 @@ fn header(asm: &Asm) -> Page {
         .parts
         .iter()
         .flat_map(|part| &part.ranges)
-        .map(|range| range.end.saturating_sub(range.start))
+        .map(|range| range.addresses.size)
         .fold(0, u64::saturating_add);
     let pieces: usize = asm.parts.iter().map(|part| part.ranges.len()).sum();
     let code = format!(
@@ -420,7 +413,7 @@ fn hot_loops(asm: &Asm, page: Page) -> Page {
         let size = counted(row.instructions as u64, "instruction");
         page.line(
             format!(
-                "{share:>7}  {:#x}  {}{depth}, {size}{has}",
+                "{share:>7}  {}  {}{depth}, {size}{has}",
                 row.header,
                 printable(&place)
             ),
@@ -433,7 +426,7 @@ fn hot_loops(asm: &Asm, page: Page) -> Page {
     }
 }
 
-/// What stands in hot loops that can be avoided, by source line; the line's loop says its weight.
+/// What hot loops do that can be avoided, by source line; the line's loop says its weight.
 fn marks(asm: &Asm, page: Page) -> Page {
     let mut lines: Vec<(f64, String)> = Vec::new();
     for row in &asm.rows {
@@ -456,7 +449,7 @@ fn marks(asm: &Asm, page: Page) -> Page {
             lines.push((
                 share,
                 format!(
-                    "{:#x}  {} ({})  {}{source}",
+                    "{}  {} ({})  {}{source}",
                     row.address,
                     mark.kind.noun(),
                     printable(&mark.detail),

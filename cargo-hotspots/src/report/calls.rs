@@ -114,6 +114,47 @@ fn write(
             Placed { row, nth: *nth }
         })
         .collect();
+    let table = table(&placed, options, of, total).total_label(direction.total);
+    let share_of_all = Share::of(inclusive.period, total.period);
+    let title = format!(
+        "{}: {share_of_all} of all time",
+        (direction.title)(function)
+    );
+    let report = report(analysis, direction.command, table)
+        .member(
+            "function",
+            &JsonFunction {
+                name: function,
+                owner: &label.name,
+                inclusive: share(inclusive.period, total),
+                samples: inclusive.samples,
+            },
+        )
+        .before(
+            Page::new()
+                .gap()
+                .line(printable(&title).into_owned(), Emphasis::Strong)
+                .gap(),
+        )
+        .after(next(
+            &format!(
+                "cargo hotspots {} {}{}",
+                direction.other,
+                quoted(function),
+                analysis.facts.input_flag
+            ),
+            "the other way",
+        ));
+    console.write_report(&report, options, |row| json(row, total, of))
+}
+
+/// The columns; `of` is the function's own time.
+fn table<'a>(
+    rows: &'a [Placed<'a>],
+    options: &OutputOptions,
+    of: Weight,
+    total: Weight,
+) -> Table<'a, Placed<'a>> {
     let full_names = options.full_names;
     let people = options.format == Format::Human || options.format == Format::Markdown;
     let name = move |row: &'_ CallRow| {
@@ -124,7 +165,7 @@ fn write(
         };
         format!("{indent}{name}")
     };
-    let table = Table::new(&placed)
+    Table::new(rows)
         .number("inclusive", "Of all", move |row| {
             part(row.row.inclusive.period, total)
         })
@@ -161,38 +202,6 @@ fn write(
         .droppable(4)
         .default_limit(40)
         .counting(|row| row.row.depth == 1)
-        .total_label(direction.total);
-    let share_of_all = Share::of(inclusive.period, total.period);
-    let title = format!(
-        "{}: {share_of_all} of all time",
-        (direction.title)(function)
-    );
-    let report = report(analysis, direction.command, table)
-        .member(
-            "function",
-            &JsonFunction {
-                name: function,
-                owner: &label.name,
-                inclusive: share(inclusive.period, total),
-                samples: inclusive.samples,
-            },
-        )
-        .before(
-            Page::new()
-                .gap()
-                .line(printable(&title).into_owned(), Emphasis::Strong)
-                .gap(),
-        )
-        .after(next(
-            &format!(
-                "cargo hotspots {} {}{}",
-                direction.other,
-                quoted(function),
-                analysis.facts.input_flag
-            ),
-            "the other way",
-        ));
-    console.write_report(&report, options, |row| json(row, total, of))
 }
 
 fn json<'a>(placed: &'a Placed<'a>, total: Weight, of: Weight) -> JsonCall<'a> {

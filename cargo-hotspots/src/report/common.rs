@@ -1,4 +1,5 @@
-//! What the reports of all analyses have in common: the envelope, shares, and the line that leads on.
+//! What the reports of all analyses have in common: the envelope, shares, and the line that leads
+//! on.
 
 use super::recording;
 use crate::analysis::model::{Analysis, CrateInfo, Weight};
@@ -27,7 +28,7 @@ pub(super) fn share(part: u64, total: Weight) -> f64 {
     Share::of(part, total.period).0
 }
 
-/// A share that is nothing is left blank for people, so that those that are something stand out.
+/// A share that is nothing is left blank for people, so that the others stand out.
 pub(super) fn part(part: u64, total: Weight) -> Cell<'static> {
     if part == 0 {
         Cell::Empty

@@ -13,8 +13,8 @@ use serde::Serialize;
 use std::{env, path::Path, time::Duration};
 
 /// `recording` of the envelope. `lost` are samples, the first four of `quality` their shares of
-/// `samples`; `disordered` and `unreadable` are records. Without stacks nobody knows where they end:
-/// `null`, of which the warning `no-stacks` speaks.
+/// `samples`; `disordered` and `unreadable` are records. Without stacks it is not known where they
+/// end: `null`, of which the warning `no-stacks` speaks.
 #[derive(Serialize)]
 pub(super) struct JsonRecording<'a> {
     source: String,
@@ -75,7 +75,7 @@ impl<'a> JsonRecording<'a> {
             recorder,
             command,
             programs,
-            profile,
+            build_profile,
             build_notes,
             degradations,
             call_graph,
@@ -113,7 +113,7 @@ impl<'a> JsonRecording<'a> {
             recorder: recorder.as_deref(),
             call_graph: call_graph_name(*call_graph),
             command,
-            profile: profile.as_deref(),
+            profile: build_profile.as_deref(),
             build_notes,
             programs: programs.iter().map(JsonProgram::new).collect(),
             degradations: degradations.iter().map(JsonDegradation::new).collect(),
@@ -244,7 +244,7 @@ pub fn title(facts: &Facts) -> String {
     }
     of.extend(
         facts
-            .profile
+            .build_profile
             .as_ref()
             .map(|profile| format!("profile {profile}")),
     );

@@ -69,7 +69,7 @@ fn recording() -> Recording {
                 exit_code: Some(0),
                 ..Program::default()
             }],
-            profile: Some("release".into()),
+            build_profile: Some("release".into()),
             build_notes: vec!["debug=1".into(), "strip=none".into()],
             degradations: vec![Degradation {
                 code: "no-pmu".into(),

@@ -57,7 +57,7 @@ impl Bucket {
     }
 }
 
-/// Shared libraries that are libc or come with it, by what stands before `.so`, `-` or a digit.
+/// Shared libraries that are libc or come with it, by what comes before `.so`, `-` or a digit.
 const LIBC_FILES: [&str; 16] = [
     "libc",
     "libm",
@@ -86,8 +86,8 @@ const ALLOCATOR_FILES: [&str; 7] = [
     "libsnmallocshim",
     "librpmallocwrap",
 ];
-/// Crates that are memory allocators: whoever asks for memory pays for it. Crates that hand out
-/// memory in a way of their own (arenas, slabs) are not meant: those are called by name.
+/// Crates that are memory allocators: the caller that asks for memory pays for it. Crates that hand
+/// out memory in a way of their own (arenas, slabs) are not meant: those are called by name.
 const ALLOCATOR_CRATES: [&str; 22] = [
     "tikv_jemalloc_sys",
     "tikv_jemallocator",
@@ -141,7 +141,7 @@ pub(super) fn of_library(path: &str) -> Option<Bucket> {
     }
 }
 
-/// Whether time in this crate is charged to whoever called it.
+/// Whether time in this crate is charged to its caller.
 pub(super) fn is_system(info: &CrateInfo) -> bool {
     match info.origin {
         Origin::Std | Origin::StdDependency | Origin::Kernel | Origin::Vdso | Origin::Linker => {
@@ -180,83 +180,87 @@ pub(super) fn is_start_code(name: &str) -> bool {
     .contains(&name)
 }
 
+/// How names of libc's own start.
+const LIBC_PREFIXES: [&str; 10] = [
+    "__libc_",
+    "__GI_",
+    "_IO_",
+    "_dl_",
+    "__pthread_",
+    "pthread_",
+    "_nl_",
+    "__gconv",
+    "__nss_",
+    "__stdio_",
+];
+
+/// Names of libc that have no such start.
+const LIBC_NAMES: [&str; 60] = [
+    "memcpy",
+    "memmove",
+    "memset",
+    "memcmp",
+    "memchr",
+    "memrchr",
+    "bcmp",
+    "strlen",
+    "strnlen",
+    "strchr",
+    "strrchr",
+    "strcmp",
+    "strncmp",
+    "strcpy",
+    "strncpy",
+    "strcat",
+    "strstr",
+    "malloc",
+    "free",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "memalign",
+    "aligned_alloc",
+    "posix_memalign",
+    "_int_malloc",
+    "_int_free",
+    "_int_realloc",
+    "_int_memalign",
+    "malloc_consolidate",
+    "unlink_chunk",
+    "sysmalloc",
+    "systrim",
+    "tcache_init",
+    "read",
+    "write",
+    "readv",
+    "writev",
+    "pread64",
+    "pwrite64",
+    "open64",
+    "open",
+    "close",
+    "mmap",
+    "mmap64",
+    "munmap",
+    "mprotect",
+    "madvise",
+    "syscall",
+    "qsort",
+    "bsearch",
+    "exp",
+    "log",
+    "pow",
+    "sin",
+    "cos",
+    "fmod",
+    "getenv",
+    "clock_gettime",
+    "sched_yield",
+];
+
 /// Functions of libc that a statically linked program contains. Only asked for names that no crate
 /// defines, in programs that load no libraries.
 pub(super) fn is_libc_symbol(name: &str) -> bool {
-    const PARTS: [&str; 10] = [
-        "__libc_",
-        "__GI_",
-        "_IO_",
-        "_dl_",
-        "__pthread_",
-        "pthread_",
-        "_nl_",
-        "__gconv",
-        "__nss_",
-        "__stdio_",
-    ];
-    const NAMES: [&str; 60] = [
-        "memcpy",
-        "memmove",
-        "memset",
-        "memcmp",
-        "memchr",
-        "memrchr",
-        "bcmp",
-        "strlen",
-        "strnlen",
-        "strchr",
-        "strrchr",
-        "strcmp",
-        "strncmp",
-        "strcpy",
-        "strncpy",
-        "strcat",
-        "strstr",
-        "malloc",
-        "free",
-        "calloc",
-        "realloc",
-        "reallocarray",
-        "memalign",
-        "aligned_alloc",
-        "posix_memalign",
-        "_int_malloc",
-        "_int_free",
-        "_int_realloc",
-        "_int_memalign",
-        "malloc_consolidate",
-        "unlink_chunk",
-        "sysmalloc",
-        "systrim",
-        "tcache_init",
-        "read",
-        "write",
-        "readv",
-        "writev",
-        "pread64",
-        "pwrite64",
-        "open64",
-        "open",
-        "close",
-        "mmap",
-        "mmap64",
-        "munmap",
-        "mprotect",
-        "madvise",
-        "syscall",
-        "qsort",
-        "bsearch",
-        "exp",
-        "log",
-        "pow",
-        "sin",
-        "cos",
-        "fmod",
-        "getenv",
-        "clock_gettime",
-        "sched_yield",
-    ];
     // `__memmove_avx_unaligned_erms`, `__strlen_evex`: chosen at load time for the processor.
     let plain = name.trim_start_matches('_');
     let variants = [
@@ -275,9 +279,9 @@ pub(super) fn is_libc_symbol(name: &str) -> bool {
         .min()
         .and_then(|end| plain.get(..end))
         .unwrap_or(plain);
-    PARTS.iter().any(|part| name.starts_with(part))
-        || NAMES.contains(&name)
-        || NAMES.contains(&base)
+    LIBC_PREFIXES.iter().any(|part| name.starts_with(part))
+        || LIBC_NAMES.contains(&name)
+        || LIBC_NAMES.contains(&base)
 }
 
 #[cfg(test)]

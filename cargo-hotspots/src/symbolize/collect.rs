@@ -93,7 +93,7 @@ impl<'c> Collector<'c> {
         next
     }
 
-    /// The one function that stands for all of a bucket.
+    /// The one function that represents all of a bucket.
     pub(super) fn bucket(&mut self, bucket: Bucket) -> FunctionId {
         let id = self.owners.bucket(bucket);
         let evidence = if bucket == buckets::UNKNOWN {
@@ -133,7 +133,7 @@ impl<'c> Collector<'c> {
         self.chain(&[scope], function, None, false)
     }
 
-    /// Says what stands at a frame.
+    /// Says what is at a frame.
     pub(super) fn set(&mut self, frame: usize, chain: Chain) {
         if let Some(slot) = self.chains.get_mut(frame) {
             *slot = Some(chain);

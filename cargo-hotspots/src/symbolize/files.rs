@@ -1,9 +1,9 @@
-//! The files behind a module: the program itself, its debug file, and their debug sections.
+//! The files of a module: the program itself, its debug file, and their debug sections.
 //!
 //! Truth: GDB's manual, "Debugging Information in Separate Files". A debug file with another build
 //! id, or another checksum than the link names, is of another build and refused.
 
-use super::dwarf::Slice;
+use super::dwarf::model::Slice;
 use codecost::image::{
     Image, Mapping, SectionKind,
     debug_info::{

@@ -217,25 +217,7 @@ fn of_file(
         without_symbol: 0,
     };
     resolver.prepare();
-    let mut answers = answers.iter();
-    let mut last = None;
-    for (place, frame) in frames {
-        let chain = match (place, last) {
-            (Place::Code(address), Some((same, chain))) if same == *address => chain,
-            (Place::Code(address), _) => {
-                let chain = resolver.chain(*address, answers.next());
-                last = Some((*address, chain));
-                chain
-            }
-            _ => {
-                let function = resolver
-                    .collector
-                    .bucket(facts.library.unwrap_or(buckets::UNKNOWN));
-                resolver.collector.lone(function)
-            }
-        };
-        resolver.collector.set(frame.0 as usize, chain);
-    }
+    resolver.set_chains(frames, &answers);
     let (no_debug_info, no_symbol) = (resolver.without_debug_info, resolver.without_symbol);
     let gaps = collector.gaps();
     if no_debug_info > 0 {
@@ -252,8 +234,8 @@ fn describe(
     dwarf: &Dwarf<'_>,
     answers: &[Answer],
     collector: &mut Collector<'_>,
-) -> HashMap<dwarf::Place, Described> {
-    let mut places: Vec<dwarf::Place> = answers
+) -> HashMap<dwarf::EntryId, Described> {
+    let mut places: Vec<dwarf::EntryId> = answers
         .iter()
         .flat_map(|answer| answer.frames.iter().map(|frame| frame.function))
         .collect();
@@ -276,17 +258,41 @@ struct Resolver<'a, 'c, 'd> {
     image: &'a Image<'d>,
     tables: &'a Tables<'a, 'd>,
     info: Option<&'a DebugInfo<'a>>,
-    described: &'a HashMap<dwarf::Place, Described>,
+    described: &'a HashMap<dwarf::EntryId, Described>,
     facts: ModuleFacts,
     collector: &'a mut Collector<'c>,
     /// With the file, where only a line's path tells the crate.
-    by_place: HashMap<(dwarf::Place, Option<&'a str>), FunctionId>,
+    by_place: HashMap<(dwarf::EntryId, Option<&'a str>), FunctionId>,
     by_symbol: HashMap<&'a str, FunctionId>,
     without_debug_info: u64,
     without_symbol: u64,
 }
 
 impl<'a> Resolver<'a, '_, '_> {
+    /// Sets the chain of each frame. Both lists are sorted by address, and each distinct address
+    /// has one answer.
+    fn set_chains(&mut self, frames: &[(Place, FrameId)], answers: &'a [Answer]) {
+        let mut answers = answers.iter();
+        let mut last = None;
+        for (place, frame) in frames {
+            let chain = match (place, last) {
+                (Place::Code(address), Some((same, chain))) if same == *address => chain,
+                (Place::Code(address), _) => {
+                    let chain = self.chain(*address, answers.next());
+                    last = Some((*address, chain));
+                    chain
+                }
+                _ => {
+                    let function = self
+                        .collector
+                        .bucket(self.facts.library.unwrap_or(buckets::UNKNOWN));
+                    self.collector.lone(function)
+                }
+            };
+            self.collector.set(frame.0 as usize, chain);
+        }
+    }
+
     /// Functions with a linkage name first, so that symbols of that name find them.
     fn prepare(&mut self) {
         let mut places: Vec<_> = self.described.keys().copied().collect();
@@ -300,7 +306,7 @@ impl<'a> Resolver<'a, '_, '_> {
         }
     }
 
-    fn function(&mut self, place: dwarf::Place, file: Option<&'a str>) -> FunctionId {
+    fn function(&mut self, place: dwarf::EntryId, file: Option<&'a str>) -> FunctionId {
         let (Some(found), Some(info)) = (self.described.get(&place), self.info) else {
             return self.collector.bucket(buckets::UNKNOWN);
         };

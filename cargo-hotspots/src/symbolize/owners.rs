@@ -1,7 +1,7 @@
 //! Whose code a function is.
 //!
 //! The question is which crate *wrote* the function, and evidence counts by what it proves, not by
-//! where it stands:
+//! where it is written:
 //!
 //! 1. A v0 linkage name states the defining crate and its hash; debug information has it for inlined
 //!    functions too. Nothing is more exact: it holds for crates that were inlined away and have no
@@ -12,7 +12,7 @@
 //!    crate's root; else the path at which some function of that hash is declared, provided that
 //!    the path's crate has the name that the linkage name states (a macro's would not).
 //! 3. Legacy names state the crate where they start with a path. `<A as B>::f` hides where the
-//!    `impl` stands, but the outermost namespace around the function's description is its crate.
+//!    `impl` is written, but the outermost namespace around its description is its crate.
 //!    The declaration's path then gives the version, as above, else the unit.
 //! 4. Without either (`line-tables-only`), the path of the line that is executed: true but for
 //!    macros.
@@ -175,7 +175,7 @@ impl<'c> Owners<'c> {
         facts: ModuleFacts,
     ) -> (CrateId, Evidence) {
         let name = Name::parse(&symbol.name);
-        // Objects of a static libc have no file entries, so that its local symbols stand under
+        // Objects of a static libc have no file entries, so that its local symbols come under
         // that of whatever was linked before them.
         if facts.is_static
             && name.scheme() == Scheme::Other
@@ -300,7 +300,7 @@ impl<'c> Owners<'c> {
         by_symbol
     }
 
-    /// What is not Rust, by its symbol and where it stands.
+    /// What is not Rust, by its symbol and where it is.
     fn native(
         &mut self,
         symbol: Option<&str>,

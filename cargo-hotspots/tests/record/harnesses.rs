@@ -82,7 +82,7 @@ fn each_harness_is_known_by_what_is_linked_and_runs_its_benchmarks() {
     ] {
         let (driven, data, about) = run(bench, recorder);
         assert_eq!(about.command.join(" "), command);
-        assert_eq!(about.profile.as_deref(), Some("bench"));
+        assert_eq!(about.build_profile.as_deref(), Some("bench"));
         assert_eq!(about.build_notes, ["strip=none", "debug=1"]);
         let harness = about.programs[0].harness.as_deref();
         assert_eq!(harness, bench.split('_').next());

@@ -32,7 +32,7 @@ pub(super) struct Link {
 #[derive(Debug, Default)]
 pub(super) struct Chains {
     /// One for each address: its functions, innermost first; the last is the one that the code
-    /// stands in.
+    /// is in.
     pub(super) chains: Vec<Vec<Link>>,
     /// Whether debug information was found.
     pub(super) any: bool,
@@ -56,7 +56,7 @@ pub(super) fn chains(module: &Module, addresses: &[VirtualAddress]) -> Chains {
         }],
         ..Profile::default()
     };
-    // Whose crate each is, nobody asks here.
+    // The crate of each is not needed here.
     let symbols = symbolize(&profile, &Catalogue::empty());
     let link = |scope: &crate::symbols::Scope| Link {
         function: symbols

@@ -1,4 +1,4 @@
-//! The code of one file: which function stands where, and what its slots hold.
+//! The code of one file: which function is where, and what its slots hold.
 //!
 //! Truth: the symbol table for names and extents, the loader's relocations for the slots that
 //! calls go through, the machine code of the linkage table's stubs for those.

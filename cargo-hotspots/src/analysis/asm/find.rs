@@ -26,7 +26,7 @@ pub(super) struct Copy {
     pub(super) full: String,
     /// The file, by its position among those that were opened.
     pub(super) file: usize,
-    /// The symbol that it stands in, by its position there.
+    /// The symbol that it is in, by its position there.
     pub(super) function: usize,
     /// Whether it was inlined there.
     pub(super) inlined: bool,
@@ -34,7 +34,7 @@ pub(super) struct Copy {
     pub(super) own: Weight,
 }
 
-/// What a name stands for: copies of one function, hottest first.
+/// What a name means: copies of one function, hottest first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// The function, by the name that the user may give.
@@ -76,7 +76,7 @@ pub(super) fn find(
     total: Weight,
 ) -> Result<Found> {
     let name = name.trim();
-    let wanted = Wanted {
+    let wanted = Pattern {
         name,
         pattern: Regex::new(name).ok(),
     };
@@ -115,12 +115,12 @@ pub(super) fn find(
     })
 }
 
-struct Wanted<'n> {
+struct Pattern<'n> {
     name: &'n str,
     pattern: Option<Regex>,
 }
 
-impl Wanted<'_> {
+impl Pattern<'_> {
     /// The functions that fit, each with all its copies.
     fn among(&self, copies: &[Copy], level: Level) -> BTreeMap<String, Vec<Copy>> {
         if self.name.is_empty() {

@@ -1,4 +1,4 @@
-//! What is worth knowing about an instruction when it stands in hot code.
+//! What is worth knowing about an instruction in hot code.
 //!
 //! Truth: for checks, the shape that rustc gives them: a conditional jump of which one way leads,
 //! without further choice, to a call of a function of `core` that panics. For calls, the name of

@@ -35,8 +35,8 @@ use code::Code;
 use codecost::{Error, Result, disasm::Syntax, report::Warning, units::counted};
 use find::{Copy, Found};
 use model::{Asm, Caller, Weight};
-use open::Opened;
-use part::{Builder, Built, Files, Wanted};
+use open::CodeFile;
+use part::{Builder, Built, Files, PartRequest};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -97,7 +97,7 @@ pub fn analyse(subject: &Subject<'_>, name: &str) -> Result<Analysis<Asm>> {
 /// # Errors
 ///
 /// A usage error when no function has such a name, or several do; a failure when the file that it
-/// stands in is not there, or is for a processor without a disassembler.
+/// is in is not there, or is for a processor without a disassembler.
 pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<Asm> {
     let Query {
         name,
@@ -151,10 +151,46 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
 
     let mut files = Files::default();
     let mut gaps = Gaps::default();
-    // Most copies stand in one file, whose debug information is opened once.
-    let by_file: BTreeSet<usize> = shown
+    let choice = Choice {
+        function: &function,
+        copies: &copies,
+        shown: &shown,
+        syntax: *syntax,
+    };
+    let built = build(profile, &opened, &choice, &mut found, &mut files, &mut gaps)?;
+    built
+        .into_values()
+        .for_each(|part| append(&mut found, part));
+    found.files = files.names;
+    read_sources(&mut found, roots, profile, &mut gaps);
+    gaps.warn(&mut found);
+    Ok(found)
+}
+
+/// What is shown of a function.
+struct Choice<'c> {
+    function: &'c str,
+    copies: &'c [Copy],
+    /// Which of the copies, by their positions.
+    shown: &'c [usize],
+    syntax: Syntax,
+}
+
+/// The parts that are shown, by their copy's position: those of one file together, because its
+/// debug information is opened once.
+fn build(
+    profile: &Profile,
+    opened: &[CodeFile<'_>],
+    choice: &Choice<'_>,
+    found: &mut Asm,
+    files: &mut Files,
+    gaps: &mut Gaps,
+) -> Result<BTreeMap<usize, Built>> {
+    // Most copies are in one file, whose debug information is opened once.
+    let by_file: BTreeSet<usize> = choice
+        .shown
         .iter()
-        .filter_map(|at| Some(copies.get(*at)?.file))
+        .filter_map(|at| Some(choice.copies.get(*at)?.file))
         .collect();
     let mut built: BTreeMap<usize, Built> = BTreeMap::new();
     for file in by_file {
@@ -174,16 +210,21 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
             module,
             debug: opened.debug.as_ref().unwrap_or(&opened.code.image),
             hits: &opened.hits,
-            files: &mut files,
-            syntax: *syntax,
+            files,
+            syntax: choice.syntax,
         };
-        let of_file = |at: &&usize| copies.get(**at).is_some_and(|copy| copy.file == file);
-        let places: Vec<usize> = shown.iter().filter(of_file).copied().collect();
-        let wanted = places.iter().filter_map(|at| copies.get(*at));
-        let wanted: Vec<Wanted<'_>> = wanted
-            .map(|copy| Wanted {
+        let of_file = |at: &&usize| {
+            choice
+                .copies
+                .get(**at)
+                .is_some_and(|copy| copy.file == file)
+        };
+        let places: Vec<usize> = choice.shown.iter().filter(of_file).copied().collect();
+        let wanted = places.iter().filter_map(|at| choice.copies.get(*at));
+        let wanted: Vec<PartRequest<'_>> = wanted
+            .map(|copy| PartRequest {
                 function: copy.function,
-                only: copy.inlined.then_some(function.as_str()),
+                only: copy.inlined.then_some(choice.function),
             })
             .collect();
         let (parts, any) = builder.build(&wanted);
@@ -196,13 +237,7 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
             found.module = opened.name.to_owned();
         }
     }
-    built
-        .into_values()
-        .for_each(|part| append(&mut found, part));
-    found.files = files.names;
-    read_sources(&mut found, roots, profile, &mut gaps);
-    gaps.warn(&mut found);
-    Ok(found)
+    Ok(built)
 }
 
 /// Which copies are shown, by their positions: those that matter, the hottest first. Of what did
@@ -215,7 +250,7 @@ fn shown(copies: &[Copy], own: Weight) -> Vec<usize> {
 
 fn list_copies(
     found: &mut Asm,
-    opened: &[Opened<'_>],
+    opened: &[CodeFile<'_>],
     copies: &[Copy],
     others: &[Copy],
     shown: &[usize],
@@ -353,7 +388,7 @@ impl Gaps {
         }
         if no_debug_info.is_empty() && without_line > 0 {
             let count = counted(without_line as u64, "instruction");
-            let text = format!("{count} with samples stand in no line of the debug information");
+            let text = format!("{count} with samples have no line in the debug information");
             warnings.push(Warning::new("no-line", text).count(without_line as u64));
         }
         let (std, other): (Vec<_>, Vec<_>) =
@@ -422,7 +457,7 @@ fn nothing_opened(profile: &Profile) -> Error {
         Some(match module.problem.as_ref()? {
             ModuleProblem::Missing => format!("`{name}` is not there any more"),
             ModuleProblem::Rebuilt { path } => {
-                format!("`{}` was built anew since the recording", path.display())
+                format!("`{}` was rebuilt after the recording", path.display())
             }
             ModuleProblem::Unreadable(why) => format!("`{name}` cannot be read: {why}"),
         })

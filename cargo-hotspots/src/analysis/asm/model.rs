@@ -4,7 +4,10 @@
 pub use crate::analysis::model::Weight;
 
 use crate::profile::CallGraph;
-use codecost::report::Warning;
+use codecost::{
+    address::{AddressRange, VirtualAddress},
+    report::Warning,
+};
 
 /// The machine code of a function that ran.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +18,7 @@ pub struct Asm {
     pub owner: Option<String>,
     /// The crate's version.
     pub version: Option<String>,
-    /// The file it stands in, as the recording names it.
+    /// The file that it is in, as the recording names it.
     pub module: String,
     /// The event that was sampled.
     pub event: String,
@@ -25,9 +28,9 @@ pub struct Asm {
     pub precise: bool,
     /// All samples of the recording.
     pub total: Weight,
-    /// The samples in the function's code, wherever it stands.
+    /// The samples in the function's code, wherever it is.
     pub own: Weight,
-    /// Where its code stands, hottest first: its own copies, and the functions that it was inlined
+    /// Where its code is, hottest first: its own copies, and the functions that it was inlined
     /// into. Rows, loops and ranges say which one they belong to.
     pub parts: Vec<Part>,
     /// The instructions, part after part, by address.
@@ -53,14 +56,14 @@ impl Weight {
     }
 }
 
-/// A place where the function's code stands.
+/// A place where the function's code is.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
     /// The function that the symbol table has there: this one, or what it was inlined into.
     pub function: String,
-    /// The symbol's name as it stands in the file.
+    /// The symbol's name as it is in the file.
     pub symbol: String,
-    /// Whether it stands there because it was inlined.
+    /// Whether it is there because it was inlined.
     pub inlined: bool,
     /// The ranges, by address.
     pub ranges: Vec<RangeRow>,
@@ -75,10 +78,8 @@ pub struct Part {
 /// A range of addresses of the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RangeRow {
-    /// The first address.
-    pub start: u64,
-    /// Behind the last address.
-    pub end: u64,
+    /// Where it is in the file.
+    pub addresses: AddressRange,
     /// Whether the compiler moved it away because it seldom runs.
     pub cold: bool,
     /// The samples there.
@@ -101,9 +102,9 @@ pub struct Caller {
 pub struct Row {
     /// The part it belongs to, by its position in [`Asm::parts`].
     pub part: usize,
-    /// Where it stands.
-    pub address: u64,
-    /// Its bytes.
+    /// Its address in the file.
+    pub address: VirtualAddress,
+    /// How many bytes it takes.
     pub length: u8,
     /// As people read it.
     pub text: String,
@@ -113,7 +114,7 @@ pub struct Row {
     pub file: Option<usize>,
     /// The line, of the innermost inlined function.
     pub line: Option<u32>,
-    /// What was inlined here, innermost first, without the function that the code stands in.
+    /// What was inlined here, innermost first, without the function that is not inlined.
     pub inlined: Vec<String>,
     /// What a call or jump leads to; an address where that is in the same function.
     pub target: Option<Lead>,
@@ -129,7 +130,7 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lead {
     /// Another place of the same function.
-    Inside(u64),
+    Inside(VirtualAddress),
     /// Something with a name.
     Named(String),
 }
@@ -140,7 +141,7 @@ pub struct LoopRow {
     /// The part it belongs to.
     pub part: usize,
     /// The address of the block through which it is entered.
-    pub header: u64,
+    pub header: VirtualAddress,
     /// How many loops there are around it, itself included.
     pub depth: u32,
     /// The loop around it.
@@ -153,7 +154,7 @@ pub struct LoopRow {
     pub file: Option<usize>,
     /// The header's line.
     pub line: Option<u32>,
-    /// How often each mark stands in it, inner loops included; the most important first.
+    /// How often each mark is in it, inner loops included; the most important first.
     pub marks: Vec<(MarkKind, usize)>,
 }
 

@@ -6,7 +6,7 @@ pub(super) fn family(full: &str) -> String {
     let mut text = String::with_capacity(full.len());
     let mut rest = full;
     while let Some(at) = rest.find("::<") {
-        // `::<impl …>` is where code stands, not what it is applied to.
+        // `::<impl …>` is where code is written, not what it is applied to.
         let (before, from) = rest.split_at(at);
         text.push_str(before);
         let inside = from.get(2..).unwrap_or_default();
@@ -62,7 +62,7 @@ fn balanced(text: &str) -> Option<usize> {
     None
 }
 
-/// Where `word` stands outside all brackets.
+/// Where `word` is outside all brackets.
 fn top_level(text: &str, word: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut previous = ' ';

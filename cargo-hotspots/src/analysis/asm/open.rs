@@ -19,16 +19,16 @@ use codecost::{
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A file with code that ran.
-pub(super) struct Opened<'p> {
+pub(super) struct CodeFile<'p> {
     pub(super) name: &'p str,
     pub(super) code: Code<'p>,
-    /// The file that its debug information stands in, where that is another.
+    /// The file that has its debug information, if that is another one.
     pub(super) debug: Option<Image<'p>>,
     pub(super) hits: Hits,
     pub(super) module: ModuleId,
 }
 
-/// Debug files that stand apart, by module.
+/// Separate debug files, by module.
 pub(super) fn debug_files(profile: &Profile) -> HashMap<usize, Mapping> {
     let files = profile.modules.iter().enumerate();
     files
@@ -73,7 +73,7 @@ fn self_weights(profile: &Profile) -> BTreeMap<FrameId, Weight> {
 pub(super) fn open<'p>(
     profile: &'p Profile,
     debug: &'p HashMap<usize, Mapping>,
-) -> Vec<Opened<'p>> {
+) -> Vec<CodeFile<'p>> {
     let mut hits: HashMap<ModuleId, BTreeMap<VirtualAddress, Weight>> = HashMap::new();
     for (frame, weight) in self_weights(profile) {
         if let Some(frame) = profile.frames.get(frame.0 as usize)
@@ -84,7 +84,7 @@ pub(super) fn open<'p>(
         }
     }
     let modules = profile.modules.iter().enumerate();
-    let mut opened: Vec<Opened<'p>> = modules
+    let mut opened: Vec<CodeFile<'p>> = modules
         .filter_map(|(index, module)| {
             let id = ModuleId(index as u32);
             let hits = hits.remove(&id)?;
@@ -92,7 +92,7 @@ pub(super) fn open<'p>(
             let image = Image::parse(mapping.path(), mapping).ok()?;
             let debug = debug.get(&index);
             let debug = debug.and_then(|debug| Image::parse(debug.path(), debug).ok());
-            (module.kind == ModuleKind::File).then(|| Opened {
+            (module.kind == ModuleKind::File).then(|| CodeFile {
                 name: &module.name,
                 code: Code::new(image, debug.as_ref()),
                 debug,
@@ -101,7 +101,7 @@ pub(super) fn open<'p>(
             })
         })
         .collect();
-    let weight = |opened: &Opened<'_>| {
+    let weight = |opened: &CodeFile<'_>| {
         let periods = opened.hits.iter().map(|(_, weight)| weight.period);
         periods.fold(0_u64, u64::saturating_add)
     };
@@ -110,7 +110,11 @@ pub(super) fn open<'p>(
 }
 
 /// All copies of functions that have samples: symbols, and what was inlined into them.
-pub(super) fn hot_copies(profile: &Profile, symbols: &Symbols, opened: &[Opened<'_>]) -> Vec<Copy> {
+pub(super) fn hot_copies(
+    profile: &Profile,
+    symbols: &Symbols,
+    opened: &[CodeFile<'_>],
+) -> Vec<Copy> {
     let mut hot = Vec::new();
     for (file, opened) in opened.iter().enumerate() {
         for (function, own) in symbol_weights(opened) {
@@ -178,7 +182,7 @@ pub(super) fn hot_copies(profile: &Profile, symbols: &Symbols, opened: &[Opened<
 }
 
 /// The samples of each symbol, its cold and outlined parts included; parts have none themselves.
-fn symbol_weights(opened: &Opened<'_>) -> BTreeMap<usize, Weight> {
+fn symbol_weights(opened: &CodeFile<'_>) -> BTreeMap<usize, Weight> {
     let mut weights: BTreeMap<usize, Weight> = BTreeMap::new();
     let mut whole: Option<HashMap<String, usize>> = None;
     for (address, weight) in &opened.hits {
@@ -195,7 +199,7 @@ fn symbol_weights(opened: &Opened<'_>) -> BTreeMap<usize, Weight> {
 }
 
 /// All other symbols.
-pub(super) fn cold_copies(opened: &[Opened<'_>], hot: &[Copy]) -> Vec<Copy> {
+pub(super) fn cold_copies(opened: &[CodeFile<'_>], hot: &[Copy]) -> Vec<Copy> {
     let known: BTreeSet<(usize, usize)> = hot
         .iter()
         .filter(|copy| !copy.inlined)

@@ -1,4 +1,4 @@
-//! One place where a function's code stands: decoded, with its samples, what was inlined at each
+//! One place where a function's code is: decoded, with its samples, what was inlined at each
 //! instruction, its loops and marks.
 
 use super::{
@@ -66,7 +66,7 @@ pub(super) struct Builder<'b, 'd> {
     pub(super) lister: &'static dyn Lister,
     /// The file, as the recording has it.
     pub(super) module: &'b Module,
-    /// Where its debug information stands.
+    /// Where its debug information is.
     pub(super) debug: &'b Image<'d>,
     pub(super) hits: &'b Hits,
     pub(super) files: &'b mut Files,
@@ -75,7 +75,7 @@ pub(super) struct Builder<'b, 'd> {
 
 /// A part that is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'w> {
+pub(super) struct PartRequest<'w> {
     /// The symbol, by its position.
     pub(super) function: usize,
     /// The function (its name without arguments) whose inlined code is meant; else all.
@@ -84,7 +84,7 @@ pub(super) struct Wanted<'w> {
 
 /// A part on its way: decoded.
 struct Decoded<'w> {
-    wanted: Wanted<'w>,
+    wanted: PartRequest<'w>,
     pieces: Vec<(AddressRange, bool)>,
     instructions: Vec<Instruction>,
 }
@@ -92,7 +92,7 @@ struct Decoded<'w> {
 impl Builder<'_, '_> {
     /// The parts that are wanted, in their order, and whether there is debug information. It is
     /// opened once for all.
-    pub(super) fn build(&mut self, wanted: &[Wanted<'_>]) -> (Vec<Built>, bool) {
+    pub(super) fn build(&mut self, wanted: &[PartRequest<'_>]) -> (Vec<Built>, bool) {
         let extents = wanted.iter().filter_map(|wanted| {
             let extent = self.code.functions.get(wanted.function)?;
             Some((*wanted, extent.range))
@@ -128,7 +128,7 @@ impl Builder<'_, '_> {
 
     fn part(&mut self, decoded: Decoded<'_>, chains: &[Vec<Link>]) -> Option<Built> {
         let Decoded {
-            wanted: Wanted { function, only },
+            wanted: PartRequest { function, only },
             pieces,
             instructions,
         } = decoded;
@@ -179,7 +179,7 @@ impl Builder<'_, '_> {
             built.without_line += usize::from(own.samples > 0 && !has_line);
             built.rows.push(Row {
                 part: 0,
-                address: instruction.address.0,
+                address: instruction.address,
                 length: instruction.length,
                 own,
                 file: innermost.and_then(|link| Some(self.files.of(link.file.as_ref()?))),
@@ -288,7 +288,7 @@ impl Builder<'_, '_> {
                 let first = header.map_or(0, |block| block.first);
                 let link = chains.get(first).and_then(|chain| chain.first());
                 LoopRow {
-                    header: known.get(first).map_or(0, |address| address.0),
+                    header: known.get(first).copied().unwrap_or_default(),
                     depth: found.depth,
                     parent: found.parent.map(|parent| parent as usize),
                     file: link.and_then(|link| Some(self.files.of(link.file.as_ref()?))),
@@ -310,7 +310,7 @@ impl Builder<'_, '_> {
                 }
             }
         }
-        // Inner loops stand behind outer ones.
+        // Inner loops come after outer ones.
         for index in (0..loops.len()).rev() {
             let Some(parent) = loops[index].parent.filter(|parent| *parent < index) else {
                 continue;
@@ -351,31 +351,31 @@ fn lead(instruction: &Instruction, name: Option<String>, known: &[VirtualAddress
         _ => None,
     };
     match address.filter(|address| known.binary_search(address).is_ok()) {
-        Some(address) => Some(Lead::Inside(address.0)),
+        Some(address) => Some(Lead::Inside(address)),
         None => name.map(Lead::Named),
     }
 }
 
 /// Runs of rows without a gap, each within one piece.
 fn ranges(rows: &[Row], pieces: &[(AddressRange, bool)]) -> Vec<RangeRow> {
-    let piece_of = |address: u64| {
-        let next = pieces.partition_point(|(piece, _)| piece.start.0 <= address);
+    let piece_of = |address: VirtualAddress| {
+        let next = pieces.partition_point(|(piece, _)| piece.start <= address);
         next.checked_sub(1)
     };
     let mut ranges: Vec<(Option<usize>, RangeRow)> = Vec::new();
     for row in rows {
         let piece = piece_of(row.address);
-        let end = row.address.saturating_add(u64::from(row.length));
+        let length = u64::from(row.length);
         match ranges.last_mut() {
-            Some((last, range)) if *last == piece && range.end == row.address => {
-                range.end = end;
+            Some((last, range)) if *last == piece && range.addresses.end() == row.address => {
+                let size = range.addresses.size.saturating_add(length);
+                range.addresses = Range::<VirtualAddress>::new(range.addresses.start, size);
                 range.own += row.own;
             }
             _ => ranges.push((
                 piece,
                 RangeRow {
-                    start: row.address,
-                    end,
+                    addresses: Range::<VirtualAddress>::new(row.address, length),
                     cold: piece
                         .and_then(|piece| pieces.get(piece))
                         .is_some_and(|(_, cold)| *cold),

@@ -166,7 +166,7 @@ pub(super) fn read(
 }
 
 fn text(path: &Path) -> Option<(String, Option<SystemTime>)> {
-    // A relative path is relative to the directory of a build that nobody knows here.
+    // A relative path is relative to the directory of a build that is not known here.
     if !path.is_absolute() {
         return None;
     }

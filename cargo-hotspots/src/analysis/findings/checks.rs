@@ -1,17 +1,15 @@
 //! Bounds checks in the loop where most of the hottest function's time passes. Their own cost is
 //! small; what they keep the compiler from doing (vectors, unrolling) may not be.
 
-use super::{
-    super::{
-        asm::{
-            self,
-            model::{Asm, LoopRow, MarkKind},
-        },
-        model::Finding,
-        shares::Shares,
-        subject::Subject,
+use super::worth::is_worth;
+use crate::analysis::{
+    asm::{
+        self,
+        model::{Asm, LoopRow, MarkKind},
     },
-    worth::is_worth,
+    model::Finding,
+    shares::Shares,
+    subject::Subject,
 };
 use codecost::{attribution::Origin, front::quoted};
 use std::collections::BTreeSet;
@@ -30,7 +28,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
     }
     let function = hottest_symbol(shares)?;
     let query = asm::Query {
-        // std's own lines are not what the user can change: nobody needs to look for them.
+        // std's own lines are not what the user can change: there is no need to look for them.
         roots: asm::SourceRoots::none(),
         ..asm::Query::of(function)
     };
@@ -109,7 +107,7 @@ fn hottest_loop(asm: &Asm) -> Option<usize> {
 fn lines(asm: &Asm, hot: usize) -> BTreeSet<String> {
     let within = |innermost: Option<usize>| {
         let mut at = innermost;
-        // Outer loops stand earlier, so this ends.
+        // Outer loops come earlier, so this ends.
         while let Some(inner) = at {
             if inner == hot {
                 return true;

@@ -1,6 +1,6 @@
 //! The command that a finding recommends.
 
-use super::super::subject::Subject;
+use crate::analysis::subject::Subject;
 use codecost::front::quoted;
 
 /// The command that shows what a function spends its time on.

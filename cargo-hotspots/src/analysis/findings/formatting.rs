@@ -1,10 +1,11 @@
-//! Time in `core::fmt`. What is written somewhere is not formatting: time below a write is left out.
+//! Time in `core::fmt`. What is written somewhere is not formatting: time below a write is left
+//! out.
 
 use super::{
-    super::{model::Finding, select::path_of, shares::Shares, subject::Subject},
     command::callees,
     groups::{self, Role},
 };
+use crate::analysis::{model::Finding, select::path_of, shares::Shares, subject::Subject};
 
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
     let spent = groups::measure(shares, |function, owner| {
@@ -24,7 +25,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
             Role::Passes
         }
     });
-    let first = spent.askers.first()?;
+    let first = spent.requesters.first()?;
     let mut evidence = spent.evidence(shares.total);
     evidence.push(
         "`write!` into a buffer that is used again, `push_str`, or crates such as `itoa` and `ryu` \

@@ -4,7 +4,7 @@
 //! hands work to, decides; the first one that is none of the system asked. All of it is settled
 //! once for each node of the tree of stacks.
 
-use super::super::{
+use crate::analysis::{
     model::Weight,
     shares::{At, Shares},
 };
@@ -24,7 +24,7 @@ pub(super) enum Role {
     Passes,
     /// It asked.
     Asks,
-    /// What a benchmark's harness asks for is nobody's to change.
+    /// What a benchmark's harness asks for cannot be changed by the user.
     Harness,
 }
 
@@ -48,12 +48,12 @@ pub(super) struct Spent {
     /// All of it.
     pub(super) all: Weight,
     /// Who asked for it, most time first.
-    pub(super) askers: Vec<Asker>,
+    pub(super) requesters: Vec<Requester>,
 }
 
 /// Who asked.
 #[derive(Debug)]
-pub(super) struct Asker {
+pub(super) struct Requester {
     pub(super) function: String,
     pub(super) time: Weight,
     /// The lines that asked, most time first.
@@ -67,7 +67,7 @@ pub(super) fn measure(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> R
     // For each stack: whether it is the group's time as far as is known, and who asked.
     let mut known: Vec<(Option<bool>, At)> = Vec::with_capacity(shares.ends.len());
     let mut spent = Spent::default();
-    let mut askers: HashMap<u32, Weight> = HashMap::new();
+    let mut requesters: HashMap<u32, Weight> = HashMap::new();
     for stack in 0..shares.ends.len() {
         let mut member = None;
         let mut asked = None;
@@ -94,11 +94,11 @@ pub(super) fn measure(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> R
         if member == Some(true) && asker != Some(Role::Harness) {
             spent.all += shares.ends[stack];
             if let Some(asked) = asked {
-                *askers.entry(asked).or_default() += shares.ends[stack];
+                *requesters.entry(asked).or_default() += shares.ends[stack];
             }
         }
     }
-    spent.askers = by_function(shares, askers);
+    spent.requesters = by_function(shares, requesters);
     spent
 }
 
@@ -114,7 +114,7 @@ fn roles(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> Role) -> Vec<R
 }
 
 /// Time by scope, brought together by function.
-pub(super) fn by_function(shares: &Shares<'_>, scopes: HashMap<u32, Weight>) -> Vec<Asker> {
+pub(super) fn by_function(shares: &Shares<'_>, scopes: HashMap<u32, Weight>) -> Vec<Requester> {
     type Line = (Option<SourceId>, Option<u32>);
     let mut functions: HashMap<FunctionId, (Weight, HashMap<Line, u64>)> = HashMap::new();
     for (at, weight) in scopes {
@@ -127,7 +127,7 @@ pub(super) fn by_function(shares: &Shares<'_>, scopes: HashMap<u32, Weight>) -> 
         *line = line.saturating_add(weight.period);
     }
     let symbols = shares.symbols;
-    let mut askers: Vec<Asker> = functions
+    let mut requesters: Vec<Requester> = functions
         .into_iter()
         .filter(|(_, (time, _))| time.period > 0)
         .filter_map(|(function, (time, lines))| {
@@ -138,28 +138,28 @@ pub(super) fn by_function(shares: &Shares<'_>, scopes: HashMap<u32, Weight>) -> 
                 .map(|((at, line), time)| (file(at), line, time))
                 .collect();
             lines.sort_by(|a, b| (b.2, &a.0, a.1).cmp(&(a.2, &b.0, b.1)));
-            Some(Asker {
+            Some(Requester {
                 function,
                 time,
                 lines,
             })
         })
         .collect();
-    askers.sort_by(|a, b| {
+    requesters.sort_by(|a, b| {
         (Reverse(a.time.period), &a.function).cmp(&(Reverse(b.time.period), &b.function))
     });
-    askers
+    requesters
 }
 
-/// How many askers, and lines of each, are named.
+/// How many requesters, and lines of each, are named.
 const NAMED: usize = 3;
 
 impl Spent {
     /// Who asked, line by line, as evidence.
     pub(super) fn evidence(&self, total: Weight) -> Vec<String> {
-        let named = self.askers.iter().take(NAMED);
+        let named = self.requesters.iter().take(NAMED);
         let mut evidence: Vec<_> = named.map(|asker| asker.evidence(total)).collect();
-        let more = self.askers.len().saturating_sub(NAMED);
+        let more = self.requesters.len().saturating_sub(NAMED);
         if more > 0 {
             evidence.push(format!("and {more} more functions"));
         }
@@ -167,7 +167,7 @@ impl Spent {
     }
 }
 
-impl Asker {
+impl Requester {
     /// `12.0% for app::parse, most of it in src/parse.rs:40`.
     pub(super) fn evidence(&self, total: Weight) -> String {
         let share = Share::of(self.time.period, total.period);

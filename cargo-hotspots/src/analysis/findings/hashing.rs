@@ -2,10 +2,10 @@
 //! one's own do not do.
 
 use super::{
-    super::{model::Finding, select::path_of, shares::Shares, subject::Subject},
     command::callees,
     groups::{self, Role},
 };
+use crate::analysis::{model::Finding, select::path_of, shares::Shares, subject::Subject};
 
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
     let spent = groups::measure(shares, |function, owner| {
@@ -18,7 +18,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
             groups::usual(owner)
         }
     });
-    let first = spent.askers.first()?;
+    let first = spent.requesters.first()?;
     let mut evidence = spent.evidence(shares.total);
     evidence.push(
         "SipHash guards against keys that are made to collide; keys of one's own do not need it"

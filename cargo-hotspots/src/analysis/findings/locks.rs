@@ -1,11 +1,11 @@
-//! CPU time spent on getting locks that somebody else holds: spinning, and putting threads to sleep
-//! and waking them. Time asleep is not sampled, so what is lost by waiting may be far more.
+//! CPU time spent on getting locks that another thread holds: spinning, and putting threads to
+//! sleep and waking them. Time asleep is not sampled, so what is lost by waiting may be far more.
 
 use super::{
-    super::{model::Finding, select::path_of, shares::Shares, subject::Subject},
     command::callees,
     groups::{self, Role},
 };
+use crate::analysis::{model::Finding, select::path_of, shares::Shares, subject::Subject};
 
 /// Crates that offer locks: they do not ask for them.
 const LOCK_CRATES: [&str; 5] = [
@@ -27,9 +27,11 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
             groups::usual(owner)
         }
     });
-    let first = spent.askers.first()?;
+    let first = spent.requesters.first()?;
     let mut evidence = spent.evidence(shares.total);
-    evidence.push("only CPU time is sampled: threads that sleep for a lock wait besides".into());
+    evidence.push(
+        "only CPU time is sampled: the time that threads sleep for a lock is not in it".into(),
+    );
     Some(Finding {
         code: "lock-contention",
         title: "time on locks that another thread holds".into(),

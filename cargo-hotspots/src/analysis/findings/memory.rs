@@ -3,10 +3,10 @@
 use codecost::attribution::Origin;
 
 use super::{
-    super::{model::Finding, select::path_of, shares::Shares, subject::Subject},
     command::callees,
     groups::{self, Role, Spent},
 };
+use crate::analysis::{model::Finding, select::path_of, shares::Shares, subject::Subject};
 
 /// One function must ask for at least this part of the group's time to be the one.
 const ONE_CALLER: f64 = 0.5;
@@ -62,7 +62,7 @@ fn one_caller(
     what: &str,
     advice: &str,
 ) -> Option<Finding> {
-    let first = spent.askers.first()?;
+    let first = spent.requesters.first()?;
     if (first.time.period as f64) < ONE_CALLER * spent.all.period as f64 {
         return None;
     }

@@ -1,15 +1,12 @@
-//! One-time initialisation (`LazyLock`, `OnceLock`, `Once`) that takes a noticeable part of the run:
-//! what it computes may be a constant.
+//! One-time initialisation (`LazyLock`, `OnceLock`, `Once`) that takes a noticeable part of the
+//! run: what it computes may be a constant.
 
-use super::{
-    super::{
-        model::{Finding, Weight},
-        select::path_of,
-        shares::{At, Shares, Step},
-        subject::Subject,
-    },
-    command::callees,
-    groups,
+use super::{command::callees, groups};
+use crate::analysis::{
+    model::{Finding, Weight},
+    select::path_of,
+    shares::{At, Shares, Step},
+    subject::Subject,
 };
 use std::collections::HashMap;
 
@@ -50,8 +47,8 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
             way.pop();
         }
     });
-    let askers = groups::by_function(shares, initialisers);
-    let first = askers.first()?;
+    let requesters = groups::by_function(shares, initialisers);
+    let first = requesters.first()?;
     Some(Finding {
         code: "one-time-initialisation",
         title: format!("one-time initialisation by `{}`", first.function),

@@ -1,6 +1,6 @@
 //! Settings of the profile in use that `cargo tune` would change, with the time that they concern.
 
-use super::super::{
+use crate::analysis::{
     model::Finding,
     shares::{At, Shares},
     subject::Subject,
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
     let settings = subject.settings?;
-    let profile = subject.recording.about.as_ref()?.profile.as_deref()?;
+    let profile = subject.recording.about.as_ref()?.build_profile.as_deref()?;
     optimization(settings, profile, shares).or_else(|| link_time(settings, profile, shares))
 }
 
@@ -64,7 +64,7 @@ fn link_time(
     if matches!(lto, Some("true" | "fat" | "thin")) {
         return None;
     }
-    // The function that the innermost code stands in, and the one that called it.
+    // The function that the innermost code is in, and the one that called it.
     let mut time = 0_u64;
     for (stack, weight) in shares.ends() {
         let frame = shares.profile.stacks.get(stack).map(|node| node.frame);

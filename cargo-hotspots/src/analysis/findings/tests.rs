@@ -66,7 +66,7 @@ impl Program {
         let recording = Recording {
             data: "perf.data".into(),
             about: Some(About {
-                profile: Some("release".into()),
+                build_profile: Some("release".into()),
                 ..About::default()
             }),
         };

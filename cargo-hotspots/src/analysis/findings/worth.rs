@@ -1,6 +1,6 @@
 //! Which part of the time is worth a finding.
 
-use super::super::shares::Shares;
+use crate::analysis::shares::Shares;
 
 /// A smaller share of the time is not worth a line.
 const WORTH: f64 = 0.05;

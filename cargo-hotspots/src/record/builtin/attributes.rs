@@ -90,7 +90,7 @@ pub(super) fn sampler(
     attributes
 }
 
-/// The bytes as they stand in a file.
+/// The bytes as they are in a file.
 pub(super) fn bytes(attributes: &sys::perf_event_attr) -> &[u8] {
     let start: *const sys::perf_event_attr = attributes;
     // SAFETY: a C structure without padding (its generated bindings check every offset), borrowed
@@ -109,6 +109,6 @@ pub(crate) fn open(
     // until it is mapped.
     let file = unsafe { raw::perf_event_open(attributes, pid, cpu, -1, flags) };
     let file = checked(file)?;
-    // SAFETY: the call has just made this descriptor, and nobody else has it.
+    // SAFETY: the call has just made this descriptor, and nothing else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(file) })
 }

@@ -1,5 +1,5 @@
 //! Writes the file format of perf: a header, one event, the kernel's records as they came, and
-//! behind them what else a reader should know.
+//! after them what else a reader should know.
 //!
 //! Source: the kernel's `tools/perf/Documentation/perf.data-file-format.txt`. All numbers are in
 //! the machine's own byte order; readers tell it by the magic.
@@ -38,7 +38,7 @@ pub(super) struct Writer {
     packed: u64,
 }
 
-/// What stands behind the data.
+/// What follows the data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     pub(super) host: String,
@@ -53,7 +53,7 @@ pub(super) struct Facts {
 }
 
 impl Writer {
-    /// Writes all that stands before the data, which will be compressed if `pack`.
+    /// Writes all that comes before the data, which will be compressed if `pack`.
     pub(super) fn new(file: File, attributes: &[u8], pack: bool) -> io::Result<Self> {
         let mut file = BufWriter::with_capacity(1 << 20, file);
         // The event's entry ends with the place of its ids; one event needs none.
@@ -120,7 +120,7 @@ impl Writer {
         self.file.write_all(&record)
     }
 
-    /// Writes what stands behind the data, and the data's length into the header.
+    /// Writes what follows the data, and the data's length into the header.
     pub(super) fn finish(mut self, facts: &Facts) -> io::Result<()> {
         let mut sections = vec![
             string(&facts.host),

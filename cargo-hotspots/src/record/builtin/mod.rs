@@ -78,7 +78,7 @@ impl Session {
         let event = Event::parse(&setup.event).ok_or(Refusal::Event)?;
         raise_open_files();
         let events = Events::open(setup, &event, whom)?;
-        // Copies of stacks are nobody else's business.
+        // Copies of stacks may hold secrets: only the user may read them.
         let file = File::options()
             .write(true)
             .create(true)

@@ -11,7 +11,7 @@ use zstd::stream::raw::{Encoder, InBuffer, Operation as _, OutBuffer};
 const COMPRESSED: u32 = 81;
 /// The fastest of zstd's usual levels.
 pub(super) const LEVEL: u32 = 1;
-/// What a record may hold besides its header, with room to spare.
+/// What a record may hold in addition to its header, with room to spare.
 const MOST: usize = 60_000;
 
 /// The stream.

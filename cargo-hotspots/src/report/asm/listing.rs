@@ -1,7 +1,7 @@
 //! The listing: instructions with the source between, stretches without samples folded.
 
-use super::{Asm, place};
-use crate::analysis::asm::model::{Lead, MarkKind, Part, Row, Weight};
+use super::place::place;
+use crate::analysis::asm::model::{Asm, Lead, MarkKind, Part, Row, Weight};
 use codecost::{
     attribution::Origin,
     report::{CrateName, Emphasis, OutputOptions, Page, printable, short_name},
@@ -28,7 +28,7 @@ pub(super) fn page(asm: &Asm, options: &OutputOptions, width: Option<usize>) -> 
         address: asm
             .rows
             .iter()
-            .map(|row| digits(row.address))
+            .map(|row| row.address.to_string().len())
             .max()
             .unwrap_or(0),
         depth: asm
@@ -53,10 +53,6 @@ pub(super) fn page(asm: &Asm, options: &OutputOptions, width: Option<usize>) -> 
         first = end;
     }
     listing.page
-}
-
-fn digits(address: u64) -> usize {
-    format!("{address:#x}").len()
 }
 
 /// Which rows are shown: the hot ones, and what is around them.
@@ -143,9 +139,9 @@ impl Listing<'_> {
             if folded.0 > 0 {
                 self.fold(&mut folded);
                 before = None;
-            } else if before
-                .is_some_and(|before| before.address + u64::from(before.length) != row.address)
-            {
+            } else if before.is_some_and(|before| {
+                before.address.checked_add(before.length.into()) != Some(row.address)
+            }) {
                 self.line(&format!("{}⋮", self.indent()), Emphasis::Faint);
             }
             self.source(before, row);
@@ -235,7 +231,7 @@ impl Listing<'_> {
         let gutter = "┃".repeat(depth) + &" ".repeat(self.depth - depth);
         let mut text = format!(
             "{shown:>7} {bar:<width$}  {:>address$}  {gutter} {}",
-            format!("{:#x}", row.address),
+            row.address.to_string(),
             printable(&row.text),
             width = BAR,
             address = self.address,

@@ -8,6 +8,7 @@ use crate::analysis::{
     model::{Analysis, Facts},
 };
 use codecost::{
+    address::{AddressRange, VirtualAddress},
     console::Console,
     report::{Format, OutputOptions, Warning},
 };
@@ -21,7 +22,7 @@ fn weight(samples: u64) -> Weight {
 
 fn row(address: u64, text: &str, samples: u64) -> Row {
     Row {
-        address,
+        address: VirtualAddress(address),
         length: 4,
         text: text.into(),
         own: weight(samples),
@@ -46,7 +47,7 @@ fn asm() -> Asm {
             innermost: Some(0),
             line: Some(4),
             marks: vec![check],
-            target: Some(Lead::Inside(0x1050)),
+            target: Some(Lead::Inside(VirtualAddress(0x1050))),
             ..row(0x1004, "jae 0x1050", 20)
         },
         Row {
@@ -58,7 +59,7 @@ fn asm() -> Asm {
         },
         Row {
             innermost: Some(0),
-            target: Some(Lead::Inside(0x1004)),
+            target: Some(Lead::Inside(VirtualAddress(0x1004))),
             ..row(0x100c, "jne 0x1004", 0)
         },
     ];
@@ -83,8 +84,7 @@ fn asm() -> Asm {
             function: "app::sum::<u64>".into(),
             symbol: "_RINvCs_3app3sumyE".into(),
             ranges: vec![RangeRow {
-                start: 0x1000,
-                end: 0x1054,
+                addresses: AddressRange::new(VirtualAddress(0x1000), 0x54),
                 cold: false,
                 own: weight(80),
             }],
@@ -93,7 +93,7 @@ fn asm() -> Asm {
         }],
         rows,
         loops: vec![LoopRow {
-            header: 0x1004,
+            header: VirtualAddress(0x1004),
             depth: 1,
             own: weight(80),
             instructions: 3,

@@ -4,7 +4,7 @@
 //! of them, also through references, may cost a multiple of their sections' sizes; then no more is
 //! read, and the answers are what was known until then.
 
-use super::Slice;
+use super::model::Slice;
 use codecost::image::debug_info::DebugSection;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,7 +32,7 @@ impl Budget {
         }
     }
 
-    /// What asks for more than is left gets nothing, and nobody after it.
+    /// A request for more than is left gets nothing, as do all after it.
     fn spend(left: &AtomicU64, amount: u64) -> bool {
         let enough = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(amount)

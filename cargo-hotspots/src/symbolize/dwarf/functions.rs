@@ -5,7 +5,12 @@
 //! Compilers write the linkage name with functions that have code; where there is none, the path
 //! is put together from the entries around the description, which takes a pass over its unit.
 
-use super::{Dwarf, Part, Place, Slice, nodes::MAX_ATTRIBUTES, paths::path};
+use super::{
+    model::{EntryId, Slice},
+    nodes::MAX_ATTRIBUTES,
+    paths::path,
+    units::{Dwarf, Part},
+};
 use codecost::demangle::{Name, Scheme};
 use gimli::constants as c;
 use rayon::prelude::*;
@@ -45,13 +50,13 @@ struct Scopes<'s> {
 struct Draft {
     described: Described,
     /// Where to look for the namespaces.
-    declared: Option<Place>,
+    declared: Option<EntryId>,
 }
 
 impl<'s> Dwarf<'s> {
     /// Describes functions, in parallel.
-    pub(in crate::symbolize) fn describe(&self, places: &[Place]) -> HashMap<Place, Described> {
-        let mut drafts: Vec<(Place, Draft)> = places
+    pub(in crate::symbolize) fn describe(&self, places: &[EntryId]) -> HashMap<EntryId, Described> {
+        let mut drafts: Vec<(EntryId, Draft)> = places
             .par_iter()
             .with_min_len(64)
             .map(|place| (*place, self.draft(*place)))
@@ -83,7 +88,7 @@ impl<'s> Dwarf<'s> {
             .collect()
     }
 
-    fn draft(&self, place: Place) -> Draft {
+    fn draft(&self, place: EntryId) -> Draft {
         let mut draft = Draft::default();
         let found = &mut draft.described;
         found.unit = place.unit;
@@ -136,7 +141,7 @@ impl<'s> Dwarf<'s> {
             .linkage
             .as_deref()
             .is_some_and(|name| match Name::parse(name) {
-                // Names of C stand for themselves.
+                // Names of C are complete.
                 name if name.scheme() == Scheme::Legacy => name.defining_is_exact(),
                 name => name.scheme() != Scheme::Other,
             });
@@ -144,7 +149,7 @@ impl<'s> Dwarf<'s> {
         draft
     }
 
-    fn name_in(&self, scopes: &Scopes<'s>, place: Place, described: &mut Described) {
+    fn name_in(&self, scopes: &Scopes<'s>, place: EntryId, described: &mut Described) {
         let (Some(mut scope), Some(part)) = (scopes.around(place.offset), self.part(place.unit))
         else {
             return;

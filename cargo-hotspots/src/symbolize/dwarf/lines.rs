@@ -3,7 +3,7 @@
 //! Truth: DWARF 5, section 6.2. The program is run once; no table is built. Of several rows with
 //! one address the last counts, as in binutils.
 
-use super::Slice;
+use super::model::Slice;
 use std::collections::VecDeque;
 
 /// Rows on each side that may lend their line to one without.
@@ -28,7 +28,7 @@ pub(super) struct Row {
     pub(super) line: u32,
 }
 
-/// Looks up sorted addresses. Damage ends the program; what stands before it counts.
+/// Looks up sorted addresses. Damage ends the program; what comes before it counts.
 pub(super) fn locate(
     program: gimli::IncompleteLineProgram<Slice<'_>>,
     addresses: &[u64],
@@ -96,7 +96,7 @@ struct Search<'a> {
     next: usize,
     /// Rows with a line before the one at hand, nearest first.
     before: VecDeque<Row>,
-    /// Addresses with line 0 that still want rows behind them, and how many.
+    /// Addresses with line 0 that still need rows after them, and how many.
     waiting: Vec<(usize, usize)>,
 }
 

@@ -14,107 +14,27 @@
 mod budget;
 mod functions;
 mod lines;
+pub(super) mod model;
 mod nodes;
 mod paths;
 mod split;
+mod units;
 
 pub(super) use functions::Described;
+pub(super) use model::{Answer, EntryId};
 pub(super) use split::Store;
+pub(super) use units::Dwarf;
 
-use super::files::Sections;
-use budget::Budget;
-use codecost::image::debug_info::{DebugInfo, DebugSection, UnitKind};
+use codecost::image::debug_info::UnitKind;
+use model::{NONE, RawFrame};
 use paths::Paths;
 use rayon::prelude::*;
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
-    sync::{Arc, Mutex, OnceLock},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
-pub(super) type Slice<'d> = gimli::EndianSlice<'d, gimli::RunTimeEndian>;
-
-/// No function, no parent.
-const NONE: u32 = u32::MAX;
 /// In how many units an address is looked for.
 const MAX_CANDIDATES: usize = 4;
 
-/// The debug information of one file, and the split files that it names.
-pub(super) struct Dwarf<'s> {
-    info: DebugInfo<'s>,
-    main: gimli::Dwarf<Slice<'s>>,
-    units: Vec<OnceLock<Option<gimli::Unit<Slice<'s>>>>>,
-    /// By unit: what is in its `.dwo` file.
-    split: HashMap<u32, split::Split<'s>>,
-    abbreviations: Mutex<HashMap<usize, Arc<gimli::Abbreviations>>>,
-    budget: Budget,
-}
-
-/// Where a function is described: an entry by its offset in a unit (a skeleton's are those of its
-/// `.dwo` file).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Place {
-    pub(super) unit: u32,
-    pub(super) offset: usize,
-}
-
-/// What stands at an address.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Answer {
-    /// Innermost first; empty when no function is described here.
-    pub(super) frames: Vec<RawFrame>,
-    /// The instruction's own file and line, also where there is no function.
-    pub(super) row: Option<(Option<Arc<str>>, Option<u32>)>,
-    /// Whether the instruction's row has line 0.
-    pub(super) line_zero: bool,
-    /// The unit, when there is any answer.
-    pub(super) unit: Option<u32>,
-}
-
-/// A function at an address.
-#[derive(Clone, Debug)]
-pub(super) struct RawFrame {
-    pub(super) function: Place,
-    pub(super) file: Option<Arc<str>>,
-    pub(super) line: Option<u32>,
-}
-
-/// The entries of a unit, wherever they are.
-#[derive(Clone, Copy)]
-struct Part<'a, 's> {
-    number: u32,
-    dwarf: &'a gimli::Dwarf<Slice<'s>>,
-    unit: &'a gimli::Unit<Slice<'s>>,
-    owner: &'a Dwarf<'s>,
-    is_split: bool,
-}
-
 impl<'s> Dwarf<'s> {
-    /// Reads the units' headers; `None` when there is no debug information.
-    pub(super) fn load(sections: &'s Sections<'_>) -> Option<Self> {
-        let info = DebugInfo::load(sections.directory());
-        if info.is_empty() {
-            return None;
-        }
-        let main = sections.dwarf();
-        let budget = Budget::new(|kind| sections.size(kind));
-        let mut units = Vec::new();
-        units.resize_with(info.units().len(), OnceLock::new);
-        Some(Self {
-            info,
-            main,
-            units,
-            split: HashMap::new(),
-            abbreviations: Mutex::default(),
-            budget,
-        })
-    }
-
-    /// The units' names and directories.
-    pub(super) fn info(&self) -> &DebugInfo<'s> {
-        &self.info
-    }
-
     /// Looks up addresses, which are sorted. Split files are looked for beside `programs` too.
     pub(super) fn answers<'m>(
         &mut self,
@@ -167,11 +87,6 @@ impl<'s> Dwarf<'s> {
             }
         }
         answers
-    }
-
-    fn unit_size(&self, unit: u32) -> u64 {
-        let unit = self.info.units().get(unit as usize);
-        unit.map_or(0, |unit| unit.end.saturating_sub(unit.start))
     }
 
     /// For each address the units that say they have code there, narrowest ranges first.
@@ -236,74 +151,6 @@ impl<'s> Dwarf<'s> {
             .collect()
     }
 
-    /// A unit of the file itself, read when first asked for.
-    fn unit(&self, number: u32) -> Option<&gimli::Unit<Slice<'s>>> {
-        let slot = self.units.get(number as usize)?;
-        slot.get_or_init(|| self.read_unit(number)).as_ref()
-    }
-
-    fn read_unit(&self, number: u32) -> Option<gimli::Unit<Slice<'s>>> {
-        let entry = self.info.units().get(number as usize)?;
-        // Damaged includes those whose abbreviations are too much to read.
-        if entry.damaged || entry.section != DebugSection::Info {
-            return None;
-        }
-        let offset = gimli::DebugInfoOffset(usize::try_from(entry.start).ok()?);
-        let header = self.main.debug_info.header_from_offset(offset).ok()?;
-        let offset = header.debug_abbrev_offset().0;
-        let known = self
-            .abbreviations
-            .lock()
-            .ok()
-            .and_then(|known| known.get(&offset).cloned());
-        let abbreviations = match known {
-            Some(known) => known,
-            None => {
-                let read = self.main.abbreviations(&header).ok()?;
-                if let Ok(mut known) = self.abbreviations.lock() {
-                    known.insert(offset, read.clone());
-                }
-                read
-            }
-        };
-        let unit = gimli::Unit::new_with_abbreviations(&self.main, header, abbreviations).ok()?;
-        let files = unit.line_program.as_ref().map_or(0, |program| {
-            let header = program.header();
-            header.file_names().len() + header.include_directories().len()
-        });
-        self.budget.lines(files).then_some(unit)
-    }
-
-    /// The line program of a unit, while there is budget to run it.
-    fn program(
-        &self,
-        unit: &gimli::Unit<Slice<'s>>,
-    ) -> Option<gimli::IncompleteLineProgram<Slice<'s>>> {
-        let program = unit.line_program.clone()?;
-        let size = program.header().raw_program_buf().len();
-        self.budget.lines(size).then_some(program)
-    }
-
-    /// The entries of a unit: its own, or of a skeleton those of its `.dwo` file.
-    fn part(&self, number: u32) -> Option<Part<'_, 's>> {
-        if let Some(split) = self.split.get(&number) {
-            return Some(Part {
-                number,
-                dwarf: &split.dwarf,
-                unit: &split.unit,
-                owner: self,
-                is_split: true,
-            });
-        }
-        Some(Part {
-            number,
-            dwarf: &self.main,
-            unit: self.unit(number)?,
-            owner: self,
-            is_split: false,
-        })
-    }
-
     /// Looks up sorted addresses in one unit.
     fn answer_in(&self, number: u32, addresses: &[u64]) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::new();
@@ -364,42 +211,5 @@ impl<'s> Dwarf<'s> {
             }
         }
         answers
-    }
-}
-
-impl<'s> Part<'_, 's> {
-    fn text(&self, value: gimli::AttributeValue<Slice<'s>>) -> Option<String> {
-        self.owner.budget.text(self.dwarf, self.unit, value)
-    }
-
-    /// The entry that an attribute refers to.
-    fn place(&self, value: gimli::AttributeValue<Slice<'s>>) -> Option<Place> {
-        match value {
-            gimli::AttributeValue::UnitRef(offset) => Some(Place {
-                unit: self.number,
-                offset: offset.0,
-            }),
-            gimli::AttributeValue::DebugInfoRef(offset) if self.is_split => {
-                let offset = offset.to_unit_offset(&self.unit.header)?.0;
-                Some(Place {
-                    unit: self.number,
-                    offset,
-                })
-            }
-            gimli::AttributeValue::DebugInfoRef(offset) => {
-                let offset = offset.0 as u64;
-                let units = self.owner.info.units();
-                let after = units.partition_point(|unit| {
-                    unit.section == DebugSection::Info && unit.start <= offset
-                });
-                let number = after.checked_sub(1)?;
-                let unit = units.get(number).filter(|unit| offset < unit.end)?;
-                Some(Place {
-                    unit: u32::try_from(number).ok()?,
-                    offset: usize::try_from(offset - unit.start).ok()?,
-                })
-            }
-            _ => None,
-        }
     }
 }

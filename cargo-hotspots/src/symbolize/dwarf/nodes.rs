@@ -1,9 +1,13 @@
-//! The functions, inlined ones included, that stand at wanted addresses.
+//! The functions, inlined ones included, at wanted addresses.
 //!
 //! Truth: DWARF 5, sections 2.17 and 3.3. One pass over a unit's entries; only functions that
 //! hold a wanted address are remembered. Lexical blocks are stepped through.
 
-use super::{NONE, Part, Place, Slice, budget::Budget};
+use super::{
+    budget::Budget,
+    model::{EntryId, NONE, Slice},
+    units::Part,
+};
 use gimli::constants as c;
 
 /// Deeper frames are taken for their callers: no compiler inlines so deep.
@@ -16,7 +20,7 @@ pub(super) const MAX_ATTRIBUTES: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     /// Its description.
-    pub(super) function: Place,
+    pub(super) function: EntryId,
     /// What it is inlined into, or [`NONE`].
     pub(super) parent: u32,
     /// Where it was called.
@@ -25,7 +29,7 @@ pub(super) struct Node {
     nest: u32,
 }
 
-/// What stands at the wanted addresses of a unit.
+/// What is at the wanted addresses of a unit.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     pub(super) nodes: Vec<Node>,
@@ -39,14 +43,14 @@ impl Nodes {
         let mut next = self.innermost.get(number).copied().unwrap_or(NONE);
         std::iter::from_fn(move || {
             let node = self.nodes.get(next as usize)?;
-            // Parents stand earlier, so this ends.
+            // Parents come earlier, so this ends.
             next = node.parent;
             Some(node)
         })
     }
 }
 
-/// Finds what stands at `addresses`, which are sorted.
+/// Finds what is at `addresses`, which are sorted.
 pub(super) fn find(part: Part<'_, '_>, addresses: &[u64], budget: &Budget) -> Nodes {
     let mut search = Search {
         part,
@@ -59,7 +63,7 @@ pub(super) fn find(part: Part<'_, '_>, addresses: &[u64], budget: &Budget) -> No
         open: Vec::new(),
         ranges: Vec::new(),
     };
-    // Damage ends the unit; what stands before it counts.
+    // Damage ends the unit; what comes before it counts.
     let _ = search.walk();
     search.found
 }
@@ -211,7 +215,7 @@ impl<'d> Search<'_, '_, 'd> {
             let function = values
                 .origin
                 .and_then(|origin| self.part.place(origin))
-                .unwrap_or(Place {
+                .unwrap_or(EntryId {
                     unit: self.part.number,
                     offset,
                 });

@@ -1,10 +1,14 @@
 //! The paths of source files.
 //!
-//! Truth: DWARF 5, section 6.2.4: a file stands below its directory, and that below the directory
+//! Truth: DWARF 5, section 6.2.4: a file is below its directory, and that is below the directory
 //! of the compilation. Entries of a `.dwo` file count by its own file table where it has one (GCC),
 //! else by the skeleton's (LLVM).
 
-use super::{Dwarf, Part, Slice, budget::Budget};
+use super::{
+    budget::Budget,
+    model::Slice,
+    units::{Dwarf, Part},
+};
 use std::{collections::HashMap, sync::Arc};
 
 /// The paths of a unit's source files by their numbers.

@@ -4,7 +4,10 @@
 //! skeleton unit with addresses, line program and the name and id of the rest. A file whose unit
 //! has another id is of another build and refused.
 
-use super::{Dwarf, Slice};
+use super::{
+    model::Slice,
+    units::{Dwarf, Split},
+};
 use crate::symbolize::files::Sections;
 use codecost::image::{
     Image, Mapping,
@@ -18,12 +21,6 @@ use std::{
 
 /// Units of a `.dwo` file among which the right one is looked for.
 const MAX_UNITS: usize = 256;
-
-/// The entries of a skeleton.
-pub(super) struct Split<'s> {
-    pub(super) dwarf: gimli::Dwarf<Slice<'s>>,
-    pub(super) unit: gimli::Unit<Slice<'s>>,
-}
 
 /// Where the files stay that turn out to be needed: the caller's, so that they live long enough.
 #[derive(Clone, Copy)]

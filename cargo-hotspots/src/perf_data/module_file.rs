@@ -1,0 +1,77 @@
+//! What is known of a module's file, and the file once it is opened.
+
+use super::unwind::Span;
+use crate::profile::{ModuleKind, ModuleProblem};
+use codecost::{
+    address::{AddressRange, FileOffset, FileRange, VirtualAddress},
+    image::Mapping,
+};
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
+
+/// What the recording says of files in addition to their mappings.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// Build ids, by path.
+    pub(super) build_ids: HashMap<Vec<u8>, Vec<u8>>,
+    /// The kernel's release.
+    pub(super) kernel: Option<String>,
+    /// When it was last written.
+    pub(super) at: Option<SystemTime>,
+}
+
+/// What a mapping says of its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Identity {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// Device and inode.
+    Inode { major: u32, minor: u32, inode: u64 },
+    /// Its build id.
+    BuildId(Vec<u8>),
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) path: Vec<u8>,
+    pub(super) kind: ModuleKind,
+    pub(super) identity: Identity,
+    pub(super) build_id: Option<Vec<u8>>,
+    /// The end of what was mapped of it.
+    pub(super) mapped_to: FileOffset,
+    pub(super) state: State,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    /// No address in it was asked for.
+    Untouched,
+    Open(Box<OpenFile>),
+    Problem(Option<ModuleProblem>),
+}
+
+/// A file that was opened.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    pub(super) mapping: Arc<Mapping>,
+    /// What the loader maps: ranges of the file, where they go, and whether they are code.
+    pub(super) segments: Vec<(FileRange, VirtualAddress, bool)>,
+    /// Its place among all files that can be unwound.
+    pub(super) span: Option<Span>,
+    /// The functions that threads begin with, once they were asked for.
+    pub(super) roots: Option<Vec<AddressRange>>,
+}
+
+impl OpenFile {
+    pub(super) fn address(&self, offset: FileOffset) -> Option<VirtualAddress> {
+        let holds = |code: bool| {
+            self.segments
+                .iter()
+                .find(|(range, _, is_code)| *is_code == code && range.contains(offset))
+        };
+        // Pages at the border of two segments are mapped for both; code runs in the one for code.
+        let (range, address, _) = holds(true).or_else(|| holds(false))?;
+        address.checked_add(offset.checked_since(range.start)?)
+    }
+}

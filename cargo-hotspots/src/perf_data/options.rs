@@ -1,0 +1,15 @@
+//! What to read of a recording.
+
+use std::path::PathBuf;
+
+/// What to read of a recording, and with what.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'o> {
+    /// Paths as recorded, and the copies to open instead.
+    pub substitutes: &'o [(PathBuf, PathBuf)],
+    /// Whether to keep each single sample.
+    pub timeline: bool,
+    /// Whether to look for files where they were and where copies are kept by build id; otherwise
+    /// only `substitutes` are opened.
+    pub search: bool,
+}
