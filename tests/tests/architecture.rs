@@ -99,8 +99,8 @@ fn clap_stays_where_arguments_are_read() {
     let mut violations = Vec::new();
     for tool in tools() {
         for source in sources(&workspace().join(&tool).join("src")) {
-            let inside =
-                ["analysis", "gate", "ledger", "report", "plan", "measure"].contains(&&*source.module);
+            let inside = ["analysis", "gate", "ledger", "report", "plan", "measure"]
+                .contains(&&*source.module);
             if inside && source.names_crate("clap") {
                 violations.push(source.path.display().to_string());
             }

@@ -4,7 +4,9 @@
 use crate::{
     cli::GateTarget,
     gate::{
+        bisect::{self, Step},
         compare::{self, Options, Talk},
+        config::Config,
         grew,
         row::Gate,
         runner::{Estimate, Observer},
@@ -25,9 +27,11 @@ use codecost::{
     error::exit_code,
     front::Command,
     report::{GateFormatFlags, OutputOptions, RowFlags},
+    revisions::{self, Revision},
     units::{Share, Time, counted},
 };
-use std::{path::PathBuf, time::Duration};
+use regex::Regex;
+use std::{cell::RefCell, path::PathBuf, time::Duration};
 
 const GATE: &str = "Gate options";
 
@@ -43,8 +47,15 @@ pub(crate) struct Check {
     /// The baseline to compare with: a name or path from --save-baseline, a directory of
     /// Criterion's results, or a JSON file of hyperfine's
     #[arg(long, value_name = "NAME|PATH", help_heading = GATE)]
-    #[arg(required_unless_present_any = ["fail_if", "merge"])]
+    #[arg(required_unless_present_any = ["fail_if", "merge", "rev"])]
     baseline: Option<String>,
+    /// Build two git revisions, each in a worktree of its own, and compare them
+    #[arg(long, value_name = "A..B", value_parser = revisions, help_heading = GATE)]
+    #[arg(conflicts_with_all = ["baseline", "exec"])]
+    rev: Option<(String, String)>,
+    /// With --rev, find the commit that made a benchmark slower
+    #[arg(long, help_heading = GATE, hide_short_help = true, requires = "rev")]
+    bisect: bool,
     /// From which slowdown on a benchmark needs attention [default: 5%]
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = GATE)]
     concern: Option<f64>,
@@ -73,7 +84,7 @@ pub(crate) struct Check {
     shard: Option<(usize, usize)>,
     /// Merge the JSON reports of all shards into one verdict; nothing is built or run
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = GATE, hide_short_help = true)]
-    #[arg(conflicts_with_all = ["baseline", "fail_if", "shard", "concern", "action", "time_budget"])]
+    #[arg(conflicts_with_all = ["baseline", "rev", "fail_if", "shard", "concern", "action", "time_budget"])]
     merge: Vec<PathBuf>,
     /// Also write a Markdown comment that another job can post on a pull request
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = GATE)]
@@ -99,6 +110,8 @@ impl Command for Check {
     fn run(self, console: &mut Console) -> Result<u8> {
         let Self {
             baseline,
+            rev,
+            bisect,
             concern,
             action,
             time_budget,
@@ -138,7 +151,8 @@ impl Command for Check {
             true => Vec::new(),
             false => hold(&fail_if, &current, console)?,
         };
-        let Some(baseline) = baseline else {
+        let against = rev.as_ref().map(|(before, _)| before.clone());
+        let Some(baseline) = baseline.or(against) else {
             report::check::write_shares(&held, &output, console)?;
             return Ok(match held.iter().any(|held| held.exceeded) {
                 true => exit_code::GATE,
@@ -156,11 +170,107 @@ impl Command for Check {
             filter: output.filter.clone(),
             shard,
         };
-        let mut gate = gate(&options, console)?;
+        let mut gate = match &rev {
+            None => gate(&options, console)?,
+            Some((before, after)) => {
+                let mut gate = gate_of_commits(&options, [before, after], console)?;
+                if bisect && gate.rows.iter().any(|row| row.status.is_alarm()) {
+                    find_commit(&options, [before, after], &mut gate, console)?;
+                }
+                gate
+            }
+        };
         gate.shares = held;
         report::check::write(&gate, &output, &extra, console)?;
         Ok(code(&gate))
     }
+}
+
+/// Builds both commits and compares them while the second is checked out.
+fn gate_of_commits(options: &Options, names: [&str; 2], console: &mut Console) -> Result<Gate> {
+    stop::watch();
+    let context = Context::current()?;
+    let config = Config::load(options.config_file.as_deref(), context.directory())?;
+    let console = RefCell::new(console);
+    let (mut before, mut done) = (None, None);
+    let mut begin = |named: &str| console.borrow_mut().status("Building", named);
+    let mut work = |revision: &Revision<'_>| {
+        let mut console = console.borrow_mut();
+        let there = &revision.context;
+        let options = Options {
+            current: compare::Current {
+                selection: revision.selection.clone(),
+                ..options.current.clone()
+            },
+            ..options.clone()
+        };
+        let mut talk = ConsoleTalk::new(&mut console, names[0]);
+        let Some(kept) = &before else {
+            let (sides, _, target) = compare::current_side(there, &options.current, &mut talk)?;
+            before = Some(compare::keep(sides, &target)?);
+            return Ok(());
+        };
+        let mut comparison =
+            compare::compare_commits(there, &options, &config, kept, &stop::is_wanted, &mut talk)?;
+        if !comparison.gate.stopped {
+            grew::explain(&mut comparison, there, &mut console);
+        }
+        done = Some(comparison.gate);
+        Ok(())
+    };
+    let selection = &options.current.selection;
+    let (_, warnings) = revisions::each(&context, names, selection, &mut begin, &mut work)?;
+    let mut gate =
+        done.ok_or_else(|| Error::failed("the second revision was not compared", "run it again"))?;
+    gate.warnings.splice(0..0, warnings);
+    Ok(gate)
+}
+
+/// Finds the commit that made the worst benchmark slower, by the same comparison at each step.
+fn find_commit(
+    options: &Options,
+    [before, after]: [&str; 2],
+    gate: &mut Gate,
+    console: &mut Console,
+) -> Result<()> {
+    let Some(worst) = gate.rows.iter().find(|row| row.status.is_alarm()) else {
+        return Ok(());
+    };
+    let benchmark = worst.benchmark.clone();
+    let exact = Regex::new(&format!("^{}$", regex::escape(&benchmark)));
+    let options = Options {
+        filter: exact.ok(),
+        ..options.clone()
+    };
+    let commits = revisions::between(&Context::current()?, before, after)?;
+    let mut judge = |commit: &str| {
+        if stop::is_wanted() {
+            return Ok(Step::Unknown);
+        }
+        // A commit that cannot be built or compared says nothing of itself.
+        let Ok(gate) = gate_of_commits(&options, [before, commit], console) else {
+            return Ok(Step::Unknown);
+        };
+        let row = gate.rows.iter().find(|row| row.benchmark == benchmark);
+        Ok(match row.map(|row| row.status) {
+            Some(status) if status.is_alarm() => Step::Slower,
+            Some(Status::Pass) => Step::NotSlower,
+            _ => Step::Unknown,
+        })
+    };
+    if let Some(found) = bisect::search(&commits, &mut judge)? {
+        let short = |commit: &str| commit.get(..12).unwrap_or(commit).to_owned();
+        gate.culprit = Some(match found.left {
+            1 => format!("{benchmark} became slower with {}", short(&found.bad)),
+            left => format!(
+                "{benchmark} became slower after {} and not after {}; noise forbids to say with \
+                 which of {left} commits",
+                short(&found.good),
+                short(&found.bad),
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// Compares with a baseline, and says what grew where something did.
@@ -329,6 +439,15 @@ fn status(text: &str) -> std::result::Result<Status, String> {
     Status::of_name(text)
         .filter(|status| *status != Status::Pass)
         .ok_or_else(|| "the statuses are attention, inconclusive and new".into())
+}
+
+fn revisions(text: &str) -> std::result::Result<(String, String), String> {
+    let parts = text
+        .split_once("..")
+        .filter(|(before, after)| !before.is_empty() && !after.starts_with('.'));
+    let (before, after) = parts.ok_or("write two revisions: `A..B`, or `A..` for up to HEAD")?;
+    let after = if after.is_empty() { "HEAD" } else { after };
+    Ok((before.to_owned(), after.to_owned()))
 }
 
 fn shard(text: &str) -> std::result::Result<(usize, usize), String> {

@@ -191,6 +191,69 @@ pub fn compare(
     Ok(comparison)
 }
 
+/// Copies of the programs of an earlier commit, which the build of the next one replaces.
+#[derive(Debug)]
+pub struct KeptSides {
+    sides: Vec<Side>,
+    // Deleted with this value.
+    _directory: tempfile::TempDir,
+}
+
+/// Keeps the programs of `sides` below `target`.
+///
+/// # Errors
+///
+/// They cannot be copied.
+pub fn keep(sides: Vec<Side>, target: &Path) -> Result<KeptSides> {
+    let directory = tempfile::Builder::new()
+        .prefix("gate-before-")
+        .tempdir_in(target)
+        .map_err(|source| Error::write(target, source))?;
+    let mut kept = Vec::new();
+    for (index, mut side) in sides.into_iter().enumerate() {
+        let copy = directory.path().join(format!("{index}"));
+        std::fs::copy(&side.program.path, &copy)
+            .map_err(|source| Error::read(&side.program.path, source))?;
+        side.program.path = copy;
+        kept.push(side);
+    }
+    Ok(KeptSides {
+        sides: kept,
+        _directory: directory,
+    })
+}
+
+/// Compares two commits: `before` was kept, `after` is what `context` has checked out.
+///
+/// # Errors
+///
+/// As [`compare`].
+pub fn compare_commits(
+    context: &Context,
+    options: &Options,
+    config: &Config,
+    before: &KeptSides,
+    stopped: &dyn Fn() -> bool,
+    talk: &mut dyn Talk,
+) -> Result<Comparison> {
+    let (after, _, target) = current_side(context, &options.current, talk)?;
+    let subjects = sides::pair_builds(before.sides.clone(), after);
+    let mut comparison = run(
+        context,
+        options,
+        config,
+        &target,
+        (subjects, None),
+        stopped,
+        talk,
+    )?;
+    comparison.gate.against = Against {
+        name: options.baseline.clone(),
+        ..Against::default()
+    };
+    Ok(comparison)
+}
+
 /// A gate with the programs that it ran, so that its alarms can be explained.
 pub struct Comparison {
     /// The verdicts.
@@ -280,6 +343,7 @@ pub fn run(
         family: plan.family,
         shard: options.shard,
         shares: Vec::new(),
+        culprit: None,
         warnings,
     };
     Ok(Comparison {

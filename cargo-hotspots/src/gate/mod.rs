@@ -8,7 +8,8 @@
 //! sides, prepare                  which benchmarks there are on both sides, and how slow they are
 //! runner                          blocks, looks, stages: the run itself
 //! compare                         a gate from its options to its rows
-//! grew                            what became slower, by a profile of both programs
+//! grew, bisect                    what became slower, by a profile of both programs, and when
+//! save, row, shares, stop         keeping a baseline; the results; shares of a recording; Ctrl-C
 //! ```
 //!
 //! A benchmark is run in both programs here and now, in pairs, because times from different
@@ -16,6 +17,7 @@
 //! half of all cases on a shared machine.
 
 pub mod baseline;
+pub mod bisect;
 pub mod change;
 pub mod compare;
 pub mod config;

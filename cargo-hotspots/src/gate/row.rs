@@ -33,6 +33,8 @@ pub struct Gate {
     pub shard: Option<(usize, usize)>,
     /// Conditions over the shares of a recording.
     pub shares: Vec<Held>,
+    /// Which commit made the worst benchmark slower, in words, where that was looked for.
+    pub culprit: Option<String>,
     /// What makes it less than it seems.
     pub warnings: Vec<Warning>,
 }

@@ -118,6 +118,9 @@ fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
             page = page.line(format!("  {dots}"), Emphasis::Faint);
         }
     }
+    if let Some(culprit) = &gate.culprit {
+        page = page.line(culprit.as_str(), Emphasis::Strong);
+    }
     for held in &gate.shares {
         let text = format!(
             "{}: {} (share {}, chance ± {})",

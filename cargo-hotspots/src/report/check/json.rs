@@ -258,6 +258,7 @@ pub(super) fn members<'a, R>(report: Report<'a, R>, gate: &Gate) -> Report<'a, R
             "shares",
             &gate.shares.iter().map(JsonShare::new).collect::<Vec<_>>(),
         )
+        .member("bisected", &gate.culprit)
         .member("evidence", &evidence)
 }
 
@@ -476,6 +477,7 @@ pub(super) fn merge(paths: &[PathBuf]) -> Result<Gate> {
                     family: part.family,
                     shard: None,
                     shares: Vec::new(),
+                    culprit: None,
                     warnings: warnings.collect(),
                 });
             }

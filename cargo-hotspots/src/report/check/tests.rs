@@ -67,6 +67,7 @@ fn gate() -> Gate {
         family: 4,
         shard: None,
         shares: Vec::new(),
+        culprit: None,
         warnings: Vec::new(),
     }
 }
