@@ -2,6 +2,7 @@
 //! No clap type gets past here and `commands`.
 
 use crate::{
+    gate::compare::Current,
     open::{Request, Source},
     record::{CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What},
 };
@@ -54,6 +55,22 @@ struct ProgramFlags {
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
     arguments: Vec<OsString>,
+}
+
+/// The current side of a comparison with a baseline.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct GateTarget {
+    /// Compare this program, as whole-process time, instead of building one
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
+    #[arg(conflicts_with_all = BUILD)]
+    exec: Option<PathBuf>,
+    /// Arguments of the program
+    #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
+    arguments: Vec<OsString>,
+    #[command(flatten)]
+    cargo: CargoFlags,
+    #[command(flatten)]
+    triple: TripleFlag,
 }
 
 /// How to record.
@@ -199,6 +216,78 @@ impl RecordingFlags {
         let options = record_options(program, recorder, selection);
         let source = Source::Record(Box::new(options));
         Ok(Request { source, strict })
+    }
+}
+
+impl GateTarget {
+    /// What is compared with the baseline.
+    ///
+    /// # Errors
+    ///
+    /// A usage error: a library does not run by itself.
+    pub(crate) fn current(self, console: &Console) -> Result<Current> {
+        let Self {
+            exec,
+            arguments,
+            cargo,
+            triple,
+        } = self;
+        let mut selection = cargo.selection(triple.triple);
+        console.configure_cargo(&mut selection);
+        if selection.target == TargetChoice::Lib {
+            return Err(Error::usage(
+                "a library does not run by itself",
+                "compare what calls it: `--bench`, `--example` or `--bin`",
+            ));
+        }
+        Ok(Current {
+            selection,
+            program: exec,
+            arguments,
+        })
+    }
+}
+
+impl RecordingFlags {
+    /// The same flags for a comparison with a baseline, where nothing is recorded.
+    ///
+    /// # Errors
+    ///
+    /// A usage error: a flag is for a recording.
+    pub(crate) fn gate_target(self) -> Result<GateTarget> {
+        let Self {
+            input,
+            program,
+            recorder,
+            strict,
+            cargo,
+            triple,
+        } = self;
+        let ProgramFlags {
+            exec,
+            pid,
+            arguments,
+        } = program;
+        let of_recording = [
+            ("--input", input.is_some()),
+            ("--pid", pid.is_some()),
+            ("--strict", strict),
+        ]
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
+        .or_else(|| recorder.given());
+        if let Some(flag) = of_recording {
+            return Err(Error::usage(
+                format_args!("`{flag}` is for a recording, and a baseline is not recorded"),
+                format_args!("leave out `{flag}`"),
+            ));
+        }
+        Ok(GateTarget {
+            exec,
+            arguments,
+            cargo,
+            triple,
+        })
     }
 }
 

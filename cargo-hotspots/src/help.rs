@@ -27,8 +27,11 @@ Examples:
   cargo hotspots crates --bin rg -- TODO src   record again, and show it by crate
   cargo hotspots asm my_crate::hot             show a function's annotated assembly
   cargo hotspots overview --input perf.data    open an existing recording
+  cargo hotspots --bench --save-baseline main  keep the benchmarks to compare with later
+  cargo hotspots check --bench --baseline main check whether one became slower since
 
-Exit codes: 0 done; 2 wrong usage; 100 --strict refuses the recording; 101 error.";
+Exit codes: 0 done; 2 wrong usage; 100 a check failed, or --strict refuses the recording; 101 \
+error.";
 
 /// What `-h` leaves to `--help`, so that it fits a screen.
 const RARE: [&str; 7] = [

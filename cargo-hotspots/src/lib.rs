@@ -16,6 +16,7 @@ mod cli;
 mod commands;
 pub mod doctor;
 pub mod export;
+pub mod gate;
 mod help;
 pub mod machine;
 pub mod open;

@@ -12,7 +12,6 @@ mod commands;
 pub mod compare;
 pub mod ledger;
 pub mod report;
-pub mod revisions;
 pub mod snapshot;
 
 use codecost::{console::Console, front};

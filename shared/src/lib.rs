@@ -33,6 +33,8 @@ pub mod attribution;
 
 pub mod report;
 
+pub mod revisions;
+
 pub mod console;
 
 pub mod front;

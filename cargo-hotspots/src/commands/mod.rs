@@ -3,6 +3,7 @@
 mod asm;
 mod callees;
 mod callers;
+mod check;
 mod crates;
 mod diff;
 mod doctor;
@@ -28,6 +29,7 @@ codecost::commands! {
         Threads(threads::Threads),
         Flamegraph(flamegraph::Flamegraph),
         Diff(diff::Diff),
+        Check(check::Check),
         Export(export::Export),
         Doctor(doctor::Doctor),
     }

@@ -1,5 +1,6 @@
 //! `cargo hotspots overview`, and `cargo hotspots` without a command, which records first.
 
+use super::check;
 use crate::{
     analysis::{self, Subject},
     cli::{RecordingFlags, Unless},
@@ -12,6 +13,8 @@ use codecost::{
     front::Command,
     report::{FormatFlags, RowFlags},
 };
+
+const BASELINE: &str = "Baselines";
 
 /// Where the time goes, and what to do about it
 #[derive(Args, Debug)]
@@ -27,6 +30,13 @@ pub(crate) struct Overview {
 /// The command without a name: it records the default target unless another recording is asked for.
 #[derive(Args, Debug)]
 pub(crate) struct Unnamed {
+    /// Build, measure each benchmark once, and keep the programs as a baseline
+    #[arg(long, value_name = "NAME|PATH", help_heading = BASELINE)]
+    #[arg(conflicts_with = "baseline")]
+    save_baseline: Option<String>,
+    /// Compare with this baseline: both programs are run in pairs
+    #[arg(long, value_name = "NAME|PATH", help_heading = BASELINE)]
+    baseline: Option<String>,
     #[command(flatten)]
     overview: Overview,
 }
@@ -39,7 +49,27 @@ impl Command for Overview {
 
 impl Command for Unnamed {
     fn run(self, console: &mut Console) -> Result<u8> {
-        self.overview.show(Unless::Recorded, console)
+        let Self {
+            save_baseline,
+            baseline,
+            overview,
+        } = self;
+        if save_baseline.is_none() && baseline.is_none() {
+            return overview.show(Unless::Recorded, console);
+        }
+        let Overview {
+            recording,
+            format,
+            rows,
+        } = overview;
+        let output = format.options(rows)?;
+        let target = recording.gate_target()?;
+        match (save_baseline, baseline) {
+            (Some(name), _) => check::keep(target, &name, &output, console),
+            (None, Some(baseline)) => check::compare_with(target, baseline, &output, console),
+            // The first case above.
+            (None, None) => Ok(0),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use std::{ffi::OsString, path::Path};
 
 /// What drives a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Harness {
+pub(crate) enum Harness {
     Criterion,
     Divan,
     Libtest,
@@ -65,7 +65,7 @@ impl Harness {
     }
 
     /// That of the program; one that cannot be read is plain.
-    pub(super) fn of(program: &Path) -> Self {
+    pub(crate) fn of(program: &Path) -> Self {
         let Ok(file) = Mapping::open(program) else {
             return Self::Plain;
         };

@@ -15,8 +15,11 @@
 mod builtin;
 #[cfg(target_os = "linux")]
 mod event;
-#[cfg(target_os = "linux")]
-mod harness;
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "elsewhere only the harness itself is of interest")
+)]
+pub(crate) mod harness;
 #[cfg(target_os = "linux")]
 mod held;
 #[cfg(target_os = "linux")]

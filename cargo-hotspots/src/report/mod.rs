@@ -4,6 +4,7 @@
 
 pub mod asm;
 pub mod calls;
+pub mod check;
 mod common;
 pub mod crates;
 pub mod diff;

@@ -3,13 +3,13 @@
 use super::{comparison::Comparison, likeness};
 use crate::{
     analysis::Input,
-    revisions::{self, Revision},
     snapshot::{self, Compressors, Snapshot},
 };
 use codecost::{
     Error, Result,
     cargo::{Context, Selection},
     report::Warning,
+    revisions::{self, Revision},
 };
 use std::{panic::resume_unwind, path::Path, thread};
 

@@ -1,6 +1,6 @@
 //! The user's git repository, asked through `git`; nothing here writes to it.
 
-use codecost::{
+use crate::{
     Error, Result,
     cargo::{Context, Selection},
 };
@@ -30,7 +30,7 @@ impl Repository {
         let root = ask("--show-toplevel").map_err(|_| {
             Error::usage(
                 format_args!("`{}` is not in a git repository", directory.display()),
-                "run it inside one, or compare two files: `cargo slim diff OLD NEW`",
+                "run it inside one, or compare two files or a baseline instead of revisions",
             )
         })?;
         // Relative to the directory that was asked about.

@@ -8,7 +8,7 @@
 //! user's target directory, so that dependencies they share are compiled once.
 //!
 //! What is built of a commit, and what becomes of it, is the caller's; each is built with the
-//! toolchain that it asks for ([`codecost::cargo::rustup`]).
+//! toolchain that it asks for ([`crate::cargo::rustup`]).
 //!
 //! Submodules are taken from what the repository has of them ([`submodules`]). A limit: what git
 //! does not know (an uncommitted `.cargo/config.toml`) is not there.
@@ -18,7 +18,7 @@ mod repository;
 mod submodules;
 mod worktree;
 
-use codecost::{
+use crate::{
     Result,
     cargo::{
         Context, Selection, Workspace,
@@ -105,6 +105,30 @@ pub fn each<T>(
             .map_err(|error| error.at(format_args!("cannot build and analyse {named}"), hint))
     };
     Ok(([of(0)?, of(1)?], warnings))
+}
+
+/// The commits from `before` to `after`, both included, the oldest first; of merges only the side
+/// that was merged into.
+///
+/// # Errors
+///
+/// There is no such commit.
+pub fn between(context: &Context, before: &str, after: &str) -> Result<Vec<String>> {
+    let repository = Repository::find(context, &Selection::default())?;
+    let (first, last) = (repository.commit(before)?, repository.commit(after)?);
+    let range = format!("{first}..{last}");
+    let listed = repository::git(
+        &repository.root,
+        [
+            "rev-list",
+            "--first-parent",
+            "--reverse",
+            "--end-of-options",
+            &range,
+        ],
+    )?;
+    let later = listed.lines().map(str::to_owned);
+    Ok(std::iter::once(first).chain(later).collect())
 }
 
 fn short(commit: &str) -> &str {

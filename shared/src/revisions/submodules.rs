@@ -6,7 +6,7 @@
 //! checked out from there, with an index of its own, so that nothing but the worktree changes.
 
 use super::repository::{Repository, git, git_with_index};
-use codecost::report::Warning;
+use crate::report::Warning;
 use std::{
     ffi::OsStr,
     path::{Component, Path, PathBuf},

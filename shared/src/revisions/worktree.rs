@@ -16,7 +16,7 @@ use super::{
     lock,
     repository::{Repository, git},
 };
-use codecost::{Error, Result, report::Warning};
+use crate::{Error, Result, report::Warning};
 use std::{
     ffi::OsStr,
     fs::{self, File},
@@ -213,7 +213,7 @@ fn outer_workspace(root: &Path) -> Option<PathBuf> {
 fn lost(root: &Path, parent: &Path, outer: Option<PathBuf>) -> Option<Warning> {
     let above = |path: &Path| -> Vec<PathBuf> { path.ancestors().map(Path::to_path_buf).collect() };
     let kept = above(parent);
-    let home = codecost::cargo::Context::current().ok()?.cargo_home();
+    let home = crate::cargo::Context::current().ok()?.cargo_home();
     let configured = above(root)
         .into_iter()
         .skip(1)

@@ -1,0 +1,459 @@
+//! `cargo hotspots check`, and the part of it that the command without a name has: a baseline is
+//! kept, or compared with.
+
+use crate::{
+    cli::GateTarget,
+    gate::{
+        bisect::{self, Step},
+        compare::{self, Options, Talk},
+        config::Config,
+        grew,
+        row::Gate,
+        runner::{Estimate, Observer},
+        save,
+        shares::{self, Condition},
+        stop,
+        verdict::Status,
+    },
+    open::{Request, Source},
+    record::{FREQUENCY, RecordOptions, What},
+    report,
+};
+use clap::{Args, ValueHint};
+use codecost::{
+    Error, Result,
+    cargo::Context,
+    console::{Console, Progress},
+    error::exit_code,
+    front::Command,
+    report::{GateFormatFlags, OutputOptions, RowFlags},
+    revisions::{self, Revision},
+    units::{Share, Time, counted},
+};
+use regex::Regex;
+use std::{cell::RefCell, path::PathBuf, time::Duration};
+
+const GATE: &str = "Gate options";
+
+/// Check whether benchmarks became slower than a baseline (exits with 100 if one did)
+///
+/// Both programs are run again, here and now: in random pairs, one benchmark to a process. The
+/// change of a benchmark is the median over the pairs, with its exact 95 % interval. A benchmark
+/// fails if it is significantly slower than `--concern` and the interval reaches `--action`; an
+/// alarm is raised only if a second, independent run repeats it. `hotspots.toml` sets limits for
+/// single benchmarks and crates. --filter chooses the benchmarks that are run.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The baseline to compare with: a name or path from --save-baseline, a directory of
+    /// Criterion's results, or a JSON file of hyperfine's
+    #[arg(long, value_name = "NAME|PATH", help_heading = GATE)]
+    #[arg(required_unless_present_any = ["fail_if", "merge", "rev"])]
+    baseline: Option<String>,
+    /// Build two git revisions, each in a worktree of its own, and compare them
+    #[arg(long, value_name = "A..B", value_parser = revisions, help_heading = GATE)]
+    #[arg(conflicts_with_all = ["baseline", "exec"])]
+    rev: Option<(String, String)>,
+    /// With --rev, find the commit that made a benchmark slower
+    #[arg(long, help_heading = GATE, hide_short_help = true, requires = "rev")]
+    bisect: bool,
+    /// From which slowdown on a benchmark needs attention [default: 5%]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = GATE)]
+    concern: Option<f64>,
+    /// From which slowdown on a benchmark fails [default: 10%]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = GATE)]
+    action: Option<f64>,
+    /// The longest that the comparison may take, such as 3m
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = GATE)]
+    time_budget: Option<Duration>,
+    /// Also fail on this status: attention, inconclusive or new (repeatable)
+    #[arg(long, value_name = "STATUS", value_parser = status, value_delimiter = ',')]
+    #[arg(help_heading = GATE)]
+    fail_on: Vec<Status>,
+    /// Record the program and fail if a share of its time is over a limit, such as
+    /// 'crate:serde_json > 15%' (repeatable)
+    #[arg(long, value_name = "CONDITION", help_heading = GATE)]
+    fail_if: Vec<Condition>,
+    /// Read this configuration file [default: the nearest hotspots.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = GATE)]
+    #[arg(hide_short_help = true)]
+    config_file: Option<PathBuf>,
+    /// Compare only this part of the benchmarks, such as 1/3; merge the JSON of all parts with
+    /// --merge
+    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = GATE)]
+    #[arg(hide_short_help = true)]
+    shard: Option<(usize, usize)>,
+    /// Merge the JSON reports of all shards into one verdict; nothing is built or run
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = GATE, hide_short_help = true)]
+    #[arg(conflicts_with_all = ["baseline", "rev", "fail_if", "shard", "concern", "action", "time_budget"])]
+    merge: Vec<PathBuf>,
+    /// Also write a Markdown comment that another job can post on a pull request
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = GATE)]
+    #[arg(hide_short_help = true)]
+    comment: Option<PathBuf>,
+    /// Also write the results in Bencher Metric Format
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = GATE)]
+    #[arg(hide_short_help = true)]
+    bencher: Option<PathBuf>,
+    /// Also draw the change of each pair as SVG
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = GATE)]
+    #[arg(hide_short_help = true)]
+    plot: Option<PathBuf>,
+    #[command(flatten)]
+    target: GateTarget,
+    #[command(flatten)]
+    format: GateFormatFlags,
+    #[command(flatten)]
+    rows: RowFlags,
+}
+
+impl Command for Check {
+    fn run(self, console: &mut Console) -> Result<u8> {
+        let Self {
+            baseline,
+            rev,
+            bisect,
+            concern,
+            action,
+            time_budget,
+            fail_on,
+            fail_if,
+            config_file,
+            shard,
+            merge,
+            comment,
+            bencher,
+            plot,
+            target,
+            format,
+            rows,
+        } = self;
+        let output = format.options(rows)?;
+        let extra = report::check::Extra {
+            comment,
+            bencher,
+            plot,
+        };
+        if !merge.is_empty() {
+            let gate = report::check::merge(&merge)?;
+            report::check::write(&gate, &output, &extra, console)?;
+            return Ok(code(&gate));
+        }
+        if let (Some(concern), Some(action)) = (concern, action)
+            && action < concern
+        {
+            return Err(Error::usage(
+                "`--action` is below `--concern`",
+                "make `--action` at least as large",
+            ));
+        }
+        let current = target.current(console)?;
+        let held = match fail_if.is_empty() {
+            true => Vec::new(),
+            false => hold(&fail_if, &current, console)?,
+        };
+        let against = rev.as_ref().map(|(before, _)| before.clone());
+        let Some(baseline) = baseline.or(against) else {
+            report::check::write_shares(&held, &output, console)?;
+            return Ok(match held.iter().any(|held| held.exceeded) {
+                true => exit_code::GATE,
+                false => exit_code::OK,
+            });
+        };
+        let options = Options {
+            current,
+            baseline,
+            config_file,
+            concern,
+            action,
+            time_budget,
+            fail_on,
+            filter: output.filter.clone(),
+            shard,
+        };
+        let mut gate = match &rev {
+            None => gate(&options, console)?,
+            Some((before, after)) => {
+                let mut gate = gate_of_commits(&options, [before, after], console)?;
+                if bisect && gate.rows.iter().any(|row| row.status.is_alarm()) {
+                    find_commit(&options, [before, after], &mut gate, console)?;
+                }
+                gate
+            }
+        };
+        gate.shares = held;
+        report::check::write(&gate, &output, &extra, console)?;
+        Ok(code(&gate))
+    }
+}
+
+/// Builds both commits and compares them while the second is checked out.
+fn gate_of_commits(options: &Options, names: [&str; 2], console: &mut Console) -> Result<Gate> {
+    stop::watch();
+    let context = Context::current()?;
+    let config = Config::load(options.config_file.as_deref(), context.directory())?;
+    let console = RefCell::new(console);
+    let (mut before, mut done) = (None, None);
+    let mut begin = |named: &str| console.borrow_mut().status("Building", named);
+    let mut work = |revision: &Revision<'_>| {
+        let mut console = console.borrow_mut();
+        let there = &revision.context;
+        let options = Options {
+            current: compare::Current {
+                selection: revision.selection.clone(),
+                ..options.current.clone()
+            },
+            ..options.clone()
+        };
+        let mut talk = ConsoleTalk::new(&mut console, names[0]);
+        let Some(kept) = &before else {
+            let (sides, _, target) = compare::current_side(there, &options.current, &mut talk)?;
+            before = Some(compare::keep(sides, &target)?);
+            return Ok(());
+        };
+        let mut comparison =
+            compare::compare_commits(there, &options, &config, kept, &stop::is_wanted, &mut talk)?;
+        if !comparison.gate.stopped {
+            grew::explain(&mut comparison, there, &mut console);
+        }
+        done = Some(comparison.gate);
+        Ok(())
+    };
+    let selection = &options.current.selection;
+    let (_, warnings) = revisions::each(&context, names, selection, &mut begin, &mut work)?;
+    let mut gate =
+        done.ok_or_else(|| Error::failed("the second revision was not compared", "run it again"))?;
+    gate.warnings.splice(0..0, warnings);
+    Ok(gate)
+}
+
+/// Finds the commit that made the worst benchmark slower, by the same comparison at each step.
+fn find_commit(
+    options: &Options,
+    [before, after]: [&str; 2],
+    gate: &mut Gate,
+    console: &mut Console,
+) -> Result<()> {
+    let Some(worst) = gate.rows.iter().find(|row| row.status.is_alarm()) else {
+        return Ok(());
+    };
+    let benchmark = worst.benchmark.clone();
+    let exact = Regex::new(&format!("^{}$", regex::escape(&benchmark)));
+    let options = Options {
+        filter: exact.ok(),
+        ..options.clone()
+    };
+    let commits = revisions::between(&Context::current()?, before, after)?;
+    let mut judge = |commit: &str| {
+        if stop::is_wanted() {
+            return Ok(Step::Unknown);
+        }
+        // A commit that cannot be built or compared says nothing of itself.
+        let Ok(gate) = gate_of_commits(&options, [before, commit], console) else {
+            return Ok(Step::Unknown);
+        };
+        let row = gate.rows.iter().find(|row| row.benchmark == benchmark);
+        Ok(match row.map(|row| row.status) {
+            Some(status) if status.is_alarm() => Step::Slower,
+            Some(Status::Pass) => Step::NotSlower,
+            _ => Step::Unknown,
+        })
+    };
+    if let Some(found) = bisect::search(&commits, &mut judge)? {
+        let short = |commit: &str| commit.get(..12).unwrap_or(commit).to_owned();
+        gate.culprit = Some(match found.left {
+            1 => format!("{benchmark} became slower with {}", short(&found.bad)),
+            left => format!(
+                "{benchmark} became slower after {} and not after {}; noise forbids to say with \
+                 which of {left} commits",
+                short(&found.good),
+                short(&found.bad),
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Compares with a baseline, and says what grew where something did.
+fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
+    stop::watch();
+    let context = Context::current()?;
+    let mut comparison = {
+        let mut talk = ConsoleTalk::new(console, &options.baseline);
+        compare::compare(&context, options, &stop::is_wanted, &mut talk)?
+    };
+    if !comparison.gate.stopped {
+        grew::explain(&mut comparison, &context, console);
+    }
+    Ok(comparison.gate)
+}
+
+/// `cargo hotspots --baseline NAME`: the same without the gate's own flags.
+pub(super) fn compare_with(
+    target: GateTarget,
+    baseline: String,
+    output: &OutputOptions,
+    console: &mut Console,
+) -> Result<u8> {
+    let options = Options {
+        current: target.current(console)?,
+        baseline,
+        config_file: None,
+        concern: None,
+        action: None,
+        time_budget: None,
+        fail_on: Vec::new(),
+        filter: output.filter.clone(),
+        shard: None,
+    };
+    let gate = gate(&options, console)?;
+    report::check::write(&gate, output, &report::check::Extra::default(), console)?;
+    Ok(code(&gate))
+}
+
+/// `cargo hotspots --save-baseline NAME`.
+pub(super) fn keep(
+    target: GateTarget,
+    name: &str,
+    output: &OutputOptions,
+    console: &mut Console,
+) -> Result<u8> {
+    stop::watch();
+    let context = Context::current()?;
+    let current = target.current(console)?;
+    let saved = {
+        let mut talk = ConsoleTalk::new(console, name);
+        save::save(&context, &current, name, &stop::is_wanted, &mut talk)?
+    };
+    report::check::write_saved(&saved, output, console)?;
+    Ok(exit_code::OK)
+}
+
+/// Records the current side and holds the conditions against it.
+fn hold(
+    conditions: &[Condition],
+    current: &compare::Current,
+    console: &mut Console,
+) -> Result<Vec<shares::Held>> {
+    let request = Request {
+        source: Source::Record(Box::new(RecordOptions {
+            what: match &current.program {
+                Some(path) => What::Program(path.clone()),
+                None => What::Target,
+            },
+            arguments: current.arguments.clone(),
+            frequency: FREQUENCY,
+            call_graph: None,
+            event: None,
+            recorder: None,
+            selection: current.selection.clone(),
+        })),
+        strict: false,
+    };
+    let opened = request.open(console)?;
+    shares::check(conditions, &opened.subject())
+}
+
+/// A run that was stopped has not done its work, whatever its rows say.
+fn code(gate: &Gate) -> u8 {
+    match (gate.fails(), gate.stopped) {
+        (true, _) => exit_code::GATE,
+        (false, true) => exit_code::FAILURE,
+        (false, false) => exit_code::OK,
+    }
+}
+
+/// Says on standard error what a gate does.
+struct ConsoleTalk<'a> {
+    console: &'a mut Console,
+    against: String,
+    progress: Option<(Progress, u64, u64)>,
+}
+
+impl<'a> ConsoleTalk<'a> {
+    fn new(console: &'a mut Console, against: &str) -> Self {
+        Self {
+            console,
+            against: against.to_owned(),
+            progress: None,
+        }
+    }
+}
+
+impl Observer for ConsoleTalk<'_> {
+    fn progress(&mut self, done: u64, planned: u64) {
+        let (progress, before) = match self.progress.take() {
+            // A display has one length; more work makes a new one.
+            Some((progress, before, of)) if of == planned && before <= done => (progress, before),
+            _ => (
+                self.console.progress("running benchmarks", Some(planned)),
+                0,
+            ),
+        };
+        progress.advance(done - before);
+        self.progress = Some((progress, done, planned));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.progress = None;
+        self.console.status("Checking", text);
+    }
+}
+
+impl Talk for ConsoleTalk<'_> {
+    fn estimate(&mut self, benchmarks: usize, estimate: Estimate, budget: Option<Duration>) {
+        self.progress = None;
+        let mut text = format!(
+            "{} with `{}`: about {}, at most {}",
+            counted(benchmarks as u64, "benchmark"),
+            self.against,
+            report::check::about(estimate.first),
+            report::check::about(estimate.most),
+        );
+        if let Some(budget) = budget {
+            text += &format!(" (time budget {})", Time(budget));
+        }
+        self.console.status("Comparing", &text);
+    }
+
+    fn begin(&mut self, verb: &str, what: &str) {
+        self.progress = None;
+        self.console.status(verb, what);
+    }
+}
+
+fn percent(text: &str) -> std::result::Result<f64, String> {
+    let share: Share = text.parse().map_err(|error| format!("{error}"))?;
+    let is_sensible = share.0 > 0.0 && share.0 <= 10.0;
+    match is_sensible {
+        true => Ok(share.0),
+        false => Err("give a share above 0% and at most 1000%".into()),
+    }
+}
+
+fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let time: Time = text.parse().map_err(|error| format!("{error}"))?;
+    Ok(time.0)
+}
+
+fn status(text: &str) -> std::result::Result<Status, String> {
+    Status::of_name(text)
+        .filter(|status| *status != Status::Pass)
+        .ok_or_else(|| "the statuses are attention, inconclusive and new".into())
+}
+
+fn revisions(text: &str) -> std::result::Result<(String, String), String> {
+    let parts = text
+        .split_once("..")
+        .filter(|(before, after)| !before.is_empty() && !after.starts_with('.'));
+    let (before, after) = parts.ok_or("write two revisions: `A..B`, or `A..` for up to HEAD")?;
+    let after = if after.is_empty() { "HEAD" } else { after };
+    Ok((before.to_owned(), after.to_owned()))
+}
+
+fn shard(text: &str) -> std::result::Result<(usize, usize), String> {
+    let parts = text.split_once('/').and_then(|(own, of)| {
+        let (own, of): (usize, usize) = (own.parse().ok()?, of.parse().ok()?);
+        (1..=of).contains(&own).then_some((own, of))
+    });
+    parts.ok_or_else(|| "write which part of how many: `1/3`".into())
+}

@@ -1,0 +1,251 @@
+//! Benchmarks as they are: how each harness lists them, runs one of them alone, and says its times.
+//!
+//! | harness | one benchmark alone | its times |
+//! |---|---|---|
+//! | Criterion 0.5 to 0.8 | `--bench --noplot --exact ID` | `new/sample.json` below a private `CRITERION_HOME` |
+//! | divan | `--bench --exact CRATE::ID` | the table on standard output; four digits |
+//! | libtest | `--bench --exact ID` | a median, no minimum: at most `attention` |
+//! | none of these, or any program | as it is | the time of the whole process |
+//!
+//! Criterion's `--exact` takes any id verbatim; without `--bench` it only tests. Its directories
+//! are cut and made unique, so results are looked up by `full_id`. With `CRITERION_HOME` unset and
+//! `CARGO` set it would run `cargo metadata` inside the measured process.
+
+pub mod criterion;
+pub mod divan;
+pub mod hyperfine;
+pub mod libtest;
+mod measured;
+
+pub use measured::{Measured, Throughput, Tuning};
+
+use super::process::{self, Failure, Patience};
+use crate::record::harness::Harness as Linked;
+use codecost::cargo::Context;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// What runs the benchmarks of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harness {
+    /// Criterion.
+    Criterion,
+    /// divan.
+    Divan,
+    /// The compiler's own, of nightly toolchains.
+    Libtest,
+    /// None: the process as a whole is the benchmark.
+    Process,
+}
+
+impl Harness {
+    /// As files and reports name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Criterion => "criterion",
+            Self::Divan => "divan",
+            Self::Libtest => "libtest",
+            Self::Process => "process",
+        }
+    }
+
+    /// The harness of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Criterion, Self::Divan, Self::Libtest, Self::Process]
+            .into_iter()
+            .find(|harness| harness.as_str() == name)
+    }
+
+    /// That of a program, by its symbols; one that cannot be read has none.
+    pub fn of(program: &Path) -> Self {
+        match Linked::of(program) {
+            Linked::Criterion => Self::Criterion,
+            Linked::Divan => Self::Divan,
+            Linked::Libtest => Self::Libtest,
+            Linked::Plain => Self::Process,
+        }
+    }
+
+    /// Whether its numbers are minima, which are the gate's statistic.
+    pub fn has_minimum(self) -> bool {
+        self != Self::Libtest
+    }
+}
+
+/// A program with benchmarks, and how it is started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// What runs its benchmarks.
+    pub harness: Harness,
+    /// Where it runs.
+    pub directory: PathBuf,
+    /// What is added to its environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Its arguments; of the harnesses only those that the user gave.
+    pub arguments: Vec<OsString>,
+    /// What a process as a whole is called.
+    pub name: String,
+}
+
+impl Program {
+    /// The ids of its benchmarks, in the program's order.
+    ///
+    /// # Errors
+    ///
+    /// The program does not list them.
+    pub fn list(&self, context: &Context, patience: &Patience<'_>) -> Result<Vec<String>, Failure> {
+        if self.harness == Harness::Process {
+            return Ok(vec![self.name.clone()]);
+        }
+        let mut command = self.command(context);
+        command
+            .args(&self.arguments)
+            .args(["--bench", "--list", "--format", "terse"]);
+        quiet_criterion(&mut command, Path::new("."));
+        let finished = process::run(&mut command, patience)?;
+        let ids = listed(&finished.stdout);
+        if ids.is_empty() {
+            return Err(Failure::Garbage("its list of benchmarks is empty".into()));
+        }
+        Ok(ids)
+    }
+
+    /// How to measure `id`: one short process finds out how slow it is.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be measured.
+    pub fn probe(
+        &self,
+        context: &Context,
+        id: &str,
+        scratch: &Path,
+        patience: &Patience<'_>,
+    ) -> Result<Measured, Failure> {
+        let tuning = match self.harness {
+            Harness::Criterion => Tuning::Criterion {
+                samples: 10,
+                milliseconds: 20,
+            },
+            Harness::Divan => Tuning::Divan { samples: 20 },
+            Harness::Libtest | Harness::Process => Tuning::None,
+        };
+        self.measure(context, id, tuning, scratch, patience)
+    }
+
+    /// The tuning that suits two sides that take so long an iteration, in nanoseconds.
+    pub fn tuning(&self, sides: [f64; 2]) -> Tuning {
+        match self.harness {
+            Harness::Criterion => criterion::tuning(sides),
+            Harness::Divan => divan::tuning(sides),
+            Harness::Libtest | Harness::Process => Tuning::None,
+        }
+    }
+
+    /// Runs `id` alone in a process. `scratch` is an empty directory for what the harness writes.
+    ///
+    /// # Errors
+    ///
+    /// There is no number, and why.
+    pub fn measure(
+        &self,
+        context: &Context,
+        id: &str,
+        tuning: Tuning,
+        scratch: &Path,
+        patience: &Patience<'_>,
+    ) -> Result<Measured, Failure> {
+        let mut command = self.command(context);
+        command.args(&self.arguments);
+        let measured = match self.harness {
+            Harness::Criterion => {
+                quiet_criterion(&mut command, scratch);
+                command.args(criterion::arguments(id, tuning));
+                let finished = process::run(&mut command, patience)?;
+                criterion::result(scratch, id, finished.elapsed)
+            }
+            Harness::Divan => {
+                command.args(divan::arguments(id, tuning));
+                let finished = process::run(&mut command, patience)?;
+                divan::result(&finished.stdout, finished.elapsed)
+            }
+            Harness::Libtest => {
+                // At run time only: set for a build, it would change the names of symbols.
+                command.env("RUSTC_BOOTSTRAP", "1");
+                command.args(libtest::arguments(id));
+                let finished = process::run(&mut command, patience)?;
+                libtest::result(&finished.stdout, id, finished.elapsed)
+            }
+            Harness::Process => {
+                command.stdout(Stdio::null());
+                let finished = process::run(&mut command, patience)?;
+                let time = finished.elapsed.as_nanos() as f64;
+                Ok(Measured {
+                    minimum: time,
+                    median: time,
+                    p90: None,
+                    samples: 1,
+                    mode: None,
+                    throughput: None,
+                    elapsed: finished.elapsed,
+                })
+            }
+        }?;
+        for time in [measured.minimum, measured.median] {
+            if !(time.is_finite() && time > 0.0) {
+                return Err(Failure::NotATime(time.to_string()));
+            }
+        }
+        Ok(measured)
+    }
+
+    /// The command that runs it, without arguments.
+    pub fn command(&self, context: &Context) -> Command {
+        let mut command = context.command(&self.path);
+        let environment = self.environment.iter();
+        command
+            .envs(environment.map(|(name, value)| (name, value)))
+            .current_dir(&self.directory)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+/// Keeps Criterion from looking for a target directory, and from talking to `cargo criterion`.
+fn quiet_criterion(command: &mut Command, home: &Path) {
+    command
+        .env("CRITERION_HOME", home)
+        .env_remove("CARGO_CRITERION_PORT")
+        .env_remove("CARGO");
+}
+
+/// The names in a list: `fib/20: benchmark` a line.
+pub fn listed(output: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(output);
+    text.lines()
+        .filter_map(|line| {
+            let line = line.trim_end();
+            line.strip_suffix(": benchmark")
+                .or_else(|| line.strip_suffix(": bench"))
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_keep_names_as_they_are() {
+        let list = b"fib/20: benchmark\ndv::a b: c: bench\n\nrunning 3 tests\nx: test\r\n";
+        assert_eq!(listed(list), ["fib/20", "dv::a b: c"]);
+        assert_eq!(listed(b"\xff: benchmark"), ["\u{fffd}"]);
+    }
+}

@@ -1,0 +1,285 @@
+//! One process of a gate: started, waited for, ended when it hangs.
+//!
+//! The process gets a group of its own, so that what it starts ends with it. Its time is taken by
+//! a thread that only waits: polling would cost the measured program a part of its CPU on a small
+//! machine, and would round its time.
+
+use std::{
+    fmt,
+    io::{self, Read},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// More output than any harness writes about one benchmark: the rest is dropped.
+const MOST_OUTPUT: usize = 4 << 20;
+/// How often the user's wish to stop is looked for.
+const STEP: Duration = Duration::from_millis(50);
+/// How long output is waited for after the end: a child of the process may hold the pipe open.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A process that ended with success.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// What it wrote to standard output.
+    pub stdout: Vec<u8>,
+    /// From its start to its end.
+    pub elapsed: Duration,
+}
+
+/// Why there is no number of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It could not be started.
+    NotStarted(String),
+    /// It ended, but not with success.
+    Crashed {
+        /// Its exit code or signal, in words.
+        status: String,
+        /// The last line that it wrote to standard error.
+        said: String,
+    },
+    /// It did not end.
+    Hung(Duration),
+    /// It ended with success but said nothing that can be understood.
+    Garbage(String),
+    /// It measured nothing.
+    NoSamples,
+    /// What it measured is zero, negative, or not a number.
+    NotATime(String),
+    /// The user stopped the run.
+    Stopped,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted(why) => write!(f, "cannot be started: {why}"),
+            Self::Crashed { status, said } if said.is_empty() => write!(f, "failed with {status}"),
+            Self::Crashed { status, said } => write!(f, "failed with {status}: {said}"),
+            Self::Hung(limit) => {
+                write!(f, "did not end within {}", codecost::units::Time(*limit))
+            }
+            Self::Garbage(what) => write!(f, "printed no result: {what}"),
+            Self::NoSamples => f.write_str("measured no samples"),
+            Self::NotATime(value) => write!(f, "measured `{value}`, which is not a time"),
+            Self::Stopped => f.write_str("was stopped"),
+        }
+    }
+}
+
+/// When to give up.
+pub struct Patience<'a> {
+    /// The longest that a process may take.
+    pub limit: Duration,
+    /// Whether the user wants to stop.
+    pub stopped: &'a dyn Fn() -> bool,
+}
+
+/// Runs it to its end.
+///
+/// # Errors
+///
+/// There is no successful end, and why.
+pub fn run(command: &mut Command, patience: &Patience<'_>) -> Result<Finished, Failure> {
+    if (patience.stopped)() {
+        return Err(Failure::Stopped);
+    }
+    group_of_its_own(command);
+    command.stdin(Stdio::null());
+    let start = Instant::now();
+    let mut child = command
+        .spawn()
+        .map_err(|error| Failure::NotStarted(error.to_string()))?;
+    let id = child.id();
+    let stdout = child.stdout.take().map(collect);
+    let stderr = child.stderr.take().map(collect);
+    let ended = wait(child);
+    let outcome = loop {
+        match ended.recv_timeout(STEP) {
+            Ok((at, status)) => break Ok((at, status)),
+            Err(RecvTimeoutError::Disconnected) => {
+                break Err(Failure::NotStarted("its end was lost".into()));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if (patience.stopped)() {
+                    break Err(Failure::Stopped);
+                }
+                if start.elapsed() > patience.limit {
+                    break Err(Failure::Hung(patience.limit));
+                }
+            }
+        }
+    };
+    let (at, status) = match outcome {
+        Ok(ended) => ended,
+        Err(failure) => {
+            end(id);
+            // Nothing of it may run beside the next measurement.
+            let _ = ended.recv_timeout(GRACE);
+            return Err(failure);
+        }
+    };
+    let stdout = stdout.map(|output| output.recv_timeout(GRACE).unwrap_or_default());
+    let stderr = stderr.map(|output| output.recv_timeout(GRACE).unwrap_or_default());
+    let status = status.map_err(|error| Failure::NotStarted(error.to_string()))?;
+    if !status.success() {
+        return Err(Failure::Crashed {
+            status: in_words(status),
+            said: last_line(&stderr.unwrap_or_default()),
+        });
+    }
+    Ok(Finished {
+        stdout: stdout.unwrap_or_default(),
+        elapsed: at.duration_since(start),
+    })
+}
+
+type Ended = (Instant, io::Result<ExitStatus>);
+
+fn wait(mut child: Child) -> Receiver<Ended> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let status = child.wait();
+        // Nobody listens any more when the process was given up.
+        let _ = sender.send((Instant::now(), status));
+    });
+    receiver
+}
+
+/// Reads to the end, and keeps the beginning.
+fn collect(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        let mut buffer = [0; 8192];
+        while let Ok(count) = from.read(&mut buffer) {
+            if count == 0 {
+                break;
+            }
+            if kept.len() < MOST_OUTPUT {
+                kept.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            }
+        }
+        let _ = sender.send(kept);
+    });
+    receiver
+}
+
+fn last_line(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    // A panic's message comes before its advice on backtraces.
+    let line = text
+        .lines()
+        .rfind(|line| !line.trim().is_empty() && !line.starts_with("note:"))
+        .unwrap_or_default();
+    line.trim().chars().take(200).collect()
+}
+
+fn in_words(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt as _;
+        if let Some(signal) = status.signal() {
+            return format!("signal {signal}");
+        }
+    }
+    match status.code() {
+        Some(code) => format!("exit code {code}"),
+        None => status.to_string(),
+    }
+}
+
+#[cfg(unix)]
+fn group_of_its_own(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn group_of_its_own(_: &mut Command) {}
+
+/// Ends the process and what it has started.
+#[cfg(unix)]
+fn end(id: u32) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = i32::try_from(id).ok().and_then(Pid::from_raw);
+    if let Some(group) = group {
+        // It may have ended by itself meanwhile.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn end(id: u32) {
+    let mut kill = Command::new("taskkill");
+    kill.args(["/F", "/T", "/PID", &id.to_string()]);
+    let _ = kill.stdout(Stdio::null()).stderr(Stdio::null()).status();
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn within(limit: Duration) -> Patience<'static> {
+        Patience {
+            limit,
+            stopped: &|| false,
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn output_and_time_are_those_of_the_process() {
+        let done = run(&mut shell("sleep 0.1; echo out"), &within(LONG)).unwrap();
+        assert_eq!(done.stdout, b"out\n");
+        assert!(done.elapsed >= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_crash_says_how_and_what_was_said_last() {
+        let said = "echo \"thread 'main' panicked\" >&2; echo note: x >&2; ";
+        let failure = run(&mut shell(&format!("{said} exit 3")), &within(LONG)).unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "failed with exit code 3: thread 'main' panicked"
+        );
+        let failure = run(&mut shell("kill -6 $$"), &within(LONG)).unwrap_err();
+        assert_eq!(failure.to_string(), "failed with signal 6");
+        let failure = run(&mut Command::new("/nonexistent"), &within(LONG)).unwrap_err();
+        assert!(matches!(failure, Failure::NotStarted(_)));
+    }
+
+    #[test]
+    fn a_process_that_hangs_is_ended_with_its_children() {
+        let directory = tempfile::tempdir().unwrap();
+        let mark = directory.path().join("mark");
+        let script = format!("(sleep 3; touch {}) & sleep 60", mark.display());
+        let start = Instant::now();
+        let limit = Duration::from_millis(200);
+        let failure = run(&mut shell(&script), &within(limit)).unwrap_err();
+        assert_eq!(failure, Failure::Hung(limit));
+        assert!(start.elapsed() < Duration::from_secs(10));
+        thread::sleep(Duration::from_secs(4).saturating_sub(start.elapsed()));
+        assert!(!mark.exists());
+    }
+
+    #[test]
+    fn a_stopped_run_starts_nothing_more() {
+        let patience = Patience {
+            limit: LONG,
+            stopped: &|| true,
+        };
+        assert_eq!(run(&mut shell("true"), &patience), Err(Failure::Stopped));
+    }
+}

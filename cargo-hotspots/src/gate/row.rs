@@ -1,0 +1,296 @@
+//! What a gate says of each benchmark, and of all.
+
+use super::{
+    change::median,
+    harness::{Harness, Throughput},
+    prepare::{Pair, Unpaired},
+    requirement::{Answer, Checked},
+    runner::{Block, Outcome},
+    shares::Held,
+    verdict::{Limits, Status, Verdict},
+};
+use codecost::report::Warning;
+use std::time::Duration;
+
+/// What a gate says.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// One for each benchmark, the worst first.
+    pub rows: Vec<Row>,
+    /// What the current side was compared with.
+    pub against: Against,
+    /// Which statuses fail besides `fail` and `missing`.
+    pub fail_on: Vec<Status>,
+    /// Whether the user stopped it before its end.
+    pub stopped: bool,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Where the order of runs came from.
+    pub seed: u64,
+    /// How many benchmarks the correction is over.
+    pub family: usize,
+    /// The part that this is, of how many.
+    pub shard: Option<(usize, usize)>,
+    /// Conditions over the shares of a recording.
+    pub shares: Vec<Held>,
+    /// Which commit made the worst benchmark slower, in words, where that was looked for.
+    pub culprit: Option<String>,
+    /// What makes it less than it seems.
+    pub warnings: Vec<Warning>,
+}
+
+/// What the current side was compared with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Against {
+    /// As the user named it.
+    pub name: String,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// Its processor.
+    pub cpu: Option<String>,
+    /// Its age, in words.
+    pub age: Option<String>,
+}
+
+/// A benchmark, and what is said of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The harness's id.
+    pub benchmark: String,
+    /// The target.
+    pub target: String,
+    /// Its package.
+    pub package: Option<String>,
+    /// What drives it.
+    pub harness: Option<Harness>,
+    /// The verdict.
+    pub status: Status,
+    /// Why, where the figures do not say it.
+    pub reason: Option<String>,
+    /// The figures.
+    pub figures: Option<Figures>,
+    /// What it has to reach.
+    pub requirements: Vec<Checked>,
+    /// The slowdown that is agreed to, and why.
+    pub accepted: Option<(f64, String)>,
+    /// From where on it is of concern, and to be acted on.
+    pub limits: Limits,
+    /// What became slower in it, and whether that was looked for.
+    pub grew: Vec<Grew>,
+}
+
+/// The figures of a benchmark; times in nanoseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// The median block of the baseline.
+    pub baseline: f64,
+    /// The median block of the current side.
+    pub current: f64,
+    /// The same of the processes' medians.
+    pub medians: (f64, f64),
+    /// The ninetieth percentile of samples, the median over processes.
+    pub p90: Option<(f64, f64)>,
+    /// The declared work of an iteration.
+    pub throughput: Option<Throughput>,
+    /// What the statistics say.
+    pub verdict: Verdict,
+    /// What they said in the first stage, where there was a second.
+    pub first: Option<Verdict>,
+    /// The change of each block.
+    pub changes: Vec<f64>,
+}
+
+impl Gate {
+    /// Whether the gate says no.
+    pub fn fails(&self) -> bool {
+        let exceeded = self.shares.iter().any(|held| held.exceeded);
+        exceeded
+            || self.rows.iter().any(|row| {
+                matches!(row.status, Status::Fail | Status::Missing)
+                    || self.fail_on.contains(&row.status)
+            })
+    }
+
+    /// How many rows have this status.
+    pub fn count(&self, status: Status) -> usize {
+        self.rows.iter().filter(|row| row.status == status).count()
+    }
+
+    /// The geometric mean of all changes that were measured, less one.
+    pub fn geomean(&self) -> Option<f64> {
+        let logs: Vec<f64> = self
+            .rows
+            .iter()
+            .filter_map(|row| row.change())
+            .map(f64::ln_1p)
+            .collect();
+        let sum: f64 = logs.iter().sum();
+        (!logs.is_empty()).then(|| (sum / logs.len() as f64).exp_m1())
+    }
+}
+
+impl Row {
+    /// The median change, where there is one.
+    pub fn change(&self) -> Option<f64> {
+        self.figures.as_ref()?.verdict.estimate
+    }
+
+    /// Whether it is significantly faster.
+    pub fn improved(&self) -> bool {
+        self.status == Status::Pass
+            && self
+                .figures
+                .as_ref()
+                .is_some_and(|figures| figures.verdict.improved)
+    }
+
+    /// Whether a reader should see it without asking.
+    pub fn is_news(&self) -> bool {
+        self.status != Status::Pass
+            || self.improved()
+            || self
+                .requirements
+                .iter()
+                .any(|checked| checked.answer != Answer::Met)
+    }
+}
+
+/// Something that takes more time than before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grew {
+    /// Whether it is a crate, rather than a function.
+    pub is_crate: bool,
+    /// Its name.
+    pub name: String,
+    /// The time that it added to an iteration, as a fraction of the baseline's time.
+    pub delta: f64,
+}
+
+/// The worst first; of the same status the largest change.
+pub fn by_gravity(a: &Row, b: &Row) -> std::cmp::Ordering {
+    let size = |row: &Row| row.change().map_or(0.0, f64::abs);
+    b.status
+        .cmp(&a.status)
+        .then(size(b).total_cmp(&size(a)))
+        .then_with(|| a.benchmark.cmp(&b.benchmark))
+}
+
+/// The row of a benchmark that was run.
+pub(super) fn row(pair: &Pair, outcome: &Outcome) -> Row {
+    let Outcome {
+        status,
+        reason,
+        verdict,
+        first,
+        blocks,
+    } = outcome;
+    let times: Vec<f64> = blocks.iter().map(|block| block.pair().1).collect();
+    let throughput = blocks.iter().find_map(|block| block.current[0].throughput);
+    let requirements: Vec<Checked> = pair
+        .settings
+        .require
+        .iter()
+        .map(|requirement| requirement.check(&times, throughput))
+        .collect();
+    let figures = verdict.as_ref().and_then(|verdict| {
+        figures(blocks, verdict, first.as_ref()).map(|figures| Figures {
+            throughput,
+            ..figures
+        })
+    });
+    let (status, reason) = with_requirements(*status, reason.clone(), &requirements);
+    Row {
+        benchmark: pair.id.clone(),
+        target: pair.target.clone(),
+        package: pair.package.clone(),
+        harness: Some(pair.harness),
+        status,
+        reason,
+        figures,
+        requirements,
+        accepted: pair.settings.accepted.clone(),
+        limits: pair.settings.limits,
+        grew: Vec::new(),
+    }
+}
+
+/// A requirement that is missed fails, whatever the change; one that cannot be told apart from its
+/// limit leaves no pass.
+fn with_requirements(
+    status: Status,
+    reason: Option<String>,
+    requirements: &[Checked],
+) -> (Status, Option<String>) {
+    if status == Status::Missing {
+        return (status, reason);
+    }
+    let of = |answer: Answer| requirements.iter().find(|one| one.answer == answer);
+    if let Some(missed) = of(Answer::Missed) {
+        let said = format!("misses `{}`", missed.requirement);
+        return (Status::Fail, Some(said));
+    }
+    match of(Answer::Unknown) {
+        Some(unknown) if status < Status::Inconclusive => {
+            let why = unknown
+                .reason
+                .unwrap_or("the interval is on both sides of it");
+            let said = format!("`{}` cannot be judged: {why}", unknown.requirement);
+            (Status::Inconclusive, Some(said))
+        }
+        _ => (status, reason),
+    }
+}
+
+fn figures(blocks: &[Block], verdict: &Verdict, first: Option<&Verdict>) -> Option<Figures> {
+    let of = |read: &dyn Fn(&Block) -> f64| -> Option<f64> {
+        median(&blocks.iter().map(read).collect::<Vec<_>>())
+    };
+    let p90 = |read: &dyn Fn(&Block) -> Option<f64>| -> Option<f64> {
+        let values: Option<Vec<f64>> = blocks.iter().map(read).collect();
+        median(&values?)
+    };
+    let p90 = p90(&|block| block.baseline[0].p90).zip(p90(&|block| block.current[0].p90));
+    Some(Figures {
+        baseline: of(&|block| block.pair().0)?,
+        current: of(&|block| block.pair().1)?,
+        medians: (
+            of(&|block| block.medians().0)?,
+            of(&|block| block.medians().1)?,
+        ),
+        p90,
+        throughput: None,
+        verdict: verdict.clone(),
+        first: first.cloned(),
+        changes: blocks
+            .iter()
+            .map(|block| {
+                let (baseline, current) = block.pair();
+                current / baseline - 1.0
+            })
+            .collect(),
+    })
+}
+
+/// The row of one that could not be.
+pub(super) fn row_of_unpaired(unpaired: &Unpaired) -> Row {
+    let Unpaired {
+        id,
+        target,
+        package,
+        status,
+        reason,
+    } = unpaired;
+    Row {
+        benchmark: id.clone(),
+        target: target.clone(),
+        package: package.clone(),
+        harness: None,
+        status: *status,
+        reason: Some(reason.clone()),
+        figures: None,
+        requirements: Vec::new(),
+        accepted: None,
+        limits: Limits::default(),
+        grew: Vec::new(),
+    }
+}

@@ -1,0 +1,286 @@
+//! `cargo hotspots check`: the verdict on each benchmark.
+//!
+//! People read the verdict first, then what changed, with the rest in one line; machines read all.
+//! The evidence of each change is one line that can be quoted alone.
+
+mod evidence;
+mod github;
+mod json;
+mod plot;
+
+use super::common::SCHEMA;
+use crate::gate::{
+    row::{Figures, Gate, Row},
+    save::Saved,
+    shares::Held,
+};
+use codecost::{
+    Error, Result,
+    console::Console,
+    report::{Cell, Emphasis, Format, OutputOptions, Page, Report, Table, Warning, write_file},
+    units::{Change, Time, counted},
+};
+use evidence::{time, verdict};
+use std::{path::PathBuf, time::Duration};
+
+/// Files that are written beside the report.
+#[derive(Clone, Debug, Default)]
+pub struct Extra {
+    /// A Markdown comment that another job can post.
+    pub comment: Option<PathBuf>,
+    /// Bencher Metric Format.
+    pub bencher: Option<PathBuf>,
+    /// The paired ratios as a picture.
+    pub plot: Option<PathBuf>,
+}
+
+/// Shows what a gate says.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    gate: &Gate,
+    options: &OutputOptions,
+    extra: &Extra,
+    console: &mut Console,
+) -> Result<()> {
+    if let Some(path) = &extra.comment {
+        let text = github::comment(gate);
+        write_file(path, |to| to.write_all(text.as_bytes()))?;
+    }
+    if let Some(path) = &extra.bencher {
+        let text = json::bencher(gate);
+        write_file(path, |to| to.write_all(text.as_bytes()))?;
+    }
+    if let Some(path) = &extra.plot {
+        let text = plot::svg(gate);
+        write_file(path, |to| to.write_all(text.as_bytes()))?;
+    }
+    match options.format {
+        Format::Markdown => return console.write_text(options, &github::comment(gate)),
+        Format::Github => {
+            github::summarize(&github::summary(gate))?;
+            return console.write_text(options, &github::annotations(gate));
+        }
+        Format::Human | Format::Json | Format::Csv => {}
+    }
+    let everything = options.limit.is_some() || options.filter.is_some();
+    let folded = options.format == Format::Human && !everything;
+    let rows: Vec<&Row> = gate
+        .rows
+        .iter()
+        .filter(|row| !folded || row.is_news())
+        .collect();
+    let table = table(&rows).default_limit(0);
+    let report = json::members(
+        Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table),
+        gate,
+    );
+    let mut report = report
+        .before(head(gate))
+        .after(tail(gate, &rows, folded))
+        .warnings(gate.warnings.iter().cloned());
+    if options.format == Format::Human && rows.is_empty() {
+        report = report.instead(Page::new());
+    }
+    console.write_report(&report, options, |row| json::JsonRow::new(row))
+}
+
+fn head(gate: &Gate) -> Page {
+    let mut page = Page::new().line(verdict(gate), Emphasis::Strong);
+    let against = &gate.against;
+    let mut facts = vec![format!("against `{}`", against.name)];
+    if let Some(commit) = &against.commit {
+        facts.push(format!("commit {}", commit.get(..12).unwrap_or(commit)));
+    }
+    facts.extend(against.age.clone());
+    facts.push(format!("in {}", Time(gate.elapsed)));
+    if let Some((own, of)) = gate.shard {
+        facts.push(format!("shard {own} of {of}"));
+    }
+    page = page.line(facts.join(", "), Emphasis::Faint);
+    page.gap()
+}
+
+fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
+    let mut page = Page::new().gap();
+    for row in rows.iter().filter(|row| row.is_news()) {
+        page = page.line(evidence::line(row, &gate.against.name), Emphasis::Plain);
+        if let Some(reason) = &row.reason {
+            page = page.line(format!("  {reason}"), Emphasis::Faint);
+        }
+        for checked in &row.requirements {
+            let text = evidence::requirement(checked);
+            page = page.line(format!("  {text}"), Emphasis::Faint);
+        }
+        if let Some(dots) = plot::line(row) {
+            page = page.line(format!("  {dots}"), Emphasis::Faint);
+        }
+    }
+    if let Some(culprit) = &gate.culprit {
+        page = page.line(culprit.as_str(), Emphasis::Strong);
+    }
+    for held in &gate.shares {
+        let text = format!(
+            "{}: {} (share {}, chance ± {})",
+            held.text,
+            evidence::share_status(held),
+            evidence::percent(held.share),
+            evidence::percent(held.chance)
+        );
+        page = page.line(text, Emphasis::Plain);
+    }
+    let rest = gate.rows.len() - rows.len();
+    if folded && rest > 0 {
+        let text = format!(
+            "{} unchanged (show all with `-n 0`)",
+            counted(rest as u64, "benchmark")
+        );
+        page = page.gap().line(text, Emphasis::Faint);
+    }
+    if let Some(geomean) = gate.geomean().filter(|_| gate.rows.len() > 1) {
+        let text = format!("geometric mean of all changes: {}", Change(geomean));
+        page = page.line(text, Emphasis::Faint);
+    }
+    page
+}
+
+fn table<'a>(rows: &'a [&'a Row]) -> Table<'a, &'a Row> {
+    let figure = |read: fn(&Figures) -> f64| {
+        move |row: &&'a Row| match &row.figures {
+            Some(figures) => time(read(figures)),
+            None => Cell::Empty,
+        }
+    };
+    Table::new(rows)
+        .name("benchmark", "Benchmark", |row| {
+            row.benchmark.as_str().into()
+        })
+        .text("status", "Status", |row| match row.improved() {
+            true => "pass (faster)".into(),
+            false => row.status.as_str().into(),
+        })
+        .text("change", "Change", |row| {
+            evidence::change(row).map_or(Cell::Empty, Cell::from)
+        })
+        .number("baseline", "Baseline", figure(|figures| figures.baseline))
+        .number("current", "Current", figure(|figures| figures.current))
+        .number("p50", "p50", figure(|figures| figures.medians.1))
+        .droppable(2)
+        .number("p90", "p90", |row| {
+            let p90 = row.figures.as_ref().and_then(|figures| figures.p90);
+            p90.map_or(Cell::Empty, |(_, current)| time(current))
+        })
+        .droppable(1)
+        .text("throughput", "Throughput", |row| {
+            let figures = row.figures.as_ref();
+            let rate = figures
+                .and_then(|figures| Some(evidence::rate(figures.throughput?, figures.current)));
+            rate.map_or(Cell::Empty, Cell::from)
+        })
+        .droppable(3)
+        .text("detects", "Detects", |row| {
+            let least = row
+                .figures
+                .as_ref()
+                .and_then(|figures| figures.verdict.minimum_detectable);
+            least.map_or(Cell::Empty, |least| {
+                format!("≥ {}", evidence::percent(least)).into()
+            })
+        })
+        .droppable(4)
+}
+
+/// What was kept by `--save-baseline`.
+///
+/// # Errors
+///
+/// The failure to write.
+pub fn write_saved(saved: &Saved, options: &OutputOptions, console: &mut Console) -> Result<()> {
+    let numbers: Vec<_> = saved
+        .baseline
+        .programs
+        .iter()
+        .flat_map(|kept| kept.benchmarks.iter().map(move |number| (kept, number)))
+        .collect();
+    let table = Table::new(&numbers)
+        .name("benchmark", "Benchmark", |(_, number)| {
+            number.id.as_str().into()
+        })
+        .text("target", "Target", |(kept, _)| kept.target.as_str().into())
+        .number("minimum", "Minimum", |(_, number)| time(number.minimum_ns))
+        .number("median", "Median", |(_, number)| time(number.median_ns))
+        .default_limit(0)
+        .when_empty("no benchmark could be measured");
+    let place = saved.directory.display().to_string();
+    let head = format!(
+        "kept {} with {} in {place}",
+        counted(saved.baseline.programs.len() as u64, "program"),
+        counted(numbers.len() as u64, "benchmark"),
+    );
+    let warnings = saved.failures.iter().map(|(id, failure)| {
+        Warning::new(
+            "not-measured",
+            format!("`{id}` has no number in the baseline: it {failure}"),
+        )
+    });
+    let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "save-baseline", table)
+        .member("directory", &place)
+        .member("commit", &saved.baseline.commit)
+        .member("cpu", &saved.baseline.cpu)
+        .before(Page::new().line(head, Emphasis::Strong).gap())
+        .warnings(warnings);
+    console.write_report(&report, options, |(kept, number)| json::JsonNumber {
+        benchmark: &number.id,
+        target: &kept.target,
+        minimum_ns: number.minimum_ns,
+        median_ns: number.median_ns,
+    })
+}
+
+/// Conditions over shares alone, where nothing is compared.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write_shares(held: &[Held], options: &OutputOptions, console: &mut Console) -> Result<()> {
+    let table = Table::new(held)
+        .name("condition", "Fails if", |held| held.text.as_str().into())
+        .number("share", "Share", |held| Cell::Share(held.share))
+        .number("sampling_error", "Chance", |held| Cell::Share(held.chance))
+        .text("status", "Status", |held| {
+            evidence::share_status(held).into()
+        })
+        .default_limit(0);
+    let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table)
+        .member("passed", &!held.iter().any(|held| held.exceeded));
+    console.write_report(&report, options, json::JsonShare::new)
+}
+
+/// Two digits of a duration are enough for an estimate.
+pub(crate) fn about(time: Duration) -> String {
+    match time.as_secs() {
+        0 => "less than a second".into(),
+        seconds @ 1..90 => counted(seconds, "second"),
+        seconds => counted(seconds.div_ceil(60), "minute"),
+    }
+}
+
+/// Reads results of `--message-format json`, which shards of one gate have written.
+///
+/// # Errors
+///
+/// A file is not one, or they are not the shards of one gate.
+pub fn merge(paths: &[PathBuf]) -> Result<Gate> {
+    if paths.is_empty() {
+        return Err(Error::usage(
+            "there is nothing to merge",
+            "name the shards' JSON files",
+        ));
+    }
+    json::merge(paths)
+}
+
+#[cfg(test)]
+mod tests;

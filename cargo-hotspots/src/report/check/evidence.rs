@@ -1,0 +1,200 @@
+//! One line of evidence for a benchmark, which can be quoted alone:
+//!
+//! `perf: regex/search: +12.3 % [+9.8, +14.1] vs before (n=12, detects ≥ 2.1 %) → fail (action
+//! 10 %); grew: regex_automata +9.1 %, app +2.4 %`
+
+use crate::gate::{
+    harness::Throughput,
+    requirement::{Answer, Checked, Quantity},
+    row::{Gate, Row},
+    shares::Held,
+    verdict::Status,
+};
+use codecost::{
+    report::Cell,
+    units::{Bytes, Time, counted},
+};
+use std::time::Duration;
+
+/// The line.
+pub(super) fn line(row: &Row, against: &str) -> String {
+    let mut text = format!("perf: {}: ", row.benchmark);
+    match (&row.figures, change(row)) {
+        (Some(figures), Some(change)) => {
+            let verdict = &figures.verdict;
+            text += &format!("{change} vs {against} (n={}", verdict.n);
+            if let Some(least) = verdict.minimum_detectable {
+                text += &format!(", detects ≥ {}", percent(least));
+            }
+            text += ")";
+        }
+        _ => text += "no figures",
+    }
+    text += &format!(" → {}", row.status.as_str());
+    match row.status {
+        Status::Fail if row.reason.is_none() => {
+            text += &format!(" (action {})", percent(row.limits.action));
+        }
+        Status::Attention => text += &format!(" (concern {})", percent(row.limits.concern)),
+        Status::Pass if row.improved() => text += " (faster)",
+        _ => {}
+    }
+    let crates: Vec<String> = row
+        .grew
+        .iter()
+        .filter(|grew| grew.is_crate)
+        .map(|grew| format!("{} {}", grew.name, signed(grew.delta)))
+        .collect();
+    let function = row.grew.iter().find(|grew| !grew.is_crate);
+    if !crates.is_empty() {
+        text += &format!("; grew: {}", crates.join(", "));
+    }
+    if let Some(function) = function {
+        text += &format!("; most in {} {}", function.name, signed(function.delta));
+    }
+    text
+}
+
+/// `+12.3 % [+9.8, +14.1]`, or `~` where it is no change.
+pub(super) fn change(row: &Row) -> Option<String> {
+    let figures = row.figures.as_ref()?;
+    let verdict = &figures.verdict;
+    let estimate = verdict.estimate?;
+    let interval = match &verdict.interval {
+        Some(interval) => format!(" [{}, {}]", points(interval.low), points(interval.high)),
+        None => String::new(),
+    };
+    let is_change = row.status.is_alarm() || verdict.improved;
+    let sign = if is_change || row.status == Status::Inconclusive {
+        ""
+    } else {
+        "~ "
+    };
+    Some(format!("{sign}{}{interval}", signed(estimate)))
+}
+
+/// `+12.3 %`.
+pub(super) fn signed(fraction: f64) -> String {
+    format!("{} %", points(fraction))
+}
+
+/// `2.1 %`.
+pub(super) fn percent(fraction: f64) -> String {
+    let text = format!("{:.1}", fraction * 100.0);
+    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+fn points(fraction: f64) -> String {
+    let text = format!("{:+.1}", fraction * 100.0);
+    // A change that rounds to nothing has no direction.
+    match text.as_str() {
+        "-0.0" | "+0.0" => "0.0".into(),
+        _ => text,
+    }
+}
+
+/// `1.2 GiB/s`, `3.4 M/s`.
+pub(super) fn rate(throughput: Throughput, nanoseconds: f64) -> String {
+    match throughput {
+        Throughput::Bytes(work) => format!("{}/s", Bytes((work * 1e9 / nanoseconds) as u64)),
+        Throughput::Elements(work) => elements(work * 1e9 / nanoseconds),
+    }
+}
+
+fn elements(rate: f64) -> String {
+    match rate {
+        _ if rate >= 1e9 => format!("{:.1} G/s", rate / 1e9),
+        _ if rate >= 1e6 => format!("{:.1} M/s", rate / 1e6),
+        _ if rate >= 1e3 => format!("{:.1} k/s", rate / 1e3),
+        _ => format!("{rate:.1} elements/s"),
+    }
+}
+
+/// `throughput >= 5 GiB/s: missed, 4.1 GiB/s [4.0 GiB/s, 4.2 GiB/s]`.
+pub(super) fn requirement(checked: &Checked) -> String {
+    let shown = |value: f64| match checked.requirement.quantity {
+        Quantity::Time => Time(Duration::from_nanos(value as u64)).to_string(),
+        Quantity::Bytes => format!("{}/s", Bytes(value as u64)),
+        Quantity::Elements => elements(value),
+    };
+    let mut text = format!("{}: {}", checked.requirement, checked.answer.as_str());
+    if let Some((middle, low, high)) = checked.measured {
+        text += &format!(", {} [{}, {}]", shown(middle), shown(low), shown(high));
+    }
+    if let Some(reason) = checked.reason {
+        text += &format!(" ({reason})");
+    }
+    text
+}
+
+/// The verdict in one sentence.
+pub(super) fn verdict(gate: &Gate) -> String {
+    let count = |status| gate.count(status) as u64;
+    let all = gate.rows.len() as u64;
+    let improved = gate.rows.iter().filter(|row| row.improved()).count() as u64;
+    let mut parts = Vec::new();
+    let mut say = |count: u64, what: &str| {
+        if count > 0 {
+            parts.push(format!("{} {what}", counted(count, "benchmark")));
+        }
+    };
+    say(count(Status::Fail), "failed");
+    say(count(Status::Missing), "missing");
+    say(count(Status::Attention), "slower than is of concern");
+    say(count(Status::Inconclusive), "inconclusive");
+    say(count(Status::New), "new");
+    say(improved, "faster");
+    let quiet = count(Status::Pass).saturating_sub(improved);
+    let over = gate.shares.iter().filter(|held| held.exceeded).count() as u64;
+    if over > 0 {
+        parts.push(format!("{} over its limit", counted(over, "share")));
+    }
+    if parts.is_empty() {
+        return match all {
+            0 => "no benchmark was compared".to_owned(),
+            1 => "pass: the benchmark did not become slower".to_owned(),
+            _ => format!("pass: none of {} became slower", counted(all, "benchmark")),
+        };
+    }
+    if quiet > 0 {
+        parts.push(format!("{quiet} unchanged"));
+    }
+    let word = match gate.fails() {
+        true => "fail",
+        false if gate.count(Status::Inconclusive) > 0 => "inconclusive",
+        false if gate.count(Status::Attention) > 0 => "attention",
+        false => "pass",
+    };
+    format!("{word}: {}", parts.join(", "))
+}
+
+/// Times below a hundred nanoseconds need a decimal, which the cell for durations has not.
+pub(super) fn time(nanoseconds: f64) -> Cell<'static> {
+    if nanoseconds < 100.0 {
+        return format!("{nanoseconds:.2} ns").into();
+    }
+    Cell::Nanoseconds(nanoseconds.round() as u64)
+}
+
+/// What a throughput counts.
+pub(super) fn unit(throughput: Throughput) -> &'static str {
+    match throughput {
+        Throughput::Bytes(_) => "bytes",
+        Throughput::Elements(_) => "elements",
+    }
+}
+
+/// Whether a requirement is missed.
+pub(super) fn is_missed(row: &Row) -> bool {
+    row.requirements
+        .iter()
+        .any(|checked| checked.answer == Answer::Missed)
+}
+
+/// `pass` or `fail`.
+pub(super) fn share_status(held: &Held) -> &'static str {
+    match held.exceeded {
+        true => "fail",
+        false => "pass",
+    }
+}

@@ -1,0 +1,197 @@
+//! GitHub: workflow commands, the step summary, and a comment that another job can post, as a pull
+//! request from a fork may not write one itself ("Workflow commands for GitHub Actions").
+
+use super::evidence;
+use crate::gate::{
+    row::{Gate, Row},
+    verdict::Status,
+};
+use codecost::{Error, Result, units::counted};
+use std::{env, fs::File, io::Write};
+
+/// GitHub shows so many annotations of one kind for a step.
+const MOST_ANNOTATIONS: usize = 10;
+/// A comment has at most so many characters.
+const MOST_COMMENT: usize = 65_536;
+/// A step's summary has at most so many bytes, those of other steps included.
+const MOST_SUMMARY: usize = 1 << 20;
+const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// The commands, the worst first; the last of ten says how many more there are.
+pub(super) fn annotations(gate: &Gate) -> String {
+    let mut text = String::new();
+    let fails = |row: &&Row| {
+        matches!(row.status, Status::Fail | Status::Missing) || gate.fail_on.contains(&row.status)
+    };
+    let kinds: [(&str, Vec<&Row>); 2] = [
+        ("error", gate.rows.iter().filter(fails).collect()),
+        (
+            "warning",
+            gate.rows
+                .iter()
+                .filter(|row| !fails(row))
+                .filter(|row| matches!(row.status, Status::Attention | Status::Inconclusive))
+                .collect(),
+        ),
+    ];
+    for (kind, rows) in kinds {
+        let fits = rows.len() <= MOST_ANNOTATIONS;
+        let shown = if fits {
+            rows.len()
+        } else {
+            MOST_ANNOTATIONS - 1
+        };
+        for row in rows.iter().take(shown) {
+            let mut message = evidence::line(row, &gate.against.name);
+            if let Some(reason) = &row.reason {
+                message += &format!("\n{reason}");
+            }
+            let title = property(&format!("{}: {}", row.benchmark, row.status.as_str()));
+            text += &format!("::{kind} title={title}::{}\n", data(&message));
+        }
+        if !fits {
+            let more = rows.len() - shown;
+            text += &format!("::{kind} title=cargo hotspots::{more} more, see the summary\n");
+        }
+    }
+    for warning in &gate.warnings {
+        text += &format!(
+            "::notice title=cargo hotspots::{}\n",
+            data(&warning.message)
+        );
+    }
+    text
+}
+
+/// The comment: verdict, what changed, and all in a fold, as far as it fits.
+pub(super) fn comment(gate: &Gate) -> String {
+    markdown(gate, MOST_COMMENT)
+}
+
+/// The same for the step's summary.
+pub(super) fn summary(gate: &Gate) -> String {
+    // Half of it is left to other steps.
+    markdown(gate, MOST_SUMMARY / 2)
+}
+
+fn markdown(gate: &Gate, most: usize) -> String {
+    let mut text = format!(
+        "## Performance: {}\n\n",
+        cell(&super::evidence::verdict(gate))
+    );
+    let head = "| Benchmark | Status | Change | Baseline | Current | Detects |\n\
+                | --- | --- | --- | ---: | ---: | ---: |\n";
+    let news: Vec<&Row> = gate.rows.iter().filter(|row| row.is_news()).collect();
+    let rest: Vec<&Row> = gate.rows.iter().filter(|row| !row.is_news()).collect();
+    // What is appended in the end has to fit as well.
+    let room = most.saturating_sub(600);
+    let mut cut = 0;
+    if !news.is_empty() {
+        text += head;
+        for row in &news {
+            let line = line(row);
+            if text.len() + line.len() > room {
+                cut += 1;
+            } else {
+                text += &line;
+            }
+        }
+        text += "\n";
+        for row in &news {
+            let line = format!("- {}\n", cell(&evidence::line(row, &gate.against.name)));
+            if text.len() + line.len() <= room {
+                text += &line;
+            }
+        }
+        text += "\n";
+    }
+    if !rest.is_empty() {
+        text += &format!(
+            "<details><summary>{} unchanged</summary>\n\n{head}",
+            counted(rest.len() as u64, "benchmark")
+        );
+        for row in &rest {
+            let line = line(row);
+            if text.len() + line.len() > room {
+                cut += 1;
+            } else {
+                text += &line;
+            }
+        }
+        text += "\n</details>\n\n";
+    }
+    if cut > 0 {
+        text += &format!("{} did not fit.\n\n", counted(cut, "row"));
+    }
+    for warning in gate.warnings.iter().take(5) {
+        let line = format!("> {}\n", cell(&warning.message));
+        if text.len() + line.len() <= most {
+            text += &line;
+        }
+    }
+    text
+}
+
+fn line(row: &Row) -> String {
+    let figures = row.figures.as_ref();
+    let time = |value: Option<f64>| match value {
+        Some(value) => super::evidence::time(value).human().into_owned(),
+        None => String::new(),
+    };
+    let least = figures.and_then(|figures| figures.verdict.minimum_detectable);
+    let status = match (row.status, row.improved(), super::evidence::is_missed(row)) {
+        (_, true, _) => "pass (faster)",
+        (_, _, true) => "fail (requirement)",
+        (status, ..) => status.as_str(),
+    };
+    format!(
+        "| {} | {status} | {} | {} | {} | {} |\n",
+        cell(&row.benchmark),
+        evidence::change(row).unwrap_or_default(),
+        time(figures.map(|figures| figures.baseline)),
+        time(figures.map(|figures| figures.current)),
+        least.map_or(String::new(), |least| format!(
+            "≥ {}",
+            evidence::percent(least)
+        )),
+    )
+}
+
+/// Text that cannot leave its cell or begin something else.
+fn cell(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '@' => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            c if c.is_control() => safe.push(' '),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// What a command's text must not contain.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Appends to the step's summary, where there is one.
+pub(super) fn summarize(markdown: &str) -> Result<()> {
+    let Some(path) = env::var_os(SUMMARY).filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let append = || {
+        let mut file = File::options().append(true).create(true).open(&path)?;
+        file.write_all(markdown.as_bytes())
+    };
+    append().map_err(|error| Error::write(&path, error))
+}

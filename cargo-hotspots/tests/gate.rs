@@ -1,0 +1,218 @@
+//! The gate as users run it, on a project with Criterion benchmarks from the registry: silent when
+//! nothing changed, loud about the one benchmark that did, and never silent about what it could
+//! not compare.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+const MANIFEST: &str = r#"
+[package]
+name = "gated"
+version = "0.1.0"
+edition = "2021"
+[workspace]
+[dev-dependencies]
+criterion = { version = "0.8", default-features = false, features = ["cargo_bench_support"] }
+[[bench]]
+name = "two"
+harness = false
+"#;
+
+/// `arith` and `digits` take a few microseconds; `DIGITS` says how much work the second has.
+const LIBRARY: &str = "
+#[inline(never)]
+pub fn arith(seed: u64) -> u64 {
+    (0..2000).fold(seed, |x, _| x.wrapping_mul(6364136223846793005).rotate_left(13) ^ 0x5555)
+}
+#[inline(never)]
+pub fn digits(seed: u64) -> u64 {
+    (0..DIGITS).fold(seed, |x, i| std::hint::black_box(x ^ i).count_ones() as u64 + x / (i | 1))
+}
+const DIGITS: u64 = 1000;
+";
+
+const BENCH: &str = r#"
+use criterion::{criterion_group, criterion_main, Criterion};
+use std::hint::black_box;
+fn two(c: &mut Criterion) {
+    c.bench_function("arith", |b| b.iter(|| gated::arith(black_box(7))));
+    c.bench_function("digits", |b| b.iter(|| gated::digits(black_box(7))));
+}
+criterion_group!(group, two);
+criterion_main!(group);
+"#;
+
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn new() -> Self {
+        let project = Self(tempfile::tempdir().unwrap());
+        project.write("Cargo.toml", MANIFEST);
+        project.write("src/lib.rs", LIBRARY);
+        project.write("benches/two.rs", BENCH);
+        project
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// The tool in the project. Criterion is built once for all tests.
+    fn run(&self, arguments: &[&str]) -> Output {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gate");
+        Command::new(env!("CARGO_BIN_EXE_cargo-hotspots"))
+            .args(arguments)
+            .arg("--target-dir")
+            .arg(target)
+            .current_dir(self.path())
+            .output()
+            .unwrap()
+    }
+
+    fn save(&self, name: &str) {
+        let output = self.run(&["--bench", "two", "--save-baseline", name]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+
+    /// The verdict on the working tree, with its exit code.
+    fn check(&self, name: &str, more: &[&str]) -> (i32, Value) {
+        let mut arguments = vec!["check", "--bench", "two", "--baseline", name];
+        arguments.extend(["--message-format", "json"]);
+        arguments.extend(more);
+        let output = self.run(&arguments);
+        let json = serde_json::from_slice(&output.stdout);
+        let json = json.unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+        (output.status.code().unwrap(), json)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn row<'a>(report: &'a Value, benchmark: &str) -> &'a Value {
+    let mut rows = report["rows"].as_array().unwrap().iter();
+    let found = rows.find(|row| row["benchmark"] == benchmark);
+    found.unwrap_or_else(|| panic!("{benchmark} in {report}"))
+}
+
+/// A baseline belongs to one test: the tests run side by side.
+#[test]
+fn a_change_is_found_where_it_is_and_nothing_else_is() {
+    let project = Project::new();
+    project.save("changes");
+
+    // Nothing changed: six times of six.
+    for _ in 0..6 {
+        let (code, report) = project.check("changes", &[]);
+        assert_eq!(code, 0, "{report}");
+        for row in report["rows"].as_array().unwrap() {
+            let status = row["status"].as_str().unwrap();
+            assert!(["pass", "inconclusive"].contains(&status), "{row}");
+            assert_eq!(row["improved"], false, "{row}");
+        }
+    }
+
+    // 25 % more work in one function.
+    let slower = LIBRARY.replace("DIGITS: u64 = 1000", "DIGITS: u64 = 1250");
+    project.write("src/lib.rs", &slower);
+    let (code, report) = project.check("changes", &[]);
+    assert_eq!(code, 100, "{report}");
+    assert_eq!(report["passed"], false);
+    assert_eq!(row(&report, "digits")["status"], "fail");
+    assert_ne!(row(&report, "arith")["status"], "fail");
+    let grew = row(&report, "digits")["grew"].as_array().unwrap();
+    let first = |kind: &str| {
+        let mut of_kind = grew.iter().filter(|grew| grew["kind"] == kind);
+        of_kind
+            .next()
+            .unwrap_or_else(|| panic!("{kind} in {grew:?}"))
+    };
+    assert_eq!(first("crate")["name"], "gated");
+    assert_eq!(first("function")["name"], "gated::digits");
+    let delta = first("crate")["delta"].as_f64().unwrap();
+    assert!((0.15..0.35).contains(&delta), "{delta}");
+
+    // Less work passes, and is said to be faster.
+    let faster = LIBRARY.replace("DIGITS: u64 = 1000", "DIGITS: u64 = 750");
+    project.write("src/lib.rs", &faster);
+    let (code, report) = project.check("changes", &["--filter", "digits"]);
+    assert_eq!(code, 0, "{report}");
+    let row = row(&report, "digits");
+    assert_eq!(
+        (&row["status"], &row["improved"]),
+        (&"pass".into(), &true.into())
+    );
+}
+
+#[test]
+fn what_cannot_be_compared_never_passes() {
+    let project = Project::new();
+    project.save("bad-input");
+
+    // Renamed: the old name is missing, the new one is new.
+    project.write("benches/two.rs", &BENCH.replace("\"arith\"", "\"sums\""));
+    let (code, report) = project.check("bad-input", &["--filter", "arith|sums"]);
+    assert_eq!(code, 100, "{report}");
+    assert_eq!(row(&report, "arith")["status"], "missing");
+    assert_eq!(row(&report, "sums")["status"], "new");
+
+    // It crashes on one side.
+    let crash = BENCH.replace(
+        "b.iter(|| gated::digits(black_box(7)))",
+        "b.iter(|| panic!(\"no\"))",
+    );
+    project.write("benches/two.rs", &crash);
+    let (code, report) = project.check("bad-input", &["--filter", "digits"]);
+    assert_eq!(code, 100, "{report}");
+    let row = row(&report, "digits");
+    assert_eq!(row["status"], "missing");
+    let reason = row["reason"].as_str().unwrap();
+    assert!(reason.contains("current side failed with"), "{reason}");
+
+    // What is no baseline is an error that says which there are.
+    let output = project.run(&["check", "--bench", "two", "--baseline", "nothing"]);
+    assert_eq!(output.status.code(), Some(101));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("no baseline `nothing`") && said.contains("bad-input"),
+        "{said}"
+    );
+    let output = project.run(&[
+        "check",
+        "--bench",
+        "two",
+        "--baseline",
+        "bad-input",
+        "--filter",
+        "x",
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+
+    // A budget that decides nothing is refused with the time that is needed.
+    project.write("benches/two.rs", BENCH);
+    let budget = [
+        "check",
+        "--bench",
+        "two",
+        "--baseline",
+        "bad-input",
+        "--time-budget",
+        "1s",
+    ];
+    let output = project.run(&budget);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("time budget is 1.0 s"));
+}
