@@ -41,7 +41,10 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
         instantiated_by: (owner.instantiated != CrateId::UNKNOWN)
             .then(|| subject.label(owner.instantiated)),
         section: &section.name,
-        address: function.range.start.0,
+        address: subject
+            .image
+            .place_in_section(function.section, function.range.start)
+            .0,
         file: if section.file.is_empty() {
             0
         } else {

@@ -78,7 +78,10 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
                 name: full(function),
                 instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
                     .then(|| subject.label(function.owner.instantiated).clone()),
-                address: function.range.start.0,
+                address: subject
+                    .image
+                    .place_in_section(function.section, function.range.start)
+                    .0,
                 file: function.range.size,
             })
             .collect(),

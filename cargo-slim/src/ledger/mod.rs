@@ -11,6 +11,8 @@ mod data;
 mod debug;
 mod extents;
 mod layout;
+mod padding;
+mod parts;
 mod pointers;
 mod radix;
 mod references;
@@ -131,7 +133,8 @@ impl Ledger {
         let functions: Vec<PartyId> = functions
             .map(|function| book.parties.single(function.owner))
             .collect();
-        let data = data::DataMap::new(inputs, &functions, &mut book.parties, crates);
+        let units = parts::crates_of(inputs, crates);
+        let data = data::DataMap::new(inputs, &functions, &units, &mut book.parties, crates);
         let mut claimed = claims::Claims::new(inputs.image);
         code::claim(inputs, &mut book.parties, &mut claimed);
         data.claim(&mut claimed);
@@ -144,6 +147,7 @@ impl Ledger {
             &mut claimed,
         );
         debug::claim(inputs, &mut book.parties, &mut claimed);
+        parts::claim(inputs, &units, &mut book.parties, &mut claimed);
         let subjects = claims::Subjects {
             functions: &inputs.code.functions,
             parties: &functions,

@@ -14,7 +14,8 @@ const NAMED: usize = 3;
 
 /// The finding, when all callers are in one crate.
 pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Option<Finding> {
-    let decoder = disassembler(subject.image.architecture)?;
+    let linked = subject.image.parts.is_empty();
+    let decoder = disassembler(subject.image.architecture).filter(|_| linked)?;
     let functions = &subject.code.functions;
     let group: BTreeSet<u32> = (0..)
         .zip(functions)
