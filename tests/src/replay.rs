@@ -85,6 +85,7 @@ pub fn ledger(bytes: &[u8]) -> bool {
         files: Files {
             file: Mapping::of_bytes(path, bytes).unwrap(),
             debug: None,
+            shared_debug: None,
             catalogue: Catalogue::empty(),
         },
         facts: Facts::default(),

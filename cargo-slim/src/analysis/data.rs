@@ -93,7 +93,9 @@ fn row(
             .cloned()
             .unwrap_or_else(|| subject.label(CrateId::UNKNOWN).clone()),
         section: section.name.to_string(),
-        address: object.range.start,
+        address: subject
+            .image
+            .place_in_section(object.section, object.range.start),
         file: in_file(section, object),
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },

@@ -56,7 +56,9 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
         instantiated_by: (owner.instantiated != CrateId::UNKNOWN)
             .then(|| subject.label(owner.instantiated)),
         section: &section.name,
-        address: function.range.start,
+        address: subject
+            .image
+            .place_in_section(function.section, function.range.start),
         file: if section.file.is_empty() {
             0
         } else {

@@ -92,7 +92,9 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
                 name: full(function),
                 instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
                     .then(|| subject.label(function.owner.instantiated).clone()),
-                address: function.range.start,
+                address: subject
+                    .image
+                    .place_in_section(function.section, function.range.start),
                 file: function.range.size,
             })
             .collect(),

@@ -138,17 +138,26 @@ pub fn open_in(
             };
             let mut facts = Facts::default();
             if let (Some(debug), None) = (&debug, debug_file) {
-                let note = format!("symbols from {}", debug.path().display());
+                let note = if debug.path() == path {
+                    "symbols from .gnu_debugdata".into()
+                } else {
+                    format!("symbols from {}", debug.path().display())
+                };
                 facts.build_notes.push(note);
             }
             let context = match manifest_path {
                 Some(manifest) => beside_manifest(context, manifest)?,
                 None => context.clone(),
             };
+            let shared_debug = match &debug {
+                Some(debug) => shared(debug).or_else(|| shared(&file)),
+                None => shared(&file),
+            };
             let catalogue = Catalogue::for_file(&context, &file);
             let files = Files {
                 file,
                 debug,
+                shared_debug,
                 catalogue,
             };
             Ok(Opened { files, facts })
@@ -181,6 +190,7 @@ pub fn open_in(
             let files = Files {
                 file,
                 debug: None,
+                shared_debug: None,
                 catalogue,
             };
             let build = Some(build);
@@ -272,7 +282,7 @@ fn beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
         .and_then(|link| link.last_chunk::<4>())
         .map(|sum| image.u32(*sum));
     let found = separate::candidates(path, image.build_id(), name);
-    found.into_iter().find_map(|(by, path)| {
+    let found = found.into_iter().find_map(|(by, path)| {
         let mapping = Mapping::open(&path).ok()?;
         let belongs = match by {
             FoundBy::BuildId => Image::parse(&path, &mapping).ok()?.build_id() == image.build_id(),
@@ -281,5 +291,22 @@ fn beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
             FoundBy::Bundle => false,
         };
         belongs.then_some(mapping)
+    });
+    found.or_else(|| {
+        let inside = separate::inside(image)?;
+        let mapping = Mapping::of_bytes(path, &inside).ok()?;
+        // What is no object file in there says nothing.
+        Image::parse(path, &mapping).is_ok().then_some(mapping)
+    })
+}
+
+/// The file that shares debug information with `file`, where its link leads to one that matches.
+fn shared(file: &Mapping) -> Option<Mapping> {
+    let image = Image::parse(file.path(), file).ok()?;
+    let link = separate::SharedLink::of(&image)?;
+    link.candidates(file.path()).into_iter().find_map(|path| {
+        let mapping = Mapping::open(&path).ok()?;
+        let theirs = Image::parse(&path, &mapping).ok()?;
+        (theirs.build_id() == Some(link.build_id)).then_some(mapping)
     })
 }

@@ -2,7 +2,7 @@
 
 use super::model::SectionRow;
 use crate::ledger::{Layout, PieceKind};
-use codecost::image::{Image, SectionKind};
+use codecost::image::{Format, Image, Part, SectionKind};
 
 /// One row a section in the order of the file, then headers, padding and unmentioned bytes.
 pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
@@ -13,7 +13,13 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
         bucket("[padding]", "padding"),
         bucket("[unknown]", "unknown"),
     ];
+    let mut members = members(image);
     for piece in &layout.pieces {
+        let member = image.part_at(piece.range.start);
+        if let Some(member) = member.and_then(|member| members.get_mut(member)) {
+            member.file += piece.range.size;
+            continue;
+        }
         let row = match piece.kind {
             PieceKind::Section(index) => {
                 sizes[index as usize] += piece.range.size;
@@ -34,14 +40,14 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
         .zip(sizes)
         .filter_map(|(section, file)| {
             // The empty entry that begins each ELF section table.
-            if section.name.is_empty() && file == 0 && section.memory == 0 {
+            if !members.is_empty() || section.name.is_empty() && file == 0 && section.memory == 0 {
                 return None;
             }
             let thread_local = section.kind == SectionKind::TlsBss;
             Some(SectionRow {
                 name: section.name.to_string(),
                 kind: section.kind.as_str(),
-                address: section.loaded.then_some(section.address),
+                address: (section.loaded && image.parts.is_empty()).then_some(section.address),
                 file,
                 // Zeroes for each thread take no memory of the image.
                 memory: match () {
@@ -52,9 +58,27 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
             })
         });
     let mut rows: Vec<_> = sections.collect();
+    rows.extend(members);
     rows.extend(rest.into_iter().filter(|row| row.file > 0));
     rows.sort_by(|a, b| b.file.cmp(&a.file).then(b.memory.cmp(&a.memory)));
     rows
+}
+
+/// The members of an archive stand where other files have sections.
+fn members(image: &Image<'_>) -> Vec<SectionRow> {
+    if image.format != Format::Archive {
+        return Vec::new();
+    }
+    let row = |part: &Part| {
+        let of = part.sections.start as usize..part.sections.end as usize;
+        let sections = image.sections.get(of).unwrap_or_default().iter();
+        let loaded = sections.filter(|section| section.loaded && !section.kind.is_tls_bss());
+        SectionRow {
+            memory: loaded.fold(0, |sum: u64, section| sum.saturating_add(section.memory)),
+            ..bucket(&part.name, SectionKind::Member.as_str())
+        }
+    };
+    image.parts.iter().map(row).collect()
 }
 
 fn bucket(name: &str, kind: &'static str) -> SectionRow {

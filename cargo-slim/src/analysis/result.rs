@@ -64,7 +64,7 @@ pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
     Artifact {
         path: opened.files.file.path().to_owned(),
         format: subject.image.format.as_str(),
-        architecture: subject.image.architecture.to_owned(),
+        architecture: subject.image.architecture.to_string(),
         file_size: opened.files.file.len() as u64,
         shipped_size: subject.image.shipped_size(),
         package: facts.package,
@@ -77,7 +77,13 @@ pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
 /// What makes the figures less than they seem: one warning per cause.
 fn warnings(subject: &Subject<'_>) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    if subject.image.format != Format::Elf {
+    if !subject.image.parts.is_empty() {
+        warnings.push(Warning::new(
+            "not-linked",
+            "objects wait for a linker, so what their code refers to, and their unwind tables and \
+             debug information, are known by object only",
+        ));
+    } else if subject.image.format != Format::Elf {
         warnings.push(Warning::new(
             "format-without-depth",
             format!(
@@ -122,5 +128,17 @@ fn warnings(subject: &Subject<'_>) -> Vec<Warning> {
         .help("build with `split-debuginfo = \"off\"`")
         .count(info.split_units() as u64),
     );
+    if let Some(link) = &subject.unread_shared_debug {
+        warnings.push(
+            Warning::new(
+                "shared-debug-info",
+                format!(
+                    "parts of the debug information were moved to `{link}`, which is not here or \
+                     another build's, so the owners of the rest are unknown"
+                ),
+            )
+            .help("install the file, or pass a debug file that is whole with `--debug-file`"),
+        );
+    }
     warnings
 }

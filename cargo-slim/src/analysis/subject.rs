@@ -9,7 +9,7 @@ use codecost::{
     demangle::Name,
     image::{
         Image, Mapping, SectionKind, SymbolTable, UnwindTables,
-        debug_info::{DebugInfo, DwarfSections},
+        debug_info::{DebugInfo, DebugSection, DwarfSections, separate},
     },
 };
 use std::{borrow::Cow, path::Path, sync::OnceLock};
@@ -21,6 +21,8 @@ pub struct Files {
     pub file: Mapping,
     /// Its debug file, where it is a separate one.
     pub debug: Option<Mapping>,
+    /// The file that shares its debug information with others (`dwz`), where it was found.
+    pub shared_debug: Option<Mapping>,
     /// What is known of crates.
     pub catalogue: Catalogue,
 }
@@ -33,7 +35,11 @@ impl Files {
     /// One of them changed, so what was read may be a mixture.
     pub fn check_unchanged(&self) -> Result<()> {
         self.file.check_unchanged()?;
-        self.debug.as_ref().map_or(Ok(()), Mapping::check_unchanged)
+        // What came out of the file itself is in memory only.
+        let apart = |debug: &&Mapping| debug.path() != self.file.path();
+        let others = [&self.debug, &self.shared_debug];
+        let mut others = others.into_iter().flatten().filter(apart);
+        others.try_for_each(Mapping::check_unchanged)
     }
 }
 
@@ -71,6 +77,8 @@ pub struct Subject<'a> {
     labels: Vec<CrateInfo>,
     /// Spelt out when first asked for.
     names: OnceLock<FunctionNames>,
+    /// The file that holds parts of the debug information, where it was not found.
+    pub unread_shared_debug: Option<String>,
     /// Whether there is no symbol table, neither in the file nor beside it.
     pub stripped: bool,
     /// What the functions refer to, where that was looked for before anybody asked.
@@ -107,6 +115,12 @@ impl<'a> Subject<'a> {
                     strings: None,
                     ..theirs
                 };
+                // Symbols that a file carries compressed are those that the loader's lack.
+                if files.debug.as_ref().map(Mapping::path) == Some(files.file.path()) {
+                    let defined = dynamic_symbols.symbols.iter();
+                    let defined = defined.filter(|symbol| symbol.section.is_some());
+                    symbols.symbols.extend(defined.cloned());
+                }
             }
         }
         let mut crates = Crates::new(&files.catalogue);
@@ -118,7 +132,15 @@ impl<'a> Subject<'a> {
         };
         let owners = SymbolOwners::new(named, &mut crates);
         let mut code = CodeMap::new(&image, named, &unwind);
-        let debug = DebugSections::of(&image, debug_image.as_ref());
+        let shared_image = match &files.shared_debug {
+            Some(shared) => Some(Image::parse(shared.path(), shared)?),
+            None => None,
+        };
+        let link = separate::SharedLink::of(debug_image.as_ref().unwrap_or(&image));
+        let unread_shared_debug = link
+            .filter(|_| shared_image.is_none())
+            .map(|link| String::from_utf8_lossy(link.path).into_owned());
+        let debug = DebugSections::of(&image, debug_image.as_ref(), shared_image.as_ref());
         // Debug information may add functions; else what they refer to can be looked for already.
         let references = if depth == Depth::Bytes && debug.is_empty() {
             let pieces = code_pieces(&image, &code);
@@ -158,6 +180,7 @@ impl<'a> Subject<'a> {
             crates,
             leaf,
             stripped,
+            unread_shared_debug,
             references,
             pointers,
         })
@@ -306,7 +329,7 @@ pub struct DebugSections<'a> {
 
 impl<'a> DebugSections<'a> {
     /// The sections of the debug file if it has any, else the sections of the file itself.
-    fn of(image: &Image<'a>, debug: Option<&Image<'a>>) -> Self {
+    fn of(image: &Image<'a>, debug: Option<&Image<'a>>, shared: Option<&Image<'a>>) -> Self {
         // Sections that share their bytes (hostile files only) are not decompressed again and
         // again.
         let read = |image: &Image<'a>| {
@@ -327,10 +350,24 @@ impl<'a> DebugSections<'a> {
                 big_endian: !image.little_endian,
             }
         };
-        debug
+        // Objects keep theirs for the linker to put together: in each, addresses and offsets wait for
+        // relocations.
+        if !image.parts.is_empty() {
+            return Self::default();
+        }
+        let mut all = debug
             .map(read)
             .filter(|debug| !debug.is_empty())
-            .unwrap_or_else(|| read(image))
+            .unwrap_or_else(|| read(image));
+        let strings = shared.and_then(|shared| {
+            let (_, section) = shared.section(DebugSection::Str.name())?;
+            shared.section_content(section)
+        });
+        if let Some(strings) = strings {
+            let name = DebugSection::SharedStr.name().to_owned();
+            all.sections.push((name, strings));
+        }
+        all
     }
 
     /// Whether there are none.

@@ -8,6 +8,7 @@ use super::{
     inputs::Inputs,
     layout::Layout,
     object::DataObject,
+    parts,
     sharing::{Parties, PartyId},
     tables,
 };
@@ -36,7 +37,8 @@ impl Ledger {
         let functions: Vec<PartyId> = functions
             .map(|function| book.parties.single(function.owner))
             .collect();
-        let data = DataMap::new(inputs, &functions, &mut book.parties, crates);
+        let units = parts::crates_of(inputs, crates);
+        let data = DataMap::new(inputs, &functions, &units, &mut book.parties, crates);
         let mut claimed = Claims::new(inputs.image);
         code::claim(inputs, &mut book.parties, &mut claimed);
         data.claim(&mut claimed);
@@ -51,6 +53,7 @@ impl Ledger {
         if let Some(debug) = inputs.debug {
             debug.claim(&mut book.parties, &mut claimed);
         }
+        parts::claim(inputs, &units, &mut book.parties, &mut claimed);
         let subjects = Subjects {
             functions: &inputs.code.functions,
             parties: &functions,

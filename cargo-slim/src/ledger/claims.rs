@@ -5,14 +5,13 @@ use super::{
     category::Category,
     layout::{Layout, PieceKind},
     object::DataObject,
-    radix,
+    padding, radix,
     sharing::PartyId,
 };
 use codecost::{
     address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress},
     attribution::{CrateId, Evidence, Function},
-    disasm::disassembler,
-    image::{Image, Section, SectionKind},
+    image::{Format, Image, Section, SectionKind},
 };
 use std::cmp::Reverse;
 
@@ -129,6 +128,10 @@ pub(super) struct Claims {
 
 /// A gap up to this size between pieces of data is alignment, when it is all zeroes.
 const MAX_ALIGNMENT_GAP: u64 = 64;
+
+/// Before the first body of a wasm module stand the section's number and length and how many bodies
+/// there are, then this body's length: at most five bytes for each number.
+const MAX_WASM_LENGTHS: u64 = 16;
 
 impl Claims {
     pub(super) fn new(image: &Image<'_>) -> Self {
@@ -332,17 +335,24 @@ fn unclaimed(
     let blank = || bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0));
     let small = end - start < MAX_ALIGNMENT_GAP.max(section.align.min(4096));
     let bucket = match section.kind {
+        // The bodies of a module stand one after the other, each after its length.
+        SectionKind::Code if image.format == Format::Wasm && end - start <= MAX_WASM_LENGTHS => {
+            CrateId::HEADERS
+        }
         SectionKind::Code => {
-            let decoder = disassembler(image.architecture);
-            let idle = match (decoder, bytes) {
-                (Some(decoder), Some(bytes)) => decoder.is_padding(bytes),
-                _ => blank(),
+            let gap = bytes.unwrap_or_default();
+            let (before, after) = padding::ends(image.architecture, gap);
+            let amount = |bytes: u64| Amount {
+                file: bytes,
+                memory: if section.loaded { bytes } else { 0 },
             };
-            if idle {
-                CrateId::PADDING
-            } else {
-                CrateId::UNKNOWN
+            if !gap.is_empty() {
+                book.bucket(CrateId::PADDING, Some(index), amount(before + after));
+                let rest = gap.len() as u64 - before - after;
+                book.bucket(CrateId::UNKNOWN, Some(index), amount(rest));
+                return;
             }
+            CrateId::PADDING
         }
         SectionKind::Padding => CrateId::PADDING,
         SectionKind::Plt
@@ -360,6 +370,7 @@ fn unclaimed(
         | SectionKind::Data
         | SectionKind::Tls
         | SectionKind::ExceptTable
+        | SectionKind::UnwindIndex
         | SectionKind::EhFrame
         | SectionKind::Bss
             if small && blank() =>

@@ -14,8 +14,8 @@ use super::{
     sharing::{Parties, PartyId},
 };
 use codecost::{
-    address::{AddressIndex, VirtualAddress},
-    attribution::{Crates, Evidence, Owner, made_by_compiler},
+    address::{AddressIndex, AddressRange, VirtualAddress},
+    attribution::{CrateId, Crates, Evidence, Owner, made_by_compiler},
     demangle::{Name, Scheme},
     hashing::NumberMap,
     image::SectionKind,
@@ -34,11 +34,13 @@ pub(super) struct DataMap {
 const MAX_SHARERS: usize = 32;
 
 impl DataMap {
-    /// Finds all data and its owners; `functions`: the party of each function. Linear in references
+    /// Finds all data and its owners; `functions`: the party of each function, `units`: the crate of
+    /// each part of the image. Linear in references
     /// and relocations, but for sorting.
     pub(super) fn new(
         inputs: &Inputs<'_, '_>,
         functions: &[PartyId],
+        units: &[Option<CrateId>],
         parties: &mut Parties,
         crates: &mut Crates<'_>,
     ) -> Self {
@@ -57,7 +59,7 @@ impl DataMap {
         map.referred_to(&references, functions, &fixed, owners.parties);
         map.pointed_to(inputs.pointers, &fixed, &mut owners);
         map.pointing(inputs, functions, &mut owners);
-        map.in_their_unit(inputs, &fixed, owners.parties);
+        map.in_their_unit(inputs, units, &fixed, owners.parties);
         map.neighbours(owners.parties);
         map
     }
@@ -295,7 +297,13 @@ impl DataMap {
 
     /// Anonymous objects with a local symbol: the file entry before it names the codegen unit that
     /// made this copy, exactly.
-    fn in_their_unit(&mut self, inputs: &Inputs<'_, '_>, fixed: &[bool], parties: &mut Parties) {
+    fn in_their_unit(
+        &mut self,
+        inputs: &Inputs<'_, '_>,
+        units: &[Option<CrateId>],
+        fixed: &[bool],
+        parties: &mut Parties,
+    ) {
         if inputs.owners.is_merged() {
             return;
         }
@@ -303,7 +311,13 @@ impl DataMap {
             let symbol = object
                 .symbol
                 .and_then(|at| inputs.symbols.symbols.get(at as usize));
+            let of_part = || {
+                let section = inputs.image.sections.get(object.section as usize)?;
+                let part = inputs.image.part_at(section.file.start)?;
+                *units.get(part)?
+            };
             let unit = symbol.and_then(|symbol| inputs.owners.unit(symbol));
+            let unit = unit.or_else(of_part);
             let (Some(unit), false) = (unit, fixed[index]) else {
                 continue;
             };

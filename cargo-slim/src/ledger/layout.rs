@@ -63,10 +63,14 @@ impl Layout {
             .map(|segment| segment.file)
             .collect();
         loaded.sort_unstable();
+        let edges = loaded.iter().flat_map(|range| [range.start, range.end()]);
+        let mut edges: Vec<_> = edges.collect();
+        edges.sort_unstable();
         let mut layout = Builder {
             image,
             pieces: Vec::with_capacity(wanted.len() * 2 + 1),
             loaded,
+            edges,
             next_loaded: 0,
             loaded_to: FileOffset(0),
         };
@@ -95,14 +99,48 @@ struct Builder<'a, 'd> {
     pieces: Vec<Piece>,
     /// What the loader maps, sorted; walked over once, as pieces come in order too.
     loaded: Vec<FileRange>,
+    /// Where mapped ranges begin and end, sorted.
+    edges: Vec<FileOffset>,
     next_loaded: usize,
     /// The end of what is mapped by the segments that start before the last piece.
     loaded_to: FileOffset,
 }
 
 impl Builder<'_, '_> {
+    /// What no table of contents mentions, cut where the loader stops mapping it: into runs of
+    /// zeroes, which do nothing, and what is left over between them. After the last piece there may
+    /// be anything, such as a payload that a program reads itself, so only its ends are looked at.
     fn gap(&mut self, start: FileOffset, end: FileOffset) {
-        let range = Range::<FileOffset>::between(start, end);
+        let mut at = start;
+        let last = end.0 == self.image.bytes.len() as u64;
+        while at < end {
+            let stop = self.mapped_until(at, end);
+            let bytes = self.image.bytes_in(Range::<FileOffset>::between(at, stop));
+            let mut from = 0;
+            for (zeroes, length) in runs_of_zeroes(bytes) {
+                let edge = zeroes == 0 || zeroes + length == bytes.len();
+                if edge || !last {
+                    self.part_of_gap(at, from, zeroes);
+                    self.part_of_gap(at, zeroes, zeroes + length);
+                    from = zeroes + length;
+                }
+            }
+            self.part_of_gap(at, from, bytes.len());
+            at = stop;
+        }
+    }
+
+    /// The first place after `at`, but not after `end`, where a mapped range begins or ends.
+    fn mapped_until(&self, at: FileOffset, end: FileOffset) -> FileOffset {
+        let next = self.edges.partition_point(|edge| *edge <= at);
+        self.edges.get(next).map_or(end, |edge| end.min(*edge))
+    }
+
+    fn part_of_gap(&mut self, base: FileOffset, start: usize, end: usize) {
+        let range = Range::<FileOffset>::between(
+            FileOffset(base.0 + start as u64),
+            FileOffset(base.0 + end as u64),
+        );
         if range.is_empty() {
             return;
         }
@@ -135,9 +173,39 @@ impl Builder<'_, '_> {
     }
 }
 
+/// Fewer zeroes than this inside of a gap may be part of what was left there: numbers and the empty
+/// entries of tables are as long.
+const LONG_ENOUGH: usize = 64;
+
+/// The runs of zeroes in a gap, as (start, length): those at its ends, and long ones inside.
+fn runs_of_zeroes(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = at + bytes.get(at..)?.iter().position(|byte| *byte == 0)?;
+            let rest = &bytes[start..];
+            let other = rest.iter().position(|byte| *byte != 0);
+            let length = other.unwrap_or(rest.len());
+            at = start + length;
+            if length >= LONG_ENOUGH || start == 0 || at == bytes.len() {
+                return Some((start, length));
+            }
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zeroes_count_at_the_ends_and_in_long_runs() {
+        let gap = [&[0, 0][..], &[7; 5], &[0; 3], &[8; 2], &[0; 70], &[9], &[0]].concat();
+        let runs: Vec<_> = runs_of_zeroes(&gap).collect();
+        assert_eq!(runs, [(0, 2), (12, 70), (83, 1)]);
+        assert_eq!(runs_of_zeroes(&[1, 0, 2]).count(), 0);
+        assert_eq!(runs_of_zeroes(&[]).count(), 0);
+    }
 
     #[test]
     fn pieces_follow_each_other_and_cover_the_file() {

@@ -16,6 +16,8 @@ mod extents;
 mod inputs;
 mod layout;
 mod object;
+mod padding;
+mod parts;
 mod pointers;
 mod radix;
 mod references;

@@ -73,7 +73,9 @@ const FUNCTIONS: usize = 256;
 impl CodeReferences {
     /// Decodes all code of `image`, on all cores. `functions`: the [`code_pieces`] of its functions.
     pub fn new(image: &Image<'_>, functions: &[Piece<'_>]) -> Self {
-        let Some(decoder) = disassembler(image.architecture) else {
+        // In objects the instructions wait for the linker to fill in what they refer to.
+        let linked = image.parts.is_empty();
+        let Some(decoder) = disassembler(image.architecture).filter(|_| linked) else {
             return Self::default();
         };
         let mut data: Vec<_> = image

@@ -12,7 +12,7 @@ use codecost::{
     address::{FileRange, VirtualAddress},
     attribution::{CrateId, Crates, Evidence, Owner},
     demangle::Name,
-    image::{SectionKind, Symbol, SymbolKind, SymbolTable},
+    image::{Image, SectionKind, Symbol, SymbolKind, SymbolTable},
 };
 
 pub(super) fn claim(
@@ -96,6 +96,26 @@ impl Tables<'_, '_, '_> {
     fn symbol_owner(&mut self, symbol: &Symbol<'_>) -> PartyId {
         if symbol.section.is_none() && symbol.kind != SymbolKind::File {
             return self.linker;
+        }
+        let marks = match symbol.kind {
+            SymbolKind::Mapping | SymbolKind::Section => true,
+            SymbolKind::Function
+            | SymbolKind::Object
+            | SymbolKind::Tls
+            | SymbolKind::Untyped
+            | SymbolKind::File
+            | SymbolKind::Other => is_made_by_linker(self.inputs.image, symbol),
+        };
+        if marks {
+            // Of what it marks, if that is somebody's.
+            let owner = self.party_at(symbol.address).map(|(party, _)| party);
+            let unit = self.inputs.owners.file_crate(symbol);
+            let unit = unit.filter(|_| symbol.kind == SymbolKind::Mapping);
+            return match (owner, unit) {
+                (Some(owner), _) => owner,
+                (None, Some(unit)) => self.parties.single(Owner::of(unit, Evidence::Symbol)),
+                (None, None) => self.linker,
+            };
         }
         let owners = self.inputs.owners;
         let unit = match symbol.kind {
@@ -280,7 +300,12 @@ impl Tables<'_, '_, '_> {
             .sections
             .iter()
             .zip(0..)
-            .filter(|(section, _)| section.kind == SectionKind::EhFrame)
+            .filter(|(section, _)| {
+                matches!(
+                    section.kind,
+                    SectionKind::EhFrame | SectionKind::UnwindIndex
+                )
+            })
             .map(|(section, index)| (section.file, index))
             .collect();
         frames.sort_unstable();
@@ -393,6 +418,36 @@ impl Tables<'_, '_, '_> {
             }
         }
     }
+}
+
+/// Whether a linker, or its script, has made this symbol: it has no size, no object file, and a name
+/// of C, and stands where a section or a segment begins or ends (`__bss_start`, `_end`,
+/// `__init_array_start`, `_GLOBAL_OFFSET_TABLE_`).
+fn is_made_by_linker(image: &Image<'_>, symbol: &Symbol<'_>) -> bool {
+    let plain = symbol.size == 0
+        && matches!(symbol.kind, SymbolKind::Untyped | SymbolKind::Object)
+        && !symbol.name.starts_with("_R")
+        && !symbol.name.starts_with("_ZN");
+    let Some(of) = symbol
+        .section
+        .and_then(|at| image.sections.get(at as usize))
+    else {
+        return false;
+    };
+    let at = symbol.address;
+    let code = of.kind == SectionKind::Code && of.addresses().contains(at);
+    let edge = |start: VirtualAddress, size: u64| {
+        let end = start.0.saturating_add(size);
+        at == start || at.0 == end || (end < at.0 && at.0 - end < 16)
+    };
+    plain
+        && !code
+        && (!of.addresses().contains(at)
+            || edge(of.address, of.memory)
+            || image
+                .segments
+                .iter()
+                .any(|segment| edge(segment.address, segment.memory)))
 }
 
 /// Entries that follow the symbols' order.

@@ -10,7 +10,7 @@ use crate::analysis::{
     self, Opened, Subject,
     model::{By, CrateInfo, CrateKey},
 };
-use codecost::image::Image;
+use codecost::image::{Format, Image};
 use std::{env, path::Path};
 
 /// Accounts for every byte and names every function. O(n log n) in the number of functions.
@@ -97,7 +97,7 @@ fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
     Artifact {
         path: portable(path),
         format: subject.image.format.as_str().into(),
-        architecture: subject.image.architecture.into(),
+        architecture: subject.image.architecture.to_string(),
         file_size: opened.files.file.len() as u64,
         shipped_size: subject.image.shipped_size(),
         package: facts.package.clone(),
@@ -141,7 +141,13 @@ fn section_rows(image: &Image<'_>) -> (Vec<Section>, Vec<u32>) {
         .collect();
     rows.sort_by(|a, b| (&a.name, &a.kind, a.file).cmp(&(&b.name, &b.kind, b.file)));
     let of = image.sections.iter().map(|section| {
-        let at = rows.partition_point(|row| *row.name < *section.name);
+        // An archive's rows are its members.
+        let member = match image.format {
+            Format::Archive => image.part_at(section.file.start),
+            _ => None,
+        };
+        let name = member.map_or(&*section.name, |member| &image.parts[member].name);
+        let at = rows.partition_point(|row| *row.name < *name);
         u32::try_from(at.min(rows.len().saturating_sub(1))).unwrap_or_default()
     });
     let of = of.collect();

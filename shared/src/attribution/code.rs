@@ -4,7 +4,7 @@
 //! unwind tables or the next function; functions without a symbol come from the unwind tables and
 //! the debug information.
 
-use super::{CrateId, Crates, Evidence, Owner, SymbolOwners};
+use super::{CrateId, Crates, Evidence, Owner, SymbolOwners, neighbours};
 use crate::{
     address::{AddressIndex, AddressRange, Range, VirtualAddress},
     demangle::{Name, Scheme, Shape},
@@ -179,6 +179,7 @@ impl CodeMap {
                 function.owner = owners.owner(symbol, &name, crates);
             }
         }
+        neighbours::settle(&mut self.functions, symbols, owners, crates);
     }
 
     /// Adds functions where none is known yet.
@@ -312,17 +313,19 @@ impl CodeMap {
     }
 }
 
-/// Whether a symbol can name a function. Symbols of assembly often have no type; the mapping
-/// symbols of ARM and RISC-V (`$x`, `$d`) and local labels name no function.
+/// Whether a symbol can name a function. Symbols of assembly often have no type; local labels
+/// name no function.
 fn names_code(symbol: &Symbol<'_>) -> bool {
     match symbol.kind {
         SymbolKind::Function => true,
         SymbolKind::Untyped | SymbolKind::Object => {
-            !symbol.name.is_empty()
-                && !symbol.name.starts_with('$')
-                && !symbol.name.starts_with(".L")
+            !symbol.name.is_empty() && !symbol.name.starts_with(".L")
         }
-        _ => false,
+        SymbolKind::Tls
+        | SymbolKind::File
+        | SymbolKind::Section
+        | SymbolKind::Mapping
+        | SymbolKind::Other => false,
     }
 }
 

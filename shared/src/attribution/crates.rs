@@ -21,6 +21,10 @@ pub struct Crates<'a> {
     infos: Vec<CrateInfo>,
     by_info: HashMap<(CrateInfo, Option<u64>), CrateId>,
     by_key: HashMap<Box<str>, Instances>,
+    /// Crates that were found by elimination, with the hashes that they were found for.
+    taken: HashMap<CrateInfo, Vec<(u64, CrateId)>>,
+    /// The crate that the artifact itself is.
+    leaf: Option<CrateId>,
 }
 
 /// By an instance's hash, if it was asked for by one: its crate, and whether that is certain.
@@ -51,6 +55,8 @@ impl<'a> Crates<'a> {
             infos: Vec::new(),
             by_info: HashMap::new(),
             by_key: HashMap::new(),
+            taken: HashMap::new(),
+            leaf: None,
         };
         for (name, origin) in [
             ("[unknown]", Origin::Unknown),
@@ -79,6 +85,11 @@ impl<'a> Crates<'a> {
     pub fn info(&self, id: CrateId) -> &CrateInfo {
         // Ids are only made here; the first entry, `[unknown]`, always exists.
         self.infos.get(id.0 as usize).unwrap_or(&self.infos[0])
+    }
+
+    /// Whether this is a bucket, `[unknown]` or `[native]`, and no crate.
+    pub fn is_bucket(&self, id: CrateId) -> bool {
+        id.0 <= CrateId::NATIVE.0
     }
 
     /// How many there are.
@@ -124,11 +135,69 @@ impl<'a> Crates<'a> {
         let found = self.catalogue.crate_of(name, instance);
         // A crate whose version is left open is still that crate: the name was read, not guessed.
         let certain = found.certain || found.info.version.is_none();
-        let id = only.unwrap_or_else(|| self.intern(found.info, instance));
+        let id = match (only, instance) {
+            (Some(only), _) => only,
+            (None, Some(hash)) if !found.by_hash && found.info.origin != Origin::Std => {
+                self.eliminated(found.info, hash)
+            }
+            (None, _) => self.intern(found.info, instance),
+        };
         self.by_key
             .entry(name.into())
             .or_default()
             .insert(instance, (id, certain));
         (id, certain)
+    }
+
+    /// A crate that was taken for `info` because no other of its name is left. Two hashes are two
+    /// crates: where another one was taken for the same, the artifact's own crate is not it, and
+    /// without one, nothing says which of them is.
+    fn eliminated(&mut self, info: CrateInfo, hash: u64) -> CrateId {
+        let others = self.taken.entry(info.clone()).or_default();
+        if let Some((_, id)) = others.iter().find(|(other, _)| *other == hash) {
+            return *id;
+        }
+        let id = CrateId(self.infos.len() as u32);
+        self.infos.push(info.clone());
+        others.push((hash, id));
+        if info.version.is_none() && info.package.is_none() {
+            return id;
+        }
+        self.tell_apart(&info);
+        id
+    }
+
+    /// Of several crates that were taken for `info` at most one keeps it: the one that is left when
+    /// the artifact's own crate is another.
+    fn tell_apart(&mut self, info: &CrateInfo) {
+        let Some(same) = self.taken.get(info).filter(|same| same.len() > 1) else {
+            return;
+        };
+        let has_leaf = same.iter().any(|(_, id)| Some(*id) == self.leaf);
+        for (_, id) in same {
+            let keeps = has_leaf && same.len() == 2 && Some(*id) != self.leaf;
+            let of = match keeps {
+                true => info.clone(),
+                false => CrateInfo {
+                    name: info.name.clone(),
+                    package: None,
+                    version: None,
+                    origin: Origin::Unknown,
+                },
+            };
+            if let Some(known) = self.infos.get_mut(id.0 as usize) {
+                *known = of;
+            }
+        }
+    }
+
+    /// Says which crate the artifact itself is.
+    pub fn set_leaf(&mut self, leaf: CrateId) {
+        self.leaf = Some(leaf);
+        let mut groups = self.taken.iter();
+        let group = groups.find(|(_, same)| same.iter().any(|(_, id)| *id == leaf));
+        if let Some(info) = group.map(|(info, _)| info.clone()) {
+            self.tell_apart(&info);
+        }
     }
 }

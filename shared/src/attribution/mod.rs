@@ -5,6 +5,8 @@ pub mod catalogue;
 mod code;
 mod crates;
 mod evidence;
+#[cfg(feature = "binary")]
+mod neighbours;
 mod origin;
 #[cfg(feature = "binary")]
 mod owner;

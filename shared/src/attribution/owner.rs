@@ -61,8 +61,14 @@ pub struct SymbolOwners {
     files: Vec<Option<CrateId>>,
     /// Under fat LTO all code stands in one unit of the last crate, which made none of it.
     merged: bool,
-    /// The crate that the executable itself is.
+    /// The crate that the executable or library itself is.
     leaf: Option<CrateId>,
+    /// Whether the leaf is named by an export or a file's name, not by a symbol.
+    leaf_is_guess: bool,
+    /// Whether every file entry is a unit of the leaf: no C was compiled into it.
+    alone: bool,
+    /// Whether what a library exports is Rust's.
+    exports: bool,
 }
 
 impl SymbolOwners {
@@ -98,11 +104,21 @@ impl SymbolOwners {
             }
             roots.len() > 3
         };
+        // rustc lets the linker export only what Rust code marks; but a C compiler may have linked it.
+        let exports = table.of_library && crates.catalogue().made_by_rustc(table);
         let leaf = alone.or_else(|| Self::crate_of_main(table, crates));
+        if let Some(leaf) = leaf {
+            crates.set_leaf(leaf);
+        }
+        let guess = || Self::crate_of_export(table, crates);
+        let guess = leaf.is_none().then(guess).flatten().filter(|_| exports);
         Self {
+            alone: alone.is_some() && files.iter().all(|file| *file == alone),
             files,
             merged,
-            leaf,
+            leaf: leaf.or(guess),
+            leaf_is_guess: guess.is_some(),
+            exports,
         }
     }
 
@@ -119,6 +135,19 @@ impl SymbolOwners {
         Some(crates.resolve(&name, instance).0)
     }
 
+    /// Python's modules export `PyInit_` and their name, which is the crate's; of others the name of
+    /// the file may say it.
+    fn crate_of_export(table: &SymbolTable<'_>, crates: &mut Crates<'_>) -> Option<CrateId> {
+        let catalogue = crates.catalogue();
+        let mut exported = table
+            .symbols
+            .iter()
+            .filter(|symbol| symbol.section.is_some() && symbol.binding != Binding::Local);
+        let module = exported.find_map(|symbol| symbol.name.strip_prefix("PyInit_"));
+        let name = module.or(catalogue.file_crate())?;
+        Some(crates.resolve(name, None).0)
+    }
+
     /// Whether all code stands in one unit of one crate: fat LTO.
     pub fn is_merged(&self) -> bool {
         self.merged
@@ -131,7 +160,12 @@ impl SymbolOwners {
 
     /// The crate of the file entry that `symbol` stands under.
     pub fn file_crate(&self, symbol: &Symbol<'_>) -> Option<CrateId> {
-        self.files.get(symbol.file? as usize).copied().flatten()
+        self.crate_of_file(symbol.file?)
+    }
+
+    /// The crate of a file entry, by its place in [`SymbolTable::files`].
+    pub(super) fn crate_of_file(&self, file: u32) -> Option<CrateId> {
+        self.files.get(file as usize).copied().flatten()
     }
 
     /// The crate whose codegen unit made `symbol`, as far as its name allows: objects without a file
@@ -243,6 +277,9 @@ impl SymbolOwners {
         if let Some(name) = runtime_crate(name) {
             return Owner::of(crates.resolve(name, None).0, Evidence::Symbol);
         }
+        if let Some(owner) = self.export_owner(symbol, name, crates) {
+            return owner;
+        }
         // Under a C file's entry: no unit of rustc made it. Under a unit's, or global without any,
         // most likely none did.
         let file = symbol.file.is_some() && self.file_crate(symbol).is_none() && !self.merged;
@@ -254,6 +291,37 @@ impl SymbolOwners {
                 Evidence::Inferred
             },
         )
+    }
+}
+
+impl SymbolOwners {
+    /// The owner of what a Rust library exports under a name of C.
+    fn export_owner(
+        &self,
+        symbol: &Symbol<'_>,
+        name: &str,
+        crates: &mut Crates<'_>,
+    ) -> Option<Owner> {
+        let visible = symbol.section.is_some() && symbol.binding != Binding::Local;
+        if !visible || !(self.exports || self.alone) || symbol.file.is_some() {
+            return None;
+        }
+        // wasm-bindgen's own functions, which the glue in JavaScript calls.
+        if name.starts_with("__wbindgen_") || name.starts_with("__externref_") {
+            let id = crates.resolve("wasm_bindgen", None).0;
+            return Some(Owner::of(id, Evidence::Inferred));
+        }
+        match self.leaf {
+            Some(leaf) => Some(Owner::of(leaf, Evidence::Inferred)),
+            // It is Rust's, but whose nothing says.
+            None if self.exports => Some(Owner::UNKNOWN),
+            None => None,
+        }
+    }
+
+    /// Whether the leaf is named by an export or by the file's name only.
+    pub fn leaf_is_guess(&self) -> bool {
+        self.leaf_is_guess
     }
 }
 

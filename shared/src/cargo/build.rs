@@ -11,7 +11,7 @@
 //! user's build.
 
 use super::{
-    config::{self, Inputs, canonical},
+    config::{self, Inputs, Value, canonical},
     context::Context,
     environment::{self, Facts},
     lookup::Lookup,
@@ -244,12 +244,21 @@ fn run(
     }
     let own = own_directories(context, selection, additions, workspace, &mut command);
     let mut additions = *additions;
+    let settings = Settings {
+        context,
+        selection,
+        workspace,
+        toolchain: &toolchain,
+        rustflags: &rustflags,
+    };
     let kept = (additions.debug && additions.keep_debug)
-        .then(|| stronger_debug(context, selection, workspace, &toolchain, &rustflags))
+        .then(|| settings.stronger_debug())
         .flatten();
+    let split = additions.debug && settings.splits_debug(&triple);
     additions.debug &= kept.is_none();
     let mut notes = add(
         &additions,
+        split,
         &toolchain,
         &rustflags,
         &profile,
@@ -345,48 +354,78 @@ fn user_target(context: &Context, selection: &Selection, workspace: &Workspace) 
     }
 }
 
-/// The user's level of debug information, where it is at least `debug = 1`.
-fn stronger_debug(
-    context: &Context,
-    selection: &Selection,
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    rustflags: &Rustflags,
-) -> Option<&'static str> {
-    let level = |text: &str| match text {
-        "limited" | "1" => Some("1"),
-        "full" | "2" => Some("2"),
-        _ => None,
-    };
-    // A flag comes behind what the profile makes cargo pass.
-    if let Some(flag) = rustflags.codegen("debuginfo") {
-        return level(flag);
+/// Where the user's own settings for the build are.
+struct Settings<'a> {
+    context: &'a Context,
+    selection: &'a Selection,
+    workspace: &'a Workspace,
+    toolchain: &'a Toolchain,
+    rustflags: &'a Rustflags,
+}
+
+impl Settings<'_> {
+    /// The user's level of debug information, where it is at least `debug = 1`.
+    fn stronger_debug(&self) -> Option<&'static str> {
+        let level = |text: &str| match text {
+            "limited" | "1" => Some("1"),
+            "full" | "2" => Some("2"),
+            _ => None,
+        };
+        // A flag comes behind what the profile makes cargo pass.
+        if let Some(flag) = self.rustflags.codegen("debuginfo") {
+            return level(flag);
+        }
+        level(&canonical("debug", &self.profile_key("debug")?))
     }
-    let members: Vec<PathBuf> = workspace
-        .members()
-        .iter()
-        .map(|package| package.manifest_path.clone().into())
-        .collect();
-    let cargo_home = context.cargo_home();
-    let inputs = Inputs {
-        cwd: context.directory(),
-        workspace_root: workspace.root(),
-        member_manifests: &members,
-        cargo_home: cargo_home.as_deref(),
-        environment: &context.variables(),
-        cli: &selection.config,
-        profile: selection.profile(),
-        host: &toolchain.host,
-        triple: selection.triple.as_deref(),
-        // Only rustflags can depend on `cfg(…)` tables.
-        cfgs: &|_| Vec::new(),
-        packages: None,
-        nearest: None,
-    };
-    // A configuration that cannot be read makes cargo fail, with a better message than ours.
-    let effective = config::effective(&inputs).ok()?;
-    let setting = effective.get("debug")?;
-    level(&canonical("debug", &setting.value))
+
+    /// Whether debug information would go into files beside the program, where it need not: macOS
+    /// and MSVC know nothing else.
+    fn splits_debug(&self, triple: &str) -> bool {
+        if triple.contains("-apple-") || triple.contains("-windows-") {
+            return false;
+        }
+        match self.rustflags.codegen("split-debuginfo") {
+            Some(flag) => flag != "off",
+            None => self
+                .profile_key("split-debuginfo")
+                .is_some_and(|setting| canonical("split-debuginfo", &setting) != "off"),
+        }
+    }
+
+    /// The value of a key of the profile in use.
+    fn profile_key(&self, key: &str) -> Option<Value> {
+        let Self {
+            context,
+            selection,
+            workspace,
+            toolchain,
+            rustflags: _,
+        } = *self;
+        let members: Vec<PathBuf> = workspace
+            .members()
+            .iter()
+            .map(|package| package.manifest_path.clone().into())
+            .collect();
+        let cargo_home = context.cargo_home();
+        let inputs = Inputs {
+            cwd: context.directory(),
+            workspace_root: workspace.root(),
+            member_manifests: &members,
+            cargo_home: cargo_home.as_deref(),
+            environment: &context.variables(),
+            cli: &selection.config,
+            profile: selection.profile(),
+            host: &toolchain.host,
+            triple: selection.triple.as_deref(),
+            // Only rustflags can depend on `cfg(…)` tables.
+            cfgs: &|_| Vec::new(),
+            packages: None,
+            nearest: None,
+        };
+        // A configuration that cannot be read makes cargo fail, with a better message than ours.
+        let effective = config::effective(&inputs).ok()?;
+        Some(effective.get(key)?.value.clone())
+    }
 }
 
 /// Sends the build below the user's directories, never into them; says where.
@@ -410,9 +449,11 @@ fn own_directories(
     target
 }
 
-/// Adds what was asked for to `command` and says so in words.
+/// Adds what was asked for to `command` and says so in words. `split`: debug information would go into
+/// files of its own, which it must not.
 fn add(
     additions: &Additions,
+    split: bool,
     toolchain: &Toolchain,
     rustflags: &Rustflags,
     profile: &str,
@@ -458,6 +499,11 @@ fn add(
         key("debug=1");
         flags.push("-Cdebuginfo=1".into());
         notes.push("debug=1".into());
+    }
+    if split {
+        key("split-debuginfo=\"off\"");
+        flags.push("-Csplit-debuginfo=off".into());
+        notes.push("split-debuginfo=off".into());
     }
     if *frame_pointers {
         flags.push("-Cforce-frame-pointers=yes".into());

@@ -249,7 +249,10 @@ fn find(shrunk: &mut [u32], node: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disasm::{Syntax, lister};
+    use crate::{
+        disasm::{Syntax, lister},
+        image::Architecture,
+    };
     use proptest::prelude::*;
 
     fn loops(edges: &[&[u32]]) -> (Vec<(u32, u32)>, Vec<Option<u32>>, usize) {
@@ -363,7 +366,7 @@ mod tests {
         #[test]
         fn blocks_partition_any_code(code in prop::collection::vec(any::<u8>(), 0..300)) {
             let start = VirtualAddress(0x1000);
-            let x86 = lister("x86_64").unwrap();
+            let x86 = lister(Architecture::X86_64).unwrap();
             let instructions = x86.instructions(&code, start, Syntax::Intel);
             let bytes: usize = instructions.iter().map(|i| usize::from(i.length)).sum();
             prop_assert_eq!(bytes, code.len());
@@ -382,7 +385,7 @@ mod tests {
 
     fn graph(code: &[u8], returns: bool) -> (Vec<Instruction>, Graph) {
         let start = VirtualAddress(0x1000);
-        let x86 = lister("x86_64").unwrap();
+        let x86 = lister(Architecture::X86_64).unwrap();
         let instructions = x86.instructions(code, start, Syntax::Intel);
         let graph = Graph::new(&instructions, start, |_| returns, |_| Vec::new());
         (instructions, graph)
@@ -423,7 +426,7 @@ mod tests {
         // jmp rax; ret; ret
         let start = VirtualAddress(0x1000);
         let code = [0xff, 0xe0, 0xc3, 0xc3];
-        let x86 = lister("x86_64").unwrap();
+        let x86 = lister(Architecture::X86_64).unwrap();
         let instructions = x86.instructions(&code, start, Syntax::Intel);
         let told = [0x1002, 0x1003, 0x1001, 0x1002]
             .map(VirtualAddress)

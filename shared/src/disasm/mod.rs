@@ -14,7 +14,7 @@ pub use dominators::Dominators;
 pub use flow::{Block, Graph, Loop};
 pub use instruction::{Flow, Instruction, Syntax, Target, Vector, Work};
 
-use crate::address::VirtualAddress;
+use crate::{address::VirtualAddress, image::Architecture};
 
 /// An address that an instruction refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,18 +90,42 @@ pub trait Lister: Sync {
     ) -> Vec<Instruction>;
 }
 
-/// The disassembler for an architecture as [`crate::image::Image`] names it, if there is one.
-pub fn disassembler(architecture: &str) -> Option<&'static dyn Disassembler> {
-    match architecture {
-        "x86_64" => Some(&x86_64::X86_64),
-        _ => None,
-    }
+/// The disassembler for an architecture, if there is one.
+pub fn disassembler(architecture: Architecture) -> Option<&'static dyn Disassembler> {
+    Some(decoder(architecture)?)
 }
 
-/// The lister for an architecture as [`crate::image::Image`] names it, if there is one.
-pub fn lister(architecture: &str) -> Option<&'static dyn Lister> {
+/// The lister for an architecture, if there is one.
+pub fn lister(architecture: Architecture) -> Option<&'static dyn Lister> {
+    Some(decoder(architecture)?)
+}
+
+/// The decoder behind both.
+fn decoder(architecture: Architecture) -> Option<&'static x86_64::X86_64> {
     match architecture {
-        "x86_64" => Some(&x86_64::X86_64),
-        _ => None,
+        Architecture::X86_64 => Some(&x86_64::X86_64),
+        Architecture::X86_64X32
+        | Architecture::I686
+        | Architecture::Aarch64
+        | Architecture::Arm
+        | Architecture::Riscv64
+        | Architecture::Riscv32
+        | Architecture::PowerPc64
+        | Architecture::PowerPc64Le
+        | Architecture::PowerPc
+        | Architecture::S390x
+        | Architecture::LoongArch64
+        | Architecture::Mips64
+        | Architecture::Mips
+        | Architecture::Sparc64
+        | Architecture::Avr
+        | Architecture::Msp430
+        | Architecture::Hexagon
+        | Architecture::Xtensa
+        | Architecture::Bpf
+        | Architecture::Wasm32
+        | Architecture::Wasm64
+        | Architecture::Universal
+        | Architecture::Unknown => None,
     }
 }

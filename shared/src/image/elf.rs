@@ -1,6 +1,9 @@
 //! ELF: the file header, program headers and section headers, after the gABI.
 
-use super::{Format, Image, Section, SectionKind, Segment, TableRange, symbol::Names};
+use super::{
+    Architecture, Format, Image, RelocationFormat, Section, SectionKind, Segment, TableRange,
+    section::is_gnu_compressed, segments, symbol::Names,
+};
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use object::{
     Endianness, elf,
@@ -63,7 +66,7 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
                 .unwrap_or_default()
         });
     let mut names = Names::new(strings);
-    let sections = section_headers
+    let sections: Vec<_> = section_headers
         .iter()
         .map(|section| {
             let name = names.at(section.sh_name(endian));
@@ -86,14 +89,16 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
                 align: section.sh_addralign(endian).into(),
                 loaded,
                 writable: flags.contains(elf::SHF_WRITE),
-                compressed: flags.contains(elf::SHF_COMPRESSED),
+                compressed: flags.contains(elf::SHF_COMPRESSED)
+                    || is_gnu_compressed(&name, bytes_of(bytes, file)),
                 link: section.sh_link(endian),
                 entry_size: section.sh_entsize(endian).into(),
+                relocations: relocation_format(section.sh_type(endian)),
                 name,
             }
         })
         .collect();
-    let segments = program_headers
+    let segments: Vec<_> = program_headers
         .iter()
         .map(|segment| {
             let flags = segment.p_flags(endian);
@@ -115,14 +120,14 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
         })
         .collect();
 
-    Ok(Image {
+    let mut image = Image {
         bytes,
         format: if file_type == elf::ET_REL {
             Format::Object
         } else {
             Format::Elf
         },
-        architecture: architecture(machine, is_64, endian),
+        architecture: Architecture::from_elf(machine, is_64, endian),
         is_64,
         little_endian: endian == Endianness::Little,
         position_independent: file_type == elf::ET_DYN,
@@ -130,9 +135,42 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
         sections,
         segments,
         tables,
+        library: false,
+        parts: Vec::new(),
         by_address: Vec::new(),
-    })
+    };
+    image.library = image.position_independent && !segments::is_program(&image);
+    if image.sections.is_empty() {
+        segments::stand_in(&mut image);
+    }
+    Ok(image)
 }
+
+fn bytes_of(bytes: &[u8], range: FileRange) -> &[u8] {
+    bytes
+        .get(range.start.0 as usize..range.end().0 as usize)
+        .unwrap_or_default()
+}
+
+fn relocation_format(kind: elf::SectionType) -> Option<RelocationFormat> {
+    match kind {
+        elf::SHT_REL => Some(RelocationFormat::Rel),
+        elf::SHT_RELA => Some(RelocationFormat::Rela),
+        elf::SHT_RELR | SHT_ANDROID_RELR => Some(RelocationFormat::Relr),
+        SHT_ANDROID_REL => Some(RelocationFormat::AndroidRel),
+        SHT_ANDROID_RELA => Some(RelocationFormat::AndroidRela),
+        _ => None,
+    }
+}
+
+/// Android's section types, from its linker's headers (`elf.h` of bionic).
+const SHT_ANDROID_REL: elf::SectionType = elf::SectionType(0x6000_0001);
+const SHT_ANDROID_RELA: elf::SectionType = elf::SectionType(0x6000_0002);
+const SHT_ANDROID_RELR: elf::SectionType = elf::SectionType(0x6fff_ff00);
+/// Where 32-bit Arm and RISC-V files say for which processor they are; the number is the same.
+const SHT_ATTRIBUTES: elf::SectionType = elf::SectionType(0x7000_0003);
+/// The same for other processors.
+const SHT_GNU_ATTRIBUTES: elf::SectionType = elf::SectionType(0x6fff_fff5);
 
 /// A range of the file, cut where it reaches past the end.
 fn clip(bytes: &[u8], offset: u64, size: u64) -> FileRange {
@@ -178,12 +216,18 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         elf::SHT_STRTAB => SectionKind::Strings,
         elf::SHT_HASH | elf::SHT_GNU_HASH => SectionKind::Hash,
         elf::SHT_GNU_VERSYM | elf::SHT_GNU_VERNEED | elf::SHT_GNU_VERDEF => SectionKind::Versions,
-        elf::SHT_RELA | elf::SHT_REL | elf::SHT_RELR => SectionKind::Relocations,
+        kind if relocation_format(kind).is_some() => SectionKind::Relocations,
+        // The number of SHT_ARM_EXIDX is SHT_X86_64_UNWIND on x86-64, the type of `.eh_frame` there.
+        elf::SHT_ARM_EXIDX if plain.starts_with(".ARM.exidx") => SectionKind::UnwindIndex,
+        SHT_ATTRIBUTES if plain.ends_with(".attributes") => SectionKind::Comment,
+        SHT_GNU_ATTRIBUTES => SectionKind::Comment,
         elf::SHT_DYNAMIC | elf::SHT_NOTE => SectionKind::Loader,
         _ if plain == ".interp" => SectionKind::Loader,
         _ if plain == ".eh_frame" => SectionKind::EhFrame,
         _ if plain == ".eh_frame_hdr" => SectionKind::EhFrameHeader,
-        _ if plain.starts_with(".gcc_except_table") => SectionKind::ExceptTable,
+        _ if plain.starts_with(".gcc_except_table") || plain.starts_with(".ARM.extab") => {
+            SectionKind::ExceptTable
+        }
         _ if plain.starts_with(".plt") || plain == ".iplt" => SectionKind::Plt,
         _ if plain.starts_with(".got") => SectionKind::Got,
         _ if flags.contains(elf::SHF_EXECINSTR) => SectionKind::Code,
@@ -199,34 +243,8 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         _ if plain.starts_with(".debug_") || plain.starts_with(".zdebug_") => SectionKind::Debug,
         _ if plain == ".gdb_index" => SectionKind::Debug,
         _ if plain == ".rustc" => SectionKind::Metadata,
-        _ if plain == ".comment" => SectionKind::Comment,
+        _ if plain == ".comment" || plain.starts_with(".gnu_debug") => SectionKind::Comment,
         _ => SectionKind::Other,
-    }
-}
-
-fn architecture(machine: elf::Machine, is_64: bool, endian: Endianness) -> &'static str {
-    match machine {
-        elf::EM_X86_64 if is_64 => "x86_64",
-        elf::EM_X86_64 => "x86_64-x32",
-        elf::EM_386 => "i686",
-        elf::EM_AARCH64 => "aarch64",
-        elf::EM_ARM => "arm",
-        elf::EM_RISCV if is_64 => "riscv64",
-        elf::EM_RISCV => "riscv32",
-        elf::EM_PPC64 if endian == Endianness::Little => "powerpc64le",
-        elf::EM_PPC64 => "powerpc64",
-        elf::EM_PPC => "powerpc",
-        elf::EM_S390 => "s390x",
-        elf::EM_LOONGARCH => "loongarch64",
-        elf::EM_MIPS if is_64 => "mips64",
-        elf::EM_MIPS => "mips",
-        elf::EM_SPARCV9 => "sparc64",
-        elf::EM_AVR => "avr",
-        elf::EM_MSP430 => "msp430",
-        elf::EM_HEXAGON => "hexagon",
-        elf::EM_XTENSA => "xtensa",
-        elf::EM_BPF => "bpf",
-        _ => "unknown",
     }
 }
 

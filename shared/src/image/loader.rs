@@ -152,19 +152,57 @@ fn parse_elf(image: &Image<'_>) -> goblin::error::Result<LoaderNeeds> {
     // A loader that does not know RELR starts the program with its pointers unset, so linkers ask
     // for `GLIBC_ABI_DT_RELR`, which came with 2.36.
     let relr = dynamic.dyns.iter().any(|entry| entry.d_tag == DT_RELR);
-    let is_glibc = needs
-        .versions
-        .iter()
-        .any(|need| need.version.starts_with("GLIBC_"));
+    let glibc = || {
+        let mut needs = needs.versions.iter();
+        needs.any(|need| need.is_of_glibc())
+    };
+    let is_glibc = glibc();
     needs.oldest_glibc = needs
         .versions
         .iter()
+        .filter(|need| need.is_of_glibc())
         .filter_map(|need| need.version.strip_prefix("GLIBC_"))
         .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
         .chain((relr && is_glibc).then_some("2.36"))
         .max_by_key(|version| numbers(version))
         .map(str::to_owned);
     Ok(needs)
+}
+
+impl VersionNeed {
+    /// Whether it is glibc that must offer this version. Its names begin with `GLIBC_`, but so do
+    /// those of other libraries that took over what glibc once had: libgcc's
+    /// `__register_frame_info` is `GLIBC_2.0`, and programs for musl ask libgcc for it too.
+    pub fn is_of_glibc(&self) -> bool {
+        // What glibc installs, from its `shlib-versions`; on some processors libc and the dynamic
+        // loader have other numbers.
+        const LIBRARIES: [&str; 17] = [
+            "libc",
+            "libm",
+            "libmvec",
+            "libpthread",
+            "libdl",
+            "librt",
+            "libresolv",
+            "libutil",
+            "libanl",
+            "libnsl",
+            "libcrypt",
+            "libBrokenLocale",
+            "libthread_db",
+            "libnss_files",
+            "libnss_dns",
+            "libnss_compat",
+            "libc_malloc_debug",
+        ];
+        let (stem, _) = self
+            .library
+            .split_once(".so")
+            .unwrap_or((&self.library, ""));
+        // `ld-linux-x86-64.so.2`, `ld64.so.1`, `ld.so.1`; musl's loader is `ld-musl-*`.
+        let loader = stem == "ld" || stem == "ld64" || stem.starts_with("ld-linux");
+        self.version.starts_with("GLIBC_") && (loader || LIBRARIES.contains(&stem))
+    }
 }
 
 /// Generic-ABI RELR: the address of the table.
@@ -265,5 +303,32 @@ mod tests {
     fn versions_compare_by_number() {
         assert!(numbers("GLIBC_2.9") < numbers("GLIBC_2.34"));
         assert!(numbers("GLIBC_2.2.5") < numbers("GLIBC_2.3"));
+    }
+
+    #[test]
+    fn versions_of_glibc_are_what_is_asked_of_its_own_libraries() {
+        let need = |library: &str, version: &str| VersionNeed {
+            library: library.into(),
+            version: version.into(),
+            symbols: Vec::new(),
+        };
+        for library in [
+            "libc.so.6",
+            "libc.so.6.1",
+            "libm.so.6",
+            "ld-linux-x86-64.so.2",
+            "ld64.so.1",
+        ] {
+            assert!(need(library, "GLIBC_2.17").is_of_glibc(), "{library}");
+        }
+        for library in [
+            "libgcc_s.so.1",
+            "libstdc++.so.6",
+            "libc.musl-x86_64.so.1",
+            "libcap.so.2",
+        ] {
+            assert!(!need(library, "GLIBC_2.0").is_of_glibc(), "{library}");
+        }
+        assert!(!need("libm.so.6", "GCC_3.0").is_of_glibc());
     }
 }

@@ -7,21 +7,27 @@
 //! Everything here treats the file as hostile: each offset is checked, each loop is bounded by the
 //! file's size, and damage degrades the answer (and is counted) instead of ending it.
 
+mod architecture;
 pub mod debug_info;
 mod elf;
 mod loader;
 mod mapping;
 mod other;
+mod parts;
 mod relocation;
 mod section;
+mod segments;
 mod strip;
 mod symbol;
 mod unwind;
+mod wasm;
 
+pub use architecture::Architecture;
 pub use loader::{LoaderNeeds, VersionNeed};
 pub use mapping::Mapping;
+pub use parts::Part;
 pub use relocation::{Relocation, RelocationTable};
-pub use section::{Section, SectionKind, Segment, TableRange};
+pub use section::{RelocationFormat, Section, SectionKind, Segment, TableRange};
 pub use symbol::{Binding, Symbol, SymbolKind, SymbolTable};
 pub use unwind::{FrameTable, UnwindEntry, UnwindTables};
 
@@ -70,14 +76,16 @@ pub struct Image<'d> {
     pub bytes: &'d [u8],
     /// Its container format.
     pub format: Format,
-    /// The processor, as Rust's target triples name it.
-    pub architecture: &'static str,
+    /// The processor that it is for.
+    pub architecture: Architecture,
     /// Whether addresses have 64 bits.
     pub is_64: bool,
     /// Whether numbers are stored low byte first.
     pub little_endian: bool,
     /// Whether the loader may move the image: its code holds no absolute addresses.
     pub position_independent: bool,
+    /// Whether it is a shared library, or a module that is called by its exports.
+    pub library: bool,
     /// Where execution starts, if anywhere.
     pub entry: VirtualAddress,
     /// Sections in the order of the section table. A section's index is its position here.
@@ -86,6 +94,9 @@ pub struct Image<'d> {
     pub segments: Vec<Segment>,
     /// Where the tables of contents themselves stand.
     pub tables: Vec<TableRange>,
+    /// The object files that it consists of: of an object itself, of an archive its members; none of
+    /// what a linker has made.
+    pub parts: Vec<Part>,
     /// Loaded sections that have an address, as (address, index), sorted.
     by_address: Vec<(VirtualAddress, u32)>,
 }
@@ -114,14 +125,15 @@ impl<'d> Image<'d> {
         }
         .map_err(|error| format(lower_case_start(&error)))?;
         section::bound(&mut image.sections, bytes.len() as u64);
-        // In an object file each section starts at address 0.
-        let linked = image.format != Format::Object;
+        if image.format == Format::Object {
+            parts::single(&mut image);
+        }
         image.by_address = image
             .sections
             .iter()
             .enumerate()
             .filter(|(_, section)| {
-                linked && section.loaded && section.memory > 0 && !section.kind.is_tls_bss()
+                section.loaded && section.memory > 0 && !section.kind.is_tls_bss()
             })
             .map(|(index, section)| (section.address, index as u32))
             .collect();
@@ -209,7 +221,11 @@ impl<'d> Image<'d> {
 
     /// The symbol table that a linker or debugger reads (`.symtab`); empty in a stripped file.
     pub fn symbols(&self) -> SymbolTable<'d> {
-        symbol::read(self, false).unwrap_or_else(|| other::symbols(self))
+        if self.parts.is_empty() {
+            symbol::read(self, false).unwrap_or_else(|| other::symbols(self))
+        } else {
+            parts::symbols(self)
+        }
     }
 
     /// The symbol table that the loader reads (`.dynsym`).

@@ -4,15 +4,12 @@
 //! Mach-O, modules of a PDB, names of wasm) is not read here.
 
 use super::{
-    Binding, Format, Image, Section, SectionKind, Segment, Symbol, SymbolKind, SymbolTable,
-    TableRange,
+    Architecture, Binding, Format, Image, Section, SectionKind, Segment, Symbol, SymbolKind,
+    SymbolTable, TableRange, debug_info::DebugSection,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
-use object::{
-    FileKind, Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _,
-    read::archive::ArchiveFile,
-};
-use std::borrow::Cow;
+use object::{FileKind, Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _};
+use std::{borrow::Cow, collections::HashMap};
 
 pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     let format = match kind {
@@ -20,12 +17,12 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
         FileKind::MachOFat32 | FileKind::MachOFat64 => return universal(kind, bytes),
         FileKind::Pe32 | FileKind::Pe64 => Format::Pe,
         FileKind::Wasm => Format::Wasm,
-        FileKind::Archive => return archive(bytes),
+        FileKind::Archive => return super::parts::archive(bytes),
         _ => Format::Object,
     };
     let file = object::File::parse(bytes).map_err(|error| error.to_string())?;
     let mut image = empty(bytes, format);
-    image.architecture = architecture(&file);
+    image.architecture = Architecture::from_object(file.architecture());
     image.is_64 = file.is_64();
     image.little_endian = file.is_little_endian();
     image.position_independent = true;
@@ -34,12 +31,22 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     if format == Format::MachO && !linked {
         image.format = Format::Object;
     }
+    image.library = match format {
+        // A module without a start function is called by its exports.
+        Format::Wasm => file.symbols().all(|symbol| symbol.name() != Ok("_start")),
+        _ => file.kind() == object::ObjectKind::Dynamic,
+    };
+    if format == Format::Wasm {
+        image.entry = VirtualAddress(0);
+        super::wasm::sections(&mut image);
+        return Ok(image);
+    }
     let mut names = NameBudget::new(bytes);
     for section in file.sections() {
         let name = names.read(|| section.name_bytes().ok());
         let range = section.file_range().unwrap_or((0, 0));
-        let kind = kind_of(section.kind());
-        let loaded = linked && !matches!(kind, SectionKind::Debug | SectionKind::Other);
+        let kind = kind_of(&name, section.kind());
+        let loaded = !matches!(kind, SectionKind::Debug | SectionKind::Other);
         image.sections.push(Section {
             kind,
             address: VirtualAddress(section.address()),
@@ -54,6 +61,7 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
             compressed: false,
             link: 0,
             entry_size: 0,
+            relocations: None,
             name: Cow::Owned(name),
         });
     }
@@ -78,25 +86,20 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
         .filter(|section| !section.file.is_empty())
         .map(|section| section.file.start)
         .min();
-    if let (Some(first), false) = (first, format == Format::Wasm) {
+    if let Some(first) = first {
         image.tables.push(TableRange {
             name: "headers",
             range: Range::<FileOffset>::between(FileOffset(0), first),
-        });
-    } else if format == Format::Wasm {
-        image.tables.push(TableRange {
-            name: "header",
-            range: clip(bytes, 0, 8),
         });
     }
     Ok(image)
 }
 
-fn empty(bytes: &[u8], format: Format) -> Image<'_> {
+pub(super) fn empty(bytes: &[u8], format: Format) -> Image<'_> {
     Image {
         bytes,
         format,
-        architecture: "unknown",
+        architecture: Architecture::Unknown,
         is_64: true,
         little_endian: true,
         position_independent: true,
@@ -104,11 +107,13 @@ fn empty(bytes: &[u8], format: Format) -> Image<'_> {
         sections: Vec::new(),
         segments: Vec::new(),
         tables: Vec::new(),
+        library: false,
+        parts: Vec::new(),
         by_address: Vec::new(),
     }
 }
 
-fn member(name: String, file: FileRange) -> Section<'static> {
+pub(super) fn member(name: String, file: FileRange) -> Section<'static> {
     Section {
         name: Cow::Owned(name),
         kind: SectionKind::Member,
@@ -121,48 +126,8 @@ fn member(name: String, file: FileRange) -> Section<'static> {
         compressed: false,
         link: 0,
         entry_size: 0,
+        relocations: None,
     }
-}
-
-/// An archive's members stand where another format has sections.
-fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
-    let archive = ArchiveFile::parse(bytes).map_err(|error| error.to_string())?;
-    let mut image = empty(bytes, Format::Archive);
-    image.tables.push(TableRange {
-        name: "archive header",
-        range: clip(bytes, 0, 8),
-    });
-    let mut names = NameBudget::new(bytes);
-    for entry in archive.members() {
-        let entry = entry.map_err(|error| error.to_string())?;
-        let (offset, size) = entry.file_range();
-        let name = names.read(|| Some(entry.name()));
-        if names.is_spent() {
-            // To find a member's name costs its length, so no more members are looked for.
-            return Err("its members' names are longer than the file".into());
-        }
-        // The members of a thin archive are elsewhere.
-        let file = if archive.is_thin() {
-            clip(bytes, 0, 0)
-        } else {
-            clip(bytes, offset, size)
-        };
-        image.sections.push(member(name, file));
-    }
-    // Each member has a header of 60 bytes before it, and so have the tables of contents.
-    let mut headers = Vec::new();
-    for section in image
-        .sections
-        .iter()
-        .filter(|section| !section.file.is_empty())
-    {
-        headers.push(TableRange {
-            name: "member header",
-            range: clip(bytes, section.file.start.0.saturating_sub(60), 60),
-        });
-    }
-    image.tables.extend(headers);
-    Ok(image)
 }
 
 /// A universal file's images stand where another format has sections.
@@ -170,7 +135,7 @@ fn universal(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     use object::read::macho::{FatArch as _, MachOFatFile32, MachOFatFile64};
     let mut image = empty(bytes, Format::MachO);
     let mut add = |architecture: object::Architecture, (offset, size): (u64, u64)| {
-        let name = format!("{architecture:?}").to_lowercase();
+        let name = Architecture::from_object(architecture).to_string();
         image.sections.push(member(name, clip(bytes, offset, size)));
     };
     if kind == FileKind::MachOFat64 {
@@ -194,39 +159,28 @@ fn universal(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
         name: "universal header",
         range: clip(bytes, 0, 8 + entry * count),
     });
-    image.architecture = "universal";
+    image.architecture = Architecture::Universal;
     Ok(image)
 }
 
 pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
-    let mut table = SymbolTable::default();
+    let mut table = SymbolTable {
+        of_library: image.library,
+        ..SymbolTable::default()
+    };
     let Ok(file) = object::File::parse(image.bytes) else {
         return table;
     };
+    let places = Places::new(image, &file);
     let mut names = NameBudget::new(image.bytes);
     for symbol in file.symbols() {
-        let kind = match symbol.kind() {
-            object::SymbolKind::Text => SymbolKind::Function,
-            object::SymbolKind::Data => SymbolKind::Object,
-            object::SymbolKind::Tls => SymbolKind::Tls,
-            object::SymbolKind::File => SymbolKind::File,
-            object::SymbolKind::Section => SymbolKind::Section,
-            object::SymbolKind::Unknown | object::SymbolKind::Label => SymbolKind::Untyped,
-            _ => SymbolKind::Other,
-        };
         // Mach-O puts an underscore before each name that a compiler gives.
         let name = names.read(|| {
             let name = symbol.name_bytes().ok()?;
-            match image.format {
-                Format::MachO => Some(name.strip_prefix(b"_").unwrap_or(name)),
-                _ => Some(name),
-            }
+            let apple = matches!(file.format(), object::BinaryFormat::MachO);
+            Some(name.strip_prefix(b"_").filter(|_| apple).unwrap_or(name))
         });
-        // `object` numbers sections from 1 in most formats; addresses tell without counting.
-        let address = VirtualAddress(symbol.address());
-        let section = (!symbol.is_undefined())
-            .then(|| image.section_at(address).map(|(index, _)| index))
-            .flatten();
+        let (section, address) = places.of(image, &symbol);
         table.symbols.push(Symbol {
             name: Cow::Owned(name),
             name_offset: 0,
@@ -234,7 +188,7 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
             address,
             size: symbol.size(),
             section,
-            kind,
+            kind: symbol_kind(symbol.kind()),
             binding: if symbol.is_local() {
                 Binding::Local
             } else if symbol.is_weak() {
@@ -247,6 +201,68 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
     }
     table.damaged_names = names.damaged;
     table
+}
+
+fn symbol_kind(kind: object::SymbolKind) -> SymbolKind {
+    match kind {
+        object::SymbolKind::Text => SymbolKind::Function,
+        object::SymbolKind::Data => SymbolKind::Object,
+        object::SymbolKind::Tls => SymbolKind::Tls,
+        object::SymbolKind::File => SymbolKind::File,
+        object::SymbolKind::Section => SymbolKind::Section,
+        object::SymbolKind::Unknown | object::SymbolKind::Label => SymbolKind::Untyped,
+        _ => SymbolKind::Other,
+    }
+}
+
+/// Where the symbols of a file are.
+struct Places {
+    /// The places of sections by the numbers that `object` gives them.
+    sections: HashMap<usize, u32>,
+    /// Of a wasm module: where the content of the code section starts.
+    code: Option<u64>,
+}
+
+impl Places {
+    fn new(image: &Image<'_>, file: &object::File<'_>) -> Self {
+        let is_wasm = image.format == Format::Wasm;
+        let sections = file.sections().zip(0..);
+        Self {
+            sections: sections
+                .filter(|_| !is_wasm)
+                .map(|(section, place)| (section.index().0, place))
+                .collect(),
+            code: super::wasm::code_start(image.bytes).filter(|_| is_wasm),
+        }
+    }
+
+    /// The section of a symbol, if it is defined in one, and its address.
+    fn of(
+        &self,
+        image: &Image<'_>,
+        symbol: &object::Symbol<'_, '_>,
+    ) -> (Option<u32>, VirtualAddress) {
+        let address = VirtualAddress(symbol.address());
+        if symbol.is_undefined() {
+            return (None, address);
+        }
+        if image.format == Format::Wasm {
+            // What else `object` takes for symbols has no place: globals are numbers, and the
+            // addresses of data are those of the linear memory.
+            let is_code = symbol.kind() == object::SymbolKind::Text && symbol.size() > 0;
+            let address = self.code.filter(|_| is_code).and_then(|code| {
+                let address = VirtualAddress(code.checked_add(symbol.address())?);
+                Some((image.section_at(address)?.0, address))
+            });
+            return match address {
+                Some((section, address)) => (Some(section), address),
+                None => (None, VirtualAddress(0)),
+            };
+        }
+        let section = symbol.section_index();
+        let known = section.and_then(|index| self.sections.get(&index.0).copied());
+        (known, address)
+    }
 }
 
 /// Copies names, as many as a file of this size can hold.
@@ -291,13 +307,26 @@ impl NameBudget {
     }
 }
 
-fn clip(bytes: &[u8], offset: u64, size: u64) -> FileRange {
+pub(super) fn clip(bytes: &[u8], offset: u64, size: u64) -> FileRange {
     let end = FileOffset(bytes.len() as u64);
     let start = FileOffset(offset).min(end);
     Range::<FileOffset>::new(start, size).intersection(Range::<FileOffset>::between(start, end))
 }
 
-fn kind_of(kind: object::SectionKind) -> SectionKind {
+/// What a section is for: unwind tables and debug information by their names, for the formats' own
+/// flags do not tell; the rest by flags.
+fn kind_of(name: &str, kind: object::SectionKind) -> SectionKind {
+    match name {
+        "__eh_frame" | ".eh_frame" => return SectionKind::EhFrame,
+        "__gcc_except_tab" | ".xdata" => return SectionKind::ExceptTable,
+        "__unwind_info" | "__compact_unwind" | ".pdata" => return SectionKind::UnwindIndex,
+        "__got" | "__la_symbol_ptr" | "__nl_symbol_ptr" | "__auth_got" => return SectionKind::Got,
+        "__stubs" | "__stub_helper" | "__auth_stubs" => return SectionKind::Plt,
+        ".reloc" => return SectionKind::Relocations,
+        ".rmeta" | ".rustc" => return SectionKind::Metadata,
+        _ if DebugSection::from_name(name).is_some() => return SectionKind::Debug,
+        _ => {}
+    }
     match kind {
         object::SectionKind::Text => SectionKind::Code,
         object::SectionKind::Data => SectionKind::Data,
@@ -309,17 +338,5 @@ fn kind_of(kind: object::SectionKind) -> SectionKind {
         object::SectionKind::UninitializedTls => SectionKind::TlsBss,
         object::SectionKind::Debug | object::SectionKind::DebugString => SectionKind::Debug,
         _ => SectionKind::Other,
-    }
-}
-
-fn architecture(file: &object::File<'_>) -> &'static str {
-    match file.architecture() {
-        object::Architecture::X86_64 => "x86_64",
-        object::Architecture::I386 => "i686",
-        object::Architecture::Aarch64 => "aarch64",
-        object::Architecture::Arm => "arm",
-        object::Architecture::Wasm32 => "wasm32",
-        object::Architecture::Wasm64 => "wasm64",
-        _ => "unknown",
     }
 }

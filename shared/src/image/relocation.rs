@@ -3,7 +3,9 @@
 //! Sources: the gABI (RELA, REL), the generic-ABI RELR proposal, the processor supplements for the
 //! types that mean "base plus addend".
 
-use super::{Image, Section, SectionKind, SymbolTable};
+mod packed;
+
+use super::{Architecture, Image, RelocationFormat, Section, SectionKind, SymbolTable};
 use crate::address::VirtualAddress;
 use object::{
     Endianness, elf,
@@ -72,50 +74,74 @@ fn table<E: FileHeader<Endian = Endianness>>(
         let symbol = symbols.symbols.get((symbol as usize).checked_sub(1)?)?;
         symbol.section.map(|_| symbol.address.0)
     };
-    let (relocations, entry_size) = if section.name.contains("relr") {
-        (relr(image, bytes, word), word)
-    } else if section.name.contains("rela") {
-        let size = size_of::<E::Rela>();
-        let entries: &[E::Rela] =
-            object::slice_from_bytes(bytes, bytes.len() / size).map_or(&[], |(slice, _)| slice);
-        let relocations = entries.iter().enumerate().map(|(entry, relocation)| {
-            let addend: i64 = relocation.r_addend(endian).into();
-            let target = match relocation.r_sym(endian, false) {
-                0 => Some(addend as u64),
-                symbol => symbol_address(symbol).map(|base| base.wrapping_add_signed(addend)),
+    // GNU strip does not know the types of Android's sections and makes them plain ones.
+    let format = match section.relocations {
+        Some(RelocationFormat::Rela) if packed::is_packed(bytes) => {
+            Some(RelocationFormat::AndroidRela)
+        }
+        Some(RelocationFormat::Rel) if packed::is_packed(bytes) => {
+            Some(RelocationFormat::AndroidRel)
+        }
+        format => format,
+    };
+    let (relocations, entry_size) = match format {
+        None => (Vec::new(), 0),
+        Some(RelocationFormat::Relr) => (relr(image, bytes, word), word),
+        Some(RelocationFormat::AndroidRel | RelocationFormat::AndroidRela) => {
+            let target = |kind, symbol, addend: i64| {
+                let target = match symbol {
+                    0 => Some(addend.cast_unsigned()),
+                    symbol => symbol_address(symbol).map(|base| base.wrapping_add_signed(addend)),
+                };
+                target.filter(|_| !is_thread_local(image, kind))
             };
-            Relocation {
-                slot: VirtualAddress(relocation.r_offset(endian).into()),
-                // Thread-local relocations hold module numbers and offsets, not addresses.
-                target: target
-                    .filter(|_| !is_thread_local(image, relocation.r_type(endian, false)))
-                    .map(VirtualAddress),
-                symbol: relocation.r_sym(endian, false).checked_sub(1),
-                entry: entry as u32,
-            }
-        });
-        (relocations.collect(), size as u64)
-    } else {
-        let size = size_of::<E::Rel>();
-        let entries: &[E::Rel] =
-            object::slice_from_bytes(bytes, bytes.len() / size).map_or(&[], |(slice, _)| slice);
-        let relocations = entries.iter().enumerate().map(|(entry, relocation)| {
-            let slot = VirtualAddress(relocation.r_offset(endian).into());
-            let addend = image.word_at(slot).unwrap_or_default();
-            let target = match relocation.r_sym(endian) {
-                0 => Some(addend),
-                symbol => symbol_address(symbol).map(|base| base.wrapping_add(addend)),
-            };
-            Relocation {
-                slot,
-                target: target
-                    .filter(|_| !is_thread_local(image, relocation.r_type(endian)))
-                    .map(VirtualAddress),
-                symbol: relocation.r_sym(endian).checked_sub(1),
-                entry: entry as u32,
-            }
-        });
-        (relocations.collect(), size as u64)
+            // Entries have no bytes of their own: what several have in common is written once.
+            (packed::read(image, section, &target), 0)
+        }
+        Some(RelocationFormat::Rela) => {
+            let size = size_of::<E::Rela>();
+            let entries: &[E::Rela] =
+                object::slice_from_bytes(bytes, bytes.len() / size).map_or(&[], |(slice, _)| slice);
+            let relocations = entries.iter().enumerate().map(|(entry, relocation)| {
+                let addend: i64 = relocation.r_addend(endian).into();
+                let target = match relocation.r_sym(endian, false) {
+                    0 => Some(addend as u64),
+                    symbol => symbol_address(symbol).map(|base| base.wrapping_add_signed(addend)),
+                };
+                Relocation {
+                    slot: VirtualAddress(relocation.r_offset(endian).into()),
+                    // Thread-local relocations hold module numbers and offsets, not addresses.
+                    target: target
+                        .filter(|_| !is_thread_local(image, relocation.r_type(endian, false)))
+                        .map(VirtualAddress),
+                    symbol: relocation.r_sym(endian, false).checked_sub(1),
+                    entry: entry as u32,
+                }
+            });
+            (relocations.collect(), size as u64)
+        }
+        Some(RelocationFormat::Rel) => {
+            let size = size_of::<E::Rel>();
+            let entries: &[E::Rel] =
+                object::slice_from_bytes(bytes, bytes.len() / size).map_or(&[], |(slice, _)| slice);
+            let relocations = entries.iter().enumerate().map(|(entry, relocation)| {
+                let slot = VirtualAddress(relocation.r_offset(endian).into());
+                let addend = image.word_at(slot).unwrap_or_default();
+                let target = match relocation.r_sym(endian) {
+                    0 => Some(addend),
+                    symbol => symbol_address(symbol).map(|base| base.wrapping_add(addend)),
+                };
+                Relocation {
+                    slot,
+                    target: target
+                        .filter(|_| !is_thread_local(image, relocation.r_type(endian)))
+                        .map(VirtualAddress),
+                    symbol: relocation.r_sym(endian).checked_sub(1),
+                    entry: entry as u32,
+                }
+            });
+            (relocations.collect(), size as u64)
+        }
     };
     RelocationTable {
         section: index,
@@ -126,21 +152,65 @@ fn table<E: FileHeader<Endian = Endianness>>(
 
 fn is_thread_local(image: &Image<'_>, kind: elf::RelocationType) -> bool {
     match image.architecture {
-        "x86_64" => matches!(
+        Architecture::X86_64 => matches!(
             kind,
             elf::R_X86_64_DTPMOD64
                 | elf::R_X86_64_DTPOFF64
                 | elf::R_X86_64_TPOFF64
                 | elf::R_X86_64_TLSDESC
         ),
-        "aarch64" => matches!(
+        Architecture::Aarch64 => matches!(
             kind,
             elf::R_AARCH64_TLS_DTPMOD
                 | elf::R_AARCH64_TLS_DTPREL
                 | elf::R_AARCH64_TLS_TPREL
                 | elf::R_AARCH64_TLSDESC
         ),
-        _ => false,
+        Architecture::Arm => matches!(
+            kind,
+            elf::R_ARM_TLS_DTPMOD32 | elf::R_ARM_TLS_DTPOFF32 | elf::R_ARM_TLS_TPOFF32
+        ),
+        Architecture::Riscv64 | Architecture::Riscv32 => matches!(
+            kind,
+            elf::R_RISCV_TLS_DTPMOD32
+                | elf::R_RISCV_TLS_DTPMOD64
+                | elf::R_RISCV_TLS_DTPREL32
+                | elf::R_RISCV_TLS_DTPREL64
+                | elf::R_RISCV_TLS_TPREL32
+                | elf::R_RISCV_TLS_TPREL64
+        ),
+        Architecture::I686 => matches!(
+            kind,
+            elf::R_386_TLS_DTPMOD32
+                | elf::R_386_TLS_DTPOFF32
+                | elf::R_386_TLS_TPOFF
+                | elf::R_386_TLS_TPOFF32
+                | elf::R_386_TLS_DESC
+        ),
+        Architecture::PowerPc64 | Architecture::PowerPc64Le => matches!(
+            kind,
+            elf::R_PPC64_DTPMOD64 | elf::R_PPC64_DTPREL64 | elf::R_PPC64_TPREL64
+        ),
+        Architecture::S390x => matches!(
+            kind,
+            elf::R_390_TLS_DTPMOD | elf::R_390_TLS_DTPOFF | elf::R_390_TLS_TPOFF
+        ),
+        // Of these no loader's types are known here; their targets may be offsets.
+        Architecture::X86_64X32
+        | Architecture::PowerPc
+        | Architecture::LoongArch64
+        | Architecture::Mips64
+        | Architecture::Mips
+        | Architecture::Sparc64
+        | Architecture::Avr
+        | Architecture::Msp430
+        | Architecture::Hexagon
+        | Architecture::Xtensa
+        | Architecture::Bpf
+        | Architecture::Wasm32
+        | Architecture::Wasm64
+        | Architecture::Universal
+        | Architecture::Unknown => false,
     }
 }
 

@@ -28,8 +28,11 @@ pub enum SectionKind {
     EhFrame,
     /// `.eh_frame_hdr`.
     EhFrameHeader,
-    /// `.gcc_except_table`.
+    /// Language-specific unwind data: `.gcc_except_table`, Arm's `.ARM.extab`, PE's `.xdata`.
     ExceptTable,
+    /// A table of functions with how to unwind each: Arm's `.ARM.exidx`, PE's `.pdata`, Mach-O's
+    /// `__unwind_info`.
+    UnwindIndex,
     /// Relocations that the loader, or for an object file the linker, applies.
     Relocations,
     /// `.symtab`.
@@ -69,7 +72,7 @@ impl SectionKind {
             Self::Bss => "bss",
             Self::Tls => "tls",
             Self::TlsBss => "tls-bss",
-            Self::EhFrame | Self::EhFrameHeader | Self::ExceptTable => "unwind",
+            Self::EhFrame | Self::EhFrameHeader | Self::ExceptTable | Self::UnwindIndex => "unwind",
             Self::Relocations => "relocations",
             Self::Symbols | Self::DynamicSymbols | Self::Strings | Self::Hash | Self::Versions => {
                 "symbols"
@@ -92,6 +95,21 @@ impl SectionKind {
     pub fn is_tls_bss(self) -> bool {
         self == Self::TlsBss
     }
+}
+
+/// How a section of relocations is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelocationFormat {
+    /// Entries whose addend stands in the slot.
+    Rel,
+    /// Entries with an addend.
+    Rela,
+    /// Bitmaps of slots that hold addresses of the image.
+    Relr,
+    /// Android's packed entries, without addends (`SHT_ANDROID_REL`).
+    AndroidRel,
+    /// Android's packed entries, with addends (`SHT_ANDROID_RELA`).
+    AndroidRela,
 }
 
 /// One section.
@@ -119,6 +137,8 @@ pub struct Section<'d> {
     pub link: u32,
     /// Size of an entry of a table (ELF `sh_entsize`), or 0.
     pub entry_size: u64,
+    /// How its relocations are written, where it holds relocations.
+    pub relocations: Option<RelocationFormat>,
 }
 
 impl Section<'_> {
@@ -201,6 +221,13 @@ pub(super) fn content<'d>(image: &Image<'d>, section: &Section<'d>) -> Option<Co
     if !section.compressed {
         return Some(Cow::Borrowed(bytes));
     }
+    if let Some(rest) = bytes.strip_prefix(GNU_COMPRESSED)
+        && is_gnu_compressed(&section.name, bytes)
+    {
+        // The size is stored high byte first in all files.
+        let size = u64::from_be_bytes(*rest.first_chunk::<8>()?);
+        return decompressed(CompressionFormat::Zlib, rest.get(8..)?, size);
+    }
     // The header of SHF_COMPRESSED: type, (reserved,) size, alignment; see the ELF gABI.
     let word = |at: usize| -> Option<u64> {
         let field = bytes.get(at..)?;
@@ -222,7 +249,22 @@ pub(super) fn content<'d>(image: &Image<'d>, section: &Section<'d>) -> Option<Co
         2 => CompressionFormat::Zstandard,
         _ => return None,
     };
-    let data = bytes.get(header..)?;
+    decompressed(format, bytes.get(header..)?, size)
+}
+
+/// What a section with the older form of compression (`objcopy --compress-debug-sections=zlib-gnu`)
+/// begins with, before its size in eight bytes.
+const GNU_COMPRESSED: &[u8] = b"ZLIB";
+
+/// Whether the section `name` is compressed in the older form: its name says it (`.zdebug_info`,
+/// `__zdebug_info`) and its content too.
+pub(super) fn is_gnu_compressed(name: &str, bytes: &[u8]) -> bool {
+    (name.starts_with(".zdebug_") || name.starts_with("__zdebug_"))
+        && bytes.len() >= 12
+        && bytes.starts_with(GNU_COMPRESSED)
+}
+
+fn decompressed(format: CompressionFormat, data: &[u8], size: u64) -> Option<Cow<'_, [u8]>> {
     if size > (data.len() as u64).saturating_mul(MAX_EXPANSION) {
         return None;
     }

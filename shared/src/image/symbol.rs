@@ -3,7 +3,7 @@
 //! The file entry (`STT_FILE`) before a run of local symbols names the codegen unit that they come
 //! from: `<crate>.<hex>-cgu.N` for Rust, the source file for C.
 
-use super::{Image, Section, SectionKind};
+use super::{Architecture, Format, Image, Section, SectionKind};
 use crate::address::VirtualAddress;
 use object::{
     Endianness, elf,
@@ -26,6 +26,8 @@ pub enum SymbolKind {
     File,
     /// A section.
     Section,
+    /// A mark of an ABI inside of something: here begins code (`$x`, `$a`, `$t`) or data (`$d`).
+    Mapping,
     /// Anything else.
     Other,
 }
@@ -50,7 +52,7 @@ pub struct Symbol<'d> {
     pub name_offset: u32,
     /// Its position in the table.
     pub index: u32,
-    /// Its address.
+    /// Its address; of a function that of its code, also where the table says something else.
     pub address: VirtualAddress,
     /// Its size in bytes; zero where unknown.
     pub size: u64,
@@ -77,6 +79,8 @@ pub struct SymbolTable<'d> {
     pub symbols: Vec<Symbol<'d>>,
     /// The names of the file entries.
     pub files: Vec<Cow<'d, str>>,
+    /// Whether the file is a shared library, so that its global symbols are what it exports.
+    pub of_library: bool,
     /// Names left out because together they are far longer than the string table: only a damaged
     /// or hostile file does that.
     pub damaged_names: u64,
@@ -132,14 +136,20 @@ fn read_elf<'d, E: FileHeader<Endian = Endianness>>(
         section: Some(index as u32),
         strings: strings.map(|_| section.link),
         entry_size: entry_size as u64,
+        of_library: image.library,
         symbols: Vec::with_capacity(entries.len().saturating_sub(1)),
         ..SymbolTable::default()
     };
+    let descriptors = Descriptors::of(image);
+    let marks = has_mapping_symbols(image.architecture);
     let mut file = None;
     for (position, entry) in entries.iter().enumerate().skip(1) {
         let name_offset = entry.st_name(endian);
         let name = names.at(name_offset);
-        let kind = kind(entry.st_type());
+        let mut kind = kind(entry.st_type());
+        if marks && kind == SymbolKind::Untyped && is_mapping_symbol(&name) {
+            kind = SymbolKind::Mapping;
+        }
         let binding = match entry.st_bind() {
             elf::STB_LOCAL => Binding::Local,
             elf::STB_WEAK => Binding::Weak,
@@ -162,11 +172,16 @@ fn read_elf<'d, E: FileHeader<Endian = Endianness>>(
             }
             _ => None,
         };
+        let value: u64 = entry.st_value(endian).into();
+        let (section, address) = match kind {
+            SymbolKind::Function => descriptors.code(image, section, value),
+            _ => (section, value),
+        };
         table.symbols.push(Symbol {
             name,
             name_offset,
             index: position as u32,
-            address: VirtualAddress(entry.st_value(endian).into()),
+            address: VirtualAddress(address),
             size: entry.st_size(endian).into(),
             section,
             kind,
@@ -176,6 +191,95 @@ fn read_elf<'d, E: FileHeader<Endian = Endianness>>(
     }
     table.damaged_names = names.damaged;
     table
+}
+
+/// Where the code of a function is: the value of its symbol is not always its address.
+///
+/// On 32-bit Arm and MIPS bit 0 says which instruction set the function is in. On 64-bit POWER with
+/// the first version of its ABI, and on Itanium and HPPA, symbols stand for descriptors, which hold
+/// the address.
+enum Descriptors {
+    /// The value is the address.
+    None,
+    /// But for bit 0.
+    Bit0,
+    /// The descriptors stand in this section. Those that the loader fills in are read from its
+    /// relocations, sorted by slot.
+    Section(u32, Vec<(u64, u64)>),
+}
+
+impl Descriptors {
+    fn of(image: &Image<'_>) -> Self {
+        if image.architecture.marks_functions_in_bit_0() {
+            return Self::Bit0;
+        }
+        if image.architecture != Architecture::PowerPc64 || image.format != Format::Elf {
+            return Self::None;
+        }
+        let Some((index, section)) = image.section(".opd") else {
+            return Self::None;
+        };
+        // Addresses of the image itself need no symbols.
+        let tables = super::relocation::read(image, &SymbolTable::default());
+        let relocations = tables.iter().flat_map(|table| &table.relocations);
+        let mut slots: Vec<(u64, u64)> = relocations
+            .filter(|relocation| section.addresses().contains(relocation.slot))
+            .filter_map(|relocation| Some((relocation.slot.0, relocation.target?.0)))
+            .collect();
+        slots.sort_unstable();
+        Self::Section(index, slots)
+    }
+
+    /// The section and the address of the code of a function.
+    fn code(&self, image: &Image<'_>, section: Option<u32>, value: u64) -> (Option<u32>, u64) {
+        match self {
+            Self::None => (section, value),
+            Self::Bit0 => (section, value & !1),
+            Self::Section(descriptors, slots) => {
+                let Some(table) = image.sections.get(*descriptors as usize) else {
+                    return (section, value);
+                };
+                // Dynamic symbols of the same file name the same section.
+                if section != Some(*descriptors) {
+                    return (section, value);
+                }
+                let filled = slots.binary_search_by_key(&value, |(slot, _)| *slot).ok();
+                let stored = || {
+                    let at = usize::try_from(value.checked_sub(table.address.0)?).ok()?;
+                    let word = image.section_bytes(table).get(at..)?.first_chunk::<8>()?;
+                    Some(image.u64(*word))
+                };
+                let code = filled.map(|at| slots[at].1).or_else(stored);
+                let code = code.filter(|code| *code != 0);
+                let place =
+                    code.and_then(|code| Some((image.section_at(VirtualAddress(code))?.0, code)));
+                match place {
+                    Some((section, code)) => (Some(section), code),
+                    None => (section, value),
+                }
+            }
+        }
+    }
+}
+
+/// Whether the processor's ABI has mapping symbols, which say where code and data begin.
+fn has_mapping_symbols(architecture: Architecture) -> bool {
+    matches!(
+        architecture,
+        Architecture::Aarch64 | Architecture::Arm | Architecture::Riscv32 | Architecture::Riscv64
+    )
+}
+
+/// `$x` and `$d` on AArch64 and RISC-V, `$a`, `$t` and `$d` on 32-bit Arm, maybe with a dot and any
+/// text behind; on RISC-V `$x` may also be followed by the instruction set, `$xrv64i2p1`.
+fn is_mapping_symbol(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix('$') else {
+        return false;
+    };
+    let Some(rest) = rest.strip_prefix(['a', 'd', 't', 'x']) else {
+        return false;
+    };
+    rest.is_empty() || rest.starts_with('.') || (name.starts_with("$xrv") && name.len() > 4)
 }
 
 /// `SHT_SYMTAB_SHNDX`: section indices that do not fit the symbol's 16 bits.

@@ -2,7 +2,8 @@
 //! it.
 //!
 //! Sources: the LSB's description of `.eh_frame` and `.eh_frame_hdr` (read by `gimli`), the Itanium
-//! C++ ABI for the language-specific data (`.gcc_except_table`).
+//! C++ ABI for the language-specific data (`.gcc_except_table`), Arm's "Exception Handling ABI" for
+//! `.ARM.exidx` and `.ARM.extab`.
 
 use super::{Image, Section, SectionKind};
 use crate::{
@@ -14,7 +15,7 @@ use gimli::{
     UnwindSection,
 };
 
-/// One frame description entry.
+/// One frame description entry, or one entry of Arm's exception index.
 #[derive(Clone, Copy, Debug)]
 pub struct UnwindEntry {
     /// Its bytes in the file, with the length field.
@@ -66,6 +67,10 @@ type Reader<'d> = EndianSlice<'d, RunTimeEndian>;
 
 pub(super) fn read(image: &Image<'_>) -> UnwindTables {
     let mut tables = UnwindTables::default();
+    // In objects the entries wait for the linker to fill in their addresses.
+    if !image.parts.is_empty() {
+        return tables;
+    }
     let address = |kind| {
         image
             .sections
@@ -86,6 +91,9 @@ pub(super) fn read(image: &Image<'_>) -> UnwindTables {
         match section.kind {
             SectionKind::EhFrame if section.loaded => {
                 eh_frame(image, section, &bases(), &mut tables);
+            }
+            SectionKind::UnwindIndex if section.name.starts_with(".ARM.exidx") => {
+                exception_index(image, section, &mut tables);
             }
             SectionKind::EhFrameHeader => {
                 tables.search.extend(search_table(image, index, &bases()));
@@ -183,6 +191,50 @@ fn eh_frame(
             rest.len() as u64,
         ));
     }
+}
+
+/// Arm's exception index: pairs of words, sorted by function. The first is the distance to the
+/// function, in 31 bits; the second a remark that it cannot be unwound (1), the unwinding itself
+/// (bit 31 set), or the distance to its table in `.ARM.extab`. A function reaches to the next entry;
+/// linkers leave out entries that say the same as the one before, so it may be several functions.
+fn exception_index(image: &Image<'_>, section: &Section<'_>, tables: &mut UnwindTables) {
+    let bytes = image.section_bytes(section);
+    let (entries, _) = bytes.as_chunks::<8>();
+    let distance = |place: u64, word: u32| {
+        let distance = (word << 1).cast_signed() >> 1;
+        VirtualAddress(place.wrapping_add_signed(distance.into()) & 0xffff_ffff)
+    };
+    let mut found: Vec<UnwindEntry> = Vec::with_capacity(entries.len());
+    for (entry, number) in entries.iter().zip(0..) {
+        let [a, b, c, d, ref second @ ..] = *entry;
+        let place = section.address.0.wrapping_add(number * 8);
+        let start = distance(place, image.u32([a, b, c, d]));
+        let second = image.u32(*second);
+        found.push(UnwindEntry {
+            file: Range::<FileOffset>::new(FileOffset(section.file.start.0 + number * 8), 8),
+            function: Range::<VirtualAddress>::new(VirtualAddress(start.0 & !1), 0),
+            lsda: (second != 1 && second >> 31 == 0)
+                .then(|| distance(place.wrapping_add(4), second)),
+        });
+    }
+    let starts: Vec<VirtualAddress> = found.iter().map(|entry| entry.function.start).collect();
+    for (position, entry) in found.iter_mut().enumerate() {
+        let start = entry.function.start;
+        let of_section = image
+            .section_at(start)
+            .map(|(_, code)| code.addresses().end());
+        let next = starts
+            .get(position + 1)
+            .copied()
+            .filter(|next| *next > start);
+        let end = match (next, of_section) {
+            (Some(next), Some(end)) => next.min(end),
+            (None, Some(end)) => end,
+            (_, None) => start,
+        };
+        entry.function = Range::<VirtualAddress>::between(start, end);
+    }
+    tables.entries.extend(found);
 }
 
 /// The bytes of the entry at `offset`, by its own length field (32 or 64 bits).

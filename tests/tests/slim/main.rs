@@ -9,6 +9,7 @@ mod data;
 mod findings;
 mod generics;
 mod hostile;
+mod kinds;
 mod map;
 mod names;
 mod split;

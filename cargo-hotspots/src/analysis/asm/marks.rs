@@ -180,6 +180,7 @@ mod tests {
     use codecost::{
         address::VirtualAddress,
         disasm::{Syntax, lister},
+        image::Architecture,
     };
 
     fn kind(name: &str) -> Option<MarkKind> {
@@ -217,7 +218,7 @@ mod tests {
 
     fn marks_of(code: &[u8], called: &str) -> Vec<(usize, MarkKind, String)> {
         let start = VirtualAddress(0x1000);
-        let x86 = lister("x86_64").unwrap();
+        let x86 = lister(Architecture::X86_64).unwrap();
         let instructions = x86.instructions(code, start, Syntax::Intel);
         let target: Vec<Option<String>> = instructions
             .iter()

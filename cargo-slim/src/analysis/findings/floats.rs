@@ -21,7 +21,8 @@ pub(super) fn find(
     ledger: &Ledger,
     artifact_flags: &str,
 ) -> Option<Finding> {
-    let decoder = disassembler(subject.image.architecture)?;
+    let linked = subject.image.parts.is_empty();
+    let decoder = disassembler(subject.image.architecture).filter(|_| linked)?;
     let functions = &subject.code.functions;
     let group: BTreeSet<u32> = (0..)
         .zip(functions)

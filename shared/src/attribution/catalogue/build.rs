@@ -55,6 +55,7 @@ impl Catalogue {
             if built.library {
                 of_package.insert(&built.package_id, index);
             } else {
+                catalogue.add_program(index);
                 of_package.entry(&built.package_id).or_insert(index);
             }
         }
@@ -72,6 +73,13 @@ impl Catalogue {
             }
         }
         catalogue
+    }
+
+    /// A program was compiled from this crate's package under its name.
+    pub(super) fn add_program(&mut self, index: usize) {
+        if let Some(known) = self.crates.get_mut(index) {
+            known.program = true;
+        }
     }
 
     /// Sources below `directory` belong to the package whose crate this is.

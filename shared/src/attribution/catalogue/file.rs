@@ -9,6 +9,7 @@
 use super::{
     Catalogue, CrateInfo, archive,
     build::slashed,
+    producer,
     source::package_by_layout,
     sysroot::{self, crate_name},
 };
@@ -99,13 +100,24 @@ impl Catalogue {
                 beside,
             )
         });
-        let mut catalogue = Self::default();
-        match (compiler_of(mapping), toolchain) {
+        let mut catalogue = Self {
+            file_crate: producer::crate_of_file_name(file),
+            ..Self::default()
+        };
+        let made_by = producer::of(mapping);
+        catalogue.rust = made_by.is_rust();
+        match (
+            made_by.release(toolchain.as_ref().map(|both| &both.0)),
+            toolchain,
+        ) {
             (Some(other), Some((toolchain, crates))) if other == toolchain.release => {
                 catalogue.add_toolchain(&toolchain, crates);
             }
             (Some(other), _) => catalogue.release = Some(other),
-            (None, Some((toolchain, crates))) => catalogue.add_toolchain(&toolchain, crates),
+            (None, Some((toolchain, crates))) => {
+                catalogue.foreign = true;
+                catalogue.add_toolchain(&toolchain, crates);
+            }
             (None, None) => {}
         }
         let base = workspace
@@ -151,6 +163,9 @@ impl Catalogue {
         };
         let index = self.add(info);
         self.learn(index, learned);
+        if !library {
+            self.add_program(index);
+        }
         if let (Some(source), Some((_, Some(root)))) = (source, package) {
             self.add_root(&root, &source, index, library);
         }
@@ -187,7 +202,7 @@ impl Catalogue {
                 let name = target.name.replace('-', "_");
                 let version = member.version.to_string();
                 // Unpacked sources of what a registry has too: the one beside the file is it.
-                let known = self.crates.iter().any(|known| {
+                let known = self.crates.iter().position(|known| {
                     let CrateInfo {
                         package,
                         version: of,
@@ -197,7 +212,10 @@ impl Catalogue {
                         && package.as_deref() == Some(member.name.as_str())
                         && of.as_deref() == Some(&*version)
                 });
-                if known {
+                if let Some(known) = known {
+                    if executable {
+                        self.add_program(known);
+                    }
                     continue;
                 }
                 let index = self.add(CrateInfo {
@@ -207,6 +225,9 @@ impl Catalogue {
                     origin: Origin::Workspace,
                 });
                 let source = target.src_path.as_std_path();
+                if executable {
+                    self.add_program(index);
+                }
                 self.add_root(root.as_std_path(), source, index, !executable);
             }
         }
@@ -407,24 +428,4 @@ fn triple_of(file: &Path, toolchain: &Toolchain) -> String {
     names
         .find(installed)
         .map_or_else(|| toolchain.host.clone(), str::to_owned)
-}
-
-/// The release of the compiler that made `file`, which ELF files show in `.comment` as
-/// `rustc version 1.95.0 (…)`.
-fn compiler_of(file: &Mapping) -> Option<String> {
-    const MARK: &[u8] = b"rustc version ";
-    let image = Image::parse(file.path(), file).ok()?;
-    let (_, section) = image.section(".comment")?;
-    // A few dozen bytes per compiler; more is not this section.
-    let text = image
-        .section_bytes(section)
-        .get(..1 << 20)
-        .unwrap_or(image.section_bytes(section));
-    let at = text.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
-    let rest = text.get(at..)?;
-    let end = rest
-        .iter()
-        .position(|byte| matches!(byte, b' ' | 0))
-        .unwrap_or(rest.len());
-    Some(std::str::from_utf8(rest.get(..end)?).ok()?.to_owned())
 }

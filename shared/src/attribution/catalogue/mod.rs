@@ -17,6 +17,8 @@ mod archive;
 mod build;
 #[cfg(feature = "binary")]
 mod file;
+#[cfg(feature = "binary")]
+mod producer;
 mod source;
 #[cfg(feature = "binary")]
 mod sysroot;
@@ -27,6 +29,8 @@ mod tests;
 pub use file::Surroundings;
 
 use super::Origin;
+#[cfg(feature = "binary")]
+use crate::image::{Symbol, SymbolTable};
 use std::collections::{BTreeMap, HashMap};
 
 /// A crate and where it comes from; or a bucket.
@@ -65,6 +69,9 @@ pub struct Found {
     /// Whether it is proven that the name, and the hash, mean this crate. Whether a legacy symbol
     /// name means the crate that it names is another question, which its reader answers.
     pub certain: bool,
+    /// Whether the hash itself proved it. Otherwise what is left of the crates of this name was
+    /// taken, and another hash cannot mean the same crate.
+    pub by_hash: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +79,10 @@ struct Known {
     info: CrateInfo,
     /// Empty when the crate's archive taught none; several when it was built several times.
     disambiguators: Vec<u64>,
+    /// Whether programs of this name and package were compiled too, whose hashes no archive holds.
+    program: bool,
+    /// Whether it is one of the toolchain's own.
+    of_toolchain: bool,
 }
 
 /// A directory whose sources belong to a package.
@@ -109,6 +120,13 @@ pub struct Catalogue {
     std_versions: BTreeMap<String, String>,
     /// Whether every crate that can occur is here.
     complete: bool,
+    /// Whether nothing shows that the toolchain here made the file: its crates count only where their
+    /// hashes prove it.
+    foreign: bool,
+    /// Whether something in the file, apart from symbols, shows that rustc made it.
+    rust: bool,
+    /// The crate that the file's own name tells.
+    file_crate: Option<String>,
 }
 
 /// Crates that live in the standard library's own repository.
@@ -154,6 +172,7 @@ impl Catalogue {
             return Found {
                 info: known.info.clone(),
                 certain: true,
+                by_hash: true,
             };
         }
         let named = self.named(name);
@@ -162,7 +181,7 @@ impl Catalogue {
             Some(_) => named
                 .iter()
                 .copied()
-                .filter(|known| known.disambiguators.is_empty())
+                .filter(|known| known.disambiguators.is_empty() || known.program)
                 .collect(),
             None => named.clone(),
         };
@@ -170,6 +189,7 @@ impl Catalogue {
             return Found {
                 info: only.clone(),
                 certain: self.complete,
+                by_hash: false,
             };
         }
         if RESERVED.contains(&name) {
@@ -187,12 +207,14 @@ impl Catalogue {
             return Found {
                 info,
                 certain: true,
+                by_hash: false,
             };
         }
         if !left.is_empty() {
             return Found {
                 info: common(name, &left),
                 certain: false,
+                by_hash: false,
             };
         }
         if named.is_empty() {
@@ -209,6 +231,7 @@ impl Catalogue {
             return Found {
                 info,
                 certain: false,
+                by_hash: false,
             };
         }
         // Built once more, with another hash: by another compiler or with other features.
@@ -217,6 +240,7 @@ impl Catalogue {
         Found {
             info,
             certain: false,
+            by_hash: false,
         }
     }
 
@@ -263,7 +287,25 @@ impl Catalogue {
         indices
             .iter()
             .filter_map(|&index| self.crates.get(index))
+            .filter(|known| !(self.foreign && known.of_toolchain))
             .collect()
+    }
+
+    /// Whether rustc made the file with these symbols, or a part of it.
+    #[cfg(feature = "binary")]
+    pub(super) fn made_by_rustc(&self, table: &SymbolTable<'_>) -> bool {
+        let rust = |symbol: &Symbol<'_>| {
+            symbol.name.starts_with("_R")
+                || (symbol.name.starts_with("_ZN") && symbol.name.contains("17h"))
+        };
+        self.rust || self.release.is_some() || table.symbols.iter().any(rust)
+    }
+
+    /// The crate that the file's own name tells, as cargo and the packagers of Node's and Python's
+    /// modules name files.
+    #[cfg(feature = "binary")]
+    pub(super) fn file_crate(&self) -> Option<&str> {
+        self.file_crate.as_deref()
     }
 
     /// Adds a crate; one with the same name, package, version and origin is the same crate.
@@ -283,6 +325,8 @@ impl Catalogue {
         self.crates.push(Known {
             info,
             disambiguators: Vec::new(),
+            program: false,
+            of_toolchain: false,
         });
         index
     }

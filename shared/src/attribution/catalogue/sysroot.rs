@@ -63,14 +63,22 @@ pub(super) fn read(toolchain: &Toolchain, triple: &str) -> Vec<SysrootCrate> {
 
 impl Catalogue {
     pub(super) fn add_toolchain(&mut self, toolchain: &Toolchain, crates: Vec<SysrootCrate>) {
-        self.release = Some(toolchain.release.clone());
+        self.release = Some(toolchain.release.clone()).filter(|_| !self.foreign);
         self.commit = toolchain.commit_hash.clone();
-        for SysrootCrate { info, learned } in crates {
+        for SysrootCrate { info, mut learned } in crates {
+            if self.foreign {
+                // What a C library defines under the same names is its own.
+                learned.exported.clear();
+                learned.native_symbols.clear();
+            }
             if let (Origin::StdDependency, Some(version)) = (info.origin, &info.version) {
                 self.std_versions.insert(info.name.clone(), version.clone());
             }
             let index = self.add(info);
             self.learn(index, learned);
+            if let Some(known) = self.crates.get_mut(index) {
+                known.of_toolchain = true;
+            }
         }
     }
 }

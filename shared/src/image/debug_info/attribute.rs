@@ -43,22 +43,23 @@ impl Value {
     }
 }
 
-/// Where a string is: the section in the top two bits.
+/// Where a string is: the section in the top three bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TextRef(u64);
 
 impl TextRef {
     pub(super) const NONE: Self = Self(u64::MAX);
-    const SECTIONS: [DebugSection; 4] = [
+    const SECTIONS: [DebugSection; 5] = [
         DebugSection::Str,
         DebugSection::LineStr,
         DebugSection::Info,
         DebugSection::Line,
+        DebugSection::SharedStr,
     ];
 
     pub(super) fn new(section: DebugSection, offset: u64) -> Self {
         match Self::SECTIONS.iter().position(|kind| *kind == section) {
-            Some(number) if offset < 1 << 62 => Self((number as u64) << 62 | offset),
+            Some(number) if offset < 1 << 61 => Self((number as u64) << 61 | offset),
             _ => Self::NONE,
         }
     }
@@ -69,8 +70,8 @@ impl TextRef {
 
     /// The section and the offset in it.
     pub(super) fn place(self) -> Option<(DebugSection, u64)> {
-        let section = *Self::SECTIONS.get((self.0 >> 62) as usize)?;
-        (!self.is_none()).then_some((section, self.0 & !(3 << 62)))
+        let section = *Self::SECTIONS.get((self.0 >> 61) as usize)?;
+        (!self.is_none()).then_some((section, self.0 & !(7 << 61)))
     }
 }
 

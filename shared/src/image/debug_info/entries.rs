@@ -98,6 +98,10 @@ pub(super) fn read_value(unit: &Unit<'_>, reader: &mut Reader<'_>, spec: &Spec) 
             DebugSection::LineStr,
             reader.uint(unit.offset_size)?,
         )),
+        c::DW_FORM_strp_sup | c::DW_FORM_GNU_strp_alt => Value::Text(TextRef::new(
+            DebugSection::SharedStr,
+            reader.uint(unit.offset_size)?,
+        )),
         c::DW_FORM_string => {
             let at = reader.pos() as u64;
             reader.string()?;

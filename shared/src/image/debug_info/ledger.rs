@@ -182,7 +182,9 @@ impl Builder<'_, '_> {
                 self.tables_of_one(kind)
             }
             S::Names => self.names(),
-            S::GdbScripts => Pieces::new(self.info.sections.get(kind).len()).finish(),
+            S::GdbScripts | S::SharedStr => {
+                Pieces::new(self.info.sections.get(kind).len()).finish()
+            }
         }
     }
 

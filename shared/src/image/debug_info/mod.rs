@@ -15,7 +15,8 @@
 //!
 //! Debug information in a file of its own is looked for by [`separate`].
 //!
-//! Limits: entries in `.dwo` and `.dwp` files and in `dwz` supplementary files are not followed
+//! Of the file that `dwz` shares between others only the strings are read
+//! ([`DebugSection::SharedStr`]). Limits: entries in `.dwo` and `.dwp` files and in that file are not followed
 //! (see [`DebugInfo::split_units`]); in relocatable objects the relocations must have been applied.
 
 mod abbrev;
@@ -194,18 +195,19 @@ impl<'d> DebugInfo<'d> {
         self.units = units;
     }
 
-    /// Type units name no file, but their line table is that of the object they came with.
+    /// Type units name no file, but their line table is that of the object they came with; nor do the
+    /// partial units that `dwz` takes out of the others.
     fn find_companions(&mut self) {
         let mut by_line: Vec<(u64, u32)> = self
             .units
             .iter()
             .enumerate()
-            .filter(|(_, unit)| unit.kind != UnitKind::Type)
+            .filter(|(_, unit)| unit.kind != UnitKind::Type && unit.name.is_some())
             .filter_map(|(number, unit)| Some((unit.stmt_list?, u32::try_from(number).ok()?)))
             .collect();
         by_line.sort_unstable();
         for unit in &mut self.units {
-            if unit.kind == UnitKind::Type
+            if (unit.kind == UnitKind::Type || unit.name.is_none())
                 && let Some(line) = unit.stmt_list
             {
                 let first = by_line.partition_point(|(other, _)| *other < line);

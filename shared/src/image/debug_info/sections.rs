@@ -46,11 +46,14 @@ pub enum DebugSection {
     GnuPubTypes,
     /// `.debug_gdb_scripts`: which scripts a debugger should load. No unit owns it.
     GdbScripts,
+    /// `.debug_str` of the file that `dwz` moved common parts to (`.gnu_debugaltlink`). It is no
+    /// section of this file, so nobody owns its bytes here.
+    SharedStr,
 }
 
 impl DebugSection {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Info,
         Self::Types,
         Self::Abbrev,
@@ -72,6 +75,7 @@ impl DebugSection {
         Self::GnuPubNames,
         Self::GnuPubTypes,
         Self::GdbScripts,
+        Self::SharedStr,
     ];
 
     /// The section's name in ELF.
@@ -98,17 +102,20 @@ impl DebugSection {
             Self::GnuPubNames => ".debug_gnu_pubnames",
             Self::GnuPubTypes => ".debug_gnu_pubtypes",
             Self::GdbScripts => ".debug_gdb_scripts",
+            Self::SharedStr => ".debug_str of the shared file",
         }
     }
 
     /// The kind of a section called `name` in ELF (`.debug_info`, also compressed the old way as
     /// `.zdebug_info`) or Mach-O (`__debug_info`, there cut to 16 characters).
     pub fn from_name(name: &str) -> Option<Self> {
-        let stem = [".debug_", ".zdebug_", "__debug_"]
+        let stem = [".debug_", ".zdebug_", "__debug_", "__zdebug_"]
             .iter()
             .find_map(|prefix| name.strip_prefix(prefix))?;
         let stem = match stem {
             "str_offs" => "str_offsets",
+            "gnu_pubn" => "gnu_pubnames",
+            "gnu_pubt" => "gnu_pubtypes",
             other => other,
         };
         Self::ALL

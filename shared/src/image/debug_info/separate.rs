@@ -2,9 +2,14 @@
 //!
 //! Truth: GDB's manual, "Debugging Information in Separate Files" (build id, debug link and its
 //! checksum); for Mach-O the layout of a `.dSYM` bundle. A file found by its build id must have
-//! the same build id, one found by a debug link the checksum that the link names.
+//! the same build id, one found by a debug link the checksum that the link names. Fedora's files carry
+//! their function names inside, in an ELF file that is compressed into `.gnu_debugdata`.
 
-use std::path::{Path, PathBuf};
+use crate::image::Image;
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 /// Where distributions install debug files.
 pub const DEBUG_DIRECTORY: &str = "/usr/lib/debug";
@@ -28,14 +33,7 @@ pub fn candidates(
 ) -> Vec<(FoundBy, PathBuf)> {
     let mut found = Vec::new();
     let root = Path::new(DEBUG_DIRECTORY);
-    if let Some((first, rest)) = build_id.and_then(|id| id.split_first())
-        && !rest.is_empty()
-    {
-        let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = root
-            .join(".build-id")
-            .join(format!("{first:02x}"))
-            .join(rest + ".debug");
+    if let Some(path) = build_id.and_then(by_build_id) {
         found.push((FoundBy::BuildId, path));
     }
     let directory = binary.parent().unwrap_or(Path::new(""));
@@ -62,6 +60,122 @@ pub fn candidates(
     // A link to the file's own name means another directory.
     found.retain(|(_, path)| path != binary);
     found
+}
+
+/// `.gnu_debugaltlink`: the file to which `dwz` has moved what several files have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedLink<'d> {
+    /// Its path, from the root or from the directory of the file with the link.
+    pub path: &'d [u8],
+    /// Its build id.
+    pub build_id: &'d [u8],
+}
+
+impl<'d> SharedLink<'d> {
+    /// The link of a file, if it has one.
+    pub fn of(image: &Image<'d>) -> Option<Self> {
+        let (_, section) = image.section(".gnu_debugaltlink")?;
+        let bytes = image.section_bytes(section);
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        Some(Self {
+            path: bytes.get(..end)?,
+            build_id: bytes.get(end + 1..)?,
+        })
+    }
+
+    /// Paths at which it may be, seen from the file with the link. Check the build id.
+    pub fn candidates(&self, file: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let path = String::from_utf8_lossy(self.path);
+        // The link is followed from where the file is, not from where a link to it is.
+        let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        if !path.contains('\0') && !path.is_empty() {
+            found.push(file.parent().unwrap_or(Path::new("")).join(&*path));
+        }
+        found.extend(by_build_id(self.build_id));
+        found.retain(|path| *path != file);
+        found
+    }
+}
+
+/// Where distributions put the debug file with this build id.
+fn by_build_id(id: &[u8]) -> Option<PathBuf> {
+    let (first, rest) = id.split_first().filter(|(_, rest)| !rest.is_empty())?;
+    let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let directory = Path::new(DEBUG_DIRECTORY).join(".build-id");
+    Some(directory.join(format!("{first:02x}")).join(rest + ".debug"))
+}
+
+/// The file with further symbols that `image` carries in `.gnu_debugdata`, uncompressed. `None` where
+/// there is none or it is damaged.
+pub fn inside(image: &Image<'_>) -> Option<Vec<u8>> {
+    let (_, section) = image.section(".gnu_debugdata")?;
+    let mut compressed = image.section_bytes(section);
+    // Tables of symbols become a quarter; what claims to have been far larger is made to fill memory.
+    let limit = compressed.len().saturating_mul(MAX_EXPANSION);
+    if uncompressed_size(compressed)? > limit as u64 {
+        return None;
+    }
+    let mut output = Limited {
+        bytes: Vec::new(),
+        limit,
+    };
+    lzma_rs::xz_decompress(&mut compressed, &mut output).ok()?;
+    Some(output.bytes)
+}
+
+const MAX_EXPANSION: usize = 64;
+
+/// What the chunks of an xz file with one block say of their sizes together.
+///
+/// Source: the .xz file format 1.2 and LZMA2 as in its reference decoder. The decoder keeps all that
+/// it has decoded, so it is asked only after the sizes are known to be sane.
+fn uncompressed_size(xz: &[u8]) -> Option<u64> {
+    // The stream's header has 12 bytes; then comes the first block's, whose length is a quarter less
+    // one of its first byte.
+    let block = xz.get(12..)?;
+    let header = (usize::from(*block.first()?) + 1) * 4;
+    let mut rest = block.get(header..)?;
+    let mut sum = 0_u64;
+    loop {
+        let size = |at: usize| {
+            let bytes = rest.get(at..)?.first_chunk::<2>()?;
+            Some(usize::from(u16::from_be_bytes(*bytes)) + 1)
+        };
+        let control = *rest.first()?;
+        let (plain, skip) = match control {
+            0 => return Some(sum),
+            1 | 2 => (size(1)?, 3 + size(1)?),
+            3..=0x7f => return None,
+            0x80.. => {
+                let high = usize::from(control & 0x1f) << 16;
+                let properties = usize::from(control >= 0xc0);
+                (high + size(1)?, 5 + properties + size(3)?)
+            }
+        };
+        sum = sum.checked_add(plain as u64)?;
+        rest = rest.get(skip..)?;
+    }
+}
+
+/// Takes so many bytes and no more.
+struct Limited {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.limit {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A debug link names a file, not a path.

@@ -1,0 +1,113 @@
+//! Whose functions are that have a name of C: by what they stand among.
+//!
+//! A function that Rust code exports (`#[no_mangle]`, `PyInit_x`) says nothing of its crate. But
+//! linkers keep what comes from one object file together, and the symbols around it say whose
+//! object that was: local symbols stand under a file entry, mapping symbols too, and v0 names
+//! name their crate.
+
+use super::{CrateId, Crates, Evidence, Function, Origin, Owner, SymbolOwners};
+use crate::{
+    address::VirtualAddress,
+    image::{SymbolKind, SymbolTable},
+};
+
+/// Finds owners for functions that are only most likely C's.
+pub(super) fn settle(
+    functions: &mut [Function],
+    symbols: &SymbolTable<'_>,
+    owners: &SymbolOwners,
+    crates: &Crates<'_>,
+) {
+    let symbol = |function: &Function| symbols.symbols.get(function.symbol? as usize);
+    let open = |function: &Function| {
+        let owner = function.owner;
+        owner.defined == CrateId::NATIVE
+            && owner.defined_by == Evidence::Inferred
+            && function.symbol.is_some()
+    };
+    if !functions.iter().any(open) {
+        return;
+    }
+    let marks = Marks::new(symbols);
+    let mut start = 0;
+    while start < functions.len() {
+        if !open(&functions[start]) {
+            start += 1;
+            continue;
+        }
+        let section = functions[start].section;
+        let rest = functions[start..].iter();
+        let run = rest.take_while(|f| f.section == section && open(f)).count();
+        let end = start + run;
+        let beside = |at: Option<usize>| {
+            let function = functions.get(at?)?;
+            (function.section == section).then_some(function)
+        };
+        let found = match (beside(start.checked_sub(1)), beside(Some(end))) {
+            (Some(before), Some(after)) => {
+                let files = [before, after].map(|function| symbol(function)?.file);
+                between(before, after, files, owners, crates)
+            }
+            _ => None,
+        };
+        for function in &mut functions[start..end] {
+            let marked = marks.file_at(function.range.start);
+            let marked = marked.and_then(|file| owners.crate_of_file(file));
+            let merged = owners.is_merged();
+            let owner = match marked {
+                Some(unit) if merged => Some(Owner::of(unit, Evidence::Inferred)),
+                Some(unit) => Some(Owner::of(unit, Evidence::Symbol)),
+                None => found,
+            };
+            function.owner = owner.unwrap_or(function.owner);
+        }
+        start = end;
+    }
+}
+
+/// Who owns what stands between two functions, if both are of one object file or one crate.
+fn between(
+    before: &Function,
+    after: &Function,
+    files: [Option<u32>; 2],
+    owners: &SymbolOwners,
+    crates: &Crates<'_>,
+) -> Option<Owner> {
+    let certain = match owners.is_merged() {
+        true => Evidence::Inferred,
+        false => Evidence::Symbol,
+    };
+    if let [Some(a), Some(b)] = files {
+        let unit = owners.crate_of_file(a).filter(|_| a == b)?;
+        return Some(Owner::of(unit, certain));
+    }
+    let (a, b) = (before.owner, after.owner);
+    let proven = a.instantiated_by.max(b.instantiated_by) <= Evidence::DebugInfo;
+    let same = a.instantiated == b.instantiated && !crates.is_bucket(a.instantiated);
+    let native = crates.info(a.instantiated).origin == Origin::Native;
+    (same && proven && !native).then(|| Owner::of(a.instantiated, Evidence::Inferred))
+}
+
+/// The mapping symbols, by address.
+struct Marks(Vec<(VirtualAddress, u32)>);
+
+impl Marks {
+    fn new(symbols: &SymbolTable<'_>) -> Self {
+        let mapping = symbols
+            .symbols
+            .iter()
+            .filter(|symbol| symbol.kind == SymbolKind::Mapping);
+        let mut marks: Vec<_> = mapping
+            .filter_map(|symbol| Some((symbol.address, symbol.file?)))
+            .collect();
+        marks.sort_unstable();
+        Self(marks)
+    }
+
+    /// The file entry of the mark at this address.
+    fn file_at(&self, address: VirtualAddress) -> Option<u32> {
+        let at = self.0.partition_point(|(mark, _)| *mark < address);
+        let (mark, file) = self.0.get(at)?;
+        (*mark == address).then_some(*file)
+    }
+}

@@ -1,0 +1,217 @@
+//! Relocatable object files, alone or as the members of an archive.
+//!
+//! Such a file has no addresses: each section of each object starts at 0. To look things up by
+//! address all the same, every section gets a range of its own: what has bytes is addressed by its
+//! place in the file, zeroes come far behind. [`Image::place_in_section`] leads back.
+
+use super::{Format, Image, Section, SymbolTable, TableRange, elf, other, symbol};
+use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
+use object::read::archive::ArchiveFile;
+
+/// One object file: the whole of a file, or a member of an archive.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The member's name; empty for a file of its own.
+    pub name: String,
+    /// Its bytes.
+    pub file: FileRange,
+    /// Its sections, by their places in [`Image::sections`].
+    pub sections: std::ops::Range<u32>,
+    /// The address that each of these sections has in the object itself: 0 but in Mach-O.
+    addresses: Vec<VirtualAddress>,
+}
+
+/// Zeroes of objects are addressed from here on; no file is as long.
+const ZEROES: u64 = 1 << 56;
+
+/// Addresses of all zeroes together stay below [`ZEROES`] plus this.
+const MAX_ZEROES: u64 = 1 << 55;
+
+/// An archive, with the sections of all members that are objects, and the other members as one
+/// section each.
+pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
+    let archive = ArchiveFile::parse(bytes).map_err(|error| error.to_string())?;
+    let mut image = other::empty(bytes, Format::Archive);
+    image.tables.push(TableRange {
+        name: "archive header",
+        range: other::clip(bytes, 0, 8),
+    });
+    let mut names = other::NameBudget::new(bytes);
+    let mut zeroes = 0;
+    for entry in archive.members() {
+        let entry = entry.map_err(|error| error.to_string())?;
+        let (offset, size) = entry.file_range();
+        let name = names.read(|| Some(entry.name()));
+        if names.is_spent() {
+            // To find a member's name costs its length, so no more members are looked for.
+            return Err("its members' names are longer than the file".into());
+        }
+        // The members of a thin archive are elsewhere.
+        let file = if archive.is_thin() {
+            other::clip(bytes, 0, 0)
+        } else {
+            other::clip(bytes, offset, size)
+        };
+        if !file.is_empty() {
+            // Each member has a header of 60 bytes before it, and so have the tables of contents.
+            image.tables.push(TableRange {
+                name: "member header",
+                range: other::clip(bytes, file.start.0.saturating_sub(60), 60),
+            });
+        }
+        let object = parse(image.bytes_in(file));
+        let first = image.sections.len() as u32;
+        match object {
+            Some(object) => take_in(&mut image, name, file, object, &mut zeroes),
+            None => {
+                image.sections.push(other::member(name.clone(), file));
+                image.parts.push(Part {
+                    name,
+                    file,
+                    sections: first..first + 1,
+                    addresses: vec![VirtualAddress(0)],
+                });
+            }
+        }
+    }
+    Ok(image)
+}
+
+/// An object file of ELF, COFF or Mach-O; `None` for anything else.
+fn parse(bytes: &[u8]) -> Option<Image<'_>> {
+    let kind = object::FileKind::parse(bytes).ok()?;
+    let image = match kind {
+        object::FileKind::Elf32 => elf::parse::<object::elf::FileHeader32<_>>(bytes),
+        object::FileKind::Elf64 => elf::parse::<object::elf::FileHeader64<_>>(bytes),
+        object::FileKind::Coff | object::FileKind::CoffBig => other::parse(kind, bytes),
+        object::FileKind::MachO32 | object::FileKind::MachO64 => other::parse(kind, bytes),
+        _ => return None,
+    };
+    image.ok().filter(|image| image.format == Format::Object)
+}
+
+/// Adds the sections and headers of an object that stands at `file`.
+fn take_in<'d>(
+    image: &mut Image<'d>,
+    name: String,
+    file: FileRange,
+    object: Image<'d>,
+    zeroes: &mut u64,
+) {
+    let first = image.sections.len() as u32;
+    let moved = |range: FileRange| {
+        Range::<FileOffset>::new(FileOffset(range.start.0 + file.start.0), range.size)
+    };
+    image
+        .tables
+        .extend(object.tables.iter().map(|table| TableRange {
+            name: table.name,
+            range: moved(table.range),
+        }));
+    let mut addresses = Vec::with_capacity(object.sections.len());
+    for mut section in object.sections {
+        section.file = moved(section.file);
+        addresses.push(section.address);
+        place(&mut section, zeroes);
+        if section.link > 0 {
+            section.link += first;
+        }
+        image.sections.push(section);
+    }
+    if image.parts.is_empty() {
+        image.architecture = object.architecture;
+        image.is_64 = object.is_64;
+        image.little_endian = object.little_endian;
+    }
+    image.parts.push(Part {
+        name,
+        file,
+        sections: first..image.sections.len() as u32,
+        addresses,
+    });
+}
+
+/// Addresses the sections of an object file that is a file of its own.
+pub(super) fn single(image: &mut Image<'_>) {
+    let mut zeroes = 0;
+    let addresses = image
+        .sections
+        .iter()
+        .map(|section| section.address)
+        .collect();
+    for section in &mut image.sections {
+        place(section, &mut zeroes);
+    }
+    image.parts.push(Part {
+        name: String::new(),
+        file: Range::<FileOffset>::new(FileOffset(0), image.bytes.len() as u64),
+        sections: 0..image.sections.len() as u32,
+        addresses,
+    });
+    image.position_independent = true;
+}
+
+fn place(section: &mut Section<'_>, zeroes: &mut u64) {
+    section.address = if section.file.is_empty() {
+        let start = ZEROES + *zeroes;
+        *zeroes = zeroes.saturating_add(section.memory).min(MAX_ZEROES);
+        VirtualAddress(start)
+    } else {
+        VirtualAddress(section.file.start.0)
+    };
+}
+
+/// The symbols of all parts, one table after the other.
+pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
+    let mut all = SymbolTable::default();
+    for part in &image.parts {
+        let Some(object) = parse(image.bytes_in(part.file)) else {
+            continue;
+        };
+        let table = symbol::read(&object, false);
+        let base = part.sections.start;
+        let files = all.files.len() as u32;
+        all.damaged_names += table.damaged_names;
+        all.files.extend(table.files);
+        if image.parts.len() == 1 {
+            (all.section, all.strings) = (table.section, table.strings);
+            all.entry_size = table.entry_size;
+        }
+        for mut symbol in table.symbols {
+            symbol.file = symbol.file.map(|file| file + files);
+            if let Some(section) = symbol.section {
+                let own = part.addresses.get(section as usize);
+                let placed = image.sections.get((base + section) as usize);
+                let (Some(own), Some(placed)) = (own, placed) else {
+                    continue;
+                };
+                let value = symbol.address.0.wrapping_sub(own.0);
+                symbol.address = VirtualAddress(placed.address.0.wrapping_add(value));
+                symbol.section = Some(base + section);
+            }
+            all.symbols.push(symbol);
+        }
+    }
+    all
+}
+
+impl Image<'_> {
+    /// The member of an archive that holds this place of the file, or the object file itself; an
+    /// index into [`Image::parts`].
+    pub fn part_at(&self, offset: FileOffset) -> Option<usize> {
+        let next = self.parts.partition_point(|part| part.file.start <= offset);
+        // Members without bytes stand where the next one does.
+        let before = self.parts.get(..next)?.iter().enumerate().rev().take(4);
+        let mut holding = before.filter(|(_, part)| part.file.contains(offset));
+        Some(holding.next()?.0)
+    }
+
+    /// An address as the file's own tables give it: in objects and archives, where no section has
+    /// an address yet, the distance from the section's start.
+    pub fn place_in_section(&self, section: u32, address: VirtualAddress) -> VirtualAddress {
+        match (&self.parts[..], self.sections.get(section as usize)) {
+            ([_, ..], Some(section)) => VirtualAddress(address.0.wrapping_sub(section.address.0)),
+            _ => address,
+        }
+    }
+}
