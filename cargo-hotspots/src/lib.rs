@@ -17,6 +17,7 @@ mod commands;
 pub mod doctor;
 pub mod export;
 pub mod gate;
+mod gating;
 mod help;
 pub mod machine;
 pub mod open;

@@ -51,6 +51,7 @@ const PLANS: [(&str, Plan<'_>); 3] = [
         Plan(&[
             ("commands", Commands),
             ("cli", Cli),
+            ("gating", Helper),
             ("help", Helper),
             ("report", Report),
             ("analysis", Domain),

@@ -1,20 +1,18 @@
-//! `cargo hotspots check`, and the part of it that the command without a name has: a baseline is
-//! kept, or compared with.
+//! `cargo hotspots check`.
 
 use crate::{
     cli::GateTarget,
     gate::{
         bisect::{self, Step},
-        compare::{self, Options, Talk},
+        compare::{self, Options},
         config::Config,
         grew,
         row::Gate,
-        runner::{Estimate, Observer},
-        save,
         shares::{self, Condition},
         stop,
         verdict::Status,
     },
+    gating::{self, ConsoleTalk, code},
     open::{Request, Source},
     record::{FREQUENCY, RecordOptions, What},
     report,
@@ -23,12 +21,12 @@ use clap::{Args, ValueHint};
 use codecost::{
     Error, Result,
     cargo::Context,
-    console::{Console, Progress},
+    console::Console,
     error::exit_code,
     front::Command,
-    report::{GateFormatFlags, OutputOptions, RowFlags},
+    report::{GateFormatFlags, RowFlags},
     revisions::{self, Revision},
-    units::{Share, Time, counted},
+    units::{Share, Time},
 };
 use regex::Regex;
 use std::{cell::RefCell, path::PathBuf, time::Duration};
@@ -44,8 +42,10 @@ const GATE: &str = "Gate options";
 /// single benchmarks and crates. --filter chooses the benchmarks that are run.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
-    /// The baseline to compare with: a name or path from --save-baseline, a directory of
-    /// Criterion's results, or a JSON file of hyperfine's
+    /// The baseline to compare with, from --save-baseline
+    ///
+    /// A directory of Criterion's results or a JSON file of hyperfine's is a baseline with numbers
+    /// only, by which no more than `attention` can be said.
     #[arg(long, value_name = "NAME|PATH", help_heading = GATE)]
     #[arg(required_unless_present_any = ["fail_if", "merge", "rev"])]
     baseline: Option<String>,
@@ -171,7 +171,7 @@ impl Command for Check {
             shard,
         };
         let mut gate = match &rev {
-            None => gate(&options, console)?,
+            None => gating::gate(&options, console)?,
             Some((before, after)) => {
                 let mut gate = gate_of_commits(&options, [before, after], console)?;
                 if bisect && gate.rows.iter().any(|row| row.status.is_alarm()) {
@@ -273,61 +273,6 @@ fn find_commit(
     Ok(())
 }
 
-/// Compares with a baseline, and says what grew where something did.
-fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
-    stop::watch();
-    let context = Context::current()?;
-    let mut comparison = {
-        let mut talk = ConsoleTalk::new(console, &options.baseline);
-        compare::compare(&context, options, &stop::is_wanted, &mut talk)?
-    };
-    if !comparison.gate.stopped {
-        grew::explain(&mut comparison, &context, console);
-    }
-    Ok(comparison.gate)
-}
-
-/// `cargo hotspots --baseline NAME`: the same without the gate's own flags.
-pub(super) fn compare_with(
-    target: GateTarget,
-    baseline: String,
-    output: &OutputOptions,
-    console: &mut Console,
-) -> Result<u8> {
-    let options = Options {
-        current: target.current(console)?,
-        baseline,
-        config_file: None,
-        concern: None,
-        action: None,
-        time_budget: None,
-        fail_on: Vec::new(),
-        filter: output.filter.clone(),
-        shard: None,
-    };
-    let gate = gate(&options, console)?;
-    report::check::write(&gate, output, &report::check::Extra::default(), console)?;
-    Ok(code(&gate))
-}
-
-/// `cargo hotspots --save-baseline NAME`.
-pub(super) fn keep(
-    target: GateTarget,
-    name: &str,
-    output: &OutputOptions,
-    console: &mut Console,
-) -> Result<u8> {
-    stop::watch();
-    let context = Context::current()?;
-    let current = target.current(console)?;
-    let saved = {
-        let mut talk = ConsoleTalk::new(console, name);
-        save::save(&context, &current, name, &stop::is_wanted, &mut talk)?
-    };
-    report::check::write_saved(&saved, output, console)?;
-    Ok(exit_code::OK)
-}
-
 /// Records the current side and holds the conditions against it.
 fn hold(
     conditions: &[Condition],
@@ -351,74 +296,6 @@ fn hold(
     };
     let opened = request.open(console)?;
     shares::check(conditions, &opened.subject())
-}
-
-/// A run that was stopped has not done its work, whatever its rows say.
-fn code(gate: &Gate) -> u8 {
-    match (gate.fails(), gate.stopped) {
-        (true, _) => exit_code::GATE,
-        (false, true) => exit_code::FAILURE,
-        (false, false) => exit_code::OK,
-    }
-}
-
-/// Says on standard error what a gate does.
-struct ConsoleTalk<'a> {
-    console: &'a mut Console,
-    against: String,
-    progress: Option<(Progress, u64, u64)>,
-}
-
-impl<'a> ConsoleTalk<'a> {
-    fn new(console: &'a mut Console, against: &str) -> Self {
-        Self {
-            console,
-            against: against.to_owned(),
-            progress: None,
-        }
-    }
-}
-
-impl Observer for ConsoleTalk<'_> {
-    fn progress(&mut self, done: u64, planned: u64) {
-        let (progress, before) = match self.progress.take() {
-            // A display has one length; more work makes a new one.
-            Some((progress, before, of)) if of == planned && before <= done => (progress, before),
-            _ => (
-                self.console.progress("running benchmarks", Some(planned)),
-                0,
-            ),
-        };
-        progress.advance(done - before);
-        self.progress = Some((progress, done, planned));
-    }
-
-    fn note(&mut self, text: &str) {
-        self.progress = None;
-        self.console.status("Checking", text);
-    }
-}
-
-impl Talk for ConsoleTalk<'_> {
-    fn estimate(&mut self, benchmarks: usize, estimate: Estimate, budget: Option<Duration>) {
-        self.progress = None;
-        let mut text = format!(
-            "{} with `{}`: about {}, at most {}",
-            counted(benchmarks as u64, "benchmark"),
-            self.against,
-            report::check::about(estimate.first),
-            report::check::about(estimate.most),
-        );
-        if let Some(budget) = budget {
-            text += &format!(" (time budget {})", Time(budget));
-        }
-        self.console.status("Comparing", &text);
-    }
-
-    fn begin(&mut self, verb: &str, what: &str) {
-        self.progress = None;
-        self.console.status(verb, what);
-    }
 }
 
 fn percent(text: &str) -> std::result::Result<f64, String> {

@@ -166,6 +166,13 @@ pub struct Grew {
     pub delta: f64,
 }
 
+impl Gate {
+    /// Puts the worst rows first.
+    pub fn sort(&mut self) {
+        self.rows.sort_by(by_gravity);
+    }
+}
+
 /// The worst first; of the same status the largest change.
 pub fn by_gravity(a: &Row, b: &Row) -> std::cmp::Ordering {
     let size = |row: &Row| row.change().map_or(0.0, f64::abs);

@@ -14,7 +14,7 @@ use super::{
     sharing::{Parties, PartyId},
 };
 use codecost::{
-    address::{AddressIndex, AddressRange, VirtualAddress},
+    address::{AddressIndex, VirtualAddress},
     attribution::{CrateId, Crates, Evidence, Owner, made_by_compiler},
     demangle::{Name, Scheme},
     hashing::NumberMap,

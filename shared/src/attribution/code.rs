@@ -4,7 +4,7 @@
 //! unwind tables or the next function; functions without a symbol come from the unwind tables and
 //! the debug information.
 
-use super::{CrateId, Crates, Evidence, Owner, SymbolOwners, neighbours};
+use super::{CrateId, Crates, Evidence, Owner, SymbolOwners, function::Function, neighbours};
 use crate::{
     address::{AddressIndex, AddressRange, Range, VirtualAddress},
     demangle::{Name, Scheme, Shape},
@@ -12,26 +12,6 @@ use crate::{
 };
 use rayon::prelude::*;
 use std::cmp::Reverse;
-
-/// One function.
-#[derive(Clone, Debug)]
-pub struct Function {
-    /// Its code.
-    pub range: AddressRange,
-    /// The section that holds it.
-    pub section: u32,
-    /// Its symbol, an index into [`SymbolTable::symbols`]; `None` when only the unwind tables or
-    /// the debug information know it.
-    pub symbol: Option<u32>,
-    /// What reading the symbol's name found out.
-    pub shape: Shape,
-    /// Further symbols at the same address: a range of [`CodeMap::aliases`].
-    pub aliases: std::ops::Range<u32>,
-    /// Who owns it.
-    pub owner: Owner,
-    /// How its extent is known.
-    pub extent: Evidence,
-}
 
 /// All functions, by address; they do not overlap.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,8 @@ mod code;
 mod crates;
 mod evidence;
 #[cfg(feature = "binary")]
+mod function;
+#[cfg(feature = "binary")]
 mod neighbours;
 mod origin;
 #[cfg(feature = "binary")]
@@ -17,9 +19,11 @@ mod units;
 pub use catalogue::Surroundings;
 pub use catalogue::{Catalogue, CrateInfo, CrateKey};
 #[cfg(feature = "binary")]
-pub use code::{CodeMap, Function, KnownFunction};
+pub use code::{CodeMap, KnownFunction};
 pub use crates::{CrateId, Crates};
 pub use evidence::Evidence;
+#[cfg(feature = "binary")]
+pub use function::Function;
 pub use origin::Origin;
 #[cfg(feature = "binary")]
 pub use owner::{Owner, SymbolOwners, codegen_unit, made_by_compiler};

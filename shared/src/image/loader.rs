@@ -3,7 +3,7 @@
 //!
 //! Sources: the gABI's dynamic section, the LSB's symbol versioning.
 
-use super::{Format, Image, other::NameBudget, symbol::Names};
+use super::{Format, Image, bounds::NameBudget, symbol::Names};
 use crate::{
     address::{FileOffset, FileRange},
     error::{Error, Result},

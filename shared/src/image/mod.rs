@@ -8,6 +8,7 @@
 //! file's size, and damage degrades the answer (and is counted) instead of ending it.
 
 mod architecture;
+mod bounds;
 pub mod debug_info;
 mod elf;
 mod loader;
@@ -19,6 +20,7 @@ mod section;
 mod segments;
 mod strip;
 mod symbol;
+mod symbol_elf;
 mod unwind;
 mod wasm;
 
@@ -121,6 +123,7 @@ impl<'d> Image<'d> {
         let mut image = match kind {
             object::FileKind::Elf32 => elf::parse::<object::elf::FileHeader32<_>>(bytes),
             object::FileKind::Elf64 => elf::parse::<object::elf::FileHeader64<_>>(bytes),
+            object::FileKind::Archive => parts::archive(bytes),
             kind => other::parse(kind, bytes),
         }
         .map_err(|error| format(lower_case_start(&error)))?;
@@ -222,7 +225,7 @@ impl<'d> Image<'d> {
     /// The symbol table that a linker or debugger reads (`.symtab`); empty in a stripped file.
     pub fn symbols(&self) -> SymbolTable<'d> {
         if self.parts.is_empty() {
-            symbol::read(self, false).unwrap_or_else(|| other::symbols(self))
+            symbol_elf::read(self, false).unwrap_or_else(|| other::symbols(self))
         } else {
             parts::symbols(self)
         }
@@ -230,7 +233,7 @@ impl<'d> Image<'d> {
 
     /// The symbol table that the loader reads (`.dynsym`).
     pub fn dynamic_symbols(&self) -> SymbolTable<'d> {
-        symbol::read(self, true).unwrap_or_default()
+        symbol_elf::read(self, true).unwrap_or_default()
     }
 
     /// The relocations that the loader applies (RELA, REL, RELR), one table a section.

@@ -5,7 +5,7 @@
 
 use super::{
     Architecture, Binding, Format, Image, Section, SectionKind, Segment, Symbol, SymbolKind,
-    SymbolTable, TableRange, debug_info::DebugSection,
+    SymbolTable, TableRange, bounds, debug_info::DebugSection,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use object::{FileKind, Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _};
@@ -17,7 +17,6 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
         FileKind::MachOFat32 | FileKind::MachOFat64 => return universal(kind, bytes),
         FileKind::Pe32 | FileKind::Pe64 => Format::Pe,
         FileKind::Wasm => Format::Wasm,
-        FileKind::Archive => return super::parts::archive(bytes),
         _ => Format::Object,
     };
     let file = object::File::parse(bytes).map_err(|error| error.to_string())?;
@@ -41,7 +40,7 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
         super::wasm::sections(&mut image);
         return Ok(image);
     }
-    let mut names = NameBudget::new(bytes);
+    let mut names = bounds::NameBudget::new(bytes);
     for section in file.sections() {
         let name = names.read(|| section.name_bytes().ok());
         let range = section.file_range().unwrap_or((0, 0));
@@ -51,7 +50,7 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
             kind,
             address: VirtualAddress(section.address()),
             memory: if loaded { section.size() } else { 0 },
-            file: clip(bytes, range.0, range.1),
+            file: bounds::clip(bytes, range.0, range.1),
             align: section.align(),
             loaded,
             writable: matches!(
@@ -76,7 +75,7 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
             executable: permissions.executable(),
             address: VirtualAddress(segment.address()),
             memory: segment.size(),
-            file: clip(bytes, offset, size),
+            file: bounds::clip(bytes, offset, size),
         });
     }
     // Headers have no section of their own: they end where the first section begins.
@@ -136,7 +135,9 @@ fn universal(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     let mut image = empty(bytes, Format::MachO);
     let mut add = |architecture: object::Architecture, (offset, size): (u64, u64)| {
         let name = Architecture::from_object(architecture).to_string();
-        image.sections.push(member(name, clip(bytes, offset, size)));
+        image
+            .sections
+            .push(member(name, bounds::clip(bytes, offset, size)));
     };
     if kind == FileKind::MachOFat64 {
         for arch in MachOFatFile64::parse(bytes)
@@ -157,7 +158,7 @@ fn universal(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     let entry = if kind == FileKind::MachOFat64 { 32 } else { 20 };
     image.tables.push(TableRange {
         name: "universal header",
-        range: clip(bytes, 0, 8 + entry * count),
+        range: bounds::clip(bytes, 0, 8 + entry * count),
     });
     image.architecture = Architecture::Universal;
     Ok(image)
@@ -172,7 +173,7 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
         return table;
     };
     let places = Places::new(image, &file);
-    let mut names = NameBudget::new(image.bytes);
+    let mut names = bounds::NameBudget::new(image.bytes);
     for symbol in file.symbols() {
         // Mach-O puts an underscore before each name that a compiler gives.
         let name = names.read(|| {
@@ -199,7 +200,7 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
             file: None,
         });
     }
-    table.damaged_names = names.damaged;
+    table.damaged_names = names.damaged();
     table
 }
 
@@ -263,54 +264,6 @@ impl Places {
         let known = section.and_then(|index| self.sections.get(&index.0).copied());
         (known, address)
     }
-}
-
-/// Copies names, as many as a file of this size can hold.
-///
-/// Entries of a table may all point at one endless name; to read it for each of them would take
-/// time and memory without relation to the file.
-pub(super) struct NameBudget {
-    left: usize,
-    damaged: u64,
-}
-
-impl NameBudget {
-    pub(super) fn new(bytes: &[u8]) -> Self {
-        Self {
-            left: bytes.len().saturating_mul(2),
-            damaged: 0,
-        }
-    }
-
-    pub(super) fn is_spent(&self) -> bool {
-        self.left == 0
-    }
-
-    /// The name that `name` finds; empty when it has none or the budget is spent.
-    pub(super) fn read<'n>(&mut self, name: impl FnOnce() -> Option<&'n [u8]>) -> String {
-        if self.is_spent() {
-            self.damaged += 1;
-            return String::new();
-        }
-        let name = name().unwrap_or_default();
-        match self.left.checked_sub(name.len()) {
-            Some(left) => {
-                self.left = left;
-                String::from_utf8_lossy(name).into_owned()
-            }
-            None => {
-                self.left = 0;
-                self.damaged += 1;
-                String::new()
-            }
-        }
-    }
-}
-
-pub(super) fn clip(bytes: &[u8], offset: u64, size: u64) -> FileRange {
-    let end = FileOffset(bytes.len() as u64);
-    let start = FileOffset(offset).min(end);
-    Range::<FileOffset>::new(start, size).intersection(Range::<FileOffset>::between(start, end))
 }
 
 /// What a section is for: unwind tables and debug information by their names, for the formats' own

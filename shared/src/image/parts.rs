@@ -4,7 +4,7 @@
 //! address all the same, every section gets a range of its own: what has bytes is addressed by its
 //! place in the file, zeroes come far behind. [`Image::place_in_section`] leads back.
 
-use super::{Format, Image, Section, SymbolTable, TableRange, elf, other, symbol};
+use super::{Format, Image, Section, SymbolTable, TableRange, bounds, elf, other, symbol_elf};
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use object::read::archive::ArchiveFile;
 
@@ -34,9 +34,9 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
     let mut image = other::empty(bytes, Format::Archive);
     image.tables.push(TableRange {
         name: "archive header",
-        range: other::clip(bytes, 0, 8),
+        range: bounds::clip(bytes, 0, 8),
     });
-    let mut names = other::NameBudget::new(bytes);
+    let mut names = bounds::NameBudget::new(bytes);
     let mut zeroes = 0;
     for entry in archive.members() {
         let entry = entry.map_err(|error| error.to_string())?;
@@ -48,15 +48,15 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
         }
         // The members of a thin archive are elsewhere.
         let file = if archive.is_thin() {
-            other::clip(bytes, 0, 0)
+            bounds::clip(bytes, 0, 0)
         } else {
-            other::clip(bytes, offset, size)
+            bounds::clip(bytes, offset, size)
         };
         if !file.is_empty() {
             // Each member has a header of 60 bytes before it, and so have the tables of contents.
             image.tables.push(TableRange {
                 name: "member header",
-                range: other::clip(bytes, file.start.0.saturating_sub(60), 60),
+                range: bounds::clip(bytes, file.start.0.saturating_sub(60), 60),
             });
         }
         let object = parse(image.bytes_in(file));
@@ -168,7 +168,7 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
         let Some(object) = parse(image.bytes_in(part.file)) else {
             continue;
         };
-        let table = symbol::read(&object, false);
+        let table = symbol_elf::read(&object, false).unwrap_or_else(|| other::symbols(&object));
         let base = part.sections.start;
         let files = all.files.len() as u32;
         all.damaged_names += table.damaged_names;

@@ -7,7 +7,7 @@
 //! Code and linear memory are two address spaces that both start at 0. To keep them apart, all that
 //! stands in the module is addressed by its place in the file, as engines do in stack traces.
 
-use super::{Image, Section, SectionKind, TableRange, other};
+use super::{Image, Section, SectionKind, TableRange, bounds};
 use crate::address::{FileOffset, Range, VirtualAddress};
 use std::borrow::Cow;
 
@@ -18,9 +18,9 @@ const HEADER: u64 = 8;
 pub(super) fn sections(image: &mut Image<'_>) {
     image.tables.push(TableRange {
         name: "header",
-        range: other::clip(image.bytes, 0, HEADER),
+        range: bounds::clip(image.bytes, 0, HEADER),
     });
-    let mut names = other::NameBudget::new(image.bytes);
+    let mut names = bounds::NameBudget::new(image.bytes);
     let mut at = HEADER;
     while let Some(found) = next(image.bytes, at) {
         let custom = found.id == 0;

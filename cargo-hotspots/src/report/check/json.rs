@@ -5,7 +5,7 @@ use crate::gate::{
     change::Change,
     harness::{Harness, Throughput},
     requirement::{Answer, Checked, Requirement},
-    row::{Against, Figures, Gate, Grew, Row, by_gravity},
+    row::{Against, Figures, Gate, Grew, Row},
     shares::Held,
     verdict::{Limits, Status, Verdict},
 };
@@ -513,7 +513,7 @@ pub(super) fn merge(paths: &[PathBuf]) -> Result<Gate> {
     }
     let mut gate =
         gate.ok_or_else(|| Error::usage("there is nothing to merge", "name the files"))?;
-    gate.rows.sort_by(by_gravity);
+    gate.sort();
     Ok(gate)
 }
 

@@ -1,0 +1,147 @@
+//! A gate on time as its commands run it: with a word on what it does, and the exit code that its
+//! result calls for.
+
+use crate::{
+    cli::GateTarget,
+    gate::{
+        compare::{self, Options, Talk},
+        grew,
+        row::Gate,
+        runner::{Estimate, Observer},
+        save, stop,
+    },
+    report,
+};
+use codecost::{
+    Result,
+    cargo::Context,
+    console::{Console, Progress},
+    error::exit_code,
+    report::OutputOptions,
+    units::{Time, counted},
+};
+use std::time::Duration;
+
+/// Compares with a baseline, and says what grew where something did.
+pub(crate) fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
+    stop::watch();
+    let context = Context::current()?;
+    let mut comparison = {
+        let mut talk = ConsoleTalk::new(console, &options.baseline);
+        compare::compare(&context, options, &stop::is_wanted, &mut talk)?
+    };
+    if !comparison.gate.stopped {
+        grew::explain(&mut comparison, &context, console);
+    }
+    Ok(comparison.gate)
+}
+
+/// `cargo hotspots --baseline NAME`: the same without the gate's own flags.
+pub(crate) fn compare_with(
+    target: GateTarget,
+    baseline: String,
+    output: &OutputOptions,
+    console: &mut Console,
+) -> Result<u8> {
+    let options = Options {
+        current: target.current(console)?,
+        baseline,
+        config_file: None,
+        concern: None,
+        action: None,
+        time_budget: None,
+        fail_on: Vec::new(),
+        filter: output.filter.clone(),
+        shard: None,
+    };
+    let gate = gate(&options, console)?;
+    report::check::write(&gate, output, &report::check::Extra::default(), console)?;
+    Ok(code(&gate))
+}
+
+/// `cargo hotspots --save-baseline NAME`.
+pub(crate) fn keep(
+    target: GateTarget,
+    name: &str,
+    output: &OutputOptions,
+    console: &mut Console,
+) -> Result<u8> {
+    stop::watch();
+    let context = Context::current()?;
+    let current = target.current(console)?;
+    let saved = {
+        let mut talk = ConsoleTalk::new(console, name);
+        save::save(&context, &current, name, &stop::is_wanted, &mut talk)?
+    };
+    report::check::write_saved(&saved, output, console)?;
+    Ok(exit_code::OK)
+}
+
+/// A run that was stopped has not done its work, whatever its rows say.
+pub(crate) fn code(gate: &Gate) -> u8 {
+    match (gate.fails(), gate.stopped) {
+        (true, _) => exit_code::GATE,
+        (false, true) => exit_code::FAILURE,
+        (false, false) => exit_code::OK,
+    }
+}
+
+/// Says on standard error what a gate does.
+pub(crate) struct ConsoleTalk<'a> {
+    console: &'a mut Console,
+    against: String,
+    progress: Option<(Progress, u64, u64)>,
+}
+
+impl<'a> ConsoleTalk<'a> {
+    /// For a comparison with `against`.
+    pub(crate) fn new(console: &'a mut Console, against: &str) -> Self {
+        Self {
+            console,
+            against: against.to_owned(),
+            progress: None,
+        }
+    }
+}
+
+impl Observer for ConsoleTalk<'_> {
+    fn progress(&mut self, done: u64, planned: u64) {
+        let (progress, before) = match self.progress.take() {
+            // A display has one length; more work makes a new one.
+            Some((progress, before, of)) if of == planned && before <= done => (progress, before),
+            _ => (
+                self.console.progress("running benchmarks", Some(planned)),
+                0,
+            ),
+        };
+        progress.advance(done - before);
+        self.progress = Some((progress, done, planned));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.progress = None;
+        self.console.status("Checking", text);
+    }
+}
+
+impl Talk for ConsoleTalk<'_> {
+    fn estimate(&mut self, benchmarks: usize, estimate: Estimate, budget: Option<Duration>) {
+        self.progress = None;
+        let mut text = format!(
+            "{} with `{}`: about {}, at most {}",
+            counted(benchmarks as u64, "benchmark"),
+            self.against,
+            report::check::about(estimate.first),
+            report::check::about(estimate.most),
+        );
+        if let Some(budget) = budget {
+            text += &format!(" (time budget {})", Time(budget));
+        }
+        self.console.status("Comparing", &text);
+    }
+
+    fn begin(&mut self, verb: &str, what: &str) {
+        self.progress = None;
+        self.console.status(verb, what);
+    }
+}
