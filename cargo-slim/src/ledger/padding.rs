@@ -18,7 +18,8 @@ pub(super) fn ends(architecture: Architecture, gap: &[u8]) -> (u64, u64) {
     let fills = |bytes: &[u8]| is_fill(architecture, bytes);
     // The longest that is fill. A literal may end, or begin, with a zero of its own, so zeroes count
     // from the next word on only.
-    let word = |bytes: &[u8], edge: usize| bytes.iter().any(|byte| *byte != 0) || edge % 4 == 0;
+    let word =
+        |bytes: &[u8], edge: usize| bytes.iter().any(|byte| *byte != 0) || edge.is_multiple_of(4);
     let end = (0..most)
         .rev()
         .map(|length| length + 1)
