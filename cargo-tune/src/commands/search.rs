@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, Args, value_parser};
+use clap::{Arg, Args, ValueEnum, value_parser};
 use codecost::console::Console;
 use codecost::front;
 use codecost::report::{FormatFlags, RowFlags};
+use codecost::units::Share;
 use codecost::{Error, Result};
 
 use crate::apply;
@@ -17,6 +18,7 @@ use crate::trial::adopt::plan_of;
 use crate::trial::heat::Heat;
 use crate::trial::part;
 use crate::trial::search::{self, Options};
+use crate::trial::taste::{Prefer, Taste};
 
 /// Find the best settings for your program in few builds
 #[derive(Debug, Args)]
@@ -37,6 +39,13 @@ pub(crate) struct Search {
     /// Try hot crates fast or cold crates small (JSON of `cargo hotspots crates`)
     #[arg(long, value_name = "FILE", help_heading = TRIALS)]
     hotspots: Option<PathBuf>,
+    /// Take the smallest that is at most so much slower, such as 5%
+    #[arg(long, value_name = "PERCENT", value_parser = slowdown, help_heading = TRIALS)]
+    #[arg(conflicts_with = "shard")]
+    max_slowdown: Option<f64>,
+    /// Take the smallest or the fastest, not the best balance
+    #[arg(long, value_name = "WHAT", conflicts_with = "shard", help_heading = TRIALS)]
+    prefer: Option<PreferFlag>,
     /// Make only part I of N of the trials; write them with -o
     #[arg(long, value_name = "I/N", value_parser = shard, help_heading = TRIALS)]
     shard: Option<(usize, usize)>,
@@ -68,6 +77,29 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
     parsed.ok_or_else(|| format!("`{text}` is not a part such as 1/4"))
 }
 
+/// A share of time such as `5%`.
+fn slowdown(text: &str) -> Result<f64, String> {
+    let share = text.parse::<Share>().ok().map(|share| share.0);
+    let share = share.filter(|share| share.is_finite() && *share >= 0.0);
+    share.ok_or_else(|| format!("`{text}` is not a share of the time such as 5%"))
+}
+
+/// An end of the front.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PreferFlag {
+    Size,
+    Speed,
+}
+
+impl From<PreferFlag> for Prefer {
+    fn from(flag: PreferFlag) -> Self {
+        match flag {
+            PreferFlag::Size => Self::Size,
+            PreferFlag::Speed => Self::Speed,
+        }
+    }
+}
+
 impl front::Command for Search {
     fn run(self, console: &mut Console) -> Result<u8> {
         let Self {
@@ -76,6 +108,8 @@ impl front::Command for Search {
             budget,
             verify,
             hotspots,
+            max_slowdown,
+            prefer,
             shard,
             merge,
             yes,
@@ -86,6 +120,11 @@ impl front::Command for Search {
         let request = goal.request()?;
         let can_time = workload.is_some() || !merge.is_empty();
         searchable(&request, can_time)?;
+        let taste = Taste {
+            prefer: prefer.map(Into::into),
+            max_slowdown,
+        };
+        decidable(&request, taste, can_time)?;
         let output = format.options(rows)?;
         let project = built.project(request.goal, console)?;
         let plan = plan::plan(&project, &request)?;
@@ -94,13 +133,14 @@ impl front::Command for Search {
             workload,
             verify,
             budget: usize::from(budget),
+            taste,
             heat: heat.transpose()?,
             shard,
         };
         let found = if merge.is_empty() {
             search::search(&project, &request, &plan, &options, console)?
         } else {
-            part::merge(&request, &merge)?
+            part::merge(&request, taste, &merge)?
         };
         report::search::write(
             &project, &request, &plan, &options, &found, &output, console,
@@ -138,4 +178,21 @@ fn searchable(request: &Request, can_time: bool) -> Result<()> {
             "search for size or speed; `cargo tune --target` has a plan for the others",
         )),
     }
+}
+
+/// Whether what the choice depends on is known.
+fn decidable(request: &Request, taste: Taste, can_time: bool) -> Result<()> {
+    if taste.needs_times() && !can_time {
+        return Err(Error::usage(
+            "--max-slowdown and --prefer speed need something to time",
+            "give a command with --workload; speed is never estimated",
+        ));
+    }
+    if request.goal == Goal::Speed && taste.max_slowdown.is_some() {
+        return Err(Error::usage(
+            "a search for speed takes nothing that is slower",
+            "leave out --max-slowdown, or search with --target size",
+        ));
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use codecost::Result;
-use codecost::cargo::config::{self, Notice, OriginKind, Setting};
+use codecost::cargo::config::{self, Notice, OriginKind, Setting, Value};
 
 use super::change::{Change, Plan, Skipped};
 use super::goal::Goal;
@@ -82,6 +82,10 @@ fn no_change(
     let current = key.canonical(&setting.value);
     // Fat LTO gives all that thin LTO does; the goal "balanced" takes nothing away.
     let is_more = request.goal == Goal::Balanced && key == Key::Lto && current == "fat";
+    // A number that is written out is not the default: rustc merges small units only where it chose
+    // their number itself. So none is written where there are enough.
+    let enough = request.goal == Goal::CompileTime && key == Key::CodegenUnits;
+    let is_more = is_more || enough && at_least(&setting.value, &wanted.value);
     if !breaks && (is_more || current == key.canonical(&wanted.value)) {
         let skipped = Skipped::new(Knob::Key(key), "already in force", origin);
         return Some(skipped.in_force(setting.value.clone()));
@@ -90,6 +94,13 @@ fn no_change(
     let evidence = format!("{} = {} ({})", key.name(), setting.value, setting.origin);
     let skipped = Skipped::new(Knob::Key(key), reason, vec![evidence]);
     Some(skipped.unreachable(wanted.value.clone()))
+}
+
+fn at_least(value: &Value, wanted: &Value) -> bool {
+    match (value, wanted) {
+        (Value::Integer(value), Value::Integer(wanted)) => value >= wanted,
+        _ => false,
+    }
 }
 
 /// Whether no build works with the value in force, so that a change counts in any case.

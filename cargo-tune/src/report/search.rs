@@ -8,8 +8,12 @@ use super::json::{SCHEMA, VERSION, warnings};
 use super::trials;
 use crate::plan::{Plan, Request};
 use crate::project::Project;
-use crate::trial::outcome::Status;
+use crate::trial::outcome::{Outcome, Status};
+use crate::trial::price::{self, Price};
 use crate::trial::search::{Found, Options};
+use crate::trial::taste::pace;
+use codecost::units::{Bytes, Time};
+use std::time::Duration;
 
 /// Writes what was found.
 pub(crate) fn write(
@@ -34,6 +38,9 @@ pub(crate) fn write(
     let unbeaten = found.unbeaten();
     let mut outcomes = rows.iter().chain([baseline]);
     let chosen = outcomes.find(|r| r.status == Status::Chosen);
+    let prices = chosen.map_or_else(Vec::new, |chosen| {
+        price::prices(chosen, baseline, rows, &unbeaten)
+    });
     let report = Report::new(SCHEMA, VERSION, "search", trials::table(rows, baseline))
         .member("target", &request.goal.as_str())
         .member("profile", &project.selection.profile())
@@ -42,13 +49,15 @@ pub(crate) fn write(
         .member("resumed", resumed)
         .member("chosen", &chosen.map(|c| c.variant.name()))
         .member("pareto", &unbeaten)
+        .member("prices", &prices)
         .member("reproducible", reproducible)
         .member("untried", untried)
         .member("shard", &search.shard.map(|(index, of)| [index, of]))
         .member("noise", &noise.map(|n| [n.low, n.high]))
         .before(trials::baseline_page(baseline))
         .after(trials::reasons(rows))
-        .after(summary(found, &unbeaten, search.shard.is_some()))
+        .after(front(found, &unbeaten))
+        .after(summary(found, &prices, search))
         .warnings(trials::time_warnings(*noise, is_timed))
         .warnings(warnings(&plan.notices))
         .warnings(over_budget(search.budget, untried));
@@ -66,23 +75,48 @@ fn over_budget(budget: usize, untried: &[String]) -> Option<Warning> {
     })
 }
 
-fn summary(found: &Found, pareto: &[String], is_shard: bool) -> Page {
+/// The trials that no other one beats: what there is to choose from.
+fn front(found: &Found, unbeaten: &[String]) -> Page {
+    let heading = match found.rows.iter().any(|row| row.time.is_some()) {
+        true => "Not beaten in both size and time",
+        false => "Not beaten in both size and build time",
+    };
+    let mut rows: Vec<&Outcome> = std::iter::once(&found.baseline)
+        .chain(&found.rows)
+        .filter(|row| unbeaten.contains(&row.variant.name()))
+        .collect();
+    rows.sort_by_key(|row| row.size());
+    let facts = rows.into_iter().map(|row| {
+        let size = row
+            .size()
+            .map_or("n/a".to_owned(), |size| Bytes(size).to_string());
+        let time = pace(row, &found.baseline);
+        let time = time.map(|time| format!(", time {}", trials::interval(time)));
+        let build = row.weighed.as_ref().and_then(|w| w.build_ns);
+        let build = build.map(|ns| format!(", build {}", Time(Duration::from_nanos(ns))));
+        let figures = format!(
+            "{size}{}{}",
+            time.unwrap_or_default(),
+            build.unwrap_or_default()
+        );
+        (row.variant.name(), figures)
+    });
+    Page::new().heading(heading).facts(facts.collect())
+}
+
+fn summary(found: &Found, prices: &[Price], search: &Options) -> Page {
     let resumed = match found.resumed {
         0 => String::new(),
         n => format!(", {n} of them found done already"),
     };
-    let mut page = Page::new().line(
+    let mut page = Page::new().gap().line(
         format!(
             "{}{resumed}",
             codecost::units::counted(found.builds as u64, "build")
         ),
         Emphasis::Plain,
     );
-    page = page.line(
-        format!("not beaten in both size and cost: {}", pareto.join(", ")),
-        Emphasis::Plain,
-    );
-    if is_shard {
+    if search.shard.is_some() {
         return page.line(
             "cargo tune search --target … --merge PART…",
             Emphasis::Command,
@@ -104,6 +138,9 @@ fn summary(found: &Found, pareto: &[String], is_shard: bool) -> Page {
             format!("chosen: {}{size}{time}", winner.variant.name()),
             Emphasis::Strong,
         );
+        for price in prices {
+            page = page.line(format!("  {}", price.words()), Emphasis::Plain);
+        }
         if let (Some(reason), true) = (&winner.reason, winner.variant.assignments.is_empty()) {
             page = page.line(reason.clone(), Emphasis::Plain);
         }

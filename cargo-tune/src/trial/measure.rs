@@ -7,6 +7,8 @@ use codecost::console::Console;
 use super::bench::Bench;
 use super::outcome::{Outcome, Status, Weighed, worthwhile};
 use super::paired::Interval;
+use super::price::{OwnPart, Side};
+use super::taste::pace;
 use super::timing::time;
 use super::variant::{Role, Variant, without};
 use super::workload::Workload;
@@ -24,6 +26,8 @@ pub struct Measured {
     pub builds: usize,
     /// The baseline against itself: the floor of what time can show.
     pub noise: Option<Interval>,
+    /// Each knob's own part of what the plan changes.
+    pub parts: Vec<OwnPart>,
 }
 
 /// Builds and times everything.
@@ -60,7 +64,9 @@ pub fn measure(
         None => None,
     };
     judge(request, &mut rows);
+    let parts = parts(&baseline, &rows);
     Ok(Measured {
+        parts,
         baseline,
         rows,
         builds: bench.builds,
@@ -110,6 +116,40 @@ fn without_what_is_in_force(project: &Project, plan: &Plan, all: &[Assignment]) 
     in_force.collect()
 }
 
+/// Each knob's own part: the plan as a whole beside the plan without it.
+fn parts(baseline: &Outcome, rows: &[Outcome]) -> Vec<OwnPart> {
+    let Some((after, others)) = rows.split_first() else {
+        return Vec::new();
+    };
+    let part = |row: &Outcome| {
+        let Role::Without(subject) = &row.variant.role else {
+            return None;
+        };
+        let size = weight_for(subject);
+        let side = |outcome: &Outcome| {
+            let weighed = outcome.weighed.as_ref()?;
+            Some(Side {
+                size: size(weighed),
+                time: pace(outcome, baseline),
+                build_ns: weighed.build_ns,
+            })
+        };
+        let failed = after.status == Status::Failed || row.status == Status::Failed;
+        let (with, without) = side(after).zip(side(row)).filter(|_| !failed)?;
+        Some(OwnPart::of(subject.to_string(), with, without))
+    };
+    others.iter().filter_map(part).collect()
+}
+
+/// Shipped sizes are without symbols already: what `strip` takes away shows in the file.
+fn weight_for(subject: &Subject) -> fn(&Weighed) -> u64 {
+    if *subject == Subject::key(Key::Strip) {
+        |weighed| weighed.file_size
+    } else {
+        Weighed::size
+    }
+}
+
 /// Says of each knob whether it is worth it.
 fn judge(request: &Request, rows: &mut [Outcome]) {
     let Some((after, others)) = rows.split_first_mut() else {
@@ -130,9 +170,10 @@ fn judge(request: &Request, rows: &mut [Outcome]) {
             row.reason = Some("the output is the same with and without it".to_owned());
             continue;
         }
-        // Shipped sizes are without symbols already: what `strip` takes away shows in the file.
-        let is_strip = row.variant.role == Role::Without(Subject::key(Key::Strip));
-        let size = |w: &Weighed| if is_strip { w.file_size } else { w.size() };
+        let size = match &row.variant.role {
+            Role::Without(subject) => weight_for(subject),
+            _ => Weighed::size,
+        };
         let gain = i128::from(size(weighed)) - i128::from(size(&whole));
         let faster = match (row.time, after.time) {
             // The knob pays when leaving it out is slower by more than the noise.

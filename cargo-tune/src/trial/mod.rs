@@ -5,15 +5,18 @@
 
 pub mod adopt;
 pub mod bench;
+mod bulk;
 pub mod choice;
 pub mod heat;
 pub mod measure;
 pub mod outcome;
 pub mod paired;
 pub mod part;
+pub mod price;
 mod proposals;
 pub mod search;
 mod settle;
+pub mod taste;
 mod timing;
 pub mod variant;
 pub mod workload;

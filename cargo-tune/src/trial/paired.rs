@@ -27,6 +27,16 @@ pub struct Interval {
     pub p_faster: f64,
 }
 
+impl Interval {
+    /// The same time, for certain.
+    pub const SAME: Self = Self {
+        ratio: 1.0,
+        low: 1.0,
+        high: 1.0,
+        p_faster: 1.0,
+    };
+}
+
 /// Times of all variants in all blocks: `times[block][variant]`, in seconds.
 #[derive(Debug, Clone, Default)]
 pub struct Times(pub Vec<Vec<f64>>);

@@ -14,6 +14,7 @@ use super::choice::choose;
 use super::outcome::{Outcome, Status, Weighed};
 use super::paired::Interval;
 use super::search::Found;
+use super::taste::Taste;
 use super::variant::{Role, Variant};
 use crate::knob::{Assignment, Subject};
 use crate::plan::Request;
@@ -72,7 +73,7 @@ impl From<Setting> for Value {
 /// # Errors
 ///
 /// A file that cannot be read or is no part of a search for the request's goal.
-pub fn merge(request: &Request, paths: &[PathBuf]) -> Result<Found> {
+pub fn merge(request: &Request, taste: Taste, paths: &[PathBuf]) -> Result<Found> {
     let mut found: Option<Found> = None;
     for path in paths {
         let part = read(request, path)?;
@@ -98,7 +99,14 @@ pub fn merge(request: &Request, paths: &[PathBuf]) -> Result<Found> {
         }
     }
     let mut found = found.ok_or_else(|| Error::usage("no parts to merge", "name their files"))?;
-    choose(request, &mut found.baseline, &mut found.rows);
+    let is_timed = found.rows.iter().any(|row| row.time.is_some());
+    if taste.needs_times() && !is_timed {
+        return Err(Error::usage(
+            "the parts have no times to choose by",
+            "make them with --workload, or leave out --max-slowdown and --prefer speed",
+        ));
+    }
+    choose(request, taste, &mut found.baseline, &mut found.rows);
     Ok(found)
 }
 

@@ -90,38 +90,120 @@ fn ablations(request: &Request, recipe: &[Assignment]) -> Vec<Variant> {
         .collect()
 }
 
+/// Another opt-level for some packages, on top of `best`.
+fn batch(name: &str, packages: &[String], level: &Value, best: &[Assignment]) -> Variant {
+    let mut assignments = best.to_vec();
+    assignments.extend(packages.iter().map(|package| {
+        Assignment::package_key(Some(package.clone()), Key::OptLevel, level.clone())
+    }));
+    Variant::new(Role::Packages(name.to_owned()), assignments)
+}
+
 /// At most three batches of packages by heat, each on top of `best`.
-pub(super) fn batches(heat: Option<&Heat>, request: &Request, best: &[Assignment]) -> Vec<Variant> {
-    let Some(heat) = heat else {
-        return Vec::new();
-    };
-    let batch = |name: &str, packages: &[String], level: &Value| {
-        let mut assignments = best.to_vec();
-        assignments.extend(packages.iter().map(|package| {
-            Assignment::package_key(Some(package.clone()), Key::OptLevel, level.clone())
-        }));
-        Variant::new(Role::Packages(name.to_owned()), assignments)
-    };
+pub(super) fn batches(heat: &Heat, request: &Request, best: &[Assignment]) -> Vec<Variant> {
     let mut list = Vec::new();
     if request.goal == Goal::Size {
         let (fast, hot) = (Value::Integer(3), &heat.hot);
         if !hot.is_empty() {
-            list.push(batch("hot crates fast", hot, &fast));
+            list.push(batch("hot crates fast", hot, &fast, best));
         }
         if hot.len() > 1 {
             let (hottest, _) = hot.split_at(hot.len() / 2);
-            list.push(batch("hottest crates fast", hottest, &fast));
+            list.push(batch("hottest crates fast", hottest, &fast, best));
         }
     } else {
         let (small, cold) = (Value::String("s".into()), &heat.cold);
         if !cold.is_empty() {
-            list.push(batch("cold crates small", cold, &small));
+            list.push(batch("cold crates small", cold, &small, best));
         }
         if cold.len() > 1 {
             let (coldest, rest) = cold.split_at(cold.len() / 2);
-            list.push(batch("coldest half small", coldest, &small));
-            list.push(batch("warmer half small", rest, &small));
+            list.push(batch("coldest half small", coldest, &small, best));
+            list.push(batch("warmer half small", rest, &small, best));
         }
     }
     list
+}
+
+/// What the sizes of packages alone suggest, where nobody knows which are hot. With times, the
+/// large ones small and the rest fast: a point between the ends of the front. Without, `s` for the
+/// large ones, because `z` is not the smallest for every crate.
+pub(super) fn by_size(
+    large: &[String],
+    request: &Request,
+    timed: bool,
+    best: &[Assignment],
+) -> Vec<Variant> {
+    if large.is_empty() {
+        return Vec::new();
+    }
+    let text = |level: &str| Value::String(level.into());
+    let level = Subject::key(Key::OptLevel);
+    let best_level = best.iter().find(|a| a.subject() == level);
+    match (request.goal, timed) {
+        (Goal::Size, true) => {
+            let fast = with(best, Assignment::key(Key::OptLevel, Value::Integer(3)));
+            vec![batch("large crates small", large, &text("z"), &fast)]
+        }
+        (Goal::Size, false) => match best_level.map(Assignment::value) {
+            Some(value) if value == text("z") => {
+                vec![batch("large crates at s", large, &text("s"), best)]
+            }
+            _ => Vec::new(),
+        },
+        _ => vec![batch("large crates small", large, &text("s"), best)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(goal: Goal) -> Request {
+        Request {
+            goal,
+            allow: Vec::new(),
+            no_config: false,
+            nightly: false,
+            glibc: None,
+        }
+    }
+
+    fn settings(variant: &Variant) -> Vec<String> {
+        let all = variant.assignments.iter();
+        all.map(|a| format!("{} = {}", a.subject(), a.value()))
+            .collect()
+    }
+
+    #[test]
+    fn sizes_alone_suggest_levels_for_large_packages() {
+        let best = [
+            Assignment::key(Key::Lto, Value::Bool(true)),
+            Assignment::key(Key::OptLevel, Value::String("z".into())),
+        ];
+        let large = ["regex-automata".to_owned()];
+        let of = |goal, timed| by_size(&large, &request(goal), timed, &best);
+        let timed = of(Goal::Size, true);
+        assert_eq!(timed[0].name(), "large crates small");
+        assert_eq!(
+            settings(&timed[0]),
+            [
+                "lto = true",
+                "opt-level = 3",
+                "package.regex-automata.opt-level = \"z\""
+            ]
+        );
+        let untimed = of(Goal::Size, false);
+        assert_eq!(
+            settings(&untimed[0]),
+            [
+                "lto = true",
+                "opt-level = \"z\"",
+                "package.regex-automata.opt-level = \"s\""
+            ]
+        );
+        assert_eq!(of(Goal::Speed, true)[0].name(), "large crates small");
+        assert!(by_size(&[], &request(Goal::Size), true, &best).is_empty());
+        assert!(by_size(&large, &request(Goal::Size), false, &best[..1]).is_empty());
+    }
 }

@@ -9,12 +9,14 @@ use codecost::Result;
 use codecost::console::Console;
 
 use super::bench::Bench;
+use super::bulk;
 use super::choice::{self, choose};
 use super::heat::Heat;
 use super::outcome::{Outcome, Status, worthwhile};
 use super::paired::Interval;
 use super::proposals;
 use super::settle::Confirmation;
+use super::taste::Taste;
 use super::timing::time;
 use super::variant::{Role, Variant, with, without};
 use super::workload::Workload;
@@ -31,6 +33,8 @@ pub struct Options {
     pub verify: Option<String>,
     /// How many builds may be made.
     pub budget: usize,
+    /// How to choose among the variants that are worth it.
+    pub taste: Taste,
     /// Hot and cold packages.
     pub heat: Option<Heat>,
     /// Only every n-th trial: index from 1, and n.
@@ -112,10 +116,11 @@ pub fn search(
     let mut reproducible = None;
     // A shard knows only its own trials: who wins is said when the parts are merged.
     if options.shard.is_none() {
-        choose(request, &mut baseline, &mut rows);
+        choose(request, options.taste, &mut baseline, &mut rows);
         let confirmation = Confirmation {
             project,
             request,
+            taste: options.taste,
             verify: verify.as_ref(),
             workload: workload.as_ref(),
         };
@@ -155,10 +160,19 @@ impl Trials<'_, '_> {
             return;
         }
         if request.goal != Goal::Speed {
-            self.combine();
+            self.combine(options.taste);
         }
         let best = self.best();
-        for variant in proposals::batches(options.heat.as_ref(), request, &best.assignments) {
+        let batches = match &options.heat {
+            Some(heat) => proposals::batches(heat, request, &best.assignments),
+            None => {
+                let outcomes: Vec<&Outcome> = self.rows.iter().chain([self.baseline]).collect();
+                let large = bulk::large(project, &outcomes);
+                let timed = options.workload.is_some();
+                proposals::by_size(&large, request, timed, &best.assignments)
+            }
+        };
+        for variant in batches {
             self.run(variant);
         }
     }
@@ -198,7 +212,7 @@ impl Trials<'_, '_> {
     }
 
     /// The best opt-level and every knob that held, together.
-    fn combine(&mut self) {
+    fn combine(&mut self, taste: Taste) {
         // A recipe that is in force already is the baseline.
         let recipe = self.rows.iter().find(|r| r.variant.role == Role::Recipe);
         let recipe = recipe.unwrap_or(self.baseline);
@@ -207,10 +221,9 @@ impl Trials<'_, '_> {
         let levels = self
             .rows
             .iter()
-            .filter(|r| matches!(r.variant.role, Role::OptLevel(_)) && r.size().is_some());
+            .filter(|r| matches!(r.variant.role, Role::OptLevel(_)));
         let subject = Subject::key(Key::OptLevel);
-        if let Some(row) = levels.min_by_key(|r| r.size())
-            && row.size().is_some_and(|size| size < whole)
+        if let Some(row) = taste.level(levels.chain([recipe]), self.baseline)
             && let Some(level) = row
                 .variant
                 .assignments

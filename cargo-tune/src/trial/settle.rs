@@ -8,6 +8,7 @@ use super::bench::Bench;
 use super::choice::choose;
 use super::outcome::{Outcome, Status};
 use super::paired;
+use super::taste::Taste;
 use super::workload::Workload;
 use crate::plan::{Goal, Request};
 use crate::project::Project;
@@ -16,6 +17,7 @@ use crate::project::Project;
 pub(super) struct Confirmation<'a> {
     pub(super) project: &'a Project,
     pub(super) request: &'a Request,
+    pub(super) taste: Taste,
     /// A command that must succeed with the winner.
     pub(super) verify: Option<&'a Workload>,
     /// The command whose time the search is about.
@@ -52,7 +54,7 @@ impl Confirmation<'_> {
                     winner.reason = Some(fault);
                 }
             }
-            choose(self.request, baseline, rows);
+            choose(self.request, self.taste, baseline, rows);
         }
         None
     }

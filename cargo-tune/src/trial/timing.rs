@@ -64,11 +64,6 @@ pub(super) fn time(
             row.time = times.compare(position + 2, 0);
         }
     }
-    baseline.time = Some(Interval {
-        ratio: 1.0,
-        low: 1.0,
-        high: 1.0,
-        p_faster: 1.0,
-    });
+    baseline.time = Some(Interval::SAME);
     Ok(times.compare(1, 0))
 }

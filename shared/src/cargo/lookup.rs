@@ -3,23 +3,17 @@
 //! merges them.
 //!
 //! Source: "Configuration" in the cargo reference, and cargo 1.95 itself where the reference is
-//! silent (order of lists, a legacy `config` beside `config.toml`). Limits: this is the minimum
-//! that an extended build needs; files that cargo refuses are skipped here, because cargo then
-//! refuses the build itself, with a better message than ours.
+//! silent (order of lists). The files are those of [`super::config::reader`]. Limits: this is the
+//! minimum that an extended build needs; files that cargo refuses are skipped here, because cargo
+//! then refuses the build itself, with a better message than ours.
 
-use super::config::include::included;
+use super::config::reader::{Configuration, Faults, Layer, Reader};
 use super::context::Context;
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
-use toml_edit::{DocumentMut, Item, TableLike};
+use std::{collections::BTreeMap, path::Path};
+use toml_edit::{Item, TableLike};
 
 /// `include` in configuration files is stable since this minor version of Rust 1.
 const INCLUDE_SINCE: u32 = 94;
-/// How deep files may include each other; cargo forbids cycles.
-const INCLUDE_DEPTH: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Value {
@@ -74,29 +68,26 @@ impl Lookup {
     ///
     /// `minor` is the toolchain's minor version where it is known already.
     pub(super) fn load(context: &Context, given: &[String], minor: Option<u32>) -> Self {
-        let mut lookup = Self::default();
-        let include = minor.is_none_or(|minor| minor >= INCLUDE_SINCE);
-        for path in files_lowest_first(context) {
-            read_file(&path, include, &mut lookup.files, 0);
-        }
-        for argument in given {
-            let path = context.absolute(Path::new(argument));
-            if !argument.is_empty() && path.exists() {
-                read_file(&path, include, &mut lookup.given, 0);
-            } else if let Ok(document) = argument.parse::<DocumentMut>() {
-                let (table, directory) = (document.as_table(), context.directory());
-                let files = if include {
-                    included(table, directory)
-                } else {
-                    Vec::new()
-                };
-                for file in files {
-                    read_file(&file.path, include, &mut lookup.given, 0);
-                }
-                collect(table, directory, &mut lookup.given);
+        let home = context.cargo_home();
+        let reader = Reader {
+            cwd: context.directory(),
+            cargo_home: home.as_deref(),
+            includes: minor.is_none_or(|minor| minor >= INCLUDE_SINCE),
+            faults: Faults::Skip,
+        };
+        let Configuration { cli, files, .. } = reader.read(given).unwrap_or_default();
+        let merged = |layers: &[Layer]| {
+            let mut level = Level::new();
+            // The lowest first: what is nearer is laid over it.
+            for layer in layers.iter().rev() {
+                collect(layer.root(), root_of(layer, context), &mut level);
             }
+            level
+        };
+        Self {
+            files: merged(&files),
+            given: merged(&cli),
         }
-        lookup
     }
 
     /// A string, with the environment variable between files and `--config`.
@@ -163,52 +154,16 @@ fn environment_name(key: &str) -> String {
     format!("CARGO_{}", key.replace(['.', '-'], "_").to_uppercase())
 }
 
-/// From cargo's home to the working directory; the nearer file is laid over the farther.
-fn files_lowest_first(context: &Context) -> Vec<PathBuf> {
-    let home = context.cargo_home();
-    let mut directories: Vec<PathBuf> = context
-        .directory()
-        .ancestors()
-        .map(|directory| directory.join(".cargo"))
-        .collect();
-    // Cargo reads its home last, unless the walk upwards has met it already.
-    if let Some(home) = home.filter(|home| !directories.contains(home)) {
-        directories.push(home);
-    }
-    directories
-        .iter()
-        .rev()
-        // The legacy name wins where both exist.
-        .filter_map(|directory| {
-            ["config", "config.toml"]
-                .map(|name| directory.join(name))
-                .into_iter()
-                .find(|path| path.is_file())
-        })
-        .collect()
-}
-
-fn read_file(path: &Path, include: bool, level: &mut Level, depth: usize) {
-    let Some(document) = fs::read_to_string(path)
-        .ok()
-        .and_then(|text| text.parse::<DocumentMut>().ok())
-    else {
-        return;
-    };
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let mut own = Level::new();
-    if include && depth < INCLUDE_DEPTH {
-        for file in included(document.as_table(), directory) {
-            read_file(&file.path, include, &mut own, depth + 1);
+/// The directory from which relative paths count: the one that holds `.cargo`, or for an argument
+/// the current one.
+fn root_of<'a>(layer: &'a Layer, context: &'a Context) -> &'a Path {
+    match &layer.path {
+        Some(path) => {
+            let directory = path.parent().unwrap_or(Path::new(""));
+            directory.parent().unwrap_or(directory)
         }
+        None => context.directory(),
     }
-    // Relative paths count from the directory that holds `.cargo`.
-    collect(
-        document.as_table(),
-        directory.parent().unwrap_or(directory),
-        &mut own,
-    );
-    overlay(level, own);
 }
 
 fn overlay(low: &mut Level, high: Level) {

@@ -85,6 +85,22 @@ fn wrong_usage_is_2_and_impossible_work_is_101() {
         &["search", "--target", "speed"],
         &["search", "--target", "balanced"],
         &["search", "--target", "size", "--shard", "3/2"],
+        &["search", "--target", "size", "--max-slowdown", "5%"],
+        &["search", "--target", "size", "--max-slowdown", "5"],
+        &["search", "--target", "size", "--prefer", "speed"],
+        &["search", "--target", "size", "--prefer", "beauty"],
+        &[
+            "search",
+            "--target",
+            "speed",
+            "--workload",
+            "app",
+            "--max-slowdown",
+            "5%",
+        ],
+        &[
+            "search", "--target", "size", "--prefer", "size", "--shard", "1/2",
+        ],
         &["measure", "--target", "size", "--workload", "true"],
     ] {
         let run = project.tune(arguments);

@@ -9,6 +9,7 @@ mod contract;
 mod corpus;
 mod docs;
 mod holds;
+mod matrix;
 mod precedence;
 mod project;
 mod property;

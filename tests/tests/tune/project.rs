@@ -15,6 +15,33 @@ pub(crate) const MAIN: &str = "fn main() {}\n";
 pub(crate) const MANIFEST: &str =
     "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
 
+/// Stands in rustc's place: answers questions by asking it, and notes what is to be compiled.
+const RECORDER: &str = r#"#!/bin/sh
+rustc=$1
+shift
+name= out= extra= compile=
+previous=
+for word in "$@"; do
+    case $previous in
+    --crate-name) name=$word ;;
+    --out-dir) out=$word ;;
+    esac
+    case $word in
+    extra-filename=*) extra=${word#extra-filename=} ;;
+    --emit=*) compile=1 ;;
+    esac
+    previous=$word
+done
+if [ -z "$compile" ] || [ "$name" = ___ ]; then
+    exec "$rustc" "$@"
+fi
+printf '%s\n' "$@" > "$NOTES/$name$extra"
+for file in "lib$name$extra.rlib" "lib$name$extra.rmeta" "lib$name$extra.so" "lib$name$extra.a" "$name$extra"; do
+    : > "$out/$file"
+done
+printf '{"$message_type":"artifact","artifact":"%s","emit":"metadata"}\n' "$out/lib$name$extra.rmeta" >&2
+"#;
+
 /// A project.
 pub(crate) struct Project {
     directory: TempDir,
@@ -144,6 +171,42 @@ impl Project {
             .collect()
     }
 
+    /// The variables that it is given.
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// Lets cargo build it with a wrapper that notes rustc's arguments in place of compiling.
+    pub(crate) fn recorded(&self, arguments: &[&str]) -> Vec<Call> {
+        let directory = self.directory.path();
+        let (wrapper, notes) = (directory.join("wrapper.sh"), directory.join("notes"));
+        fs::create_dir_all(&notes).expect("a directory");
+        fs::write(&wrapper, RECORDER).expect("a file");
+        let mut permissions = fs::metadata(&wrapper).expect("a file").permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+        fs::set_permissions(&wrapper, permissions).expect("permissions");
+        let mut command = cargo();
+        command.args(["build", "-q", "--target-dir"]);
+        command.arg(directory.join("recorded")).args(arguments);
+        command.current_dir(&self.cwd);
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command.env("RUSTC_WRAPPER", &wrapper).env("NOTES", &notes);
+        let output = command.output().expect("cargo starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        let files = fs::read_dir(&notes).expect("a directory");
+        files
+            .map(|file| {
+                let text = fs::read_to_string(file.expect("an entry").path()).expect("a note");
+                Call {
+                    words: text.lines().map(str::to_owned).collect(),
+                }
+            })
+            .collect()
+    }
+
     /// Whether cargo alone builds it.
     pub(crate) fn builds(&self, arguments: &[&str]) -> bool {
         let mut command = cargo();
@@ -238,8 +301,8 @@ impl Call {
         match (key, text.as_str()) {
             ("opt-level", "0") => got.is_none() || got == Some("0"),
             // rustc's own number for incremental builds.
-            ("codegen-units", "256") => got.is_none() && self.codegen("incremental").is_some(),
-            ("codegen-units", "16") => got.is_none() || got == Some("16"),
+            ("codegen-units", "256") if got.is_none() => self.codegen("incremental").is_some(),
+            ("codegen-units", "16") if got.is_none() => self.codegen("incremental").is_none(),
             ("lto", "true" | "fat") => matches!(got, Some("" | "fat")),
             ("lto", "false") => got.is_none(),
             ("panic", "unwind") => got.is_none() || got == Some("unwind"),

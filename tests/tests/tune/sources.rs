@@ -232,3 +232,82 @@ fn a_dotted_package_key_does_not_keep_a_plan_from_being_written() {
     assert_eq!(project.tune(&["undo"]).code, Some(0));
     assert_eq!(project.read("Cargo.toml"), manifest);
 }
+
+#[test]
+fn a_packages_variable_counts_where_the_configuration_has_its_table() {
+    let config = "[profile.release.package.dep]\n";
+    for (config, manifest, name, level) in [
+        (
+            config,
+            "",
+            "CARGO_PROFILE_RELEASE_PACKAGE_dep_OPT_LEVEL",
+            "1",
+        ),
+        (
+            config,
+            "",
+            "CARGO_PROFILE_RELEASE_PACKAGE_DEP_OPT_LEVEL",
+            "3",
+        ),
+        ("", "", "CARGO_PROFILE_RELEASE_PACKAGE_dep_OPT_LEVEL", "3"),
+        (
+            "",
+            config,
+            "CARGO_PROFILE_RELEASE_PACKAGE_dep_OPT_LEVEL",
+            "3",
+        ),
+        (
+            "[profile.release.package.\"*\"]\n",
+            "",
+            "CARGO_PROFILE_RELEASE_PACKAGE_*_OPT_LEVEL",
+            "1",
+        ),
+    ] {
+        let project = with_dependency(manifest);
+        project.write(".cargo/config.toml", config);
+        let project = project.env(name, "1");
+        let calls = project.recorded(&["--release"]);
+        let dep = calls.iter().find(|c| c.after("--crate-name") == ["dep"]);
+        let passed = dep.and_then(|c| c.codegen("opt-level"));
+        assert_eq!(passed.as_deref(), Some(level), "cargo: {config} {name}");
+        let rows = project.json(&["show"]).rows("opt-level");
+        let row = rows.iter().find(|r| r["origin"]["path"] == name);
+        assert_eq!(row.is_some(), level == "1", "{config} {name}: {rows:?}");
+    }
+}
+
+#[test]
+fn a_value_of_a_package_with_which_nothing_builds_is_not_in_force() {
+    for table in ["package.dep", "build-override"] {
+        let project = with_dependency("");
+        let config = format!("[profile.release.{table}]\nopt-level = \"3\"\n");
+        project.write(".cargo/config.toml", &config);
+        assert!(!project.builds(&["--release"]), "{table}");
+        let run = project.json(&["show"]);
+        let rows = run.rows("opt-level");
+        let row = rows.iter().find(|r| r["value"] == "3");
+        let void = row.map(|r| r["void"].to_string()).unwrap_or_default();
+        assert!(void.contains("no build works"), "{table}: {rows:?}");
+        let warnings = run.json()["warnings"].to_string();
+        assert!(warnings.contains("invalid-value"), "{table}: {warnings}");
+    }
+}
+
+#[test]
+fn codegen_units_that_are_written_out_are_not_the_default() {
+    // rustc's own number: 256 for an incremental build.
+    for (profile, units) in [("incremental = true\n", 256), ("", 16)] {
+        let manifest = format!("{MANIFEST}[profile.release]\n{profile}");
+        let project = Project::new(&[("Cargo.toml", &manifest)]);
+        assert_eq!(in_force(&project, "codegen-units", &[]), Some(units.into()));
+        let calls = project.recorded(&["--release"]);
+        assert_eq!(calls[0].codegen("codegen-units"), None);
+        // A plan for short builds leaves that choice to rustc.
+        let arguments = ["--target", "compile-time", "--profile", "release"];
+        let run = project.tune(&[&arguments[..], &["--yes"]].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(!project.read("Cargo.toml").contains("codegen-units"));
+        let again = project.json(&[&arguments[..], &["--dry-run"]].concat());
+        assert_eq!(again.json()["rows"], serde_json::json!([]));
+    }
+}

@@ -67,6 +67,8 @@ fn search_finds_applies_and_undoes_within_the_budget() {
         "relr",
         "--verify",
         "test -x \"$CARGO_TUNE_BIN\"",
+        "--prefer",
+        "size",
         "--yes",
     ]);
     let json = run.json();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::knob::{Assignment, Key};
 use crate::trial::outcome::Weighed;
+use crate::trial::paired::Interval;
 use crate::trial::variant::{Role, Variant};
 use codecost::cargo::config::Value;
 use std::path::PathBuf;
@@ -51,7 +52,7 @@ fn row(name: &str, knobs: usize, size: u64, hash: u64, time: Option<(f64, f64, f
 }
 
 fn statuses(goal: Goal, mut baseline: Outcome, mut rows: Vec<Outcome>) -> Vec<&'static str> {
-    choose(&request(goal), &mut baseline, &mut rows);
+    choose(&request(goal), Taste::default(), &mut baseline, &mut rows);
     std::iter::once(&baseline)
         .chain(&rows)
         .map(|r| r.status.as_str())

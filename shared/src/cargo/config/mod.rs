@@ -13,8 +13,9 @@
 
 mod codegen;
 mod environment;
-pub(super) mod include;
+mod include;
 mod profile;
+pub(super) mod reader;
 mod rustflags;
 mod source;
 mod value;
@@ -26,8 +27,8 @@ use std::path::{Path, PathBuf};
 
 pub use codegen::{CodegenOption, codegen_options, lto_needs_the_profile};
 pub use profile::{canonical, default_value, is_profile_key, refusal};
+pub use reader::line_of;
 pub use rustflags::{Rustflags, RustflagsPlace};
-pub use source::line_of;
 pub use value::Value;
 pub use written::written;
 

@@ -6,7 +6,8 @@
 
 use toml_edit::{Item, TableLike};
 
-use super::source::{Layer, Layers, quoted_key};
+use super::reader::Layer;
+use super::source::{Layers, quoted_key};
 use super::{Inputs, Notice, Origin, OriginKind, Setting, Value};
 use crate::{Error, Result};
 
@@ -107,7 +108,8 @@ pub fn refusal(key: &str, value: &Value) -> Option<&'static str> {
     match (key, value) {
         ("opt-level", Value::Integer(0..=3)) | ("codegen-units", Value::Integer(1..)) => None,
         ("opt-level", Value::String(s)) if matches!(s.as_str(), "s" | "z") => None,
-        ("codegen-units", Value::Integer(0)) => RUSTC,
+        // Cargo hands on every number that fits its field.
+        ("opt-level", Value::Integer(_)) | ("codegen-units", Value::Integer(0)) => RUSTC,
         ("opt-level" | "codegen-units", _) => CARGO,
         ("lto", Value::String(s)) => match s.as_str() {
             "true" | "false" => CARGO,
@@ -242,9 +244,13 @@ pub(super) fn resolve(
     let own_table = format!("profile.{}", inputs.profile);
     let mut settings = Vec::new();
     let debug = in_force(inputs, layers, &chain, "debug");
+    let incremental = global_incremental(inputs, layers)
+        .map(|(value, _)| value)
+        .or_else(|| in_force(inputs, layers, &chain, "incremental"));
+    let incremental = incremental.map_or(root == "dev", |value| value == Value::Bool(true));
     let mut of_packages = Vec::new();
     for profile in &chain {
-        overrides(inputs, layers, profile, &mut of_packages);
+        overrides(inputs, layers, profile, &mut of_packages, notices);
     }
     let has_debug = of_packages.iter().any(|s| gives_debug(inputs, s));
     for key in KEYS {
@@ -263,7 +269,7 @@ pub(super) fn resolve(
             }
         }
         if found.is_empty()
-            && let Some(value) = default_for(&debug, has_debug, root, key)
+            && let Some(value) = default_for(&debug, has_debug, incremental, root, key)
         {
             found.push((own_table.clone(), value, Origin::DEFAULT));
         }
@@ -287,13 +293,7 @@ fn push_ranked(
     for (index, (table, value, origin)) in found.into_iter().enumerate() {
         let refused = refusal(key, &value).filter(|_| index == 0);
         if refused.is_some() {
-            notices.push(Notice {
-                code: "invalid-value",
-                message: format!(
-                    "`{table}.{key} = {value}` ({origin}) is not a value that the compiler accepts"
-                ),
-                help: Some(format!("see `cargo tune explain {key}`")),
-            });
+            notices.push(invalid(&table, key, &value, &origin));
         }
         settings.push(Setting {
             table: if index == 0 {
@@ -310,6 +310,16 @@ fn push_ranked(
     }
 }
 
+fn invalid(table: &str, key: &str, value: &Value, origin: &Origin) -> Notice {
+    Notice {
+        code: "invalid-value",
+        message: format!(
+            "`{table}.{key} = {value}` ({origin}) is not a value that the compiler accepts"
+        ),
+        help: Some(format!("see `cargo tune explain {key}`")),
+    }
+}
+
 /// The first value that the profile or one that it inherits gives to a key.
 fn in_force(inputs: &Inputs<'_>, layers: &Layers, chain: &[String], key: &str) -> Option<Value> {
     chain.iter().find_map(|profile| {
@@ -321,8 +331,17 @@ fn in_force(inputs: &Inputs<'_>, layers: &Layers, chain: &[String], key: &str) -
 
 /// Cargo's default. That of `strip` depends on the debug information asked for: cargo strips it
 /// only where neither the program nor anything that it names as a dependency has any of its own
-/// (what is stripped then is the standard library's).
-fn default_for(debug: &Option<Value>, has_debug: bool, root: &str, key: &str) -> Option<Value> {
+/// (what is stripped then is the standard library's). The number of codegen units is rustc's own.
+fn default_for(
+    debug: &Option<Value>,
+    has_debug: bool,
+    incremental: bool,
+    root: &str,
+    key: &str,
+) -> Option<Value> {
+    if key == "codegen-units" {
+        return Some(Value::Integer(if incremental { 256 } else { 16 }));
+    }
     if key == "strip" {
         let without = match debug {
             Some(value) => canonical("debug", value) == "none",
@@ -369,7 +388,13 @@ fn global_incremental(inputs: &Inputs<'_>, layers: &Layers) -> Option<(Value, Or
 }
 
 /// `[profile.X.package.SPEC]` and `[profile.X.build-override]`.
-fn overrides(inputs: &Inputs<'_>, layers: &Layers, profile: &str, settings: &mut Vec<Setting>) {
+fn overrides(
+    inputs: &Inputs<'_>,
+    layers: &Layers,
+    profile: &str,
+    settings: &mut Vec<Setting>,
+    notices: &mut Vec<Notice>,
+) {
     let mut tables: Vec<(Vec<String>, String)> = Vec::new();
     for layer in ranked(layers).flatten() {
         let Some(table) = layer
@@ -397,23 +422,42 @@ fn overrides(inputs: &Inputs<'_>, layers: &Layers, profile: &str, settings: &mut
             .into_iter()
             .chain(path.iter().map(String::as_str))
             .collect();
-        let variable =
-            (path.len() == 1).then(|| format!("CARGO_PROFILE_{}_BUILD_OVERRIDE", upper(profile)));
+        let variable = override_variable(layers, profile, &path);
         for key in KEYS {
             let found = values(inputs, layers, &full, variable.as_deref(), key);
             let winner = found.first().map(|(_, origin)| origin.clone());
             for (index, (value, origin)) in found.into_iter().enumerate() {
+                let refused = refusal(key, &value).filter(|_| index == 0);
+                if refused.is_some() {
+                    notices.push(invalid(&name, key, &value, &origin));
+                }
                 settings.push(Setting {
                     table: name.clone(),
                     key: (*key).to_owned(),
                     value,
                     origin,
                     shadowed_by: winner.clone().filter(|_| index > 0),
-                    void: override_void(inputs, &path, key),
+                    void: override_void(inputs, &path, key).or(refused.map(str::to_owned)),
                 });
             }
         }
     }
+}
+
+/// What the names of an override's variables begin with, if cargo reads any. Those of a package
+/// hold its name as it is written in the table, and count only where a config file or an argument
+/// has that table: cargo asks for the keys of tables that it knows (cargo 1.95).
+fn override_variable(layers: &Layers, profile: &str, path: &[String]) -> Option<String> {
+    let prefix = format!("CARGO_PROFILE_{}", upper(profile));
+    let [_, spec] = path else {
+        return Some(format!("{prefix}_BUILD_OVERRIDE"));
+    };
+    let mut of_config = layers.cli.iter().chain(&layers.files);
+    let is_known = of_config.any(|layer| {
+        let table = layer.get(&["profile", profile, "package", spec]);
+        table.is_some_and(Item::is_table_like)
+    });
+    is_known.then(|| format!("{prefix}_PACKAGE_{spec}"))
 }
 
 /// Why an override has no effect.

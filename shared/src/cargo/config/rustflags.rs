@@ -9,7 +9,8 @@
 
 use toml_edit::Item;
 
-use super::source::{Layer, Layers, quoted_key};
+use super::reader::Layer;
+use super::source::{Layers, quoted_key};
 use super::{Inputs, Origin, OriginKind, Setting, Value};
 
 /// Which of the four exclusive sources is in force.

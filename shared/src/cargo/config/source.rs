@@ -1,98 +1,13 @@
-//! The places that can hold a setting, in cargo's order of precedence.
-//!
-//! Config files are found from the *current directory* upward, then in `$CARGO_HOME`; where both
-//! `config` and `config.toml` lie in one directory, the legacy one without an extension wins.
-//! `include` brings further files, which rank below the file that includes them.
+//! The places that can hold a setting, in cargo's order of precedence: config files and arguments as
+//! [`super::reader`] finds them, and the manifests.
 
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::Item;
 
-use super::include::{Include, included};
-use super::{Inputs, Notice, Origin, OriginKind, Setting, Value};
-use crate::{Error, Result};
-
-/// More files than this in an `include` chain is a loop or an attack, not a configuration.
-const MAX_INCLUDES: usize = 64;
-
-/// One parsed document and where it came from.
-#[derive(Debug)]
-pub(super) struct Layer {
-    pub(super) kind: OriginKind,
-    pub(super) path: Option<PathBuf>,
-    text: String,
-    document: Document<String>,
-}
-
-impl Layer {
-    fn parse(kind: OriginKind, path: Option<PathBuf>, text: String) -> Result<Self> {
-        let document = Document::parse(text.clone()).map_err(|error| {
-            let place = path.as_ref().map_or_else(
-                || format!("`--config {text}`"),
-                |p| format!("`{}`", p.display()),
-            );
-            Error::usage(
-                format!(
-                    "{place} is not valid TOML: {}",
-                    one_line(&error.to_string())
-                ),
-                "mend the file; cargo cannot read it either",
-            )
-        })?;
-        Ok(Self {
-            kind,
-            path,
-            text,
-            document,
-        })
-    }
-
-    fn read(kind: OriginKind, path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::read(path, e))?;
-        Self::parse(kind, Some(path.to_owned()), text)
-    }
-
-    /// The root table.
-    pub(super) fn root(&self) -> &dyn TableLike {
-        self.document.as_table()
-    }
-
-    /// The item at a path of keys.
-    pub(super) fn get(&self, path: &[&str]) -> Option<&Item> {
-        let (last, tables) = path.split_last()?;
-        let mut table = self.root();
-        for key in tables {
-            table = table.get(key)?.as_table_like()?;
-        }
-        table.get(last)
-    }
-
-    /// Where `item` stands.
-    pub(super) fn origin(&self, item: &Item) -> Origin {
-        Origin {
-            kind: self.kind,
-            path: Some(match (&self.path, self.kind) {
-                (Some(path), _) => path.display().to_string(),
-                (None, _) => "--config".to_owned(),
-            }),
-            line: self
-                .path
-                .as_ref()
-                .and(item.span())
-                .map(|span| line_of(&self.text, span.start)),
-        }
-    }
-}
-
-/// The line of a byte offset, counted from 1.
-pub fn line_of(text: &str, offset: usize) -> usize {
-    let head = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    head.iter().filter(|b| **b == b'\n').count() + 1
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+use super::reader::{Configuration, Faults, Layer, Reader, config_in};
+use super::{Inputs, Notice, OriginKind, Setting, Value};
+use crate::Result;
 
 /// All layers, each list from the highest precedence to the lowest.
 #[derive(Debug)]
@@ -112,21 +27,17 @@ pub(super) struct Layers {
 
 impl Layers {
     pub(super) fn load(inputs: &Inputs<'_>) -> Result<Self> {
-        let mut notices = Vec::new();
-        let mut cli = Vec::new();
-        for argument in inputs.cli.iter().rev() {
-            let path = inputs.cwd.join(argument);
-            if !argument.contains('=') || path.is_file() {
-                load_with_includes(&path, OriginKind::CommandLine, &mut cli)?;
-            } else {
-                let layer = Layer::parse(OriginKind::CommandLine, None, argument.clone())?;
-                add_with_includes(layer, inputs.cwd, &mut cli)?;
-            }
-        }
-        let mut files = Vec::new();
-        for path in discover(inputs.cwd, inputs.cargo_home, &mut notices) {
-            load_with_includes(&path, OriginKind::Config, &mut files)?;
-        }
+        let reader = Reader {
+            cwd: inputs.cwd,
+            cargo_home: inputs.cargo_home,
+            includes: true,
+            faults: Faults::Refuse,
+        };
+        let Configuration {
+            cli,
+            files,
+            notices,
+        } = reader.read(inputs.cli)?;
         let root = inputs.workspace_root.join("Cargo.toml");
         let manifest = Layer::read(OriginKind::Manifest, &root)?;
         let mut ignored_manifests = Vec::new();
@@ -159,78 +70,6 @@ impl Layers {
     pub(super) fn config_files(&self) -> Vec<PathBuf> {
         self.files.iter().filter_map(|l| l.path.clone()).collect()
     }
-}
-
-/// The config files that cargo would read, nearest first.
-fn discover(cwd: &Path, cargo_home: Option<&Path>, notices: &mut Vec<Notice>) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    for directory in cwd.ancestors() {
-        if let Some(path) = config_in(&directory.join(".cargo"), notices) {
-            found.push(path);
-        }
-    }
-    if let Some(path) = cargo_home.and_then(|home| config_in(home, notices))
-        && !found.contains(&path)
-    {
-        found.push(path);
-    }
-    found
-}
-
-/// The config file of one directory; the legacy name wins.
-fn config_in(directory: &Path, notices: &mut Vec<Notice>) -> Option<PathBuf> {
-    let legacy = directory.join("config");
-    let modern = directory.join("config.toml");
-    match (legacy.is_file(), modern.is_file()) {
-        (true, true) => {
-            notices.push(Notice {
-                code: "legacy-config",
-                message: format!(
-                    "cargo reads `{}` and ignores `{}` beside it",
-                    legacy.display(),
-                    modern.display()
-                ),
-                help: Some("merge the two into `config.toml` and delete `config`".to_owned()),
-            });
-            Some(legacy)
-        }
-        (true, false) => {
-            notices.push(Notice {
-                code: "legacy-config",
-                message: format!(
-                    "`{}` has the old name, and would win over a `config.toml` beside it",
-                    legacy.display()
-                ),
-                help: Some("rename it to `config.toml`".to_owned()),
-            });
-            Some(legacy)
-        }
-        (false, true) => Some(modern),
-        (false, false) => None,
-    }
-}
-
-/// Reads a file and what it includes, which ranks below it.
-fn load_with_includes(path: &Path, kind: OriginKind, layers: &mut Vec<Layer>) -> Result<()> {
-    if layers.len() > MAX_INCLUDES || layers.iter().any(|l| l.path.as_deref() == Some(path)) {
-        return Ok(());
-    }
-    let layer = Layer::read(kind, path)?;
-    let base = path.parent().unwrap_or(path).to_owned();
-    add_with_includes(layer, &base, layers)
-}
-
-/// Adds a layer and what it includes relative to `base`, which ranks below it.
-fn add_with_includes(layer: Layer, base: &Path, layers: &mut Vec<Layer>) -> Result<()> {
-    let (kind, includes) = (layer.kind, included(layer.root(), base));
-    layers.push(layer);
-    // Of several included files the later one wins.
-    for Include { path, optional } in includes.into_iter().rev() {
-        if path.is_file() || !optional {
-            load_with_includes(&path, kind, layers)?;
-        }
-    }
-    Ok(())
 }
 
 /// A workspace above this one that names it in `exclude`.

@@ -1,0 +1,122 @@
+//! Prices and parts in words, from recorded figures.
+
+use std::path::PathBuf;
+
+use codecost::cargo::config::Value;
+
+use super::*;
+use crate::knob::{Assignment, Key};
+use crate::trial::outcome::{Status, Weighed};
+use crate::trial::variant::{Role, Variant};
+
+fn time(ratio: f64) -> Interval {
+    Interval {
+        ratio,
+        low: ratio * 0.98,
+        high: ratio * 1.02,
+        p_faster: 0.5,
+    }
+}
+
+fn row(name: &str, size: u64, ratio: Option<f64>, seconds: u64) -> Outcome {
+    let level = Assignment::key(Key::OptLevel, Value::String("z".into()));
+    let assignments = match name {
+        "baseline" => Vec::new(),
+        _ => vec![level],
+    };
+    Outcome {
+        variant: Variant::new(Role::parse(name), assignments),
+        weighed: Some(Weighed {
+            path: PathBuf::new(),
+            file_size: size,
+            shipped_size: Some(size),
+            text_size: None,
+            compressed_size: None,
+            build_ns: Some(seconds * 1_000_000_000),
+            compiled: 1,
+            hash: size,
+        }),
+        time: ratio.map(time),
+        status: Status::Kept,
+        reason: None,
+    }
+}
+
+#[test]
+fn the_ends_of_the_front_are_named_with_their_flags() {
+    let baseline = row("baseline", 1_012_344, Some(1.0), 10);
+    let rows = [
+        row("recipe", 629_352, Some(2.4), 20),
+        row("opt-level s", 631_195, Some(1.263), 20),
+    ];
+    let front: Vec<String> = ["baseline", "recipe", "opt-level s"]
+        .map(str::to_owned)
+        .into();
+    let words = |rows: &[Outcome]| -> Vec<String> {
+        let prices = prices(&rows[1], &baseline, rows, &front);
+        prices.iter().map(Price::words).collect()
+    };
+    assert_eq!(
+        words(&rows),
+        [
+            "recipe is 1.8 KiB smaller and takes 1.90 times the time (--prefer size)",
+            "baseline is 372.2 KiB larger and takes 0.79 times the time; its build takes 0.50 times as long",
+        ]
+    );
+    let untimed = rows.map(|row| Outcome { time: None, ..row });
+    let words = prices(
+        &untimed[1],
+        &Outcome {
+            time: None,
+            ..baseline.clone()
+        },
+        &untimed,
+        &front,
+    );
+    assert_eq!(
+        words[0].words(),
+        "recipe is 1.8 KiB smaller (--prefer size)"
+    );
+    assert_eq!(words.len(), 2);
+}
+
+fn side(size: u64, ratio: Option<f64>, seconds: f64) -> Side {
+    Side {
+        size,
+        time: ratio.map(time),
+        build_ns: Some((seconds * 1e9) as u64),
+    }
+}
+
+#[test]
+fn a_knobs_own_part_is_said_in_words() {
+    let of = |with: Side, without: Side| OwnPart::of("lto".to_owned(), with, without);
+    let gain = of(
+        side(900_000, Some(0.9), 30.0),
+        side(1_000_000, Some(1.0), 20.0),
+    );
+    assert_eq!(
+        gain.words,
+        "lto: 97.7 KiB (10.0%) smaller, 10.0 % faster, build 10.0 s longer"
+    );
+    assert!(!gain.hurts_both);
+    let harm = of(
+        side(1_010_000, Some(1.2), 19.0),
+        side(1_000_000, Some(1.0), 20.0),
+    );
+    assert!(harm.hurts_both);
+    assert_eq!(
+        harm.words,
+        "lto: 9.8 KiB (1.0%) larger, 20.0 % slower, build 1.0 s shorter: it hurts both"
+    );
+    // Larger, but not proven slower; and larger, with no time measured.
+    for ratio in [Some(1.01), None] {
+        let without = side(1_000_000, ratio.map(|_| 1.0), 20.0);
+        assert!(!of(side(1_010_000, ratio, 19.0), without).hurts_both);
+    }
+    let none = of(side(5_000, None, 1.0), side(5_000, None, 1.0));
+    assert!(
+        none.words
+            .starts_with("lto: no change of size, speed not measured")
+    );
+}
