@@ -372,7 +372,7 @@ fn within(plan: &Plan, estimate: Estimate) -> Result<()> {
 }
 
 enum Baselined {
-    Programs(Opened),
+    Programs(Box<Opened>),
     Numbers(Numbers),
 }
 
@@ -402,7 +402,7 @@ fn open(place: &Path, operand: &str, target: &Path) -> Result<Baselined> {
         }));
     }
     if place.join("baseline.json").is_file() {
-        return Opened::open(place).map(Baselined::Programs);
+        return Opened::open(place).map(|opened| Baselined::Programs(Box::new(opened)));
     }
     if !place.exists() {
         let names = baseline::names(target);

@@ -20,7 +20,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,18 +30,18 @@ impl Random {
 
     /// Heads or tails.
     pub fn coin(&mut self) -> bool {
-        self.next() >> 63 == 1
+        self.draw() >> 63 == 1
     }
 
     /// A number above 0 and at most 1.
     pub fn fraction(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+        ((self.draw() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
     /// Brings the items into a random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for end in (1..items.len()).rev() {
-            let other = (self.next() % (end as u64 + 1)) as usize;
+            let other = (self.draw() % (end as u64 + 1)) as usize;
             items.swap(end, other);
         }
     }

@@ -35,8 +35,8 @@ impl Random {
         self.next() % 100 < percent
     }
 
-    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.next() as usize % of.len()]
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.next() as usize % of.len()]
     }
 }
 
@@ -145,7 +145,7 @@ fn configuration(random: &mut Random, project: &Project, directory: &str, profil
             keys(random, 30, true)
         ));
     }
-    let name = *random.one(&["config.toml", "config.toml", "config"]);
+    let name = random.one(&["config.toml", "config.toml", "config"]);
     project.write(&format!("{directory}/{name}"), &text);
 }
 
@@ -191,7 +191,7 @@ fn case(seed: u64) -> Case {
         ),
         ("dep/src/lib.rs", "\n"),
     ]);
-    let profile = *random.one(&["release", "release", "fast"]);
+    let profile = random.one(&["release", "release", "fast"]);
     if random.percent(60) {
         configuration(&mut random, &project, ".cargo", profile);
     }
