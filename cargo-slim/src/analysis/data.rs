@@ -86,6 +86,7 @@ fn row(
             named.unwrap_or_else(|| format!("[{} at {}]", kind.as_str(), object.range.start))
         }
     };
+    let file = in_file(section, object);
     DataRow {
         name,
         label: labels
@@ -94,7 +95,8 @@ fn row(
             .unwrap_or_else(|| subject.label(CrateId::UNKNOWN).clone()),
         section: section.name.to_string(),
         address: object.range.start,
-        file: in_file(section, object),
+        file,
+        shipped: file,
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),

@@ -79,11 +79,13 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
         names::write(function, &subject.symbols, &mut text);
         text
     };
+    let file = copies.iter().map(|function| function.range.size).sum();
     GenericRow {
         name,
         label: subject.label(id).clone(),
         copies: copies.len() as u64,
-        file: copies.iter().map(|function| function.range.size).sum(),
+        file,
+        shipped: file,
         largest: copies.first().map_or(0, |function| function.range.size),
         identical: identical(subject, &copies),
         instances: copies

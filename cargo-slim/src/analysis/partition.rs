@@ -3,11 +3,12 @@
 use super::model::SectionRow;
 use crate::ledger::{Layout, PieceKind};
 use codecost::image::{Image, SectionKind};
+use std::cmp::Reverse;
 
 /// One row a section in the order of the file, then headers, padding and unmentioned bytes.
 pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
     let layout = Layout::new(image);
-    let mut sizes = vec![0_u64; image.sections.len()];
+    let mut sizes = vec![(0_u64, 0_u64); image.sections.len()];
     let mut rest = [
         bucket("[headers]", "headers"),
         bucket("[padding]", "padding"),
@@ -16,7 +17,9 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
     for piece in &layout.pieces {
         let row = match piece.kind {
             PieceKind::Section(index) => {
-                sizes[index as usize] += piece.range.size;
+                let (file, shipped) = &mut sizes[index as usize];
+                *file += piece.range.size;
+                *shipped += piece.shipped;
                 continue;
             }
             PieceKind::Table(_) => &mut rest[0],
@@ -24,15 +27,17 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
             PieceKind::Unknown => &mut rest[2],
         };
         row.file += piece.range.size;
+        row.shipped += piece.shipped;
         if piece.loaded {
             row.memory += piece.range.size;
         }
     }
+    rest[1].shipped += layout.shipped_padding;
     let sections = image
         .sections
         .iter()
         .zip(sizes)
-        .filter_map(|(section, file)| {
+        .filter_map(|(section, (file, shipped))| {
             // The empty entry that begins each ELF section table.
             if section.name.is_empty() && file == 0 && section.memory == 0 {
                 return None;
@@ -43,6 +48,7 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
                 kind: section.kind.as_str(),
                 address: section.loaded.then_some(section.address),
                 file,
+                shipped,
                 // Zeroes for each thread take no memory of the image.
                 memory: match () {
                     () if !section.loaded || thread_local => 0,
@@ -52,8 +58,11 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
             })
         });
     let mut rows: Vec<_> = sections.collect();
-    rows.extend(rest.into_iter().filter(|row| row.file > 0));
-    rows.sort_by(|a, b| b.file.cmp(&a.file).then(b.memory.cmp(&a.memory)));
+    rows.extend(
+        rest.into_iter()
+            .filter(|row| row.file > 0 || row.shipped > 0),
+    );
+    rows.sort_by_key(|row| Reverse((row.shipped, row.file, row.memory)));
     rows
 }
 
@@ -63,6 +72,7 @@ fn bucket(name: &str, kind: &'static str) -> SectionRow {
         kind,
         address: None,
         file: 0,
+        shipped: 0,
         memory: 0,
     }
 }

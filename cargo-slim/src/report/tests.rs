@@ -188,7 +188,7 @@ fn a_wrong_sort_column_lists_the_columns() {
     assert_eq!(error.exit_code(), 2);
     assert_eq!(
         error.hint().unwrap(),
-        "sort by a column's title, or one of: file, share, name, kind, address, memory"
+        "sort by a column's title, or one of: shipped, file, share, name, kind, address, memory, unshipped"
     );
     assert_eq!(captured.stdout(), "");
 }
