@@ -202,13 +202,19 @@ fn shipped_parts_fill_loaded_sections(file: &Path) {
     let loaded = |is: &dyn Fn(&str) -> bool| -> u64 {
         let sections = readelf_sections(file);
         let some = sections.iter().filter(|section| section.kind != "NOBITS");
-        some.filter(|section| is(&section.name)).map(|section| section.size).sum()
+        some.filter(|section| is(&section.name))
+            .map(|section| section.size)
+            .sum()
     };
     let code = loaded(&|name| matches!(name, ".text" | ".init" | ".fini"));
-    let unwind = loaded(&|name| {
-        matches!(name, ".eh_frame" | ".eh_frame_hdr" | ".gcc_except_table")
+    let unwind =
+        loaded(&|name| matches!(name, ".eh_frame" | ".eh_frame_hdr" | ".gcc_except_table"));
+    let data = loaded(&|name| {
+        matches!(
+            name,
+            ".rodata" | ".data" | ".data.rel.ro" | ".tdata" | ".got"
+        )
     });
-    let data = loaded(&|name| matches!(name, ".rodata" | ".data" | ".data.rel.ro" | ".tdata" | ".got"));
     // What is missing is padding between functions and between constants, and data of no known
     // owner; nothing is there twice.
     for (key, whole) in [("code", code), ("unwind", unwind), ("data", data)] {
