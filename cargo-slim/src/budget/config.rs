@@ -223,8 +223,9 @@ impl Config {
 }
 
 const TARGET_KEYS: &str = "bin, lib, example, file";
-const BUDGET_KEYS: [&str; 10] = [
+const BUDGET_KEYS: [&str; 11] = [
     "bin", "lib", "example", "file", "package", "measure", "limit", "warn", "growth", "reason",
+    "updated",
 ];
 const FORBID_KEYS: [&str; 7] = [
     "bin", "lib", "example", "file", "package", "function", "reason",
@@ -325,6 +326,8 @@ impl Reader<'_> {
                 Err(error) => Err(self.error(at, format_args!("`{key}`: {error}"), UNITS)),
             }
         };
+        // Why `--update` changed the limit last: for people.
+        self.text(table, "updated")?;
         let limit = bytes("limit")?.map(|(limit, _)| limit);
         let warn = bytes("warn")?;
         let growth = match self.text(table, "growth")? {

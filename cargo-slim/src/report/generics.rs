@@ -12,7 +12,7 @@ use crate::analysis::{
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered},
+    report::{Cell, Emphasis, Format, Nth, OutputOptions, Page, RowId, Table, numbered, printable},
 };
 use serde::Serialize;
 
@@ -156,5 +156,47 @@ pub fn write(
         .total_label("all generic functions")
         .when_empty("nothing: no generic function is known to have two copies");
     let report = report_of(analysis, "generics", table).after(after);
+    console.write_report(&report, options, |row| JsonGeneric::new(row, total))
+}
+
+/// Shows the copies of generic functions one by one. Programs get the same rows as from [`write()`],
+/// which have the copies.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write_copies(
+    analysis: &Analysis<Vec<GenericRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    if matches!(options.format, Format::Json | Format::Csv) {
+        return write(analysis, options, console);
+    }
+    let total = analysis.total;
+    let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
+    let mut page = Page::new();
+    for row in &analysis.rows {
+        let figures = Lead {
+            total,
+            title: "Size",
+            shipped: |copy: &GenericInstance| copy.file,
+            file: |copy: &GenericInstance| copy.file,
+        };
+        let table = lead(Table::new(&row.instances), figures)
+            .text("instantiated_by", "Made by", |copy| {
+                let label = copy.instantiated_by.as_ref();
+                Cell::maybe_text(label.map(|label| label.name.as_str()))
+            })
+            .name("name", "Copy", |copy| copy.name.as_str().into())
+            .total_label(format!("all {} copies", row.copies));
+        page = page
+            .heading(printable(&row.name).into_owned())
+            .grid(table.grid(&table.select(options)?, options.full_names));
+    }
+    let table = Table::new(&rows).name("name", "Generic function", |row| {
+        row.row.name.as_str().into()
+    });
+    let report = report_of(analysis, "generics", table).instead(page);
     console.write_report(&report, options, |row| JsonGeneric::new(row, total))
 }

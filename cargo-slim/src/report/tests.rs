@@ -134,7 +134,7 @@ fn json_has_the_contracts_members_and_every_row() {
         assert_eq!(value["schema"], "cargo-slim/1");
         assert_eq!(value["view"], view);
         assert_eq!(value["artifact"]["format"], "elf");
-        assert_eq!(value["artifact"]["shipped_size"], 4_291_456);
+        assert_eq!(value["artifact"]["shipped_size"], 4_521_976);
         assert_eq!(value["total"]["file"], 6_291_456);
         assert_eq!(value["warnings"][0]["code"], "unowned-assembly");
         assert!(value.get("cut").is_none());

@@ -107,6 +107,7 @@ struct File {
 #[derive(Deserialize)]
 struct Total {
     file: Option<u64>,
+    shipped: Option<u64>,
     memory: u64,
 }
 
@@ -291,6 +292,10 @@ impl File {
         }
         if !ships(&mut self.sections.iter().map(|row| row.shipped)) {
             return Err("its sections do not add up to what ships");
+        }
+        let total = self.total.shipped;
+        if total.is_some() && total != self.artifact.shipped_size {
+            return Err("its total is not what ships");
         }
         // A damaged file may claim more memory than a number holds; the writer stops there, too.
         let memory = |rows: &mut dyn Iterator<Item = u64>| rows.fold(0, u64::saturating_add);

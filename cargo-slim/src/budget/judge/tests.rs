@@ -252,8 +252,12 @@ fn a_crate_is_what_ships_of_it_and_a_changed_verdict_is_told() {
         };
         let before = crate_of_ten(shipped);
         let of = |measure, limit| {
-            let baseline = Baseline::Of(&before, &ALIKE);
-            verdict(vec![crate_budget(measure, limit)], &today, Some(baseline))
+            let config = Config {
+                path: PathBuf::from("slim.toml"),
+                text: String::new(),
+                rules: vec![crate_budget(measure, limit)],
+            };
+            judge(&config, |_| Ok(&today), |_| Baseline::Of(&before, &ALIKE))
         };
         let named = || "app".to_owned();
         let held = of(Measure::Crate(named()), 6);
