@@ -147,6 +147,8 @@ fn crates(opened: &Opened, subject: &mut Subject<'_>, by: By, length: u64) {
     assert_eq!(sum, length, "{by:?}");
     let memory: u64 = made.rows.iter().map(|row| row.memory).sum();
     assert_eq!(memory, made.total.memory, "{by:?}");
+    let shipped: u64 = made.rows.iter().map(|row| row.shipped).sum();
+    assert_eq!(shipped, made.total.shipped.unwrap_or(length), "{by:?}");
     for row in &made.rows {
         assert_eq!(row.parts.sum(), Some(row.file), "{by:?}, {row:?}");
         assert!(row.inferred <= row.file && row.shared <= row.file);

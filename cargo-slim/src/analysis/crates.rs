@@ -45,6 +45,7 @@ fn crate_of(owner: &Owner, by: By) -> (CrateId, Evidence) {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
     file: u64,
+    shipped: u64,
     memory: u64,
     parts: ByCategory,
     inferred: u64,
@@ -73,14 +74,17 @@ pub(crate) fn sums(ledger: &Ledger, by: By) -> Vec<Sums> {
         });
         let guessed = *guess || key.evidence == Evidence::Inferred;
         let shared = crates.len() > 1;
-        let memory = Parties::split(crates, amount.memory);
-        for ((id, file), (_, memory)) in Parties::split(crates, amount.file).zip(memory) {
+        let memory = Parties::split(crates, amount.memory).map(|(_, bytes)| bytes);
+        let shipped = Parties::split(crates, amount.shipped).map(|(_, bytes)| bytes);
+        let more = shipped.zip(memory);
+        for ((id, file), (shipped, memory)) in Parties::split(crates, amount.file).zip(more) {
             let index = id.0 as usize;
             if index >= sums.len() {
                 sums.resize(index + 1, Sums::default());
             }
             let sum = &mut sums[index];
             sum.file += file;
+            sum.shipped += shipped;
             sum.memory = sum.memory.saturating_add(memory);
             sum.parts[key.category] += file;
             if guessed && id != CrateId::UNKNOWN {
@@ -94,14 +98,15 @@ pub(crate) fn sums(ledger: &Ledger, by: By) -> Vec<Sums> {
     sums
 }
 
-/// One row a crate or bucket with a byte, largest first.
+/// One row a crate or bucket with a byte, those first of which most ships.
 pub(crate) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
     let all = (0..).zip(sums);
-    let some = all.filter(|(_, sum)| sum.file > 0 || sum.memory > 0);
+    let some = all.filter(|(_, sum)| sum.file > 0 || sum.shipped > 0 || sum.memory > 0);
     let mut rows: Vec<CrateRow> = some
         .map(|(id, sum)| CrateRow {
             label: subject.label(CrateId(id)).clone(),
             file: sum.file,
+            shipped: sum.shipped,
             memory: sum.memory,
             parts: sum.parts,
             inferred: sum.inferred,
@@ -109,8 +114,8 @@ pub(crate) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
         })
         .collect();
     rows.sort_by(|a, b| {
-        b.file
-            .cmp(&a.file)
+        (b.shipped, b.file)
+            .cmp(&(a.shipped, a.file))
             .then_with(|| a.label.name.cmp(&b.label.name))
     });
     rows

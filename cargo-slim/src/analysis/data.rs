@@ -86,6 +86,7 @@ fn row(
             named.unwrap_or_else(|| format!("[{} at {}]", kind.as_str(), object.range.start))
         }
     };
+    let file = in_file(section, object);
     DataRow {
         name,
         label: labels
@@ -96,7 +97,8 @@ fn row(
         address: subject
             .image
             .place_in_section(object.section, object.range.start),
-        file: in_file(section, object),
+        file,
+        shipped: file,
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),

@@ -12,8 +12,12 @@ use super::{
     open::Opened,
     subject::Subject,
 };
-use crate::ledger::Ledger;
-use codecost::{attribution::Origin, front::quoted, units::Bytes};
+use crate::ledger::{Category, Ledger};
+use codecost::{
+    attribution::Origin,
+    front::quoted,
+    units::{Bytes, Share},
+};
 use std::{cmp::Reverse, collections::BTreeMap};
 
 /// How many are shown.
@@ -35,6 +39,7 @@ pub(super) fn find(
     findings.extend(families(subject, &artifact_flags));
     findings.extend(floats::find(subject, ledger, &artifact_flags));
     findings.extend(build::debug_info(opened, subject, &artifact_flags));
+    findings.extend(large_dependency(opened, artifact, crates));
     findings.extend(build::lost_lto(opened, artifact, crates));
     findings.retain(|finding| finding.bytes >= WORTH);
     findings.sort_by_key(|finding| Reverse(finding.bytes));
@@ -70,8 +75,8 @@ fn versions(crates: &[CrateRow]) -> Vec<Finding> {
         .filter(|rows| rows.len() > 1)
         .map(|rows| {
             let version = |row: &CrateRow| row.label.version.clone().unwrap_or_default();
-            let total: u64 = rows.iter().map(|row| row.file).sum();
-            let largest = rows.iter().map(|row| row.file).max().unwrap_or_default();
+            let total: u64 = rows.iter().map(|row| row.shipped).sum();
+            let largest = rows.iter().map(|row| row.shipped).max().unwrap_or_default();
             let name = rows[0]
                 .label
                 .package
@@ -79,7 +84,7 @@ fn versions(crates: &[CrateRow]) -> Vec<Finding> {
                 .unwrap_or(&rows[0].label.name);
             let smallest = rows
                 .iter()
-                .min_by_key(|row| row.file)
+                .min_by_key(|row| row.shipped)
                 .map(|row| version(row));
             Finding {
                 code: "several-versions",
@@ -87,12 +92,50 @@ fn versions(crates: &[CrateRow]) -> Vec<Finding> {
                 bytes: total - largest,
                 evidence: rows
                     .iter()
-                    .map(|row| format!("{name} {}: {}", version(row), Bytes(row.file)))
+                    .map(|row| format!("{name} {}: {}", version(row), Bytes(row.shipped)))
                     .collect(),
                 command: format!("cargo tree -i {name}@{}", smallest.unwrap_or_default()),
             }
         })
         .collect()
+}
+
+/// One part in so many of what ships is worth a question.
+const LARGE_PART: u64 = 10;
+
+/// The dependency that most bytes are of, where it is more than a tenth of what ships. The command
+/// tells which package and which feature of it bring it.
+fn large_dependency(opened: &Opened, artifact: &Artifact, crates: &[CrateRow]) -> Option<Finding> {
+    // Cargo knows the dependencies of what it builds.
+    let target = opened.facts.target.as_ref()?;
+    let whole = artifact.shipped_size?;
+    let theirs = |row: &&CrateRow| {
+        let origin = matches!(row.label.origin, Origin::Registry | Origin::Git);
+        origin && row.shipped > whole / LARGE_PART && row.label.version.is_some()
+    };
+    let row = crates.iter().filter(theirs).max_by_key(|row| row.shipped)?;
+    let label = &row.label;
+    let (name, version) = (label.package.as_ref()?, label.version.as_ref()?);
+    Some(Finding {
+        code: "large-dependency",
+        title: format!(
+            "`{name}` is {} of what ships",
+            Share::of(row.shipped, whole)
+        ),
+        bytes: row.shipped,
+        evidence: vec![
+            format!(
+                "{} of code, {} of data",
+                Bytes(row.parts[Category::Code]),
+                Bytes(row.parts[Category::Data])
+            ),
+            "an upper bound: what the program uses of it would have to come from elsewhere".into(),
+        ],
+        command: format!(
+            "cargo tree -p {} -e features -i {name}@{version}",
+            target.package
+        ),
+    })
 }
 
 /// A generic function with at least this many copies is worth a look.
@@ -120,12 +163,14 @@ fn families(subject: &Subject<'_>, artifact_flags: &str) -> Option<Finding> {
         ));
     }
     evidence.push("an upper bound: what one copy for all would save".into());
-    let filter = quoted(&format!("^{}$", regex::escape(&family.name)));
     Some(Finding {
         code: "many-copies",
         title: format!("`{}` is compiled {} times", family.name, family.copies),
         bytes: family.file - family.largest,
         evidence,
-        command: format!("cargo slim generics {artifact_flags} --filter {filter} -w"),
+        command: format!(
+            "cargo slim generics {} {artifact_flags}",
+            quoted(&family.name)
+        ),
     })
 }

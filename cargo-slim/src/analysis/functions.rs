@@ -48,6 +48,10 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
     let aliases = subject.code.aliases.get(aliases).unwrap_or_default();
     let section = &subject.image.sections[function.section as usize];
     let owner = function.owner;
+    let file = match section.file.is_empty() {
+        true => 0,
+        false => function.range.size,
+    };
     FunctionRow {
         name,
         symbol: function.symbol.and_then(symbol).unwrap_or_default(),
@@ -59,11 +63,9 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
         address: subject
             .image
             .place_in_section(function.section, function.range.start),
-        file: if section.file.is_empty() {
-            0
-        } else {
-            function.range.size
-        },
+        file,
+        // What the loader maps is what strip leaves.
+        shipped: file,
         evidence: evidence(function),
     }
 }

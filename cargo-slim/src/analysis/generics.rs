@@ -8,7 +8,7 @@ use super::{
     subject::Subject,
 };
 use codecost::{
-    Result,
+    Error, Result,
     attribution::{CrateId, Function},
     disasm::disassembler,
     report::Warning,
@@ -25,6 +25,26 @@ pub fn generics(opened: &Opened, subject: &Subject<'_>) -> Result<Analysis<Vec<G
     let rows = rows(subject);
     let warning = warning(subject, &rows);
     Analysis::new(opened, subject, rows, [warning])
+}
+
+/// Leaves the families of this name; where there is none, those with `name` in theirs.
+///
+/// # Errors
+///
+/// A usage error: there is none.
+pub fn only_named(rows: &mut Vec<GenericRow>, name: &str) -> Result<()> {
+    let exact = rows.iter().any(|row| row.name == name);
+    rows.retain(|row| match exact {
+        true => row.name == name,
+        false => row.name.contains(name),
+    });
+    match rows.is_empty() {
+        true => Err(Error::usage(
+            format_args!("no generic function with two copies or more has `{name}` in its name"),
+            "list them with `cargo slim generics`",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// One row a family of at least two copies, largest first.
@@ -79,11 +99,13 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
         names::write(function, &subject.symbols, &mut text);
         text
     };
+    let file = copies.iter().map(|function| function.range.size).sum();
     GenericRow {
         name,
         label: subject.label(id).clone(),
         copies: copies.len() as u64,
-        file: copies.iter().map(|function| function.range.size).sum(),
+        file,
+        shipped: file,
         largest: copies.first().map_or(0, |function| function.range.size),
         identical: identical(subject, &copies),
         instances: copies

@@ -21,7 +21,7 @@ mod subject;
 pub use crates::crates;
 pub use data::data;
 pub use functions::functions;
-pub use generics::generics;
+pub use generics::{generics, only_named};
 pub use loads::loads;
 pub use open::{Facts, Input, Opened, open, open_in};
 pub use overview::overview;

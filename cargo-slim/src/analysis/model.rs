@@ -64,6 +64,8 @@ pub struct SectionRow {
     pub address: Option<VirtualAddress>,
     /// Bytes in the file.
     pub file: u64,
+    /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
+    pub shipped: u64,
     /// Bytes in memory.
     pub memory: u64,
 }
@@ -75,6 +77,8 @@ pub struct CrateRow {
     pub label: CrateInfo,
     /// Bytes of the file.
     pub file: u64,
+    /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
+    pub shipped: u64,
     /// Bytes of memory once loaded.
     pub memory: u64,
     /// The bytes of the file by what they are used for; they add up to `file`.
@@ -105,6 +109,8 @@ pub struct FunctionRow<'a> {
     pub address: VirtualAddress,
     /// Bytes in the file, without padding.
     pub file: u64,
+    /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
+    pub shipped: u64,
     /// How the defining crate is known.
     pub evidence: Evidence,
 }
@@ -120,6 +126,8 @@ pub struct GenericRow {
     pub copies: u64,
     /// Bytes of all copies.
     pub file: u64,
+    /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
+    pub shipped: u64,
     /// Bytes of the largest copy.
     pub largest: u64,
     /// Bytes in copies whose body is byte-equal to an earlier copy's: what folding would save.
@@ -155,6 +163,8 @@ pub struct DataRow {
     pub address: VirtualAddress,
     /// Bytes in the file.
     pub file: u64,
+    /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
+    pub shipped: u64,
     /// `string`, `table`, `vtable`, `location`, `embedded`, `static`, `literal`, `unknown`.
     pub kind: &'static str,
     /// All crates that use it, when they are several.

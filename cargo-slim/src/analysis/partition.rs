@@ -3,11 +3,12 @@
 use super::model::SectionRow;
 use crate::ledger::{Layout, PieceKind};
 use codecost::image::{Format, Image, Part, SectionKind};
+use std::cmp::Reverse;
 
 /// One row a section in the order of the file, then headers, padding and unmentioned bytes.
 pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
     let layout = Layout::new(image);
-    let mut sizes = vec![0_u64; image.sections.len()];
+    let mut sizes = vec![(0_u64, 0_u64); image.sections.len()];
     let mut rest = [
         bucket("[headers]", "headers"),
         bucket("[padding]", "padding"),
@@ -18,11 +19,14 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
         let member = image.part_at(piece.range.start);
         if let Some(member) = member.and_then(|member| members.get_mut(member)) {
             member.file += piece.range.size;
+            member.shipped += piece.shipped;
             continue;
         }
         let row = match piece.kind {
             PieceKind::Section(index) => {
-                sizes[index as usize] += piece.range.size;
+                let (file, shipped) = &mut sizes[index as usize];
+                *file += piece.range.size;
+                *shipped += piece.shipped;
                 continue;
             }
             PieceKind::Table(_) => &mut rest[0],
@@ -30,15 +34,17 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
             PieceKind::Unknown => &mut rest[2],
         };
         row.file += piece.range.size;
+        row.shipped += piece.shipped;
         if piece.loaded {
             row.memory += piece.range.size;
         }
     }
+    rest[1].shipped += layout.shipped_padding;
     let sections = image
         .sections
         .iter()
         .zip(sizes)
-        .filter_map(|(section, file)| {
+        .filter_map(|(section, (file, shipped))| {
             // The empty entry that begins each ELF section table.
             if !members.is_empty() || section.name.is_empty() && file == 0 && section.memory == 0 {
                 return None;
@@ -49,6 +55,7 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
                 kind: section.kind.as_str(),
                 address: (section.loaded && image.parts.is_empty()).then_some(section.address),
                 file,
+                shipped,
                 // Zeroes for each thread take no memory of the image.
                 memory: match () {
                     () if !section.loaded || thread_local => 0,
@@ -59,8 +66,11 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
         });
     let mut rows: Vec<_> = sections.collect();
     rows.extend(members);
-    rows.extend(rest.into_iter().filter(|row| row.file > 0));
-    rows.sort_by(|a, b| b.file.cmp(&a.file).then(b.memory.cmp(&a.memory)));
+    rows.extend(
+        rest.into_iter()
+            .filter(|row| row.file > 0 || row.shipped > 0),
+    );
+    rows.sort_by_key(|row| Reverse((row.shipped, row.file, row.memory)));
     rows
 }
 
@@ -87,6 +97,7 @@ fn bucket(name: &str, kind: &'static str) -> SectionRow {
         kind,
         address: None,
         file: 0,
+        shipped: 0,
         memory: 0,
     }
 }

@@ -22,6 +22,8 @@ pub struct Analysis<R> {
 pub struct Total {
     /// Bytes of the file.
     pub file: u64,
+    /// Bytes of the file with `strip = "symbols"`; `None` where the format gives no way to tell.
+    pub shipped: Option<u64>,
     /// Bytes of memory once loaded.
     pub memory: u64,
 }
@@ -50,6 +52,7 @@ impl<R> Analysis<R> {
         Ok(Self {
             total: Total {
                 file: artifact.file_size,
+                shipped: artifact.shipped_size,
                 memory,
             },
             artifact,

@@ -206,7 +206,7 @@ impl Unlike {
     /// Why this measure cannot be compared.
     pub fn reason(&self, measure: &Measure) -> Option<&str> {
         match measure {
-            Measure::Crate(_) | Measure::Function(_) => self.any(),
+            Measure::Crate(_) | Measure::CrateFile(_) | Measure::Function(_) => self.any(),
             Measure::Section(_) => self.whole.as_deref().or(self.parts.as_deref()),
             Measure::File
             | Measure::Shipped

@@ -82,6 +82,9 @@ pub struct Verdict {
     pub rows: Vec<Row>,
     /// Budgets whose growth was not judged, because no baseline was given.
     pub ungrown: u64,
+    /// Budgets of crates whose verdict was another when a crate was all of its bytes in the
+    /// analysis build: how, in words.
+    pub remeasured: Vec<String>,
 }
 
 impl Verdict {
@@ -113,7 +116,11 @@ pub fn judge<'a>(
                 if budget.growth.is_some() && matches!(baseline, Baseline::NotGiven) {
                     verdict.ungrown += 1;
                 }
-                of_budget(rule, budget, measured, &baseline)
+                let row = of_budget(rule, budget, measured.clone(), &baseline);
+                verdict
+                    .remeasured
+                    .extend(remeasured(rule, budget, measured, &baseline, &row));
+                row
             }
             Wanted::Forbid(forbid) => {
                 let mut row = empty(rule, format!("forbid:{}", forbid.function.text));
@@ -247,6 +254,34 @@ fn of_budget(
         row.why = Some("new: there is no growth to judge".into());
     }
     row
+}
+
+/// `crate:NAME` was once all bytes of the crate in the analysis build. Where that makes another
+/// verdict than what ships, whoever wrote the limit should know.
+fn remeasured(
+    rule: &Rule,
+    budget: &Budget,
+    measured: Result<&Measured, String>,
+    baseline: &Baseline<'_>,
+    now: &Row,
+) -> Option<String> {
+    let Measure::Crate(name) = &budget.measure else {
+        return None;
+    };
+    let before = Budget {
+        measure: Measure::CrateFile(name.clone()),
+        ..budget.clone()
+    };
+    let before = of_budget(rule, &before, measured, baseline);
+    let verdict = |row: &Row| Some((Bytes(row.value?), row.status.as_str()));
+    let ((was, old), (is, new)) = verdict(&before).zip(verdict(now))?;
+    (before.status != now.status).then(|| {
+        format!(
+            "`{}` measures what ships, {is} ({new}); as all bytes of the analysis build, which \
+             it measured in earlier versions and which `{}` measures, it is {was} ({old})",
+            now.budget, before.measure
+        )
+    })
 }
 
 /// Why a budget's growth cannot be told.

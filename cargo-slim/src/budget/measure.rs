@@ -1,7 +1,10 @@
 //! What is measured of one artifact, today or in a baseline.
 
 use super::config::{Measure, Pattern};
-use crate::snapshot::{Measures, Snapshot, Surveyed};
+use crate::{
+    ledger::Category,
+    snapshot::{Crate, Measures, Snapshot, Surveyed},
+};
 
 /// The sizes of one artifact.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +69,11 @@ impl Measured {
                 || format!("there is no section `{name}`"),
             ),
             Measure::Crate(name) => self.parts(
-                |snapshot| of_crate(snapshot, name),
+                |snapshot| of_crate(snapshot, name, shipped_of),
+                || format!("there is no crate `{name}`"),
+            ),
+            Measure::CrateFile(name) => self.parts(
+                |snapshot| of_crate(snapshot, name, |row| row.file),
                 || format!("there is no crate `{name}`"),
             ),
             Measure::Function(_) if self.stripped => {
@@ -127,7 +134,10 @@ pub(super) fn of_baseline(baseline: &Snapshot, measure: &Measure) -> Option<u64>
         Measure::Flash => flash,
         Measure::Ram => ram,
         Measure::Section(name) => Some(section(baseline, name).unwrap_or_default()),
-        Measure::Crate(name) => Some(of_crate(baseline, name).unwrap_or_default()),
+        Measure::Crate(name) => Some(of_crate(baseline, name, shipped_of).unwrap_or_default()),
+        Measure::CrateFile(name) => {
+            Some(of_crate(baseline, name, |row| row.file).unwrap_or_default())
+        }
         Measure::Function(pattern) => Some(functions(baseline, pattern).unwrap_or_default()),
     }
 }
@@ -142,7 +152,16 @@ fn section(snapshot: &Snapshot, name: &str) -> Option<u64> {
     sum(named.map(|row| if row.file == 0 { row.memory } else { row.file }))
 }
 
-fn of_crate(snapshot: &Snapshot, name: &str) -> Option<u64> {
+/// What ships of a crate. Older snapshots do not say it, nor do formats of which it is not known:
+/// there, it is all but the debug information and the symbols.
+fn shipped_of(row: &Crate) -> u64 {
+    row.shipped.unwrap_or_else(|| {
+        let stripped = row.parts[Category::Debug].saturating_add(row.parts[Category::Symbols]);
+        row.file.saturating_sub(stripped)
+    })
+}
+
+fn of_crate(snapshot: &Snapshot, name: &str, bytes: impl Fn(&Crate) -> u64) -> Option<u64> {
     let (name, version) = match name.split_once('@') {
         Some((name, version)) => (name, Some(version)),
         None => (name, None),
@@ -151,7 +170,7 @@ fn of_crate(snapshot: &Snapshot, name: &str) -> Option<u64> {
         (row.name == name || row.package.as_deref() == Some(name))
             && version.is_none_or(|version| row.version.as_deref() == Some(version))
     });
-    sum(named.map(|row| row.file))
+    sum(named.map(bytes))
 }
 
 fn functions(snapshot: &Snapshot, pattern: &Pattern) -> Option<u64> {

@@ -15,7 +15,7 @@ use toml_edit::{Document, Item, Table, Value};
 pub struct Edit {
     /// The budget.
     pub budget: String,
-    /// `limit`, `warn` or `reason`.
+    /// `limit`, `warn`, `reason` or `updated`.
     pub key: &'static str,
     /// As it was written before, where it was.
     pub before: Option<String>,
@@ -23,8 +23,8 @@ pub struct Edit {
     pub after: String,
 }
 
-/// Writes today's values as limits, and `reason` beside each that changed. Returns what was
-/// written. What could not be measured, and what is forbidden, stays as it is.
+/// Writes today's values as limits, and `reason` beside each that changed: as `updated` where the
+/// budget already says what it is for, which stays. Returns what was written. What could not be measured, and what is forbidden, stays as it is.
 ///
 /// # Errors
 ///
@@ -58,11 +58,17 @@ fn edited(config: &Config, verdict: &Verdict, reason: &str) -> Result<(String, V
         let Some(table) = table.filter(|_| value != limit) else {
             continue;
         };
-        let mut changes = vec![("limit", exact(value))];
+        let written = |key: &str| table.get(key).and_then(Item::as_str).unwrap_or_default();
+        let mut changes = vec![("limit", like(written("limit"), value))];
         if let Some(warn) = row.warn {
-            changes.push(("warn", exact(scaled(warn, value, limit))));
+            let warn = scaled(warn, value, limit);
+            changes.push(("warn", like(written("warn"), warn)));
         }
-        changes.push(("reason", reason.to_owned()));
+        let why = match table.contains_key("reason") {
+            true => "updated",
+            false => "reason",
+        };
+        changes.push((why, reason.to_owned()));
         for (key, after) in changes {
             let before = table.get(key).and_then(Item::as_str);
             if before == Some(&after) {
@@ -130,6 +136,37 @@ fn scaled(warn: u64, value: u64, limit: u64) -> u64 {
     let scaled = scaled.checked_div(limit.into()).unwrap_or(value.into());
     u64::try_from(scaled).unwrap_or(value).min(value)
 }
+
+/// In the unit that `written` is in, with as few decimals as it takes to be read as exactly these
+/// bytes; less than one of the unit is written in a smaller one.
+fn like(written: &str, bytes: u64) -> String {
+    let written = written.trim();
+    let number = written.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_')));
+    let unit = number.map_or("", |end| &written[end..]);
+    let one = format!("1{unit}").parse::<Bytes>().map_or(0, |one| one.0);
+    if one <= 1 || bytes < one {
+        return exact(bytes);
+    }
+    let same = |decimals: u32| {
+        let scale = 10_u128.pow(decimals);
+        let digits = (u128::from(bytes) * scale + u128::from(one) / 2) / u128::from(one);
+        let (whole, fraction) = (digits / scale, digits % scale);
+        let text = match decimals {
+            0 => format!("{whole}{unit}"),
+            _ => format!(
+                "{whole}.{fraction:0width$}{unit}",
+                width = decimals as usize
+            ),
+        };
+        (text.parse() == Ok(Bytes(bytes))).then_some(text)
+    };
+    (0..=MOST_DECIMALS)
+        .find_map(same)
+        .unwrap_or_else(|| exact(bytes))
+}
+
+/// Enough for every byte of a tebibyte.
+const MOST_DECIMALS: u32 = 13;
 
 /// Exact, in the largest unit that divides it: a rounded limit would not be today's value.
 fn exact(bytes: u64) -> String {

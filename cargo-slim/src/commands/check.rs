@@ -35,7 +35,7 @@ pub(crate) struct Check {
     /// Rewrite the limits to today's values; `warn` keeps its ratio to `limit`
     #[arg(long, requires = "reason", help_heading = BUDGETS)]
     update: bool,
-    /// Why the limits change; written beside them
+    /// Why the limits change; written beside them, as `updated` where a budget has a `reason`
     #[arg(long, value_name = "TEXT", requires = "update", help_heading = BUDGETS)]
     reason: Option<String>,
     #[command(flatten)]

@@ -18,10 +18,9 @@ use std::path::PathBuf;
 /// What grew between two builds, and why
 ///
 /// OLD and NEW are each a binary or a snapshot. With --rev, cargo builds both from git, and its
-/// flags choose what it builds. Crates, and sections, add up to the difference of the files
-/// exactly. Code that only moved (a renamed module, a split crate) is not growth. Symbol tables
-/// are one row, and are not part of their crates as they are in `cargo slim crates`; padding is one
-/// row, too.
+/// flags choose what it builds. The rows are about what ships: crates, and sections, add up to the
+/// change of the shipped size exactly, and debug information and symbol tables are one line below.
+/// Code that only moved (a renamed module, a split crate) is not growth. Padding is one row.
 #[derive(Args, Clone, Debug)]
 #[command(
     override_usage = "cargo slim diff OLD NEW [FLAGS]\n       cargo slim diff --rev A..B [FLAGS]"

@@ -11,9 +11,12 @@ use codecost::{Result, console::Console, front};
 /// Generic functions with all their copies
 ///
 /// One row for each generic function: how many copies were made, what they sum to, and how many
-/// bytes are in copies that are equal byte for byte.
+/// bytes are in copies that are equal byte for byte. With NAME, the copies one by one, by their
+/// generic arguments.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Generics {
+    /// List the copies of this generic function: its full name, or any part of it
+    name: Option<String>,
     #[command(flatten)]
     flags: AnalysisFlags,
 }
@@ -24,10 +27,14 @@ impl front::Command for Generics {
             depth: Depth::Functions,
             debug_information: false,
         };
-        self.flags
-            .run(needs, console, |opened, subject, options, console| {
-                let analysis = analysis::generics(opened, subject)?;
-                report::generics::write(&analysis, options, console)
-            })
+        let Self { name, flags } = self;
+        flags.run(needs, console, |opened, subject, options, console| {
+            let mut analysis = analysis::generics(opened, subject)?;
+            let Some(name) = name else {
+                return report::generics::write(&analysis, options, console);
+            };
+            analysis::only_named(&mut analysis.rows, &name)?;
+            report::generics::write_copies(&analysis, options, console)
+        })
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     analysis::Input,
     announce,
     cli::{INPUT, InputFlags},
-    snapshot::{self, NamedTarget, Options},
+    snapshot::{self, NamedTarget, Options, Step},
 };
 use clap::Args;
 use codecost::{
@@ -12,7 +12,7 @@ use codecost::{
     cargo::Context,
     console::Console,
     error::exit_code,
-    front,
+    front::{self, quoted},
     report::{FileFlag, write_file},
 };
 
@@ -51,10 +51,24 @@ impl front::Command for Snapshot {
             compressed,
             input,
         };
-        let mut announce = |added: &[String]| announce::build(console, added);
-        let snapshot = snapshot::take(&Context::current()?, &options, &mut announce)?;
+        let mut begin = |step: Step<'_>| match step {
+            Step::Building(added) => announce::build(console, added),
+            Step::BuildingAgain => console.status(
+                "Building",
+                "again as your profile says, to measure the file that users get",
+            ),
+        };
+        let snapshot = snapshot::take(&Context::current()?, &options, &mut begin)?;
         match &output.output {
-            Some(path) => write_file(path, |to| snapshot.write(to))?,
+            Some(path) => {
+                write_file(path, |to| snapshot.write(to))?;
+                console.wrote(path);
+                let shown = quoted(&path.display().to_string());
+                console.help(&format!(
+                    "compare a later build with it: `cargo slim diff {shown} NEW`, or check its \
+                     growth: `cargo slim check --baseline {shown}`"
+                ));
+            }
             None => snapshot
                 .write(console.stdout())
                 .map_err(|error| Error::write("standard output", error))?,

@@ -3,9 +3,9 @@
 /// What a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// A crate or a bucket; these rows add up to the file.
+    /// A crate or a bucket; these rows add up to what ships.
     Crate,
-    /// A section; these rows add up to the file.
+    /// A section; these rows add up to what ships.
     Section,
     /// A function.
     Function,

@@ -38,7 +38,7 @@ impl Compared {
     }
 
     /// The sizes of both artifacts as their own profiles build them, where both are known. The
-    /// rows are about the analysed files, which may be others.
+    /// rows are about what ships of the analysed files, which may be others.
     pub fn as_built(&self) -> Option<[Sizes; 2]> {
         let sizes = |side: &Snapshot| {
             Some(Sizes {
@@ -51,8 +51,11 @@ impl Compared {
 
     /// Whether no size is another: neither in the analysed files nor in those that users get.
     pub fn is_unchanged(&self) -> bool {
-        let built = self.as_built();
-        self.comparison.changes.is_empty() && built.is_none_or(|[was, is]| was == is)
+        let same = match self.as_built() {
+            Some([was, is]) => was == is,
+            None => self.before.artifact.file_size == self.after.artifact.file_size,
+        };
+        self.comparison.changes.is_empty() && same
     }
 }
 

@@ -1,6 +1,7 @@
 //! All that changed between two builds.
 
 use super::{
+    basis::{self, Basis},
     causes::{self, Cause},
     change::{Change, Kind},
     crates, families, functions, matching, pairs,
@@ -17,6 +18,10 @@ pub struct Comparison {
     pub causes: Vec<Cause>,
     /// Those that hold for every crate, in one.
     pub cause_of_all: Option<String>,
+    /// What the rows of crates and sections are about.
+    pub basis: Basis,
+    /// Bytes before and now that only the analysed files have; they are in no row.
+    pub unshipped: Option<(u64, u64)>,
 }
 
 impl Comparison {
@@ -25,11 +30,12 @@ impl Comparison {
         let causes = causes::find(before, after);
         let pairs = pairs::pair(before, after);
         let matched = matching::functions(before, after, &pairs);
-        let mut changes = crates::changes(before, after, &pairs, &matched);
+        let basis = Basis::of(before, after);
+        let mut changes = crates::changes(before, after, basis, &pairs, &matched);
         for change in &mut changes {
             change.cause = causes::of_crate(&causes, change);
         }
-        changes.extend(sections(before, after));
+        changes.extend(sections(before, after, basis));
         changes.extend(functions::changes(before, after, &pairs, &matched));
         changes.extend(families::changes(before, after, &pairs, &matched));
         changes.sort_by(|a, b| {
@@ -42,6 +48,9 @@ impl Comparison {
         Self {
             changes,
             cause_of_all: causes::of_all(&causes),
+            basis,
+            unshipped: (basis == Basis::Shipped)
+                .then(|| (basis::unshipped(before), basis::unshipped(after))),
             causes,
         }
     }
@@ -55,15 +64,15 @@ impl Comparison {
 }
 
 /// By name; sections of one name count together.
-fn sections(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
+fn sections(before: &Snapshot, after: &Snapshot, basis: Basis) -> Vec<Change> {
     let mut sizes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for section in &before.sections {
         let size = &mut sizes.entry(&section.name).or_default().0;
-        *size = size.saturating_add(section.file);
+        *size = size.saturating_add(basis.of_section(section));
     }
     for section in &after.sections {
         let size = &mut sizes.entry(&section.name).or_default().1;
-        *size = size.saturating_add(section.file);
+        *size = size.saturating_add(basis.of_section(section));
     }
     sizes
         .into_iter()

@@ -1,6 +1,7 @@
 //! Which crate of one build is which of the other, and what each weighs.
 
 use super::{
+    basis::Basis,
     change::{Change, Kind, Status, delta},
     matching::Matched,
     pairs::{Pairs, from_name},
@@ -16,21 +17,24 @@ const SYMBOLS: &str = "[symbols]";
 struct Weight {
     code: u64,
     symbols: u64,
-    /// All but the symbols.
+    /// All that is compared but for the symbols.
     rest: u64,
 }
 
 impl Weight {
-    fn of(snapshot: &Snapshot, rows: &[usize]) -> Self {
+    fn of(snapshot: &Snapshot, rows: &[usize], basis: Basis) -> Self {
         let rows = rows.iter().filter_map(|row| snapshot.crates.get(*row));
-        rows.fold(Self::default(), |sum, row| Self {
-            code: sum.code.saturating_add(row.parts[Category::Code]),
-            symbols: sum
-                .symbols
-                .saturating_add(row.parts[Category::Symbols].min(row.file)),
-            rest: sum
-                .rest
-                .saturating_add(row.file.saturating_sub(row.parts[Category::Symbols])),
+        rows.fold(Self::default(), |sum, row| {
+            // Names that ship are those that others link to: they are the crate's.
+            let symbols = match basis {
+                Basis::Shipped => 0,
+                Basis::File => row.parts[Category::Symbols].min(row.file),
+            };
+            Self {
+                code: sum.code.saturating_add(row.parts[Category::Code]),
+                symbols: sum.symbols.saturating_add(symbols),
+                rest: sum.rest.saturating_add(basis.of_crate(row) - symbols),
+            }
         })
     }
 }
@@ -56,6 +60,7 @@ const TABLES: u64 = 4;
 pub(super) fn changes(
     before: &Snapshot,
     after: &Snapshot,
+    basis: Basis,
     pairs: &Pairs,
     matched: &Matched,
 ) -> Vec<Change> {
@@ -63,7 +68,10 @@ pub(super) fn changes(
     let mut symbols = (0_u64, 0_u64);
     let mut changes = Vec::new();
     for (number, (old, new)) in pairs.both.iter().enumerate() {
-        let (was, is) = (Weight::of(before, old), Weight::of(after, new));
+        let (was, is) = (
+            Weight::of(before, old, basis),
+            Weight::of(after, new, basis),
+        );
         let (was_version, version) = (version(before, old), version(after, new));
         let old = old.first().and_then(|old| before.crates.get(*old));
         let new = new.first().and_then(|new| after.crates.get(*new));

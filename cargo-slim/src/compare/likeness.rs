@@ -12,8 +12,21 @@ pub(super) fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
         targets(&before.artifact, &after.artifact),
         additions(before, after),
         packages(before, after),
+        older(before, after),
     ];
     found.into_iter().flatten().collect()
+}
+
+/// A snapshot of an earlier version does not say what ships of each crate.
+fn older(before: &Snapshot, after: &Snapshot) -> Option<Warning> {
+    let silent = |side: &&Snapshot| side.artifact.shipped_size.is_some() && !side.says_what_ships();
+    let sides = [before, after];
+    let path = &sides.into_iter().find(silent)?.artifact.path;
+    let message = format!(
+        "the snapshot of `{path}` is of an earlier version, which did not record what ships of each \
+         crate, so the rows are about the analysed files, with debug information and symbols"
+    );
+    Some(Warning::new("older-snapshot", message).help("take the snapshot again"))
 }
 
 fn targets(old: &Artifact, new: &Artifact) -> Option<Warning> {

@@ -62,6 +62,7 @@ mod tests {
                 name: section.into(),
                 kind: "symbols".into(),
                 file: 10,
+                shipped: None,
                 memory: 0,
             }],
             crates: vec![Crate {
@@ -70,6 +71,7 @@ mod tests {
                 version: None,
                 origin: Origin::Unknown,
                 file: unknown,
+                shipped: None,
                 memory: 0,
                 parts: ByCategory::from([(Category::Other, unknown)]),
             }],

@@ -72,9 +72,9 @@ impl Ledger {
     pub fn total(&self) -> Amount {
         self.amounts
             .values()
-            .fold(Amount::default(), |sum, amount| Amount {
-                file: sum.file + amount.file,
-                memory: sum.memory + amount.memory,
+            .fold(Amount::default(), |mut sum, amount| {
+                sum.add(*amount);
+                sum
             })
     }
 }

@@ -22,11 +22,13 @@ pub struct Key {
     pub evidence: Evidence,
 }
 
-/// Bytes in the file and in memory.
+/// Bytes in the file, in the file as it ships, and in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
     /// Bytes in the file.
     pub file: u64,
+    /// Bytes that stay with `strip = "symbols"`; as `file` where that is unknown.
+    pub shipped: u64,
     /// Bytes in memory.
     pub memory: u64,
 }
@@ -34,6 +36,7 @@ pub struct Amount {
 impl Amount {
     pub(super) fn add(&mut self, more: Self) {
         self.file += more.file;
+        self.shipped += more.shipped;
         self.memory = self.memory.saturating_add(more.memory);
     }
 }
@@ -66,7 +69,7 @@ impl Book {
     const NONE: u32 = u32::MAX;
 
     pub(super) fn add(&mut self, key: Key, amount: Amount) {
-        if amount.file == 0 && amount.memory == 0 {
+        if amount == Amount::default() {
             return;
         }
         // Neighbours mostly have one owner.

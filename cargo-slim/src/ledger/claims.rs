@@ -213,6 +213,7 @@ impl Claims {
         for piece in &layout.pieces {
             let amount = Amount {
                 file: piece.range.size,
+                shipped: piece.shipped,
                 memory: if piece.loaded { piece.range.size } else { 0 },
             };
             match piece.kind {
@@ -223,28 +224,36 @@ impl Claims {
                     let section = &image.sections[index as usize];
                     let skip = piece.range.start.0 - section.file.start.0;
                     let window = (skip, skip + piece.range.size);
-                    self.settle_section(image, subjects, (index, window), true, book);
+                    let held = Some(piece.shipped);
+                    self.settle_section(image, subjects, (index, window), held, book);
                 }
             }
             book.end_section();
         }
+        let more = Amount {
+            shipped: layout.shipped_padding,
+            ..Amount::default()
+        };
+        book.bucket(CrateId::PADDING, None, more);
+        book.end_section();
         // Zeroes that only exist in memory.
         for (index, section) in image.sections.iter().enumerate() {
             let thread_local = section.kind == SectionKind::TlsBss;
             if section.loaded && section.file.is_empty() && section.memory > 0 && !thread_local {
                 let whole = (index as u32, (0, section.memory));
-                self.settle_section(image, subjects, whole, false, book);
+                self.settle_section(image, subjects, whole, None, book);
                 book.end_section();
             }
         }
     }
 
+    /// `held`: of a section that the file holds, how many of its bytes ship.
     fn settle_section(
         &mut self,
         image: &Image<'_>,
         subjects: &Subjects<'_>,
         (index, window): (u32, (u64, u64)),
-        in_file: bool,
+        held: Option<u64>,
         book: &mut Book,
     ) {
         let mut claims = std::mem::take(&mut self.sections[index as usize]);
@@ -256,7 +265,7 @@ impl Claims {
                 image,
                 index,
                 window,
-                in_file,
+                held,
                 run.claims(subjects, address),
                 book,
             );
@@ -264,7 +273,7 @@ impl Claims {
             let more = runs.iter().flat_map(|run| run.claims(subjects, address));
             claims.extend(more);
             in_order(&mut claims, &mut self.spare);
-            walk(image, index, window, in_file, claims.iter().copied(), book);
+            walk(image, index, window, held, claims.iter().copied(), book);
         }
     }
 }
@@ -274,14 +283,22 @@ fn walk(
     image: &Image<'_>,
     index: u32,
     window: (u64, u64),
-    in_file: bool,
+    held: Option<u64>,
     claims: impl Iterator<Item = Claim>,
     book: &mut Book,
 ) {
     let section = &image.sections[index as usize];
-    let amount = |bytes: u64| Amount {
-        file: if in_file { bytes } else { 0 },
-        memory: if section.loaded { bytes } else { 0 },
+    let in_file = held.is_some();
+    // Mostly all of a section ships or nothing; names of sections that go are the end of theirs.
+    let mut ships = held.unwrap_or_default();
+    let mut amount = |bytes: u64| {
+        let shipped = bytes.min(ships);
+        ships -= shipped;
+        Amount {
+            file: if in_file { bytes } else { 0 },
+            shipped,
+            memory: if section.loaded { bytes } else { 0 },
+        }
     };
     let (mut at, end) = window;
     for claim in claims {
@@ -342,14 +359,20 @@ fn unclaimed(
         SectionKind::Code => {
             let gap = bytes.unwrap_or_default();
             let (before, after) = padding::ends(image.architecture, gap);
-            let amount = |bytes: u64| Amount {
-                file: bytes,
-                memory: if section.loaded { bytes } else { 0 },
+            let mut ships = amount.shipped;
+            let mut part = |bytes: u64| {
+                let shipped = bytes.min(ships);
+                ships -= shipped;
+                Amount {
+                    file: bytes,
+                    memory: if section.loaded { bytes } else { 0 },
+                    shipped,
+                }
             };
             if !gap.is_empty() {
-                book.bucket(CrateId::PADDING, Some(index), amount(before + after));
+                book.bucket(CrateId::PADDING, Some(index), part(before + after));
                 let rest = gap.len() as u64 - before - after;
-                book.bucket(CrateId::UNKNOWN, Some(index), amount(rest));
+                book.bucket(CrateId::UNKNOWN, Some(index), part(rest));
                 return;
             }
             CrateId::PADDING

@@ -2,7 +2,7 @@
 
 use codecost::{
     address::{FileOffset, FileRange, Range},
-    image::Image,
+    image::{Image, Stripped},
 };
 
 /// What a piece of the file is.
@@ -27,6 +27,8 @@ pub struct Piece {
     pub range: FileRange,
     /// Whether the loader maps it.
     pub loaded: bool,
+    /// How many of its bytes stay with `strip = "symbols"`; all where that is unknown.
+    pub shipped: u64,
 }
 
 /// The pieces of a file, in order, without gap or overlap, from its first byte to its last.
@@ -34,6 +36,9 @@ pub struct Piece {
 pub struct Layout {
     /// The pieces.
     pub pieces: Vec<Piece>,
+    /// Padding that only the stripped file has: there, other pieces follow each other. With it, the
+    /// `shipped` of all pieces add up to [`Image::shipped_size`].
+    pub shipped_padding: u64,
 }
 
 impl Layout {
@@ -87,10 +92,34 @@ impl Layout {
             at = free.end();
         }
         layout.gap(at, end);
+        let shipped_padding = match image.stripped() {
+            Some(stripped) => ship(&mut layout.pieces, &stripped),
+            None => 0,
+        };
         Self {
             pieces: layout.pieces,
+            shipped_padding,
         }
     }
+}
+
+/// Says of each piece how many bytes stay, and returns how many bytes of the stripped file are in
+/// none of them.
+fn ship(pieces: &mut [Piece], stripped: &Stripped) -> u64 {
+    let mut left = stripped.size;
+    for piece in pieces {
+        let stays = match piece.kind {
+            PieceKind::Section(index) => stripped.sections.get(index as usize).copied(),
+            PieceKind::Table(index) => stripped.tables.get(index as usize).copied(),
+            PieceKind::Padding | PieceKind::Unknown => {
+                Some(stripped.fixed_end.saturating_sub(piece.range.start.0))
+            }
+        };
+        // Sections of a damaged file can overlap, and promise more than there is.
+        piece.shipped = stays.unwrap_or_default().min(piece.range.size).min(left);
+        left -= piece.shipped;
+    }
+    left
 }
 
 /// The pieces so far.
@@ -169,6 +198,7 @@ impl Builder<'_, '_> {
             kind,
             range,
             loaded,
+            shipped: range.size,
         });
     }
 }

@@ -55,6 +55,21 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
             .count(checked.verdict.ungrown),
         );
     }
+    let remeasured = &checked.verdict.remeasured;
+    if let Some(first) = remeasured.first() {
+        let message = match remeasured.len() {
+            1 => first.clone(),
+            several => format!("{first}; and {} more budgets", several - 1),
+        };
+        warnings.push(
+            Warning::new("crate-measure-changed", message)
+                .help(
+                    "set the limit to what the crate may add to the shipped file, or write \
+                     `crate-file:NAME` to measure all its bytes in the analysis build",
+                )
+                .count(remeasured.len() as u64),
+        );
+    }
     for artifact in &checked.artifacts {
         if let Some(why) = &artifact.unlike {
             warnings.push(

@@ -146,7 +146,7 @@ fn changes_of(judged: &Judged) -> Option<JsonChanges<'_>> {
     let crates = compared.comparison.of(Kind::Crate).iter();
     Some(JsonChanges {
         artifact: &judged.name,
-        delta: sizes::file_delta(&compared.before, &compared.after),
+        delta: sizes::delta_of_rows(compared).0,
         crates: crates
             .map(|change| JsonCrateChange {
                 name: &change.name,
@@ -223,9 +223,9 @@ fn after(checked: &Checked, options: &OutputOptions) -> Result<Page> {
             continue;
         };
         let rows = changes::count(compared.comparison.of(Kind::Crate));
-        let delta = sizes::file_delta(&compared.before, &compared.after);
+        let (delta, what) = sizes::delta_of_rows(compared);
         page = page.heading(format!(
-            "{} since the baseline, as analysed: {}",
+            "{} since the baseline, {what}: {}",
             judged.name,
             Delta(delta)
         ));

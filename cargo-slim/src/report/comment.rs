@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     budget::{Checked, Row, Status},
-    compare::{Cause, Compared, Kind},
+    compare::{Basis, Cause, Compared, Kind},
 };
 use codecost::{
     Result,
@@ -78,9 +78,13 @@ pub(super) fn of_diff(compared: &Compared, options: &OutputOptions) -> Result<St
             "" => String::new(),
             notes => format!(" ({})", prose(notes)),
         };
+        let about = match compared.comparison.basis {
+            Basis::Shipped => "",
+            Basis::File => ", which the rows are about",
+        };
         line(
             &mut text,
-            format_args!("\nAs analysed{added}, which the rows are about: {words}."),
+            format_args!("\nAs analysed{added}{about}: {words}."),
         );
     }
     for warning in &compared.warnings {
@@ -139,12 +143,12 @@ pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<Str
         let Some(compared) = &judged.compared else {
             continue;
         };
-        let delta = sizes::file_delta(&compared.before, &compared.after);
+        let (delta, what) = sizes::delta_of_rows(compared);
         let name = code(&judged.name);
         line(
             &mut text,
             format_args!(
-                "\n#### `{name}` since the baseline, as analysed: {}",
+                "\n#### `{name}` since the baseline, {what}: {}",
                 Delta(delta)
             ),
         );
@@ -237,6 +241,9 @@ fn changed(text: &mut String, compared: &Compared, options: &OutputOptions) -> R
             text,
             format_args!("\n<sub>{}</sub>", prose(changes::SYMBOLS_NOTE)),
         );
+    }
+    if let Some(words) = sizes::unshipped(compared) {
+        line(text, format_args!("\n<sub>{}</sub>", prose(&words)));
     }
     Ok(())
 }

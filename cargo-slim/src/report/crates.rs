@@ -1,6 +1,9 @@
 //! `cargo slim crates`: every byte of the file with one crate or bucket.
 
-use super::envelope::{report_of, share};
+use super::{
+    envelope::{report_of, share},
+    lead::{Lead, lead},
+};
 use crate::{
     analysis::{
         Analysis, Total,
@@ -24,6 +27,7 @@ pub(super) struct JsonCrate<'a> {
     package: Option<&'a str>,
     version: Option<&'a str>,
     origin: &'static str,
+    shipped: Option<u64>,
     file: u64,
     memory: u64,
     #[serde(flatten)]
@@ -34,9 +38,10 @@ pub(super) struct JsonCrate<'a> {
 }
 
 impl<'a> JsonCrate<'a> {
-    pub(super) fn new(row: &Nth<'a, CrateRow>) -> Self {
+    pub(super) fn new(row: &Nth<'a, CrateRow>, total: Total) -> Self {
         let CrateRow {
             label,
+            shipped,
             file,
             memory,
             parts,
@@ -55,6 +60,7 @@ impl<'a> JsonCrate<'a> {
             package: package.as_deref(),
             version: version.as_deref(),
             origin: origin.as_str(),
+            shipped: total.shipped.map(|_| *shipped),
             file: *file,
             memory: *memory,
             parts: JsonParts(parts),
@@ -75,16 +81,16 @@ impl Serialize for JsonParts<'_> {
 }
 
 /// The title of a category's column, and how much it is worth: columns of a higher number are
-/// left out first on a narrow terminal.
+/// left out first on a narrow terminal. What explains the figure goes after bar and origin.
 fn column(category: Category) -> (&'static str, u8) {
     match category {
         Category::Code => ("Code", 4),
         Category::Data => ("Data", 5),
-        Category::Unwind => ("Unwind", 6),
-        Category::Relocations => ("Relocs", 7),
-        Category::Symbols => ("Symbols", 8),
-        Category::Debug => ("Debug", 9),
-        Category::Other => ("Other", 10),
+        Category::Unwind => ("Unwind", 7),
+        Category::Relocations => ("Relocs", 8),
+        Category::Symbols => ("Symbols", 10),
+        Category::Debug => ("Debug", 11),
+        Category::Other => ("Other", 12),
     }
 }
 
@@ -111,33 +117,30 @@ pub(super) fn table<'a>(
     rows: &'a [Nth<'a, CrateRow>],
     total: Total,
 ) -> Table<'a, Nth<'a, CrateRow>> {
-    let largest = rows.iter().map(|row| row.row.file).max().unwrap_or(0);
-    Table::new(rows)
-        .number("file", "Size", |row| Cell::Bytes(row.row.file))
-        .summed()
-        .number("share", "Share", move |row| {
-            Cell::Share(share(row.row.file, total.file))
-        })
-        .summed()
-        .people_only()
-        .bar("bar", move |row| share(row.row.file, largest))
-        .droppable(3)
+    let figures = Lead {
+        total,
+        title: "Shipped",
+        shipped: |row: &Nth<'_, CrateRow>| row.row.shipped,
+        file: |row: &Nth<'_, CrateRow>| row.row.file,
+    };
+    lead(Table::new(rows), figures)
         .name("name", "Crate", |row| row.row.label.name.as_str().into())
         .text("version", "Version", |row| {
             Cell::maybe_text(row.row.label.version.as_deref())
         })
+        .droppable(6)
         .text("origin", "Origin", |row| {
             row.row.label.origin.as_str().into()
         })
-        .droppable(2)
+        .droppable(13)
         .text("package", "Package", |row| {
             Cell::maybe_text(row.row.label.package.as_deref())
         })
         .machines_only()
 }
 
-/// The overview's crates: ranked by what is loaded, because debug information and symbol tables that
-/// only the analysis build keeps would hide what ships. `rows` are sorted by memory.
+/// The overview's crates in a format of which it is not known what strip leaves: ranked by what is
+/// loaded, because debug information and symbol tables would hide it. `rows` are sorted by memory.
 pub(super) fn loaded_table<'a>(
     rows: &'a [Nth<'a, CrateRow>],
     total: Total,
@@ -181,14 +184,54 @@ fn with_part<'a>(
         .machines_only()
 }
 
-/// The columns that the overview has no room for.
-fn with_parts<'a>(table: Table<'a, Nth<'a, CrateRow>>) -> Table<'a, Nth<'a, CrateRow>> {
-    let table = Category::ALL.into_iter().fold(table, |table, category| {
+/// The parts of what ships that have columns; all of their bytes are loaded.
+const LOADED: [Category; 4] = [
+    Category::Code,
+    Category::Data,
+    Category::Unwind,
+    Category::Relocations,
+];
+
+/// What of a crate's shipped bytes is in no column of its own: tables of exported names, notes.
+fn rest(row: &CrateRow) -> u64 {
+    let parts = LOADED.into_iter().map(|category| row.parts[category]);
+    parts.fold(row.shipped, u64::saturating_sub)
+}
+
+/// The columns of what the figure consists of. For people they add up to what ships, beside what
+/// only the analysed file has; programs get the parts of the file.
+pub(super) fn with_parts<'a>(
+    table: Table<'a, Nth<'a, CrateRow>>,
+    total: Total,
+) -> Table<'a, Nth<'a, CrateRow>> {
+    let ships = total.shipped.is_some();
+    let mut table = Category::ALL.into_iter().fold(table, |table, category| {
         let (title, importance) = column(category);
+        let key = category.as_str();
         let read = move |row: &CrateRow| row.parts[category];
-        with_part(table, category.as_str(), title, importance, read)
+        match ships && !LOADED.contains(&category) {
+            true => table
+                .number(key, title, move |row| Cell::Bytes(read(row.row)))
+                .summed()
+                .machines_only(),
+            false => with_part(table, key, title, importance, read),
+        }
     });
-    let table = with_part(table, "inferred", "Inferred", 5, |row| row.inferred);
+    if ships {
+        for (key, title, importance, read) in [
+            ("rest", "Rest", 9, rest as fn(&CrateRow) -> u64),
+            ("unshipped", "Not shipped", 10, |row| {
+                row.file.saturating_sub(row.shipped)
+            }),
+        ] {
+            table = table
+                .number(key, title, move |row| part(read(row.row)))
+                .summed()
+                .people_only()
+                .droppable(importance);
+        }
+    }
+    let table = with_part(table, "inferred", "Inferred", 11, |row| row.inferred);
     table
         .number("shared", "Shared", |row| Cell::Bytes(row.row.shared))
         .summed()
@@ -211,10 +254,10 @@ pub fn write(
 ) -> Result<()> {
     let total = analysis.total;
     let rows = count(&analysis.rows);
-    let report = report_of(analysis, "crates", with_parts(table(&rows, total)))
+    let report = report_of(analysis, "crates", with_parts(table(&rows, total), total))
         .member("by", &by.as_str())
         .after(footnote(&analysis.rows, by, total));
-    console.write_report(&report, options, JsonCrate::new)
+    console.write_report(&report, options, |row| JsonCrate::new(row, total))
 }
 
 /// What the figures mean, and how much of them is proven.

@@ -1,11 +1,12 @@
 //! `cargo slim data`: constants, variables, tables and what else is not code.
 
 use super::{
-    envelope::{report_of, share},
+    envelope::report_of,
+    lead::{Lead, lead},
     names::Ambiguous,
 };
 use crate::analysis::{
-    Analysis,
+    Analysis, Total,
     model::{CrateInfo, DataRow},
 };
 use codecost::{
@@ -26,6 +27,7 @@ struct JsonData<'a> {
     version: Option<&'a str>,
     section: &'a str,
     address: u64,
+    shipped: Option<u64>,
     file: u64,
     kind: &'a str,
     shared_by: Vec<&'a str>,
@@ -34,12 +36,13 @@ struct JsonData<'a> {
 }
 
 impl<'a> JsonData<'a> {
-    fn new(data: &Nth<'a, DataRow>) -> Self {
+    fn new(data: &Nth<'a, DataRow>, total: Total) -> Self {
         let DataRow {
             name,
             label,
             section,
             address,
+            shipped,
             file,
             kind,
             shared_by,
@@ -58,6 +61,7 @@ impl<'a> JsonData<'a> {
             version: label.version.as_deref(),
             section,
             address: address.0,
+            shipped: total.shipped.map(|_| *shipped),
             file: *file,
             kind,
             shared_by: names(shared_by).collect(),
@@ -92,19 +96,14 @@ pub fn write(
 ) -> Result<()> {
     let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
     let ambiguous = Ambiguous::among(rows.iter().map(|row| &row.row.label));
-    let largest = rows.first().map_or(0, |row| row.row.file);
     let total = analysis.total;
-    let table = Table::new(&rows)
-        .number("file", "Size", |row| Cell::Bytes(row.row.file))
-        .summed()
-        .number("share", "Share", move |row| {
-            Cell::Share(share(row.row.file, total.file))
-        })
-        .summed()
-        .people_only()
-        .droppable(2)
-        .bar("bar", move |row| share(row.row.file, largest))
-        .droppable(4)
+    let figures = Lead {
+        total,
+        title: "Size",
+        shipped: |row: &Nth<'_, DataRow>| row.row.shipped,
+        file: |row: &Nth<'_, DataRow>| row.row.file,
+    };
+    let table = lead(Table::new(&rows), figures)
         .text("kind", "Kind", |row| row.row.kind.into())
         .text("section", "Section", |row| row.row.section.as_str().into())
         .droppable(3)
@@ -148,5 +147,5 @@ pub fn write(
             .total_label("all data")
             .when_empty("nothing: no data is known piece by piece"),
     );
-    console.write_report(&report, options, JsonData::new)
+    console.write_report(&report, options, |row| JsonData::new(row, total))
 }

@@ -3,10 +3,10 @@
 use super::{
     changes::{JsonChange, SYMBOLS_NOTE, columns, count, grid, heading, pools_symbols},
     comment, envelope, github,
-    sizes::{SizeFacts, delta, file_delta, without_rows},
+    sizes::{self, SizeFacts, delta, file_delta, without_rows},
 };
 use crate::{
-    compare::{Cause, Compared, Kind, Sizes},
+    compare::{Basis, Cause, Compared, Kind, Sizes},
     snapshot::{Artifact, Snapshot},
 };
 use codecost::{
@@ -113,6 +113,24 @@ impl JsonBuilt {
     }
 }
 
+/// What only the analysed files have, in JSON: debug information and symbol tables.
+#[derive(Serialize)]
+struct JsonUnshipped {
+    before: u64,
+    after: u64,
+    delta: i64,
+}
+
+impl JsonUnshipped {
+    fn new((before, after): (u64, u64)) -> Self {
+        Self {
+            before,
+            after,
+            delta: delta(before, after),
+        }
+    }
+}
+
 /// A cause in JSON.
 #[derive(Serialize)]
 struct JsonCause<'a> {
@@ -124,6 +142,7 @@ struct JsonCause<'a> {
 #[derive(Serialize)]
 struct JsonTotal {
     file: u64,
+    shipped: Option<u64>,
     memory: u64,
 }
 
@@ -176,6 +195,7 @@ pub fn write(compared: &Compared, options: &OutputOptions, console: &mut Console
             "total",
             &JsonTotal {
                 file: after.artifact.file_size,
+                shipped: after.artifact.shipped_size,
                 memory: after.memory,
             },
         )
@@ -188,6 +208,10 @@ pub fn write(compared: &Compared, options: &OutputOptions, console: &mut Console
             },
         )
         .member("as_built", &compared.as_built().map(JsonBuilt::new))
+        .member(
+            "unshipped",
+            &compared.comparison.unshipped.map(JsonUnshipped::new),
+        )
         .member("causes", &causes)
         .warnings(compared.warnings.iter().cloned());
     let report = match options.format {
@@ -221,19 +245,19 @@ fn page(compared: &Compared, options: &OutputOptions) -> Result<Page> {
         comparison,
         warnings: _,
     } = compared;
-    let sizes = SizeFacts::of(compared);
+    let figures = SizeFacts::of(compared);
     let mut facts = vec![
         ("before".to_owned(), side(before)),
         ("after".to_owned(), side(after)),
-        (sizes.what.to_owned(), sizes.change),
     ];
-    facts.extend(sizes.shipped.map(|words| ("shipped".to_owned(), words)));
-    if let Some((words, notes)) = sizes.analysed {
+    facts.extend(figures.shipped.map(|words| ("shipped".to_owned(), words)));
+    facts.push((figures.what.to_owned(), figures.change));
+    if let Some((words, notes)) = figures.analysed {
         let added = match notes.as_str() {
             "" => String::new(),
             notes => format!(", with {notes}"),
         };
-        let rows = match comparison.changes.is_empty() {
+        let rows = match comparison.changes.is_empty() || comparison.basis == Basis::Shipped {
             true => "",
             false => "; the rows are about this",
         };
@@ -254,6 +278,9 @@ fn page(compared: &Compared, options: &OutputOptions) -> Result<Page> {
         }
         if kind == Kind::Crate && pools_symbols(&rows) {
             page = page.line(SYMBOLS_NOTE, Emphasis::Faint);
+        }
+        if let (Kind::Crate, Some(words)) = (kind, sizes::unshipped(compared)) {
+            page = page.line(words, Emphasis::Faint);
         }
     }
     Ok(page)

@@ -29,10 +29,21 @@ pub(super) fn report_of<'r, R, A>(
         rows: _,
         warnings,
     } = analysis;
-    let Total { file, memory } = *total;
+    let Total {
+        file,
+        shipped,
+        memory,
+    } = *total;
     report(view, table)
         .member("artifact", &JsonArtifact::new(artifact))
-        .member("total", &JsonTotal { file, memory })
+        .member(
+            "total",
+            &JsonTotal {
+                file,
+                shipped,
+                memory,
+            },
+        )
         .before(header::page(artifact))
         .warnings(warnings.iter().cloned())
 }
@@ -41,6 +52,7 @@ pub(super) fn report_of<'r, R, A>(
 #[derive(Serialize)]
 struct JsonTotal {
     file: u64,
+    shipped: Option<u64>,
     memory: u64,
 }
 

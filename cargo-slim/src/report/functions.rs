@@ -1,7 +1,8 @@
 //! `cargo slim functions`: every function with its size, its crate and how that is known.
 
 use super::{
-    envelope::{report_of, share},
+    envelope::report_of,
+    lead::{Lead, lead},
     names::{Ambiguous, short},
 };
 use crate::analysis::{
@@ -30,12 +31,13 @@ pub(super) struct JsonFunction<'a> {
     instantiated_by: Option<&'a str>,
     section: &'a str,
     address: u64,
+    shipped: Option<u64>,
     file: u64,
     evidence: &'static str,
 }
 
 impl<'a> JsonFunction<'a> {
-    pub(super) fn new(function: &Nth<'a, FunctionRow<'a>>) -> Self {
+    pub(super) fn new(function: &Nth<'a, FunctionRow<'a>>, total: Total) -> Self {
         let FunctionRow {
             name,
             symbol,
@@ -44,6 +46,7 @@ impl<'a> JsonFunction<'a> {
             instantiated_by,
             section,
             address,
+            shipped,
             file,
             evidence,
         } = function.row;
@@ -68,6 +71,7 @@ impl<'a> JsonFunction<'a> {
             instantiated_by: instantiated_by.as_ref().map(|label| label.name.as_str()),
             section,
             address: address.0,
+            shipped: total.shipped.map(|_| *shipped),
             file: *file,
             evidence: evidence.as_str(),
         }
@@ -90,6 +94,7 @@ impl JsonRow for Line<'_> {
             instantiated_by,
             section,
             address,
+            shipped,
             file,
             evidence,
         } = &self.0;
@@ -114,6 +119,8 @@ impl JsonRow for Line<'_> {
         text(to, "section", Some(section));
         to.extend_from_slice(b",\"address\":");
         serde_json::to_writer(&mut *to, address)?;
+        to.extend_from_slice(b",\"shipped\":");
+        serde_json::to_writer(&mut *to, shipped)?;
         to.extend_from_slice(b",\"file\":");
         serde_json::to_writer(&mut *to, file)?;
         text(to, "evidence", Some(evidence));
@@ -152,17 +159,13 @@ pub(super) fn table<'a>(
     total: Total,
     full_names: bool,
 ) -> Table<'a, Nth<'a, FunctionRow<'a>>> {
-    let largest = rows.first().map_or(0, |row| row.row.file);
-    let table = Table::new(rows)
-        .number("file", "Size", |row| Cell::Bytes(row.row.file))
-        .summed()
-        .number("share", "Share", move |row| {
-            Cell::Share(share(row.row.file, total.file))
-        })
-        .summed()
-        .people_only()
-        .bar("bar", move |row| share(row.row.file, largest))
-        .droppable(2)
+    let figures = Lead {
+        total,
+        title: "Size",
+        shipped: |row: &Nth<'_, FunctionRow<'_>>| row.row.shipped,
+        file: |row: &Nth<'_, FunctionRow<'_>>| row.row.file,
+    };
+    let table = lead(Table::new(rows), figures)
         .text("crate", "Crate", |row| {
             Cell::text(ambiguous.name(row.row.label))
         })
@@ -215,6 +218,7 @@ pub fn write(
     options: &OutputOptions,
     console: &mut Console,
 ) -> Result<()> {
+    let total = analysis.total;
     let rows = &analysis.rows;
     let json = options.format == Format::Json;
     let rows = if json { count(rows) } else { uncounted(rows) };
@@ -222,11 +226,11 @@ pub fn write(
         true => Ambiguous::default(),
         false => Ambiguous::among(rows.iter().map(|row| row.row.label)),
     };
-    let table = table(&rows, &ambiguous, analysis.total, options.full_names)
+    let table = table(&rows, &ambiguous, total, options.full_names)
         .total_label("all functions")
         .when_empty("nothing: no functions are known");
     let report = report_of(analysis, "functions", table);
-    console.write_report(&report, options, |row| Line(JsonFunction::new(row)))
+    console.write_report(&report, options, |row| Line(JsonFunction::new(row, total)))
 }
 
 #[cfg(test)]
@@ -245,10 +249,17 @@ mod tests {
         rows.push(odd.clone());
         rows.push(odd);
         for row in &count(&rows) {
-            let mut line = Vec::new();
-            Line(JsonFunction::new(row)).append(&mut line).unwrap();
-            let serde = serde_json::to_string(&JsonFunction::new(row)).unwrap();
-            assert_eq!(String::from_utf8(line).unwrap(), serde);
+            for shipped in [Some(10), None] {
+                let total = Total {
+                    shipped,
+                    ..fixture::analysis(()).total
+                };
+                let mut line = Vec::new();
+                let row = || JsonFunction::new(row, total);
+                Line(row()).append(&mut line).unwrap();
+                let serde = serde_json::to_string(&row()).unwrap();
+                assert_eq!(String::from_utf8(line).unwrap(), serde);
+            }
         }
     }
 }

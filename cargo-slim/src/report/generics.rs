@@ -1,17 +1,18 @@
 //! `cargo slim generics`: one row for each generic function, with all its copies.
 
 use super::{
-    envelope::{report_of, share},
+    envelope::report_of,
+    lead::{Lead, lead},
     names::{Ambiguous, short},
 };
 use crate::analysis::{
-    Analysis,
+    Analysis, Total,
     model::{GenericInstance, GenericRow},
 };
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered},
+    report::{Cell, Emphasis, Format, Nth, OutputOptions, Page, RowId, Table, numbered, printable},
 };
 use serde::Serialize;
 
@@ -24,6 +25,7 @@ struct JsonGeneric<'a> {
     owner: &'a str,
     version: Option<&'a str>,
     copies: u64,
+    shipped: Option<u64>,
     file: u64,
     largest: u64,
     identical: Option<u64>,
@@ -39,11 +41,12 @@ struct JsonInstance<'a> {
 }
 
 impl<'a> JsonGeneric<'a> {
-    fn new(generic: &Nth<'a, GenericRow>) -> Self {
+    fn new(generic: &Nth<'a, GenericRow>, total: Total) -> Self {
         let GenericRow {
             name,
             label,
             copies,
+            shipped,
             file,
             largest,
             identical,
@@ -60,6 +63,7 @@ impl<'a> JsonGeneric<'a> {
             owner: &label.name,
             version: label.version.as_deref(),
             copies: *copies,
+            shipped: total.shipped.map(|_| *shipped),
             file: *file,
             largest: *largest,
             identical: *identical,
@@ -98,19 +102,14 @@ pub fn write(
 ) -> Result<()> {
     let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
     let ambiguous = Ambiguous::among(rows.iter().map(|row| &row.row.label));
-    let largest = rows.first().map_or(0, |row| row.row.file);
     let total = analysis.total;
-    let table = Table::new(&rows)
-        .number("file", "Size", |row| Cell::Bytes(row.row.file))
-        .summed()
-        .number("share", "Share", move |row| {
-            Cell::Share(share(row.row.file, total.file))
-        })
-        .summed()
-        .people_only()
-        .droppable(3)
-        .bar("bar", move |row| share(row.row.file, largest))
-        .droppable(4)
+    let figures = Lead {
+        total,
+        title: "Size",
+        shipped: |row: &Nth<'_, GenericRow>| row.row.shipped,
+        file: |row: &Nth<'_, GenericRow>| row.row.file,
+    };
+    let table = lead(Table::new(&rows), figures)
         .number("copies", "Copies", |row| Cell::Count(row.row.copies))
         .summed()
         .number("largest", "Largest", |row| Cell::Bytes(row.row.largest))
@@ -157,5 +156,47 @@ pub fn write(
         .total_label("all generic functions")
         .when_empty("nothing: no generic function is known to have two copies");
     let report = report_of(analysis, "generics", table).after(after);
-    console.write_report(&report, options, JsonGeneric::new)
+    console.write_report(&report, options, |row| JsonGeneric::new(row, total))
+}
+
+/// Shows the copies of generic functions one by one. Programs get the same rows as from [`write()`],
+/// which have the copies.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write_copies(
+    analysis: &Analysis<Vec<GenericRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    if matches!(options.format, Format::Json | Format::Csv) {
+        return write(analysis, options, console);
+    }
+    let total = analysis.total;
+    let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
+    let mut page = Page::new();
+    for row in &analysis.rows {
+        let figures = Lead {
+            total,
+            title: "Size",
+            shipped: |copy: &GenericInstance| copy.file,
+            file: |copy: &GenericInstance| copy.file,
+        };
+        let table = lead(Table::new(&row.instances), figures)
+            .text("instantiated_by", "Made by", |copy| {
+                let label = copy.instantiated_by.as_ref();
+                Cell::maybe_text(label.map(|label| label.name.as_str()))
+            })
+            .name("name", "Copy", |copy| copy.name.as_str().into())
+            .total_label(format!("all {} copies", row.copies));
+        page = page
+            .heading(printable(&row.name).into_owned())
+            .grid(table.grid(&table.select(options)?, options.full_names));
+    }
+    let table = Table::new(&rows).name("name", "Generic function", |row| {
+        row.row.name.as_str().into()
+    });
+    let report = report_of(analysis, "generics", table).instead(page);
+    console.write_report(&report, options, |row| JsonGeneric::new(row, total))
 }

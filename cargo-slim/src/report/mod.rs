@@ -18,6 +18,7 @@ mod comment;
 mod envelope;
 mod github;
 mod header;
+mod lead;
 mod names;
 mod sizes;
 

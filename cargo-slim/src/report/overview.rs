@@ -18,6 +18,7 @@ use codecost::{
     units::Bytes,
 };
 use serde::Serialize;
+use std::cmp::Reverse;
 
 /// How many functions the page has, in JSON too: `functions` has them all.
 const FUNCTIONS: usize = 10;
@@ -77,15 +78,18 @@ pub fn write(
 
     let crates = crates::count(crates);
     let mut by_memory = crates.clone();
-    by_memory.sort_by_key(|row| std::cmp::Reverse(row.row.memory));
+    by_memory.sort_by_key(|row| Reverse(row.row.memory));
     // Nothing of an archive or object file is loaded; a column that was asked for goes first.
-    let (heading, loaded_table) = if total.memory == 0 || options.sort.is_some() {
+    let (heading, shown_table) = if total.shipped.is_some() {
+        let table = crates::with_parts(crates::table(&crates, total), total);
+        ("Crates, by what ships", table)
+    } else if total.memory == 0 || options.sort.is_some() {
         ("Crates", crates::table(&crates, total))
     } else {
         let table = crates::loaded_table(&by_memory, total);
         ("Crates, by what is loaded", table)
     };
-    let loaded_table = loaded_table.default_limit(CRATES);
+    let shown_table = shown_table.default_limit(CRATES);
     let crates_table = crates::table(&crates, total).default_limit(CRATES);
     let functions_table = functions::table(&functions, &ambiguous, total, options.full_names)
         .default_limit(FUNCTIONS)
@@ -98,7 +102,7 @@ pub fn write(
             options,
         )?)
         .heading(heading)
-        .grid(loaded_table.grid(&loaded_table.select(options)?, options.full_names))
+        .grid(shown_table.grid(&shown_table.select(options)?, options.full_names))
         .heading("Functions")
         .grid(grid(&functions_table, options)?)
         .then(findings_page(findings))
@@ -114,18 +118,23 @@ pub fn write(
     let report = report_of(analysis, "overview", crates_table)
         .member(
             "sections",
-            &sections.iter().map(JsonSection::new).collect::<Vec<_>>(),
+            &sections
+                .iter()
+                .map(|row| JsonSection::new(row, total))
+                .collect::<Vec<_>>(),
         )
         .member(
             "functions",
-            &shown.map(JsonFunction::new).collect::<Vec<_>>(),
+            &shown
+                .map(|row| JsonFunction::new(row, total))
+                .collect::<Vec<_>>(),
         )
         .member(
             "findings",
             &findings.iter().map(JsonFinding::new).collect::<Vec<_>>(),
         )
         .instead(page);
-    console.write_report(&report, options, JsonCrate::new)
+    console.write_report(&report, options, |row| JsonCrate::new(row, total))
 }
 
 /// A table beside the main one: `--sort` is about the crates.

@@ -1,6 +1,9 @@
 //! `cargo slim sections`: every byte of the file in one row.
 
-use super::envelope::{report_of, share};
+use super::{
+    envelope::report_of,
+    lead::{Lead, lead},
+};
 use crate::analysis::{Analysis, Total, model::SectionRow};
 use codecost::{
     Result,
@@ -16,16 +19,18 @@ pub(super) struct JsonSection<'a> {
     name: &'a str,
     kind: &'a str,
     address: Option<u64>,
+    shipped: Option<u64>,
     file: u64,
     memory: u64,
 }
 
 impl<'a> JsonSection<'a> {
-    pub(super) fn new(section: &Nth<'a, SectionRow>) -> Self {
+    pub(super) fn new(section: &Nth<'a, SectionRow>, total: Total) -> Self {
         let SectionRow {
             name,
             kind,
             address,
+            shipped,
             file,
             memory,
         } = section.row;
@@ -39,6 +44,7 @@ impl<'a> JsonSection<'a> {
             name,
             kind,
             address: address.map(|address| address.0),
+            shipped: total.shipped.map(|_| *shipped),
             file: *file,
             memory: *memory,
         }
@@ -53,17 +59,13 @@ pub(super) fn table<'a>(
     rows: &'a [Nth<'a, SectionRow>],
     total: Total,
 ) -> Table<'a, Nth<'a, SectionRow>> {
-    let largest = rows.iter().map(|row| row.row.file).max().unwrap_or(0);
-    Table::new(rows)
-        .number("file", "Size", |row| Cell::Bytes(row.row.file))
-        .summed()
-        .number("share", "Share", move |row| {
-            Cell::Share(share(row.row.file, total.file))
-        })
-        .summed()
-        .people_only()
-        .bar("bar", move |row| share(row.row.file, largest))
-        .droppable(3)
+    let figures = Lead {
+        total,
+        title: "Shipped",
+        shipped: |row: &Nth<'_, SectionRow>| row.row.shipped,
+        file: |row: &Nth<'_, SectionRow>| row.row.file,
+    };
+    let table = lead(Table::new(rows), figures)
         .name("name", "Section", |row| row.row.name.as_str().into())
         .text("kind", "Kind", |row| row.row.kind.into())
         .droppable(1)
@@ -75,7 +77,20 @@ pub(super) fn table<'a>(
         .droppable(2)
         .number("memory", "In memory", |row| Cell::Bytes(row.row.memory))
         .summed()
-        .droppable(1)
+        .droppable(1);
+    match total.shipped {
+        Some(_) => table
+            .number("unshipped", "Not shipped", |row| {
+                match row.row.file.saturating_sub(row.row.shipped) {
+                    0 => Cell::Empty,
+                    bytes => Cell::Bytes(bytes),
+                }
+            })
+            .summed()
+            .people_only()
+            .droppable(1),
+        None => table,
+    }
 }
 
 /// Shows the sections.
@@ -92,5 +107,6 @@ pub fn write(
     // A file has some thirty sections: a list that ends early would only be in the way.
     let table = table(&rows, analysis.total).default_limit(50);
     let report = report_of(analysis, "sections", table);
-    console.write_report(&report, options, JsonSection::new)
+    let total = analysis.total;
+    console.write_report(&report, options, |row| JsonSection::new(row, total))
 }

@@ -1,7 +1,7 @@
 //! How the sizes of two builds are put into words.
 
 use crate::{
-    compare::Compared,
+    compare::{Basis, Compared},
     snapshot::{Artifact, Snapshot},
 };
 use codecost::{
@@ -34,6 +34,28 @@ fn change_in_words(before: u64, after: u64) -> String {
             Bytes(before),
             Bytes(after)
         ),
+    }
+}
+
+/// `, +12.0 KiB (+1.2%), 1.0 MiB → 1.1 MiB`: what only the analysed files have, where the rows are
+/// about what ships.
+pub(super) fn unshipped(compared: &Compared) -> Option<String> {
+    let (before, after) = compared.comparison.unshipped?;
+    (before != after).then(|| {
+        format!(
+            "not shipped: debug information and symbol tables of the analysed files, {}",
+            change_in_words(before, after)
+        )
+    })
+}
+
+/// The change that the rows of crates add up to, with what it is a change of.
+pub(super) fn delta_of_rows(compared: &Compared) -> (i64, &'static str) {
+    let (before, after) = (&compared.before, &compared.after);
+    let sizes = (before.artifact.shipped_size, after.artifact.shipped_size);
+    match (compared.comparison.basis, sizes) {
+        (Basis::Shipped, (Some(was), Some(is))) => (delta(was, is), "shipped"),
+        _ => (file_delta(before, after), "as analysed"),
     }
 }
 
@@ -89,8 +111,8 @@ pub(super) fn without_rows(compared: &Compared) -> &'static str {
     match compared.is_unchanged() {
         true => "nothing changed",
         false => {
-            "in the analysed files no size differs: the difference is in settings that the analysis \
-             overrides, such as `strip`"
+            "what ships has the same size: the difference is in debug information, in symbols, or in \
+             settings that the analysis overrides, such as `strip`"
         }
     }
 }

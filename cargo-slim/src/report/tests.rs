@@ -134,7 +134,7 @@ fn json_has_the_contracts_members_and_every_row() {
         assert_eq!(value["schema"], "cargo-slim/1");
         assert_eq!(value["view"], view);
         assert_eq!(value["artifact"]["format"], "elf");
-        assert_eq!(value["artifact"]["shipped_size"], 4_291_456);
+        assert_eq!(value["artifact"]["shipped_size"], 4_521_976);
         assert_eq!(value["total"]["file"], 6_291_456);
         assert_eq!(value["warnings"][0]["code"], "unowned-assembly");
         assert!(value.get("cut").is_none());
@@ -188,7 +188,7 @@ fn a_wrong_sort_column_lists_the_columns() {
     assert_eq!(error.exit_code(), 2);
     assert_eq!(
         error.hint().unwrap(),
-        "sort by a column's title, or one of: file, share, name, kind, address, memory"
+        "sort by a column's title, or one of: shipped, file, share, name, kind, address, memory, unshipped"
     );
     assert_eq!(captured.stdout(), "");
 }

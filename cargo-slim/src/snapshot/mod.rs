@@ -21,5 +21,6 @@ pub use names::Names;
 pub use read::{is_snapshot, open, parse};
 pub use survey::survey;
 pub use take::{
-    NamedTarget, Options, Surveyed, measures_as_built, open_or_survey, snapshot_of, survey_of, take,
+    NamedTarget, Options, Step, Surveyed, measures_as_built, open_or_survey, snapshot_of,
+    survey_of, take,
 };

@@ -96,6 +96,9 @@ pub struct Crate {
     pub origin: Origin,
     /// Bytes of the file.
     pub file: u64,
+    /// Bytes that stay with `strip = "symbols"`; `None` where the format gives no way to tell, or
+    /// an older tool did not say.
+    pub shipped: Option<u64>,
     /// Bytes of memory.
     pub memory: u64,
     /// The bytes of the file by what they are used for; they add up to `file`.
@@ -111,6 +114,8 @@ pub struct Section {
     pub kind: String,
     /// Bytes of the file.
     pub file: u64,
+    /// As [`Crate::shipped`].
+    pub shipped: Option<u64>,
     /// Bytes of memory.
     pub memory: u64,
 }
@@ -174,6 +179,13 @@ impl Snapshot {
             },
             ..Self::default()
         }
+    }
+
+    /// Whether it says of every row what ships of it.
+    pub fn says_what_ships(&self) -> bool {
+        let mut crates = self.crates.iter();
+        let mut sections = self.sections.iter();
+        crates.all(|row| row.shipped.is_some()) && sections.all(|row| row.shipped.is_some())
     }
 
     /// The crate of a function.

@@ -107,6 +107,7 @@ struct File {
 #[derive(Deserialize)]
 struct Total {
     file: Option<u64>,
+    shipped: Option<u64>,
     memory: u64,
 }
 
@@ -164,6 +165,7 @@ struct FileCrate {
     version: Option<String>,
     origin: String,
     file: u64,
+    shipped: Option<u64>,
     memory: u64,
     #[serde(flatten)]
     parts: FileParts,
@@ -210,6 +212,7 @@ struct FileSection {
     name: String,
     kind: String,
     file: u64,
+    shipped: Option<u64>,
     memory: u64,
 }
 
@@ -278,6 +281,21 @@ impl File {
         }
         if self.total.file.is_some_and(|total| Some(total) != file) {
             return Err("its total is not the size of the file");
+        }
+        // Older tools did not say what ships; those that do say it of every row.
+        let ships = |rows: &mut dyn Iterator<Item = Option<u64>>| {
+            let shipped: Vec<u64> = rows.flatten().collect();
+            shipped.is_empty() || sum(shipped.into_iter()) == self.artifact.shipped_size
+        };
+        if !ships(&mut self.rows.iter().map(|row| row.shipped)) {
+            return Err("its crates do not add up to what ships");
+        }
+        if !ships(&mut self.sections.iter().map(|row| row.shipped)) {
+            return Err("its sections do not add up to what ships");
+        }
+        let total = self.total.shipped;
+        if total.is_some() && total != self.artifact.shipped_size {
+            return Err("its total is not what ships");
         }
         // A damaged file may claim more memory than a number holds; the writer stops there, too.
         let memory = |rows: &mut dyn Iterator<Item = u64>| rows.fold(0, u64::saturating_add);
@@ -411,6 +429,7 @@ impl From<FileCrate> for Crate {
             package: file.package,
             version: file.version,
             file: file.file,
+            shipped: file.shipped,
             memory: file.memory,
             parts: file.parts.0,
         }
@@ -423,6 +442,7 @@ impl From<FileSection> for Section {
             name: file.name,
             kind: file.kind,
             file: file.file,
+            shipped: file.shipped,
             memory: file.memory,
         }
     }

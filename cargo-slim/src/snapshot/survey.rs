@@ -20,6 +20,7 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
         |ledger| analysis::crate_sums(&ledger, By::Defined),
         |functions| Listing::new(functions, &section_of),
     );
+    let ships = subject.image.shipped_size().is_some();
     let rows = analysis::crate_rows(subject, &sums);
     let crates = merged(rows.iter().map(|row| Crate {
         name: row.label.name.clone(),
@@ -27,6 +28,7 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
         version: row.label.version.clone(),
         origin: row.label.origin,
         file: row.file,
+        shipped: ships.then_some(row.shipped),
         memory: row.memory,
         parts: row.parts,
     }));
@@ -74,10 +76,12 @@ fn add(row: &mut Crate, more: &Crate) {
         version: _,
         origin: _,
         file,
+        shipped,
         memory,
         parts,
     } = row;
     *file += more.file;
+    *shipped = shipped.zip(more.shipped).map(|(row, more)| row + more);
     *memory = memory.saturating_add(more.memory);
     parts.add(&more.parts);
 }
@@ -130,12 +134,14 @@ fn portable(path: &Path) -> String {
 
 /// The rows of the sections view in a stable order, and the place of each section of the image.
 fn section_rows(image: &Image<'_>) -> (Vec<Section>, Vec<u32>) {
+    let ships = image.shipped_size().is_some();
     let mut rows: Vec<Section> = analysis::section_rows(image)
         .into_iter()
         .map(|row| Section {
             name: row.name,
             kind: row.kind.into(),
             file: row.file,
+            shipped: ships.then_some(row.shipped),
             memory: row.memory,
         })
         .collect();
@@ -168,6 +174,7 @@ mod tests {
             version: version.map(Into::into),
             origin: Origin::Registry,
             file: code + 1,
+            shipped: Some(code),
             memory: code,
             parts: ByCategory::from([(Category::Code, code), (Category::Unwind, 1)]),
         };
@@ -186,10 +193,11 @@ mod tests {
         assert_eq!(
             (
                 rows[1].file,
+                rows[1].shipped.unwrap_or_default(),
                 rows[1].memory,
                 rows[1].parts[Category::Unwind]
             ),
-            (1003, 1001, 2)
+            (1003, 1001, 1001, 2)
         );
     }
 

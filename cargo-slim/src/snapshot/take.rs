@@ -60,7 +60,16 @@ impl NamedTarget {
     }
 }
 
-/// Takes the snapshot that the options ask for. `announce`: as in [`Build::one_announced`].
+/// What is being done, for those who wait.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'s> {
+    /// The artifact is built with these additions; as in [`Build::one_announced`].
+    Building(&'s [String]),
+    /// It is built once more, as the user's own profile says.
+    BuildingAgain,
+}
+
+/// Takes the snapshot that the options ask for.
 ///
 /// # Errors
 ///
@@ -68,7 +77,7 @@ impl NamedTarget {
 pub fn take(
     context: &Context,
     options: &Options,
-    announce: &mut dyn FnMut(&[String]),
+    begin: &mut dyn FnMut(Step<'_>),
 ) -> Result<Snapshot> {
     if let (Input::Build(selection), Some(target)) = (&options.input, &options.may_be_absent)
         && is_absent(context, selection)?
@@ -80,9 +89,13 @@ pub fn take(
         } = target.clone();
         return Ok(Snapshot::absent(package, kind, name));
     }
-    let mut snapshot = snapshot_of(context, &options.input, announce)?;
+    let mut announce = |added: &[String]| begin(Step::Building(added));
+    let mut snapshot = snapshot_of(context, &options.input, &mut announce)?;
     match &options.input {
         Input::Build(selection) => {
+            begin(Step::BuildingAgain);
+            // Said above, whether or not it is the first of its kind.
+            let announce = &mut |_: &[String]| {};
             let compressors = Compressors::ALL;
             snapshot.measures = measures_as_built(context, selection, compressors, announce)?;
         }

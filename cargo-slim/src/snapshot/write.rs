@@ -41,7 +41,11 @@ impl Snapshot {
             ("artifact", self.artifact_json()),
             (
                 "total",
-                json!({"file": self.artifact.file_size, "memory": self.memory}),
+                json!({
+                    "file": self.artifact.file_size,
+                    "shipped": self.artifact.shipped_size,
+                    "memory": self.memory,
+                }),
             ),
             ("measures", measures_json(&self.measures)),
             ("build", self.build.as_ref().map_or(Value::Null, build_json)),
@@ -218,12 +222,13 @@ fn crate_json(row: &Crate) -> Value {
         version,
         origin,
         file,
+        shipped,
         memory,
         parts,
     } = row;
     let mut json = json!({
         "name": name, "package": package, "version": version, "origin": origin.as_str(),
-        "file": file, "memory": memory,
+        "file": file, "shipped": shipped, "memory": memory,
     });
     for (category, bytes) in parts.iter() {
         json[category.as_str()] = bytes.into();
@@ -236,7 +241,8 @@ fn section_json(row: &Section) -> Value {
         name,
         kind,
         file,
+        shipped,
         memory,
     } = row;
-    json!({"name": name, "kind": kind, "file": file, "memory": memory})
+    json!({"name": name, "kind": kind, "file": file, "shipped": shipped, "memory": memory})
 }

@@ -33,11 +33,14 @@ use crate::{
     cargo::Selection,
     error::{Error, Result, exit_code},
     report::{JsonRow, OutputOptions, Report, Style, Warning, WriteError, printable, write_file},
+    units::Bytes,
 };
 use anstyle::{AnsiColor, Style as Ansi};
 use std::{
     error::Error as StdError,
+    fs,
     io::{self, IsTerminal, Write},
+    path::Path,
 };
 
 /// How much is said on standard error.
@@ -249,7 +252,19 @@ impl Console {
                 }
             })
         });
-        usage.map_or(written, Err)
+        usage.map_or(written, Err)?;
+        self.wrote(path);
+        Ok(())
+    }
+
+    /// Says that a file was written, and how large it is. A pipe or device is no file.
+    pub fn wrote(&mut self, path: &Path) {
+        if let Ok(metadata) = fs::metadata(path)
+            && metadata.is_file()
+        {
+            let size = Bytes(metadata.len());
+            self.status("Wrote", &format!("{} ({size})", path.display()));
+        }
     }
 
     /// `error:` with its causes and what to do about it; returns the exit code for it.

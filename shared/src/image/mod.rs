@@ -30,6 +30,7 @@ pub use mapping::Mapping;
 pub use parts::Part;
 pub use relocation::{Relocation, RelocationTable};
 pub use section::{RelocationFormat, Section, SectionKind, Segment, TableRange};
+pub use strip::Stripped;
 pub use symbol::{Binding, Symbol, SymbolKind, SymbolTable};
 pub use unwind::{FrameTable, UnwindEntry, UnwindTables};
 
@@ -270,7 +271,13 @@ impl<'d> Image<'d> {
     /// Bytes that the file would have with `strip = "symbols"`; `None` where the format gives no
     /// way to tell.
     pub fn shipped_size(&self) -> Option<u64> {
-        strip::shipped_size(self)
+        self.stripped().map(|stripped| stripped.size)
+    }
+
+    /// What of the file stays with `strip = "symbols"`, piece by piece; `None` where the format
+    /// gives no way to tell.
+    pub fn stripped(&self) -> Option<Stripped> {
+        strip::stripped(self)
     }
 
     /// A section's content, decompressed where it is compressed. `None` when it cannot be, or

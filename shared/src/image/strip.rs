@@ -1,4 +1,4 @@
-//! How large the file would be with `strip = "symbols"`.
+//! What of a file stays with `strip = "symbols"`.
 //!
 //! rustc has the linker do it (`--strip-all`): the symbol table, its strings and all sections that
 //! are not loaded and hold debug information go; the section header table and the section names
@@ -6,35 +6,47 @@
 
 use super::{Format, Image, SectionKind};
 
-pub(super) fn shipped_size(image: &Image<'_>) -> Option<u64> {
+/// The table that shrinks with the number of sections.
+const SECTION_HEADERS: &str = "section headers";
+
+/// What stays of a file with `strip = "symbols"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stripped {
+    /// Bytes of the whole file.
+    pub size: u64,
+    /// Bytes of each section's content, in the order of [`Image::sections`].
+    pub sections: Vec<u64>,
+    /// Bytes of each table, in the order of [`Image::tables`].
+    pub tables: Vec<u64>,
+    /// Everything before this place in the file keeps its place; gaps behind it are made anew.
+    pub fixed_end: u64,
+}
+
+/// `None` where the format gives no way to tell.
+pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
     if image.format != Format::Elf {
         return None;
     }
     let size = image.bytes.len() as u64;
-    if image.sections.is_empty() {
-        return Some(size);
-    }
-    let header = if image.is_64 { 64 } else { 40 };
-    let goes = |index: usize| {
-        let section = &image.sections[index];
-        if section.loaded {
-            return false;
-        }
-        match section.kind {
-            SectionKind::Symbols | SectionKind::Debug => true,
-            // The symbols' strings; the section names' own table stays.
-            SectionKind::Strings => section.name != ".shstrtab",
-            // Relocations kept by `--emit-relocs` refer to the symbols.
-            SectionKind::Relocations => true,
-            _ => false,
-        }
+    let mut stripped = Stripped {
+        size,
+        sections: image
+            .sections
+            .iter()
+            .map(|section| section.file.size)
+            .collect(),
+        tables: image.tables.iter().map(|table| table.range.size).collect(),
+        fixed_end: size,
     };
-    if !(0..image.sections.len()).any(goes) {
-        return Some(size);
+    let goes: Vec<bool> = (0..image.sections.len())
+        .map(|index| goes(image, index))
+        .collect();
+    if !goes.contains(&true) {
+        return Some(stripped);
     }
-    // Loaded content and what else stays keeps its order; only what stands behind the last loaded
-    // byte moves up.
-    let loaded_end = image
+    // Loaded content and what else stays keeps its order; only what is behind the last loaded byte
+    // moves up.
+    let fixed_end = image
         .sections
         .iter()
         .filter(|section| section.loaded)
@@ -44,36 +56,66 @@ pub(super) fn shipped_size(image: &Image<'_>) -> Option<u64> {
             image
                 .tables
                 .iter()
-                .filter(|table| table.name != "section headers")
+                .filter(|table| table.name != SECTION_HEADERS)
                 .map(|table| table.range.end().0),
         )
         .max()
         .unwrap_or_default();
-    let mut end = loaded_end;
     let mut kept = 0_u64;
     let mut names_lost = 0_u64;
-    let mut rest: Vec<usize> = Vec::new();
-    for (index, section) in image.sections.iter().enumerate() {
-        if goes(index) {
+    for ((section, goes), bytes) in image.sections.iter().zip(&goes).zip(&mut stripped.sections) {
+        if *goes {
             names_lost += section.name.len() as u64 + 1;
+            *bytes = 0;
+        } else {
+            kept += 1;
+        }
+    }
+    let mut moved: Vec<usize> = Vec::new();
+    for (index, section) in image.sections.iter().enumerate() {
+        if goes[index] || section.loaded || section.file.is_empty() {
             continue;
         }
-        kept += 1;
-        if !section.loaded && section.file.start.0 >= loaded_end && !section.file.is_empty() {
-            rest.push(index);
-        }
-    }
-    rest.sort_by_key(|index| image.sections[*index].file.start);
-    for index in rest {
-        let section = &image.sections[index];
-        let mut bytes = section.file.size;
         if section.name == ".shstrtab" {
-            bytes = bytes.saturating_sub(names_lost);
+            let bytes = &mut stripped.sections[index];
+            *bytes = bytes.saturating_sub(names_lost);
         }
-        end = align(end, section.align).saturating_add(bytes);
+        if section.file.start.0 >= fixed_end {
+            moved.push(index);
+        }
     }
-    let end = align(end, if image.is_64 { 8 } else { 4 }).saturating_add(kept * header);
-    Some(end.min(size))
+    moved.sort_by_key(|index| image.sections[*index].file.start);
+    let mut end = fixed_end;
+    for index in moved {
+        let bytes = stripped.sections[index];
+        end = align(end, image.sections[index].align).saturating_add(bytes);
+    }
+    let (word, header) = if image.is_64 { (8, 64) } else { (4, 40) };
+    let end = align(end, word).saturating_add(kept * header);
+    for (table, bytes) in image.tables.iter().zip(&mut stripped.tables) {
+        if table.name == SECTION_HEADERS {
+            *bytes = (*bytes).min(kept * header);
+        }
+    }
+    stripped.size = end.min(size);
+    stripped.fixed_end = fixed_end;
+    Some(stripped)
+}
+
+/// Whether strip leaves the section out.
+fn goes(image: &Image<'_>, index: usize) -> bool {
+    let section = &image.sections[index];
+    if section.loaded {
+        return false;
+    }
+    match section.kind {
+        SectionKind::Symbols | SectionKind::Debug => true,
+        // The symbols' strings; the section names' own table stays.
+        SectionKind::Strings => section.name != ".shstrtab",
+        // Relocations kept by `--emit-relocs` refer to the symbols.
+        SectionKind::Relocations => true,
+        _ => false,
+    }
 }
 
 fn align(value: u64, align: u64) -> u64 {

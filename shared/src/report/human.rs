@@ -80,7 +80,11 @@ impl Page {
                         Emphasis::Faint => FAINT,
                         Emphasis::Command => COMMAND,
                     };
-                    push(&mut text, &style.paint(ansi, line));
+                    // A command is to be copied as it is.
+                    let width = style.width.filter(|_| *emphasis != Emphasis::Command);
+                    for line in wrapped(line, width) {
+                        push(&mut text, &style.paint(ansi, &line));
+                    }
                 }
                 Block::Gap => {}
                 Block::Grid(grid) => push_grid(&mut text, grid, style),
@@ -183,19 +187,34 @@ fn push_dropped(text: &mut String, titles: &[&str], style: &Style) {
         "columns not shown: {}; widen the terminal or use --message-format csv",
         titles.join(", ")
     );
-    let width = style.width.unwrap_or(usize::MAX);
-    let mut line = String::new();
-    for word in said.split(' ') {
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
-            push(text, &style.paint(FAINT, &line));
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
+    for line in wrapped(&said, style.width) {
+        push(text, &style.paint(FAINT, &line));
     }
-    push(text, &style.paint(FAINT, &line));
+}
+
+/// The text in lines of at most this many display columns, broken between words; further lines are
+/// indented as the first one is. A word that is longer has a line of its own.
+fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width.filter(|width| text.width() > *width) else {
+        return vec![text.to_owned()];
+    };
+    let words = text.trim_start_matches(' ');
+    let indent = &text[..text.len() - words.len()];
+    let mut lines = vec![indent.to_owned()];
+    let mut empty = true;
+    for word in words.split(' ') {
+        let Some(line) = lines.last_mut() else { break };
+        if empty {
+            line.push_str(word);
+        } else if line.width() + 1 + word.width() > width {
+            lines.push(format!("{indent}{word}"));
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+        empty = false;
+    }
+    lines
 }
 
 const TABLE_STYLE: TableStyle = TableStyle::new()
@@ -367,6 +386,26 @@ fn take_columns(chars: impl Iterator<Item = char>, mut room: usize) -> String {
 mod tests {
     use super::*;
     use crate::report::{Cell, OutputOptions, Table};
+
+    #[test]
+    fn text_wraps_at_words_and_keeps_its_indent() {
+        let lines = |text, width| wrapped(text, width);
+        assert_eq!(lines("  one two three", Some(9)), ["  one two", "  three"]);
+        assert_eq!(lines("  one two three", None), ["  one two three"]);
+        assert_eq!(lines("one", Some(2)), ["one"]);
+        assert_eq!(
+            lines("a verylongword b", Some(6)),
+            ["a", "verylongword", "b"]
+        );
+        let page = Page::new()
+            .line("one two", Emphasis::Plain)
+            .line("one two", Emphasis::Command);
+        let style = Style {
+            width: Some(5),
+            color: false,
+        };
+        assert_eq!(page.to_human(&style), "one\ntwo\none two\n");
+    }
 
     #[test]
     fn a_cut_keeps_both_ends_and_counts_display_columns() {

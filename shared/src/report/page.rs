@@ -139,7 +139,7 @@ impl Grid {
 impl<'a, R> Table<'a, R> {
     /// The selected rows as people see them, with the row for what was cut and the total row.
     pub fn grid(&self, selection: &Selection<'a, R>, full_names: bool) -> Grid {
-        let columns: Vec<_> = self.human_columns().collect();
+        let columns: Vec<_> = self.human_columns(selection).collect();
         let text = |row: &&'a R| {
             let cells = columns
                 .iter()
@@ -195,7 +195,10 @@ impl<'a, R> Table<'a, R> {
                 .map(|column| GridColumn {
                     title: column.title.clone(),
                     kind: column.kind,
-                    importance: column.importance,
+                    importance: match selection.sorted() == Some(column.key) {
+                        true => 0,
+                        false => column.importance,
+                    },
                 })
                 .collect(),
         }

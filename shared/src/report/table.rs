@@ -228,11 +228,20 @@ impl<'a, R> Table<'a, R> {
             .filter(|column| column.audience != Audience::People)
     }
 
-    /// The columns that people see, before the width of the terminal has its say.
-    pub(super) fn human_columns(&self) -> impl Iterator<Item = &Column<'a, R>> {
+    /// The columns that people see, before the width of the terminal has its say. An order that
+    /// cannot be seen would be a riddle: so the column that was asked for by `--sort` is one.
+    pub(super) fn human_columns(
+        &self,
+        selection: &Selection<'a, R>,
+    ) -> impl Iterator<Item = &Column<'a, R>> {
+        let seen = |column: &Column<'a, R>| column.audience != Audience::Machines;
+        let sorted = selection.sorted.filter(|key| {
+            let mut columns = self.columns.iter().filter(|column| column.key == *key);
+            columns.all(|column| !seen(column) && column.kind != Kind::Name)
+        });
         self.columns
             .iter()
-            .filter(|column| column.audience != Audience::Machines)
+            .filter(move |column| seen(column) || Some(column.key) == sorted)
     }
 
     /// The rows that `--filter`, `--sort` and `--limit` ask for.
@@ -254,9 +263,11 @@ impl<'a, R> Table<'a, R> {
                 self.rows.iter().filter(|row| matches(row)).collect()
             }
         };
+        let mut sorted = None;
         if let Some(key) = &options.sort {
             let column = self.sort_column(key);
             let column = column.ok_or_else(|| self.unknown_column(key))?;
+            sorted = Some(column.key);
             rows.sort_by_cached_key(|row| Sorted(column.read(row)));
         }
         let limit = match options.limit {
@@ -276,6 +287,7 @@ impl<'a, R> Table<'a, R> {
             rows,
             first: 0,
             shown,
+            sorted,
             filtered: options.filter.is_some(),
         })
     }
@@ -357,6 +369,7 @@ pub struct Selection<'a, R> {
     rows: Vec<&'a R>,
     first: usize,
     shown: usize,
+    sorted: Option<&'static str>,
     filtered: bool,
 }
 
@@ -372,6 +385,11 @@ impl<'a, R> Selection<'a, R> {
         self.first = rows.min(self.rows.len());
         self.shown = self.shown.max(self.first);
         self
+    }
+
+    /// The key of the column that was asked for by `--sort`.
+    pub(super) fn sorted(&self) -> Option<&'static str> {
+        self.sorted
     }
 
     /// The rows that match but were cut off by the limit.
@@ -410,6 +428,42 @@ mod tests {
             .iter()
             .map(|row| row.0)
             .collect()
+    }
+
+    /// `--sort` by a column that only machines see shows it, and it is not dropped.
+    #[test]
+    fn the_column_that_was_sorted_by_is_seen() {
+        let table = Table::new(&ROWS)
+            .name("name", "Name", |row| row.0.into())
+            .number("file", "Size", |row| Cell::Bytes(row.1))
+            .droppable(1)
+            .number("memory", "In memory", |row| Cell::Bytes(100 - row.1))
+            .machines_only();
+        let titles = |sort: Option<&str>| {
+            let options = OutputOptions {
+                sort: sort.map(Into::into),
+                ..OutputOptions::default()
+            };
+            let selection = table.select(&options).unwrap();
+            let grid = table.grid(&selection, false);
+            let titled = |column: &crate::report::page::GridColumn| {
+                (column.title.clone(), column.importance)
+            };
+            grid.columns.iter().map(titled).collect::<Vec<_>>()
+        };
+        let seen = |titles: &[(&str, u8)]| {
+            let owned = titles
+                .iter()
+                .map(|(title, importance)| ((*title).to_owned(), *importance));
+            owned.collect::<Vec<_>>()
+        };
+        assert_eq!(titles(None), seen(&[("Name", 0), ("Size", 1)]));
+        assert_eq!(titles(Some("name")), seen(&[("Name", 0), ("Size", 1)]));
+        assert_eq!(titles(Some("size")), seen(&[("Name", 0), ("Size", 0)]));
+        assert_eq!(
+            titles(Some("memory")),
+            seen(&[("Name", 0), ("Size", 1), ("In memory", 0)])
+        );
     }
 
     #[test]

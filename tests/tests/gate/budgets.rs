@@ -369,14 +369,17 @@ fn an_update_keeps_comments_and_says_why() {
     for part in [
         "# Our sizes.\n\n[[budget]] # the tool\nbin = 'growing'",
         "   # from the router\n",
+        "reason = \"old\"\n",
+        "updated = \"a larger router\"\n",
         "reason = \"a larger router\"\n",
         "# the end\n",
     ] {
         assert!(after.contains(part), "{part} is not in\n{after}");
     }
+    assert!(!after.contains("90 MiB"), "{after}");
     assert!(
-        !after.contains("90 MiB") && !after.contains("old"),
-        "{after}"
+        after.contains(" KiB\"   # from the router\n"),
+        "the unit stays: {after}"
     );
     let (code, json) = verdict(&fixture, &after, &[]);
     assert_eq!(code, 0);

@@ -38,11 +38,19 @@ pub(crate) fn diff(before: &Path, after: &Path) -> Report {
     report
 }
 
-/// The deltas of crates, and of sections, add up to the difference of the files.
+/// The deltas of crates, and of sections, add up to the change of what ships; the rest of the
+/// difference of the files is beside them.
 pub(crate) fn assert_exact(report: &Report) {
-    let size = |side: &str| report.json[side]["file_size"].as_i64().unwrap();
-    let difference = size("after") - size("before");
-    assert_eq!(report.json["delta"]["file"].as_i64(), Some(difference));
+    let change = |of: &str| {
+        let size = |side: &str| report.json[side][of].as_i64().unwrap();
+        size("after") - size("before")
+    };
+    let difference = change("shipped_size");
+    assert_eq!(report.json["delta"]["shipped"].as_i64(), Some(difference));
+    let whole = change("file_size");
+    assert_eq!(report.json["delta"]["file"].as_i64(), Some(whole));
+    let rest = report.json["unshipped"]["delta"].as_i64();
+    assert_eq!(rest, Some(whole - difference));
     for kind in ["crate", "section"] {
         assert_eq!(delta(report.rows_where("kind", kind)), difference, "{kind}");
     }

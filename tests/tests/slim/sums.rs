@@ -25,6 +25,7 @@ pub(crate) fn assert_sums(file: &Path) {
     let sections = slim().view(&["sections"], file);
     assert_eq!(sections.artifact("file_size"), size, "{name}");
     assert_eq!(sections.sum("file"), size, "sections of {name}");
+    assert_shipped(&sections, &format!("sections of {name}"));
     for by in ["defined", "instantiated", "inlined"] {
         let arguments = ["crates", "--by", by, "--message-format", "json", "--file"];
         let run = slim().run(
@@ -40,6 +41,7 @@ pub(crate) fn assert_sums(file: &Path) {
         }
         let crates = run.report();
         assert_eq!(crates.sum("file"), size, "crates --by {by} of {name}");
+        assert_shipped(&crates, &format!("crates --by {by} of {name}"));
         for row in crates.rows() {
             let parts: u64 = PARTS.iter().map(|part| number(row, part)).sum();
             assert_eq!(parts, number(row, "file"), "{name}: the parts of {row}");
@@ -50,6 +52,20 @@ pub(crate) fn assert_sums(file: &Path) {
         }
         assert_eq!(number(&crates.json["total"], "file"), size, "{name}");
     }
+}
+
+/// What ships is all of what `strip = "symbols"` leaves, or of no row known.
+fn assert_shipped(report: &Report, name: &str) {
+    let whole = &report.json["artifact"]["shipped_size"];
+    assert_eq!(&report.json["total"]["shipped"], whole, "{name}");
+    if whole.is_null() {
+        for row in report.rows() {
+            assert!(row["shipped"].is_null(), "{name}: {row}");
+        }
+        return;
+    }
+    let sum: u64 = report.rows().iter().map(|row| number(row, "shipped")).sum();
+    assert_eq!(Some(sum), whole.as_u64(), "{name}");
 }
 
 /// What `-n` cuts off and what it leaves are the whole.

@@ -165,6 +165,90 @@ fn shipped_size_is_what_rustc_strips_to() {
     }
 }
 
+/// Each section of the stripped file has the size that the unstripped one's row says ships; what
+/// the rows say ships of others is nothing.
+fn shipped_rows_are_the_stripped_files(unstripped: &Path, stripped: &Path) {
+    let report = slim().view(&["sections"], unstripped);
+    let name = unstripped.display();
+    let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
+    for section in readelf_sections(stripped) {
+        let bytes = match section.kind.as_str() {
+            "NOBITS" | "NULL" => 0,
+            _ => section.size,
+        };
+        *wanted.entry(section.name).or_default() += bytes;
+    }
+    let mut found: BTreeMap<String, u64> = BTreeMap::new();
+    for row in report.rows() {
+        *found.entry(text(row, "name").to_owned()).or_default() += number(row, "shipped");
+    }
+    for (section, bytes) in &found {
+        // Headers and padding have no section of their own.
+        if !section.starts_with('[') {
+            let truth = wanted.get(section).copied().unwrap_or_default();
+            assert_eq!(*bytes, truth, "{name}: {section}");
+        }
+    }
+    for section in wanted.keys().filter(|section| !section.is_empty()) {
+        assert!(found.contains_key(section), "{name}: no row {section}");
+    }
+}
+
+/// The crates' rows: their parts that are loaded are in sections that `readelf` knows.
+fn shipped_parts_fill_loaded_sections(file: &Path) {
+    let crates = slim().view(&["crates"], file);
+    let name = file.display();
+    let part = |key: &str| -> u64 { crates.rows().iter().map(|row| number(row, key)).sum() };
+    let loaded = |is: &dyn Fn(&str) -> bool| -> u64 {
+        let sections = readelf_sections(file);
+        let some = sections.iter().filter(|section| section.kind != "NOBITS");
+        some.filter(|section| is(&section.name))
+            .map(|section| section.size)
+            .sum()
+    };
+    let code = loaded(&|name| matches!(name, ".text" | ".init" | ".fini"));
+    let unwind =
+        loaded(&|name| matches!(name, ".eh_frame" | ".eh_frame_hdr" | ".gcc_except_table"));
+    let data = loaded(&|name| {
+        matches!(
+            name,
+            ".rodata" | ".data" | ".data.rel.ro" | ".tdata" | ".got"
+        )
+    });
+    // What is missing is padding between functions and between constants, and data of no known
+    // owner; nothing is there twice.
+    for (key, whole) in [("code", code), ("unwind", unwind), ("data", data)] {
+        let sum = part(key);
+        println!("{name}: {key} {sum} of {whole}");
+        assert!(sum <= whole, "{name}: {key} {sum} of {whole}");
+        assert!(sum * 100 >= whole * 90, "{name}: {key} {sum} of {whole}");
+    }
+}
+
+#[test]
+fn shipped_rows_of_programs_linked_in_many_ways() {
+    let specimens = Specimens::new();
+    let ways: [(&str, &[&str]); 3] = [
+        ("plain", &[]),
+        ("debug", &["-Cdebuginfo=2"]),
+        ("library", &["--crate-type=cdylib"]),
+    ];
+    for (name, arguments) in ways {
+        let strip = [arguments, &["-Cstrip=symbols"]].concat();
+        let unstripped = specimens.rustc(name, arguments);
+        let stripped = specimens.rustc(&format!("{name}-stripped"), &strip);
+        shipped_rows_are_the_stripped_files(&unstripped, &stripped);
+    }
+}
+
+#[test]
+fn shipped_rows_of_a_published_program() {
+    let unstripped = B3SUM.build(V0, cache()).file;
+    let stripped = B3SUM.build(STRIPPED, cache()).file;
+    shipped_rows_are_the_stripped_files(&unstripped, &stripped);
+    shipped_parts_fill_loaded_sections(&unstripped);
+}
+
 #[test]
 fn shipped_size_of_a_published_program() {
     let unstripped = B3SUM.build(V0, cache()).file;

@@ -190,6 +190,7 @@ fn what_is_forbidden_fails_where_it_is() {
             version: None,
             origin: Origin::Workspace,
             file: 10,
+            shipped: Some(6),
             memory: 10,
             parts: ByCategory::from([(Category::Code, 10)]),
         }],
@@ -212,4 +213,75 @@ fn what_is_forbidden_fails_where_it_is() {
     assert_eq!(found.rows[0].status, Status::Fail);
     assert!(found.fails());
     assert!(!verdict(vec![forbid("app::x.*")], &today, None).fails());
+}
+
+/// A crate of six bytes that ship, and four of debug information.
+fn crate_of_ten(shipped: Option<u64>) -> Snapshot {
+    Snapshot {
+        crates: vec![Crate {
+            name: "app".into(),
+            package: None,
+            version: None,
+            origin: Origin::Workspace,
+            file: 10,
+            shipped,
+            memory: 6,
+            parts: ByCategory::from([(Category::Code, 6), (Category::Debug, 4)]),
+        }],
+        ..Snapshot::default()
+    }
+}
+
+#[test]
+fn a_crate_is_what_ships_of_it_and_a_changed_verdict_is_told() {
+    let crate_budget = |measure: Measure, limit| {
+        let budget = Budget {
+            index: 0,
+            measure,
+            limit: Some(Bytes(limit)),
+            warn: None,
+            growth: Some(Limit::Bytes(Bytes(0))),
+        };
+        rule(1, Wanted::Budget(budget))
+    };
+    // An older snapshot does not say what ships; all but debug information and symbols does.
+    for shipped in [Some(6), None] {
+        let today = Measured {
+            snapshot: Some(crate_of_ten(Some(6))),
+            ..Measured::default()
+        };
+        let before = crate_of_ten(shipped);
+        let of = |measure, limit| {
+            let config = Config {
+                path: PathBuf::from("slim.toml"),
+                text: String::new(),
+                rules: vec![crate_budget(measure, limit)],
+            };
+            judge(&config, |_| Ok(&today), |_| Baseline::Of(&before, &ALIKE))
+        };
+        let named = || "app".to_owned();
+        let held = of(Measure::Crate(named()), 6);
+        assert_eq!(held.rows[0].value, Some(6));
+        assert_eq!(held.rows[0].growth, Some(0));
+        assert_eq!(held.rows[0].status, Status::Pass);
+        let [told] = held.remeasured.as_slice() else {
+            panic!("{:?}", held.remeasured);
+        };
+        assert!(
+            told.contains("6 B (pass)")
+                && told.contains("`crate-file:app`")
+                && told.contains("10 B (fail)"),
+            "{told}"
+        );
+        let old = of(Measure::CrateFile(named()), 6);
+        assert_eq!(
+            (old.rows[0].value, old.rows[0].status),
+            (Some(10), Status::Fail)
+        );
+        assert!(old.remeasured.is_empty());
+        // Where both say the same there is nothing to tell.
+        for limit in [5, 10] {
+            assert!(of(Measure::Crate(named()), limit).remeasured.is_empty());
+        }
+    }
 }

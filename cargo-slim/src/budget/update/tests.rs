@@ -38,11 +38,11 @@ fn every_other_byte_stays() {
     let expected = text
         .replace(
             "'''1 KiB'''  # \u{1f980}\r\n",
-            "\"5000 B\"  # \u{1f980}\r\n  reason = 'why \"not\"'\r\n",
+            "\"4.883 KiB\"  # \u{1f980}\r\n  reason = 'why \"not\"'\r\n",
         )
-        .replace("warn = \"1 KiB\"", "warn = \"5000 B\"")
-        .replace("\"old\"", "'why \"not\"'")
-        .replace("\"9 MiB\"", "\"5000 B\"");
+        .replace("warn = \"1 KiB\"", "warn = \"4.883 KiB\"")
+        // What the budget is for stays; why it changed is said beside it.
+        .replace("\"9 MiB\"", "\"5000 B\"\r\nupdated = 'why \"not\"'");
     assert_eq!(after, expected);
     assert_eq!(edits.len(), 5, "{edits:#?}");
 }
@@ -74,6 +74,18 @@ fn a_warning_keeps_its_ratio_and_every_change_is_told() {
                 ("reason", None, "why \"not\""),
             ]
         );
+    }
+    for (written, bytes, now) in [
+        ("500 KiB", 5_820_330, "5683.916 KiB"),
+        ("5MiB", 5_820_330, "5.550699MiB"),
+        ("1 kB", 2_500, "2.5 kB"),
+        ("1 GiB", 5 << 30, "5 GiB"),
+        ("512 B", 5_000, "5000 B"),
+        ("9 MiB", 5_000, "5000 B"),
+        ("9 MiB", 4_096, "4 KiB"),
+    ] {
+        assert_eq!(like(written, bytes), now);
+        assert_eq!(now.parse(), Ok(Bytes(bytes)));
     }
     assert_eq!(scaled(u64::MAX, u64::MAX, u64::MAX), u64::MAX);
     assert_eq!(scaled(0, 7, 0), 7);

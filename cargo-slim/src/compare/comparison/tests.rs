@@ -32,6 +32,7 @@ fn build_of(rows: &[(&str, Option<&str>)], functions: &[(usize, &str, u64)]) -> 
                 version: version.map(str::to_owned),
                 origin: Origin::Workspace,
                 file: code + 5,
+                shipped: None,
                 memory: code,
                 parts: ByCategory::from([(Category::Code, code), (Category::Symbols, 5)]),
             }
@@ -49,6 +50,7 @@ fn build_of(rows: &[(&str, Option<&str>)], functions: &[(usize, &str, u64)]) -> 
             name: ".text".into(),
             kind: "code".into(),
             file,
+            shipped: None,
             memory: file,
         }],
         names: sorted.iter().map(|function| function.1).collect(),
@@ -448,3 +450,39 @@ proptest! {
 }
 
 mod pairing;
+
+/// The rows are about what ships, and add up to its change; the rest is told beside them.
+#[test]
+fn rows_add_up_to_what_ships() {
+    let says = |mut side: Snapshot| {
+        for row in &mut side.crates {
+            row.shipped = Some(row.file - row.parts[Category::Symbols]);
+        }
+        let shipped = side.crates.iter().filter_map(|row| row.shipped).sum();
+        for row in &mut side.sections {
+            row.shipped = Some(shipped);
+        }
+        side.artifact.shipped_size = Some(shipped);
+        side
+    };
+    let before = build(&[("a", "a::f", 100), ("b", "b::g", 50)]);
+    let after = build(&[("a", "a::f", 80)]);
+    let comparison = Comparison::new(&says(before.clone()), &says(after.clone()));
+    assert_eq!(comparison.basis, Basis::Shipped);
+    assert_eq!(comparison.unshipped, Some((10, 5)));
+    for kind in [Kind::Crate, Kind::Section] {
+        let sum: i64 = comparison.of(kind).iter().map(Change::delta).sum();
+        assert_eq!(sum, -70, "{kind:?}");
+    }
+    let names: Vec<_> = comparison
+        .of(Kind::Crate)
+        .iter()
+        .map(|row| &*row.name)
+        .collect();
+    assert_eq!(names, ["b", "a"], "no row for symbols");
+    // A side that does not say it is compared as a whole file.
+    let mixed = Comparison::new(&before, &says(after));
+    assert_eq!((mixed.basis, mixed.unshipped), (Basis::File, None));
+    let sum: i64 = mixed.of(Kind::Crate).iter().map(Change::delta).sum();
+    assert_eq!(sum, -75);
+}

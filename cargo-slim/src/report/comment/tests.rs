@@ -20,6 +20,7 @@ fn build(count: usize, grown: u64) -> Snapshot {
             name: ".text".into(),
             kind: "code".into(),
             file: 10 + grown,
+            shipped: None,
             memory: 0,
         }],
         functions: (0..count as u64)
@@ -97,6 +98,7 @@ fn many_crates(count: usize) -> Compared {
                     version: None,
                     origin: Origin::Registry,
                     file,
+                    shipped: None,
                     memory: file,
                     parts: ByCategory::from([(Category::Code, file)]),
                 }

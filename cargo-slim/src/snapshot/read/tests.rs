@@ -12,6 +12,7 @@ fn snapshot() -> Snapshot {
         artifact: Artifact {
             path: "target/app".into(),
             file_size: 10,
+            shipped_size: Some(10),
             ..Artifact::default()
         },
         crates: vec![Crate {
@@ -20,6 +21,7 @@ fn snapshot() -> Snapshot {
             version: Some("1.0.0".into()),
             origin: Origin::Workspace,
             file: 10,
+            shipped: Some(10),
             memory: 9,
             parts: ByCategory::from([(Category::Code, 8), (Category::Data, 2)]),
         }],
@@ -27,6 +29,7 @@ fn snapshot() -> Snapshot {
             name: ".text".into(),
             kind: "code".into(),
             file: 10,
+            shipped: Some(10),
             memory: 9,
         }],
         memory: 9,
@@ -115,6 +118,16 @@ fn every_sum_must_hold() {
         ("/total/file", "total"),
         ("/total/memory", "sections do not add up to the memory"),
         ("/rows/0/file", "crates do not add up to the file"),
+        (
+            "/artifact/shipped_size",
+            "crates do not add up to what ships",
+        ),
+        ("/total/shipped", "total is not what ships"),
+        ("/rows/0/shipped", "crates do not add up to what ships"),
+        (
+            "/sections/0/shipped",
+            "sections do not add up to what ships",
+        ),
         ("/rows/0/memory", "crates do not add up to the memory"),
         ("/rows/0/code", "parts of a crate"),
         ("/rows/0/data", "parts of a crate"),
