@@ -172,6 +172,31 @@ fn many_copies_of_one_generic_function_are_found() {
     );
     assert_eq!(bytes(copies), all - largest);
 
+    // Its command shows what the finding does not: each copy, by its arguments.
+    let name = family["name"].as_str().unwrap();
+    let command = copies["command"].as_str().unwrap();
+    assert!(
+        command.starts_with(&format!("cargo slim generics {name} ")),
+        "{command}"
+    );
+    let arguments = command.strip_prefix("cargo slim ").unwrap().split(' ');
+    let run = slim()
+        .in_directory(&app)
+        .run(arguments.chain(["-w", "-n", "0"]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let listed = run.stdout.lines().filter(|line| line.contains("grow::<"));
+    assert_eq!(
+        listed.count() as u64,
+        family["copies"].as_u64().unwrap(),
+        "{}",
+        run.stdout
+    );
+    // Any part of its name will do, and a name that none has is an error.
+    let part = slim().in_directory(&app).run(["generics", "grow"]);
+    assert!(part.stdout.contains(name), "{}", part.stdout);
+    let none = slim().in_directory(&app).run(["generics", "shrink"]);
+    assert_eq!(none.code, Some(2), "{}", none.stdout);
+
     let none = project(&[("app/Cargo.toml", MANIFEST), ("app/src/main.rs", QUIET)]);
     let found = findings(&none.path().join("app"), &[]);
     assert!(finding(&found, "many-copies").is_none_or(|one| !one.to_string().contains("grow")));
