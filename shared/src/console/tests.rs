@@ -123,8 +123,10 @@ fn reports_go_to_the_file_and_warnings_to_where_they_are_seen() {
     let (mut console, captured) = Console::in_memory();
     write(&mut console, &to_file(&path)).unwrap();
     assert_eq!(captured.stdout(), "");
-    assert_eq!(captured.stderr(), "warning: one is odd\n");
-    assert!(std::fs::read_to_string(&path).unwrap().starts_with("Name"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("Name"));
+    let wrote = format!("       Wrote {} ({} B)\n", path.display(), text.len());
+    assert_eq!(captured.stderr(), wrote + "warning: one is odd\n");
 
     let (mut console, captured) = Console::in_memory();
     let json = OutputOptions {
