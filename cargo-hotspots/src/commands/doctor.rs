@@ -4,7 +4,7 @@ use crate::{doctor, report};
 use clap::Args;
 use codecost::{
     Result,
-    cargo::LookupFlags,
+    cargo::Selection,
     console::Console,
     error::exit_code,
     front::Command,
@@ -15,8 +15,6 @@ use codecost::{
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
     #[command(flatten)]
-    lookup: LookupFlags,
-    #[command(flatten)]
     format: FormatFlags,
     #[command(flatten)]
     rows: RowFlags,
@@ -24,15 +22,9 @@ pub(crate) struct Doctor {
 
 impl Command for Doctor {
     fn run(self, console: &mut Console) -> Result<u8> {
-        let Self {
-            lookup,
-            format,
-            rows,
-        } = self;
+        let Self { format, rows } = self;
         let options = format.options(rows)?;
-        let mut selection = lookup.selection();
-        console.configure_cargo(&mut selection);
-        let findings = doctor::examine(&selection)?;
+        let findings = doctor::examine(&Selection::default())?;
         report::doctor::write(&findings, &options, console)?;
         Ok(exit_code::OK)
     }

@@ -1,7 +1,7 @@
 //! Where a tool is watched: a project, a file to analyse, a recording, and a cargo that writes down
 //! what it is asked and then builds nothing.
 
-use integration_tests::command::{cargo, command, succeed};
+use integration_tests::command::{cargo, command, rustc, succeed};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -69,11 +69,28 @@ const CARGO: &str = "\
 echo cargo \"$@\" CARGO_PROFILE=$(env | grep ^CARGO_PROFILE | sort | tr '\\n' ' ') >> \"$LABORATORY_LOG\"
 for word in \"$@\"; do
     case $word in
-    metadata) exec \"$LABORATORY_CARGO\" metadata --format-version 1 --offline --no-deps ;;
+    metadata) cat \"$LABORATORY_METADATA\"; exit ;;
     build | rustc | check | test | bench) echo 'error: this cargo builds nothing' >&2; exit 101 ;;
     esac
 done
 exec \"$LABORATORY_CARGO\" \"$@\"
+";
+
+const HOT: &str = "\
+use std::hint::black_box;
+#[inline(never)]
+fn first(n: u64) -> u64 {
+    (0..n).fold(1, |x, i| black_box(x * 31 ^ i))
+}
+#[inline(never)]
+fn second_with_a_name_that_no_narrow_terminal_can_show(n: u64) -> u64 {
+    (0..n).fold(1, |x, i| black_box(x * 33 + i))
+}
+fn main() {
+    for _ in 0..100 {
+        black_box(first(400_000) + second_with_a_name_that_no_narrow_terminal_can_show(300_000));
+    }
+}
 ";
 
 const PERF: &str = "\
@@ -105,8 +122,6 @@ impl Laboratory {
         for (from, to) in [
             ("ledger/elf64-pie", "program"),
             ("ledger/elf64-so", "other"),
-            ("perf_data/dwarf.data", "record.data"),
-            ("perf_data/none.data", "stackless.data"),
         ] {
             fs::copy(corpus.join(from), root.join(to)).unwrap();
         }
@@ -121,6 +136,10 @@ impl Laboratory {
                 .args(["generate-lockfile", "--offline"])
                 .current_dir(&root),
         );
+        let metadata = ["metadata", "--format-version", "1", "--offline"];
+        let metadata = succeed(cargo().args(metadata).current_dir(&root));
+        fs::write(directory.path().join("metadata.json"), metadata).unwrap();
+        record(&root);
         let git = |arguments: &[&str]| {
             let mut git = command("git");
             git.args(["-c", "user.name=test", "-c", "user.email=test@example.com"]);
@@ -189,12 +208,20 @@ impl Laboratory {
                 tool
             }
         };
-        let path = std::env::var("PATH").unwrap_or_default();
-        let real = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        // The toolchain itself, without rustup's proxies, which would choose another cargo.
+        let real = PathBuf::from(std::env::var_os("CARGO").expect("started by cargo"));
+        let toolchain = real.parent().unwrap().display();
         tool.current_dir(self.root())
-            .env("PATH", format!("{}:{path}", bin.display()))
+            .env(
+                "PATH",
+                format!("{}:{toolchain}:/usr/bin:/bin", bin.display()),
+            )
             .env("CARGO", bin.join("cargo"))
             .env("LABORATORY_CARGO", real)
+            .env(
+                "LABORATORY_METADATA",
+                self.directory.path().join("metadata.json"),
+            )
             .env("LABORATORY_PERF", "/usr/bin/perf")
             .env("LABORATORY_LOG", &log)
             .env("XDG_STATE_HOME", self.root().join("state"))
@@ -246,6 +273,34 @@ impl Laboratory {
                 fs::write(path, content).unwrap();
             }
         }
+    }
+}
+
+/// A program whose functions have names to tell apart, and two recordings of it.
+fn record(directory: &Path) {
+    let source = directory.join("hot.rs");
+    fs::write(&source, HOT).unwrap();
+    let program = directory.join("hot");
+    let flags = ["--edition=2024", "-O", "-g", "-Cforce-frame-pointers"];
+    succeed(rustc().args(flags).arg("-o").arg(&program).arg(source));
+    for (stacks, name) in [("--call-graph=fp", "record.data"), ("-N", "stackless.data")] {
+        let options = [
+            "record",
+            "-q",
+            "-e",
+            "cpu-clock:u",
+            "-F",
+            "997",
+            stacks,
+            "-o",
+            name,
+        ];
+        succeed(
+            command("perf")
+                .args(options)
+                .arg(&program)
+                .current_dir(directory),
+        );
     }
 }
 
