@@ -163,7 +163,8 @@ mod tests {
         let (said, facts) = warned(user_only, 1, 1);
         assert_eq!(said, [kernel]);
         assert_eq!(facts.exceeded(), ["coverage 50.0% is below 80.0%"]);
-        let causes: [(fn(&mut Fixture), &str); 4] = [
+        type Change = fn(&mut Fixture);
+        let causes: [(Change, &str); 4] = [
             (
                 |fixture| fixture.profile.losses.lost = 900,
                 "900 samples were lost",
