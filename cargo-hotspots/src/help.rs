@@ -1,6 +1,6 @@
 //! What help says about the tool as a whole, and the next step after wrong usage.
 
-use crate::commands::{Cli, overview::Unnamed};
+use crate::commands::{Cli, Unnamed};
 use codecost::front::{self, Commands};
 
 const USAGE: &str = "\

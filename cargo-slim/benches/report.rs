@@ -3,16 +3,15 @@
 
 use cargo_slim::{
     analysis::{
-        Analysis, Rows, Total,
+        Analysis, Total,
         model::{Artifact, CrateInfo, FunctionRow},
     },
-    options::{Input, Options, View},
     report,
 };
 use codecost::{
+    address::VirtualAddress,
     attribution::{Evidence, Origin},
-    cargo::Selection,
-    console::{Console, Manners, Verbosity},
+    console::Console,
     report::{Format, OutputOptions},
 };
 use std::sync::LazyLock;
@@ -30,7 +29,7 @@ static LABEL: LazyLock<CrateInfo> = LazyLock::new(|| CrateInfo {
     origin: Origin::Registry,
 });
 
-fn analysis() -> Analysis<'static> {
+fn analysis() -> Analysis<Vec<FunctionRow<'static>>> {
     let row = |n: u64| FunctionRow {
         name: format!(
             "<rustc_middle::ty::context::TyCtxt as rustc_type_ir::interner::Interner>::\
@@ -43,7 +42,7 @@ fn analysis() -> Analysis<'static> {
         label: &LABEL,
         instantiated_by: None,
         section: ".text",
-        address: 0x10_0000 + n * 64,
+        address: VirtualAddress(0x10_0000 + n * 64),
         file: ROWS - n,
         evidence: Evidence::Symbol,
     };
@@ -63,35 +62,22 @@ fn analysis() -> Analysis<'static> {
             file: 153_000_000,
             memory: 153_000_000,
         },
-        rows: Rows::Functions((0..ROWS).map(row).collect()),
+        rows: (0..ROWS).map(row).collect(),
         warnings: Vec::new(),
     }
 }
 
 fn write(format: Format, bencher: divan::Bencher<'_, '_>) {
     let analysis = analysis();
-    let options = Options {
-        view: View::Functions,
-        input: Input::File {
-            path: "x".into(),
-            debug_file: None,
-            selection: Selection::default(),
-        },
-        common: Manners {
-            output: OutputOptions {
-                format,
-                output: Some("/dev/null".into()),
-                limit: Some(0),
-                ..OutputOptions::default()
-            },
-            color: None,
-            verbosity: Verbosity::Quiet,
-        },
-        hint: None,
+    let options = OutputOptions {
+        format,
+        output: Some("/dev/null".into()),
+        limit: Some(0),
+        ..OutputOptions::default()
     };
     bencher.bench_local(|| {
         let (mut console, _) = Console::in_memory();
-        report::write(&analysis, &options, &mut console)
+        report::functions::write(&analysis, &options, &mut console)
     });
 }
 

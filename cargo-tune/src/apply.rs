@@ -1,8 +1,8 @@
 //! Writing a plan, all of it or nothing, and taking it back.
 //!
-//! Every file is edited in memory first. Then all new contents lie as temporary files beside their
-//! targets, then a receipt with the old and new bytes, and only then each file is replaced by a
-//! rename. A failure on the way puts back what was replaced.
+//! Every file is edited in memory first. Then all new contents are written to temporary files beside
+//! their targets, then a receipt with the old and new bytes, and only then each file is replaced by
+//! a rename. A failure on the way puts back what was replaced.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,7 +19,7 @@ use crate::receipt::{FileRecord, Receipt};
 pub struct FileEdit {
     /// The file as the user names it (it may be a symbolic link).
     pub path: PathBuf,
-    /// Its text; nothing if it does not exist yet.
+    /// Its text; `None` if it does not exist yet.
     pub before: Option<String>,
     /// The new text.
     pub after: String,
@@ -49,8 +49,8 @@ pub fn edits(plan: &Plan, comments: bool) -> Result<Vec<FileEdit>> {
             continue;
         };
         let path: Vec<&str> = change.path.iter().map(String::as_str).collect();
-        let comment = comments.then(|| format!("cargo tune: {}", change.knob.why));
-        file.after = edit::apply(&file.after, &path, &change.edit, comment.as_deref())
+        let comment = comments.then(|| format!("cargo tune: {}", change.why()));
+        file.after = edit::apply(&file.after, &path, &change.edit(), comment.as_deref())
             .map_err(|error| in_file(&file.path, error))?;
     }
     Ok(files)
@@ -74,7 +74,7 @@ fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// A new content that lies ready beside its target.
+/// New content in a temporary file beside its target.
 struct Prepared {
     target: PathBuf,
     temporary: tempfile::NamedTempFile,
@@ -115,7 +115,7 @@ fn prepare(path: &Path, content: &str) -> Result<Prepared> {
     Ok(Prepared { target, temporary })
 }
 
-/// Writes the edits and the receipt; returns where the receipt lies.
+/// Writes the edits and the receipt; returns the path of the receipt.
 ///
 /// # Errors
 ///
@@ -125,7 +125,7 @@ pub fn write(root: &Path, edits: &[FileEdit], title: &str) -> Result<PathBuf> {
     let result = write_all(root, edits, title, &mut created);
     if result.is_err() {
         for directory in created.iter().rev() {
-            // Only an empty directory goes, and only one that was made a moment ago.
+            // `remove_dir` removes only an empty directory, and these were made a moment ago.
             let _ = fs::remove_dir(directory);
         }
     }
@@ -266,7 +266,7 @@ pub fn undo(root: &Path) -> Result<Undone> {
         restored.push(file.path.clone());
     }
     for directory in receipt.created.iter().rev() {
-        // It may hold something else by now; then it stays.
+        // A directory that holds something else by now stays.
         let _ = fs::remove_dir(directory);
     }
     fs::remove_file(&stored).map_err(|e| Error::write(stored, e))?;

@@ -1,228 +1,116 @@
-//! The command line as clap reads it. No clap type goes past `options`.
+//! What help says of the tool as a whole, and the groups of flags that its commands declare. Each
+//! group has a method that validates it into plain options.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
-use clap_complete::Shell;
-use codecost::cargo::CargoFlags;
-use codecost::console::ColorWhen;
-use codecost::report::{Format, OutputFlags};
+use clap::{Arg, Args};
+use codecost::cargo::{CargoFlags, Context, ManifestFlags, ProfileFlags, Selection};
+use codecost::console::Console;
+use codecost::{Error, Result};
 
-use crate::plan::{Allow, Goal};
+use crate::plan::{Allow, Glibc, Goal, Request};
+use crate::project::Project;
 
+/// The heading of the flags that say what a plan is for.
 const GOAL: &str = "Goal";
+/// The heading of the flags that say which settings are meant.
+const SETTINGS: &str = "Settings";
+/// The heading of the flags that say what is tried.
+pub(crate) const TRIALS: &str = "Trials";
 
-/// The right cargo profile: shown, proven, measured, reversible
-///
-/// Without a view: shows the plan for --target as a diff, asks, and writes it. `cargo tune undo`
-/// takes it back, byte for byte.
-#[derive(Debug, Parser)]
-#[command(
-    name = "cargo-tune",
-    bin_name = "cargo tune",
-    version,
-    max_term_width = 100,
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true,
-    subcommand_value_name = "VIEW",
-    subcommand_help_heading = "Views",
-    after_help = "Cargo's own flags (-p, --bin, --features, --locked, …) work as in cargo build: see --help.\n\
-        Exit codes: 0 done; 2 wrong usage; 100 a check says no; 101 the work could not be done."
-)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) view: Option<View>,
-    #[command(flatten)]
-    pub(crate) plan: PlanArgs,
+const ABOUT: &str = "Choose the cargo profile that fits the goal of your program";
+const LONG_ABOUT: &str = "Choose the cargo profile that fits the goal of your program\n\n\
+    Without a command, the plan for --target is shown as a diff, and written if you agree. \
+    `cargo tune undo` restores the files byte for byte.";
+const EXAMPLES: &str = "\
+Examples:
+  cargo tune --target size             Show the plan for the smallest program, ask, and write it
+  cargo tune undo                      Restore the files
+  cargo tune show                      Show which settings are in effect, and why
+  cargo tune search --target size      Find the settings that make your program smallest
+  cargo tune check --target size       Check in CI that the settings are still as planned
+
+Exit codes: 0 success; 2 wrong usage; 100 check failed; 101 error.";
+
+/// Adds it to the definition.
+pub(crate) fn describe(command: clap::Command) -> clap::Command {
+    let after = command.get_after_help().map(ToString::to_string);
+    let after = after.unwrap_or_default();
+    command
+        .about(ABOUT)
+        .long_about(LONG_ABOUT)
+        .override_usage("cargo tune --target GOAL [OPTIONS]\n       cargo tune COMMAND [OPTIONS]")
+        .max_term_width(100)
+        .after_long_help(format!("{EXAMPLES}\n\n{after}"))
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum View {
-    /// Every effective setting: value, where it comes from, what it shadows, what is void
-    Show(ShowArgs),
-    /// The whole story of a knob, or the table of all knobs
-    Explain(ExplainArgs),
-    /// Before and after, and what each knob gives by itself, on your program
-    Measure(MeasureArgs),
-    /// Find the best settings for your program in few builds
-    Search(SearchArgs),
-    /// Exit with 100 when the effective settings have drifted from the plan
-    Check(CheckArgs),
-    /// Take back the latest plan that was written in this workspace
-    Undo(UndoArgs),
-    /// Print a completion script
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
-    /// Print the manual page, in roff
-    Man,
+/// What to do about a word that is no command.
+pub(crate) fn hint_for_word(word: &str) -> String {
+    if word.parse::<Goal>().is_ok() {
+        format!("write `cargo tune --target {word}`")
+    } else {
+        "`cargo tune --help` lists the commands; a plan needs `--target GOAL`".to_owned()
+    }
 }
 
-/// What every view needs.
+/// What a plan is made for.
 #[derive(Debug, Args)]
-pub(crate) struct Common {
-    #[command(flatten)]
-    pub(crate) cargo: CargoFlags,
-    /// Build for this target triple (`--target` is the goal here)
-    #[arg(long, value_name = "TRIPLE", help_heading = "Compilation")]
-    pub(crate) triple: Option<String>,
-    #[command(flatten)]
-    pub(crate) output: OutputFlags,
-    /// When to use colours
-    #[arg(long, value_enum, value_name = "WHEN", help_heading = "Output")]
-    pub(crate) color: Option<ColorWhen>,
-}
-
-/// What makes a plan.
-#[derive(Debug, Args)]
-pub(crate) struct GoalArgs {
+pub(crate) struct GoalFlags {
     /// What to tune for: size, speed, compile-time or balanced
     #[arg(long, value_name = "GOAL", value_parser = goal, help_heading = GOAL)]
-    pub(crate) target: Option<Goal>,
-    /// Accept one knob's named risk: relr, icf, static-relocation, target-cpu=CPU, abort
-    #[arg(long, value_name = "KNOB", help_heading = GOAL)]
-    pub(crate) allow: Vec<Allow>,
-    /// Change the manifest only, never a config file
+    target: Option<Goal>,
+    #[arg(long, value_name = "KNOB", help_heading = GOAL, help = allow_help())]
+    allow: Vec<Allow>,
+    /// Change only the manifest, never a config file
     #[arg(long, help_heading = GOAL)]
-    pub(crate) no_config: bool,
-    /// Offer what only a nightly toolchain has
+    no_config: bool,
+    /// Include options that need a nightly toolchain
     #[arg(long, help_heading = GOAL)]
-    pub(crate) nightly: bool,
+    nightly: bool,
     /// The oldest glibc that the program must start with, such as 2.31
-    #[arg(long, value_name = "VERSION", value_parser = glibc, help_heading = GOAL)]
-    pub(crate) glibc: Option<(u32, u32)>,
+    #[arg(long, value_name = "VERSION", value_parser = str::parse::<Glibc>, help_heading = GOAL)]
+    glibc: Option<Glibc>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    pub(crate) goal: GoalArgs,
-    /// Write without asking
-    #[arg(short, long, help_heading = GOAL)]
-    pub(crate) yes: bool,
-    /// Only show the plan
-    #[arg(long, conflicts_with = "yes", help_heading = GOAL)]
-    pub(crate) dry_run: bool,
-    /// Give each value that is written a short trailing comment
-    #[arg(long, help_heading = GOAL)]
-    pub(crate) comments: bool,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExplainArgs {
-    /// The knob; without it, all knobs in one table
-    pub(crate) knob: Option<String>,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct MeasureArgs {
-    #[command(flatten)]
-    pub(crate) goal: GoalArgs,
-    /// A shell command to time; it names the program as NAME, {} or $CARGO_TUNE_BIN
-    #[arg(long, value_name = "CMD", help_heading = GOAL)]
-    pub(crate) workload: Option<String>,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SearchArgs {
-    #[command(flatten)]
-    pub(crate) goal: GoalArgs,
-    /// A shell command to time; it names the program as NAME, {} or $CARGO_TUNE_BIN
-    #[arg(long, value_name = "CMD", help_heading = GOAL)]
-    pub(crate) workload: Option<String>,
-    /// How many builds may be made
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(3..), help_heading = GOAL)]
-    pub(crate) budget: u16,
-    /// A shell command that must succeed with the winner
-    #[arg(long, value_name = "CMD", help_heading = GOAL)]
-    pub(crate) verify: Option<String>,
-    /// Choose hot and cold crates from a profile (JSON of `cargo hotspots crates`)
-    #[arg(long, value_name = "FILE", help_heading = GOAL)]
-    pub(crate) hotspots: Option<std::path::PathBuf>,
-    /// Make only every n-th trial; write them with -o and put them together with --merge
-    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = GOAL)]
-    pub(crate) shard: Option<(usize, usize)>,
-    /// Put the parts of a sharded search together
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["shard", "workload", "hotspots", "verify"], help_heading = GOAL)]
-    pub(crate) merge: Vec<std::path::PathBuf>,
-    /// Write the winner without asking
-    #[arg(short, long, conflicts_with = "shard", help_heading = GOAL)]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
-    #[command(flatten)]
-    pub(crate) goal: GoalArgs,
-    /// Prove it from the arguments that rustc gets in a private build
-    #[arg(long, help_heading = GOAL)]
-    pub(crate) build: bool,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct UndoArgs {
-    /// Nothing is asked, so there is nothing to agree to; taken so that a habit is no error
-    #[arg(short, long, hide = true)]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-/// The command with a `-h` that fits a screen: cargo's own flags are in `--help`.
-pub(crate) fn command() -> clap::Command {
-    let short = |arg: clap::Arg| {
-        let own = arg.get_help_heading() == Some(GOAL);
-        let shown = [
-            "profile",
-            "triple",
-            "message_format",
-            "output",
-            "manifest_path",
-        ];
-        let hidden = !own && !shown.contains(&arg.get_id().as_str());
-        let hidden =
-            hidden && !matches!(arg.get_id().as_str(), "help" | "version" | "knob" | "shell");
-        arg.hide_short_help(hidden)
-    };
-    let command = Cli::command().mut_subcommand("check", |check| {
-        // The gate has a format that other views have not.
-        check.mut_arg("message_format", |arg| {
-            let formats = Format::value_variants().iter();
-            let shown = formats.filter_map(|f| Some(f.to_possible_value()?.hide(false)));
-            let parser = PossibleValuesParser::new(shown.collect::<Vec<_>>());
-            arg.value_parser(parser.try_map(|name| Format::from_str(&name, false)))
+impl GoalFlags {
+    /// The request.
+    ///
+    /// # Errors
+    ///
+    /// A usage error without a goal.
+    pub(crate) fn request(self) -> Result<Request> {
+        let Self {
+            target,
+            allow,
+            no_config,
+            nightly,
+            glibc,
+        } = self;
+        let goal = target.ok_or_else(|| {
+            Error::usage(
+                "no goal was given",
+                "name one with --target size, speed, compile-time or balanced; \
+                 `cargo tune show` shows which settings are in effect",
+            )
+        })?;
+        Ok(Request {
+            goal,
+            allow,
+            no_config,
+            nightly,
+            glibc,
         })
-    });
-    command.mut_args(short).mut_subcommands(|command| {
-        let command = command.mut_args(short);
-        if command.get_name() == "man" || command.get_name() == "completions" {
-            command
-        } else {
-            command.after_help("Cargo's own flags (-p, --bin, --features, --locked, …) work as in cargo build: see --help.")
-        }
-    })
+    }
+}
+
+fn allow_help() -> String {
+    format!(
+        "Accept the risk of a knob (repeatable): {}",
+        Allow::names().join(", ")
+    )
 }
 
 fn goal(text: &str) -> Result<Goal, String> {
     text.parse().map_err(|error: String| {
-        // No goal has two hyphens or names an architecture; every triple does.
-        if text.matches('-').count() >= 2 || text.starts_with("wasm32") {
+        if is_triple(text) {
             format!("`{text}` is a target triple; here --target is the goal, write --triple {text}")
         } else {
             error
@@ -230,15 +118,147 @@ fn goal(text: &str) -> Result<Goal, String> {
     })
 }
 
-fn glibc(text: &str) -> Result<(u32, u32), String> {
-    crate::plan::parse_version(text)
-        .ok_or_else(|| format!("`{text}` is not a version such as 2.31"))
+/// No goal has two hyphens or names an architecture; every triple does.
+fn is_triple(text: &str) -> bool {
+    text.matches('-').count() >= 2 || text.starts_with("wasm32")
 }
 
-fn shard(text: &str) -> Result<(usize, usize), String> {
-    let parsed = text.split_once('/').and_then(|(index, of)| {
-        let (index, of): (usize, usize) = (index.parse().ok()?, of.parse().ok()?);
-        (index >= 1 && index <= of).then_some((index, of))
-    });
-    parsed.ok_or_else(|| format!("`{text}` is not a part such as 1/4"))
+/// `--target` where there is no goal: refused with what was probably meant.
+#[derive(Debug, Args)]
+pub(crate) struct NoGoalFlag {
+    #[arg(long, value_name = "GOAL", value_parser = no_goal, hide = true)]
+    target: Option<String>,
+}
+
+impl NoGoalFlag {
+    /// Nothing: the flag is never accepted.
+    pub(crate) fn discard(self) {
+        let Self { target: _ } = self;
+    }
+}
+
+fn no_goal(text: &str) -> Result<String, String> {
+    if is_triple(text) {
+        goal(text).map(|goal| goal.to_string())
+    } else {
+        Err("this command has no goal; `cargo tune --target GOAL` makes a plan".to_owned())
+    }
+}
+
+/// The triple, whose usual flag is the goal here.
+#[derive(Debug, Args)]
+pub(crate) struct TripleFlag {
+    /// Build for this target triple (--target is the goal)
+    #[arg(long, value_name = "TRIPLE", help_heading = "Build options")]
+    triple: Option<String>,
+}
+
+/// Which settings are meant; for commands that build nothing.
+#[derive(Debug, Args)]
+#[command(mut_arg("profile", |arg| arg.help("The profile that is meant").help_heading(SETTINGS)))]
+#[command(mut_arg("release", |arg| arg.help("The same as --profile release").help_heading(SETTINGS)))]
+#[command(mut_arg("triple", |arg| arg.help_heading(SETTINGS)))]
+pub(crate) struct SettingsFlags {
+    #[command(flatten)]
+    profile: ProfileFlags,
+    #[command(flatten)]
+    triple: TripleFlag,
+    #[command(flatten)]
+    manifest: ManifestFlags,
+}
+
+impl SettingsFlags {
+    /// The selection; without a profile the one that `goal` is about.
+    pub(crate) fn selection(self, goal: Option<Goal>, console: &Console) -> Selection {
+        let Self {
+            profile,
+            triple,
+            manifest,
+        } = self;
+        let mut selection = manifest.selection();
+        profile.choose(&mut selection);
+        selection.triple = triple.triple;
+        complete(selection, goal, console)
+    }
+
+    /// The project that they choose.
+    ///
+    /// # Errors
+    ///
+    /// What [`Project::load`] says.
+    pub(crate) fn project(self, goal: Option<Goal>, console: &Console) -> Result<Project> {
+        Project::load(Context::current()?, self.selection(goal, console))
+    }
+}
+
+/// What is built, and how; for commands that build.
+#[derive(Debug, Args)]
+pub(crate) struct BuiltFlags {
+    #[command(flatten)]
+    cargo: CargoFlags,
+    #[command(flatten)]
+    triple: TripleFlag,
+}
+
+impl BuiltFlags {
+    /// The ids of the flags that only a build has a use for.
+    const ONLY_BUILDS: &'static [&'static str] = &[
+        "package",
+        "lib",
+        "bin",
+        "example",
+        "test",
+        "bench",
+        "features",
+        "all_features",
+        "no_default_features",
+        "jobs",
+        "target_dir",
+    ];
+
+    /// Changes `arg` if it is one that only a build has a use for.
+    pub(crate) fn if_only_for_builds(arg: Arg, change: impl FnOnce(Arg) -> Arg) -> Arg {
+        if Self::ONLY_BUILDS.contains(&arg.get_id().as_str()) {
+            change(arg)
+        } else {
+            arg
+        }
+    }
+
+    /// The project that they choose; without a profile, with the one that `goal` is about.
+    ///
+    /// # Errors
+    ///
+    /// What [`Project::load`] says.
+    pub(crate) fn project(self, goal: Goal, console: &Console) -> Result<Project> {
+        let Self { cargo, triple } = self;
+        let selection = cargo.selection(triple.triple);
+        Project::load(
+            Context::current()?,
+            complete(selection, Some(goal), console),
+        )
+    }
+}
+
+fn complete(mut selection: Selection, goal: Option<Goal>, console: &Console) -> Selection {
+    console.configure_cargo(&mut selection);
+    if selection.profile.is_none() {
+        selection.profile = goal.and_then(Goal::default_profile).map(str::to_owned);
+    }
+    selection
+}
+
+/// A command to time.
+#[derive(Debug, Args)]
+pub(crate) struct WorkloadFlag {
+    /// Shell command to time; it names the program as NAME, {} or $CARGO_TUNE_BIN
+    #[arg(long, value_name = "CMD", help_heading = TRIALS)]
+    pub(crate) workload: Option<String>,
+}
+
+/// Leaves cargo's own flags to `--help`, so that `-h` shows what is particular to this tool.
+pub(crate) fn hide_cargo_flags(arg: Arg) -> Arg {
+    let hidden = ["package", "bin", "example", "features", "limit", "filter"];
+    let hide = arg.is_hide_short_help_set() || hidden.contains(&arg.get_id().as_str());
+    arg.hide_short_help(hide)
 }

@@ -2,16 +2,24 @@
 //!
 //! From `cargo metadata --no-deps`, the lock file (read, never made: planning writes nothing) and
 //! the effective configuration. Packages that a program ships are found through the lock file from
-//! the members' normal dependencies; a lock file does not tell features and platforms apart, so a
-//! dependency named here may be inactive.
+//! the members' normal dependencies.
 
+mod graph;
+mod lock;
+
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cargo_platform::Cfg;
-use codecost::cargo::config::{self, Effective, Inputs, Notice, OriginKind};
+use codecost::cargo::config::{self, Effective, Inputs, Nearest, Notice, OriginKind, Setting};
 use codecost::cargo::{Candidate, Context, Selection, TargetChoice, Toolchain, Workspace};
 use codecost::{Error, Result};
+
+pub use graph::{Graph, Package};
+pub use lock::{Lock, LockedPackage};
+
+use crate::knob::Key;
 
 /// The project, the toolchain and the configuration in force.
 pub struct Project {
@@ -29,6 +37,7 @@ pub struct Project {
     pub lock: Lock,
     /// The configuration in force.
     pub effective: Effective,
+    graph: OnceCell<Graph>,
 }
 
 impl Project {
@@ -69,12 +78,62 @@ impl Project {
             environment,
             lock,
             effective,
+            graph: OnceCell::new(),
         })
+    }
+
+    /// What the members are linked from; asked of cargo once.
+    pub fn graph(&self) -> &Graph {
+        self.graph.get_or_init(|| {
+            Graph::load(
+                &self.context,
+                &self.selection,
+                &self.workspace,
+                &self.effective.triple,
+                &self.lock,
+            )
+        })
+    }
+
+    /// Whether the target aborts on panic whatever the profile says, as its specification has it.
+    pub fn aborts_anyway(&self) -> bool {
+        let cfg = print_cfg(&self.context, &self.toolchain, &self.effective.triple);
+        cfg.iter()
+            .any(|cfg| matches!(cfg, Cfg::KeyPair(key, value) if key.as_str() == "panic" && value == "abort"))
     }
 
     /// The workspace's root manifest.
     pub fn root_manifest(&self) -> PathBuf {
         self.workspace.root().join("Cargo.toml")
+    }
+
+    /// The value in force of a profile's key, or of an override's for `package`.
+    pub fn setting(&self, package: Option<&str>, key: Key) -> Option<&Setting> {
+        let Some(package) = package else {
+            return self.effective.get(key.name());
+        };
+        let package = toml_edit::Key::new(package);
+        let table = format!("profile.{}.package.{package}", self.selection.profile());
+        let mut settings = self.effective.settings.iter();
+        settings.find(|s| s.table == table && s.key == key.name() && s.shadowed_by.is_none())
+    }
+
+    /// The rows of rustflags that are in force.
+    pub fn rustflags_in_force(&self) -> impl Iterator<Item = &Setting> {
+        let settings = self.effective.settings.iter();
+        settings.filter(|s| s.key == "rustflags" && s.in_force())
+    }
+
+    /// Whether a setting is written in a file of the workspace.
+    pub fn is_inside(&self, setting: &Setting) -> bool {
+        let path = setting.origin.path.as_deref().map(Path::new);
+        path.is_some_and(|path| path.starts_with(self.workspace.root()))
+    }
+
+    /// Whether a package is a member of the workspace.
+    pub fn is_member(&self, package: &str) -> bool {
+        let members = self.workspace.members();
+        members.iter().any(|member| member.name.as_str() == package)
     }
 
     /// A path as people want to see it: below the current directory without it.
@@ -100,6 +159,7 @@ fn resolve(
     let cargo_home = context.cargo_home();
     let cfgs = |triple: &str| print_cfg(context, toolchain, triple);
     let names: BTreeSet<String> = lock.packages.iter().map(|p| p.name.clone()).collect();
+    let nearest = nearest(workspace);
     config::effective(&Inputs {
         cwd: context.directory(),
         workspace_root: workspace.root(),
@@ -112,20 +172,35 @@ fn resolve(
         triple: selection.triple.as_deref(),
         cfgs: &cfgs,
         packages: lock.found.then_some(&names),
+        nearest: Some(&nearest),
     })
 }
 
-/// Marks an `lto` that somebody wrote and that cargo uses for nothing.
+/// The members, and what they depend on directly.
+fn nearest(workspace: &Workspace) -> Nearest {
+    let members = workspace.members();
+    let dependencies = members.iter().flat_map(|member| &member.dependencies);
+    let normal = dependencies.filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+    Nearest {
+        dependencies: normal.map(|d| d.name.clone()).collect(),
+        members: members.iter().map(|m| m.name.to_string()).collect(),
+    }
+}
+
+/// Marks an `lto` that is written in a file but that cargo does not use.
 fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effective) {
     let table = format!("profile.{}", effective.profile);
     let found = effective.settings.iter_mut().find(|s| {
-        s.key == "lto" && s.table == table && s.in_force() && s.origin.kind != OriginKind::Default
+        s.key == Key::Lto.name()
+            && s.table == table
+            && s.in_force()
+            && s.origin.kind != OriginKind::Default
     });
     let Some(setting) = found else { return };
-    if config::canonical("lto", &setting.value) == "off" {
+    if Key::Lto.canonical(&setting.value) == "off" {
         return;
     }
-    let Some(evidence) = lto_is_skipped(workspace, selection) else {
+    let Some(LtoSkipped { evidence, help }) = lto_is_skipped(workspace, selection) else {
         return;
     };
     let reason = format!("{LTO_SKIPPED} ({evidence})");
@@ -135,28 +210,46 @@ fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effect
             "`{}.lto = {}` ({}) has no effect: {reason}",
             setting.table, setting.value, setting.origin
         ),
-        help: Some("build the rlib from a package of its own".to_owned()),
+        help: help.map(str::to_owned),
     });
     setting.void = Some(reason);
 }
 
-/// Why.
-pub(crate) const LTO_SKIPPED: &str =
-    "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, and for dylibs";
+/// Why an `lto` may be void.
+pub(crate) const LTO_SKIPPED: &str = "cargo skips LTO for a library with an rlib beside its cdylib or staticlib, for dylibs and for \
+     proc-macros";
 
-/// Whether every linked target of the selected packages is one that cargo builds without LTO.
-pub(crate) fn lto_is_skipped(workspace: &Workspace, selection: &Selection) -> Option<String> {
-    let mut evidence = None;
-    for candidate in linked(workspace, selection) {
-        if !skips_lto(&candidate.crate_types) {
-            return None;
-        }
-        evidence = Some(format!(
-            "{}: crate-type = {:?}",
-            candidate.package, candidate.crate_types
-        ));
+/// Why cargo leaves LTO out.
+pub(crate) struct LtoSkipped {
+    /// The package and what its manifest says.
+    pub(crate) evidence: String,
+    /// What to do about it, where something can be done.
+    pub(crate) help: Option<&'static str>,
+}
+
+/// Whether every linked target of the workspace is one that cargo builds without LTO.
+pub(crate) fn lto_is_skipped(workspace: &Workspace, selection: &Selection) -> Option<LtoSkipped> {
+    let linked = linked(workspace, selection);
+    if linked.iter().any(|c| !skips_lto(&c.crate_types)) {
+        return None;
     }
-    evidence
+    if let Some(library) = linked.last() {
+        return Some(LtoSkipped {
+            evidence: format!(
+                "{}: crate-type = {:?}",
+                library.package, library.crate_types
+            ),
+            help: Some("build the rlib from a package of its own"),
+        });
+    }
+    // A proc-macro is loaded by the compiler; the profile's LTO is for what is shipped.
+    let members = workspace.members();
+    let mut packages = members.iter();
+    let package = packages.find(|p| p.targets.iter().any(|target| target.is_proc_macro()))?;
+    Some(LtoSkipped {
+        evidence: format!("{}: proc-macro = true", package.name),
+        help: None,
+    })
 }
 
 /// Everything in the workspace that the profile links.
@@ -199,125 +292,5 @@ fn print_cfg(context: &Context, toolchain: &Toolchain, triple: &str) -> Vec<Cfg>
             .filter_map(|line| line.parse().ok())
             .collect(),
         _ => Vec::new(),
-    }
-}
-
-/// One locked package.
-#[derive(Debug, Clone)]
-pub struct LockedPackage {
-    /// The package's name.
-    pub name: String,
-    version: String,
-    dependencies: Vec<String>,
-}
-
-/// `Cargo.lock`.
-#[derive(Debug, Clone, Default)]
-pub struct Lock {
-    /// Whether there is one.
-    pub found: bool,
-    /// Its packages.
-    pub packages: Vec<LockedPackage>,
-}
-
-impl Lock {
-    fn load(workspace: &Workspace) -> Result<Self> {
-        let path = workspace.root().join("Cargo.lock");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
-            }
-            Err(error) => return Err(Error::read(path, error)),
-        };
-        Ok(Self::parse(&text))
-    }
-
-    /// Reads the lines that matter; the format is fixed and written by cargo alone.
-    fn parse(text: &str) -> Self {
-        let mut packages: Vec<LockedPackage> = Vec::new();
-        let mut in_list = false;
-        for line in text.lines() {
-            let quoted = |line: &str| {
-                let inner = line.trim().trim_end_matches(',');
-                inner
-                    .strip_prefix('"')?
-                    .strip_suffix('"')
-                    .map(str::to_owned)
-            };
-            if line.trim() == "[[package]]" {
-                packages.push(LockedPackage {
-                    name: String::new(),
-                    version: String::new(),
-                    dependencies: Vec::new(),
-                });
-                in_list = false;
-            }
-            let Some(package) = packages.last_mut() else {
-                continue;
-            };
-            if let Some(name) = line.strip_prefix("name = ") {
-                package.name = quoted(name).unwrap_or_default();
-            } else if let Some(version) = line.strip_prefix("version = ") {
-                package.version = quoted(version).unwrap_or_default();
-            } else if line.starts_with("dependencies = [") {
-                in_list = !line.contains(']');
-            } else if line.trim() == "]" {
-                in_list = false;
-            } else if in_list {
-                package.dependencies.extend(quoted(line));
-            }
-        }
-        Self {
-            found: true,
-            packages,
-        }
-    }
-
-    /// The packages that the members ship: everything that their normal dependencies lead to.
-    pub fn shipped(&self, workspace: &Workspace) -> BTreeSet<String> {
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
-        let mut queue: Vec<String> = Vec::new();
-        for member in workspace.members() {
-            for dependency in &member.dependencies {
-                if dependency.kind == cargo_metadata::DependencyKind::Normal {
-                    names.insert(dependency.name.clone());
-                    queue.push(dependency.name.clone());
-                }
-            }
-        }
-        while let Some(entry) = queue.pop() {
-            let mut parts = entry.split(' ');
-            let (name, version) = (parts.next().unwrap_or_default(), parts.next());
-            let matching = self
-                .packages
-                .iter()
-                .filter(|p| p.name == name && version.is_none_or(|v| v == p.version));
-            for package in matching {
-                if seen.insert((package.name.clone(), package.version.clone())) {
-                    names.insert(package.name.clone());
-                    queue.extend(package.dependencies.iter().cloned());
-                }
-            }
-        }
-        names
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lock_files_are_read() {
-        let text = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"0.1.0\"\ndependencies = [\n \"b\",\n \"c 1.0.0\",\n]\n\n[[package]]\nname = \"b\"\nversion = \"2.0.0\"\n";
-        let lock = Lock::parse(text);
-        let names: Vec<&str> = lock.packages.iter().map(|p| p.name.as_str()).collect();
-        assert_eq!(names, ["a", "b"]);
-        assert_eq!(
-            lock.packages.first().unwrap().dependencies,
-            ["b", "c 1.0.0"]
-        );
     }
 }

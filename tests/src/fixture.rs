@@ -1,7 +1,6 @@
 //! Small projects and small programs, built for real.
 
-use crate::command::{cargo, rustc, succeed};
-use std::fs;
+use crate::command::{cargo, copy_tree, rustc, succeed};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -42,22 +41,6 @@ impl Fixture {
     /// Runs cargo in the project; it must succeed. Returns its standard output.
     pub fn cargo(&self, arguments: &[&str]) -> String {
         succeed(cargo().args(arguments).current_dir(self.path()))
-    }
-}
-
-/// Copies a directory with all that is in it.
-pub fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
-    let entries = fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
-    for entry in entries {
-        let entry = entry.expect("a directory entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a file type").is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), &target)
-                .unwrap_or_else(|error| panic!("{}: {error}", target.display()));
-        }
     }
 }
 

@@ -4,14 +4,15 @@
 //! Helpers panic with a message when they cannot do their work: a test must not pass by skipping.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-pub mod command;
+pub mod bound;
 pub mod directions;
 pub mod fixture;
 pub mod forge;
 pub mod linker_map;
 pub mod merged;
-pub mod published;
 pub mod replay;
 pub mod tool;
 pub mod truth;
 pub mod witness;
+
+pub use published_programs::{command, programs as published};

@@ -13,7 +13,9 @@
 //! linker, so their bytes have no owner here ([`crate::merged`] finds it in the objects). Under
 //! link-time optimisation all code comes from the leaf crate's object.
 
+use published_programs::programs::Build;
 use std::collections::BTreeMap;
+use std::fs;
 
 /// Where an object came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +74,23 @@ pub struct LinkerMap {
 }
 
 impl LinkerMap {
+    /// The map that the linker wrote of a published program.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be read or has no code.
+    pub fn of(build: &Build) -> Self {
+        let text = fs::read_to_string(&build.map)
+            .unwrap_or_else(|error| panic!("{}: {error}", build.map.display()));
+        let map = Self::parse(&text);
+        assert!(
+            map.section(".text").is_some(),
+            "no .text in {}",
+            build.map.display()
+        );
+        map
+    }
+
     /// Reads the text of a map of either linker.
     pub fn parse(text: &str) -> Self {
         let mut sections = if text.trim_start().starts_with("VMA") {

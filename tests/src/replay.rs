@@ -1,28 +1,15 @@
 //! The whole of `cargo slim` on bytes in memory, with what must hold of any bytes: no panic, and
 //! sums that are the file's size. What the fuzz targets and the replay of their corpus share.
 
-use cargo_slim::analysis::{Analysis, Depth, Facts, Files, Opened, Rows, Subject, analyse};
-use cargo_slim::options::{By, Input, Options, View};
+use cargo_slim::analysis::{self, Analysis, Depth, Facts, Files, Opened, Subject, model::By};
 use cargo_slim::report;
 use codecost::attribution::Catalogue;
-use codecost::console::{Console, Manners, Verbosity};
+use codecost::console::Console;
 use codecost::demangle::Name;
 use codecost::image::{Image, Mapping};
 use codecost::report::{Format, OutputOptions};
+use codecost::{Error, Result};
 use std::path::Path;
-
-/// Every view, by every question.
-const VIEWS: [View; 9] = [
-    View::Overview,
-    View::Sections,
-    View::Crates(By::Defined),
-    View::Crates(By::Instantiated),
-    View::Crates(By::Inlined),
-    View::Functions,
-    View::Generics,
-    View::Data,
-    View::Loads,
-];
 
 /// Reads the tables of `bytes`, one after the other, whatever becomes of the others.
 ///
@@ -86,12 +73,12 @@ pub fn demangle(symbol: &str) {
     );
 }
 
-/// Shows every view of `bytes`, as people and as programs read it. Whether they are an object file.
+/// Makes every analysis of `bytes`, and shows each as people and as programs read it. Whether they
+/// are an object file.
 ///
 /// # Panics
 ///
-/// When the ledger, the rows of the crates view or those of the sections view do not add up to the
-/// length of `bytes`.
+/// When the ledger, the rows of crates or those of sections do not add up to the length of `bytes`.
 pub fn ledger(bytes: &[u8]) -> bool {
     let path = Path::new("bytes");
     let opened = Opened {
@@ -110,76 +97,82 @@ pub fn ledger(bytes: &[u8]) -> bool {
     assert_eq!(ledger.total().file, length, "the ledger");
     let objects = ledger.data.len();
     assert!(objects <= bytes.len() * 4, "{objects} objects");
-    for view in VIEWS {
-        let Ok(analysis) = analyse(&opened, &mut subject, view) else {
-            assert!(matches!(view, View::Loads | View::Crates(By::Inlined)));
-            continue;
-        };
-        sums(&analysis, view, length);
-        for format in [Format::Human, Format::Json] {
-            show(&analysis, view, format);
-        }
+
+    let made = analysis::overview(&opened, &mut subject).unwrap();
+    show(&made, report::overview::write);
+
+    let made = analysis::sections(&opened, &subject).unwrap();
+    let sum: u64 = made.rows.iter().map(|row| row.file).sum();
+    assert_eq!(sum, length, "sections");
+    show(&made, report::sections::write);
+
+    for by in [By::Defined, By::Instantiated, By::Inlined] {
+        crates(&opened, &mut subject, by, length);
+    }
+
+    // Bytes that several sections list count once each time, but not more often.
+    let most = length.saturating_mul(4);
+    let made = analysis::functions(&opened, &subject).unwrap();
+    let sum: u64 = made.rows.iter().map(|row| row.file).sum();
+    assert!(sum <= most, "functions");
+    show(&made, report::functions::write);
+
+    let made = analysis::generics(&opened, &subject).unwrap();
+    show(&made, report::generics::write);
+
+    let made = analysis::data(&opened, &mut subject).unwrap();
+    let sum: u64 = made.rows.iter().map(|row| row.file).sum();
+    assert!(sum <= most, "data");
+    show(&made, report::data::write);
+
+    // Not every object file is for a loader.
+    match analysis::loads(&opened, &subject) {
+        Ok(made) => show(&made, report::loads::write),
+        Err(error) => assert!(!matches!(error, Error::Usage { .. }), "{error}"),
     }
     true
 }
 
-fn sums(analysis: &Analysis<'_>, view: View, length: u64) {
-    match &analysis.rows {
-        Rows::Sections(rows) => {
-            let sum: u64 = rows.iter().map(|row| row.file).sum();
-            assert_eq!(sum, length, "{view:?}");
+fn crates(opened: &Opened, subject: &mut Subject<'_>, by: By, length: u64) {
+    let made = match analysis::crates(opened, subject, by) {
+        Ok(made) => made,
+        // That needs debug information.
+        Err(error) => {
+            assert_eq!(by, By::Inlined, "{error}");
+            return;
         }
-        Rows::Crates(rows) => {
-            let sum: u64 = rows.iter().map(|row| row.file).sum();
-            assert_eq!(sum, length, "{view:?}");
-            let memory: u64 = rows.iter().map(|row| row.memory).sum();
-            assert_eq!(memory, analysis.total.memory, "{view:?}");
-            for row in rows {
-                let parts = row.code + row.data + row.unwind + row.relocations;
-                let parts = parts + row.symbols + row.debug + row.other;
-                assert_eq!(parts, row.file, "{view:?}, {row:?}");
-                assert!(row.inferred <= row.file && row.shared <= row.file);
-            }
-        }
-        // Bytes that several sections list count once each time, but not more often.
-        Rows::Functions(rows) => {
-            let sum: u64 = rows.iter().map(|row| row.file).sum();
-            assert!(sum <= length.saturating_mul(4), "{view:?}");
-        }
-        Rows::Data(rows) => {
-            let sum: u64 = rows.iter().map(|row| row.file).sum();
-            assert!(sum <= length.saturating_mul(4), "{view:?}");
-        }
-        Rows::Overview(_) | Rows::Generics(_) | Rows::Loads(_) => {}
+    };
+    let sum: u64 = made.rows.iter().map(|row| row.file).sum();
+    assert_eq!(sum, length, "{by:?}");
+    let memory: u64 = made.rows.iter().map(|row| row.memory).sum();
+    assert_eq!(memory, made.total.memory, "{by:?}");
+    for row in &made.rows {
+        assert_eq!(row.parts.sum(), Some(row.file), "{by:?}, {row:?}");
+        assert!(row.inferred <= row.file && row.shared <= row.file);
     }
+    show(&made, |made, options, console| {
+        report::crates::write(made, by, options, console)
+    });
 }
 
-fn show(analysis: &Analysis<'_>, view: View, format: Format) {
-    let options = Options {
-        view,
-        input: Input::File {
-            path: "bytes".into(),
-            debug_file: None,
-            selection: Default::default(),
-        },
-        common: Manners {
-            output: OutputOptions {
-                format,
-                ..OutputOptions::default()
-            },
-            color: None,
-            verbosity: Verbosity::default(),
-        },
-        hint: None,
-    };
-    let (mut console, captured) = Console::in_memory();
-    report::write(analysis, &options, &mut console).unwrap();
-    let text = captured.stdout();
-    if format == Format::Json {
-        serde_json::from_str::<serde_json::Value>(&text).unwrap();
-    } else {
-        // A name must not be able to drive the reader's terminal.
-        let control = text.chars().find(|c| c.is_control() && *c != '\n');
-        assert_eq!(control, None, "{view:?}");
+fn show<R>(
+    made: &Analysis<R>,
+    write: impl Fn(&Analysis<R>, &OutputOptions, &mut Console) -> Result<()>,
+) {
+    for format in [Format::Human, Format::Json] {
+        let options = OutputOptions {
+            format,
+            ..OutputOptions::default()
+        };
+        let (mut console, captured) = Console::in_memory();
+        write(made, &options, &mut console).unwrap();
+        let text = captured.stdout();
+        if format == Format::Json {
+            serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        } else {
+            // A name must not be able to drive the reader's terminal.
+            let control = text.chars().find(|c| c.is_control() && *c != '\n');
+            assert_eq!(control, None, "{text}");
+        }
     }
 }

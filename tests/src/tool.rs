@@ -1,5 +1,6 @@
 //! The tool as a user runs it: a process, its exit code and its two outputs.
 
+use crate::bound::{PATIENCE, limited};
 use crate::command::command;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -15,6 +16,7 @@ pub struct Tool {
     program: PathBuf,
     subcommand: &'static str,
     directory: Option<PathBuf>,
+    limit: Option<Duration>,
 }
 
 /// What a run of the tool left behind.
@@ -26,8 +28,6 @@ pub struct Run {
     pub stdout: String,
     /// Everything else.
     pub stderr: String,
-    /// How long it took.
-    pub elapsed: Duration,
     what: String,
 }
 
@@ -38,6 +38,7 @@ impl Tool {
             program: program.into(),
             subcommand,
             directory: None,
+            limit: None,
         }
     }
 
@@ -49,9 +50,20 @@ impl Tool {
         }
     }
 
+    /// The same tool, ended by a signal when it has had `limit` of processor time.
+    pub fn limited(&self, limit: Duration) -> Self {
+        Self {
+            limit: Some(limit),
+            ..self.clone()
+        }
+    }
+
     /// Runs the tool to its end.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Run {
-        let mut command = command(&self.program);
+        let mut command = match self.limit {
+            Some(limit) => limited(&self.program, limit),
+            None => command(&self.program),
+        };
         // cargo sets it for its subcommands, and they start that same cargo.
         if let Some(cargo) = std::env::var_os("CARGO") {
             command.env("CARGO", cargo);
@@ -84,7 +96,6 @@ impl Tool {
         };
         Run {
             code: status.code(),
-            elapsed: start.elapsed(),
             stdout: stdout.join().expect("its standard output"),
             stderr: stderr.join().expect("its standard error"),
             what,
@@ -105,9 +116,6 @@ impl Tool {
         self.run(arguments).report()
     }
 }
-
-/// Longer than any build of a fixture takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Reads a pipe to its end, beside the other one, so that neither fills up.
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {

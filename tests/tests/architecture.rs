@@ -1,13 +1,74 @@
-//! The directions of ARCHITECTURE.md, read off the `use` lines.
+//! The directions of ARCHITECTURE.md, read off the source.
 
 // A source that cannot be read fails its test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use integration_tests::directions::{
-    declared_modules, forbidden_imports, order_violations, sources,
-};
+use integration_tests::directions::graph::Sources;
+use integration_tests::directions::rules::Role::{Cli, Commands, Domain, Helper, Report, Values};
+use integration_tests::directions::rules::{Plan, foreign, order_violations, plan_violations};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// What each module of each tool is for. A module that is not here has no rule, and fails.
+const PLANS: [(&str, Plan<'_>); 3] = [
+    (
+        "cargo-slim",
+        Plan(&[
+            ("commands", Commands),
+            ("cli", Cli),
+            ("about", Helper),
+            ("announce", Helper),
+            ("report", Report),
+            ("analysis", Domain),
+            ("budget", Domain),
+            ("compare", Domain),
+            ("ledger", Domain),
+            ("revisions", Domain),
+            ("snapshot", Domain),
+        ]),
+    ),
+    (
+        "cargo-tune",
+        Plan(&[
+            ("commands", Commands),
+            ("cli", Cli),
+            ("offer", Helper),
+            ("report", Report),
+            ("apply", Domain),
+            ("drift", Domain),
+            ("edit", Domain),
+            ("knob", Domain),
+            ("plan", Domain),
+            ("project", Domain),
+            ("receipt", Domain),
+            ("rustc", Domain),
+            ("trial", Domain),
+            ("unwind", Domain),
+        ]),
+    ),
+    (
+        "cargo-hotspots",
+        Plan(&[
+            ("commands", Commands),
+            ("cli", Cli),
+            ("help", Helper),
+            ("report", Report),
+            ("analysis", Domain),
+            ("doctor", Domain),
+            ("export", Domain),
+            ("machine", Domain),
+            ("open", Domain),
+            ("paths", Values),
+            ("perf_data", Domain),
+            ("profile", Domain),
+            ("record", Domain),
+            ("recording", Domain),
+            ("symbolize", Domain),
+            ("symbols", Domain),
+        ]),
+    ),
+];
 
 fn workspace() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -17,91 +78,81 @@ fn workspace() -> PathBuf {
         .to_owned()
 }
 
-/// The tools that exist: members that start with `cargo-`.
-fn tools() -> Vec<String> {
+/// The library and the tools that exist: members that start with `cargo-`.
+fn members() -> BTreeMap<String, Sources> {
     let entries = fs::read_dir(workspace()).expect("read the workspace");
     let names = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut tools: Vec<String> = names
-        .filter(|name| name.starts_with("cargo-"))
+    let members: BTreeMap<String, Sources> = names
+        .filter(|name| name.starts_with("cargo-") || name == "shared")
         .filter(|name| workspace().join(name).join("Cargo.toml").is_file())
+        .map(|name| {
+            let sources = Sources::read(&workspace().join(&name).join("src"));
+            (name, sources)
+        })
         .collect();
-    tools.sort();
-    assert!(!tools.is_empty());
-    tools
+    assert!(members.len() > 1 && members.contains_key("shared"));
+    members
+}
+
+fn none(violations: &[String]) {
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
 #[test]
 fn library_modules_import_only_from_those_above_them() {
-    let src = workspace().join("shared/src");
-    let order = declared_modules(&fs::read_to_string(src.join("lib.rs")).expect("lib.rs"));
-    assert!(order.len() > 5, "{order:?}");
-    let violations = order_violations(&order, &sources(&src));
-    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    let library = &members()["shared"];
+    assert!(library.declared().len() > 5, "{:?}", library.declared());
+    none(&order_violations(library));
 }
 
 #[test]
-fn within_a_tool_analysis_report_and_cli_keep_apart() {
+fn every_tool_keeps_the_floor_plan() {
+    let members = members();
+    let tools: Vec<&str> = members
+        .keys()
+        .map(String::as_str)
+        .filter(|name| *name != "shared")
+        .collect();
+    let mut planned = PLANS.map(|(name, _)| name);
+    planned.sort_unstable();
+    assert_eq!(tools, planned);
     let mut violations = Vec::new();
-    for tool in tools() {
-        let sources = sources(&workspace().join(&tool).join("src"));
-        for [from, to] in [
-            ["analysis", "report"],
-            ["ledger", "report"],
-            ["ledger", "cli"],
-            ["ledger", "analysis"],
-            ["analysis", "cli"],
-            ["plan", "report"],
-            ["plan", "cli"],
-            ["measure", "report"],
-            ["measure", "cli"],
-            ["report", "cli"],
-            ["report", "measure"],
-        ] {
-            violations.extend(forbidden_imports(&sources, from, to, &[]));
-        }
-        // Rows and totals are data; the code that computes them is not the report's business.
-        let data = ["model", "asm::model", "result", "Analysis", "Rows", "Total"];
-        let data = data.map(|name| format!("analysis::{name}"));
-        let data: Vec<&str> = data.iter().map(String::as_str).collect();
-        violations.extend(forbidden_imports(&sources, "report", "analysis", &data));
+    for (tool, plan) in PLANS {
+        let found = plan_violations(&members[tool], plan);
+        violations.extend(found.iter().map(|violation| format!("{tool}: {violation}")));
     }
-    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    none(&violations);
+}
+
+#[test]
+fn no_file_depends_on_itself_through_others() {
+    let mut circles = Vec::new();
+    for (member, sources) in members() {
+        let found = sources.circles();
+        circles.extend(found.iter().map(|circle| format!("{member}: {circle}")));
+    }
+    none(&circles);
+}
+
+#[test]
+fn every_file_is_declared_by_the_module_above_it() {
+    let stray = members().into_values().flat_map(|sources| sources.stray);
+    none(&stray.collect::<Vec<_>>());
 }
 
 #[test]
 fn tools_do_not_import_each_other_nor_the_library_a_tool() {
+    let members = members();
+    let of_crate = |member: &str| member.replace('-', "_");
     let mut violations = Vec::new();
-    let crates: Vec<String> = tools().iter().map(|tool| tool.replace('-', "_")).collect();
-    let mut members = tools();
-    members.push("shared".to_owned());
-    for member in members {
-        for source in sources(&workspace().join(&member).join("src")) {
-            for other in crates
-                .iter()
-                .filter(|name| **name != member.replace('-', "_"))
-            {
-                if source.names_crate(other) {
-                    violations.push(format!("{} names {other}", source.path.display()));
-                }
-            }
-        }
+    for (member, sources) in &members {
+        let others = members
+            .keys()
+            .filter(|name| *name != member && *name != "shared");
+        let others: Vec<String> = others.map(|other| of_crate(other)).collect();
+        violations.extend(foreign(sources, &others));
     }
-    assert!(violations.is_empty(), "{}", violations.join("\n"));
-}
-
-#[test]
-fn clap_stays_where_arguments_are_read() {
-    let mut violations = Vec::new();
-    for tool in tools() {
-        for source in sources(&workspace().join(&tool).join("src")) {
-            let inside =
-                ["analysis", "ledger", "report", "plan", "measure"].contains(&&*source.module);
-            if inside && source.names_crate("clap") {
-                violations.push(source.path.display().to_string());
-            }
-        }
-    }
-    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    none(&violations);
 }

@@ -10,8 +10,10 @@ mod export;
 mod flamegraph;
 mod functions;
 mod lines;
-pub(crate) mod overview;
+mod overview;
 mod threads;
+
+pub(crate) use overview::Unnamed;
 
 codecost::commands! {
     /// All commands.

@@ -16,42 +16,32 @@ use codecost::{
 };
 use std::{
     env, fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufReader, Read as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::LazyLock,
-    time::Duration,
 };
 
-/// Burns CPU in `spin` and prints how long the kernel says that it ran.
+/// Burns processor time in `spin`, however busy the machine is, and prints how much the kernel says
+/// that it had. `long` says `warm` when there is enough to see.
 const PROGRAM: &str = r#"
 use std::{fs, time::Duration};
-unsafe extern "C" { fn clock_gettime(clock: i32, time: *mut [i64; 2]) -> i32; }
-/// The processor time of this thread, so that a busy machine changes nothing.
-fn used() -> Duration {
-    const CLOCK_THREAD_CPUTIME_ID: i32 = 3;
-    let mut time = [0; 2];
-    assert_eq!(unsafe { clock_gettime(CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
-    Duration::new(time[0] as u64, time[1] as u32)
-}
-#[inline(never)]
-fn spin(time: Duration) -> u64 {
-    let end = used() + time;
-    let mut x = 1u64;
-    while used() < end {
-        for i in 0..20_000u64 { x = std::hint::black_box(x.wrapping_mul(31).wrapping_add(i)); }
-    }
-    x
-}
-/// Burns, and asks the kernel how long this thread has run.
-fn burn(time: Duration) -> u64 {
-    let first = time.min(Duration::from_millis(300));
-    std::hint::black_box(spin(first));
-    eprintln!("burning");
-    std::hint::black_box(spin(time - first));
+/// By the kernel's account.
+fn had() -> u64 {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse().unwrap()
+}
+#[inline(never)]
+fn spin(rounds: u64) -> u64 {
+    let mut x = 1u64;
+    for i in 0..rounds { x = std::hint::black_box(x.wrapping_mul(31).wrapping_add(i)); }
+    x
+}
+/// Burns until this thread has had `time`.
+fn burn(time: Duration) -> u64 {
+    while u128::from(had()) < time.as_nanos() { std::hint::black_box(spin(1_000_000)); }
+    had()
 }
 fn main() {
     let words: Vec<String> = std::env::args().collect();
@@ -59,6 +49,13 @@ fn main() {
     match words.get(1).map(String::as_str) {
         Some("fail") => std::process::exit(3),
         Some("late") => { burn(Duration::from_millis(400)); std::process::abort(); }
+        Some("long") => {
+            let other = std::thread::spawn(|| burn(Duration::from_millis(300)));
+            burn(Duration::from_millis(300));
+            other.join().unwrap();
+            eprintln!("warm");
+            burn(Duration::from_secs(600));
+        }
         Some("sleepy") => {
             let nanoseconds = burn(Duration::from_millis(300));
             std::thread::sleep(Duration::from_secs(1));
@@ -66,13 +63,13 @@ fn main() {
         }
         // Threads that live for less than a sample's period, one after the other.
         Some("short") => {
-            let one = || std::thread::spawn(|| { spin(Duration::from_micros(400)); used() });
-            let sum: Duration = (0..600).map(|_| one().join().unwrap()).sum();
-            println!("burnt {}", sum.as_nanos());
+            let one = || std::thread::spawn(|| { std::hint::black_box(spin(300_000)); had() });
+            let sum: u64 = (0..600).map(|_| one().join().unwrap()).sum();
+            println!("burnt {sum}");
         }
         Some(ms) => {
             let time = Duration::from_millis(ms.parse().unwrap());
-            let other = std::thread::spawn(move || burn(time));
+            let other = std::thread::spawn(move || { eprintln!("burning"); burn(time) });
             let nanoseconds = burn(time) + other.join().unwrap();
             println!("burnt {nanoseconds}");
         }
@@ -140,6 +137,19 @@ impl Driver {
             .env("DRIVE_IN", self.directory.path())
             .env("XDG_STATE_HOME", self.directory.path())
             .stdin(Stdio::null());
+    }
+
+    /// With the signals of a terminal as a terminal leaves them: a shell starts what runs in the
+    /// background with interrupts ignored, and the recorder rightly leaves that as it is.
+    fn interruptible(&mut self) {
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT,QUIT,TERM,HUP"]);
+        command.arg(self.command.get_program());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        self.command = command;
+        self.arguments();
     }
 
     fn run(mut self) -> Driven {
@@ -406,24 +416,24 @@ fn a_program_that_fails_at_once_is_an_error_and_one_that_fails_later_keeps_its_r
     );
 }
 
+/// Reads what a program says until a line that starts with `word`.
+fn wait_for(word: &str, said: &mut impl std::io::BufRead) {
+    let mut line = String::new();
+    while !line.starts_with(word) {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "no `{word}`");
+    }
+}
+
 #[test]
 fn ctrl_c_ends_the_recording_and_keeps_it() {
     for recorder in ["perf", "builtin"] {
         let burner = BURNER.to_str().unwrap();
-        let mut driver =
-            Driver::new(&[("EXEC", burner), ("ARGS", "60000"), ("RECORDER", recorder)]);
+        let mut driver = Driver::new(&[("EXEC", burner), ("ARGS", "long"), ("RECORDER", recorder)]);
+        driver.interruptible();
         let mut child = driver.start();
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.starts_with("started") {
-            line.clear();
-            assert!(said.read_line(&mut line).unwrap() > 0, "it never started");
-        }
-        // As many samples as prove something, however busy the machine is.
-        while !line.starts_with("burning") {
-            line.clear();
-            assert!(said.read_line(&mut line).unwrap() > 0, "it never burnt");
-        }
+        wait_for("warm", &mut said);
         let interrupt = Command::new("kill")
             .args(["-INT", &child.id().to_string()])
             .status();
@@ -431,10 +441,11 @@ fn ctrl_c_ends_the_recording_and_keeps_it() {
         let mut rest = String::new();
         said.read_to_string(&mut rest).unwrap();
         let output = child.wait_with_output().unwrap();
-        // By itself it would have ended without a signal.
         let driven = Driven::new(output, driver.directory);
         let (data, about) = driven.recording();
         assert!(about.programs[0].interrupted);
+        // The program would run for ten minutes: it ends because the interrupt is passed on to it, and
+        // before patience with it is at an end, which would be another signal.
         assert_eq!(about.programs[0].signal, Some(2), "{recorder}: {rest}");
         assert_in(&data, "spin");
     }
@@ -446,9 +457,11 @@ fn a_running_process_is_recorded_until_it_ends() {
         let mut program = Command::new(&*BURNER)
             .arg("6000")
             .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(300));
+        let mut said = BufReader::new(program.stderr.take().unwrap());
+        wait_for("burning", &mut said);
         let pid = program.id().to_string();
         // Its end must be seen, and a child that nobody waits for stays.
         let reaper = std::thread::spawn(move || program.wait().unwrap());

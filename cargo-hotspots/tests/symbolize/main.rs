@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 
 mod buckets;
+#[path = "../common/mod.rs"]
+mod common;
 mod files;
 mod hostile;
 mod owners;

@@ -2,10 +2,13 @@
 
 use super::{
     model::{CrateInfo, DataRow},
+    open::Opened,
+    result::Analysis,
     subject::Subject,
 };
 use crate::ledger::{DataKind, DataObject, Ledger};
 use codecost::{
+    Result,
     address::{AddressRange, VirtualAddress},
     attribution::{CrateId, Evidence, Owner, made_by_compiler},
     demangle::Name,
@@ -13,8 +16,19 @@ use codecost::{
 };
 use std::collections::BTreeSet;
 
+/// Constants, variables and tables.
+///
+/// # Errors
+///
+/// A file changed while it was read.
+pub fn data(opened: &Opened, subject: &mut Subject<'_>) -> Result<Analysis<Vec<DataRow>>> {
+    let ledger = subject.ledger(&[]);
+    let rows = rows(subject, &ledger);
+    Analysis::new(opened, subject, rows, [])
+}
+
 /// One row an object, largest first.
-pub(super) fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
+fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
     let slots: BTreeSet<VirtualAddress> = subject
         .image
         .relocations(&subject.dynamic_symbols)
@@ -65,7 +79,7 @@ fn row(
         .all(|owner| owner.defined == CrateId::UNKNOWN);
     let name = match (named, kind) {
         (Some(name), DataKind::Static) => name,
-        // What somebody has named is known by that, whatever it looks like.
+        // A name from the source says more than the contents.
         (Some(name), DataKind::String) if !made_by_compiler(&name) => name,
         (_, DataKind::String) => excerpt(bytes),
         (named, kind) => {
@@ -79,7 +93,7 @@ fn row(
             .cloned()
             .unwrap_or_else(|| subject.label(CrateId::UNKNOWN).clone()),
         section: section.name.to_string(),
-        address: object.range.start.0,
+        address: object.range.start,
         file: in_file(section, object),
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },

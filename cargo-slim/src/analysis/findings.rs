@@ -13,7 +13,7 @@ use super::{
     subject::Subject,
 };
 use crate::ledger::Ledger;
-use codecost::{attribution::Origin, units::Bytes};
+use codecost::{attribution::Origin, front::quoted, units::Bytes};
 use std::{cmp::Reverse, collections::BTreeMap};
 
 /// How many are shown.
@@ -30,11 +30,11 @@ pub(super) fn find(
     artifact: &Artifact,
     crates: &[CrateRow],
 ) -> Vec<Finding> {
-    let again = again(opened);
+    let artifact_flags = same_artifact(opened);
     let mut findings = versions(crates);
-    findings.extend(families(subject, &again));
-    findings.extend(floats::find(subject, ledger, &again));
-    findings.extend(build::debug_info(opened, subject, &again));
+    findings.extend(families(subject, &artifact_flags));
+    findings.extend(floats::find(subject, ledger, &artifact_flags));
+    findings.extend(build::debug_info(opened, subject, &artifact_flags));
     findings.extend(build::lost_lto(opened, artifact, crates));
     findings.retain(|finding| finding.bytes >= WORTH);
     findings.sort_by_key(|finding| Reverse(finding.bytes));
@@ -42,24 +42,14 @@ pub(super) fn find(
     findings
 }
 
-/// The flags that choose the same artifact again.
-fn again(opened: &Opened) -> String {
+/// The flags that choose the same artifact.
+fn same_artifact(opened: &Opened) -> String {
     match &opened.facts.target {
         Some(target) => target.flags(),
         None => format!(
             "--file {}",
             quoted(&opened.files.file.path().display().to_string())
         ),
-    }
-}
-
-/// A word for a shell to paste.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -108,8 +98,8 @@ fn versions(crates: &[CrateRow]) -> Vec<Finding> {
 /// A generic function with at least this many copies is worth a look.
 const MANY_COPIES: u64 = 8;
 
-/// The family whose copies beyond the largest cost most. Drop glue is left out: nobody writes it.
-fn families(subject: &Subject<'_>, again: &str) -> Option<Finding> {
+/// The family whose copies beyond the largest cost most. Drop glue is left out, because the compiler writes it.
+fn families(subject: &Subject<'_>, artifact_flags: &str) -> Option<Finding> {
     let rows = generics::rows(subject);
     let family = rows
         .iter()
@@ -136,6 +126,6 @@ fn families(subject: &Subject<'_>, again: &str) -> Option<Finding> {
         title: format!("`{}` is compiled {} times", family.name, family.copies),
         bytes: family.file - family.largest,
         evidence,
-        command: format!("cargo slim generics {again} --filter {filter} -w"),
+        command: format!("cargo slim generics {artifact_flags} --filter {filter} -w"),
     })
 }

@@ -1,9 +1,24 @@
 //! Bytes by function.
 
-use super::{model::FunctionRow, subject::Subject};
-use codecost::attribution::{CrateId, Evidence, Function};
+use super::{model::FunctionRow, open::Opened, result::Analysis, subject::Subject};
+use codecost::{
+    Result,
+    attribution::{CrateId, Evidence, Function},
+};
 use rayon::prelude::*;
 use std::cmp::Reverse;
+
+/// The functions.
+///
+/// # Errors
+///
+/// A file changed while it was read.
+pub fn functions<'a>(
+    opened: &Opened,
+    subject: &'a Subject<'_>,
+) -> Result<Analysis<Vec<FunctionRow<'a>>>> {
+    Analysis::new(opened, subject, rows(subject), [])
+}
 
 /// One row a function, largest first. Aliases of one address are one row.
 pub(super) fn rows<'a>(subject: &'a Subject<'_>) -> Vec<FunctionRow<'a>> {
@@ -41,7 +56,7 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
         instantiated_by: (owner.instantiated != CrateId::UNKNOWN)
             .then(|| subject.label(owner.instantiated)),
         section: &section.name,
-        address: function.range.start.0,
+        address: function.range.start,
         file: if section.file.is_empty() {
             0
         } else {

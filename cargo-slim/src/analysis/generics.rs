@@ -3,15 +3,29 @@
 use super::{
     model::{GenericInstance, GenericRow},
     names,
+    open::Opened,
+    result::Analysis,
     subject::Subject,
 };
 use codecost::{
+    Result,
     attribution::{CrateId, Function},
     disasm::disassembler,
     report::Warning,
 };
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
+
+/// The generic functions.
+///
+/// # Errors
+///
+/// A file changed while it was read.
+pub fn generics(opened: &Opened, subject: &Subject<'_>) -> Result<Analysis<Vec<GenericRow>>> {
+    let rows = rows(subject);
+    let warning = warning(subject, &rows);
+    Analysis::new(opened, subject, rows, [warning])
+}
 
 /// One row a family of at least two copies, largest first.
 pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
@@ -37,7 +51,7 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         .filter(|(_, copies)| copies.len() > 1)
         .map(|((id, _), copies)| row(subject, id, copies))
         .collect();
-    // Of several families with one name and size, the one that stands first: the same in each run.
+    // Families of one name and size are ordered by address, so that each run gives the same order.
     let first = |row: &GenericRow| row.instances.first().map(|copy| copy.address);
     rows.par_sort_by(|a, b| {
         let by_size = b.file.cmp(&a.file);
@@ -78,7 +92,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
                 name: full(function),
                 instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
                     .then(|| subject.label(function.owner.instantiated).clone()),
-                address: function.range.start.0,
+                address: function.range.start,
                 file: function.range.size,
             })
             .collect(),
@@ -86,8 +100,8 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
 }
 
 /// Bytes in copies that equal an earlier one: the same instructions that refer to the same
-/// addresses, as a linker that folds identical code compares them. `None` where nobody decodes the
-/// instructions.
+/// addresses, as a linker that folds identical code compares them. `None` where instructions of
+/// this architecture are not decoded.
 fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
     let decoder = disassembler(subject.image.architecture)?;
     let mut bytes = 0;
@@ -113,7 +127,7 @@ fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
 }
 
 /// Why `identical` is unknown, where it is.
-pub(super) fn warning(subject: &Subject<'_>, rows: &[GenericRow]) -> Warning {
+fn warning(subject: &Subject<'_>, rows: &[GenericRow]) -> Warning {
     let unknown = rows.iter().filter(|row| row.identical.is_none()).count();
     Warning::new(
         "no-disassembler",

@@ -2,16 +2,22 @@
 
 use super::{
     model::{Loads, RequiredVersion, SegmentRow},
+    open::Opened,
+    result::Analysis,
     subject::Subject,
 };
 use codecost::{Error, Result};
 
-/// The loader's view.
+/// Segments, and what the file needs to run.
 ///
 /// # Errors
 ///
-/// The file is not for a loader, or its dynamic tables are damaged.
-pub(super) fn view(subject: &Subject<'_>) -> Result<Loads> {
+/// The file is not for a loader, its dynamic tables are damaged, or it changed while it was read.
+pub fn loads(opened: &Opened, subject: &Subject<'_>) -> Result<Analysis<Loads>> {
+    Analysis::new(opened, subject, view(subject)?, [])
+}
+
+fn view(subject: &Subject<'_>) -> Result<Loads> {
     let image = &subject.image;
     if image.segments.is_empty() {
         let format = image.format.as_str();
@@ -34,7 +40,7 @@ pub(super) fn view(subject: &Subject<'_>) -> Result<Loads> {
             .iter()
             .map(|(set, letter)| if *set { *letter } else { '-' })
             .collect(),
-            address: segment.address.0,
+            address: segment.address,
             file: segment.file.size,
             memory: segment.memory,
             loaded: segment.loaded,

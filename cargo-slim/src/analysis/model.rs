@@ -1,20 +1,32 @@
-//! The rows of every view, as the analysis hands them to `report`: plain values, sorted largest
+//! The rows of every analysis, as the analysis hands them to `report`: plain values, sorted largest
 //! first, complete (cutting, filtering and rendering are the report's work). Sizes are bytes.
 
-use codecost::attribution::Evidence;
+use crate::ledger::ByCategory;
 pub use codecost::attribution::{CrateInfo, CrateKey};
+use codecost::{address::VirtualAddress, attribution::Evidence};
 use std::path::PathBuf;
 
-/// As `gzip -9`.
-pub const GZIP_LEVEL: u32 = 9;
-/// As `zstd -19`.
-pub const ZSTD_LEVEL: i32 = 19;
-/// The library that writes gzip.
-pub const GZIP_LIBRARY: &str = "zlib-rs";
+/// Which crate each function is counted for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// The crate that wrote it.
+    #[default]
+    Defined,
+    /// The crate whose compilation made this copy.
+    Instantiated,
+    /// The crate that wrote it, and for code the crate of the innermost inlined function.
+    Inlined,
+}
 
-/// The library that writes zstd, with its release: another one makes other sizes.
-pub fn zstd_library() -> String {
-    format!("zstd {}", zstd::zstd_safe::version_string())
+impl By {
+    /// The name in flags and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Defined => "defined",
+            Self::Instantiated => "instantiated",
+            Self::Inlined => "inlined",
+        }
+    }
 }
 
 /// The analysed file.
@@ -49,14 +61,14 @@ pub struct SectionRow {
     /// `code`, `data`, `bss`, `unwind`, `relocations`, `symbols`, `debug`, `headers`, `padding`, …
     pub kind: &'static str,
     /// The virtual address, where it is loaded.
-    pub address: Option<u64>,
+    pub address: Option<VirtualAddress>,
     /// Bytes in the file.
     pub file: u64,
     /// Bytes in memory.
     pub memory: u64,
 }
 
-/// What one crate owns. `file` is the sum of `code` to `other`.
+/// What one crate owns.
 #[derive(Clone, Debug)]
 pub struct CrateRow {
     /// The crate.
@@ -65,20 +77,8 @@ pub struct CrateRow {
     pub file: u64,
     /// Bytes of memory once loaded.
     pub memory: u64,
-    /// Bytes of functions, without padding.
-    pub code: u64,
-    /// Constants and variables.
-    pub data: u64,
-    /// Unwind tables and language-specific data.
-    pub unwind: u64,
-    /// Load-time relocations.
-    pub relocations: u64,
-    /// Symbol and string tables.
-    pub symbols: u64,
-    /// Debug information.
-    pub debug: u64,
-    /// Anything else.
-    pub other: u64,
+    /// The bytes of the file by what they are used for; they add up to `file`.
+    pub parts: ByCategory,
     /// How many of `file`'s bytes rest on inference.
     pub inferred: u64,
     /// How many of `file`'s bytes are this crate's proportional share of data that several crates
@@ -91,7 +91,7 @@ pub struct CrateRow {
 pub struct FunctionRow<'a> {
     /// The demangled name without hashes.
     pub name: &'a str,
-    /// The symbol as it stands in the table; empty when there is none.
+    /// The symbol as the table spells it; empty when there is none.
     pub symbol: &'a str,
     /// Further symbols at the same address.
     pub aliases: Vec<&'a str>,
@@ -102,7 +102,7 @@ pub struct FunctionRow<'a> {
     /// The section.
     pub section: &'a str,
     /// The virtual address.
-    pub address: u64,
+    pub address: VirtualAddress,
     /// Bytes in the file, without padding.
     pub file: u64,
     /// How the defining crate is known.
@@ -123,7 +123,7 @@ pub struct GenericRow {
     /// Bytes of the largest copy.
     pub largest: u64,
     /// Bytes in copies whose body is byte-equal to an earlier copy's: what folding would save.
-    /// `None` where nobody decodes the code.
+    /// `None` where the code is not decoded.
     pub identical: Option<u64>,
     /// The copies, largest first.
     pub instances: Vec<GenericInstance>,
@@ -137,7 +137,7 @@ pub struct GenericInstance {
     /// The crate whose compilation made this copy, where known.
     pub instantiated_by: Option<CrateInfo>,
     /// The virtual address.
-    pub address: u64,
+    pub address: VirtualAddress,
     /// Bytes.
     pub file: u64,
 }
@@ -152,7 +152,7 @@ pub struct DataRow {
     /// The section.
     pub section: String,
     /// The virtual address.
-    pub address: u64,
+    pub address: VirtualAddress,
     /// Bytes in the file.
     pub file: u64,
     /// `string`, `table`, `vtable`, `location`, `embedded`, `static`, `literal`, `unknown`.
@@ -190,7 +190,7 @@ pub struct SegmentRow {
     /// `r-x` and so on.
     pub permissions: String,
     /// The virtual address.
-    pub address: u64,
+    pub address: VirtualAddress,
     /// Bytes in the file.
     pub file: u64,
     /// Bytes in memory.

@@ -1,6 +1,5 @@
 //! The full names of all functions, in a few large texts instead of 165,000 small ones.
 
-use crate::snapshot::{Names, Place};
 use codecost::{attribution::Function, demangle::Name, image::SymbolTable};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -10,7 +9,7 @@ const CHUNK: usize = 512;
 
 /// One name a function, in the functions' order.
 #[derive(Debug)]
-pub(super) struct FunctionNames {
+pub(crate) struct FunctionNames {
     chunks: Vec<Chunk>,
 }
 
@@ -43,7 +42,7 @@ impl Chunk {
 
 impl FunctionNames {
     /// Spells out all names, on all cores.
-    pub(super) fn new(functions: &[Function], symbols: &SymbolTable<'_>) -> Self {
+    pub(crate) fn new(functions: &[Function], symbols: &SymbolTable<'_>) -> Self {
         let chunk = |functions: &[Function]| {
             let mut names = Chunk::for_names_of(functions, symbols);
             for function in functions {
@@ -63,7 +62,7 @@ impl FunctionNames {
 
     /// All names, and the names of the generic families; the latter are empty for functions that are
     /// not generic. Both at once, while a symbol is at hand: that is what takes long.
-    pub(super) fn with_families(functions: &[Function], symbols: &SymbolTable<'_>) -> (Self, Self) {
+    pub(crate) fn with_families(functions: &[Function], symbols: &SymbolTable<'_>) -> (Self, Self) {
         let chunk = |functions: &[Function]| {
             let mut names = Chunk::for_names_of(functions, symbols);
             let mut families = Chunk::default();
@@ -91,7 +90,7 @@ impl FunctionNames {
     }
 
     /// The name of the function with this index.
-    pub(super) fn get(&self, index: usize) -> &str {
+    pub(crate) fn get(&self, index: usize) -> &str {
         let name = || {
             let (chunk, range) = self.place(index)?;
             self.chunks[chunk].text.get(range)
@@ -99,8 +98,8 @@ impl FunctionNames {
         name().unwrap_or_default()
     }
 
-    /// Which chunk the name of the function with this index is in, and where.
-    fn place(&self, index: usize) -> Option<(usize, Range<usize>)> {
+    /// Which text the name of the function with this index lies in, and where.
+    pub(crate) fn place(&self, index: usize) -> Option<(usize, Range<usize>)> {
         let ends = &self.chunks.get(index / CHUNK)?.ends;
         let start = match (index % CHUNK).checked_sub(1) {
             Some(before) => *ends.get(before)?,
@@ -109,20 +108,14 @@ impl FunctionNames {
         Some((index / CHUNK, start..*ends.get(index % CHUNK)?))
     }
 
-    /// The names of the functions with these indices, in this order; `nameless` for each `None`.
-    pub(super) fn into_list(
-        self,
-        order: impl Iterator<Item = Option<usize>>,
-        nameless: &str,
-    ) -> Names {
-        let last = self.chunks.len();
-        let places = order.map(|index| match index.and_then(|index| self.place(index)) {
-            Some((chunk, range)) => Place::between(chunk, range.start, range.end),
-            None => Place::between(last, 0, nameless.len()),
-        });
-        let places = places.collect();
-        let texts = self.chunks.into_iter().map(|chunk| chunk.text);
-        Names::new(texts.chain([nameless.to_owned()]).collect(), places)
+    /// How many texts there are.
+    pub(crate) fn texts(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The texts that the names lie in.
+    pub(crate) fn into_texts(self) -> impl Iterator<Item = String> {
+        self.chunks.into_iter().map(|chunk| chunk.text)
     }
 }
 

@@ -1,7 +1,6 @@
 //! From the options to mapped files: built by cargo, or there already.
 
 use super::subject::Files;
-use crate::options::Input;
 use codecost::{
     Error, Result,
     attribution::Catalogue,
@@ -11,9 +10,37 @@ use codecost::{
         debug_info::separate::{self, FoundBy},
     },
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use std::path::Path;
+/// Where the artifact comes from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Cargo builds it.
+    Build(Selection),
+    /// It is there.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Its debug file.
+        debug_file: Option<PathBuf>,
+        /// The manifest whose workspace names crates; `None` for the one here or above.
+        manifest_path: Option<PathBuf>,
+    },
+}
+
+impl Input {
+    /// A file, with what is found around it.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::File {
+            path: path.into(),
+            debug_file: None,
+            manifest_path: None,
+        }
+    }
+}
 
 /// What is known of the artifact besides its bytes.
 #[derive(Clone, Debug, Default)]
@@ -75,8 +102,8 @@ pub struct Opened {
     pub facts: Facts,
 }
 
-/// Opens what `input` names; builds it first where it is a cargo target, `with_debug` when the view
-/// needs debug information. `first`: as in [`Build::one_announced`].
+/// Opens what `input` names; builds it first where it is a cargo target, `with_debug` where debug
+/// information is needed. `first`: as in [`Build::one_announced`].
 ///
 /// # Errors
 ///
@@ -100,7 +127,7 @@ pub fn open_in(
         Input::File {
             path,
             debug_file,
-            selection: _,
+            manifest_path,
         } => {
             let file = Mapping::open(path)?;
             // What is no object file is refused before anything else is asked.
@@ -114,7 +141,11 @@ pub fn open_in(
                 let note = format!("symbols from {}", debug.path().display());
                 facts.build_notes.push(note);
             }
-            let catalogue = Catalogue::for_file(context, &file);
+            let context = match manifest_path {
+                Some(manifest) => beside_manifest(context, manifest)?,
+                None => context.clone(),
+            };
+            let catalogue = Catalogue::for_file(&context, &file);
             let files = Files {
                 file,
                 debug,
@@ -161,7 +192,19 @@ pub fn open_in(
     }
 }
 
-/// Outside of a project cargo has nothing to build: what else there is to do, it does not know.
+/// `context` in the directory of `manifest`.
+fn beside_manifest(context: &Context, manifest: &Path) -> Result<Context> {
+    let manifest = context.absolute(manifest);
+    match manifest.parent() {
+        Some(directory) if manifest.is_file() => Ok(context.clone().in_directory(directory)),
+        _ => Err(Error::usage(
+            format_args!("there is no manifest `{}`", manifest.display()),
+            "name the `Cargo.toml` of the project that the file was built from",
+        )),
+    }
+}
+
+/// Refuses to build outside of a project. Cargo's own error would not mention `--file`.
 fn in_project(context: &Context, selection: &Selection) -> Result<()> {
     let mut places = context.directory().ancestors();
     if selection.manifest_path.is_some() || places.any(|place| place.join("Cargo.toml").is_file()) {

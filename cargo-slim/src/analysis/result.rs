@@ -1,20 +1,18 @@
-//! What one run of the analysis hands to `report`: the file, the rows of the view that was asked
-//! for, and what the reader must know about them.
+//! What one run of the analysis hands to `report`: the file, the rows that were asked for, and what
+//! the reader must know about them.
 
-use super::model::{
-    Artifact, CrateRow, DataRow, FunctionRow, GenericRow, Loads, Overview, SectionRow,
-};
-use codecost::report::Warning;
+use super::{model::Artifact, open::Opened, partition, subject::Subject};
+use codecost::{Result, image::Format, report::Warning};
 
-/// A finished analysis.
+/// A finished analysis. `R` is what was asked for, mostly a list of rows.
 #[derive(Clone, Debug)]
-pub struct Analysis<'a> {
+pub struct Analysis<R> {
     /// The analysed file.
     pub artifact: Artifact,
     /// What all of it adds up to.
     pub total: Total,
     /// The rows.
-    pub rows: Rows<'a>,
+    pub rows: R,
     /// One for each cause that makes figures less than they seem.
     pub warnings: Vec<Warning>,
 }
@@ -28,21 +26,101 @@ pub struct Total {
     pub memory: u64,
 }
 
-/// The rows of one view.
-#[derive(Clone, Debug)]
-pub enum Rows<'a> {
-    /// The default view.
-    Overview(Overview<'a>),
-    /// Sections, headers, gaps.
-    Sections(Vec<SectionRow>),
-    /// Crates and buckets.
-    Crates(Vec<CrateRow>),
-    /// Functions.
-    Functions(Vec<FunctionRow<'a>>),
-    /// Families of generic functions.
-    Generics(Vec<GenericRow>),
-    /// Constants, variables, tables.
-    Data(Vec<DataRow>),
-    /// The loader's view.
-    Loads(Loads),
+impl<R> Analysis<R> {
+    /// The analysis that found `rows`; `more` warnings are about these rows.
+    ///
+    /// # Errors
+    ///
+    /// A file changed while it was read, so the rows may be a mixture.
+    pub(super) fn new(
+        opened: &Opened,
+        subject: &Subject<'_>,
+        rows: R,
+        more: impl IntoIterator<Item = Warning>,
+    ) -> Result<Self> {
+        let artifact = artifact(opened, subject);
+        let memory = partition::rows(&subject.image)
+            .iter()
+            .map(|row| row.memory)
+            .fold(0, u64::saturating_add);
+        let mut warnings = warnings(subject);
+        warnings.extend(more);
+        warnings.retain(|warning| warning.count != Some(0));
+        opened.files.check_unchanged()?;
+        Ok(Self {
+            total: Total {
+                file: artifact.file_size,
+                memory,
+            },
+            artifact,
+            rows,
+            warnings,
+        })
+    }
+}
+
+pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
+    let facts = opened.facts.clone();
+    Artifact {
+        path: opened.files.file.path().to_owned(),
+        format: subject.image.format.as_str(),
+        architecture: subject.image.architecture.to_owned(),
+        file_size: opened.files.file.len() as u64,
+        shipped_size: subject.image.shipped_size(),
+        package: facts.package,
+        target_name: facts.target_name,
+        profile: facts.profile,
+        build_notes: facts.build_notes,
+    }
+}
+
+/// What makes the figures less than they seem: one warning per cause.
+fn warnings(subject: &Subject<'_>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if subject.image.format != Format::Elf {
+        warnings.push(Warning::new(
+            "format-without-depth",
+            format!(
+                "of {} files only sections, symbols and padding are read, so most owners are unknown",
+                subject.image.format.as_str()
+            ),
+        ));
+    } else if subject.stripped {
+        let help = "pass its debug file with `--debug-file`, or build it with `strip = \"none\"`";
+        warnings.push(
+            Warning::new(
+                "stripped",
+                "the file has no symbol table, so most owners are unknown",
+            )
+            .help(help),
+        );
+    }
+    warnings.push(
+        Warning::new("damaged-symbols", "symbol names lie outside their table")
+            .count(subject.symbols.damaged_names + subject.dynamic_symbols.damaged_names),
+    );
+    warnings.push(
+        Warning::new(
+            "damaged-unwind-tables",
+            "unwind tables could not be read to their end",
+        )
+        .count(subject.unwind.damaged),
+    );
+    let info = subject.debug.load();
+    warnings.push(
+        Warning::new(
+            "damaged-debug-info",
+            "units of the debug information could not be read",
+        )
+        .count(info.damaged_units() as u64),
+    );
+    warnings.push(
+        Warning::new(
+            "split-debug-info",
+            "units keep their debug information in another file, which is not read",
+        )
+        .help("build with `split-debuginfo = \"off\"`")
+        .count(info.split_units() as u64),
+    );
+    warnings
 }

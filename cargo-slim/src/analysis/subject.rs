@@ -2,7 +2,6 @@
 
 use super::{model::CrateInfo, names::FunctionNames};
 use crate::ledger::{CodeReferences, DebugClaims, Inlined, Inputs, Ledger, Pointers, code_pieces};
-use crate::options::View;
 use codecost::{
     Error, Result,
     address::AddressRange,
@@ -38,23 +37,13 @@ impl Files {
     }
 }
 
-/// What a view will ask of a [`Subject`].
+/// What an analysis will ask of a [`Subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// Its functions.
     Functions,
     /// Who owns every byte.
     Bytes,
-}
-
-impl Depth {
-    /// What this view will ask.
-    pub fn of(view: View) -> Self {
-        match view {
-            View::Sections | View::Functions | View::Generics | View::Loads => Self::Functions,
-            View::Overview | View::Crates(_) | View::Data => Self::Bytes,
-        }
-    }
 }
 
 /// A file with its functions attributed.
@@ -181,7 +170,7 @@ impl<'a> Subject<'a> {
 
     /// Accounts for every byte and does `then` with the ledger; does something else with the
     /// functions meanwhile.
-    pub(super) fn ledger_beside<L: Send, T: Send>(
+    pub(crate) fn ledger_beside<L: Send, T: Send>(
         &mut self,
         then: impl FnOnce(Ledger) -> L + Send,
         beside: impl FnOnce(&Functions<'_, 'a>) -> T + Send,
@@ -279,12 +268,12 @@ impl<'a> Subject<'a> {
 }
 
 /// The functions of a [`Subject`], while the rest of it is in use.
-pub(super) struct Functions<'s, 'a> {
-    pub(super) image: &'s Image<'a>,
-    pub(super) symbols: &'s SymbolTable<'a>,
-    pub(super) code: &'s CodeMap,
+pub(crate) struct Functions<'s, 'a> {
+    pub(crate) image: &'s Image<'a>,
+    pub(crate) symbols: &'s SymbolTable<'a>,
+    pub(crate) code: &'s CodeMap,
     /// How each crate that has functions is shown, by its number.
-    pub(super) labels: &'s [CrateInfo],
+    pub(crate) labels: &'s [CrateInfo],
     names: &'s OnceLock<FunctionNames>,
 }
 
@@ -316,7 +305,7 @@ pub struct DebugSections<'a> {
 }
 
 impl<'a> DebugSections<'a> {
-    /// Those of the debug file where there is one with any, else those of the file itself.
+    /// The sections of the debug file if it has any, else the sections of the file itself.
     fn of(image: &Image<'a>, debug: Option<&Image<'a>>) -> Self {
         // Sections that share their bytes (hostile files only) are not decompressed again and
         // again.

@@ -36,7 +36,7 @@ impl Identity<'_> {
         .fits(&artifact)
     }
 
-    /// Whether both are files that nobody knows the target of, so that only their names tell them
+    /// Whether both are files whose cargo targets are unknown, so that only their names tell them
     /// apart.
     pub fn is_file_as(&self, artifact: &Artifact) -> bool {
         let file = self.file.is_some() || matches!(self.target, Target::File(_));
@@ -48,7 +48,7 @@ impl Identity<'_> {
         let file = artifact.path.rsplit(['/', '\\']).next().unwrap_or_default();
         let same_file = |path: &Path| path.file_name().is_some_and(|name| *name == *file);
         let Some(name) = &artifact.target_name else {
-            // Of a file that was there nobody knows the target: its name decides.
+            // The cargo target of a file that was not built here is unknown: its name decides.
             return match self.target {
                 Target::File(path) => same_file(path),
                 Target::Bin(own) | Target::Example(own) => file == own || stem(file) == own,
@@ -137,12 +137,12 @@ pub fn words(artifact: &Artifact) -> String {
 /// What growth is measured against.
 #[derive(Clone, Debug)]
 pub enum Baseline<'a> {
-    /// No baseline was given, for whatever artifact.
+    /// No baseline was given for any artifact.
     NotGiven,
     /// The artifact was not there then: a snapshot says so.
     New,
-    /// None that was given can be compared with: why.
-    Unfit(String),
+    /// All that were given are of other artifacts: which.
+    OfOthers(String),
     /// This one.
     Of(&'a Snapshot, &'a Unlike),
 }
@@ -160,7 +160,7 @@ pub struct Unlike {
 }
 
 impl Unlike {
-    /// What differs between the snapshot of then and that of now.
+    /// Compares the baseline with the snapshot of today.
     pub fn between(before: &Snapshot, now: &Snapshot) -> Self {
         let (was, is) = (&before.artifact, &now.artifact);
         let machine =

@@ -247,7 +247,7 @@ impl Reader<'_> {
         let document = Document::parse(self.text).map_err(|error| {
             let at = error.span().map(|span| span.start);
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            self.error(at, message, "mend the TOML there")
+            self.error(at, message, "fix the TOML there")
         })?;
         let mut rules = Vec::new();
         for (name, item) in document.iter() {

@@ -80,7 +80,7 @@ pub struct Row {
 pub struct Verdict {
     /// The worst first.
     pub rows: Vec<Row>,
-    /// Budgets whose growth nobody could judge, because no baseline was given.
+    /// Budgets whose growth was not judged, because no baseline was given.
     pub ungrown: u64,
 }
 
@@ -195,7 +195,7 @@ fn of_budget(
     };
     row.value = Some(value);
     row.slack = row.limit.map(|limit| delta(value, limit));
-    let before = then(baseline, &budget.measure);
+    let before = baseline_bytes(baseline, &budget.measure);
     row.baseline = before.as_ref().ok().copied();
     row.growth = row.baseline.map(|baseline| delta(baseline, value));
     let mut worse = |status: Status, why: String| {
@@ -230,11 +230,11 @@ fn of_budget(
                 }
             }
             // Nothing else was asked of it, so nothing was judged.
-            Err(Untold::NotGiven) if budget.limit.is_none() => {
+            Err(NoGrowth::NotGiven) if budget.limit.is_none() => {
                 worse(Status::Missing, "growth needs a `--baseline`".into());
             }
-            Err(Untold::Because(why)) => worse(Status::Missing, why),
-            Err(Untold::NotGiven | Untold::New) => {}
+            Err(NoGrowth::Because(why)) => worse(Status::Missing, why),
+            Err(NoGrowth::NotGiven | NoGrowth::New) => {}
         }
     }
     if let Some(over) = row.warn.and_then(|warn| value.checked_sub(warn))
@@ -249,30 +249,30 @@ fn of_budget(
     row
 }
 
-/// Why there are no bytes of then.
-enum Untold {
+/// Why a budget's growth cannot be told.
+enum NoGrowth {
     NotGiven,
     New,
     Because(String),
 }
 
-/// The bytes of then, where they can be compared with those of today.
-fn then(baseline: &Baseline<'_>, measure: &Measure) -> Result<u64, Untold> {
+/// The bytes in the baseline, where they can be compared with today's.
+fn baseline_bytes(baseline: &Baseline<'_>, measure: &Measure) -> Result<u64, NoGrowth> {
     let (snapshot, unlike) = match baseline {
-        Baseline::NotGiven => return Err(Untold::NotGiven),
-        Baseline::New => return Err(Untold::New),
-        Baseline::Unfit(why) => return Err(Untold::Because(why.clone())),
+        Baseline::NotGiven => return Err(NoGrowth::NotGiven),
+        Baseline::New => return Err(NoGrowth::New),
+        Baseline::OfOthers(why) => return Err(NoGrowth::Because(why.clone())),
         Baseline::Of(snapshot, unlike) => (snapshot, unlike),
     };
     if let Some(why) = unlike.reason(measure) {
-        return Err(Untold::Because(why.into()));
+        return Err(NoGrowth::Because(why.into()));
     }
     of_baseline(snapshot, measure).ok_or_else(|| {
         let how = match measure {
             Measure::Gzip | Measure::Zstd => ": take it with `--compressed`",
             _ => "",
         };
-        Untold::Because(format!("the baseline does not have this measure{how}"))
+        NoGrowth::Because(format!("the baseline does not have this measure{how}"))
     })
 }
 

@@ -1,7 +1,7 @@
 //! What is measured of one artifact, today or in a baseline.
 
 use super::config::{Measure, Pattern};
-use crate::snapshot::{Measures, Snapshot};
+use crate::snapshot::{Measures, Snapshot, Surveyed};
 
 /// The sizes of one artifact.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,18 @@ pub enum Reading {
 }
 
 impl Measured {
+    /// Adds what the analysis build says.
+    pub(super) fn survey(&mut self, surveyed: Surveyed) {
+        let Surveyed {
+            snapshot,
+            aliases,
+            stripped,
+        } = surveyed;
+        self.snapshot = Some(snapshot);
+        self.aliases = aliases;
+        self.stripped = stripped;
+    }
+
     /// What `measure` says today. A section, crate or function that is not there is missing: a
     /// misspelt name must not pass.
     pub fn read(&self, measure: &Measure) -> Reading {
@@ -76,7 +88,7 @@ impl Measured {
         found.map_or_else(|| Reading::Missing(missing()), Reading::Bytes)
     }
 
-    /// The functions that match, their bytes and names, or why nobody can say.
+    /// The functions that match, their bytes and names, or why they are not known.
     pub fn matching(&self, pattern: &Pattern) -> Result<(u64, Vec<String>), String> {
         let Some(snapshot) = self.snapshot.as_ref().filter(|_| !self.stripped) else {
             return Err("the file has no symbols".into());

@@ -4,12 +4,16 @@
 //! measured fails: a gate that measures nothing must not look like one that passed.
 
 mod baseline;
+mod check;
 mod config;
+mod given;
 mod judge;
 mod measure;
+mod scope;
 mod update;
 
 pub use baseline::{Baseline, Identity, Unlike, words};
+pub use check::{Checked, Judged, Options, Step, check};
 pub use config::{Budget, Config, Forbid, Measure, Pattern, Rule, Target, Wanted};
 pub use judge::{Row, Status, Verdict, judge};
 pub use measure::{Measured, Reading};

@@ -42,7 +42,7 @@ fn edited(config: &Config, verdict: &Verdict, reason: &str) -> Result<(String, V
     let unreadable = |message: &str| {
         Error::usage(
             format_args!("{}: {message}", config.path.display()),
-            "mend the TOML there",
+            "fix the TOML there",
         )
     };
     let document =
@@ -80,7 +80,7 @@ fn edited(config: &Config, verdict: &Verdict, reason: &str) -> Result<(String, V
             });
         }
     }
-    // From the end, so that what stands before keeps its place.
+    // From the end, so that the positions of earlier edits stay valid.
     splices.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
     let mut text = config.text.clone();
     for (range, new) in splices {

@@ -4,9 +4,9 @@
 //! was compiled into an artifact counts, where that is known. Of a file that somebody else built
 //! only a lock file is known, which names packages for other targets, tests and features that are
 //! off, too: two lists of packages are compared only where both were made in the same way.
-//! A crate gets the causes of its own package; what holds for the whole build stands for itself.
+//! A crate gets the causes of its own package; a cause of the whole build belongs to no crate.
 
-use super::Change;
+use super::change::Change;
 use crate::snapshot::{Build, Package, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub struct Cause {
     pub text: String,
 }
 
-/// All differences, those of the whole build first.
+/// All differences. The ones of the whole build come first.
 pub(super) fn find(before: &Snapshot, after: &Snapshot) -> Vec<Cause> {
     let mut causes: Vec<Cause> = of_profile(before, after).into_iter().collect();
     let (Some(before), Some(after)) = (&before.build, &after.build) else {
@@ -306,7 +306,10 @@ fn joined<'a>(causes: impl Iterator<Item = &'a Cause>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::*, *};
+    use super::{
+        super::change::{Kind, Status},
+        *,
+    };
 
     fn package(name: &str, dependencies: &[&str]) -> Package {
         Package {

@@ -6,12 +6,11 @@
 //! builds names its copies in another way.
 
 use super::{
-    Change, Kind, Status,
-    crates::{Pairs, from_name},
-    family,
+    change::{Change, Kind, Status},
     matching::Matched,
+    pairs::{Pairs, from_name},
 };
-use crate::snapshot::{Function, Snapshot};
+use crate::snapshot::{Function, Names, Snapshot};
 use std::collections::HashMap;
 
 /// One family in one build.
@@ -226,4 +225,9 @@ fn change(
     change.copies = Some((old.copies, new.copies));
     debug_assert!(change.status != Status::Moved);
     Some(change)
+}
+
+/// The name of a family.
+fn family(families: &Names, index: Option<u32>) -> Option<&str> {
+    index.map(|index| families.get(index as usize))
 }

@@ -1,9 +1,9 @@
 //! Changes of functions, from the matched pairs.
 
 use super::{
-    Change, Kind, Status,
-    crates::{Pairs, from_name},
+    change::{Change, Kind, Status},
     matching::Matched,
+    pairs::{Pairs, from_name},
 };
 use crate::snapshot::{Function, NAMELESS, Snapshot};
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use crate::snapshot::{Artifact, Snapshot};
 use codecost::report::Warning;
 
 /// One warning for each way in which the two sides are unlike.
-pub fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
+pub(super) fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
     let found = [
         unknown::warning("before", before),
         unknown::warning("after", after),
@@ -34,8 +34,8 @@ fn additions(before: &Snapshot, after: &Snapshot) -> Option<Warning> {
     let (old, new) = (&before.artifact.path, &after.artifact.path);
     let message =
         format!("the two files were built differently: `{old}` is {was}, `{new}` is {is}");
-    let help = "compare two snapshots that `cargo slim snapshot` built, or two files that you built \
-                alike";
+    let help = "compare two snapshots that `cargo slim snapshot` built, or two files that you \
+                built in the same way";
     Some(Warning::new("other-additions", message).help(help))
 }
 
@@ -67,19 +67,19 @@ fn packages(before: &Snapshot, after: &Snapshot) -> Option<Warning> {
     }
     let of = |index: usize, side: &Snapshot| {
         let what = match known[index] {
-            Known::Compiled => "which packages were compiled",
-            Known::Locked => "only what the lock file above it names",
-            Known::Nothing => "nothing",
+            Known::Compiled => "the compiled packages",
+            Known::Locked => "only the packages in the lock file above it",
+            Known::Nothing => "no packages",
         };
-        format!("of `{}` is known {what}", side.artifact.path)
+        format!("{what} of `{}`", side.artifact.path)
     };
     let message = format!(
-        "changes of dependencies are not listed: {}, {}",
+        "changes of dependencies are not listed: known are {}, and {}",
         of(0, before),
         of(1, after)
     );
     Some(
         Warning::new("other-packages", message)
-            .help("take both sides with `cargo slim snapshot`, or build both with `--rev A..B`"),
+            .help("produce both sides with `cargo slim snapshot`, or build both with `--rev A..B`"),
     )
 }

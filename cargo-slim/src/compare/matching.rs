@@ -19,8 +19,8 @@
 //! without a name are paired by their size alone.
 
 use super::{
-    crates::Pairs,
     names::{Form, hash},
+    pairs::Pairs,
     renames::Renames,
 };
 use crate::snapshot::{Function, NAMELESS, Names, Snapshot};

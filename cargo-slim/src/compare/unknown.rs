@@ -46,6 +46,7 @@ pub(super) fn warning(side: &str, snapshot: &Snapshot) -> Option<Warning> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::{ByCategory, Category};
     use crate::snapshot::{Artifact, Crate, Section};
     use codecost::attribution::Origin;
 
@@ -70,13 +71,7 @@ mod tests {
                 origin: Origin::Unknown,
                 file: unknown,
                 memory: 0,
-                code: 0,
-                data: 0,
-                unwind: 0,
-                relocations: 0,
-                symbols: 0,
-                debug: 0,
-                other: unknown,
+                parts: ByCategory::from([(Category::Other, unknown)]),
             }],
             ..Snapshot::default()
         }

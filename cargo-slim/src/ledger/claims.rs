@@ -1,6 +1,13 @@
 //! Claims on the bytes of a section, and how they are settled.
 
-use super::{Amount, Book, Category, DataObject, Key, Layout, PartyId, PieceKind, radix};
+use super::{
+    book::{Amount, Book, Key},
+    category::Category,
+    layout::{Layout, PieceKind},
+    object::DataObject,
+    radix,
+    sharing::PartyId,
+};
 use codecost::{
     address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress},
     attribution::{CrateId, Evidence, Function},
@@ -21,8 +28,8 @@ pub(super) struct Claim {
     pub(super) evidence: Evidence,
 }
 
-/// What stands in a section from front to back, one behind the other: each is a claim. They are not
-/// made before they are settled, for there are a million of them.
+/// The contents of a section in order, each of which is a claim. Claims are made only while they are
+/// settled, because there are a million of them.
 #[derive(Clone, Debug)]
 pub(super) enum Run {
     /// A table, entry by entry.
@@ -41,7 +48,7 @@ pub(super) struct Table {
     /// Bytes of one entry.
     pub(super) entry_size: u64,
     pub(super) category: Category,
-    /// Whose they are; nobody's without evidence.
+    /// The owner of each entry; without evidence it has none.
     pub(super) entries: Vec<(PartyId, Evidence)>,
 }
 
@@ -137,7 +144,7 @@ impl Claims {
         }
     }
 
-    /// Claims what stands in a section from front to back.
+    /// Claims the contents of a section in order.
     pub(super) fn add_run(&mut self, section: u32, run: Run) {
         if let Some(runs) = self.runs.get_mut(section as usize) {
             runs.push(run);
@@ -240,7 +247,7 @@ impl Claims {
         let mut claims = std::mem::take(&mut self.sections[index as usize]);
         let runs = std::mem::take(&mut self.runs[index as usize]);
         let address = image.sections[index as usize].address;
-        // Nearly always nothing else stands there.
+        // Nearly always there is nothing else.
         if let ([], [run]) = (&claims[..], &runs[..]) {
             walk(
                 image,

@@ -1,8 +1,10 @@
 //! Functions claim their code.
 
 use super::{
-    Category, Inputs, Parties,
+    category::Category,
     claims::{Claim, Claims, Run},
+    inputs::Inputs,
+    sharing::Parties,
 };
 use codecost::{address::AddressRange, attribution::Owner};
 

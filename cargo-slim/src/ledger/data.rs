@@ -5,95 +5,22 @@
 //! What nothing refers to is most likely its neighbours', which is a guess and tagged as one.
 
 use super::{
-    Inputs, Parties, PartyId, Pointers,
     claims::{Claims, Run},
     extents,
+    inputs::Inputs,
+    object::DataObject,
+    pointers::Pointers,
     references::Sorted,
+    sharing::{Parties, PartyId},
 };
 use codecost::{
-    address::{AddressIndex, AddressRange, VirtualAddress},
+    address::{AddressIndex, VirtualAddress},
     attribution::{Crates, Evidence, Owner, made_by_compiler},
     demangle::{Name, Scheme},
     hashing::NumberMap,
     image::SectionKind,
 };
 use rayon::prelude::*;
-
-/// What a piece of data is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataKind {
-    /// Text.
-    String,
-    /// Jump table: offsets into code.
-    Table,
-    /// Drop glue, size, alignment, methods.
-    Vtable,
-    /// File, line and column of a panic.
-    Location,
-    /// A large block, such as `include_bytes!` makes.
-    Embedded,
-    /// A named constant or variable.
-    Static,
-    /// A number or vector that code reads whole.
-    Literal,
-    /// None of these.
-    Unknown,
-}
-
-impl DataKind {
-    /// The name in reports and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::String => "string",
-            Self::Table => "table",
-            Self::Vtable => "vtable",
-            Self::Location => "location",
-            Self::Embedded => "embedded",
-            Self::Static => "static",
-            Self::Literal => "literal",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// One constant or variable.
-#[derive(Clone, Copy, Debug)]
-pub struct DataObject {
-    /// Where it is loaded.
-    pub range: AddressRange,
-    /// The section that holds it.
-    pub section: u32,
-    /// Its symbol's position, where one names it.
-    pub symbol: Option<u32>,
-    /// Whose it is.
-    pub party: PartyId,
-    /// How that is known.
-    pub evidence: Evidence,
-    /// How many bytes code reads there at once; 0 where only its address is taken.
-    pub access: u16,
-    /// Whether something is known to start here.
-    pub anchored: bool,
-}
-
-impl DataObject {
-    /// One without an owner yet. `anchored`: something is known to start here.
-    pub(super) fn new(
-        range: AddressRange,
-        section: u32,
-        symbol: Option<u32>,
-        anchored: bool,
-    ) -> Self {
-        Self {
-            range,
-            section,
-            symbol,
-            party: PartyId(u32::MAX),
-            evidence: Evidence::None,
-            access: 0,
-            anchored,
-        }
-    }
-}
 
 /// All data of an image, by address.
 #[derive(Debug)]
@@ -295,7 +222,7 @@ impl DataMap {
             .collect();
         pointers.par_sort_unstable();
         pointers.dedup();
-        // Where those of each object begin.
+        // Where the references to each object begin.
         let mut first = vec![0; self.objects.len() + 1];
         for (from, _) in &pointers {
             first[*from as usize + 1] += 1;
@@ -381,7 +308,7 @@ impl DataMap {
                 continue;
             };
             let referrers = match object.evidence {
-                // Nobody refers to it: most likely it is the unit's own crate that wrote it.
+                // No code refers to it. Most likely the crate of its compilation unit wrote it.
                 Evidence::None => vec![Owner::of(unit, Evidence::Inferred)],
                 _ => parties.members(object.party).to_vec(),
             };

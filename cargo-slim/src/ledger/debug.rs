@@ -1,8 +1,9 @@
 //! Debug information claims by compilation unit.
 
 use super::{
-    Category, Inputs, Parties,
+    category::Category,
     claims::{Claim, Claims},
+    sharing::Parties,
 };
 use codecost::{
     attribution::{Evidence, Owner, UnitOwners},
@@ -93,28 +94,28 @@ impl DebugClaims {
             damaged_units: ledger.damaged_units,
         })
     }
-}
 
-pub(super) fn claim(inputs: &Inputs<'_, '_>, parties: &mut Parties, claims: &mut Claims) {
-    let Some(debug) = inputs.debug else { return };
-    let groups: Vec<_> = debug
-        .owners
-        .iter()
-        .map(|owners| parties.group(owners.iter().copied()))
-        .collect();
-    for (section, start, size, of) in &debug.pieces {
-        let Some(party) = groups.get(*of as usize) else {
-            continue;
-        };
-        claims.add(
-            *section,
-            Claim {
-                start: *start,
-                size: *size,
-                party: *party,
-                category: Category::Debug,
-                evidence: Evidence::DebugInfo,
-            },
-        );
+    /// Claims them.
+    pub(super) fn claim(&self, parties: &mut Parties, claims: &mut Claims) {
+        let groups: Vec<_> = self
+            .owners
+            .iter()
+            .map(|owners| parties.group(owners.iter().copied()))
+            .collect();
+        for (section, start, size, of) in &self.pieces {
+            let Some(party) = groups.get(*of as usize) else {
+                continue;
+            };
+            claims.add(
+                *section,
+                Claim {
+                    start: *start,
+                    size: *size,
+                    party: *party,
+                    category: Category::Debug,
+                    evidence: Evidence::DebugInfo,
+                },
+            );
+        }
     }
 }

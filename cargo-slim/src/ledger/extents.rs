@@ -3,21 +3,16 @@
 //! Symbols give both. For what has none, each address that code or a [pointer](super::Pointers)
 //! refers to starts an object, which reaches to the next start.
 
-use super::{DataObject, Inputs, radix};
+use super::{
+    inputs::Inputs,
+    object::{DataObject, holds_objects},
+    radix,
+};
 use codecost::{
     address::{Range, VirtualAddress},
-    image::{SectionKind, Symbol, SymbolKind},
+    image::{Symbol, SymbolKind},
 };
 use std::cmp::Reverse;
-
-/// Whether objects are looked for in a section of this kind.
-pub(super) fn holds_objects(kind: SectionKind) -> bool {
-    kind.is_data()
-        || matches!(
-            kind,
-            SectionKind::Bss | SectionKind::TlsBss | SectionKind::Got
-        )
-}
 
 /// The address of a symbol; that of a thread-local one is an offset into the start image.
 fn address_of(symbol: &Symbol<'_>, thread_local: Option<VirtualAddress>) -> Option<VirtualAddress> {

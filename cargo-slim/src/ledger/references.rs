@@ -1,6 +1,6 @@
 //! What code refers to in data: the first hop from a function to the constants that it uses.
 
-use super::{extents, radix};
+use super::{object::holds_objects, radix};
 use codecost::{
     address::{AddressIndex, VirtualAddress},
     attribution::{CodeMap, Function},
@@ -79,7 +79,7 @@ impl CodeReferences {
         let mut data: Vec<_> = image
             .sections
             .iter()
-            .filter(|section| section.loaded && extents::holds_objects(section.kind))
+            .filter(|section| section.loaded && holds_objects(section.kind))
             .map(|section| section.addresses())
             .collect();
         data.sort_unstable();

@@ -2,9 +2,11 @@
 //! subject's owner's.
 
 use super::{
-    Category, Inputs, Parties, PartyId,
+    category::Category,
     claims::{Claim, Claims, Run, Table},
     data::DataMap,
+    inputs::Inputs,
+    sharing::{Parties, PartyId},
 };
 use codecost::{
     address::{FileRange, VirtualAddress},
@@ -65,7 +67,7 @@ struct Tables<'a, 'd, 'c> {
 }
 
 impl Tables<'_, '_, '_> {
-    /// The owner of each symbol of a table: that of what it names.
+    /// The owner of each symbol of a table, which is the owner of what the symbol names.
     fn symbol_owners(&mut self, table: &SymbolTable<'_>) -> Vec<PartyId> {
         let of_code = std::ptr::eq(table, self.inputs.symbols);
         let mut owners = vec![None; table.symbols.len()];

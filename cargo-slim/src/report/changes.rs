@@ -1,9 +1,6 @@
 //! The rows of a comparison: for people, CSV and JSON.
 
-use super::{
-    id::{self, Nth, RowId},
-    names::short,
-};
+use super::names::short;
 use crate::{
     analysis::model::CrateInfo,
     compare::{Change, Kind, Status},
@@ -11,7 +8,7 @@ use crate::{
 use codecost::{
     Result,
     attribution::Origin,
-    report::{Cell, Grid, OutputOptions, Table},
+    report::{Cell, Grid, Nth, OutputOptions, RowId, Table, numbered},
 };
 use serde::Serialize;
 
@@ -89,7 +86,7 @@ pub(super) fn heading(kind: Kind) -> &'static str {
 }
 
 pub(super) fn count(changes: &[Change]) -> Vec<Nth<'_, Change>> {
-    id::count(changes, |row| {
+    numbered(changes, |row| {
         [
             row.kind.as_str(),
             row.owner.as_deref().unwrap_or_default(),
@@ -100,7 +97,7 @@ pub(super) fn count(changes: &[Change]) -> Vec<Nth<'_, Change>> {
 
 /// Here a crate is without its symbols, elsewhere with them.
 pub(super) const SYMBOLS_NOTE: &str = "[symbols]: the symbol tables of all crates together, \
-    because other names change nothing else; the view `crates` counts them with each crate";
+    because other names change nothing else; `cargo slim crates` counts them with each crate";
 
 /// Whether the note is needed.
 pub(super) fn pools_symbols(rows: &[Nth<'_, Change>]) -> bool {
@@ -154,6 +151,8 @@ pub(super) fn columns<'a>(
     let owners = any(|row| row.owner.is_some());
     let copies = any(|row| row.copies.is_some());
     let notes = any(|row| row.cause.is_some() || row.from.is_some());
+    // Programs always get the same columns. People get only those that have something to say, so
+    // these are there twice.
     let mut table = table
         .text("kind", "Kind", |row| row.row.kind.as_str().into())
         .machines_only()
@@ -198,7 +197,25 @@ pub(super) fn columns<'a>(
             })
             .people_only();
     }
-    table = table
+    let table = with_names(table, all, full_names);
+    match notes {
+        true => table
+            .name("why", "Why", move |row| {
+                Cell::maybe_text(why(row.row, full_names))
+            })
+            .people_only()
+            .searched(false),
+        false => table,
+    }
+}
+
+/// The columns of names. Programs get all names in full, people the shortest that tells them apart.
+fn with_names<'a>(
+    table: Table<'a, Nth<'a, Change>>,
+    all: Option<&'a str>,
+    full_names: bool,
+) -> Table<'a, Nth<'a, Change>> {
+    table
         .text("version", "Version", |row| {
             Cell::maybe_text(row.row.version.as_deref())
         })
@@ -220,16 +237,7 @@ pub(super) fn columns<'a>(
         .text("cause", "Cause", move |row| {
             Cell::maybe_text(row.row.why(all))
         })
-        .machines_only();
-    match notes {
-        true => table
-            .name("why", "Why", move |row| {
-                Cell::maybe_text(why(row.row, full_names))
-            })
-            .people_only()
-            .searched(false),
-        false => table,
-    }
+        .machines_only()
 }
 
 fn shown(change: &Change, full_names: bool) -> String {

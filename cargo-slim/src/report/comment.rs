@@ -2,13 +2,13 @@
 //! refuses comments of more than 65,536 characters, so what is least loses its rows first.
 
 use super::{
-    changes, check, diff,
+    budgets, changes,
     github::{Annotation, annotations},
+    sizes,
 };
 use crate::{
-    budget::{Row, Status},
-    compare::{Cause, Kind},
-    jobs::{Checked, Compared},
+    budget::{Checked, Row, Status},
+    compare::{Cause, Compared, Kind},
 };
 use codecost::{
     Result,
@@ -63,7 +63,7 @@ fn bounded(mut head: String, folded: Vec<Folded<'_>>) -> Result<String> {
 pub(super) fn of_diff(compared: &Compared, options: &OutputOptions) -> Result<String> {
     let mut text = String::new();
     let (old, new) = (&compared.before.artifact, &compared.after.artifact);
-    let sizes = diff::SizeFacts::of(compared);
+    let sizes = sizes::SizeFacts::of(compared);
     let title = compared.after.title();
     let change = &sizes.change;
     line(&mut text, format_args!("### `{}`: {change}", code(title)));
@@ -83,7 +83,7 @@ pub(super) fn of_diff(compared: &Compared, options: &OutputOptions) -> Result<St
             format_args!("\nAs analysed{added}, which the rows are about: {words}."),
         );
     }
-    for warning in diff::warnings(compared) {
+    for warning in &compared.warnings {
         line(&mut text, format_args!("\n⚠️ {}", prose(&warning.message)));
     }
     causes(&mut text, &compared.comparison.causes);
@@ -112,7 +112,7 @@ pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<Str
     let mut text = String::new();
     line(
         &mut text,
-        format_args!("### {sign} Size: {}", check::verdict(checked)),
+        format_args!("### {sign} Size: {}", budgets::verdict(checked)),
     );
     text.push('\n');
     // Worst first: those that hold come last, and are folded when they are many.
@@ -126,20 +126,20 @@ pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<Str
     budgets(&mut text, rows);
     let rest = verdict.rows.get(open..).unwrap_or_default();
     let mut folded: Vec<Folded<'_>> = Vec::new();
-    if let Some(compressors) = check::compressors(checked) {
+    if let Some(compressors) = budgets::compressors(checked) {
         line(
             &mut text,
             format_args!("\n<sub>{}</sub>", prose(&compressors)),
         );
     }
-    for warning in check::warnings(checked) {
+    for warning in budgets::warnings(checked) {
         line(&mut text, format_args!("\n{}", prose(&warning.message)));
     }
     for judged in &checked.artifacts {
         let Some(compared) = &judged.compared else {
             continue;
         };
-        let delta = diff::file_delta(&compared.before, &compared.after);
+        let delta = sizes::file_delta(&compared.before, &compared.after);
         let name = code(&judged.name);
         line(
             &mut text,
@@ -169,7 +169,9 @@ pub(super) fn of_check(checked: &Checked, options: &OutputOptions) -> Result<Str
 
 /// Why budgets do not hold: as a column this would leave the others no room.
 fn whys(text: &mut String, rows: &[Row]) {
-    let rows = rows.iter().filter_map(|row| Some((row, check::why(row)?)));
+    let rows = rows
+        .iter()
+        .filter_map(|row| Some((row, budgets::why(row)?)));
     for (number, (row, why)) in rows.enumerate() {
         if number == OPEN {
             line(text, format_args!("- …"));
@@ -190,7 +192,7 @@ fn whys(text: &mut String, rows: &[Row]) {
 
 fn budgets(text: &mut String, rows: &[Row]) {
     let page = |rows| -> Result<Page> {
-        let table = check::table(rows, false).default_limit(0).total_label("");
+        let table = budgets::table(rows, false).default_limit(0).total_label("");
         let selection = table.select(&OutputOptions::default())?;
         Ok(Page::new().grid(table.grid(&selection, true)))
     };
@@ -222,7 +224,7 @@ fn changed(text: &mut String, compared: &Compared, options: &OutputOptions) -> R
     let rows = changes::count(compared.comparison.of(Kind::Crate));
     text.push('\n');
     if rows.is_empty() {
-        let words = diff::without_rows(compared);
+        let words = sizes::without_rows(compared);
         let mut letters = words.chars();
         let first = letters.next().map(|first| first.to_uppercase());
         let first: String = first.into_iter().flatten().collect();
@@ -301,7 +303,7 @@ fn tables<'a>(
 
 /// One annotation with the verdict.
 pub(super) fn annotations_of_diff(compared: &Compared) -> String {
-    let sizes = diff::SizeFacts::of(compared);
+    let sizes = sizes::SizeFacts::of(compared);
     let mut message = sizes.change;
     if let Some((words, _)) = sizes.analysed {
         message += &format!("\nas analysed: {words}");
@@ -312,13 +314,14 @@ pub(super) fn annotations_of_diff(compared: &Compared) -> String {
     for change in compared.comparison.of(Kind::Crate).iter().take(3) {
         message += &format!("\n{} {}", Delta(change.delta()), change.name);
     }
-    let mut all: Vec<_> = diff::warnings(compared)
-        .into_iter()
+    let mut all: Vec<_> = compared
+        .warnings
+        .iter()
         .map(|warning| Annotation {
             kind: "warning",
             place: None,
             title: "cargo slim diff".into(),
-            message: warning.message,
+            message: warning.message.clone(),
         })
         .collect();
     all.push(Annotation {
@@ -349,10 +352,10 @@ pub(super) fn annotations_of_check(checked: &Checked) -> String {
             kind,
             place: Some((file.clone(), row.line)),
             title: row.budget.clone(),
-            message: check::in_words(row),
+            message: budgets::in_words(row),
         });
     }
-    for warning in check::warnings(checked) {
+    for warning in budgets::warnings(checked) {
         all.push(Annotation {
             kind: "warning",
             place: None,
@@ -365,7 +368,7 @@ pub(super) fn annotations_of_check(checked: &Checked) -> String {
             kind: "notice",
             place: None,
             title: "cargo slim check".into(),
-            message: check::verdict(checked),
+            message: budgets::verdict(checked),
         });
     }
     annotations(&all)

@@ -1,23 +1,20 @@
 //! `cargo slim crates`: every byte of the file with one crate or bucket.
 
-use super::{
-    To,
-    id::{self, CrateRowId, Nth},
-    share,
-};
+use super::envelope::{report_of, share};
 use crate::{
     analysis::{
-        Total,
-        model::{CrateInfo, CrateRow},
+        Analysis, Total,
+        model::{By, CrateInfo, CrateRow},
     },
-    options::By,
+    ledger::{ByCategory, Category},
 };
 use codecost::{
     Result,
-    report::{Cell, Emphasis, Page, Table},
+    console::Console,
+    report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table, numbered},
     units::{Bytes, Share},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// One row in JSON.
 #[derive(Serialize)]
@@ -29,13 +26,8 @@ pub(super) struct JsonCrate<'a> {
     origin: &'static str,
     file: u64,
     memory: u64,
-    code: u64,
-    data: u64,
-    unwind: u64,
-    relocations: u64,
-    symbols: u64,
-    debug: u64,
-    other: u64,
+    #[serde(flatten)]
+    parts: JsonParts<'a>,
     inferred: u64,
     shared: u64,
     exclusive: u64,
@@ -47,13 +39,7 @@ impl<'a> JsonCrate<'a> {
             label,
             file,
             memory,
-            code,
-            data,
-            unwind,
-            relocations,
-            symbols,
-            debug,
-            other,
+            parts,
             inferred,
             shared,
         } = row.row;
@@ -71,13 +57,7 @@ impl<'a> JsonCrate<'a> {
             origin: origin.as_str(),
             file: *file,
             memory: *memory,
-            code: *code,
-            data: *data,
-            unwind: *unwind,
-            relocations: *relocations,
-            symbols: *symbols,
-            debug: *debug,
-            other: *other,
+            parts: JsonParts(parts),
             inferred: *inferred,
             shared: *shared,
             exclusive: file.saturating_sub(*shared),
@@ -85,7 +65,30 @@ impl<'a> JsonCrate<'a> {
     }
 }
 
-/// A part that is nothing is left blank for people, so that the parts that are something stand out.
+/// One member for each category.
+struct JsonParts<'a>(&'a ByCategory);
+
+impl Serialize for JsonParts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(part, bytes)| (part.as_str(), bytes)))
+    }
+}
+
+/// The title of a category's column, and how much it is worth: columns of a higher number are
+/// left out first on a narrow terminal.
+fn column(category: Category) -> (&'static str, u8) {
+    match category {
+        Category::Code => ("Code", 4),
+        Category::Data => ("Data", 5),
+        Category::Unwind => ("Unwind", 6),
+        Category::Relocations => ("Relocs", 7),
+        Category::Symbols => ("Symbols", 8),
+        Category::Debug => ("Debug", 9),
+        Category::Other => ("Other", 10),
+    }
+}
+
+/// Zero is left blank for people, so that the parts that have bytes stand out.
 fn part(bytes: u64) -> Cell<'static> {
     if bytes == 0 {
         Cell::Empty
@@ -95,7 +98,7 @@ fn part(bytes: u64) -> Cell<'static> {
 }
 
 pub(super) fn count(rows: &[CrateRow]) -> Vec<Nth<'_, CrateRow>> {
-    id::count(rows, |CrateRow { label, .. }| {
+    numbered(rows, |CrateRow { label, .. }| {
         [
             &label.name,
             label.version.as_deref().unwrap_or(""),
@@ -161,30 +164,31 @@ pub(super) fn loaded_table<'a>(
         .summed()
 }
 
+/// One more column of bytes.
+fn with_part<'a>(
+    table: Table<'a, Nth<'a, CrateRow>>,
+    key: &'static str,
+    title: &'static str,
+    importance: u8,
+    read: impl Fn(&CrateRow) -> u64 + Copy + 'a,
+) -> Table<'a, Nth<'a, CrateRow>> {
+    table
+        .number(key, title, move |row| part(read(row.row)))
+        .summed()
+        .people_only()
+        .droppable(importance)
+        .number(key, title, move |row| Cell::Bytes(read(row.row)))
+        .machines_only()
+}
+
 /// The columns that the overview has no room for.
 fn with_parts<'a>(table: Table<'a, Nth<'a, CrateRow>>) -> Table<'a, Nth<'a, CrateRow>> {
-    type Part = (&'static str, &'static str, u8, fn(&CrateRow) -> u64);
-    let parts: [Part; 8] = [
-        ("code", "Code", 4, |row| row.code),
-        ("data", "Data", 5, |row| row.data),
-        ("unwind", "Unwind", 6, |row| row.unwind),
-        ("relocations", "Relocs", 7, |row| row.relocations),
-        ("symbols", "Symbols", 8, |row| row.symbols),
-        ("debug", "Debug", 9, |row| row.debug),
-        ("other", "Other", 10, |row| row.other),
-        ("inferred", "Inferred", 5, |row| row.inferred),
-    ];
-    let table = parts
-        .into_iter()
-        .fold(table, |table, (key, title, importance, read)| {
-            table
-                .number(key, title, move |row| part(read(row.row)))
-                .summed()
-                .people_only()
-                .droppable(importance)
-                .number(key, title, move |row| Cell::Bytes(read(row.row)))
-                .machines_only()
-        });
+    let table = Category::ALL.into_iter().fold(table, |table, category| {
+        let (title, importance) = column(category);
+        let read = move |row: &CrateRow| row.parts[category];
+        with_part(table, category.as_str(), title, importance, read)
+    });
+    let table = with_part(table, "inferred", "Inferred", 5, |row| row.inferred);
     table
         .number("shared", "Shared", |row| Cell::Bytes(row.row.shared))
         .summed()
@@ -194,14 +198,23 @@ fn with_parts<'a>(table: Table<'a, Nth<'a, CrateRow>>) -> Table<'a, Nth<'a, Crat
         .machines_only()
 }
 
-pub(super) fn write(rows: &[CrateRow], by: By, to: To<'_, '_>) -> Result<()> {
-    let total = to.analysis.total;
-    let numbered = count(rows);
-    let report = to
-        .report("crates", with_parts(table(&numbered, total)))
+/// Shows the crates, with each function counted for the crate that `by` says.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<CrateRow>>,
+    by: By,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let total = analysis.total;
+    let rows = count(&analysis.rows);
+    let report = report_of(analysis, "crates", with_parts(table(&rows, total)))
         .member("by", &by.as_str())
-        .after(footnote(rows, by, total));
-    to.write(&report, JsonCrate::new)
+        .after(footnote(&analysis.rows, by, total));
+    console.write_report(&report, options, JsonCrate::new)
 }
 
 /// What the figures mean, and how much of them is proven.

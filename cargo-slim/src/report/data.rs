@@ -1,15 +1,17 @@
 //! `cargo slim data`: constants, variables, tables and what else is not code.
 
 use super::{
-    To,
-    id::{self, Nth, RowId},
+    envelope::{report_of, share},
     names::Ambiguous,
-    share,
 };
-use crate::analysis::model::{CrateInfo, DataRow};
+use crate::analysis::{
+    Analysis,
+    model::{CrateInfo, DataRow},
+};
 use codecost::{
     Result,
-    report::{Cell, Table},
+    console::Console,
+    report::{Cell, Nth, OutputOptions, RowId, Table, numbered},
 };
 use serde::Serialize;
 use std::borrow::Cow;
@@ -55,7 +57,7 @@ impl<'a> JsonData<'a> {
             owner: &label.name,
             version: label.version.as_deref(),
             section,
-            address: *address,
+            address: address.0,
             file: *file,
             kind,
             shared_by: names(shared_by).collect(),
@@ -78,11 +80,20 @@ fn owners<'r>(row: &'r DataRow, ambiguous: &Ambiguous<'_>) -> Cow<'r, str> {
     }
 }
 
-pub(super) fn write(rows: &[DataRow], to: To<'_, '_>) -> Result<()> {
-    let rows = id::count(rows, |row| [&row.label.name, &row.name]);
+/// Shows the constants, variables and tables.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<DataRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
     let ambiguous = Ambiguous::among(rows.iter().map(|row| &row.row.label));
     let largest = rows.first().map_or(0, |row| row.row.file);
-    let total = to.analysis.total;
+    let total = analysis.total;
     let table = Table::new(&rows)
         .number("file", "Size", |row| Cell::Bytes(row.row.file))
         .summed()
@@ -110,7 +121,7 @@ pub(super) fn write(rows: &[DataRow], to: To<'_, '_>) -> Result<()> {
         })
         .machines_only()
         .name("name", "Name or text", |row| row.row.name.as_str().into())
-        .number("address", "Address", |row| Cell::Address(row.row.address))
+        .number("address", "Address", |row| Cell::Address(row.row.address.0))
         .machines_only()
         .text("shared_by", "Shared by", |row| {
             names(&row.row.shared_by)
@@ -130,11 +141,12 @@ pub(super) fn write(rows: &[DataRow], to: To<'_, '_>) -> Result<()> {
             row.row.evidence.as_str().into()
         })
         .machines_only();
-    let report = to.report(
+    let report = report_of(
+        analysis,
         "data",
         table
             .total_label("all data")
             .when_empty("nothing: no data is known piece by piece"),
     );
-    to.write(&report, JsonData::new)
+    console.write_report(&report, options, JsonData::new)
 }

@@ -1,20 +1,18 @@
 //! `cargo slim diff`: what changed, by crate, section, function and generic, and why.
 
 use super::{
-    SCHEMA,
     changes::{JsonChange, SYMBOLS_NOTE, columns, count, grid, heading, pools_symbols},
-    comment,
+    comment, envelope, github,
+    sizes::{SizeFacts, delta, file_delta, without_rows},
 };
 use crate::{
-    compare::{Cause, Kind, delta},
-    jobs::{Compared, Sizes},
+    compare::{Cause, Compared, Kind, Sizes},
     snapshot::{Artifact, Snapshot},
 };
 use codecost::{
     Result,
-    console::{Console, Manners},
-    report::{Emphasis, Format, OutputOptions, Page, Report, Table, Warning, printable},
-    units::{Bytes, Change as Relative, Delta},
+    console::Console,
+    report::{Emphasis, Format, OutputOptions, Page, Table, printable},
 };
 use serde::Serialize;
 
@@ -141,15 +139,14 @@ struct JsonDelta {
 /// # Errors
 ///
 /// A usage error when `--sort` names no column, or the failure to write.
-pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Result<()> {
-    let options = &common.output;
+pub fn write(compared: &Compared, options: &OutputOptions, console: &mut Console) -> Result<()> {
     match options.format {
         Format::Markdown => {
             return console.write_text(options, &comment::of_diff(compared, options)?);
         }
         Format::Github => {
             let text = comment::annotations_of_diff(compared);
-            super::github::summarize(&comment::of_diff(compared, options)?)?;
+            github::summarize(&comment::of_diff(compared, options)?)?;
             return console.write_text(options, &text);
         }
         Format::Human | Format::Json | Format::Csv => {}
@@ -171,7 +168,7 @@ pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Re
             message: &cause.text,
         })
         .collect();
-    let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "diff", table)
+    let report = envelope::report("diff", table)
         .member("artifact", &JsonSide::new(after))
         .member("before", &JsonSide::new(before))
         .member("after", &JsonSide::new(after))
@@ -192,7 +189,7 @@ pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Re
         )
         .member("as_built", &compared.as_built().map(JsonBuilt::new))
         .member("causes", &causes)
-        .warnings(warnings(compared));
+        .warnings(compared.warnings.iter().cloned());
     let report = match options.format {
         Format::Human => report.instead(page(compared, options)?),
         _ => report,
@@ -200,38 +197,11 @@ pub fn write(compared: &Compared, common: &Manners, console: &mut Console) -> Re
     console.write_report(&report, options, |row| JsonChange::new(row, all))
 }
 
-/// What makes the figures less than they seem.
-pub(super) fn warnings(compared: &Compared) -> Vec<Warning> {
-    compared.warnings.clone()
-}
-
-pub(super) fn file_delta(before: &Snapshot, after: &Snapshot) -> i64 {
-    delta(before.artifact.file_size, after.artifact.file_size)
-}
-
 fn shipped_delta(before: &Snapshot, after: &Snapshot) -> Option<i64> {
     let (before, after) = (before.artifact.shipped_size, after.artifact.shipped_size);
     before
         .zip(after)
         .map(|(before, after)| delta(before, after))
-}
-
-/// `+12.0 KiB (+1.2%), 1.0 MiB → 1.1 MiB`.
-pub(super) fn change_in_words(before: u64, after: u64) -> String {
-    let delta = delta(before, after);
-    let relative = match before {
-        0 => String::new(),
-        before => format!(" ({})", Relative(delta as f64 / before as f64)),
-    };
-    match delta {
-        0 => format!("no change, {}", Bytes(after)),
-        delta => format!(
-            "{}{relative}, {} → {}",
-            Delta(delta),
-            Bytes(before),
-            Bytes(after)
-        ),
-    }
 }
 
 fn side(snapshot: &Snapshot) -> String {
@@ -242,64 +212,6 @@ fn side(snapshot: &Snapshot) -> String {
     about.extend(toolchain(snapshot).map(|release| format!("rustc {release}")));
     let text = format!("{} ({})", artifact.path, about.join(", "));
     printable(&text).into_owned()
-}
-
-/// The sizes, those that users get first.
-pub(super) struct SizeFacts {
-    /// What the first figure is: `file`, or `analysed` where only that is known.
-    pub(super) what: &'static str,
-    /// The change of it, in words.
-    pub(super) change: String,
-    /// The same with `strip = "symbols"`.
-    pub(super) shipped: Option<String>,
-    /// The change of the analysed file and what was added to it, where it is another file.
-    pub(super) analysed: Option<(String, String)>,
-}
-
-impl SizeFacts {
-    pub(super) fn of(compared: &Compared) -> Self {
-        let (old, new) = (&compared.before.artifact, &compared.after.artifact);
-        let analysed = change_in_words(old.file_size, new.file_size);
-        let ours = !old.build_notes.is_empty() || !new.build_notes.is_empty();
-        let shipped = |was: Option<u64>, is: Option<u64>| Some(change_in_words(was?, is?));
-        match compared.as_built() {
-            Some([was, is]) => Self {
-                what: "file",
-                change: change_in_words(was.file, is.file),
-                shipped: shipped(was.shipped, is.shipped),
-                analysed: ((was.file, is.file) != (old.file_size, new.file_size))
-                    .then(|| (analysed, notes(old, new))),
-            },
-            None => Self {
-                what: if ours { "analysed" } else { "file" },
-                change: analysed,
-                shipped: shipped(old.shipped_size, new.shipped_size),
-                analysed: None,
-            },
-        }
-    }
-}
-
-/// What was added for the analysis: `strip=none, v0 names`.
-fn notes(old: &Artifact, new: &Artifact) -> String {
-    let mut all: Vec<&str> = Vec::new();
-    for note in old.build_notes.iter().chain(&new.build_notes) {
-        if !all.contains(&note.as_str()) {
-            all.push(note);
-        }
-    }
-    printable(&all.join(", ")).into_owned()
-}
-
-/// Said where no row is another, and more than that may not be said.
-pub(super) fn without_rows(compared: &Compared) -> &'static str {
-    match compared.is_unchanged() {
-        true => "nothing changed",
-        false => {
-            "in the analysed files nothing changed: the difference is in what the analysis \
-             overrides, as `strip`"
-        }
-    }
 }
 
 fn page(compared: &Compared, options: &OutputOptions) -> Result<Page> {
@@ -347,7 +259,7 @@ fn page(compared: &Compared, options: &OutputOptions) -> Result<Page> {
     Ok(page)
 }
 
-pub(super) fn causes_page(causes: &[Cause]) -> Page {
+fn causes_page(causes: &[Cause]) -> Page {
     if causes.is_empty() {
         return Page::new();
     }

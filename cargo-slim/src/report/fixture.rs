@@ -2,13 +2,15 @@
 //! up; the shapes (two versions, std's own crates, shared data, hostile names) are real.
 
 use crate::analysis::{
-    Analysis, Rows, Total,
+    Analysis, Total,
     model::{
         Artifact, CrateInfo, CrateRow, DataRow, Finding, FunctionRow, GenericInstance, GenericRow,
         Loads, Overview, RequiredVersion, SectionRow, SegmentRow,
     },
 };
+use crate::ledger::{ByCategory, Category};
 use codecost::{
+    address::VirtualAddress,
     attribution::{Evidence, Origin},
     report::Warning,
 };
@@ -26,10 +28,10 @@ pub(super) fn label(name: &str, version: &str, origin: Origin) -> CrateInfo {
 }
 
 pub(super) fn sections() -> Vec<SectionRow> {
-    let row = |name: &str, kind, address, file, memory| SectionRow {
+    let row = |name: &str, kind, address: Option<u64>, file, memory| SectionRow {
         name: name.into(),
         kind,
-        address,
+        address: address.map(VirtualAddress),
         file,
         memory,
     };
@@ -51,13 +53,16 @@ pub(super) fn crates() -> Vec<CrateRow> {
         label,
         file,
         memory: file / 2,
-        code: file / 2,
-        data: file / 8,
-        unwind: file / 16,
-        relocations: file / 32,
-        symbols: file - file / 2 - file / 8 - file / 16 - file / 32,
-        debug: 0,
-        other: 0,
+        parts: ByCategory::from([
+            (Category::Code, file / 2),
+            (Category::Data, file / 8),
+            (Category::Unwind, file / 16),
+            (Category::Relocations, file / 32),
+            (
+                Category::Symbols,
+                file - file / 2 - file / 8 - file / 16 - file / 32,
+            ),
+        ]),
         inferred,
         shared,
     };
@@ -102,7 +107,7 @@ pub(super) fn functions() -> Vec<FunctionRow<'static>> {
         label: Box::leak(Box::new(label)),
         instantiated_by: by.map(|by| &*Box::leak(Box::new(by))),
         section: ".text",
-        address,
+        address: VirtualAddress(address),
         file,
         evidence: Evidence::Symbol,
     };
@@ -195,7 +200,7 @@ pub(super) fn generics() -> Vec<GenericRow> {
     let instance = |name: &str, file| GenericInstance {
         name: name.into(),
         instantiated_by: Some(rg.clone()),
-        address: 0x9_0000,
+        address: VirtualAddress(0x9_0000),
         file,
     };
     vec![
@@ -228,7 +233,7 @@ pub(super) fn data() -> Vec<DataRow> {
         name: name.into(),
         label: owner,
         section: section.into(),
-        address: 0x1_0040,
+        address: VirtualAddress(0x1_0040),
         file,
         kind,
         shared_by,
@@ -263,7 +268,7 @@ pub(super) fn loads() -> Loads {
     let segment = |name: &str, permissions: &str, address, file, memory, loaded| SegmentRow {
         name: name.into(),
         permissions: permissions.into(),
-        address,
+        address: VirtualAddress(address),
         file,
         memory,
         loaded,
@@ -322,7 +327,7 @@ pub(super) fn overview() -> Overview<'static> {
     }
 }
 
-pub(super) fn analysis(rows: Rows<'static>) -> Analysis<'static> {
+pub(super) fn analysis<R>(rows: R) -> Analysis<R> {
     Analysis {
         artifact: Artifact {
             path: "target/slim/release/rg".into(),

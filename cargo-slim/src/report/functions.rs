@@ -1,18 +1,17 @@
 //! `cargo slim functions`: every function with its size, its crate and how that is known.
 
 use super::{
-    To,
-    id::{self, Nth, RowId},
+    envelope::{report_of, share},
     names::{Ambiguous, short},
-    share,
 };
 use crate::analysis::{
-    Total,
+    Analysis, Total,
     model::{CrateInfo, FunctionRow},
 };
 use codecost::{
     Result,
-    report::{Cell, Format, JsonRow, Table, json_text},
+    console::Console,
+    report::{Cell, Format, JsonRow, Nth, OutputOptions, RowId, Table, json_text, numbered},
 };
 use serde::Serialize;
 use std::io;
@@ -68,7 +67,7 @@ impl<'a> JsonFunction<'a> {
             version: version.as_deref(),
             instantiated_by: instantiated_by.as_ref().map(|label| label.name.as_str()),
             section,
-            address: *address,
+            address: address.0,
             file: *file,
             evidence: evidence.as_str(),
         }
@@ -139,7 +138,7 @@ fn text(to: &mut Vec<u8>, key: &str, value: Option<&str>) {
 }
 
 pub(super) fn count<'r, 'a>(rows: &'r [FunctionRow<'a>]) -> Vec<Nth<'r, FunctionRow<'a>>> {
-    id::count(rows, |row| [&row.label.name, row.name])
+    numbered(rows, |row| [&row.label.name, row.name])
 }
 
 /// The rows without the count that only JSON needs.
@@ -196,7 +195,7 @@ pub(super) fn table<'a>(
         .machines_only()
         .text("section", "Section", |row| row.row.section.into())
         .machines_only()
-        .number("address", "Address", |row| Cell::Address(row.row.address))
+        .number("address", "Address", |row| Cell::Address(row.row.address.0))
         .machines_only()
         .text("evidence", "Evidence", |row| {
             row.row.evidence.as_str().into()
@@ -206,21 +205,28 @@ pub(super) fn table<'a>(
         .machines_only()
 }
 
-pub(super) fn write(rows: &[FunctionRow<'_>], to: To<'_, '_>) -> Result<()> {
-    let json = to.options.format == Format::Json;
+/// Shows the functions.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<FunctionRow<'_>>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let rows = &analysis.rows;
+    let json = options.format == Format::Json;
     let rows = if json { count(rows) } else { uncounted(rows) };
     let ambiguous = match json {
         true => Ambiguous::default(),
         false => Ambiguous::among(rows.iter().map(|row| row.row.label)),
     };
-    let table = table(&rows, &ambiguous, to.analysis.total, to.full_names());
-    let report = to.report(
-        "functions",
-        table
-            .total_label("all functions")
-            .when_empty("nothing: no functions are known"),
-    );
-    to.write(&report, |row| Line(JsonFunction::new(row)))
+    let table = table(&rows, &ambiguous, analysis.total, options.full_names)
+        .total_label("all functions")
+        .when_empty("nothing: no functions are known");
+    let report = report_of(analysis, "functions", table);
+    console.write_report(&report, options, |row| Line(JsonFunction::new(row)))
 }
 
 #[cfg(test)]

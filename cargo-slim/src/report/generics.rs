@@ -1,15 +1,17 @@
 //! `cargo slim generics`: one row for each generic function, with all its copies.
 
 use super::{
-    To,
-    id::{self, Nth, RowId},
+    envelope::{report_of, share},
     names::{Ambiguous, short},
-    share,
 };
-use crate::analysis::model::{GenericInstance, GenericRow};
+use crate::analysis::{
+    Analysis,
+    model::{GenericInstance, GenericRow},
+};
 use codecost::{
     Result,
-    report::{Cell, Emphasis, Page, Table},
+    console::Console,
+    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered},
 };
 use serde::Serialize;
 
@@ -78,17 +80,26 @@ impl<'a> JsonInstance<'a> {
         Self {
             name,
             instantiated_by,
-            address: *address,
+            address: address.0,
             file: *file,
         }
     }
 }
 
-pub(super) fn write(rows: &[GenericRow], to: To<'_, '_>) -> Result<()> {
-    let rows = id::count(rows, |row| [&row.label.name, &row.name]);
+/// Shows the generic functions.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<GenericRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
     let ambiguous = Ambiguous::among(rows.iter().map(|row| &row.row.label));
     let largest = rows.first().map_or(0, |row| row.row.file);
-    let total = to.analysis.total;
+    let total = analysis.total;
     let table = Table::new(&rows)
         .number("file", "Size", |row| Cell::Bytes(row.row.file))
         .summed()
@@ -128,7 +139,7 @@ pub(super) fn write(rows: &[GenericRow], to: To<'_, '_>) -> Result<()> {
         .name("name", "Generic function", |row| {
             row.row.name.as_str().into()
         });
-    let table = match to.full_names() {
+    let table = match options.full_names {
         true => table,
         false => table
             .machines_only()
@@ -142,13 +153,9 @@ pub(super) fn write(rows: &[GenericRow], to: To<'_, '_>) -> Result<()> {
         true => Page::new(),
         false => Page::new().line(note, Emphasis::Faint),
     };
-    let report = to
-        .report(
-            "generics",
-            table
-                .total_label("all generic functions")
-                .when_empty("nothing: no generic function is known to have two copies"),
-        )
-        .after(after);
-    to.write(&report, JsonGeneric::new)
+    let table = table
+        .total_label("all generic functions")
+        .when_empty("nothing: no generic function is known to have two copies");
+    let report = report_of(analysis, "generics", table).after(after);
+    console.write_report(&report, options, JsonGeneric::new)
 }

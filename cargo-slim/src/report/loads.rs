@@ -1,10 +1,14 @@
 //! `cargo slim loads`: what the loader makes of the file, and what it needs for that.
 
-use super::To;
-use crate::analysis::model::{Loads, RequiredVersion, SegmentRow};
+use super::envelope::report_of;
+use crate::analysis::{
+    Analysis,
+    model::{Loads, RequiredVersion, SegmentRow},
+};
 use codecost::{
     Result,
-    report::{Cell, Page, Table, printable},
+    console::Console,
+    report::{Cell, OutputOptions, Page, Table, printable},
     units::counted,
 };
 use serde::Serialize;
@@ -33,7 +37,7 @@ impl<'a> JsonSegment<'a> {
         Self {
             name,
             permissions,
-            address: *address,
+            address: address.0,
             file: *file,
             memory: *memory,
             loaded: *loaded,
@@ -48,7 +52,17 @@ struct JsonVersion<'a> {
     symbols: &'a [String],
 }
 
-pub(super) fn write(loads: &Loads, to: To<'_, '_>) -> Result<()> {
+/// Shows the segments, and what the file needs to run.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Loads>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let loads = &analysis.rows;
     let Loads {
         segments,
         needed,
@@ -62,7 +76,7 @@ pub(super) fn write(loads: &Loads, to: To<'_, '_>) -> Result<()> {
         .text("permissions", "Access", |row| {
             row.permissions.as_str().into()
         })
-        .number("address", "Address", |row| Cell::Address(row.address))
+        .number("address", "Address", |row| Cell::Address(row.address.0))
         .number("file", "In file", |row| Cell::Bytes(row.file))
         .summed()
         .number("memory", "In memory", |row| Cell::Bytes(row.memory))
@@ -80,15 +94,14 @@ pub(super) fn write(loads: &Loads, to: To<'_, '_>) -> Result<()> {
         .total_label("mapped")
         .default_limit(0);
     let versions: Vec<_> = versions.iter().map(JsonVersion::new).collect();
-    let report = to
-        .report("loads", table)
+    let report = report_of(analysis, "loads", table)
         .member("needed", needed)
         .member("versions", &versions)
         .member("oldest_glibc", oldest_glibc)
         .member("interpreter", interpreter)
         .member("run_paths", run_paths)
         .after(requirements(loads));
-    to.write(&report, JsonSegment::new)
+    console.write_report(&report, options, JsonSegment::new)
 }
 
 impl<'a> JsonVersion<'a> {

@@ -1,16 +1,19 @@
 //! `cargo slim`: where the bytes go on one page, and what to do about it.
 
 use super::{
-    To,
     crates::{self, JsonCrate},
+    envelope::{next, report_of},
     functions::{self, JsonFunction},
     names::Ambiguous,
-    next,
     sections::{self, JsonSection},
 };
-use crate::analysis::model::{Finding, Overview};
+use crate::analysis::{
+    Analysis,
+    model::{Finding, Overview},
+};
 use codecost::{
     Result,
+    console::Console,
     report::{Emphasis, Grid, OutputOptions, Page, Table, printable},
     units::Bytes,
 };
@@ -50,14 +53,23 @@ impl<'a> JsonFinding<'a> {
     }
 }
 
-pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
+/// Shows the overview.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Overview<'_>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
     let Overview {
         sections,
         crates,
         functions,
         findings,
-    } = overview;
-    let total = to.analysis.total;
+    } = &analysis.rows;
+    let total = analysis.total;
     let sections = sections::count(sections);
     let functions = functions::count(functions);
     let labels = crates.iter().map(|row| &row.label);
@@ -67,7 +79,7 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
     let mut by_memory = crates.clone();
     by_memory.sort_by_key(|row| std::cmp::Reverse(row.row.memory));
     // Nothing of an archive or object file is loaded; a column that was asked for goes first.
-    let (heading, loaded_table) = if total.memory == 0 || to.options.sort.is_some() {
+    let (heading, loaded_table) = if total.memory == 0 || options.sort.is_some() {
         ("Crates", crates::table(&crates, total))
     } else {
         let table = crates::loaded_table(&by_memory, total);
@@ -75,7 +87,7 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
     };
     let loaded_table = loaded_table.default_limit(CRATES);
     let crates_table = crates::table(&crates, total).default_limit(CRATES);
-    let functions_table = functions::table(&functions, &ambiguous, total, to.full_names())
+    let functions_table = functions::table(&functions, &ambiguous, total, options.full_names)
         .default_limit(FUNCTIONS)
         .total_label("all functions")
         .when_empty("nothing: no functions are known");
@@ -83,12 +95,12 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
         .heading("Sections")
         .grid(grid(
             &sections::table(&sections, total).default_limit(SECTIONS),
-            to.options,
+            options,
         )?)
         .heading(heading)
-        .grid(loaded_table.grid(&loaded_table.select(to.options)?, to.full_names()))
+        .grid(loaded_table.grid(&loaded_table.select(options)?, options.full_names))
         .heading("Functions")
-        .grid(grid(&functions_table, to.options)?)
+        .grid(grid(&functions_table, options)?)
         .then(findings_page(findings))
         .gap()
         .then(next(
@@ -98,9 +110,8 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
 
     let shown = functions
         .iter()
-        .take(to.options.limit.unwrap_or(FUNCTIONS).max(1));
-    let report = to
-        .report("overview", crates_table)
+        .take(options.limit.unwrap_or(FUNCTIONS).max(1));
+    let report = report_of(analysis, "overview", crates_table)
         .member(
             "sections",
             &sections.iter().map(JsonSection::new).collect::<Vec<_>>(),
@@ -114,7 +125,7 @@ pub(super) fn write(overview: &Overview<'_>, to: To<'_, '_>) -> Result<()> {
             &findings.iter().map(JsonFinding::new).collect::<Vec<_>>(),
         )
         .instead(page);
-    to.write(&report, JsonCrate::new)
+    console.write_report(&report, options, JsonCrate::new)
 }
 
 /// A table beside the main one: `--sort` is about the crates.

@@ -1,13 +1,11 @@
 //! `cargo slim sections`: every byte of the file in one row.
 
-use super::{To, id, share};
-use crate::{
-    analysis::{Total, model::SectionRow},
-    report::id::{Nth, RowId},
-};
+use super::envelope::{report_of, share};
+use crate::analysis::{Analysis, Total, model::SectionRow};
 use codecost::{
     Result,
-    report::{Cell, Table},
+    console::Console,
+    report::{Cell, Nth, OutputOptions, RowId, Table, numbered},
 };
 use serde::Serialize;
 
@@ -40,7 +38,7 @@ impl<'a> JsonSection<'a> {
             },
             name,
             kind,
-            address: *address,
+            address: address.map(|address| address.0),
             file: *file,
             memory: *memory,
         }
@@ -48,7 +46,7 @@ impl<'a> JsonSection<'a> {
 }
 
 pub(super) fn count(rows: &[SectionRow]) -> Vec<Nth<'_, SectionRow>> {
-    id::count(rows, |row| ["", &row.name])
+    numbered(rows, |row| ["", &row.name])
 }
 
 pub(super) fn table<'a>(
@@ -70,7 +68,9 @@ pub(super) fn table<'a>(
         .text("kind", "Kind", |row| row.row.kind.into())
         .droppable(1)
         .number("address", "Address", |row| {
-            row.row.address.map_or(Cell::Empty, Cell::Address)
+            row.row
+                .address
+                .map_or(Cell::Empty, |address| Cell::Address(address.0))
         })
         .droppable(2)
         .number("memory", "In memory", |row| Cell::Bytes(row.row.memory))
@@ -78,12 +78,19 @@ pub(super) fn table<'a>(
         .droppable(1)
 }
 
-pub(super) fn write(rows: &[SectionRow], to: To<'_, '_>) -> Result<()> {
-    let rows = count(rows);
+/// Shows the sections.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Vec<SectionRow>>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let rows = count(&analysis.rows);
     // A file has some thirty sections: a list that ends early would only be in the way.
-    let report = to.report(
-        "sections",
-        table(&rows, to.analysis.total).default_limit(50),
-    );
-    to.write(&report, JsonSection::new)
+    let table = table(&rows, analysis.total).default_limit(50);
+    let report = report_of(analysis, "sections", table);
+    console.write_report(&report, options, JsonSection::new)
 }

@@ -1,35 +1,60 @@
 //! What users see of every view, in every format. Snapshots are read as a user would read them:
 //! at 80 and 120 columns and piped.
 
-use super::{fixture, write};
-use crate::{
-    analysis::Rows,
-    cli::Cli,
-    options::{Options, Task},
+use super::{crates, data, fixture, functions, generics, loads, overview, sections};
+use crate::analysis::model::By;
+use codecost::{
+    Result,
+    console::Console,
+    report::{Format, OutputOptions},
 };
-use codecost::console::Console;
+use regex::Regex;
 use serde_json::Value;
 use std::collections::HashSet;
 use unicode_width::UnicodeWidthStr;
 
-fn options(line: &str) -> Options {
-    let args = std::iter::once("cargo-slim").chain(line.split_whitespace());
-    let cli = Cli::read(args.map(Into::into)).unwrap();
-    match Task::from_cli(cli).unwrap() {
-        Task::View(options) => *options,
-        other => panic!("{line} is {other:?}"),
+/// The command of a line, and the options that its flags make.
+fn options(line: &str) -> (&str, OutputOptions) {
+    let mut words = line.split_whitespace();
+    let command = words.next().unwrap();
+    let mut options = OutputOptions::default();
+    while let Some(flag) = words.next() {
+        let mut value = || words.next().unwrap();
+        match flag {
+            "-n" => options.limit = Some(value().parse().unwrap()),
+            "-w" => options.full_names = true,
+            "--filter" => options.filter = Some(Regex::new(value()).unwrap()),
+            "--sort" => options.sort = Some(value().into()),
+            "--message-format" => {
+                options.format = match value() {
+                    "json" => Format::Json,
+                    "csv" => Format::Csv,
+                    "markdown" => Format::Markdown,
+                    other => panic!("{other}"),
+                }
+            }
+            other => panic!("{other}"),
+        }
     }
+    (command, options)
 }
 
-fn rows(view: &str) -> Rows<'static> {
-    match view {
-        "sections" => Rows::Sections(fixture::sections()),
-        "crates" => Rows::Crates(fixture::crates()),
-        "functions" => Rows::Functions(fixture::functions()),
-        "generics" => Rows::Generics(fixture::generics()),
-        "data" => Rows::Data(fixture::data()),
-        "loads" => Rows::Loads(fixture::loads()),
-        _ => Rows::Overview(fixture::overview()),
+/// Shows what the command of `line` would show of the fixture.
+fn write(line: &str, console: &mut Console) -> Result<()> {
+    let (command, options) = options(line);
+    let options = &options;
+    match command {
+        "overview" => overview::write(&fixture::analysis(fixture::overview()), options, console),
+        "sections" => sections::write(&fixture::analysis(fixture::sections()), options, console),
+        "crates" => {
+            let analysis = fixture::analysis(fixture::crates());
+            crates::write(&analysis, By::Defined, options, console)
+        }
+        "functions" => functions::write(&fixture::analysis(fixture::functions()), options, console),
+        "generics" => generics::write(&fixture::analysis(fixture::generics()), options, console),
+        "data" => data::write(&fixture::analysis(fixture::data()), options, console),
+        "loads" => loads::write(&fixture::analysis(fixture::loads()), options, console),
+        other => panic!("{other}"),
     }
 }
 
@@ -44,10 +69,9 @@ const VIEWS: [&str; 7] = [
 ];
 
 fn shown(line: &str, width: Option<usize>) -> String {
-    let view = line.split_whitespace().next().unwrap_or("overview");
     let (mut console, captured) = Console::in_memory();
     console.set_width(width);
-    write(&fixture::analysis(rows(view)), &options(line), &mut console).unwrap();
+    write(line, &mut console).unwrap();
     captured.stdout()
 }
 
@@ -160,8 +184,7 @@ fn a_filter_finds_names_as_they_are_shown_and_in_full() {
 #[test]
 fn a_wrong_sort_column_lists_the_columns() {
     let (mut console, captured) = Console::in_memory();
-    let analysis = fixture::analysis(rows("sections"));
-    let error = write(&analysis, &options("sections --sort weight"), &mut console).unwrap_err();
+    let error = write("sections --sort weight", &mut console).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert_eq!(
         error.hint().unwrap(),
@@ -174,12 +197,7 @@ fn a_wrong_sort_column_lists_the_columns() {
 fn colour_is_sparing_and_only_on_request() {
     let (mut console, captured) = Console::in_memory();
     console.set_color(Some(codecost::console::ColorWhen::Always));
-    write(
-        &fixture::analysis(rows("crates")),
-        &options("crates"),
-        &mut console,
-    )
-    .unwrap();
+    write("crates", &mut console).unwrap();
     assert!(captured.stdout().contains("\u{1b}["));
     assert!(!captured.stdout().contains("\u{1b}[2J"));
     assert!(!shown("functions", None).contains('\u{1b}'));

@@ -11,18 +11,18 @@ pub struct Names {
 
 /// Where a name lies.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(super) struct Place {
     /// Which text it is a part of.
-    pub(crate) text: u32,
+    pub(super) text: u32,
     /// How many bytes it has.
-    pub(crate) length: u32,
+    pub(super) length: u32,
     /// Its first byte.
-    pub(crate) start: usize,
+    pub(super) start: usize,
 }
 
 impl Place {
     /// What lies between two places of a text; a name has no more than four thousand million bytes.
-    pub(crate) fn between(text: usize, start: usize, end: usize) -> Self {
+    pub(super) fn between(text: usize, start: usize, end: usize) -> Self {
         let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Self {
             text: number(text),
@@ -34,7 +34,7 @@ impl Place {
 
 impl Names {
     /// The names at these places of these texts.
-    pub(crate) fn new(texts: Vec<String>, places: Vec<Place>) -> Self {
+    pub(super) fn new(texts: Vec<String>, places: Vec<Place>) -> Self {
         Self { texts, places }
     }
 

@@ -2,13 +2,18 @@
 //! must hold does, and names grow no larger than a multiple of the file.
 
 use super::{
-    Artifact, Build, Crate, Function, Measures, Names, Package, SCHEMA, Section, Snapshot, VIEW,
+    model::{Artifact, Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW},
+    names::Names,
 };
+use crate::ledger::{ByCategory, Category};
 use codecost::{Error, Result, attribution::Origin, image::Image};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs,
+    fmt, fs,
     path::Path,
 };
 
@@ -45,9 +50,9 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Snapshot> {
     };
     if !is_snapshot(bytes) && Image::parse(path, bytes).is_ok() {
         return Err(Error::failed(
-            format_args!("`{}` is a binary, and a snapshot is wanted", path.display()),
+            format_args!("expected a snapshot, found a binary: `{}`", path.display()),
             format_args!(
-                "take one of it: `cargo slim snapshot --file {} -o size.json`",
+                "take a snapshot of it: `cargo slim snapshot --file {} -o size.json`",
                 path.display()
             ),
         ));
@@ -160,13 +165,44 @@ struct FileCrate {
     origin: String,
     file: u64,
     memory: u64,
-    code: u64,
-    data: u64,
-    unwind: u64,
-    relocations: u64,
-    symbols: u64,
-    debug: u64,
-    other: u64,
+    #[serde(flatten)]
+    parts: FileParts,
+}
+
+/// One member for each [`Category`]; none may be missing.
+struct FileParts(ByCategory);
+
+impl<'de> Deserialize<'de> for FileParts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PartsVisitor)
+    }
+}
+
+struct PartsVisitor;
+
+impl<'de> Visitor<'de> for PartsVisitor {
+    type Value = FileParts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the parts of a crate")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileParts, A::Error> {
+        let mut parts = ByCategory::default();
+        let mut missing = Category::ALL.to_vec();
+        while let Some(name) = map.next_key::<String>()? {
+            let Some(category) = Category::from_name(&name) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            parts[category] = map.next_value()?;
+            missing.retain(|other| *other != category);
+        }
+        match missing.first() {
+            Some(category) => Err(A::Error::missing_field(category.as_str())),
+            None => Ok(FileParts(parts)),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -233,16 +269,7 @@ impl File {
             return Err("its crates do not add up to the file");
         }
         for row in &self.rows {
-            let parts = [
-                row.code,
-                row.data,
-                row.unwind,
-                row.relocations,
-                row.symbols,
-                row.debug,
-                row.other,
-            ];
-            if sum(parts.into_iter()) != Some(row.file) {
+            if row.parts.0.sum() != Some(row.file) {
                 return Err("the parts of a crate do not add up to it");
             }
         }
@@ -385,13 +412,7 @@ impl From<FileCrate> for Crate {
             version: file.version,
             file: file.file,
             memory: file.memory,
-            code: file.code,
-            data: file.data,
-            unwind: file.unwind,
-            relocations: file.relocations,
-            symbols: file.symbols,
-            debug: file.debug,
-            other: file.other,
+            parts: file.parts.0,
         }
     }
 }

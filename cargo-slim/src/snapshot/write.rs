@@ -5,7 +5,10 @@
 //! `shared` bytes of the name before and `rest`; `by` and `family` are -1 where there is none. So
 //! the 14 MB of names in a library of 150 MB take 5.
 
-use super::{Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW, names};
+use super::{
+    model::{Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW},
+    names,
+};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -216,19 +219,16 @@ fn crate_json(row: &Crate) -> Value {
         origin,
         file,
         memory,
-        code,
-        data,
-        unwind,
-        relocations,
-        symbols,
-        debug,
-        other,
+        parts,
     } = row;
-    json!({
+    let mut json = json!({
         "name": name, "package": package, "version": version, "origin": origin.as_str(),
-        "file": file, "memory": memory, "code": code, "data": data, "unwind": unwind,
-        "relocations": relocations, "symbols": symbols, "debug": debug, "other": other,
-    })
+        "file": file, "memory": memory,
+    });
+    for (category, bytes) in parts.iter() {
+        json[category.as_str()] = bytes.into();
+    }
+    json
 }
 
 fn section_json(row: &Section) -> Value {

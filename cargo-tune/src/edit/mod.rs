@@ -1,17 +1,19 @@
 //! Changing one value in a TOML file and not one byte besides.
 //!
-//! `toml_edit` parses and says where each key and value stands; the change is then made to the
+//! `toml_edit` parses and gives the place of each key and value; the change is then made to the
 //! text itself, so comments, order, quotes, inline tables, dotted keys, CRLF, a byte order mark and
 //! a missing final newline survive by construction. Afterwards the new text is parsed again and
 //! compared with the old value by value: if anything but the wanted key differs, the edit is an
 //! error and nothing is written.
 
 mod place;
+mod text;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use codecost::{Error, Result};
+use text::line_ending;
 use toml_edit::{Document, Item, TableLike};
 
 /// What to do with one key.
@@ -29,7 +31,7 @@ pub enum Change {
 ///
 /// # Errors
 ///
-/// Text that is not TOML, a path through something that is no table, or (a defect of ours, caught
+/// Text that is not TOML, a path through something that is no table, or (a defect in this code, caught
 /// before it does harm) an edit that would change something else.
 pub fn apply(text: &str, path: &[&str], change: &Change, comment: Option<&str>) -> Result<String> {
     let document = parse(text)?;
@@ -130,7 +132,7 @@ fn append(text: &str, item: &Item, path: &[&str], flags: &[String]) -> Result<St
                 if flag.contains(char::is_whitespace) {
                     return Err(Error::failed(
                         format!(
-                            "`{flag}` cannot stand in a rustflags string, which is split at spaces"
+                            "`{flag}` cannot be part of a rustflags string, which is split at spaces"
                         ),
                         "write the rustflags as an array first",
                     ));
@@ -194,16 +196,6 @@ fn append_to_array(
     }
     new.push_str(text.get(at..).unwrap_or_default());
     new
-}
-
-/// The line ending that most lines have.
-fn line_ending(text: &str) -> &'static str {
-    let crlf = text.matches("\r\n").count();
-    if crlf * 2 > text.matches('\n').count() {
-        "\r\n"
-    } else {
-        "\n"
-    }
 }
 
 /// Every value of a document by its path.

@@ -1,4 +1,4 @@
-//! Where a key that does not exist yet goes.
+//! Where a key that does not exist yet is written.
 //!
 //! Into the table that holds its siblings, written as they are written: a line below the last key
 //! of a `[table]`, a dotted line below dotted ones, an entry of an inline table. Else a new
@@ -7,7 +7,7 @@
 use codecost::{Error, Result};
 use toml_edit::{Item, TableLike};
 
-use super::line_ending;
+use super::text::line_ending;
 
 /// Inserts `path = value`.
 pub(super) fn insert(
@@ -87,6 +87,8 @@ struct Leaf {
     start: usize,
     /// Where its value ends.
     end: usize,
+    /// How many dotted tables are between the table that was asked for and the key.
+    depth: usize,
 }
 
 fn last_leaf(table: &dyn TableLike) -> Option<Leaf> {
@@ -100,6 +102,7 @@ fn last_leaf(table: &dyn TableLike) -> Option<Leaf> {
                 (Some(key), Some(value)) => Some(Leaf {
                     start: key.start,
                     end: value.end,
+                    depth: 0,
                 }),
                 _ => None,
             }
@@ -108,6 +111,10 @@ fn last_leaf(table: &dyn TableLike) -> Option<Leaf> {
             item.as_table()
                 .filter(|inner| inner.is_dotted())
                 .and_then(|inner| last_leaf(inner))
+                .map(|leaf| Leaf {
+                    depth: leaf.depth + 1,
+                    ..leaf
+                })
         };
         if let Some(leaf) = leaf
             && last.as_ref().is_none_or(|l| l.end < leaf.end)
@@ -135,15 +142,28 @@ fn indentation(text: &str, at: usize) -> &str {
     line.get(..end).unwrap_or_default()
 }
 
-/// What stands on the line before the last part of a dotted key: `profile.release.`
-fn dotted_prefix<'t>(text: &'t str, leaf: &Leaf) -> &'t str {
+/// What comes before a key of the table on the line of one of its leaves: `profile.release.`, also
+/// where the leaf is `profile.release.package.foo.opt-level`.
+fn dotted_prefix(text: &str, leaf: &Leaf) -> String {
     let line = text
         .get(line_start(text, leaf.start)..leaf.start)
         .unwrap_or_default();
-    line.strip_prefix('\u{feff}').unwrap_or(line)
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+    if leaf.depth == 0 {
+        return line.to_owned();
+    }
+    let dotted = line.trim().trim_end_matches('.');
+    let keys = toml_edit::Key::parse(dotted).unwrap_or_default();
+    let kept = keys.len().saturating_sub(leaf.depth);
+    let kept = keys
+        .iter()
+        .take(kept)
+        .map(|key| format!("{}.", key_text(key.get())));
+    let indentation = indentation(text, leaf.start);
+    format!("{indentation}{}", kept.collect::<String>())
 }
 
-/// Inserts a line below the line on which `at` lies.
+/// Inserts a line below the line that contains the offset `at`.
 fn line_after(text: &str, at: usize, line: &str) -> String {
     let eol = line_ending(text);
     let tail = text.get(at..).unwrap_or_default();
@@ -186,7 +206,7 @@ fn into_inline(
     let entry = if existing > 0 || names.len() < 2 {
         format!("{} = {value}", names.join("."))
     } else {
-        // `release = { lto = true }`, as somebody who writes inline tables would.
+        // `release = { lto = true }`, as a person who writes inline tables would.
         let (first, rest) = names.split_at(1);
         format!("{} = {{ {} = {value} }}", first.join("."), rest.join("."))
     };

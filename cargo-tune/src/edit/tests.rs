@@ -84,6 +84,26 @@ fn dotted_keys_stay_dotted() {
 }
 
 #[test]
+fn a_dotted_key_of_a_package_does_not_mislead() {
+    assert_eq!(
+        set(
+            "profile.release.package.foo.opt-level = 1\n[package]\nname = \"a\"\n",
+            "profile.release.lto",
+            "true"
+        ),
+        "profile.release.package.foo.opt-level = 1\nprofile.release.lto = true\n[package]\nname = \"a\"\n"
+    );
+    assert_eq!(
+        set(
+            "[profile]\n  release.package.\"a.b\".debug = 1\n",
+            "profile.release.lto",
+            "true"
+        ),
+        "[profile]\n  release.package.\"a.b\".debug = 1\n  release.lto = true\n"
+    );
+}
+
+#[test]
 fn inline_tables_stay_inline() {
     assert_eq!(
         set(
@@ -335,7 +355,7 @@ mod properties {
             prop_assert!(prefix + suffix + replaced >= old.len(), "{text:?}\n{:?}", String::from_utf8_lossy(new));
         }
 
-        /// Nothing that parses is refused for a defect of ours.
+        /// No file that parses is refused because of a defect in the edit.
         #[test]
         fn no_edit_is_unsafe(text in text()) {
             let result = apply(&text, &["profile", "release", "lto"], &Change::Set("true".into()), None);

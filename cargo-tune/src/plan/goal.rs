@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use codecost::cargo::config::{OriginKind, Value};
 
-use super::Wanted;
+use crate::knob::{Key, KeySetting};
 use crate::project::Project;
 
 /// What to tune for.
@@ -41,46 +41,46 @@ impl Goal {
     }
 
     /// What the goal wants of the profile.
-    pub(super) fn wanted(self, project: &Project) -> Vec<Wanted> {
+    pub(super) fn wanted(self, project: &Project) -> Vec<KeySetting> {
         let text = |s: &str| Value::String(s.to_owned());
-        let key = |key, value| Wanted {
-            below: &[],
+        let key = |key, value| KeySetting {
+            package: None,
             key,
             value,
         };
         match self {
             Self::Size => vec![
-                key("opt-level", text("z")),
-                key("lto", Value::Bool(true)),
-                key("codegen-units", Value::Integer(1)),
-                key("panic", text("abort")),
-                key("strip", text("symbols")),
+                key(Key::OptLevel, text("z")),
+                key(Key::Lto, Value::Bool(true)),
+                key(Key::CodegenUnits, Value::Integer(1)),
+                key(Key::Panic, text("abort")),
+                key(Key::Strip, text("symbols")),
             ],
             Self::Speed => vec![
-                key("opt-level", Value::Integer(3)),
-                key("lto", Value::Bool(true)),
-                key("codegen-units", Value::Integer(1)),
+                key(Key::OptLevel, Value::Integer(3)),
+                key(Key::Lto, Value::Bool(true)),
+                key(Key::CodegenUnits, Value::Integer(1)),
             ],
-            // An explicit opt-level is somebody's decision between size and speed.
+            // An explicit opt-level is a decision between size and speed, and stays.
             Self::Balanced => vec![
-                key("lto", text("thin")),
-                key("codegen-units", Value::Integer(1)),
+                key(Key::Lto, text("thin")),
+                key(Key::CodegenUnits, Value::Integer(1)),
             ],
             Self::CompileTime if is_development(project) => vec![
-                key("debug", text("line-tables-only")),
-                Wanted {
-                    below: &["package", "*"],
-                    key: "debug",
+                key(Key::Debug, text("line-tables-only")),
+                KeySetting {
+                    package: Some("*".to_owned()),
+                    key: Key::Debug,
                     value: Value::Bool(false),
                 },
-                key("lto", Value::Bool(false)),
-                key("incremental", Value::Bool(true)),
+                key(Key::Lto, Value::Bool(false)),
+                key(Key::Incremental, Value::Bool(true)),
             ],
             Self::CompileTime => vec![
-                key("debug", Value::Integer(0)),
-                key("lto", Value::Bool(false)),
-                key("codegen-units", Value::Integer(16)),
-                key("incremental", Value::Bool(true)),
+                key(Key::Debug, Value::Integer(0)),
+                key(Key::Lto, Value::Bool(false)),
+                key(Key::CodegenUnits, Value::Integer(16)),
+                key(Key::Incremental, Value::Bool(true)),
             ],
         }
     }
@@ -110,54 +110,5 @@ impl FromStr for Goal {
             let names: Vec<&str> = Self::ALL.iter().map(|g| g.as_str()).collect();
             format!("`{text}` is not a goal; the goals are {}", names.join(", "))
         })
-    }
-}
-
-/// A risk that the user accepts by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Allow {
-    /// Relative relocations packed as a bitmap.
-    Relr,
-    /// Identical code folding.
-    Icf,
-    /// A program at a fixed address.
-    StaticRelocation,
-    /// Newer instructions.
-    TargetCpu(String),
-    /// `panic = "abort"` although code relies on unwinding.
-    Abort,
-}
-
-impl Allow {
-    /// The knob's name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Relr => "relr",
-            Self::Icf => "icf",
-            Self::StaticRelocation => "static-relocation",
-            Self::TargetCpu(_) => "target-cpu",
-            Self::Abort => "abort",
-        }
-    }
-}
-
-impl FromStr for Allow {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "relr" => Ok(Self::Relr),
-            "icf" => Ok(Self::Icf),
-            "static-relocation" => Ok(Self::StaticRelocation),
-            "abort" => Ok(Self::Abort),
-            _ => match text.strip_prefix("target-cpu=") {
-                Some(cpu) if !cpu.is_empty() && !cpu.contains(char::is_whitespace) => {
-                    Ok(Self::TargetCpu(cpu.to_owned()))
-                }
-                _ => Err(format!(
-                    "`{text}` is not a knob with a named risk; these are relr, icf, static-relocation, target-cpu=CPU and abort"
-                )),
-            },
-        }
     }
 }

@@ -6,8 +6,10 @@ use codecost::Result;
 use codecost::cargo::config::Notice;
 use rayon::prelude::*;
 
-use super::{Plan, Request, Skipped};
-use crate::project::Project;
+use super::change::{Plan, Skipped};
+use super::request::Request;
+use crate::knob::{Key, Knob};
+use crate::project::{Package, Project};
 use crate::unwind;
 
 /// Packages known to isolate panics: what they catch would end the process.
@@ -42,14 +44,77 @@ const ISOLATING: &[(&str, &str)] = &[
 
 /// Records what blocks or endangers `panic = "abort"`; true if it must not be written.
 pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> Result<bool> {
-    if project.effective.triple.starts_with("wasm32-unknown") {
+    if let Some(skipped) = impossible(project) {
+        plan.skipped.push(skipped);
+        return Ok(true);
+    }
+    let found = evidence(project)?;
+    let shown = |blocks: bool| -> Vec<String> {
+        let found = found.iter().filter(|e| e.blocks == blocks);
+        found
+            .map(|e| format!("{}:{}: {}", project.shown(&e.file), e.line, e.what))
+            .collect()
+    };
+    let (evidence, doubts) = (shown(true), shown(false));
+    if !evidence.is_empty() && !request.allows_abort() {
         plan.skipped.push(Skipped::new(
-            "panic",
-            "this target aborts on panic anyway",
-            vec![project.effective.triple.clone()],
+            Knob::Key(Key::Panic),
+            "the workspace's code relies on unwinding; `--allow abort` overrides",
+            evidence,
         ));
         return Ok(true);
     }
+    if !evidence.is_empty() {
+        plan.notices.push(Notice {
+            code: "abort-breaks-code",
+            message: format!(
+                "with `panic = \"abort\"` this no longer works: {}",
+                evidence.join("; ")
+            ),
+            help: Some(
+                "`cargo test --release` does not show it: tests are compiled with unwinding"
+                    .to_owned(),
+            ),
+        });
+    }
+    if !doubts.is_empty() {
+        plan.notices.push(Notice {
+            code: "abort-skips-destructors",
+            message: format!(
+                "with `panic = \"abort\"` no destructor runs after a panic, so this is never \
+                 true: {}",
+                doubts.join("; ")
+            ),
+            help: Some("look whether what these destructors clean up may stay behind".to_owned()),
+        });
+    }
+    warn(project, plan);
+    Ok(false)
+}
+
+/// Why the target or a library makes `panic = "abort"` superfluous or the build fail.
+fn impossible(project: &Project) -> Option<Skipped> {
+    let knob = Knob::Key(Key::Panic);
+    let triple = &project.effective.triple;
+    if project.aborts_anyway() {
+        let reason = "this target aborts on panic anyway";
+        return Some(Skipped::new(knob, reason, vec![triple.clone()]));
+    }
+    // rustc links a dylib with the standard library's shared form, which unwinds.
+    let is_dylib = |p: &&Package| p.crate_types.iter().any(|t| t == "dylib");
+    let dylib = project.graph().packages.iter().find(is_dylib)?;
+    Some(Skipped::new(
+        knob,
+        "a library of crate-type \"dylib\" is linked, and rustc refuses one that aborts",
+        vec![format!(
+            "{} {}: crate-type = {:?}",
+            dylib.name, dylib.version, dylib.crate_types
+        )],
+    ))
+}
+
+/// What relies on unwinding in the code of the workspace.
+fn evidence(project: &Project) -> Result<Vec<unwind::Evidence>> {
     let packages: Vec<Vec<PathBuf>> = project
         .workspace
         .members()
@@ -69,34 +134,7 @@ pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> 
         .collect();
     let mut evidence: Vec<_> = scanned?.into_iter().flatten().collect();
     evidence.sort();
-    let evidence: Vec<String> = evidence
-        .iter()
-        .map(|e| format!("{}:{}: {}", project.shown(&e.file), e.line, e.what))
-        .collect();
-    let allowed = request.allows("abort");
-    if !evidence.is_empty() && !allowed {
-        plan.skipped.push(Skipped::new(
-            "panic",
-            "the workspace's code relies on unwinding; `--allow abort` overrides",
-            evidence,
-        ));
-        return Ok(true);
-    }
-    if !evidence.is_empty() {
-        plan.notices.push(Notice {
-            code: "abort-breaks-code",
-            message: format!(
-                "with `panic = \"abort\"` this no longer works: {}",
-                evidence.join("; ")
-            ),
-            help: Some(
-                "`cargo test --release` does not show it: tests are compiled with unwinding"
-                    .to_owned(),
-            ),
-        });
-    }
-    warn(project, plan);
-    Ok(false)
+    Ok(evidence)
 }
 
 fn is_library(target: &cargo_metadata::Target) -> bool {
@@ -111,8 +149,8 @@ fn is_library(target: &cargo_metadata::Target) -> bool {
 
 /// Dangers that do not block.
 fn warn(project: &Project, plan: &mut Plan) {
-    let shipped = project.lock.shipped(&project.workspace);
-    for (name, danger) in ISOLATING.iter().filter(|(name, _)| shipped.contains(*name)) {
+    let graph = project.graph();
+    for (name, danger) in ISOLATING.iter().filter(|(name, _)| graph.has(name)) {
         plan.notices.push(Notice {
             code: "dependency-isolates-panics",
             message: format!("`{name}` isolates panics; with `panic = \"abort\"` {danger}"),

@@ -1,18 +1,20 @@
 //! The plan: `cargo tune --target …`.
 
-use codecost::report::{Cell, Emphasis, Page, Report, Table};
+use codecost::Result;
+use codecost::console::Console;
+use codecost::report::{Cell, Emphasis, OutputOptions, Page, Report, Table};
 use serde::Serialize;
-use similar::TextDiff;
 
-use super::{JsonValue, SCHEMA, VERSION, warnings};
+use super::diff;
+use super::json::{JsonValue, SCHEMA, VERSION, warnings};
 use crate::apply::FileEdit;
-use crate::knobs;
+use crate::knob::{About, SOURCE};
 use crate::plan::{Change, Plan, Request, Skipped};
 use crate::project::Project;
 
 /// A row.
 #[derive(Serialize)]
-pub(crate) struct Row {
+struct Row {
     file: String,
     table: String,
     key: String,
@@ -40,33 +42,64 @@ struct JsonSkipped<'a> {
 }
 
 /// The JSON of one row.
-pub(crate) fn row(change: &Change) -> Row {
+fn row(project: &Project, change: &Change) -> Row {
+    let knob = change.knob();
+    let About {
+        size,
+        speed,
+        compile_time,
+        why,
+        risk,
+        ..
+    } = change.about(project);
     Row {
         file: change.file.display().to_string(),
         table: change.table(),
         key: change.key().to_owned(),
-        knob: change.knob.name,
+        knob: knob.name(),
         before: change.before.as_ref().map(Into::into),
         after: (&change.after).into(),
-        why: change.knob.why,
-        risk: change.knob.risk,
+        why,
+        risk,
         effect: Effect {
-            size: change.knob.size,
-            speed: change.knob.speed,
-            compile_time: change.knob.compile_time,
-            source: knobs::SOURCE,
+            size,
+            speed,
+            compile_time,
+            source: SOURCE,
         },
     }
 }
 
-/// The report, with the diff of every file.
-pub(crate) fn report<'a>(
-    project: &'a Project,
+/// Writes the plan, with the diff of every file.
+pub(crate) fn write(
+    project: &Project,
     request: &Request,
-    plan: &'a Plan,
+    plan: &Plan,
     edits: &[FileEdit],
-) -> Report<'a, Change> {
-    let table = Table::new(&plan.changes)
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let skipped: Vec<JsonSkipped<'_>> = plan.skipped.iter().map(json_skipped).collect();
+    let profile = project.selection.profile();
+    let title = format!("Plan for {} in profile {profile}", request.goal);
+    let diffs: Vec<String> = edits.iter().map(|e| diff::of_edit(project, e)).collect();
+    let mut report = Report::new(SCHEMA, VERSION, "plan", table(project, plan))
+        .member("target", &request.goal.as_str())
+        .member("profile", &profile)
+        .member("skipped", &skipped)
+        .member("diff", &diffs.concat())
+        .before(Page::new().heading(title))
+        .after(reasons(project, plan))
+        .after(diff_page(&diffs))
+        .warnings(warnings(&plan.notices));
+    if plan.changes.is_empty() {
+        report = report.instead(Page::new().line("nothing to change", Emphasis::Strong));
+    }
+    console.write_report(&report, options, |change| row(project, change))
+}
+
+fn table<'a>(project: &'a Project, plan: &'a Plan) -> Table<'a, Change> {
+    Table::new(&plan.changes)
         .text("key", "Key", |c| Cell::text(c.key()))
         .searched(true)
         .text("before", "Before", |c| {
@@ -75,7 +108,7 @@ pub(crate) fn report<'a>(
         .machines_only()
         .text("after", "After", |c| Cell::text(c.after.to_string()))
         .machines_only()
-        // Lists of flags are long: people see how many there are, and what comes to them.
+        // Lists of flags are long: people see how many there are, and which are added.
         .text("from", "Before", |c| match (&c.before, c.flags()) {
             (Some(before), []) => Cell::text(before.to_string()),
             (Some(before), _) => Cell::text(codecost::units::counted(
@@ -90,69 +123,49 @@ pub(crate) fn report<'a>(
             flags => Cell::text(format!("+ {}", flags.join(" "))),
         })
         .people_only()
-        .text("size", "Size", |c| Cell::text(c.knob.size))
+        .text("size", "Size", |c| Cell::text(c.about(project).size))
         .droppable(2)
-        .text("speed", "Speed", |c| Cell::text(c.knob.speed))
+        .text("speed", "Speed", |c| Cell::text(c.about(project).speed))
         .droppable(1)
         .text("file", "File", |c| Cell::text(project.shown(&c.file)))
         .machines_only()
         .text("table", "Table", |c| Cell::text(c.table()))
         .machines_only()
-        .default_limit(0);
-    let skipped: Vec<JsonSkipped<'_>> = plan.skipped.iter().map(json_skipped).collect();
-    let title = format!(
-        "Plan for {} in profile {}",
-        request.goal,
-        project.selection.profile()
-    );
-    let diffs: Vec<String> = edits.iter().map(|e| diff(project, e)).collect();
-    let report = Report::new(SCHEMA, VERSION, "plan", table)
-        .member("target", &request.goal.as_str())
-        .member("profile", &project.selection.profile())
-        .member("skipped", &skipped)
-        .member("diff", &diffs.concat())
-        .before(Page::new().heading(title))
-        .after(reasons(plan))
-        .after(diff_page(&diffs))
-        .warnings(warnings(&plan.notices));
-    if plan.changes.is_empty() {
-        report.instead(Page::new().line("nothing to change", Emphasis::Strong))
-    } else {
-        report
-    }
+        .default_limit(0)
 }
 
 fn json_skipped(skipped: &Skipped) -> JsonSkipped<'_> {
     JsonSkipped {
-        key: &skipped.key,
+        key: skipped.knob.name(),
         reason: &skipped.reason,
         evidence: &skipped.evidence,
     }
 }
 
-fn reasons(plan: &Plan) -> Page {
+fn reasons(project: &Project, plan: &Plan) -> Page {
     let mut page = Page::new();
     if !plan.changes.is_empty() {
         page = page.heading("Why, and what it costs");
     }
     for change in &plan.changes {
+        let about = change.about(project);
         page = page.line(
-            format!("{}: {}", change.knob.name, change.knob.why),
+            format!("{}: {}", change.knob().name(), about.why),
             Emphasis::Plain,
         );
-        if let Some(risk) = change.knob.risk {
+        if let Some(risk) = about.risk {
             page = page.line(format!("  risk: {risk}"), Emphasis::Faint);
         }
     }
     if !plan.changes.is_empty() {
-        page = page.line(format!("effects: {}", knobs::SOURCE), Emphasis::Faint);
+        page = page.line(format!("effects: {}", SOURCE), Emphasis::Faint);
     }
     if !plan.skipped.is_empty() {
         page = page.heading("Not changed");
     }
     for skipped in &plan.skipped {
         page = page.line(
-            format!("{}: {}", skipped.key, skipped.reason),
+            format!("{}: {}", skipped.knob.name(), skipped.reason),
             Emphasis::Plain,
         );
         for evidence in &skipped.evidence {
@@ -175,24 +188,4 @@ fn diff_page(diffs: &[String]) -> Page {
         }
     }
     page
-}
-
-/// A unified diff of one file.
-pub(crate) fn diff(project: &Project, edit: &FileEdit) -> String {
-    let name = project.shown(&edit.path);
-    texts(
-        &name,
-        &name,
-        edit.before.as_deref().unwrap_or_default(),
-        &edit.after,
-    )
-}
-
-/// A unified diff of two texts.
-pub(crate) fn texts(old_name: &str, new_name: &str, old: &str, new: &str) -> String {
-    TextDiff::from_lines(old, new)
-        .unified_diff()
-        .context_radius(2)
-        .header(old_name, new_name)
-        .to_string()
 }

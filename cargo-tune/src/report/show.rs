@@ -1,15 +1,17 @@
 //! `cargo tune show`.
 
+use codecost::Result;
 use codecost::cargo::config::{Setting, Value};
-use codecost::report::{Cell, Page, Report, Table};
+use codecost::console::Console;
+use codecost::report::{Cell, OutputOptions, Page, Report, Table};
 use serde::Serialize;
 
-use super::{JsonOrigin, JsonValue, SCHEMA, VERSION, warnings};
+use super::json::{JsonOrigin, JsonValue, SCHEMA, VERSION, shown_origin, warnings};
 use crate::project::Project;
 
 /// A row.
 #[derive(Serialize)]
-pub(crate) struct Row {
+struct Row {
     key: String,
     table: String,
     value: JsonValue,
@@ -19,7 +21,7 @@ pub(crate) struct Row {
 }
 
 /// The JSON of one row.
-pub(crate) fn row(setting: &Setting) -> Row {
+fn row(setting: &Setting) -> Row {
     Row {
         key: setting.key.clone(),
         table: setting.table.clone(),
@@ -30,25 +32,21 @@ pub(crate) fn row(setting: &Setting) -> Row {
     }
 }
 
-/// The report.
-pub(crate) fn report<'a>(project: &'a Project, settings: &'a [Setting]) -> Report<'a, Setting> {
+/// Writes every setting of the project.
+pub(crate) fn write(
+    project: &Project,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
     let effective = &project.effective;
-    let table = Table::new(settings)
+    let table = Table::new(&effective.settings)
         .name("key", "Key", |s| {
             Cell::text(format!("{}.{}", s.table, s.key))
         })
         .text("value", "Value", |s| Cell::text(shown_value(&s.value)))
         .text("state", "State", |s| Cell::text(state(s)))
         .text("origin", "From", |s| {
-            Cell::text(match s.origin.path.as_deref().map(std::path::Path::new) {
-                Some(path) => {
-                    let path = project.shown(path);
-                    s.origin
-                        .line
-                        .map_or(path.clone(), |line| format!("{path}:{line}"))
-                }
-                None => s.origin.to_string(),
-            })
+            Cell::text(shown_origin(project, &s.origin))
         })
         .text("shadowed_by", "Shadowed by", |s| {
             Cell::maybe_text(s.shadowed_by.as_ref().map(ToString::to_string))
@@ -62,12 +60,13 @@ pub(crate) fn report<'a>(project: &'a Project, settings: &'a [Setting]) -> Repor
         ("triple".to_owned(), effective.triple.clone()),
         ("rustflags".to_owned(), effective.rustflags.flags.join(" ")),
     ];
-    Report::new(SCHEMA, VERSION, "show", table)
+    let report = Report::new(SCHEMA, VERSION, "show", table)
         .member("profile", &effective.profile)
         .member("triple", &effective.triple)
         .member("rustflags", &effective.rustflags.flags)
         .before(Page::new().facts(facts))
-        .warnings(warnings(&effective.notices))
+        .warnings(warnings(&effective.notices));
+    console.write_report(&report, options, row)
 }
 
 fn shown_value(value: &Value) -> String {

@@ -1,44 +1,45 @@
-//! Rows of `measure` and `search`.
+//! The rows of `measure` and `search`, and what both say beside them.
 
 use std::collections::BTreeMap;
 
 use codecost::report::{Cell, Emphasis, Page, Table, Warning};
 use codecost::units::{Bytes, Change};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::JsonValue;
-use crate::trial::{Outcome, paired};
+use super::json::JsonValue;
+use crate::trial::outcome::Outcome;
+use crate::trial::paired::Interval;
 
-/// A row.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Row {
-    pub(crate) name: String,
-    pub(crate) settings: BTreeMap<String, JsonValue>,
-    pub(crate) file_size: Option<u64>,
-    pub(crate) shipped_size: Option<u64>,
-    pub(crate) text_size: Option<u64>,
-    pub(crate) compressed_size: Option<u64>,
-    pub(crate) build_ns: Option<u64>,
-    pub(crate) compiled: Option<usize>,
-    pub(crate) time_ratio: Option<f64>,
-    pub(crate) time_ci: Option<[f64; 2]>,
-    pub(crate) time_p: Option<f64>,
-    pub(crate) hash: Option<String>,
-    pub(crate) status: String,
-    pub(crate) reason: Option<String>,
+/// A row. `trial::part` reads it back.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Row {
+    name: String,
+    settings: BTreeMap<String, JsonValue>,
+    file_size: Option<u64>,
+    shipped_size: Option<u64>,
+    text_size: Option<u64>,
+    compressed_size: Option<u64>,
+    build_ns: Option<u64>,
+    compiled: Option<usize>,
+    time_ratio: Option<f64>,
+    time_ci: Option<[f64; 2]>,
+    time_p: Option<f64>,
+    hash: Option<String>,
+    status: String,
+    reason: Option<String>,
 }
 
 /// The JSON of one row.
-pub(crate) fn row(outcome: &Outcome) -> Row {
+pub(super) fn row(outcome: &Outcome) -> Row {
     let weighed = outcome.weighed.as_ref();
     let settings = outcome
         .variant
-        .turns
+        .assignments
         .iter()
-        .map(|turn| (turn.name(), (&turn.value()).into()))
+        .map(|a| (a.subject().to_string(), (&a.value()).into()))
         .collect();
     Row {
-        name: outcome.variant.name.clone(),
+        name: outcome.variant.name(),
         settings,
         file_size: weighed.map(|w| w.file_size),
         shipped_size: weighed.and_then(|w| w.shipped_size),
@@ -56,7 +57,7 @@ pub(crate) fn row(outcome: &Outcome) -> Row {
 }
 
 /// The table, each size beside its change against the baseline.
-pub(crate) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a, Outcome> {
+pub(super) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a, Outcome> {
     let whole = baseline.size();
     let change = move |size: Option<u64>| match (size, whole) {
         (Some(size), Some(whole)) if whole > 0 => Cell::Change(size as f64 / whole as f64 - 1.0),
@@ -64,7 +65,7 @@ pub(crate) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a,
     };
     let bytes = |size: Option<u64>| size.map_or(Cell::Empty, Cell::Bytes);
     Table::new(rows)
-        .name("name", "Variant", |r| Cell::text(r.variant.name.as_str()))
+        .name("name", "Variant", |r| Cell::text(r.variant.name()))
         .number("file_size", "File", move |r| {
             bytes(r.weighed.as_ref().map(|w| w.file_size))
         })
@@ -101,7 +102,7 @@ pub(crate) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a,
 }
 
 /// `+3.2 % [+2.1, +4.0]`
-pub(crate) fn interval(time: paired::Interval) -> String {
+pub(super) fn interval(time: Interval) -> String {
     let percent = |ratio: f64| format!("{:+.1}", (ratio - 1.0) * 100.0);
     format!(
         "{} % [{}, {}]",
@@ -112,7 +113,7 @@ pub(crate) fn interval(time: paired::Interval) -> String {
 }
 
 /// The baseline, for people.
-pub(crate) fn baseline_page(baseline: &Outcome) -> Page {
+pub(super) fn baseline_page(baseline: &Outcome) -> Page {
     let Some(weighed) = &baseline.weighed else {
         return Page::new();
     };
@@ -130,18 +131,18 @@ pub(crate) fn baseline_page(baseline: &Outcome) -> Page {
 }
 
 /// Rows with something to say.
-pub(crate) fn reasons(rows: &[Outcome]) -> Page {
+pub(super) fn reasons(rows: &[Outcome]) -> Page {
     let mut page = Page::new();
     for row in rows {
         if let Some(reason) = &row.reason {
-            page = page.line(format!("{}: {reason}", row.variant.name), Emphasis::Faint);
+            page = page.line(format!("{}: {reason}", row.variant.name()), Emphasis::Faint);
         }
     }
     page
 }
 
 /// What the reader must know about times.
-pub(crate) fn time_warnings(noise: Option<paired::Interval>, timed: bool) -> Vec<Warning> {
+pub(super) fn time_warnings(noise: Option<Interval>, timed: bool) -> Vec<Warning> {
     if !timed {
         return vec![
             Warning::new("speed-not-measured", "speed was not measured")
@@ -170,6 +171,6 @@ pub(crate) fn time_warnings(noise: Option<paired::Interval>, timed: bool) -> Vec
 }
 
 /// `−12.3 %` of two sizes.
-pub(crate) fn relative(size: u64, whole: u64) -> String {
+pub(super) fn relative(size: u64, whole: u64) -> String {
     Change(size as f64 / whole.max(1) as f64 - 1.0).to_string()
 }

@@ -1,11 +1,16 @@
 //! Before, after, and each knob's own part.
 
 use codecost::Result;
-use codecost::cargo::config::{self, Value};
+use codecost::cargo::config::Value;
 use codecost::console::Console;
 
+use super::bench::Bench;
+use super::outcome::{Outcome, Status, Weighed, worthwhile};
+use super::paired::Interval;
+use super::timing::time;
+use super::variant::{Role, Variant, without};
 use super::workload::Workload;
-use super::{Bench, Outcome, Status, Turn, Variant, paired, worthwhile};
+use crate::knob::{Assignment, Key, Knob, Subject};
 use crate::plan::{Goal, Plan, Request};
 use crate::project::Project;
 
@@ -18,7 +23,7 @@ pub struct Measured {
     /// How many builds it took.
     pub builds: usize,
     /// The baseline against itself: the floor of what time can show.
-    pub noise: Option<paired::Interval>,
+    pub noise: Option<Interval>,
 }
 
 /// Builds and times everything.
@@ -37,38 +42,18 @@ pub fn measure(
     let workload = workload
         .map(|text| Workload::new(project, text, bench.name()))
         .transpose()?;
-    let all: Vec<Turn> = plan.changes.iter().map(Turn::of).collect();
-    let mut variants = vec![Variant {
-        name: "after".to_owned(),
-        turns: all.clone(),
-    }];
-    for turn in &all {
-        variants.push(Variant {
-            name: format!("without {}", turn.name()),
-            turns: all.iter().filter(|t| *t != turn).cloned().collect(),
-        });
-    }
-    variants.extend(without_what_is_in_force(project, plan, &all));
+    let variants = variants(project, plan);
     console.status("Building", &format!("{} as it is", bench.name()));
-    let mut baseline = Outcome {
-        variant: Variant {
-            name: "baseline".to_owned(),
-            turns: Vec::new(),
-        },
-        weighed: None,
-        time: None,
-        status: Status::Kept,
-        reason: None,
-    };
+    let mut baseline = Outcome::baseline();
     baseline.weighed = Some(bench.build(&baseline.variant)?);
     let mut rows = Vec::new();
     let total = variants.len();
     for (index, variant) in variants.into_iter().enumerate() {
         console.status(
             "Building",
-            &format!("{} ({} of {total})", variant.name, index + 1),
+            &format!("{} ({} of {total})", variant.name(), index + 1),
         );
-        rows.push(outcome(&mut bench, variant));
+        rows.push(bench.outcome(variant));
     }
     let noise = match &workload {
         Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?,
@@ -83,110 +68,46 @@ pub fn measure(
     })
 }
 
-/// Builds one variant; a failure is a row.
-pub(super) fn outcome(bench: &mut Bench<'_>, variant: Variant) -> Outcome {
-    let (weighed, reason, status) = match bench.build(&variant) {
-        Ok(weighed) => (Some(weighed), None, Status::Kept),
-        Err(error) => (None, Some(error.to_string()), Status::Failed),
-    };
-    Outcome {
-        variant,
-        weighed,
-        time: None,
-        status,
-        reason,
+/// The whole plan, and the plan without each of its knobs.
+fn variants(project: &Project, plan: &Plan) -> Vec<Variant> {
+    let all: Vec<Assignment> = plan.changes.iter().map(|c| c.assignment.clone()).collect();
+    let mut variants = vec![Variant::new(Role::After, all.clone())];
+    for assignment in &all {
+        let subject = assignment.subject();
+        let others = without(&all, &subject);
+        variants.push(Variant::new(Role::Without(subject), others));
     }
+    variants.extend(without_what_is_in_force(project, plan, &all));
+    variants
 }
 
-/// For what the goal wants and is in force already: the same with the key at its default.
-fn without_what_is_in_force(project: &Project, plan: &Plan, all: &[Turn]) -> Vec<Variant> {
+/// For what the goal wants and is in force already: the whole plan with that key at its default.
+fn without_what_is_in_force(project: &Project, plan: &Plan, all: &[Assignment]) -> Vec<Variant> {
     let root = match project.effective.get("debug-assertions").map(|s| &s.value) {
         Some(Value::Bool(true)) => "dev",
         _ => "release",
     };
-    let mut variants = Vec::new();
-    for skipped in &plan.skipped {
-        let Some(value) = &skipped.in_force else {
-            continue;
-        };
-        let Some(default) = config::default_value(root, &skipped.key) else {
-            continue;
-        };
-        if config::canonical(&skipped.key, value) != config::canonical(&skipped.key, &default) {
-            let mut turns = all.to_vec();
-            turns.push(Turn::key(&skipped.key, default));
-            variants.push(Variant {
-                name: format!("without {}", skipped.key),
-                turns,
-            });
+    let at_default = |key: Key, value: &Value| {
+        let default = key.default_value(root)?;
+        if key.canonical(value) == key.canonical(&default) {
+            return None;
         }
-    }
-    variants
-}
-
-/// Times the baseline, the baseline again, and every variant that was built.
-pub(super) fn time(
-    project: &Project,
-    workload: &Workload,
-    baseline: &mut Outcome,
-    rows: &mut [Outcome],
-    console: &mut Console,
-) -> Result<Option<paired::Interval>> {
-    let Some(reference) = baseline.weighed.as_ref().map(|w| w.path.clone()) else {
-        return Ok(None);
+        let mut assignments = all.to_vec();
+        assignments.push(Assignment::key(key, default));
+        let role = Role::Without(Subject::key(key));
+        Some(Variant::new(role, assignments))
     };
-    let expected = workload.output(project, &reference)?;
-    let deterministic = workload.output(project, &reference)? == expected;
-    let once = workload.time(project, &reference)?;
-    for row in rows.iter_mut() {
-        let Some(weighed) = &row.weighed else {
-            continue;
-        };
-        match workload.output(project, &weighed.path) {
-            Ok(output) if output == expected || !deterministic => {}
-            Ok(_) => {
-                row.status = Status::Failed;
-                row.reason = Some("the workload's output differs from the baseline's".to_owned());
-            }
-            Err(error) => {
-                row.status = Status::Failed;
-                row.reason = Some(error.to_string());
-            }
+    let in_force = plan.skipped.iter().filter_map(|skipped| {
+        let value = skipped.in_force.as_ref()?;
+        match skipped.knob {
+            // Without an override its packages have what the profile says.
+            Knob::Key(_) if skipped.package.is_some() => None,
+            Knob::Key(key) => at_default(key, value),
+            // A flag that is in force cannot be taken back by another one.
+            Knob::Flag(_) | Knob::Topic(_) => None,
         }
-    }
-    let hash = baseline.weighed.as_ref().map(|w| w.hash);
-    let timed: Vec<usize> = (0..rows.len())
-        .filter(|i| {
-            rows.get(*i).is_some_and(|r| {
-                r.status != Status::Failed && r.weighed.as_ref().map(|w| w.hash) != hash
-            })
-        })
-        .collect();
-    let runs = 2 * paired::BLOCKS * (timed.len() + 2);
-    let estimate = once.as_secs_f64() * runs as f64;
-    console.status("Timing", &format!("{runs} runs, about {estimate:.0} s"));
-    let mut paths = vec![reference.clone(), reference];
-    paths.extend(
-        timed
-            .iter()
-            .filter_map(|i| rows.get(*i)?.weighed.as_ref().map(|w| w.path.clone())),
-    );
-    let times = paired::blocks(paths.len(), paired::BLOCKS, paired::seed(), |variant| {
-        let path = paths.get(variant).cloned().unwrap_or_default();
-        workload.time(project, &path)
-    })?;
-    for (position, index) in timed.iter().enumerate() {
-        if let Some(row) = rows.get_mut(*index) {
-            row.time = times.compare(position + 2, 0);
-        }
-    }
-    baseline.time = Some(paired::Interval {
-        ratio: 1.0,
-        low: 1.0,
-        high: 1.0,
-        p_faster: 1.0,
     });
-    Ok(times.compare(1, 0))
+    in_force.collect()
 }
 
 /// Says of each knob whether it is worth it.
@@ -210,10 +131,8 @@ fn judge(request: &Request, rows: &mut [Outcome]) {
             continue;
         }
         // Shipped sizes are without symbols already: what `strip` takes away shows in the file.
-        let size = |w: &super::Weighed| match row.variant.name.as_str() {
-            "without strip" => w.file_size,
-            _ => w.size(),
-        };
+        let is_strip = row.variant.role == Role::Without(Subject::key(Key::Strip));
+        let size = |w: &Weighed| if is_strip { w.file_size } else { w.size() };
         let gain = i128::from(size(weighed)) - i128::from(size(&whole));
         let faster = match (row.time, after.time) {
             // The knob pays when leaving it out is slower by more than the noise.

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How many blocks are run.
 pub const BLOCKS: usize = 12;
 
-/// A ratio of times and where the true one lies.
+/// A ratio of times and the interval that contains the true one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The median ratio.

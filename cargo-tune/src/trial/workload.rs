@@ -23,7 +23,7 @@ pub struct Workload {
 
 impl Workload {
     /// Checks that the command names the program at all: a workload that times something else
-    /// would find no difference, and nobody would know why.
+    /// would find no difference, and the user would not know why.
     ///
     /// # Errors
     ///

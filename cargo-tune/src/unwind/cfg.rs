@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 use cargo_platform::{Cfg, CfgExpr};
 use syn::{Attribute, Item, Meta};
 
-/// Whether attributes exclude what they stand on from a build that aborts on panic.
+/// Whether attributes exclude the item that has them from a build that aborts on panic.
 pub(super) fn excluded(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => {

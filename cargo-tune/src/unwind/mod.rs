@@ -15,26 +15,19 @@
 mod cfg;
 mod modules;
 mod prefilter;
+mod source;
 mod symbols;
 mod tokens;
 mod visit;
+mod walk;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use codecost::{Error, Result};
+pub use source::Evidence;
+use source::{Module, Parsed};
 use syn::visit::Visit as _;
-
-/// One place that relies on unwinding.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Evidence {
-    /// The source file.
-    pub file: PathBuf,
-    /// The line, counted from 1.
-    pub line: usize,
-    /// What stands there, in words.
-    pub what: String,
-}
 
 /// Finds what relies on unwinding in one package, given the root files of its targets.
 ///
@@ -112,57 +105,4 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
     found.sort();
     found.dedup();
     Ok(found)
-}
-
-/// A parsed file that holds a word of interest.
-struct Parsed {
-    path: PathBuf,
-    tree: syn::File,
-    mentions_threads: bool,
-    /// Whether it can hold evidence, and not only definitions.
-    matters: bool,
-}
-
-/// A source file as a module: where its own submodules lie.
-#[derive(Debug, Clone)]
-pub(crate) struct Module {
-    file: PathBuf,
-    /// The directory in which `mod x;` looks for `x.rs`.
-    directory: PathBuf,
-    is_root: bool,
-}
-
-impl Module {
-    fn root(path: &Path) -> Self {
-        Self {
-            directory: path.parent().unwrap_or(Path::new("")).to_owned(),
-            file: path.to_owned(),
-            is_root: true,
-        }
-    }
-
-    /// The module `name` declared in `directory`, which is `name.rs` or `name/mod.rs`.
-    fn named(directory: &Path, name: &str) -> Self {
-        let flat = directory.join(format!("{name}.rs"));
-        let nested = directory.join(name);
-        let file = if flat.is_file() {
-            flat
-        } else {
-            nested.join("mod.rs")
-        };
-        Self {
-            file,
-            directory: nested,
-            is_root: false,
-        }
-    }
-
-    /// A module with `#[path]`, or a file that is included: its submodules lie beside it.
-    fn at(file: PathBuf) -> Self {
-        Self {
-            directory: file.parent().unwrap_or(Path::new("")).to_owned(),
-            file,
-            is_root: false,
-        }
-    }
 }

@@ -6,8 +6,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Expr, Item};
 
-use super::Module;
 use super::cfg::{excluded, item_attributes};
+use super::source::Module;
 
 /// The files that a file declares with `mod`, `#[path]` and `include!`.
 pub(super) fn submodules(module: &Module, tree: &syn::File) -> Vec<Module> {

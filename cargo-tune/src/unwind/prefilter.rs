@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Evidence;
+use super::source::Evidence;
 
 /// What a file may hold.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +28,12 @@ pub(super) fn look(bytes: &[u8]) -> Wanted {
     let has = |word: &str| contains(bytes, word.as_bytes());
     let threads = has("thread") || has("JoinHandle");
     Wanted {
-        words: has("_unwind") || has("panic_any") || has("_panic") || calls_join(bytes),
+        words: has("_unwind")
+            || has("panic_any")
+            || has("_panic")
+            || has("panicking")
+            || (has("JoinHandle") && has("::join"))
+            || calls_join(bytes),
         symbols: has("JoinHandle") || has("fn join"),
         modules: declares_module(bytes) || has("include!"),
         threads,
@@ -91,6 +96,7 @@ pub(super) fn word_evidence(file: &Path, text: &str) -> Vec<Evidence> {
                 file: file.to_owned(),
                 line: index + 1,
                 what: format!("`{word}` (in a file that could not be parsed)"),
+                blocks: true,
             })
         })
         .collect()

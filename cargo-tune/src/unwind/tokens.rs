@@ -2,7 +2,27 @@
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-use super::visit::INSPECTORS;
+/// Methods that look at whether a `Result` is an error.
+pub(super) const INSPECTORS: &[&str] = &[
+    "is_err",
+    "is_err_and",
+    "is_ok",
+    "is_ok_and",
+    "err",
+    "ok",
+    "map_err",
+    "or_else",
+    "or",
+    "unwrap_or",
+    "unwrap_or_else",
+    "unwrap_or_default",
+    "map_or",
+    "map_or_else",
+    "expect_err",
+    "unwrap_err",
+    "inspect_err",
+    "and_then",
+];
 
 /// Calls `act` for every identifier, with its line.
 pub(super) fn for_each_ident(tokens: TokenStream, act: &mut impl FnMut(&str, usize)) {

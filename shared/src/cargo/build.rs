@@ -381,6 +381,7 @@ fn stronger_debug(
         // Only rustflags can depend on `cfg(…)` tables.
         cfgs: &|_| Vec::new(),
         packages: None,
+        nearest: None,
     };
     // A configuration that cannot be read makes cargo fail, with a better message than ours.
     let effective = config::effective(&inputs).ok()?;

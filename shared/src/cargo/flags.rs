@@ -51,29 +51,45 @@ pub struct BuildFlags {
     /// Do not activate the `default` feature
     #[arg(long, help_heading = BUILD, hide_short_help = true)]
     pub no_default_features: bool,
-    /// Build with the release profile (the default, except with --bench)
-    #[arg(short, long, help_heading = BUILD, hide_short_help = true, conflicts_with = "profile")]
-    pub release: bool,
-    /// Build with this profile
-    #[arg(long, value_name = "PROFILE-NAME", help_heading = BUILD)]
-    pub profile: Option<String>,
+    /// With which profile.
+    #[command(flatten)]
+    pub profile: ProfileFlags,
     /// Number of parallel jobs
     #[arg(short, long, value_name = "N", allow_hyphen_values = true, help_heading = BUILD)]
     #[arg(hide_short_help = true)]
     pub jobs: Option<String>,
 }
 
+/// Which profile.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ProfileFlags {
+    /// Build with the release profile (the default, except with --bench)
+    #[arg(short, long, help_heading = BUILD, hide_short_help = true, conflicts_with = "profile")]
+    pub release: bool,
+    /// Build with this profile
+    #[arg(long, value_name = "PROFILE-NAME", help_heading = BUILD)]
+    pub profile: Option<String>,
+}
+
 /// Where and how cargo looks things up.
 #[derive(Args, Clone, Debug, Default)]
 pub struct LookupFlags {
-    /// Path to Cargo.toml
-    #[arg(long, value_name = "PATH", help_heading = LOOKUP, hide_short_help = true)]
-    #[arg(value_hint = clap::ValueHint::FilePath)]
-    pub manifest_path: Option<PathBuf>,
+    /// The manifest and the configuration.
+    #[command(flatten)]
+    pub manifest: ManifestFlags,
     /// Directory for all generated artifacts
     #[arg(long, value_name = "DIRECTORY", help_heading = LOOKUP, hide_short_help = true)]
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub target_dir: Option<PathBuf>,
+}
+
+/// The manifest and the configuration; for commands that build nothing.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ManifestFlags {
+    /// Path to Cargo.toml
+    #[arg(long, value_name = "PATH", help_heading = LOOKUP, hide_short_help = true)]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub manifest_path: Option<PathBuf>,
     /// Require that Cargo.lock stays as it is
     #[arg(long, help_heading = LOOKUP, hide_short_help = true)]
     pub locked: bool,
@@ -164,15 +180,22 @@ impl BuildFlags {
             features,
             all_features,
             no_default_features,
-            release,
             profile,
             jobs,
         } = self;
         selection.features = features;
         selection.all_features = all_features;
         selection.no_default_features = no_default_features;
-        selection.profile = profile.or_else(|| release.then(|| "release".to_owned()));
+        profile.choose(selection);
         selection.jobs = jobs;
+    }
+}
+
+impl ProfileFlags {
+    /// Puts the choice into `selection`.
+    pub fn choose(self, selection: &mut Selection) {
+        let Self { release, profile } = self;
+        selection.profile = profile.or_else(|| release.then(|| "release".to_owned()));
     }
 }
 
@@ -180,8 +203,21 @@ impl LookupFlags {
     /// A selection of nothing but this.
     pub fn selection(self) -> Selection {
         let Self {
-            manifest_path,
+            manifest,
             target_dir,
+        } = self;
+        Selection {
+            target_dir,
+            ..manifest.selection()
+        }
+    }
+}
+
+impl ManifestFlags {
+    /// A selection of nothing but this.
+    pub fn selection(self) -> Selection {
+        let Self {
+            manifest_path,
             locked,
             offline,
             frozen,
@@ -190,7 +226,6 @@ impl LookupFlags {
         } = self;
         Selection {
             manifest_path,
-            target_dir,
             locked,
             offline,
             frozen,

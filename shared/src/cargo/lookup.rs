@@ -7,6 +7,7 @@
 //! that an extended build needs; files that cargo refuses are skipped here, because cargo then
 //! refuses the build itself, with a better message than ours.
 
+use super::config::include::included;
 use super::context::Context;
 use std::{
     collections::BTreeMap,
@@ -83,7 +84,16 @@ impl Lookup {
             if !argument.is_empty() && path.exists() {
                 read_file(&path, include, &mut lookup.given, 0);
             } else if let Ok(document) = argument.parse::<DocumentMut>() {
-                collect(document.as_table(), context.directory(), &mut lookup.given);
+                let (table, directory) = (document.as_table(), context.directory());
+                let files = if include {
+                    included(table, directory)
+                } else {
+                    Vec::new()
+                };
+                for file in files {
+                    read_file(&file.path, include, &mut lookup.given, 0);
+                }
+                collect(table, directory, &mut lookup.given);
             }
         }
         lookup
@@ -188,8 +198,8 @@ fn read_file(path: &Path, include: bool, level: &mut Level, depth: usize) {
     let directory = path.parent().unwrap_or(Path::new(""));
     let mut own = Level::new();
     if include && depth < INCLUDE_DEPTH {
-        for included in included(document.as_table()) {
-            read_file(&directory.join(included), include, &mut own, depth + 1);
+        for file in included(document.as_table(), directory) {
+            read_file(&file.path, include, &mut own, depth + 1);
         }
     }
     // Relative paths count from the directory that holds `.cargo`.
@@ -199,20 +209,6 @@ fn read_file(path: &Path, include: bool, level: &mut Level, depth: usize) {
         &mut own,
     );
     overlay(level, own);
-}
-
-fn included(table: &dyn TableLike) -> Vec<String> {
-    let Some(array) = table.get("include").and_then(Item::as_array) else {
-        return Vec::new();
-    };
-    array
-        .iter()
-        .filter_map(|value| match value.as_inline_table() {
-            Some(table) => table.get("path")?.as_str(),
-            None => value.as_str(),
-        })
-        .map(str::to_owned)
-        .collect()
 }
 
 fn overlay(low: &mut Level, high: Level) {

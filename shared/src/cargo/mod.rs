@@ -21,7 +21,9 @@ mod workspace;
 
 pub use build::{Additions, Build};
 pub use context::Context;
-pub use flags::{BuildFlags, CargoFlags, LookupFlags, TargetFlags, TripleFlag};
+pub use flags::{
+    BuildFlags, CargoFlags, LookupFlags, ManifestFlags, ProfileFlags, TargetFlags, TripleFlag,
+};
 pub use messages::{BuiltArtifact, BuiltCrate, BuiltExecutable, ScriptOutput};
 pub use packageid::{PackageSource, package_of_id};
 pub use rustflags::{Rustflags, RustflagsSource};

@@ -5,7 +5,7 @@ use std::{ffi::OsString, str::FromStr};
 /// `--color`, as cargo has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorWhen {
-    /// When the environment does not object and there is a terminal.
+    /// If stdout is a terminal and NO_COLOR is not set.
     #[default]
     Auto,
     /// Always.

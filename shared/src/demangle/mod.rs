@@ -20,6 +20,7 @@
 //! Names come from files anybody may have written: the work is bounded by a multiple of the
 //! name's length, and so are depth and text (a text cut for that ends in `…`).
 
+mod basic;
 mod consts;
 mod cpp;
 mod cursor;

@@ -1,6 +1,6 @@
 //! Types of v0 names: the `<type>` and `<dyn-bounds>` productions of the grammar.
 
-use super::consts::basic_type;
+use super::basic::basic_type;
 use super::cursor::Stop;
 use super::walk::{Sink, Step, Style, Walker};
 

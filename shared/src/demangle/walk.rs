@@ -8,7 +8,7 @@
 //! and of text, both proportional to the name's length. Back references can otherwise make a name
 //! of a hundred bytes a text of gigabytes.
 
-use super::consts;
+use super::basic::basic_type;
 use super::cursor::{Cursor, Ident, Stop};
 
 /// Nesting beyond this is refused; real names stay below a fifth of it.
@@ -428,7 +428,7 @@ impl<'s, S: Sink> Walker<'s, S> {
                 b'B' => cursor.pos = cursor.backref()?,
                 tag => {
                     return Ok(matches!(tag, b'C' | b'N' | b'I')
-                        || (tag != b'u' && consts::basic_type(tag).is_some()));
+                        || (tag != b'u' && basic_type(tag).is_some()));
                 }
             }
         }

@@ -3,7 +3,6 @@
 use super::*;
 use crate::{
     cargo::CargoFlags,
-    commands,
     console::Captured,
     report::{FormatFlags, RowFlags},
 };

@@ -76,9 +76,10 @@ fn hint<C: Commands>(
     }
 }
 
-/// `--file` of `--file <PATH>`.
+/// `--file` of `--file <PATH>`, `OLD` of `[OLD]`.
 fn flag_of(shown: &str) -> &str {
-    let end = shown.find([' ', '=', '[']).unwrap_or(shown.len());
+    let shown = shown.trim_start_matches(['[', '<']);
+    let end = shown.find([' ', '=', '[', ']', '>']).unwrap_or(shown.len());
     shown.get(..end).unwrap_or(shown)
 }
 

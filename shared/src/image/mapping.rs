@@ -22,7 +22,8 @@ pub struct Mapping {
     // Ahead of `map`, so that the handler forgets the range before it is unmapped.
     _guard: guard::Registration,
     map: Option<memmap2::Mmap>,
-    identity: Identity,
+    /// `None`: a copy in memory, which nobody else writes to.
+    identity: Option<Identity>,
 }
 
 /// What changes when a file is written to.
@@ -78,7 +79,7 @@ impl Mapping {
             path: path.into(),
             _guard: guard,
             map,
-            identity: Identity::of(&metadata),
+            identity: Some(Identity::of(&metadata)),
         })
     }
 
@@ -104,10 +105,7 @@ impl Mapping {
             // Nobody else can shorten it.
             _guard: guard::Registration::new(path, &[]),
             map,
-            identity: Identity {
-                size: bytes.len() as u64,
-                modified: None,
-            },
+            identity: None,
         })
     }
 
@@ -122,8 +120,11 @@ impl Mapping {
     ///
     /// It was replaced, shortened or written to since.
     pub fn check_unchanged(&self) -> Result<()> {
+        let Some(identity) = &self.identity else {
+            return Ok(());
+        };
         match std::fs::metadata(&self.path) {
-            Ok(metadata) if Identity::of(&metadata) == self.identity => Ok(()),
+            Ok(metadata) if Identity::of(&metadata) == *identity => Ok(()),
             _ => Err(Error::Changed {
                 path: self.path.clone(),
             }),
@@ -303,6 +304,7 @@ mod tests {
         let mapping = Mapping::of_bytes("here", b"bytes").unwrap();
         assert_eq!(&*mapping, b"bytes");
         assert_eq!(mapping.path(), Path::new("here"));
+        mapping.check_unchanged().unwrap();
         assert!(Mapping::of_bytes("here", b"").unwrap().is_empty());
     }
 

@@ -209,12 +209,12 @@ impl<'d> Image<'d> {
 
     /// The symbol table that a linker or debugger reads (`.symtab`); empty in a stripped file.
     pub fn symbols(&self) -> SymbolTable<'d> {
-        symbol::read(self, false)
+        symbol::read(self, false).unwrap_or_else(|| other::symbols(self))
     }
 
     /// The symbol table that the loader reads (`.dynsym`).
     pub fn dynamic_symbols(&self) -> SymbolTable<'d> {
-        symbol::read(self, true)
+        symbol::read(self, true).unwrap_or_default()
     }
 
     /// The relocations that the loader applies (RELA, REL, RELR), one table a section.

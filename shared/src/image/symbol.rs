@@ -82,24 +82,20 @@ pub struct SymbolTable<'d> {
     pub damaged_names: u64,
 }
 
-pub(super) fn read<'d>(image: &Image<'d>, dynamic: bool) -> SymbolTable<'d> {
-    if image.format == super::Format::Elf
-        || (image.format == super::Format::Object && is_elf(image))
-    {
+/// The table of an ELF file; `None` of any other.
+pub(super) fn read<'d>(image: &Image<'d>, dynamic: bool) -> Option<SymbolTable<'d>> {
+    let is_elf = match image.format {
+        super::Format::Elf => true,
+        super::Format::Object => image.bytes.starts_with(&elf::ELFMAG),
+        _ => false,
+    };
+    is_elf.then(|| {
         if image.is_64 {
             read_elf::<elf::FileHeader64<Endianness>>(image, dynamic)
         } else {
             read_elf::<elf::FileHeader32<Endianness>>(image, dynamic)
         }
-    } else if dynamic {
-        SymbolTable::default()
-    } else {
-        super::other::symbols(image)
-    }
-}
-
-fn is_elf(image: &Image<'_>) -> bool {
-    image.bytes.starts_with(&elf::ELFMAG)
+    })
 }
 
 fn read_elf<'d, E: FileHeader<Endian = Endianness>>(

@@ -34,6 +34,7 @@
 
 mod cell;
 mod csv;
+pub mod github;
 mod human;
 mod id;
 mod json;

@@ -3,7 +3,7 @@
 use crate::project::{delta, diff, edit, growing, snapshot};
 use crate::{cache, slim};
 use integration_tests::command::{command, succeed};
-use integration_tests::published::{B3SUM, HYPERFINE, LEGACY, Program, V0};
+use integration_tests::published::{B3SUM, HYPERFINE, HYPERFINE_BEFORE, LEGACY, V0};
 use integration_tests::tool::{Report, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -97,11 +97,7 @@ fn other_names_for_the_same_code_are_no_growth() {
 /// Two versions of a published program: sums are exact, sections are binutils' own.
 #[test]
 fn two_versions_of_a_published_program() {
-    let older = Program {
-        version: "1.19.0",
-        ..HYPERFINE
-    };
-    let before = older.build(V0, &cache().join("older")).file;
+    let before = HYPERFINE_BEFORE.build(V0, cache()).file;
     let after = HYPERFINE.build(V0, cache()).file;
     let report = diff(&before, &after);
     assert_sections(&report, &before, &after);

@@ -3,6 +3,7 @@
 
 use crate::project::{assert_exact, edit, growing};
 use crate::slim;
+use integration_tests::bound::{Watched, interruptible};
 use integration_tests::command::{command, output, succeed};
 use integration_tests::fixture::Fixture;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn git(fixture: &Fixture, arguments: &[&str]) -> String {
     git_in(fixture.root(), arguments)
@@ -144,7 +145,7 @@ fn worktree_of(fixture: &Fixture) -> PathBuf {
 
 /// Starts a comparison and waits until a commit is checked out.
 fn start(fixture: &Fixture) -> Child {
-    let mut command = command(env!("CARGO_BIN_EXE_slim-under-test"));
+    let mut command = interruptible(Path::new(env!("CARGO_BIN_EXE_slim-under-test")));
     command
         .args(["slim", "diff", "--rev", "HEAD~1..HEAD"])
         .current_dir(fixture.path())
@@ -154,12 +155,8 @@ fn start(fixture: &Fixture) -> Child {
     let mut child = command.spawn().unwrap();
     // Asked of the directory, not of git: git fails while another git is writing the entry.
     let manifest = worktree_of(fixture).join("app/Cargo.toml");
-    let start = Instant::now();
+    let _watched = Watched::new("the checkout of a commit");
     while !manifest.exists() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "no worktree appeared"
-        );
         assert!(
             child.try_wait().unwrap().is_none(),
             "it ended before it was interrupted"

@@ -101,7 +101,7 @@ fn snapshots_of_the_future_and_other_files_are_refused() {
         .run(["check", "--baseline", "plain"]);
     run.assert_clean_failure();
     for expected in [
-        "`plain` is a binary, and a snapshot is wanted",
+        "expected a snapshot, found a binary: `plain`",
         "cargo slim snapshot --file plain",
     ] {
         assert!(run.stderr.contains(expected), "{}", run.stderr);

@@ -10,7 +10,7 @@ use integration_tests::witness::readelf_sections;
 /// Issue 2: less than 1 % of .text misplaced, byte by byte, and as sums per crate.
 fn code_is_where_the_linker_put_it(program: Program) {
     let build = program.build(V0, cache());
-    let map = build.linker_map();
+    let map = LinkerMap::of(&build);
 
     let functions = slim().view(&["functions", "-n", "0"], &build.file);
     let comparison = compare_functions(&map, ".text", functions.rows());
@@ -33,7 +33,7 @@ fn code_is_where_the_linker_put_it(program: Program) {
 fn data_is_where_the_linker_put_it(program: Program) {
     let build = program.build(V0, cache());
     let data = slim().view(&["data", "-n", "0"], &build.file);
-    let comparison = compare_data(&build.linker_map(), ".rodata", data.rows(), &build.file);
+    let comparison = compare_data(&LinkerMap::of(&build), ".rodata", data.rows(), &build.file);
     println!("{} .rodata: {comparison}", program.package);
     assert!(comparison.total > 30_000, "{comparison}");
     assert!(comparison.confirmed() >= 0.80, "{comparison}");
@@ -73,7 +73,7 @@ fn data_of_hyperfine() {
 #[test]
 fn assembly_is_native_and_its_crates() {
     let build = B3SUM.build(V0, cache());
-    let map = build.linker_map();
+    let map = LinkerMap::of(&build);
     let truth: u64 = map
         .bytes_by_owner(".text")
         .into_iter()
@@ -105,7 +105,7 @@ fn assembly_is_native_and_its_crates() {
 fn the_map_is_of_this_file() {
     for program in [RIPGREP, B3SUM, HYPERFINE] {
         let build = program.build(V0, cache());
-        let map = build.linker_map();
+        let map = LinkerMap::of(&build);
         for section in readelf_sections(&build.file)
             .iter()
             .filter(|it| it.address != 0)

@@ -370,12 +370,10 @@ fn formats_and_manuals_work() {
     assert_eq!(project.tune(&["--version"]).code, Some(0));
     let help = project.tune(&["-h"]).stdout;
     assert!(help.lines().count() <= 50, "{}", help.lines().count());
-    assert!(
-        project
-            .tune(&["--help"])
-            .stdout
-            .contains("--no-default-features")
-    );
+    // Features are for what builds; a plan is the same with and without.
+    let help = |arguments: &[&str]| project.tune(arguments).stdout;
+    assert!(help(&["measure", "--help"]).contains("--no-default-features"));
+    assert!(!help(&["--help"]).contains("--no-default-features"));
 }
 
 #[test]
@@ -522,4 +520,30 @@ fn balanced_takes_nothing_away() {
         .map(|r| r["key"].clone())
         .collect();
     assert_eq!(keys, ["codegen-units"]);
+}
+
+#[test]
+fn effects_are_those_of_the_value_and_of_the_project() {
+    let effect = |profile: &str, goal: &str, key: &str, of: &str| {
+        let project = Project::new(&[("Cargo.toml", &format!("{MANIFEST}{profile}"))]);
+        let run = project.json(&["--target", goal, "--dry-run"]);
+        run.rows(key)[0]["effect"][of].as_str().unwrap().to_owned()
+    };
+    let fat = effect("", "size", "lto", "size");
+    assert_ne!(effect("", "balanced", "lto", "size"), fat);
+    assert!(effect("", "size", "opt-level", "speed").contains("or worse"));
+    // What stripping gives depends on what there is to strip.
+    let stripped = effect("", "size", "strip", "size");
+    for profile in [
+        "debug = 2",
+        "debug = \"line-tables-only\"",
+        "strip = \"none\"",
+    ] {
+        let profile = format!("[profile.release]\n{profile}\n");
+        assert_ne!(
+            effect(&profile, "size", "strip", "size"),
+            stripped,
+            "{profile}"
+        );
+    }
 }

@@ -144,6 +144,19 @@ impl Project {
             .collect()
     }
 
+    /// Whether cargo alone builds it.
+    pub(crate) fn builds(&self, arguments: &[&str]) -> bool {
+        let mut command = cargo();
+        let target = self.directory.path().join("target");
+        command.args(["build", "-q", "--target-dir"]).arg(target);
+        command.args(arguments).current_dir(&self.cwd);
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        let output = command.output().expect("cargo starts");
+        output.status.success()
+    }
+
     /// The one call for a crate.
     pub(crate) fn call(&self, name: &str, arguments: &[&str]) -> Call {
         let calls = self.build(arguments);

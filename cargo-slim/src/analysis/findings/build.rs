@@ -6,12 +6,17 @@ use super::super::{
     open::Opened,
     subject::Subject,
 };
+use crate::ledger::Category;
 use codecost::{image::SectionKind, units::Bytes};
 
 /// Debug information that is shipped: in a file that is there, or in a build whose own profile
 /// keeps it. That our analysis build has symbols and std's debug information says nothing of what
 /// the user ships.
-pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) -> Option<Finding> {
+pub(super) fn debug_info(
+    opened: &Opened,
+    subject: &Subject<'_>,
+    artifact_flags: &str,
+) -> Option<Finding> {
     let settings = &opened.facts.settings;
     let off = |value: &Option<String>| {
         value
@@ -59,7 +64,7 @@ pub(super) fn debug_info(opened: &Opened, subject: &Subject<'_>, again: &str) ->
         },
         bytes,
         evidence,
-        command: format!("cargo slim sections {again} --filter debug"),
+        command: format!("cargo slim sections {artifact_flags} --filter debug"),
     })
 }
 
@@ -85,7 +90,7 @@ pub(super) fn lost_lto(
             target.name,
             target.crate_types.join(" and ")
         ),
-        bytes: crates.iter().map(|row| row.code).sum(),
+        bytes: crates.iter().map(|row| row.parts[Category::Code]).sum(),
         evidence: vec![
             "cargo leaves link-time optimisation out for a library that is also an rlib".into(),
             "the bytes are all the code that it could not reach, not what it would save".into(),

@@ -3,7 +3,10 @@
 use super::super::{model::Finding, subject::Subject};
 use crate::ledger::Ledger;
 use codecost::{
-    address::VirtualAddress, attribution::Function, demangle::Name, disasm::disassembler,
+    address::VirtualAddress,
+    attribution::Function,
+    demangle::Name,
+    disasm::{Disassembler, disassembler},
     units::Bytes,
 };
 use rayon::prelude::*;
@@ -13,7 +16,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const NAMED: usize = 3;
 
 /// The finding, when all callers are in one crate.
-pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Option<Finding> {
+pub(super) fn find(
+    subject: &Subject<'_>,
+    ledger: &Ledger,
+    artifact_flags: &str,
+) -> Option<Finding> {
     let decoder = disassembler(subject.image.architecture)?;
     let functions = &subject.code.functions;
     let group: BTreeSet<u32> = (0..)
@@ -29,50 +36,7 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
         .map(|at| functions[*at as usize].range.size)
         .sum();
 
-    // Slots that hold the address of one of them: entries of the global offset table, tables of
-    // formatting arguments.
-    let slots: HashMap<VirtualAddress, u32> = subject
-        .image
-        .relocations(&subject.dynamic_symbols)
-        .iter()
-        .flat_map(|table| &table.relocations)
-        .filter_map(|relocation| {
-            let at = subject.code.at(relocation.target?)?;
-            group.contains(&at).then_some((relocation.slot, at))
-        })
-        .collect();
-    let slot_objects: BTreeSet<VirtualAddress> = slots
-        .keys()
-        .filter_map(|slot| {
-            let next = ledger
-                .data
-                .partition_point(|object| object.range.start <= *slot);
-            Some(ledger.data.get(next.checked_sub(1)?)?.range.start)
-        })
-        .collect();
-    let callers: Vec<usize> = (0..functions.len())
-        .into_par_iter()
-        .filter(|at| !group.contains(&(*at as u32)))
-        .filter(|at| {
-            let function = &functions[*at];
-            let code = subject
-                .image
-                .bytes_at(function.range.start)
-                .unwrap_or_default();
-            let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
-            let mut calls = false;
-            let code = code.get(..size).unwrap_or(code);
-            decoder.calls(code, function.range.start, &mut |reference| {
-                calls |= slots.contains_key(&reference.to)
-                    || slot_objects.contains(&reference.to)
-                    || subject
-                        .code
-                        .at(reference.to)
-                        .is_some_and(|to| group.contains(&to));
-            });
-            calls
-        })
-        .collect();
+    let callers = callers(subject, ledger, decoder, &group);
     let mut crates: BTreeMap<u32, Vec<&Function>> = BTreeMap::new();
     for at in callers {
         let function = &functions[at];
@@ -114,9 +78,63 @@ pub(super) fn find(subject: &Subject<'_>, ledger: &Ledger, again: &str) -> Optio
         evidence,
         // The last is for methods of `f64`, whose names do not say where they stand.
         command: format!(
-            "cargo slim functions {again} --filter 'flt2dec|fmt::float|<f(32|64) as core::fmt'"
+            "cargo slim functions {artifact_flags} --filter 'flt2dec|fmt::float|<f(32|64) as core::fmt'"
         ),
     })
+}
+
+/// The functions outside of `group` that call one of it, by their places.
+fn callers(
+    subject: &Subject<'_>,
+    ledger: &Ledger,
+    decoder: &dyn Disassembler,
+    group: &BTreeSet<u32>,
+) -> Vec<usize> {
+    let functions = &subject.code.functions;
+    // Calls go through slots that hold the address of one of them: entries of the global offset
+    // table, tables of formatting arguments.
+    let slots: HashMap<VirtualAddress, u32> = subject
+        .image
+        .relocations(&subject.dynamic_symbols)
+        .iter()
+        .flat_map(|table| &table.relocations)
+        .filter_map(|relocation| {
+            let at = subject.code.at(relocation.target?)?;
+            group.contains(&at).then_some((relocation.slot, at))
+        })
+        .collect();
+    let slot_objects: BTreeSet<VirtualAddress> = slots
+        .keys()
+        .filter_map(|slot| {
+            let next = ledger
+                .data
+                .partition_point(|object| object.range.start <= *slot);
+            Some(ledger.data.get(next.checked_sub(1)?)?.range.start)
+        })
+        .collect();
+    (0..functions.len())
+        .into_par_iter()
+        .filter(|at| !group.contains(&(*at as u32)))
+        .filter(|at| {
+            let function = &functions[*at];
+            let code = subject
+                .image
+                .bytes_at(function.range.start)
+                .unwrap_or_default();
+            let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
+            let mut calls = false;
+            let code = code.get(..size).unwrap_or(code);
+            decoder.calls(code, function.range.start, &mut |reference| {
+                calls |= slots.contains_key(&reference.to)
+                    || slot_objects.contains(&reference.to)
+                    || subject
+                        .code
+                        .at(reference.to)
+                        .is_some_and(|to| group.contains(&to));
+            });
+            calls
+        })
+        .collect()
 }
 
 fn formats_floats(subject: &Subject<'_>, function: &Function) -> bool {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ledger::{ByCategory, Category};
 use crate::{
     budget::{Forbid, Measure, Pattern, Target, Unlike},
     snapshot::{Crate, Function, Measures, Snapshot},
@@ -157,7 +158,7 @@ fn growth_against_something_else_is_missing() {
         let row = verdict.rows.into_iter().next().unwrap();
         (row.status, row.why.unwrap_or_default(), row.growth)
     };
-    let other = || Baseline::Unfit("of another program".into());
+    let other = || Baseline::OfOthers("of another program".into());
     for limit in [None, Some(1000)] {
         let (status, why, grown) = judged(budget(limit, None, growth), other());
         assert_eq!((status, grown), (Status::Missing, None));
@@ -190,13 +191,7 @@ fn what_is_forbidden_fails_where_it_is() {
             origin: Origin::Workspace,
             file: 10,
             memory: 10,
-            code: 10,
-            data: 0,
-            unwind: 0,
-            relocations: 0,
-            symbols: 0,
-            debug: 0,
-            other: 0,
+            parts: ByCategory::from([(Category::Code, 10)]),
         }],
         names: ["app::main"].into_iter().collect(),
         functions: vec![Function {

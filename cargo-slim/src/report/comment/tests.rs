@@ -1,4 +1,5 @@
 use super::*;
+use crate::ledger::{ByCategory, Category};
 use crate::snapshot::{Artifact, Build, Crate, Function, Section, Snapshot};
 use codecost::attribution::Origin;
 
@@ -97,13 +98,7 @@ fn many_crates(count: usize) -> Compared {
                     origin: Origin::Registry,
                     file,
                     memory: file,
-                    code: file,
-                    data: 0,
-                    unwind: 0,
-                    relocations: 0,
-                    symbols: 0,
-                    debug: 0,
-                    other: 0,
+                    parts: ByCategory::from([(Category::Code, file)]),
                 }
             })
             .collect();

@@ -21,13 +21,7 @@ fn snapshot() -> Snapshot {
             origin: Origin::Workspace,
             file: 10,
             memory: 9,
-            code: 8,
-            data: 2,
-            unwind: 0,
-            relocations: 0,
-            symbols: 0,
-            debug: 0,
-            other: 0,
+            parts: ByCategory::from([(Category::Code, 8), (Category::Data, 2)]),
         }],
         sections: vec![Section {
             name: ".text".into(),
@@ -182,8 +176,8 @@ proptest! {
             prop_assert_eq!(sum(&mut read.sections.iter().map(|row| row.file)), file);
             prop_assert!(sum(&mut read.functions.iter().map(|function| function.size)) <= file);
             for row in &read.crates {
-                let parts = [row.code, row.data, row.unwind, row.relocations, row.symbols, row.debug, row.other];
-                prop_assert_eq!(sum(&mut parts.into_iter()), u128::from(row.file));
+                let parts = row.parts;
+                prop_assert_eq!(sum(&mut parts.iter().map(|part| part.1)), u128::from(row.file));
             }
         }
     }

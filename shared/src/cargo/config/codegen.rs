@@ -3,7 +3,7 @@
 //! Cargo puts rustflags after the options that it makes from the profile, and rustc lets the last
 //! one win: `-Copt-level=1` in rustflags silently defeats `opt-level = "z"` in a profile.
 
-use super::{Rustflags, Setting, Value, canonical};
+use super::{Rustflags, Setting, Value, canonical, refusal};
 
 /// One `-C name=value`, or what `-O` and `-g` stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,11 +59,29 @@ fn profile_key(option: &str) -> Option<&str> {
     }
 }
 
-/// Marks the profile's keys that a rustflag defeats.
+/// Marks the profile's keys that a flag defeats: one of the profile's own (a nightly feature), or
+/// one of the rustflags, which come last.
 pub(super) fn void_by_rustflags(settings: &mut [Setting], profile: &str, flags: &Rustflags) {
     let table = format!("profile.{profile}");
+    let own = settings
+        .iter()
+        .find(|s| s.table == table && s.key == "rustflags");
+    let own = own.map(|s| {
+        (
+            s.value.flags(),
+            format!("profile's rustflags ({})", s.origin),
+        )
+    });
+    if let Some((flags, source)) = own {
+        void_by(settings, &table, &flags, &source);
+    }
     let origins: Vec<String> = flags.origins.iter().map(ToString::to_string).collect();
-    for option in codegen_options(&flags.flags) {
+    let source = format!("rustflags ({})", origins.join(", "));
+    void_by(settings, &table, &flags.flags, &source);
+}
+
+fn void_by(settings: &mut [Setting], table: &str, flags: &[String], source: &str) {
+    for option in codegen_options(flags) {
         let Some(key) = profile_key(&option.name) else {
             continue;
         };
@@ -72,19 +90,53 @@ pub(super) fn void_by_rustflags(settings: &mut [Setting], profile: &str, flags: 
             Some("no" | "n") if key != "lto" => Value::Bool(false),
             Some(other) => Value::from_variable(other),
         };
-        for setting in settings
-            .iter_mut()
-            .filter(|s| s.table == table && s.key == key && s.shadowed_by.is_none())
-        {
-            setting.void = (canonical(key, &setting.value) != canonical(key, &value)).then(|| {
-                format!(
-                    "`{}` in the rustflags ({}) comes after the profile's options, and rustc takes the last",
-                    option.text,
-                    origins.join(", ")
-                )
-            });
+        let in_force = settings.iter_mut().filter(|s| {
+            let is_own = s.table == table && s.key == key && s.shadowed_by.is_none();
+            // A value with which nothing builds is not put right by a flag.
+            is_own && refusal(key, &s.value).is_none()
+        });
+        for setting in in_force {
+            let (own, flag) = (canonical(key, &setting.value), canonical(key, &value));
+            let text = &option.text;
+            setting.void = if needs_bitcode(key, &own, &flag) {
+                Some(format!(
+                    "`{text}` in the {source} needs LTO in the profile, too: without it cargo \
+                     passes `-C embed-bitcode=no`, and rustc refuses the two together"
+                ))
+            } else if own != flag {
+                Some(format!(
+                    "`{text}` in the {source} comes after the profile's options, and rustc takes \
+                     the last"
+                ))
+            } else {
+                None
+            };
         }
     }
+}
+
+/// Whether a flag asks for LTO of crates that cargo has compiled without what LTO needs. `own` and
+/// `flag` are the canonical values of `key` in the profile and in the flag.
+fn needs_bitcode(key: &str, own: &str, flag: &str) -> bool {
+    let joins_crates = |value: &str| matches!(value, "fat" | "thin");
+    key == "lto" && joins_crates(flag) && !joins_crates(own)
+}
+
+/// Whether the rustflags ask for LTO and the profile's `lto`, which is `value`, does not: then no
+/// build works.
+pub fn lto_needs_the_profile(flags: &[String], value: &Value) -> bool {
+    let options = codegen_options(flags);
+    let last = options
+        .into_iter()
+        .rev()
+        .find(|option| option.name == "lto");
+    let flag = last.map(|option| match option.value.as_deref() {
+        None => Value::Bool(true),
+        Some(value) => Value::from_variable(value),
+    });
+    flag.is_some_and(|flag| {
+        needs_bitcode("lto", &canonical("lto", value), &canonical("lto", &flag))
+    })
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@
 //! integration tests `tune_precedence` replay each rule against a recorded build) and the cargo
 //! reference, chapters "Configuration" and "Profiles".
 //!
-//! Limits: `trim-paths`, `codegen-backend` and per-profile `rustflags` are shown but not judged;
-//! credentials, registries, aliases and network settings are not read.
+//! Limits: `trim-paths` and `codegen-backend` are shown but not judged; credentials, registries,
+//! aliases and network settings are not read.
 
 mod codegen;
+mod environment;
+pub(super) mod include;
 mod profile;
 mod rustflags;
 mod source;
@@ -22,8 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use codegen::{CodegenOption, codegen_options};
-pub use profile::{canonical, default_value, is_profile_key};
+pub use codegen::{CodegenOption, codegen_options, lto_needs_the_profile};
+pub use profile::{canonical, default_value, is_profile_key, refusal};
 pub use rustflags::{Rustflags, RustflagsPlace};
 pub use source::line_of;
 pub use value::Value;
@@ -162,6 +164,28 @@ pub struct Inputs<'a> {
     pub cfgs: &'a dyn Fn(&str) -> Vec<cargo_platform::Cfg>,
     /// Names of all packages of the lock file, where known: to find overrides that match nothing.
     pub packages: Option<&'a BTreeSet<String>>,
+    /// The members, and the packages that their normal dependencies name, where known: to tell
+    /// which overrides concern a program or what it is linked from directly.
+    pub nearest: Option<&'a Nearest>,
+}
+
+/// The packages that are nearest to what the workspace makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nearest {
+    /// The members of the workspace.
+    pub members: BTreeSet<String>,
+    /// What their normal dependencies name.
+    pub dependencies: BTreeSet<String>,
+}
+
+impl Nearest {
+    /// Whether an override for `name` (or `*`, all that are no members) concerns one of them.
+    fn concerns(&self, name: &str) -> bool {
+        match name {
+            "*" => !self.dependencies.is_subset(&self.members),
+            name => self.members.contains(name) || self.dependencies.contains(name),
+        }
+    }
 }
 
 /// The effective configuration for one profile and one target triple.
@@ -203,9 +227,10 @@ impl Effective {
 ///
 /// # Errors
 ///
-/// A file that cannot be read, or that is not TOML.
+/// A file that cannot be read, or that is not TOML; a variable with which cargo refuses every build.
 pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
     let layers = source::Layers::load(inputs)?;
+    environment::check(inputs, &layers)?;
     let mut notices = layers.notices.clone();
     let triple = rustflags::triple(inputs, &layers);
     let mut settings = profile::resolve(inputs, &layers, &mut notices)?;
@@ -214,7 +239,9 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
     settings.extend(flag_settings);
     settings.extend(source::unread_config(inputs, &layers)?);
     for setting in &settings {
-        if let Some(reason) = &setting.void {
+        // A value that is refused has a notice already.
+        let refused = refusal(&setting.key, &setting.value);
+        if let Some(reason) = setting.void.as_ref().filter(|_| refused.is_none()) {
             notices.push(Notice {
                 code: "void-setting",
                 message: format!(

@@ -33,6 +33,25 @@ const NIGHTLY_KEYS: &[&str] = &[
     "hint-mostly-unused",
 ];
 
+/// Every key of a profile that is no table and no list.
+pub(super) const ALL_KEYS: &[&str] = &[
+    "opt-level",
+    "lto",
+    "codegen-units",
+    "panic",
+    "strip",
+    "debug",
+    "split-debuginfo",
+    "debug-assertions",
+    "overflow-checks",
+    "incremental",
+    "rpath",
+    "inherits",
+    "dir-name",
+    "codegen-backend",
+    "trim-paths",
+];
+
 /// Longer chains of `inherits` are refused; cargo itself refuses loops.
 const MAX_INHERITANCE: usize = 32;
 
@@ -77,24 +96,48 @@ pub fn canonical(key: &str, value: &Value) -> String {
     same.to_owned()
 }
 
-/// Whether cargo or rustc would reject the value.
-fn is_valid(key: &str, value: &Value) -> bool {
-    let text = canonical(key, value);
-    match key {
-        "opt-level" => matches!(text.as_str(), "0" | "1" | "2" | "3" | "s" | "z"),
-        "lto" => matches!(text.as_str(), "fat" | "thin-local" | "off" | "thin"),
-        "panic" => matches!(text.as_str(), "unwind" | "abort" | "immediate-abort"),
-        "strip" => matches!(text.as_str(), "none" | "debuginfo" | "symbols"),
-        "debug" => matches!(
-            text.as_str(),
-            "full" | "limited" | "none" | "line-tables-only" | "line-directives-only"
-        ),
-        "split-debuginfo" => matches!(text.as_str(), "off" | "packed" | "unpacked"),
-        "codegen-units" => matches!(value, Value::Integer(1..)),
-        "debug-assertions" | "overflow-checks" | "incremental" | "rpath" => {
-            matches!(value, Value::Bool(_))
-        }
-        _ => true,
+/// Why no build works with this value of a key: cargo or rustc refuses it (both 1.95). `None` if
+/// they take it.
+///
+/// Numbers and booleans are not strings here: cargo takes `opt-level = 3`, and refuses
+/// `opt-level = "3"`, although its own JSON spells it so.
+pub fn refusal(key: &str, value: &Value) -> Option<&'static str> {
+    const CARGO: Option<&str> = Some("cargo refuses the value, so no build works");
+    const RUSTC: Option<&str> = Some("rustc refuses the value, so no build works");
+    match (key, value) {
+        ("opt-level", Value::Integer(0..=3)) | ("codegen-units", Value::Integer(1..)) => None,
+        ("opt-level", Value::String(s)) if matches!(s.as_str(), "s" | "z") => None,
+        ("codegen-units", Value::Integer(0)) => RUSTC,
+        ("opt-level" | "codegen-units", _) => CARGO,
+        ("lto", Value::String(s)) => match s.as_str() {
+            "true" | "false" => CARGO,
+            "fat" | "thin" | "off" | "y" | "yes" | "on" | "n" | "no" => None,
+            _ => RUSTC,
+        },
+        ("panic", Value::String(s)) => match s.as_str() {
+            "unwind" | "abort" | "immediate-abort" => None,
+            _ => CARGO,
+        },
+        ("strip", Value::String(s)) => match s.as_str() {
+            "none" | "debuginfo" | "symbols" => None,
+            _ => RUSTC,
+        },
+        ("debug", Value::Integer(0..=2)) => None,
+        ("debug", Value::String(s)) => match s.as_str() {
+            "none" | "limited" | "full" | "line-tables-only" | "line-directives-only" => None,
+            _ => CARGO,
+        },
+        ("split-debuginfo", Value::String(s)) => match s.as_str() {
+            "off" | "packed" | "unpacked" => None,
+            _ => RUSTC,
+        },
+        (
+            "lto" | "strip" | "debug" | "debug-assertions" | "overflow-checks" | "incremental"
+            | "rpath",
+            Value::Bool(_),
+        ) => None,
+        (key, _) if KEYS.contains(&key) => CARGO,
+        _ => None,
     }
 }
 
@@ -110,7 +153,7 @@ fn ranked(layers: &Layers) -> impl Iterator<Item = Option<&Layer>> {
 }
 
 /// `opt-level` as it stands in a variable's name.
-fn upper(name: &str) -> String {
+pub(super) fn upper(name: &str) -> String {
     name.to_uppercase().replace('-', "_")
 }
 
@@ -199,6 +242,11 @@ pub(super) fn resolve(
     let own_table = format!("profile.{}", inputs.profile);
     let mut settings = Vec::new();
     let debug = in_force(inputs, layers, &chain, "debug");
+    let mut of_packages = Vec::new();
+    for profile in &chain {
+        overrides(inputs, layers, profile, &mut of_packages);
+    }
+    let has_debug = of_packages.iter().any(|s| gives_debug(inputs, s));
     for key in KEYS {
         let mut found: Vec<(String, Value, Origin)> = Vec::new();
         if *key == "incremental" {
@@ -215,15 +263,13 @@ pub(super) fn resolve(
             }
         }
         if found.is_empty()
-            && let Some(value) = default_for(&debug, root, key)
+            && let Some(value) = default_for(&debug, has_debug, root, key)
         {
             found.push((own_table.clone(), value, Origin::DEFAULT));
         }
         push_ranked(key, &own_table, found, &mut settings, notices);
     }
-    for profile in &chain {
-        overrides(inputs, layers, profile, &mut settings);
-    }
+    settings.append(&mut of_packages);
     unknown_keys(layers, &chain, &mut settings);
     ignored(inputs, layers, &mut settings);
     Ok(settings)
@@ -239,7 +285,8 @@ fn push_ranked(
 ) {
     let winner = found.first().map(|(_, _, origin)| origin.clone());
     for (index, (table, value, origin)) in found.into_iter().enumerate() {
-        if index == 0 && !is_valid(key, &value) {
+        let refused = refusal(key, &value).filter(|_| index == 0);
+        if refused.is_some() {
             notices.push(Notice {
                 code: "invalid-value",
                 message: format!(
@@ -258,7 +305,7 @@ fn push_ranked(
             value,
             origin,
             shadowed_by: winner.clone().filter(|_| index > 0),
-            void: None,
+            void: refused.map(str::to_owned),
         });
     }
 }
@@ -272,17 +319,34 @@ fn in_force(inputs: &Inputs<'_>, layers: &Layers, chain: &[String], key: &str) -
     })
 }
 
-/// Cargo's default. That of `strip` depends on the debug information asked for.
-fn default_for(debug: &Option<Value>, root: &str, key: &str) -> Option<Value> {
+/// Cargo's default. That of `strip` depends on the debug information asked for: cargo strips it
+/// only where neither the program nor anything that it names as a dependency has any of its own
+/// (what is stripped then is the standard library's).
+fn default_for(debug: &Option<Value>, has_debug: bool, root: &str, key: &str) -> Option<Value> {
     if key == "strip" {
         let without = match debug {
             Some(value) => canonical("debug", value) == "none",
             None => root != "dev",
         };
-        let value = if without { "debuginfo" } else { "none" };
+        let strips = without && !has_debug;
+        let value = if strips { "debuginfo" } else { "none" };
         return Some(Value::String(value.into()));
     }
     default_value(root, key)
+}
+
+/// Whether an override gives debug information to the program, or to what it depends on directly.
+fn gives_debug(inputs: &Inputs<'_>, setting: &Setting) -> bool {
+    let keys = toml_edit::Key::parse(&setting.table).unwrap_or_default();
+    let [_, _, package, spec] = keys.as_slice() else {
+        return false;
+    };
+    setting.key == "debug"
+        && setting.in_force()
+        && package.get() == "package"
+        && canonical("debug", &setting.value) != "none"
+        // Where that is not known, every package may be one.
+        && inputs.nearest.is_none_or(|near| near.concerns(spec_name(spec.get())))
 }
 
 /// `CARGO_INCREMENTAL` and `build.incremental` win over every profile.
@@ -361,6 +425,13 @@ fn override_void(inputs: &Inputs<'_>, path: &[String], key: &str) -> Option<Stri
     }
     let [_, spec] = path else { return None };
     let name = spec_name(spec);
+    if key == "strip"
+        && inputs
+            .nearest
+            .is_some_and(|near| !near.members.contains(name))
+    {
+        return Some("only what is linked is stripped, and a library is not".to_owned());
+    }
     let packages = inputs.packages?;
     (name != "*" && !packages.contains(name))
         .then(|| format!("no package of the workspace's lock file is named `{name}`"))

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, TableLike};
 
+use super::include::{Include, included};
 use super::{Inputs, Notice, Origin, OriginKind, Setting, Value};
 use crate::{Error, Result};
 
@@ -116,18 +117,15 @@ impl Layers {
         for argument in inputs.cli.iter().rev() {
             let path = inputs.cwd.join(argument);
             if !argument.contains('=') || path.is_file() {
-                cli.push(Layer::read(OriginKind::CommandLine, &path)?);
+                load_with_includes(&path, OriginKind::CommandLine, &mut cli)?;
             } else {
-                cli.push(Layer::parse(
-                    OriginKind::CommandLine,
-                    None,
-                    argument.clone(),
-                )?);
+                let layer = Layer::parse(OriginKind::CommandLine, None, argument.clone())?;
+                add_with_includes(layer, inputs.cwd, &mut cli)?;
             }
         }
         let mut files = Vec::new();
         for path in discover(inputs.cwd, inputs.cargo_home, &mut notices) {
-            load_with_includes(&path, &mut files)?;
+            load_with_includes(&path, OriginKind::Config, &mut files)?;
         }
         let root = inputs.workspace_root.join("Cargo.toml");
         let manifest = Layer::read(OriginKind::Manifest, &root)?;
@@ -212,33 +210,24 @@ fn config_in(directory: &Path, notices: &mut Vec<Notice>) -> Option<PathBuf> {
     }
 }
 
-fn load_with_includes(path: &Path, files: &mut Vec<Layer>) -> Result<()> {
-    if files.len() > MAX_INCLUDES || files.iter().any(|l| l.path.as_deref() == Some(path)) {
+/// Reads a file and what it includes, which ranks below it.
+fn load_with_includes(path: &Path, kind: OriginKind, layers: &mut Vec<Layer>) -> Result<()> {
+    if layers.len() > MAX_INCLUDES || layers.iter().any(|l| l.path.as_deref() == Some(path)) {
         return Ok(());
     }
-    let layer = Layer::read(OriginKind::Config, path)?;
-    let mut includes: Vec<(PathBuf, bool)> = Vec::new();
-    let base = path.parent().unwrap_or(path);
-    let mut add = |item: &toml_edit::Value| {
-        if let Some(name) = item.as_str() {
-            includes.push((base.join(name), false));
-        } else if let Some(table) = item.as_inline_table()
-            && let Some(name) = table.get("path").and_then(|v| v.as_str())
-        {
-            let optional = table.get("optional").and_then(|v| v.as_bool());
-            includes.push((base.join(name), optional.unwrap_or(false)));
-        }
-    };
-    match layer.get(&["include"]).and_then(Item::as_value) {
-        Some(toml_edit::Value::Array(array)) => array.iter().for_each(&mut add),
-        Some(value) => add(value),
-        None => {}
-    }
-    files.push(layer);
+    let layer = Layer::read(kind, path)?;
+    let base = path.parent().unwrap_or(path).to_owned();
+    add_with_includes(layer, &base, layers)
+}
+
+/// Adds a layer and what it includes relative to `base`, which ranks below it.
+fn add_with_includes(layer: Layer, base: &Path, layers: &mut Vec<Layer>) -> Result<()> {
+    let (kind, includes) = (layer.kind, included(layer.root(), base));
+    layers.push(layer);
     // Of several included files the later one wins.
-    for (include, optional) in includes.into_iter().rev() {
-        if include.is_file() || !optional {
-            load_with_includes(&include, files)?;
+    for Include { path, optional } in includes.into_iter().rev() {
+        if path.is_file() || !optional {
+            load_with_includes(&path, kind, layers)?;
         }
     }
     Ok(())

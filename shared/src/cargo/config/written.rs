@@ -32,6 +32,7 @@ pub fn written(
         // Only rustflags can depend on `cfg(…)` tables.
         cfgs: &|_| Vec::new(),
         packages: None,
+        nearest: None,
     };
     let Ok(effective) = effective(&inputs) else {
         return BTreeMap::new();

@@ -7,7 +7,8 @@ use gimli::constants as c;
 use super::{
     DebugInfo,
     abbrev::{Plan, Spec},
-    entries::{CodeRef, Damaged, TextRef, Value, Visitor},
+    attribute::{CodeRef, TextRef, Value},
+    entries::{Damaged, Visitor},
     frames::{Frame, innermost},
     unit::Unit,
     values::Limits,

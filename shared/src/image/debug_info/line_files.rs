@@ -11,7 +11,8 @@ use gimli::constants as c;
 use super::{
     DebugInfo, DebugSection,
     abbrev::Spec,
-    entries::{TextRef, Value, read_value},
+    attribute::{TextRef, Value},
+    entries::read_value,
     reader::{Budget, Reader},
     unit::Unit,
     values::Limits,

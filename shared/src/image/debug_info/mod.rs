@@ -19,6 +19,7 @@
 //! (see [`DebugInfo::split_units`]); in relocatable objects the relocations must have been applied.
 
 mod abbrev;
+mod attribute;
 mod code;
 mod entries;
 mod extents;
@@ -49,7 +50,8 @@ pub use sections::{DebugSection, DwarfSections};
 pub use unit::{Unit, UnitKind, UnitName};
 
 use abbrev::Tables;
-use entries::{Value, Visitor};
+use attribute::Value;
+use entries::Visitor;
 use line_files::FileTable;
 use reader::Budget;
 use values::Limits;

@@ -9,7 +9,8 @@ use gimli::constants as c;
 use super::{
     DebugInfo, DebugSection,
     abbrev::{Plan, Spec},
-    entries::{TextRef, Value, Visitor},
+    attribute::{TextRef, Value},
+    entries::Visitor,
     line_files::FileTable,
     owners::{Extent, Key},
     reader::Budget,

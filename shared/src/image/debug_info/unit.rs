@@ -7,7 +7,7 @@ use gimli::constants as c;
 
 use super::{
     DebugInfo, DebugSection,
-    entries::{CodeRef, Value},
+    attribute::{CodeRef, Value},
     reader::Reader,
 };
 use crate::address::{AddressRange, VirtualAddress};

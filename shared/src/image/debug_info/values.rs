@@ -7,7 +7,8 @@ use gimli::{EndianSlice, RunTimeEndian};
 
 use super::{
     DebugInfo, DebugSection,
-    entries::{CodeRef, Damaged, TextRef, Value},
+    attribute::{CodeRef, TextRef, Value},
+    entries::Damaged,
     reader::{Budget, Reader},
     unit::Unit,
 };

@@ -1,0 +1,30 @@
+//! One module for each command.
+
+mod check;
+mod crates;
+mod data;
+mod diff;
+mod functions;
+mod generics;
+mod loads;
+mod overview;
+mod sections;
+mod snapshot;
+
+pub(crate) use overview::Overview;
+
+codecost::commands! {
+    /// The commands of `cargo slim`.
+    pub(crate) enum Cli {
+        Overview(Overview),
+        Sections(sections::Sections),
+        Crates(crates::Crates),
+        Functions(functions::Functions),
+        Generics(generics::Generics),
+        Data(data::Data),
+        Loads(loads::Loads),
+        Diff(diff::Diff),
+        Check(check::Check),
+        Snapshot(snapshot::Snapshot),
+    }
+}

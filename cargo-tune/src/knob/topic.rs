@@ -1,0 +1,142 @@
+//! Knobs that are explained and never written.
+
+use super::about::{About, Offer};
+
+listed! {
+    /// What `explain` knows beside keys and flags.
+    pub enum Topic {
+        /// The permission to write `panic = "abort"` in spite of evidence against it.
+        Abort,
+        /// Unwind tables of programs that abort.
+        ForceUnwindTables,
+        /// Another linker.
+        Linker,
+        /// What the linker leaves out.
+        GcSections,
+        /// Protections of the program.
+        Relro,
+        /// Libraries that are not linked in.
+        PreferDynamic,
+        /// The standard library compiled with the program.
+        BuildStd,
+        /// Another allocator.
+        Allocator,
+        /// Optimisation guided by a profile.
+        Pgo,
+    }
+}
+
+impl Topic {
+    /// The name for `explain`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Abort => "abort",
+            Self::ForceUnwindTables => "force-unwind-tables",
+            Self::Linker => "linker",
+            Self::GcSections => "gc-sections",
+            Self::Relro => "relro",
+            Self::PreferDynamic => "prefer-dynamic",
+            Self::BuildStd => "build-std",
+            Self::Allocator => "allocator",
+            Self::Pgo => "pgo",
+        }
+    }
+
+    /// What is said of it.
+    pub fn about(self) -> About {
+        match self {
+            Self::Abort => About {
+                written: "--allow abort",
+                offer: Offer::Allow,
+                size: "see panic",
+                speed: "see panic",
+                compile_time: "see panic",
+                why: "overrides the block on panic = \"abort\" after you have read the evidence",
+                risk: Some("the code that was shown as evidence no longer works as written"),
+                story: "Not needed where nothing blocks.",
+            },
+            Self::ForceUnwindTables => About {
+                written: "rustflags: -Cforce-unwind-tables=no",
+                offer: Offer::Advice,
+                size: "often nothing under fat LTO (output identical)",
+                speed: "none",
+                compile_time: "none",
+                why: "leaves out .eh_frame entries where nothing unwinds",
+                risk: Some("an aborting program prints no backtrace"),
+                story: "Only with panic = \"abort\".",
+            },
+            Self::Linker => About {
+                written: "config: linker, or -Clink-arg=-fuse-ld=…",
+                offer: Offer::Advice,
+                size: "\u{2212}1.3 % for lld",
+                speed: "none",
+                compile_time: "lld and mold link faster than GNU ld",
+                why: "linkers differ in how they lay out and merge sections",
+                risk: Some("a system lld or mold may be older than the one that rustc brings"),
+                story: "lld is the default on x86_64 Linux since 1.90: do not write one there.",
+            },
+            Self::GcSections => About {
+                written: "linker: --gc-sections, --as-needed",
+                offer: Offer::Advice,
+                size: "nothing: already on",
+                speed: "none",
+                compile_time: "none",
+                why: "rustc passes them already",
+                risk: None,
+                story: "There is nothing to gain.",
+            },
+            Self::Relro => About {
+                written: "-Crelro-level=off, no PIE, RUSTC_BOOTSTRAP",
+                offer: Offer::Advice,
+                size: "little",
+                speed: "none",
+                compile_time: "none",
+                why: "these switch off protections, or stability checks",
+                risk: Some("a security loss, or not yours to set"),
+                story: "Not offered.",
+            },
+            Self::PreferDynamic => About {
+                written: "-Cprefer-dynamic, crt-static, inline-threshold, symbol mangling",
+                offer: Offer::Advice,
+                size: "not shippable, larger, or nothing",
+                speed: "none",
+                compile_time: "none",
+                why: "they move code elsewhere or change names only",
+                risk: Some("a program that needs the toolchain's libstd.so cannot be shipped"),
+                story: "Not offered.",
+            },
+            Self::BuildStd => About {
+                written: "-Zbuild-std, panic = \"immediate-abort\", -Zfmt-debug=none, trim-paths, -Zshare-generics",
+                offer: Offer::Advice,
+                size: "large: the standard library is compiled with your profile",
+                speed: "varies",
+                compile_time: "the standard library is compiled too",
+                why: "code that you never use can be left out of std as well",
+                risk: Some("nightly only; a manifest with these keys is an error on stable"),
+                story: "`cargo +nightly build -Zbuild-std=std,panic_abort --target …` by hand.",
+            },
+            Self::Allocator => About {
+                written: "source: #[global_allocator]",
+                offer: Offer::Advice,
+                size: "larger by the allocator; not measured",
+                speed: "varies with allocation and threads",
+                compile_time: "C code to compile",
+                why: "malloc of the system is not the fastest for many small blocks",
+                risk: Some("needs a change of source"),
+                story: "Profile allocations first: where allocation is not hot there is nothing to gain.",
+            },
+            Self::Pgo => About {
+                written: "-Cprofile-generate, -Cprofile-use; BOLT",
+                offer: Offer::Advice,
+                size: "varies",
+                speed: "varies; not measured",
+                compile_time: "two builds and a training run",
+                why: "the compiler learns which branches are taken",
+                risk: Some(
+                    "needs an llvm-profdata that reads the profiles of rustc's LLVM: distributions' are often too old",
+                ),
+                story: "`rustup component add llvm-tools` brings a matching one; cargo-pgo drives the steps.",
+            },
+        }
+    }
+}

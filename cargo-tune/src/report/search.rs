@@ -1,0 +1,119 @@
+//! `cargo tune search`.
+
+use codecost::Result;
+use codecost::console::Console;
+use codecost::report::{Emphasis, OutputOptions, Page, Report, Warning};
+
+use super::json::{SCHEMA, VERSION, warnings};
+use super::trials;
+use crate::plan::{Plan, Request};
+use crate::project::Project;
+use crate::trial::outcome::Status;
+use crate::trial::search::{Found, Options};
+
+/// Writes what was found.
+pub(crate) fn write(
+    project: &Project,
+    request: &Request,
+    plan: &Plan,
+    search: &Options,
+    found: &Found,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let Found {
+        baseline,
+        rows,
+        builds,
+        resumed,
+        reproducible,
+        noise,
+        untried,
+    } = found;
+    let is_timed = rows.iter().any(|r| r.time.is_some());
+    let unbeaten = found.unbeaten();
+    let mut outcomes = rows.iter().chain([baseline]);
+    let chosen = outcomes.find(|r| r.status == Status::Chosen);
+    let report = Report::new(SCHEMA, VERSION, "search", trials::table(rows, baseline))
+        .member("target", &request.goal.as_str())
+        .member("profile", &project.selection.profile())
+        .member("baseline", &trials::row(baseline))
+        .member("builds", builds)
+        .member("resumed", resumed)
+        .member("chosen", &chosen.map(|c| c.variant.name()))
+        .member("pareto", &unbeaten)
+        .member("reproducible", reproducible)
+        .member("untried", untried)
+        .member("shard", &search.shard.map(|(index, of)| [index, of]))
+        .member("noise", &noise.map(|n| [n.low, n.high]))
+        .before(trials::baseline_page(baseline))
+        .after(trials::reasons(rows))
+        .after(summary(found, &unbeaten, search.shard.is_some()))
+        .warnings(trials::time_warnings(*noise, is_timed))
+        .warnings(warnings(&plan.notices))
+        .warnings(over_budget(search.budget, untried));
+    console.write_report(&report, options, trials::row)
+}
+
+fn over_budget(budget: usize, untried: &[String]) -> Option<Warning> {
+    let names = untried.join(", ");
+    (!untried.is_empty()).then(|| {
+        Warning::new(
+            "budget",
+            format!("the budget of {budget} builds left untried: {names}"),
+        )
+        .help("run again with a larger --budget; what was built is kept")
+    })
+}
+
+fn summary(found: &Found, pareto: &[String], is_shard: bool) -> Page {
+    let resumed = match found.resumed {
+        0 => String::new(),
+        n => format!(", {n} of them found done already"),
+    };
+    let mut page = Page::new().line(
+        format!(
+            "{}{resumed}",
+            codecost::units::counted(found.builds as u64, "build")
+        ),
+        Emphasis::Plain,
+    );
+    page = page.line(
+        format!("not beaten in both size and cost: {}", pareto.join(", ")),
+        Emphasis::Plain,
+    );
+    if is_shard {
+        return page.line(
+            "cargo tune search --target … --merge PART…",
+            Emphasis::Command,
+        );
+    }
+    let rows = || found.rows.iter().chain([&found.baseline]);
+    if let Some(winner) = rows().find(|r| r.status == Status::Chosen) {
+        let size = match (winner.size(), found.baseline.size()) {
+            (Some(size), Some(whole)) => {
+                format!(", {} against the baseline", trials::relative(size, whole))
+            }
+            _ => String::new(),
+        };
+        let time = winner.time.map_or_else(
+            || ", speed not measured".to_owned(),
+            |t| format!(", time {}", trials::interval(t)),
+        );
+        page = page.line(
+            format!("chosen: {}{size}{time}", winner.variant.name()),
+            Emphasis::Strong,
+        );
+        if let (Some(reason), true) = (&winner.reason, winner.variant.assignments.is_empty()) {
+            page = page.line(reason.clone(), Emphasis::Plain);
+        }
+    }
+    match found.reproducible {
+        Some(true) => page.line("a clean build gives the same bytes", Emphasis::Plain),
+        Some(false) => page.line(
+            "a clean build gives other bytes: the program embeds its directory or the time",
+            Emphasis::Plain,
+        ),
+        None => page,
+    }
+}

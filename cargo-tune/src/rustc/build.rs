@@ -1,0 +1,255 @@
+//! Private builds: what a set of settings would make, without editing a file.
+//!
+//! Profile keys are given as `--config` arguments, flags are added after those in force, and
+//! everything is built into a private directory below the user's target directory, so that the
+//! user's own artifacts stay where and as they are. The user's wrapper, linker and environment
+//! stay, too.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use cargo_metadata::{Artifact, Message, TargetKind as Kind};
+use codecost::cargo::config::OriginKind;
+use codecost::cargo::{Candidate, TargetKind};
+use codecost::{Error, Result};
+
+use super::wrapper;
+use crate::project::Project;
+
+/// Settings beyond those in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `--config` arguments.
+    pub config: Vec<String>,
+    /// Flags for every crate.
+    pub rustflags: Vec<String>,
+    /// Arguments for the final link only.
+    pub link: Vec<String>,
+}
+
+/// One private build.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The file that was asked for; `None` if a whole workspace was built.
+    pub artifact: Option<PathBuf>,
+    /// Wall time of the build.
+    pub elapsed: Duration,
+    /// How many crates were compiled; the others were fresh.
+    pub compiled: usize,
+    /// Whether the artifact itself was fresh.
+    pub fresh: bool,
+}
+
+/// The private directory of one kind of builds.
+pub fn directory(project: &Project, name: &str) -> PathBuf {
+    let target = match &project.selection.target_dir {
+        Some(directory) => project.context.absolute(directory),
+        None => project.workspace.target_directory().to_owned(),
+    };
+    target.join("codecost").join("tune").join(name)
+}
+
+/// Where the arguments that rustc got in a private directory are written.
+pub fn arguments(directory: &Path) -> PathBuf {
+    directory.join("records")
+}
+
+/// Builds `candidate`, or without one what the selection's packages have.
+///
+/// # Errors
+///
+/// The build fails: its own diagnostics are on standard error, or in the error where `quiet`.
+pub fn build(
+    project: &Project,
+    directory: &Path,
+    candidate: Option<&Candidate>,
+    settings: &Settings,
+    quiet: bool,
+) -> Result<Built> {
+    let mut command = project.context.cargo();
+    let verb = if settings.link.is_empty() {
+        "build"
+    } else {
+        "rustc"
+    };
+    command.args([verb, "--message-format=json-render-diagnostics"]);
+    command.args(project.selection.common_args());
+    command.args(project.selection.compile_args());
+    for config in &settings.config {
+        command.arg("--config").arg(config);
+    }
+    match candidate {
+        Some(candidate) => {
+            command.args(target_args(candidate));
+        }
+        None => {
+            for package in &project.selection.packages {
+                command.arg("--package").arg(package);
+            }
+        }
+    }
+    command.arg("--target-dir").arg(directory);
+    if project.workspace.build_directory().is_some() {
+        let path = toml_edit::Value::from(directory.to_string_lossy().into_owned());
+        command
+            .arg("--config")
+            .arg(format!("build.build-dir={path}"));
+    }
+    if !settings.rustflags.is_empty() {
+        let mut flags = project.effective.rustflags.flags.clone();
+        flags.extend(settings.rustflags.iter().cloned());
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    }
+    if !settings.link.is_empty() {
+        command.arg("--").args(&settings.link);
+    }
+    let own = std::env::current_exe().map_err(|e| Error::read("this program", e))?;
+    command.env("RUSTC_WRAPPER", own);
+    command.env(wrapper::DIRECTORY, arguments(directory));
+    command.env(wrapper::INNER, inner_wrapper(project));
+    run(&mut command, candidate, quiet)
+}
+
+/// The user's wrapper as a path that works from anywhere.
+fn inner_wrapper(project: &Project) -> PathBuf {
+    let Some(setting) = &project.effective.rustc_wrapper else {
+        return PathBuf::new();
+    };
+    let text = match &setting.value {
+        codecost::cargo::config::Value::String(text) => PathBuf::from(text),
+        _ => return PathBuf::new(),
+    };
+    let has_directory = text.components().count() > 1;
+    let file = setting.origin.path.as_deref().map(Path::new);
+    match (setting.origin.kind, file) {
+        // Relative to the directory that holds `.cargo`.
+        (OriginKind::Config, Some(file)) if has_directory => {
+            let base = file.parent().and_then(Path::parent);
+            base.map_or(text.clone(), |base| base.join(&text))
+        }
+        _ if has_directory => project.context.absolute(&text),
+        _ => text,
+    }
+}
+
+fn target_args(candidate: &Candidate) -> Vec<String> {
+    let package = if candidate.package_id.contains('#') {
+        candidate.package_id.clone()
+    } else {
+        format!("{}:{}", candidate.package, candidate.version)
+    };
+    let mut args = vec!["--package".to_owned(), package];
+    if candidate.kind.is_library() {
+        args.push("--lib".into());
+    } else {
+        args.push(format!("--{}", candidate.kind));
+        args.push(candidate.name.clone());
+    }
+    args
+}
+
+fn run(
+    command: &mut std::process::Command,
+    candidate: Option<&Candidate>,
+    quiet: bool,
+) -> Result<Built> {
+    let words = "cargo build".to_owned();
+    let spawn = |source| Error::Spawn {
+        command: words.clone(),
+        source,
+    };
+    let start = Instant::now();
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command.stderr(if quiet {
+        Stdio::piped()
+    } else {
+        Stdio::inherit()
+    });
+    let mut child = command.spawn().map_err(spawn)?;
+    let stderr = child.stderr.take();
+    let said = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let _ = std::io::Read::read_to_end(&mut stderr, &mut text);
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    let mut built = Built {
+        artifact: None,
+        elapsed: Duration::ZERO,
+        compiled: 0,
+        fresh: true,
+    };
+    if let Some(stdout) = child.stdout.take() {
+        for message in Message::parse_stream(std::io::BufReader::new(stdout)) {
+            let Ok(message) = message else { break };
+            if let Message::CompilerArtifact(artifact) = message {
+                built.compiled += usize::from(!artifact.fresh);
+                if let Some(path) = candidate.and_then(|c| file_of(&artifact, c)) {
+                    built.fresh = artifact.fresh;
+                    built.artifact = Some(path);
+                }
+            }
+        }
+    }
+    let status = child.wait().map_err(spawn)?;
+    built.elapsed = start.elapsed();
+    let said = said.join().unwrap_or_default();
+    if !status.success() {
+        if quiet {
+            return Err(Error::failed(
+                format!("the build failed: {}", first_error(&said)),
+                "run the build by hand with these settings to see all of it",
+            ));
+        }
+        return Err(Error::Command {
+            command: words,
+            status: status.to_string(),
+        });
+    }
+    if let (Some(candidate), None) = (candidate, &built.artifact) {
+        return Err(Error::failed(
+            format!("the build named no file for `{}`", candidate.name),
+            "check that CARGO is cargo",
+        ));
+    }
+    Ok(built)
+}
+
+/// The first line that says what went wrong.
+fn first_error(said: &str) -> String {
+    let line = said
+        .lines()
+        .find(|line| line.starts_with("error"))
+        .or_else(|| said.lines().last());
+    line.unwrap_or("no message").trim().to_owned()
+}
+
+/// The file of the target that was asked for.
+fn file_of(artifact: &Artifact, candidate: &Candidate) -> Option<PathBuf> {
+    if artifact.package_id.repr != candidate.package_id
+        || artifact.target.name != candidate.name
+        || artifact.profile.test
+    {
+        return None;
+    }
+    let kind = &artifact.target.kind;
+    let extensions: &[&str] = match candidate.kind {
+        TargetKind::Bin if !kind.contains(&Kind::Bin) => return None,
+        TargetKind::Example if !kind.contains(&Kind::Example) => return None,
+        TargetKind::Cdylib | TargetKind::Dylib | TargetKind::ProcMacro => {
+            &["so", "dylib", "dll", "wasm"]
+        }
+        TargetKind::Staticlib => &["a", "lib"],
+        TargetKind::Rlib => &["rlib"],
+        _ => &["wasm"],
+    };
+    let with_extension = artifact
+        .filenames
+        .iter()
+        .find(|f| f.extension().is_some_and(|e| extensions.contains(&e)));
+    with_extension
+        .or(artifact.executable.as_ref())
+        .map(|path| path.as_std_path().to_owned())
+}

@@ -1,0 +1,6 @@
+//! Private builds, and what rustc was told in them.
+
+pub mod arguments;
+pub mod build;
+pub mod proof;
+pub mod wrapper;

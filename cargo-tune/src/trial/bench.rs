@@ -1,0 +1,275 @@
+//! Building variants, and measuring the sizes of the programs.
+//!
+//! Each variant's program is copied away with a note of its sizes, so that going back to an earlier
+//! variant costs no build, and a search that was interrupted continues where it stopped.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use codecost::cargo::Candidate;
+use codecost::cargo::config::Value;
+use codecost::image::Image;
+use codecost::{Error, Result};
+
+use super::outcome::{Outcome, Status, Weighed};
+use super::variant::Variant;
+use crate::knob::{Assignment, Knob};
+use crate::project::Project;
+use crate::receipt::fnv1a;
+use crate::rustc::arguments::{Unit, Units};
+use crate::rustc::build::{self, Settings};
+use crate::rustc::proof::mismatch;
+
+/// Where trials are built and kept.
+pub struct Bench<'p> {
+    project: &'p Project,
+    candidate: Candidate,
+    directory: PathBuf,
+    /// How many builds were made, and how many of them cargo found done already.
+    pub builds: usize,
+    /// Of these, resumed from an earlier run.
+    pub resumed: usize,
+}
+
+impl<'p> Bench<'p> {
+    /// For the one artifact of the selection.
+    ///
+    /// # Errors
+    ///
+    /// No artifact, or several.
+    pub fn new(project: &'p Project) -> Result<Self> {
+        let candidate = project.workspace.candidate(&project.selection)?;
+        Ok(Self {
+            project,
+            directory: build::directory(project, "trials"),
+            candidate,
+            builds: 0,
+            resumed: 0,
+        })
+    }
+
+    /// The artifact's name.
+    pub fn name(&self) -> &str {
+        &self.candidate.name
+    }
+
+    /// Builds one variant; a failure is an outcome, too.
+    pub fn outcome(&mut self, variant: Variant) -> Outcome {
+        let (weighed, reason, status) = match self.build(&variant) {
+            Ok(weighed) => (Some(weighed), None, Status::Kept),
+            Err(error) => (None, Some(error.to_string()), Status::Failed),
+        };
+        Outcome {
+            variant,
+            weighed,
+            time: None,
+            status,
+            reason,
+        }
+    }
+
+    /// Builds a variant and weighs it.
+    ///
+    /// # Errors
+    ///
+    /// The build fails, or rustc did not get what the variant says.
+    pub fn build(&mut self, variant: &Variant) -> Result<Weighed> {
+        let settings = settings(self.project, variant);
+        self.builds += 1;
+        let built = build::build(
+            self.project,
+            &self.directory,
+            Some(&self.candidate),
+            &settings,
+            true,
+        )?;
+        let key = fnv1a(
+            format!(
+                "{}\n{}\n{}",
+                self.project.selection.profile(),
+                self.candidate.name,
+                variant.identity()
+            )
+            .as_bytes(),
+        );
+        let directory = self.directory.join("variants").join(format!("{key:016x}"));
+        let artifact = built.artifact.clone().unwrap_or_default();
+        let name = artifact.file_name().map(PathBuf::from).unwrap_or_default();
+        let note = directory.join("weighed.json");
+        let bytes = fs::read(&artifact).map_err(|e| Error::read(&artifact, e))?;
+        let hash = fnv1a(&bytes);
+        if built.fresh || built.compiled == 0 {
+            let earlier = fs::read_to_string(&note)
+                .ok()
+                .and_then(|text| serde_json::from_str::<Weighed>(&text).ok());
+            if let Some(earlier) = earlier.filter(|e| e.hash == hash && e.path.is_file()) {
+                self.resumed += 1;
+                return Ok(earlier);
+            }
+        } else {
+            self.landed(variant)?;
+        }
+        fs::create_dir_all(&directory).map_err(|e| Error::write(&directory, e))?;
+        let path = directory.join(name);
+        // A hard link would change with the next build.
+        let _ = fs::remove_file(&path);
+        fs::copy(&artifact, &path).map_err(|e| Error::write(&path, e))?;
+        let mut weighed = weigh(&path, &bytes, hash);
+        if built.compiled > 0 {
+            weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
+            weighed.compiled = built.compiled;
+        } else if let Some(twin) = self.twin(hash) {
+            // Other words for the same settings: the build that made the file counts.
+            weighed.build_ns = twin.build_ns;
+            weighed.compiled = twin.compiled;
+        }
+        let text = serde_json::to_string(&weighed).unwrap_or_default();
+        codecost::report::write_file(&note, |to| to.write_all(text.as_bytes()))?;
+        Ok(weighed)
+    }
+
+    /// An earlier variant with the same bytes.
+    fn twin(&self, hash: u64) -> Option<Weighed> {
+        let entries = fs::read_dir(self.directory.join("variants")).ok()?;
+        entries.flatten().find_map(|entry| {
+            let text = fs::read_to_string(entry.path().join("weighed.json")).ok()?;
+            let weighed: Weighed = serde_json::from_str(&text).ok()?;
+            (weighed.hash == hash && weighed.build_ns.is_some()).then_some(weighed)
+        })
+    }
+
+    /// Checks that rustc got the variant's values, by the arguments of the artifact that was just
+    /// compiled.
+    fn landed(&self, variant: &Variant) -> Result<()> {
+        let units = Units::load(&build::arguments(&self.directory))?;
+        let crate_name = self.candidate.name.replace('-', "_");
+        let root = units.roots().into_iter().find(|u| {
+            u.package == self.candidate.package
+                && u.crate_name() == crate_name
+                && !u.is_test()
+                && self.candidate.kind.is_library() != u.crate_types().contains(&"bin")
+        });
+        let Some(root) = root else {
+            return Ok(());
+        };
+        for assignment in &variant.assignments {
+            if let Some(fault) = fault(assignment, root) {
+                return Err(Error::failed(
+                    format!("`{}` did not land: {fault}", assignment.subject()),
+                    "see `cargo tune show` for what makes it void",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds a variant in an empty directory, as a user's clean build would.
+    ///
+    /// # Errors
+    ///
+    /// The build fails.
+    pub fn confirm(&mut self, variant: &Variant) -> Result<Weighed> {
+        let directory = build::directory(self.project, "confirm");
+        match fs::remove_dir_all(&directory) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::write(directory, error)),
+        }
+        self.builds += 1;
+        let settings = settings(self.project, variant);
+        let built = build::build(
+            self.project,
+            &directory,
+            Some(&self.candidate),
+            &settings,
+            true,
+        )?;
+        let artifact = built.artifact.unwrap_or_default();
+        let bytes = fs::read(&artifact).map_err(|e| Error::read(&artifact, e))?;
+        let mut weighed = weigh(&artifact, &bytes, fnv1a(&bytes));
+        weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
+        weighed.compiled = built.compiled;
+        Ok(weighed)
+    }
+}
+
+/// Why the arguments of the artifact itself do not show an assignment. An override for a package
+/// does not concern the artifact.
+fn fault(assignment: &Assignment, root: &Unit) -> Option<String> {
+    match assignment {
+        Assignment::Key(setting) if setting.package.is_some() => None,
+        Assignment::Key(setting) => mismatch(Knob::Key(setting.key), &setting.value, root),
+        Assignment::Flag(setting) => {
+            let flags = Value::List(setting.flags.clone());
+            mismatch(Knob::Flag(setting.knob), &flags, root)
+        }
+    }
+}
+
+/// What a build needs to know of a variant. What concerns only the final link goes to the last
+/// rustc invocation alone, so that dependencies are not compiled again.
+fn settings(project: &Project, variant: &Variant) -> Settings {
+    let profile = project.selection.profile();
+    let mut settings = Settings::default();
+    for assignment in &variant.assignments {
+        match assignment {
+            Assignment::Key(setting) => {
+                let keys: Vec<String> = setting
+                    .path()
+                    .iter()
+                    .map(|k| toml_edit::Key::new(k).to_string())
+                    .collect();
+                let (keys, value) = (keys.join("."), &setting.value);
+                settings
+                    .config
+                    .push(format!("profile.{profile}.{keys} = {value}"));
+            }
+            Assignment::Flag(setting) if setting.knob.link_only() => {
+                settings.link.extend(setting.flags.iter().cloned());
+            }
+            Assignment::Flag(setting) => {
+                settings.rustflags.extend(setting.flags.iter().cloned());
+            }
+        }
+    }
+    settings
+}
+
+/// Sizes of one file.
+fn weigh(path: &Path, bytes: &[u8], hash: u64) -> Weighed {
+    let image = Image::parse(path, bytes).ok();
+    let text = image.as_ref().and_then(|image| {
+        let (_, section) = image.section(".text").or_else(|| image.section("__text"))?;
+        Some(image.section_bytes(section).len() as u64)
+    });
+    Weighed {
+        path: path.to_owned(),
+        file_size: bytes.len() as u64,
+        shipped_size: image.as_ref().and_then(Image::shipped_size),
+        text_size: text.filter(|size| *size > 0),
+        compressed_size: compressed(bytes),
+        build_ns: None,
+        compiled: 0,
+        hash,
+    }
+}
+
+fn compressed(bytes: &[u8]) -> Option<u64> {
+    let mut encoder = flate2::write::GzEncoder::new(Counter(0), flate2::Compression::new(6));
+    io::Write::write_all(&mut encoder, bytes).ok()?;
+    encoder.finish().ok().map(|counter| counter.0)
+}
+
+/// Counts what is written to it.
+struct Counter(u64);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! Parts of a sharded search, read back and judged together.
+//!
+//! A part is what `cargo tune search --shard I/N --message-format json` writes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use codecost::cargo::config::Value;
+use codecost::{Error, Result};
+use serde::Deserialize;
+
+use super::choice::choose;
+use super::outcome::{Outcome, Status, Weighed};
+use super::paired::Interval;
+use super::search::Found;
+use super::variant::{Role, Variant};
+use crate::knob::{Assignment, Subject};
+use crate::plan::Request;
+
+#[derive(Deserialize)]
+struct Part {
+    schema: String,
+    view: String,
+    target: String,
+    baseline: Row,
+    builds: usize,
+    rows: Vec<Row>,
+}
+
+/// A row as `report::trials` writes it.
+#[derive(Deserialize)]
+struct Row {
+    name: String,
+    settings: BTreeMap<String, Setting>,
+    file_size: Option<u64>,
+    shipped_size: Option<u64>,
+    text_size: Option<u64>,
+    compressed_size: Option<u64>,
+    build_ns: Option<u64>,
+    compiled: Option<usize>,
+    time_ratio: Option<f64>,
+    time_ci: Option<[f64; 2]>,
+    time_p: Option<f64>,
+    hash: Option<String>,
+    status: String,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Setting {
+    Bool(bool),
+    Integer(i64),
+    Text(String),
+    List(Vec<String>),
+}
+
+impl From<Setting> for Value {
+    fn from(value: Setting) -> Self {
+        match value {
+            Setting::Bool(b) => Self::Bool(b),
+            Setting::Integer(i) => Self::Integer(i),
+            Setting::Text(s) => Self::String(s),
+            Setting::List(list) => Self::List(list),
+        }
+    }
+}
+
+/// Reads the parts at `paths` and judges all their trials together.
+///
+/// # Errors
+///
+/// A file that cannot be read or is no part of a search for the request's goal.
+pub fn merge(request: &Request, paths: &[PathBuf]) -> Result<Found> {
+    let mut found: Option<Found> = None;
+    for path in paths {
+        let part = read(request, path)?;
+        let found = match &mut found {
+            Some(found) => found,
+            empty => empty.insert(Found {
+                baseline: outcome(part.baseline).map_err(|why| unfit(path, &why))?,
+                rows: Vec::new(),
+                builds: 0,
+                resumed: 0,
+                reproducible: None,
+                noise: None,
+                untried: Vec::new(),
+            }),
+        };
+        found.builds += part.builds;
+        for row in part.rows {
+            let row = outcome(row).map_err(|why| unfit(path, &why))?;
+            let mut known = found.rows.iter().map(|r| r.variant.name());
+            if !known.any(|name| name == row.variant.name()) {
+                found.rows.push(row);
+            }
+        }
+    }
+    let mut found = found.ok_or_else(|| Error::usage("no parts to merge", "name their files"))?;
+    choose(request, &mut found.baseline, &mut found.rows);
+    Ok(found)
+}
+
+fn unfit(path: &Path, why: &str) -> Error {
+    Error::usage(
+        format!("`{}` is not a part of a search: {why}", path.display()),
+        "make parts with `cargo tune search … --shard I/N --message-format json -o FILE`",
+    )
+}
+
+fn read(request: &Request, path: &Path) -> Result<Part> {
+    let text = fs::read_to_string(path).map_err(|e| Error::read(path, e))?;
+    let part: Part = serde_json::from_str(&text).map_err(|e| unfit(path, &e.to_string()))?;
+    let Part {
+        schema,
+        view,
+        target,
+        ..
+    } = &part;
+    if schema != "cargo-tune/1" || view != "search" {
+        return Err(unfit(
+            path,
+            &format!("it is the output of `{view}` in {schema}"),
+        ));
+    }
+    if target != request.goal.as_str() {
+        return Err(unfit(path, &format!("it was a search for {target}")));
+    }
+    Ok(part)
+}
+
+/// The outcome that a row was written from, or why it cannot be one.
+fn outcome(row: Row) -> Result<Outcome, String> {
+    let assignments: Result<Vec<Assignment>, String> = row
+        .settings
+        .into_iter()
+        .map(|(name, value)| {
+            let subject = Subject::parse(&name).ok_or_else(|| format!("unknown knob `{name}`"))?;
+            Ok(subject.assigned(value.into()))
+        })
+        .collect();
+    let weighed = row.file_size.map(|file_size| Weighed {
+        path: PathBuf::new(),
+        file_size,
+        shipped_size: row.shipped_size,
+        text_size: row.text_size,
+        compressed_size: row.compressed_size,
+        build_ns: row.build_ns,
+        compiled: row.compiled.unwrap_or_default(),
+        hash: row
+            .hash
+            .and_then(|h| u64::from_str_radix(&h, 16).ok())
+            .unwrap_or_default(),
+    });
+    let time = match (row.time_ratio, row.time_ci) {
+        (Some(ratio), Some([low, high])) => Some(Interval {
+            ratio,
+            low,
+            high,
+            p_faster: row.time_p.unwrap_or(1.0),
+        }),
+        _ => None,
+    };
+    let status = Status::parse(&row.status);
+    Ok(Outcome {
+        variant: Variant::new(Role::parse(&row.name), assignments?),
+        weighed,
+        time,
+        status: status.ok_or_else(|| format!("unknown status `{}`", row.status))?,
+        reason: row.reason,
+    })
+}

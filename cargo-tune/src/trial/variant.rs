@@ -1,0 +1,137 @@
+//! Variants of a build: assignments of values to knobs.
+
+use std::fmt;
+
+use codecost::cargo::config::Value;
+
+use crate::knob::{Assignment, Subject};
+
+/// A variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variant {
+    /// What the search or the measurement makes it for.
+    pub role: Role,
+    /// Which knobs have which values, in order.
+    pub assignments: Vec<Assignment>,
+}
+
+impl Variant {
+    /// A variant.
+    pub fn new(role: Role, assignments: Vec<Assignment>) -> Self {
+        Self { role, assignments }
+    }
+
+    /// The name, for people and for JSON.
+    pub fn name(&self) -> String {
+        self.role.to_string()
+    }
+
+    /// The settings as text, equal for equal variants.
+    pub fn identity(&self) -> String {
+        let mut lines: Vec<String> = self
+            .assignments
+            .iter()
+            .map(|a| format!("{}={}", a.subject(), a.value()))
+            .collect();
+        lines.sort();
+        lines.join("\n")
+    }
+}
+
+/// `assignments` with one more, in place of an earlier value of the same knob.
+pub fn with(assignments: &[Assignment], assignment: Assignment) -> Vec<Assignment> {
+    let mut all = without(assignments, &assignment.subject());
+    all.push(assignment);
+    all
+}
+
+/// `assignments` without what is given to `subject`.
+pub fn without(assignments: &[Assignment], subject: &Subject) -> Vec<Assignment> {
+    let others = assignments.iter().filter(|a| a.subject() != *subject);
+    others.cloned().collect()
+}
+
+/// What a variant is made for. Its text is the variant's name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Role {
+    /// The build as it is.
+    Baseline,
+    /// The whole plan, when it is measured.
+    After,
+    /// The whole plan, when it is where a search starts.
+    Recipe,
+    /// The recipe with another opt-level.
+    OptLevel(Value),
+    /// The recipe with thin LTO in place of fat.
+    ThinLto,
+    /// The recipe without one of its knobs.
+    Without(Subject),
+    /// Everything together that was worth it.
+    Combined,
+    /// The best so far with another opt-level for some packages, in words.
+    Packages(String),
+}
+
+impl Role {
+    /// Reads what [`fmt::Display`] writes, for `--merge`.
+    pub fn parse(text: &str) -> Self {
+        let known = [
+            Self::Baseline,
+            Self::After,
+            Self::Recipe,
+            Self::ThinLto,
+            Self::Combined,
+        ];
+        let without = |text: &str| Subject::parse(text.strip_prefix("without ")?);
+        if let Some(role) = known.into_iter().find(|role| role.to_string() == text) {
+            role
+        } else if let Some(level) = text.strip_prefix("opt-level ") {
+            Self::OptLevel(Value::from_variable(level))
+        } else if let Some(subject) = without(text) {
+            Self::Without(subject)
+        } else {
+            Self::Packages(text.to_owned())
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Baseline => f.write_str("baseline"),
+            Self::After => f.write_str("after"),
+            Self::Recipe => f.write_str("recipe"),
+            // The bare word, as on rustc's command line.
+            Self::OptLevel(Value::String(level)) => write!(f, "opt-level {level}"),
+            Self::OptLevel(level) => write!(f, "opt-level {level}"),
+            Self::ThinLto => f.write_str("thin lto"),
+            Self::Without(subject) => write!(f, "without {subject}"),
+            Self::Combined => f.write_str("combined"),
+            Self::Packages(which) => f.write_str(which),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knob::{Flag, Key};
+
+    #[test]
+    fn a_role_survives_as_text() {
+        for role in [
+            Role::Baseline,
+            Role::After,
+            Role::Recipe,
+            Role::OptLevel(Value::String("s".into())),
+            Role::OptLevel(Value::Integer(2)),
+            Role::ThinLto,
+            Role::Without(Subject::key(Key::CodegenUnits)),
+            Role::Without(Subject::Flag(Flag::Relr)),
+            Role::Combined,
+            Role::Packages("hot crates fast".into()),
+        ] {
+            assert_eq!(Role::parse(&role.to_string()), role);
+        }
+    }
+}
