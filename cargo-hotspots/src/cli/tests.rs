@@ -257,6 +257,74 @@ fn wrong_usage_is_2_with_a_way_on() {
     }
 }
 
+/// What a flag is given with: nothing, or a value that its type takes.
+fn typed(arg: &clap::Arg) -> Option<Vec<String>> {
+    let flag = match (arg.get_long(), arg.get_short()) {
+        (Some(long), _) => format!("--{long}"),
+        (None, Some(short)) => format!("-{short}"),
+        (None, None) => return None,
+    };
+    let values = arg.get_possible_values();
+    let value = values.first().map_or("1", |value| value.get_name());
+    let takes = arg
+        .get_num_args()
+        .is_some_and(|count| count.min_values() > 0);
+    let value = takes.then(|| value.to_owned());
+    Some([flag].into_iter().chain(value).collect())
+}
+
+#[test]
+fn each_command_takes_the_flags_that_its_help_shows_and_refuses_all_others() {
+    let mut definition = crate::definition();
+    definition.build();
+    let mut all: Vec<&clap::Arg> = definition
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments)
+        .collect();
+    // The same flag is the same everywhere.
+    all.sort_by_key(|arg| arg.get_id().as_str());
+    all.dedup_by_key(|arg| arg.get_id().as_str());
+    let operands = [
+        ("asm", vec!["f"]),
+        ("callers", vec!["f"]),
+        ("callees", vec!["f"]),
+        ("diff", vec!["a", "b"]),
+        ("export", vec!["--to", "folded"]),
+        ("completions", vec!["bash"]),
+    ];
+    let mut refused = 0;
+    for command in definition.get_subcommands() {
+        let name = command.get_name();
+        let operands = operands.iter().find(|(of, _)| *of == name);
+        let operands = operands.map_or(&[][..], |(_, operands)| operands);
+        for arg in &all {
+            let own = command
+                .get_arguments()
+                .any(|own| own.get_id() == arg.get_id());
+            let Some(typed) = typed(arg) else { continue };
+            // Help ends the reading, and `--to` is among the operands.
+            if ["help", "to"].contains(&arg.get_id().as_str()) {
+                continue;
+            }
+            let words = ["cargo-hotspots", name]
+                .into_iter()
+                .chain(operands.iter().copied());
+            let words: Vec<&str> = words.chain(typed.iter().map(String::as_str)).collect();
+            let read = definition.clone().try_get_matches_from(&words);
+            assert_eq!(read.is_ok(), own, "{words:?}: {:?}", read.err());
+            if !own {
+                refused += 1;
+                let (code, captured) = run(&words.join(" "));
+                assert_code(name, code, 2);
+                let said = captured.stderr();
+                let reason = format!("means nothing to `cargo hotspots {name}`");
+                assert!(said.contains(&reason), "{words:?}: {said}");
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}
+
 #[test]
 fn a_target_named_like_a_command_gets_a_hint() {
     // Nothing is built: there is no such manifest.

@@ -141,6 +141,14 @@ pub(super) fn table<'a>(
             .people_only()
             .searched(false),
     };
+    exact(table, total)
+}
+
+/// Adds the columns of CSV, which are exact and complete.
+fn exact<'a>(
+    table: Table<'a, Nth<'a, FunctionRow>>,
+    total: Weight,
+) -> Table<'a, Nth<'a, FunctionRow>> {
     type Column = (&'static str, &'static str, fn(&FunctionRow) -> u64, bool);
     let exact: [Column; 6] = [
         ("self", "Self", |row| row.times.own, true),

@@ -181,14 +181,7 @@ fn of_file(
         }
     }
 
-    let mut addresses: Vec<u64> = frames
-        .iter()
-        .filter_map(|(place, _)| match place {
-            Place::Code(address) => Some(address.0),
-            _ => None,
-        })
-        .collect();
-    addresses.dedup();
+    let addresses = addresses(frames);
     let (files, split) = (OnceLock::new(), OnceLock::new());
     let store = dwarf::Store {
         files: &files,
@@ -219,6 +212,24 @@ fn of_file(
     resolver.prepare();
     resolver.set_chains(frames, &answers);
     let (no_debug_info, no_symbol) = (resolver.without_debug_info, resolver.without_symbol);
+    note_gaps(module, no_debug_info, no_symbol, collector);
+}
+
+/// The distinct addresses of sorted frames.
+fn addresses(frames: &[(Place, FrameId)]) -> Vec<u64> {
+    let mut addresses: Vec<u64> = frames
+        .iter()
+        .filter_map(|(place, _)| match place {
+            Place::Code(address) => Some(address.0),
+            _ => None,
+        })
+        .collect();
+    addresses.dedup();
+    addresses
+}
+
+/// Writes down in how many frames of a module something was not found.
+fn note_gaps(module: &Module, no_debug_info: u64, no_symbol: u64, collector: &mut Collector<'_>) {
     let gaps = collector.gaps();
     if no_debug_info > 0 {
         gaps.no_debug_info
