@@ -110,6 +110,7 @@ fn row<'a>(report: &'a Value, benchmark: &str) -> &'a Value {
 
 /// A baseline belongs to one test: the tests run side by side.
 #[test]
+#[ignore = "five minutes of a machine with nothing else to do: `.ci/run gate`"]
 fn a_change_is_found_where_it_is_and_nothing_else_is() {
     let project = Project::new();
     project.save("changes");

@@ -9,9 +9,8 @@ use super::trials;
 use crate::plan::{Plan, Request};
 use crate::project::Project;
 use crate::trial::outcome::{Outcome, Status};
-use crate::trial::price::{self, Price};
+use crate::trial::price::Price;
 use crate::trial::search::{Found, Options};
-use crate::trial::taste::pace;
 use codecost::units::{Bytes, Time};
 use std::time::Duration;
 
@@ -38,9 +37,7 @@ pub(crate) fn write(
     let unbeaten = found.unbeaten();
     let mut outcomes = rows.iter().chain([baseline]);
     let chosen = outcomes.find(|r| r.status == Status::Chosen);
-    let prices = chosen.map_or_else(Vec::new, |chosen| {
-        price::prices(chosen, baseline, rows, &unbeaten)
-    });
+    let prices = found.prices();
     let report = Report::new(SCHEMA, VERSION, "search", trials::table(rows, baseline))
         .member("target", &request.goal.as_str())
         .member("profile", &project.selection.profile())
@@ -90,7 +87,7 @@ fn front(found: &Found, unbeaten: &[String]) -> Page {
         let size = row
             .size()
             .map_or("n/a".to_owned(), |size| Bytes(size).to_string());
-        let time = pace(row, &found.baseline);
+        let time = found.pace(row);
         let time = time.map(|time| format!(", time {}", trials::interval(time)));
         let build = row.weighed.as_ref().and_then(|w| w.build_ns);
         let build = build.map(|ns| format!(", build {}", Time(Duration::from_nanos(ns))));

@@ -14,9 +14,10 @@ use super::choice::{self, choose};
 use super::heat::Heat;
 use super::outcome::{Outcome, Status, worthwhile};
 use super::paired::Interval;
+use super::price::{self, Price};
 use super::proposals;
 use super::settle::Confirmation;
-use super::taste::Taste;
+use super::taste::{self, Taste};
 use super::timing::time;
 use super::variant::{Role, Variant, with, without};
 use super::workload::Workload;
@@ -64,6 +65,21 @@ impl Found {
     pub fn winner(&self) -> Option<&Variant> {
         let chosen = self.rows.iter().find(|r| r.status == Status::Chosen)?;
         Some(&chosen.variant)
+    }
+
+    /// What the chosen trial costs beside the ends of the front.
+    pub fn prices(&self) -> Vec<Price> {
+        let mut outcomes = self.rows.iter().chain([&self.baseline]);
+        let chosen = outcomes.find(|row| row.status == Status::Chosen);
+        let unbeaten = self.unbeaten();
+        chosen.map_or_else(Vec::new, |chosen| {
+            price::prices(chosen, &self.baseline, &self.rows, &unbeaten)
+        })
+    }
+
+    /// A trial's time against the baseline's, where it is known.
+    pub fn pace(&self, row: &Outcome) -> Option<Interval> {
+        taste::pace(row, &self.baseline)
     }
 
     /// The trials that no other one beats in both size and cost.
