@@ -3,6 +3,7 @@
 use super::{model::FunctionRow, open::Opened, result::Analysis, subject::Subject};
 use codecost::{
     Result,
+    address::AddressRange,
     attribution::{CrateId, Evidence, Function},
 };
 use rayon::prelude::*;
@@ -48,10 +49,9 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
     let aliases = subject.code.aliases.get(aliases).unwrap_or_default();
     let section = &subject.image.sections[function.section as usize];
     let owner = function.owner;
-    let file = match section.file.is_empty() {
-        true => 0,
-        false => function.range.size,
-    };
+    // Code is in the file, but for a damaged file's, whose sections may promise more.
+    let held = AddressRange::new(section.address, section.file.size);
+    let file = function.range.intersection(held).size;
     FunctionRow {
         name,
         symbol: function.symbol.and_then(symbol).unwrap_or_default(),

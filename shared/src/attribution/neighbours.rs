@@ -8,7 +8,7 @@
 use super::{CrateId, Crates, Evidence, Function, Origin, Owner, SymbolOwners};
 use crate::{
     address::VirtualAddress,
-    image::{SymbolKind, SymbolTable},
+    image::{Binding, SymbolKind, SymbolTable},
 };
 
 /// Finds owners for functions that are only most likely C's.
@@ -23,7 +23,9 @@ pub(super) fn settle(
         let owner = function.owner;
         owner.defined == CrateId::NATIVE
             && owner.defined_by == Evidence::Inferred
-            && function.symbol.is_some()
+            // What Rust code exports is no local symbol; those stand under their own file entry, also
+            // the parts that gcc has cut off a function and put elsewhere.
+            && symbol(function).is_some_and(|symbol| symbol.binding != Binding::Local)
     };
     if !functions.iter().any(open) {
         return;

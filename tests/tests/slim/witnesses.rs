@@ -186,7 +186,12 @@ fn shipped_rows_are_the_stripped_files(unstripped: &Path, stripped: &Path) {
         // Headers and padding have no section of their own.
         if !section.starts_with('[') {
             let truth = wanted.get(section).copied().unwrap_or_default();
-            assert_eq!(*bytes, truth, "{name}: {section}");
+            // A link that strips may leave out the fill behind the last entry of `.eh_frame`.
+            let fill = if section == ".eh_frame" { 7 } else { 0 };
+            assert!(
+                (truth..=truth + fill).contains(bytes),
+                "{name}: {section}: {bytes}, not {truth}"
+            );
         }
     }
     for section in wanted.keys().filter(|section| !section.is_empty()) {
