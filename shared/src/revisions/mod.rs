@@ -1,7 +1,7 @@
 //! Two commits, each built in a git worktree.
 //!
 //! The user's tree, index and branches are not touched: `git worktree add --detach` checks out
-//! beside the repository ([`worktree`] says why there), and the worktree is removed when the
+//! beside the repository (`worktree` says why there), and the worktree is removed when the
 //! builds are done, when they fail, and on Ctrl-C; what a killed process left, the next one
 //! removes. Both commits are checked out at the same path, one after the other, because a crate's hash, and with
 //! it the length of names, follows from its path. Both are built into one directory below the
@@ -10,7 +10,7 @@
 //! What is built of a commit, and what becomes of it, is the caller's; each is built with the
 //! toolchain that it asks for ([`crate::cargo::rustup`]).
 //!
-//! Submodules are taken from what the repository has of them ([`submodules`]). A limit: what git
+//! Submodules are taken from what the repository has of them (`submodules`). A limit: what git
 //! does not know (an uncommitted `.cargo/config.toml`) is not there.
 
 mod lock;
