@@ -1,6 +1,6 @@
 //! `cargo slim`: what is in my binary, byte for byte, and whose is it?
 //!
-//! A command ([`commands`]) turns its arguments into options, has the work done by [`analysis`],
+//! A command (`commands`) turns its arguments into options, has the work done by [`analysis`],
 //! [`compare`], [`budget`] or [`snapshot`], and shows what comes of it with [`report`].
 
 mod about;
