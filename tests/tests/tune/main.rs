@@ -9,6 +9,7 @@ mod contract;
 mod corpus;
 mod docs;
 mod holds;
+#[cfg(unix)]
 mod matrix;
 mod precedence;
 mod project;

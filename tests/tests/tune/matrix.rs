@@ -4,8 +4,6 @@
 
 use std::fs;
 
-use codecost::cargo::config::Value;
-
 use crate::project::{Call, MANIFEST, Project, Run};
 
 /// How many projects are made.
@@ -312,10 +310,10 @@ fn differences(case: &Case, run: &Run, calls: &[Call]) -> Vec<String> {
 }
 
 /// A key as TOML.
-fn toml_key(text: &str) -> String {
+fn toml_key(text: &str) -> &str {
     match text {
-        "*" => Value::String("*".into()).to_string(),
-        text => text.to_owned(),
+        "*" => "\"*\"",
+        text => text,
     }
 }
 
@@ -328,7 +326,7 @@ fn what_is_shown_is_what_rustc_gets() {
         let case = case(seed);
         let mut arguments = vec!["--profile", case.profile];
         for argument in &case.arguments {
-            arguments.extend(["--config", argument]);
+            arguments.extend(["--config", argument.as_str()]);
         }
         let run = case
             .project

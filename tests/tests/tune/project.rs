@@ -16,6 +16,7 @@ pub(crate) const MANIFEST: &str =
     "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
 
 /// Stands in rustc's place: answers questions by asking it, and notes what is to be compiled.
+#[cfg(unix)]
 const RECORDER: &str = r#"#!/bin/sh
 rustc=$1
 shift
@@ -172,11 +173,13 @@ impl Project {
     }
 
     /// The variables that it is given.
+    #[cfg(unix)]
     pub(crate) fn variables(&self) -> &[(String, String)] {
         &self.environment
     }
 
     /// Lets cargo build it with a wrapper that notes rustc's arguments in place of compiling.
+    #[cfg(unix)]
     pub(crate) fn recorded(&self, arguments: &[&str]) -> Vec<Call> {
         let directory = self.directory.path();
         let (wrapper, notes) = (directory.join("wrapper.sh"), directory.join("notes"));

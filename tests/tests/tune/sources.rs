@@ -233,6 +233,7 @@ fn a_dotted_package_key_does_not_keep_a_plan_from_being_written() {
     assert_eq!(project.read("Cargo.toml"), manifest);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_packages_variable_counts_where_the_configuration_has_its_table() {
     let config = "[profile.release.package.dep]\n";
@@ -293,6 +294,7 @@ fn a_value_of_a_package_with_which_nothing_builds_is_not_in_force() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn codegen_units_that_are_written_out_are_not_the_default() {
     // rustc's own number: 256 for an incremental build.
