@@ -44,8 +44,10 @@ const GATE: &str = "Gate options";
 /// single benchmarks and crates. --filter chooses the benchmarks that are run.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
-    /// The baseline to compare with: a name or path from --save-baseline, a directory of
-    /// Criterion's results, or a JSON file of hyperfine's
+    /// The baseline to compare with, from --save-baseline
+    ///
+    /// A directory of Criterion's results or a JSON file of hyperfine's is a baseline with numbers
+    /// only, by which no more than `attention` can be said.
     #[arg(long, value_name = "NAME|PATH", help_heading = GATE)]
     #[arg(required_unless_present_any = ["fail_if", "merge", "rev"])]
     baseline: Option<String>,
@@ -127,7 +129,9 @@ impl Command for Check {
             format,
             rows,
         } = self;
-        let output = format.options(rows)?;
+        let mut output = format.options(rows)?;
+        // It chooses what is run; of that, all is shown.
+        let filter = output.filter.take();
         let extra = report::check::Extra {
             comment,
             bencher,
@@ -167,7 +171,7 @@ impl Command for Check {
             action,
             time_budget,
             fail_on,
-            filter: output.filter.clone(),
+            filter,
             shard,
         };
         let mut gate = match &rev {
@@ -291,7 +295,7 @@ fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
 pub(super) fn compare_with(
     target: GateTarget,
     baseline: String,
-    output: &OutputOptions,
+    mut output: OutputOptions,
     console: &mut Console,
 ) -> Result<u8> {
     let options = Options {
@@ -302,11 +306,12 @@ pub(super) fn compare_with(
         action: None,
         time_budget: None,
         fail_on: Vec::new(),
-        filter: output.filter.clone(),
+        filter: output.filter.take(),
         shard: None,
     };
     let gate = gate(&options, console)?;
-    report::check::write(&gate, output, &report::check::Extra::default(), console)?;
+    let extra = report::check::Extra::default();
+    report::check::write(&gate, &output, &extra, console)?;
     Ok(code(&gate))
 }
 

@@ -31,11 +31,11 @@ pub(crate) struct Overview {
 #[derive(Args, Debug)]
 pub(crate) struct Unnamed {
     /// Build, measure each benchmark once, and keep the programs as a baseline
-    #[arg(long, value_name = "NAME|PATH", help_heading = BASELINE)]
+    #[arg(long, value_name = "NAME|PATH", help_heading = BASELINE, hide_short_help = true)]
     #[arg(conflicts_with = "baseline")]
     save_baseline: Option<String>,
     /// Compare with this baseline: both programs are run in pairs
-    #[arg(long, value_name = "NAME|PATH", help_heading = BASELINE)]
+    #[arg(long, value_name = "NAME|PATH", help_heading = BASELINE, hide_short_help = true)]
     baseline: Option<String>,
     #[command(flatten)]
     overview: Overview,
@@ -66,7 +66,7 @@ impl Command for Unnamed {
         let target = recording.gate_target()?;
         match (save_baseline, baseline) {
             (Some(name), _) => check::keep(target, &name, &output, console),
-            (None, Some(baseline)) => check::compare_with(target, baseline, &output, console),
+            (None, Some(baseline)) => check::compare_with(target, baseline, output, console),
             // The first case above.
             (None, None) => Ok(0),
         }

@@ -78,11 +78,13 @@ fn shown(gate: &Gate, options: &OutputOptions) -> String {
     captured.stdout()
 }
 
+/// It detects 4.4 %: the tenth block, which is the interval's upper end, is at least 0.1 points over
+/// the median in most runs of this spread, and the interval has to reach 4.5 %.
 #[test]
 fn the_evidence_is_one_line() {
     assert_eq!(
         evidence::line(&gate().rows[1], "before"),
-        "perf: regex/search: +12.2 % [+11.9, +12.6] vs before (n=12, detects ≥ 4.6 %) → fail \
+        "perf: regex/search: +12.2 % [+11.9, +12.6] vs before (n=12, detects ≥ 4.4 %) → fail \
          (action 10 %); grew: regex_automata +9.1 %, app +2.4 %; most in regex_automata::find \
          +8.0 %"
     );
