@@ -40,7 +40,7 @@ pub(crate) fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
 pub(crate) fn compare_with(
     target: GateTarget,
     baseline: String,
-    output: &OutputOptions,
+    mut output: OutputOptions,
     console: &mut Console,
 ) -> Result<u8> {
     let options = Options {
@@ -51,11 +51,11 @@ pub(crate) fn compare_with(
         action: None,
         time_budget: None,
         fail_on: Vec::new(),
-        filter: output.filter.clone(),
+        filter: output.filter.take(),
         shard: None,
     };
     let gate = gate(&options, console)?;
-    report::check::write(&gate, output, &report::check::Extra::default(), console)?;
+    report::check::write(&gate, &output, &report::check::Extra::default(), console)?;
     Ok(code(&gate))
 }
 

@@ -65,7 +65,7 @@ impl Command for Unnamed {
         let target = recording.gate_target()?;
         match (save_baseline, baseline) {
             (Some(name), _) => gating::keep(target, &name, &output, console),
-            (None, Some(baseline)) => gating::compare_with(target, baseline, &output, console),
+            (None, Some(baseline)) => gating::compare_with(target, baseline, output, console),
             // The first case above.
             (None, None) => Ok(0),
         }

@@ -34,7 +34,7 @@ const MOST_ALARMS: usize = 5;
 const SECONDS: &str = "2";
 /// How many crates and functions are named.
 const MOST_OWNERS: usize = 5;
-/// Less than this of the baseline's time is not worth naming: sampling makes as much.
+/// Less than this of the baseline's time is not worth naming.
 const LEAST: f64 = 0.005;
 
 /// Profiles both programs of each alarm and says what grew in it. What cannot be profiled is a
@@ -143,21 +143,28 @@ fn grown(profiles: &Profiles, before_ns: f64, after_ns: f64) -> Vec<Grew> {
     let share =
         |weight: &Weight, total: &Weight| weight.period as f64 / (total.period.max(1)) as f64;
     let factor = after_ns / before_ns;
+    // Twice the standard error of the difference: what chance makes of so many samples.
+    let variance =
+        |share: f64, total: &Weight| share * (1.0 - share).max(0.0) / total.samples.max(1) as f64;
     let of = |kind: ChangeKind| -> Vec<Grew> {
-        let mut grown: Vec<Grew> = profiles
-            .rows
-            .iter()
-            .filter(|row| row.kind == kind)
-            .map(|row| Grew {
-                is_crate: kind == ChangeKind::Crate,
-                name: match kind {
-                    ChangeKind::Crate => row.label.name.to_string(),
-                    _ => row.name.clone(),
-                },
-                delta: share(&row.after, &profiles.total_after) * factor
-                    - share(&row.before, &profiles.total_before),
+        let rows = profiles.rows.iter().filter(|row| row.kind == kind);
+        let mut grown: Vec<Grew> = rows
+            .filter_map(|row| {
+                let before = share(&row.before, &profiles.total_before);
+                let after = share(&row.after, &profiles.total_after);
+                let delta = after * factor - before;
+                let chance = variance(before, &profiles.total_before)
+                    + variance(after, &profiles.total_after) * factor * factor;
+                let is_growth = delta >= LEAST && delta > 2.0 * chance.sqrt();
+                is_growth.then(|| Grew {
+                    is_crate: kind == ChangeKind::Crate,
+                    name: match kind {
+                        ChangeKind::Crate => row.label.name.to_string(),
+                        _ => row.name.clone(),
+                    },
+                    delta,
+                })
             })
-            .filter(|grew| grew.delta >= LEAST)
             .collect();
         grown.sort_by(|a, b| {
             b.delta

@@ -176,8 +176,10 @@ impl Gate {
 /// The worst first; of the same status the largest change.
 pub fn by_gravity(a: &Row, b: &Row) -> std::cmp::Ordering {
     let size = |row: &Row| row.change().map_or(0.0, f64::abs);
-    b.status
-        .cmp(&a.status)
+    // What was measured and failed says more than what could not be measured.
+    let rank = |row: &Row| (row.status == Status::Fail, row.status);
+    rank(b)
+        .cmp(&rank(a))
         .then(size(b).total_cmp(&size(a)))
         .then_with(|| a.benchmark.cmp(&b.benchmark))
 }

@@ -283,7 +283,8 @@ impl Outcome {
 struct State {
     index: usize,
     blocks: Vec<Block>,
-    failure: Option<String>,
+    /// Why there is no verdict by the figures, and what the status is instead.
+    failure: Option<(Status, String)>,
     verdict: Option<Verdict>,
     /// Whether it is run and judged at the present look.
     open: bool,
@@ -294,7 +295,7 @@ struct State {
 impl State {
     fn status(&self) -> Status {
         match (&self.failure, &self.verdict) {
-            (Some(_), _) => Status::Missing,
+            (Some((status, _)), _) => *status,
             (None, Some(verdict)) => verdict.status,
             (None, None) => Status::Inconclusive,
         }
@@ -307,7 +308,7 @@ impl State {
     fn outcome(self) -> Outcome {
         Outcome {
             status: self.status(),
-            reason: self.failure,
+            reason: self.failure.map(|(_, reason)| reason),
             verdict: self.verdict,
             first: None,
             blocks: self.blocks,
@@ -433,16 +434,16 @@ impl Run<'_> {
             Ok(_) => {
                 state.odd += 1;
                 if state.odd > wanted {
-                    state.failure = Some(
-                        "Criterion takes its samples differently on the two sides; set a \
-                         `sampling_mode` in the benchmark"
-                            .into(),
-                    );
+                    // Both sides have numbers, which cannot be compared.
+                    let reason = "Criterion takes its samples in changing modes; set a \
+                                  `sampling_mode` in the benchmark";
+                    state.failure = Some((Status::Inconclusive, reason.into()));
                 }
             }
             Err((_, Failure::Stopped)) => self.stopped = true,
             Err((side, failure)) => {
-                state.failure = Some(format!("the {} {failure}", side.as_str()));
+                let reason = format!("the {} {failure}", side.as_str());
+                state.failure = Some((Status::Missing, reason));
             }
         }
     }

@@ -46,6 +46,11 @@ pub enum Tuning {
         /// The number of samples.
         samples: u32,
     },
+    /// How often a whole process runs; the samples are its runs.
+    Process {
+        /// The number of runs.
+        runs: u32,
+    },
     /// There is nothing to set.
     None,
 }

@@ -5,7 +5,7 @@
 //! | Criterion 0.5 to 0.8 | `--bench --noplot --exact ID` | `new/sample.json` below a private `CRITERION_HOME` |
 //! | divan | `--bench --exact CRATE::ID` | the table on standard output; four digits |
 //! | libtest | `--bench --exact ID` | a median, no minimum: at most `attention` |
-//! | none of these, or any program | as it is | the time of the whole process |
+//! | none of these, or any program | as it is, for 0.3 s again and again | the time of the whole process |
 //!
 //! Criterion's `--exact` takes any id verbatim; without `--bench` it only tests. Its directories
 //! are cut and made unique, so results are looked up by `full_id`. With `CRITERION_HOME` unset and
@@ -26,6 +26,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 /// What runs the benchmarks of a program.
@@ -143,7 +144,8 @@ impl Program {
         match self.harness {
             Harness::Criterion => criterion::tuning(sides),
             Harness::Divan => divan::tuning(sides),
-            Harness::Libtest | Harness::Process => Tuning::None,
+            Harness::Libtest => Tuning::None,
+            Harness::Process => process_tuning(sides),
         }
     }
 
@@ -183,17 +185,18 @@ impl Program {
             }
             Harness::Process => {
                 command.stdout(Stdio::null());
-                let finished = process::run(&mut command, patience)?;
-                let time = finished.elapsed.as_nanos() as f64;
-                Ok(Measured {
-                    minimum: time,
-                    median: time,
-                    p90: None,
-                    samples: 1,
-                    mode: None,
-                    throughput: None,
-                    elapsed: finished.elapsed,
-                })
+                let runs = match tuning {
+                    Tuning::Process { runs } => runs.max(1),
+                    _ => 1,
+                };
+                let mut times = Vec::new();
+                let mut elapsed = Duration::ZERO;
+                for _ in 0..runs {
+                    let finished = process::run(&mut command, patience)?;
+                    times.push(finished.elapsed.as_nanos() as f64);
+                    elapsed += finished.elapsed;
+                }
+                measured::summary(times, None, elapsed)
             }
         }?;
         for time in [measured.minimum, measured.median] {
@@ -215,6 +218,14 @@ impl Program {
             .stderr(Stdio::piped());
         command
     }
+}
+
+/// What ends soon runs several times, so that one of its runs is undisturbed.
+fn process_tuning(sides: [f64; 2]) -> Tuning {
+    const MOST: f64 = 20.0;
+    let slower = sides[0].max(sides[1]);
+    let runs = (measured::SAMPLING.as_nanos() as f64 / slower).clamp(1.0, MOST);
+    Tuning::Process { runs: runs as u32 }
 }
 
 /// Keeps Criterion from looking for a target directory, and from talking to `cargo criterion`.
@@ -241,6 +252,13 @@ pub fn listed(output: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_processes_run_more_often() {
+        assert_eq!(process_tuning([20e6, 30e6]), Tuning::Process { runs: 10 });
+        assert_eq!(process_tuning([2e9, 1e9]), Tuning::Process { runs: 1 });
+        assert_eq!(process_tuning([1.0, 1.0]), Tuning::Process { runs: 20 });
+    }
 
     #[test]
     fn lists_keep_names_as_they_are() {
