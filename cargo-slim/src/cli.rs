@@ -114,7 +114,10 @@ impl AnalysisFlags {
         let options = format.options(rows)?;
         let input = input.input(console);
         let mut announce = |added: &[String]| announce::build(console, added);
-        let opened = analysis::open(&input, needs.debug_information, &mut announce)?;
+        let opened = match needs.depth {
+            Depth::Tables => analysis::open_tables(&input, &mut announce)?,
+            _ => analysis::open(&input, needs.debug_information, &mut announce)?,
+        };
         let mut subject = Subject::new(&opened.files, needs.depth)?;
         show(&opened, &mut subject, &options, console)?;
         Ok(exit_code::OK)

@@ -103,37 +103,94 @@ fn versions(crates: &[CrateRow]) -> Vec<Finding> {
 /// One part in so many of what ships is worth a question.
 const LARGE_PART: u64 = 10;
 
-/// The dependency that most bytes are of, where it is more than a tenth of what ships. The command
-/// tells which package and which feature of it bring it.
+/// And of C code one part in so many.
+const LARGE_NATIVE_PART: u64 = 20;
+
+/// What one package brings: its crates, and the C and assembly that its build compiled.
+struct Brought<'r> {
+    package: &'r str,
+    version: &'r str,
+    shipped: u64,
+    native: u64,
+    code: u64,
+    data: u64,
+}
+
+/// The packages of the registry and of git, the largest first.
+fn brought(crates: &[CrateRow]) -> Vec<Brought<'_>> {
+    let mut packages: BTreeMap<(&str, &str), Brought<'_>> = BTreeMap::new();
+    for row in crates {
+        let label = &row.label;
+        let native = label.origin == Origin::Native;
+        let theirs = native || matches!(label.origin, Origin::Registry | Origin::Git);
+        let (Some(package), Some(version), true) = (&label.package, &label.version, theirs) else {
+            continue;
+        };
+        let brought = packages.entry((package, version)).or_insert(Brought {
+            package,
+            version,
+            shipped: 0,
+            native: 0,
+            code: 0,
+            data: 0,
+        });
+        brought.shipped += row.shipped;
+        brought.native += if native { row.shipped } else { 0 };
+        brought.code += row.parts[Category::Code];
+        brought.data += row.parts[Category::Data];
+    }
+    let mut packages: Vec<_> = packages.into_values().collect();
+    packages.sort_by_key(|package| Reverse(package.shipped));
+    packages
+}
+
+/// The dependency that most bytes are of, where it is more than a tenth of what ships; else the one
+/// whose C code is a twentieth, which nobody sees in a list of crates' sources. The command tells
+/// which package and which feature of it bring it.
 fn large_dependency(opened: &Opened, artifact: &Artifact, crates: &[CrateRow]) -> Option<Finding> {
     // Cargo knows the dependencies of what it builds.
     let target = opened.facts.target.as_ref()?;
     let whole = artifact.shipped_size?;
-    let theirs = |row: &&CrateRow| {
-        let origin = matches!(row.label.origin, Origin::Registry | Origin::Git);
-        origin && row.shipped > whole / LARGE_PART && row.label.version.is_some()
+    let packages = brought(crates);
+    let large = packages
+        .first()
+        .filter(|package| package.shipped > whole / LARGE_PART);
+    let native = || {
+        let most = packages.iter().max_by_key(|package| package.native)?;
+        (most.native > whole / LARGE_NATIVE_PART).then_some(most)
     };
-    let row = crates.iter().filter(theirs).max_by_key(|row| row.shipped)?;
-    let label = &row.label;
-    let (name, version) = (label.package.as_ref()?, label.version.as_ref()?);
+    let (package, code) = match (large, native()) {
+        (Some(large), _) => (large, "large-dependency"),
+        (None, Some(native)) => (native, "native-code"),
+        (None, None) => return None,
+    };
+    let Brought { package: name, .. } = package;
+    let mut evidence = vec![format!(
+        "{} of code, {} of data",
+        Bytes(package.code),
+        Bytes(package.data)
+    )];
+    if package.native > 0 {
+        evidence.push(format!(
+            "{} of it is C or assembly that its build compiled",
+            Bytes(package.native)
+        ));
+    }
+    evidence.push(
+        "an upper bound: what the program uses of it would have to come from elsewhere".into(),
+    );
+    let share = Share::of(package.shipped, whole);
     Some(Finding {
-        code: "large-dependency",
-        title: format!(
-            "`{name}` is {} of what ships",
-            Share::of(row.shipped, whole)
-        ),
-        bytes: row.shipped,
-        evidence: vec![
-            format!(
-                "{} of code, {} of data",
-                Bytes(row.parts[Category::Code]),
-                Bytes(row.parts[Category::Data])
-            ),
-            "an upper bound: what the program uses of it would have to come from elsewhere".into(),
-        ],
+        code,
+        title: match code {
+            "native-code" => format!("C code of `{name}` is {share} of what ships"),
+            _ => format!("`{name}` is {share} of what ships"),
+        },
+        bytes: package.shipped,
+        evidence,
         command: format!(
-            "cargo tree -p {} -e features -i {name}@{version}",
-            target.package
+            "cargo tree -p {} -e features -i {name}@{}",
+            target.package, package.version
         ),
     })
 }

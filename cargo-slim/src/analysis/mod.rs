@@ -23,7 +23,7 @@ pub use data::data;
 pub use functions::functions;
 pub use generics::{generics, only_named};
 pub use loads::loads;
-pub use open::{Facts, Input, Opened, open, open_in};
+pub use open::{Facts, Input, Opened, open, open_in, open_tables};
 pub use overview::overview;
 pub use result::{Analysis, Total};
 pub use sections::sections;

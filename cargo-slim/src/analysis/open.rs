@@ -112,6 +112,35 @@ pub fn open(input: &Input, with_debug: bool, first: &mut dyn FnMut(&[String])) -
     open_in(&Context::current()?, input, with_debug, first)
 }
 
+/// Opens what `input` names for its tables of contents alone: nobody is asked about crates.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_tables(input: &Input, first: &mut dyn FnMut(&[String])) -> Result<Opened> {
+    let Input::File {
+        path, debug_file, ..
+    } = input
+    else {
+        return open(input, false, first);
+    };
+    let file = Mapping::open(path)?;
+    let image = Image::parse(path, &file)?;
+    if let Some(debug) = debug_file {
+        given(path, &image, debug)?;
+    }
+    let files = Files {
+        file,
+        debug: None,
+        shared_debug: None,
+        catalogue: Catalogue::empty(),
+    };
+    Ok(Opened {
+        files,
+        facts: Facts::default(),
+    })
+}
+
 /// As [`open`], seen from another directory.
 ///
 /// # Errors

@@ -46,6 +46,8 @@ impl Files {
 /// What an analysis will ask of a [`Subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
+    /// Its tables of contents: no names, no unwind tables, no debug information.
+    Tables,
     /// Its functions.
     Functions,
     /// Who owns every byte.
@@ -95,6 +97,9 @@ impl<'a> Subject<'a> {
     /// The file is no object file of a known format.
     pub fn new(files: &'a Files, depth: Depth) -> Result<Self> {
         let image = Image::parse(files.file.path(), &files.file)?;
+        if depth == Depth::Tables {
+            return Ok(Self::of_tables(image, Crates::new(&files.catalogue)));
+        }
         let symbols = || {
             let dynamic_symbols = image.dynamic_symbols();
             let pointers = (depth == Depth::Bytes).then(|| Pointers::new(&image, &dynamic_symbols));
@@ -184,6 +189,30 @@ impl<'a> Subject<'a> {
             references,
             pointers,
         })
+    }
+
+    /// The image alone, all that is read from within its sections left empty.
+    fn of_tables(image: Image<'a>, mut crates: Crates<'a>) -> Self {
+        let table = SymbolTable::default();
+        let owners = SymbolOwners::new(&table, &mut crates);
+        let mut sections = image.sections.iter();
+        Self {
+            stripped: !sections.any(|section| section.kind == SectionKind::Symbols),
+            image,
+            symbols: table.clone(),
+            dynamic_symbols: table,
+            owners,
+            unwind: UnwindTables::default(),
+            code: CodeMap::default(),
+            labels: labels(&crates),
+            crates,
+            leaf: None,
+            debug: DebugSections::default(),
+            names: OnceLock::new(),
+            unread_shared_debug: None,
+            references: None,
+            pointers: None,
+        }
     }
 
     /// Accounts for every byte; code that is in `inlined` is for the crate that it names.

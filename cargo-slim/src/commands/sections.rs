@@ -20,7 +20,7 @@ pub(crate) struct Sections {
 impl front::Command for Sections {
     fn run(self, console: &mut Console) -> Result<u8> {
         let needs = Needs {
-            depth: Depth::Functions,
+            depth: Depth::Tables,
             debug_information: false,
         };
         self.flags

@@ -59,6 +59,8 @@ pub fn codegen_unit(file: &str) -> Option<(&str, u64)> {
 pub struct SymbolOwners {
     /// The crate of each file entry.
     files: Vec<Option<CrateId>>,
+    /// The names of file entries that are no unit of rustc's: source files of C and assembly.
+    sources: Vec<String>,
     /// Under fat LTO all code stands in one unit of the last crate, which made none of it.
     merged: bool,
     /// The crate that the executable or library itself is.
@@ -90,6 +92,12 @@ impl SymbolOwners {
         } else {
             None
         };
+        let sources = table.files.iter().zip(&files);
+        let sources = sources.map(|(file, unit)| match unit {
+            Some(_) => String::new(),
+            None => file.clone().into_owned(),
+        });
+        let sources = sources.collect();
         // One crate's units only, yet functions of several crates that are no instances: merged.
         let merged = alone.is_some() && {
             let mut roots = HashSet::new();
@@ -115,6 +123,7 @@ impl SymbolOwners {
         Self {
             alone: alone.is_some() && files.iter().all(|file| *file == alone),
             files,
+            sources,
             merged,
             leaf: leaf.or(guess),
             leaf_is_guess: guess.is_some(),
@@ -262,6 +271,17 @@ impl SymbolOwners {
         let unit = unit.filter(|_| self.unit(symbol).is_some() || exported());
         if let Some(unit) = unit {
             return Owner::of(unit, Evidence::Symbol);
+        }
+        let source = |symbol: &Symbol<'_>| self.sources.get(symbol.file? as usize);
+        if symbol.binding == Binding::Local
+            && let Some(source) = source(symbol)
+            && let Some((info, exact)) = catalogue.native_local(source, name)
+        {
+            let evidence = match exact {
+                true => Evidence::Symbol,
+                false => Evidence::Inferred,
+            };
+            return Owner::of(crates.intern(info, None), evidence);
         }
         if let Some(info) = catalogue
             .native_owner(name)

@@ -10,6 +10,7 @@ pub mod config;
 mod context;
 mod environment;
 pub mod flags;
+mod kept;
 mod lookup;
 mod messages;
 mod packageid;

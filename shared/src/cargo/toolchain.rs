@@ -2,10 +2,11 @@
 //!
 //! The compiler is `RUSTC`, else `build.rustc`, else `rustc`, run in the same directory and with
 //! the same environment as cargo, so that a `rust-toolchain.toml` and `cargo +nightly` hold. Facts
-//! are cached for the process.
+//! are cached for the process, what they are made of between processes (`kept`).
 
 use super::{
     context::{Context, quiet_stdout_of},
+    kept,
     lookup::Lookup,
     rustup::rustup_of,
     selection::Selection,
@@ -93,7 +94,8 @@ impl Toolchain {
             })
         };
         let direct = installed(context, &rustc).and_then(|(program, sysroot)| {
-            let version = print(program.as_os_str(), &["-vV"]).ok()?;
+            let ask = || print(program.as_os_str(), &["-vV"]).ok();
+            let version = kept::answer(context, &kept::stamp(&program), ask)?;
             Some((version, sysroot))
         });
         let (version, sysroot) = match direct {
@@ -216,10 +218,15 @@ pub fn v0_is_default(release: &str) -> bool {
 fn installed(context: &Context, rustc: &OsStr) -> Option<(PathBuf, PathBuf)> {
     let mut program = found(context, rustc)?.canonicalize().ok()?;
     if let Some(rustup) = rustup_of(&program) {
-        let mut which = context.command(&rustup);
-        let output = quiet_stdout_of(which.args(["which", "rustc"]), "rustup which rustc").ok()?;
-        program = PathBuf::from(String::from_utf8(output).ok()?.trim_end());
-        program = program.canonicalize().ok()?;
+        let ask = || {
+            let mut which = context.command(&rustup);
+            let which = which.args(["which", "rustc"]);
+            String::from_utf8(quiet_stdout_of(which, "rustup which rustc").ok()?).ok()
+        };
+        let found = |said: String| PathBuf::from(said.trim_end()).canonicalize().ok();
+        let kept = kept::answer(context, &kept::rustup_choice(context, &rustup), ask);
+        // What has been uninstalled since is asked for again.
+        program = kept.and_then(found).or_else(|| found(ask()?))?;
     }
     let home = program
         .parent()

@@ -1,7 +1,7 @@
 //! Tables for terminals: compact, without boxes, fitted to the width.
 //!
-//! `comfy-table` measures, aligns and pads; what it is given has already been fitted: names shrink
-//! first (a path from its front, since its end tells it from others), then the columns that are
+//! Rows are written as they come, since a table of a large library has a hundred thousand. Names
+//! shrink first (a path from its front, since its end tells it from others), then the columns that are
 //! marked as droppable go, and a line below says which. Without a terminal nothing is trimmed.
 
 use super::{
@@ -10,8 +10,9 @@ use super::{
     table::Kind,
 };
 use anstyle::{AnsiColor, Style as Ansi};
-use comfy_table::{
-    CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Row, TableStyle,
+use std::{
+    borrow::Cow,
+    io::{self, Write},
 };
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -50,13 +51,37 @@ const BAR: Ansi = AnsiColor::Cyan.on_default();
 
 /// Names do not shrink below this before droppable columns go.
 const NAME_AT_LEAST: usize = 24;
-/// Display columns between two columns: the line style's junction is one of them.
+/// Display columns between two columns.
 const GAP: usize = 2;
+/// Text is handed on in pieces of this size.
+const PIECE: usize = 64 * 1024;
 
 impl Page {
     /// The page as text for a terminal.
     pub fn to_human(&self, style: &Style) -> String {
         let mut text = String::new();
+        // Nothing is written, so nothing fails.
+        let _ = self.render(style, &mut text, &mut |_| Ok(()));
+        text
+    }
+
+    /// Writes the page as text for a terminal.
+    ///
+    /// # Errors
+    ///
+    /// That of writing.
+    pub fn write_human(&self, style: &Style, to: &mut dyn Write) -> io::Result<()> {
+        let mut hand_on = |text: &mut String| {
+            to.write_all(text.as_bytes())?;
+            text.clear();
+            Ok(())
+        };
+        let mut text = String::new();
+        self.render(style, &mut text, &mut hand_on)?;
+        hand_on(&mut text)
+    }
+
+    fn render(&self, style: &Style, text: &mut String, hand_on: HandOn<'_>) -> io::Result<()> {
         let mut after_heading = true;
         let mut after_line = false;
         for block in &self.blocks {
@@ -71,8 +96,8 @@ impl Page {
             after_heading = matches!(block, Block::Heading(_));
             after_line = is_line;
             match block {
-                Block::Heading(heading) => push(&mut text, &style.paint(HEADING, heading)),
-                Block::Facts(facts) => push_facts(&mut text, facts, style),
+                Block::Heading(heading) => push(text, &style.paint(HEADING, heading)),
+                Block::Facts(facts) => push_facts(text, facts, style),
                 Block::Line(line, emphasis) => {
                     let ansi = match emphasis {
                         Emphasis::Plain => Ansi::new(),
@@ -83,16 +108,19 @@ impl Page {
                     // A command is to be copied as it is.
                     let width = style.width.filter(|_| *emphasis != Emphasis::Command);
                     for line in wrapped(line, width) {
-                        push(&mut text, &style.paint(ansi, &line));
+                        push(text, &style.paint(ansi, &line));
                     }
                 }
                 Block::Gap => {}
-                Block::Grid(grid) => push_grid(&mut text, grid, style),
+                Block::Grid(grid) => push_grid(text, grid, style, hand_on)?,
             }
         }
-        text
+        Ok(())
     }
 }
+
+/// Takes text that is finished, or leaves it.
+type HandOn<'a> = &'a mut dyn FnMut(&mut String) -> io::Result<()>;
 
 fn push(text: &mut String, line: &str) {
     text.push_str(line);
@@ -110,72 +138,88 @@ fn push_facts(text: &mut String, facts: &[(String, String)], style: &Style) {
     }
 }
 
-fn push_grid(text: &mut String, grid: &Grid, style: &Style) {
+fn push_grid(text: &mut String, grid: &Grid, style: &Style, hand_on: HandOn<'_>) -> io::Result<()> {
     if let Some(nothing) = grid.nothing() {
-        return push(text, &style.paint(FAINT, nothing));
+        push(text, &style.paint(FAINT, nothing));
+        return Ok(());
     }
     let (fitted, dropped) = fit(grid, style.width);
     if fitted.is_empty() {
-        return;
+        return Ok(());
     }
-    let cell = |index: usize, width: usize, cells: &[String]| {
-        let cell = cells.get(index).map_or("", String::as_str);
-        elide(cell, width)
-    };
-    let line = |cells: &[String]| {
-        Row::from(
-            fitted
-                .iter()
-                .map(|&(index, width)| cell(index, width, cells)),
-        )
-    };
-    let titles: Vec<_> = grid
-        .columns
-        .iter()
-        .map(|column| column.title.clone())
-        .collect();
-    let mut table = comfy_table::Table::new();
-    table
-        .load_style(TABLE_STYLE)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(line(&titles))
-        .add_rows(
-            grid.rows
-                .iter()
-                .chain(&grid.cut)
-                .chain(&grid.totals)
-                .map(|row| line(row)),
-        );
-    let last = fitted.len() - 1;
-    for (position, &(index, _)) in fitted.iter().enumerate() {
-        if let Some(column) = table.column_mut(position) {
-            column.set_padding((0, if position == last { 0 } else { GAP as u16 - 1 }));
-            column.set_cell_alignment(match grid.columns.get(index).map(|column| column.kind) {
-                Some(Kind::Number) => CellAlignment::Right,
-                _ => CellAlignment::Left,
-            });
+    let widths = fitted.iter().map(|&(_, width)| width + GAP);
+    let rule = "─".repeat(widths.sum::<usize>() - GAP);
+    let rule = style.paint(FAINT, &rule);
+    let mut line = String::new();
+    let titles = |index: usize| grid.columns.get(index).map_or("", |column| &*column.title);
+    lay(&mut line, grid, &fitted, titles);
+    push(text, &style.paint(STRONG, &line));
+    push(text, &rule);
+    for row in 0..grid.rows.len() {
+        lay(&mut line, grid, &fitted, |index| grid.rows.cell(row, index));
+        if style.color {
+            push(text, &paint_bars(&line, style));
+        } else {
+            push(text, &line);
+        }
+        if text.len() >= PIECE {
+            hand_on(text)?;
         }
     }
-    let lines: Vec<_> = table.lines().collect();
-    let rule = lines.get(1).cloned().unwrap_or_default();
-    let (cut, totals) = (
-        2 + grid.rows.len(),
-        2 + grid.rows.len() + grid.cut.iter().count(),
-    );
-    for (number, line) in lines.iter().enumerate() {
-        let line = line.trim_end();
-        if number == totals {
-            push(text, &style.paint(FAINT, &rule));
+    if let Some(cells) = &grid.cut {
+        lay(&mut line, grid, &fitted, cell_of(cells));
+        push(text, &style.paint(FAINT, &line));
+    }
+    for cells in &grid.totals {
+        if std::ptr::eq(cells, &grid.totals[0]) {
+            push(text, &rule);
         }
-        match number {
-            1 => push(text, &style.paint(FAINT, &rule)),
-            0 => push(text, &style.paint(STRONG, line)),
-            _ if number >= totals => push(text, &style.paint(STRONG, line)),
-            _ if number >= cut => push(text, &style.paint(FAINT, line)),
-            _ => push(text, &paint_bars(line, style)),
-        }
+        lay(&mut line, grid, &fitted, cell_of(cells));
+        push(text, &style.paint(STRONG, &line));
     }
     push_dropped(text, &dropped, style);
+    Ok(())
+}
+
+fn cell_of<'c>(cells: &'c [String]) -> impl Fn(usize) -> &'c str {
+    move |index| cells.get(index).map_or("", String::as_str)
+}
+
+/// Writes a row over `line`: quantities to the right of their columns, all else to the left.
+fn lay<'c>(
+    line: &mut String,
+    grid: &Grid,
+    fitted: &[(usize, usize)],
+    cell: impl Fn(usize) -> &'c str,
+) {
+    line.clear();
+    let mut blanks = 0;
+    for &(index, width) in fitted {
+        let cell = elide(cell(index), width);
+        let free = width.saturating_sub(columns_of(&cell));
+        let right = grid
+            .columns
+            .get(index)
+            .is_some_and(|column| column.kind == Kind::Number);
+        if right {
+            blanks += free;
+        }
+        // Blanks at the end of a line are not written.
+        if !cell.is_empty() {
+            line.extend(std::iter::repeat_n(' ', blanks));
+            line.push_str(&cell);
+            blanks = 0;
+        }
+        blanks += GAP + if right { 0 } else { free };
+    }
+}
+
+/// How many display columns a text takes.
+fn columns_of(text: &str) -> usize {
+    match text.is_ascii() {
+        true => text.len(),
+        false => text.width(),
+    }
 }
 
 /// Which columns the terminal had no room for; they take as many lines as they need.
@@ -217,11 +261,6 @@ fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
     lines
 }
 
-const TABLE_STYLE: TableStyle = TableStyle::new()
-    .header_lines(ContentLineStyle::none())
-    .header_separator(LineStyle::none().fill('─').junction('─'))
-    .content_lines(ContentLineStyle::none());
-
 /// Colours the runs of bar characters in a row; names do not contain them.
 fn paint_bars(line: &str, style: &Style) -> String {
     let is_bar = |c: char| ('\u{2588}'..='\u{258f}').contains(&c);
@@ -252,11 +291,14 @@ fn fit(grid: &Grid, width: Option<usize>) -> (Vec<(usize, usize)>, Vec<&str>) {
 
 /// The columns that say something, each as wide as its widest cell.
 fn visible(grid: &Grid) -> Vec<(usize, usize)> {
-    let all = grid.rows.iter().chain(&grid.cut).chain(&grid.totals);
+    let labels = grid.cut.iter().chain(&grid.totals);
     let natural = |index: usize, column: &GridColumn| {
-        let cells = all.clone().filter_map(|row| row.get(index));
-        cells
-            .map(|cell| cell.width())
+        let rows = (0..grid.rows.len()).map(|row| grid.rows.cell(row, index));
+        let labels = labels
+            .clone()
+            .filter_map(|row| row.get(index).map(String::as_str));
+        rows.chain(labels)
+            .map(columns_of)
             .max()
             .unwrap_or(0)
             .max(column.title.width())
@@ -325,13 +367,13 @@ fn shrink(grid: &Grid, width: usize, columns: &mut Vec<(usize, usize)>) {
 
 /// `text` in at most `width` display columns, with `…` for what is left out: the modules at the
 /// front of a path, and what is still too long in the middle.
-fn elide(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
+fn elide(text: &str, width: usize) -> Cow<'_, str> {
+    if columns_of(text) <= width {
+        return text.into();
     }
     let (own, segment) = without_modules(text, width);
     if own.width() <= width {
-        return own;
+        return own.into();
     }
     let room = width.saturating_sub(1);
     // The end of a path names the function, so it gets the larger part; before arguments in
@@ -346,7 +388,7 @@ fn elide(text: &str, width: usize) -> String {
     let head = take_columns(own.chars(), head_room).len();
     let tail = own.len() - take_columns(own.chars().rev(), room - head_room).len();
     let (head, tail) = (own.get(..head).unwrap_or(""), own.get(tail..).unwrap_or(""));
-    format!("{head}…{tail}")
+    format!("{head}…{tail}").into()
 }
 
 /// `a::b::c::f` as `…::c::f`: as few modules as it takes are left out, and never the last segment.

@@ -92,7 +92,14 @@ fn push_grid(text: &mut String, grid: &Grid) {
         true => escape(cell).replace(' ', "\u{a0}"),
         false => escape(cell),
     };
-    for cells in grid.rows.iter().chain(&grid.cut) {
+    for at in 0..grid.rows.len() {
+        let cells = (0..grid.columns.len()).filter(|index| shown(*index));
+        row(
+            text,
+            &mut cells.map(|index| content(index, grid.rows.cell(at, index))),
+        );
+    }
+    if let Some(cells) = &grid.cut {
         let cells = cells.iter().enumerate().filter(|(index, _)| shown(*index));
         row(text, &mut cells.map(|(index, cell)| content(index, cell)));
     }

@@ -155,7 +155,7 @@ impl<'a, R> Report<'a, R> {
         let selection = self.table.select(options).map_err(WriteError::Usage)?;
         match options.format {
             Format::Human => {
-                to.write_all(self.page(&selection, options).to_human(style).as_bytes())?;
+                self.page(&selection, options).write_human(style, to)?;
                 to.flush()?;
             }
             Format::Markdown | Format::Github => {

@@ -97,7 +97,7 @@ impl Page {
 #[derive(Clone, Debug)]
 pub struct Grid {
     pub(super) columns: Vec<GridColumn>,
-    pub(super) rows: Vec<Vec<String>>,
+    pub(super) rows: Rows,
     /// `… 214 more`, and what they sum to.
     pub(super) cut: Option<Vec<String>>,
     /// The matching rows when there is a filter, then all rows.
@@ -106,6 +106,51 @@ pub struct Grid {
     pub(super) when_empty: String,
     /// Names stay whole.
     pub(super) full_names: bool,
+}
+
+/// The cells of many rows in one text: a table of a large library has a million of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    text: String,
+    /// Where each cell ends.
+    ends: Vec<usize>,
+    columns: usize,
+}
+
+impl Rows {
+    fn new(columns: usize) -> Self {
+        Self {
+            columns,
+            ..Self::default()
+        }
+    }
+
+    fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+
+    /// How many rows.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len() / self.columns.max(1)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A cell; empty where there is none.
+    pub(super) fn cell(&self, row: usize, column: usize) -> &str {
+        let at = row * self.columns + column;
+        let start = match at.checked_sub(1) {
+            Some(before) => self.ends.get(before).copied(),
+            None => Some(0),
+        };
+        let range = start.zip(self.ends.get(at).copied());
+        range
+            .and_then(|(start, end)| self.text.get(start..end))
+            .unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -119,13 +164,14 @@ impl Grid {
     /// A column in which no row says anything (no crate has a version, say) only takes space.
     pub(super) fn is_blank(&self, index: usize) -> bool {
         let says_nothing = |row: &Vec<String>| row.get(index).is_none_or(String::is_empty);
+        let mut cells = (0..self.rows.len()).map(|row| self.rows.cell(row, index));
         let labels = self.cut.iter().chain(&self.totals);
         let is_name = self
             .columns
             .get(index)
             .is_some_and(|column| column.kind == Kind::Name);
         !self.rows.is_empty()
-            && self.rows.iter().all(says_nothing)
+            && cells.all(str::is_empty)
             && (!is_name || labels.into_iter().all(says_nothing))
     }
 
@@ -140,12 +186,12 @@ impl<'a, R> Table<'a, R> {
     /// The selected rows as people see them, with the row for what was cut and the total row.
     pub fn grid(&self, selection: &Selection<'a, R>, full_names: bool) -> Grid {
         let columns: Vec<_> = self.human_columns(selection).collect();
-        let text = |row: &&'a R| {
-            let cells = columns
-                .iter()
-                .map(|column| column.read(row).human().into_owned());
-            cells.collect()
-        };
+        let mut rows = Rows::new(columns.len());
+        for row in selection.shown() {
+            for column in &columns {
+                rows.push(&column.read(row).human());
+            }
+        }
         let summary = |label: String, rows: &mut dyn Iterator<Item = &'a R>| {
             let mut sums = vec![Cell::Empty; columns.len()];
             for row in rows.filter(|row| self.counts(row)) {
@@ -186,7 +232,7 @@ impl<'a, R> Table<'a, R> {
         totals.push(summary(label, &mut self.rows().iter()));
         Grid {
             when_empty,
-            rows: selection.shown().iter().map(text).collect(),
+            rows,
             cut: (!cut.is_empty()).then(|| summary(cut_label(), &mut cut.iter().copied())),
             totals,
             full_names,

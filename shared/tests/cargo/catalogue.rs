@@ -340,7 +340,10 @@ fn native_code_is_named_after_the_crate_that_brought_it() {
             "native/src/lib.rs",
             "extern \"C\" { fn from_c() -> i32; }\npub fn call() -> i32 { unsafe { from_c() } }\n#[no_mangle] pub extern \"C\" fn from_rust() {}",
         ),
-        ("native/from.c", "int from_c(void) { return 0; }"),
+        (
+            "native/from.c",
+            "static __attribute__((noinline)) int step(int n) { return n * 3; }\nint from_c(void) { return step(4); }",
+        ),
         (
             "native/build.rs",
             r#"
@@ -379,4 +382,23 @@ fn native_code_is_named_after_the_crate_that_brought_it() {
         "compiler_builtins"
     );
     assert_eq!(catalogue.native_owner("puts"), None);
+
+    // What is local to a C file stands in no archive's index.
+    assert_eq!(catalogue.native_owner("step"), None);
+    let local = |source, symbol| catalogue.native_local(source, symbol);
+    assert_eq!(local("from.c", "step"), Some((owner.clone(), true)));
+    for clone in [
+        "step.part.0",
+        "step.isra.0.cold",
+        "step_0",
+        "inlined_elsewhere",
+    ] {
+        assert_eq!(
+            local("from.c", clone),
+            Some((owner.clone(), false)),
+            "{clone}"
+        );
+    }
+    assert_eq!(local("other.c", "step"), None);
+    assert_eq!(local("", "step"), None);
 }

@@ -354,3 +354,69 @@ fn split_debug_information_is_switched_off_for_our_build() {
         assert_eq!(rows(split), whole, "{split}");
     }
 }
+
+/// A program, and a crate whose build script compiles `c` with these flags.
+fn project_with_c(flags: &str, c: &str) -> TempDir {
+    let directory = TempDir::with_prefix("codecost-").unwrap();
+    let script = format!(
+        "use std::{{env, process::Command}};
+         fn run(command: &mut Command) {{ assert!(command.status().unwrap().success()) }}
+         fn main() {{
+             let out = env::var(\"OUT_DIR\").unwrap();
+             let object = format!(\"{{out}}/deep.o\");
+             run(Command::new(\"cc\").args({flags:?}.split(' ')).args([\"-c\", \"deep.c\", \"-o\", &object]));
+             run(Command::new(\"ar\").args([\"rcs\", &format!(\"{{out}}/libdeep.a\"), &object]));
+             println!(\"cargo::rustc-link-search=native={{out}}\\ncargo::rustc-link-lib=static=deep\");
+         }}"
+    );
+    let package = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.3.0\"\nedition = \"2021\"\n{more}")
+    };
+    let app = package("app", "[dependencies]\ndeep-sys = { path = \"../deep\" }\n");
+    write(&directory, "app/Cargo.toml", &app);
+    let main = "fn main() { std::process::exit(deep_sys::call(std::env::args().count() as i32)) }";
+    write(&directory, "app/src/main.rs", main);
+    write(&directory, "deep/Cargo.toml", &package("deep-sys", ""));
+    let lib = "extern \"C\" { fn deep(n: i32) -> i32; }
+               pub fn call(n: i32) -> i32 { unsafe { deep(n) } }";
+    write(&directory, "deep/src/lib.rs", lib);
+    write(&directory, "deep/build.rs", &script);
+    write(&directory, "deep/deep.c", c);
+    directory
+}
+
+/// Most functions of a C library are local to its files, and so in no index of its archive.
+#[test]
+fn local_functions_of_c_are_their_crates() {
+    let functions: Vec<String> = (0..24)
+        .map(|n| {
+            format!(
+                "static __attribute__((noinline)) int local_{n}(int n) {{
+                     int sum = {n}; for (int i = 0; i < n; i++) sum = sum * 31 + (i ^ sum); return sum; }}"
+            )
+        })
+        .collect();
+    let calls: Vec<String> = (0..24).map(|n| format!("local_{n}(n)")).collect();
+    let deep = format!("int deep(int n) {{ return {}; }}", calls.join(" ^ "));
+    let c = format!("{}\n{deep}\n", functions.join("\n"));
+    for flags in ["-O1 -fPIC", "-O2 -fPIC -ffunction-sections -fipa-sra"] {
+        let project = project_with_c(flags, &c);
+        let run = slim().in_directory(project.path().join("app")).run([
+            "functions",
+            "--message-format",
+            "json",
+        ]);
+        let report = run.report();
+        let ours: Vec<_> = report
+            .rows()
+            .iter()
+            .filter(|row| text(row, "name").starts_with("local_"))
+            .collect();
+        assert!(ours.len() >= 24, "{flags}: {}", ours.len());
+        for row in ours {
+            assert_eq!(text(row, "crate"), "deep_sys", "{flags}: {row}");
+            assert_eq!(text(row, "version"), "0.3.0", "{flags}: {row}");
+            assert_eq!(text(row, "evidence"), "symbol", "{flags}: {row}");
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! What the archive of one crate (`.rlib`, `.a`) teaches: its hash, its codegen units, and the
 //! symbols of the C and assembly inside.
 //!
-//! Only the archive's own tables are read: the member headers and the symbol index. They are there for bitcode members (LTO) as well. Rust's members are called
+//! Of Rust's members only the archive's own tables are read: the member headers and the symbol
+//! index. They are there for bitcode members (LTO) as well. Members of C and assembly are opened:
+//! what is local to them stands in no index. Rust's members are called
 //! `<crate>-<extra>.<unit>.rcgu.o`, and a unit `<crate>.<hash>-cgu.N`, where the hash is the one
 //! of v0 names, printed in hexadecimal; units of incremental builds are named by a hash of their
 //! own, there the symbols say it. `lib.rmeta` is the metadata; every other member was compiled by
@@ -9,7 +11,7 @@
 
 use crate::demangle::Name;
 use object::{
-    ReadRef,
+    Object, ObjectSymbol, ReadRef, SymbolKind,
     read::{ReadCache, archive::ArchiveFile},
 };
 use std::{
@@ -28,6 +30,9 @@ pub(super) struct Learned {
     pub(super) units: Vec<String>,
     /// Symbols that members of C, C++ or assembly define.
     pub(super) native_symbols: Vec<String>,
+    /// Symbols that are local to such members, each with the source file that the member names for
+    /// it; empty where it names none, as most assembly does.
+    pub(super) native_locals: Vec<(String, String)>,
     /// Symbols without a mangled name (`#[no_mangle]`) that Rust's members define.
     pub(super) exported: Vec<String>,
 }
@@ -40,11 +45,11 @@ pub(super) fn learn(path: &Path, name: &str) -> Learned {
     learned
 }
 
-/// Symbols that a library of C or assembly defines.
-pub(super) fn native_symbols(path: &Path) -> Vec<String> {
+/// What a library of C or assembly defines.
+pub(super) fn native(path: &Path) -> Learned {
     let mut learned = Learned::default();
     let _ = read(path, None, &mut learned);
-    learned.native_symbols
+    learned
 }
 
 fn read(path: &Path, name: Option<&str>, learned: &mut Learned) -> Option<()> {
@@ -65,7 +70,40 @@ fn read(path: &Path, name: Option<&str>, learned: &mut Learned) -> Option<()> {
             }
         }
     }
-    read_symbols(&archive, name, learned)
+    read_symbols(&archive, name, learned)?;
+    for member in archive.members() {
+        let member = member.ok()?;
+        if name.is_some() && is_rust(member.name()) {
+            continue;
+        }
+        if let Ok(data) = member.data(&cache) {
+            learned.native_locals.extend(locals(data));
+        }
+    }
+    Some(())
+}
+
+/// The named local symbols of an object file; of anything else none.
+fn locals(data: &[u8]) -> Vec<(String, String)> {
+    let Ok(object) = object::File::parse(data) else {
+        return Vec::new();
+    };
+    let mut file = String::new();
+    let mut found = Vec::new();
+    for symbol in object.symbols() {
+        let Ok(name) = symbol.name() else { continue };
+        if symbol.kind() == SymbolKind::File {
+            name.clone_into(&mut file);
+        } else if symbol.is_local()
+            && symbol.section_index().is_some()
+            && symbol.kind() != SymbolKind::Section
+            && !name.is_empty()
+            && !name.starts_with(".L")
+        {
+            found.push((file.clone(), name.to_owned()));
+        }
+    }
+    found
 }
 
 /// Symbols of foreign members, and the hash from those of Rust's where it is not known yet.

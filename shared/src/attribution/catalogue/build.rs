@@ -23,7 +23,7 @@ impl Catalogue {
             .collect();
         let learn =
             || -> Vec<archive::Learned> { crates.par_iter().map(|built| learn(built)).collect() };
-        let native = || -> Vec<(String, Vec<String>)> {
+        let native = || -> Vec<(String, archive::Learned)> {
             build
                 .scripts
                 .par_iter()
@@ -65,11 +65,9 @@ impl Catalogue {
                 root.default = Some(index);
             }
         }
-        for (package, symbols) in native {
+        for (package, learned) in native {
             if let Some(&index) = of_package.get(package.as_str()) {
-                for symbol in symbols {
-                    catalogue.native_symbols.entry(symbol).or_insert(index);
-                }
+                catalogue.learn(index, learned);
             }
         }
         catalogue
@@ -106,14 +104,14 @@ fn learn(built: &BuiltCrate) -> archive::Learned {
     }
 }
 
-/// Symbols of the static libraries that a build script made or names by their directory.
+/// What the static libraries define that a build script made or names by their directory.
 ///
 /// Of directories outside `OUT_DIR` only those libraries count that it asked to link.
-fn linked(script: &ScriptOutput) -> Vec<String> {
+fn linked(script: &ScriptOutput) -> archive::Learned {
     let mut directories = vec![script.out_dir.clone()];
     directories.extend(script.search.iter().cloned());
     directories.dedup();
-    let mut symbols = Vec::new();
+    let mut learned = archive::Learned::default();
     for library in &script.libraries {
         for directory in &directories {
             let names = [format!("lib{library}.a"), format!("{library}.lib")];
@@ -122,12 +120,14 @@ fn linked(script: &ScriptOutput) -> Vec<String> {
                 .map(|name| directory.join(name))
                 .find(|path| path.is_file());
             if let Some(path) = found {
-                symbols.extend(archive::native_symbols(&path));
+                let found = archive::native(&path);
+                learned.native_symbols.extend(found.native_symbols);
+                learned.native_locals.extend(found.native_locals);
                 break;
             }
         }
     }
-    symbols
+    learned
 }
 
 fn info(built: &BuiltCrate, release: &str) -> CrateInfo {

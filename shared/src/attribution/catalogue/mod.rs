@@ -105,6 +105,9 @@ pub struct Catalogue {
     by_unit: HashMap<String, usize>,
     /// Symbols that C, C++ or assembly inside a crate's archive defines.
     native_symbols: HashMap<String, usize>,
+    /// Symbols that are local to such a member, by the source file that it names; `None` where
+    /// those of several crates are called the same.
+    native_locals: HashMap<String, HashMap<String, Option<usize>>>,
     /// Unmangled symbols that the Rust code of a crate's archive defines.
     exported: HashMap<String, usize>,
     /// Source directories by their normalized path.
@@ -124,8 +127,10 @@ pub struct Catalogue {
     /// hashes prove it.
     foreign: bool,
     /// Whether something in the file, apart from symbols, shows that rustc made it.
+    #[cfg(feature = "binary")]
     rust: bool,
     /// The crate that the file's own name tells.
+    #[cfg(feature = "binary")]
     file_crate: Option<String>,
 }
 
@@ -261,6 +266,38 @@ impl Catalogue {
         })
     }
 
+    /// The crate whose build brought the C or assembly that has `symbol` as a local of the file
+    /// `source`, and whether its archive says exactly that. A compiler that splits or copies
+    /// functions appends to their names; else a source file of which only one crate has one of this
+    /// name decides.
+    pub fn native_local(&self, source: &str, symbol: &str) -> Option<(CrateInfo, bool)> {
+        let of = |index: usize| {
+            Some(CrateInfo {
+                origin: Origin::Native,
+                ..self.crates.get(index)?.info.clone()
+            })
+        };
+        if let Some(names) = self
+            .native_locals
+            .get(source)
+            .filter(|_| !source.is_empty())
+        {
+            if let Some(found) = names.get(symbol) {
+                return Some((of((*found)?)?, true));
+            }
+            if let Some(Some(index)) = names.get(without_clone(symbol)) {
+                return Some((of(*index)?, false));
+            }
+            let mut crates = names.values();
+            let first = (*crates.next()?)?;
+            let same = crates.all(|index| *index == Some(first));
+            return Some((of(first).filter(|_| same)?, false));
+        }
+        // Assembly without a file entry stands under that of whatever was linked before it.
+        let index = (*self.native_locals.get("")?.get(symbol)?)?;
+        Some((of(index)?, false))
+    }
+
     /// The crate whose Rust code defines `symbol`, for names that say no crate: `#[no_mangle]`
     /// functions, `compiler_builtins` among them.
     pub fn exported_by(&self, symbol: &str) -> Option<CrateInfo> {
@@ -348,9 +385,34 @@ impl Catalogue {
         for symbol in learned.native_symbols {
             self.native_symbols.entry(symbol).or_insert(index);
         }
+        for (source, symbol) in learned.native_locals {
+            let names = self.native_locals.entry(source).or_default();
+            names
+                .entry(symbol)
+                .and_modify(|known| {
+                    let same = |other: &usize| {
+                        self.crates.get(*other).map(|known| &known.info)
+                            == self.crates.get(index).map(|known| &known.info)
+                    };
+                    *known = known.filter(same);
+                })
+                .or_insert(Some(index));
+        }
         for symbol in learned.exported {
             self.exported.entry(symbol).or_insert(index);
         }
+    }
+}
+
+/// `f` of `f.isra.0`, `f.part.1`, `f.cold` and `f_0`.
+fn without_clone(symbol: &str) -> &str {
+    if let Some((name, _)) = symbol.split_once('.') {
+        return name;
+    }
+    let name = symbol.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    match name.strip_suffix('_') {
+        Some(name) if name.len() + 1 < symbol.len() => name,
+        _ => symbol,
     }
 }
 
