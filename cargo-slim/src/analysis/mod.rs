@@ -14,9 +14,14 @@ mod names;
 mod open;
 mod overview;
 mod partition;
+mod references;
 mod result;
+mod retained;
 mod sections;
+mod source;
 mod subject;
+mod wanted;
+mod why;
 
 pub use crates::crates;
 pub use data::data;
@@ -26,8 +31,11 @@ pub use loads::loads;
 pub use open::{Facts, Input, Opened, open, open_in};
 pub use overview::overview;
 pub use result::{Analysis, Total};
+pub use retained::{RetainedOptions, retained};
 pub use sections::sections;
 pub use subject::{Depth, Files, Subject};
+pub use wanted::Wanted;
+pub use why::why;
 
 pub(crate) use crates::{labelled as crate_rows, sums as crate_sums};
 pub(crate) use names::FunctionNames;

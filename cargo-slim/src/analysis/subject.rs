@@ -375,6 +375,13 @@ impl<'a> DebugSections<'a> {
         self.sections.is_empty()
     }
 
+    /// The content of the section of this name.
+    pub(crate) fn section(&self, name: &str) -> Option<&[u8]> {
+        let mut sections = self.sections.iter();
+        let found = sections.find(|(own, _)| own == name);
+        found.map(|(_, bytes)| &**bytes)
+    }
+
     /// The units' headers; linear in their number.
     pub fn load(&self) -> DebugInfo<'_> {
         let mut sections = DwarfSections::new(self.big_endian);

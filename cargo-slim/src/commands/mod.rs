@@ -8,8 +8,10 @@ mod functions;
 mod generics;
 mod loads;
 mod overview;
+mod retained;
 mod sections;
 mod snapshot;
+mod why;
 
 pub(crate) use overview::Overview;
 
@@ -23,6 +25,8 @@ codecost::commands! {
         Generics(generics::Generics),
         Data(data::Data),
         Loads(loads::Loads),
+        Why(why::Why),
+        Retained(retained::Retained),
         Diff(diff::Diff),
         Check(check::Check),
         Snapshot(snapshot::Snapshot),

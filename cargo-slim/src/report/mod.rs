@@ -10,7 +10,9 @@ pub mod functions;
 pub mod generics;
 pub mod loads;
 pub mod overview;
+pub mod retained;
 pub mod sections;
+pub mod why;
 
 mod budgets;
 mod changes;

@@ -1,0 +1,255 @@
+//! Why something is in the file: the shortest chains from the roots to it.
+
+use super::{
+    model::{Referrer, Why, WhyRow},
+    open::Opened,
+    references::References,
+    result::Analysis,
+    source::{At, Source},
+    subject::Subject,
+    wanted::Wanted,
+};
+use crate::{
+    graph::{FIRST, Keep, Kept, Links, Node, START, UNKNOWN},
+    ledger::Ledger,
+};
+use codecost::{
+    Result,
+    graph::{NO_GROUP, Paths},
+};
+use std::{
+    borrow::Cow,
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
+
+/// Why `wanted` is in the file, in at most `most` chains.
+///
+/// # Errors
+///
+/// Nothing is called that, or a file changed while it was read.
+pub fn why<'s>(
+    opened: &Opened,
+    subject: &'s Subject<'_>,
+    ledger: &'s Ledger,
+    wanted: &Wanted,
+    most: usize,
+) -> Result<Analysis<Why<'s>>> {
+    let references = References::new(subject, ledger);
+    let nodes = wanted.nodes(&references)?;
+    let kept = Kept::new(&references.graph);
+    let question = Question::new(&references, &kept, &nodes);
+    let keep = question.keep();
+    let chains = question.chains();
+    let more = chains.len().saturating_sub(most) as u64;
+    let source = Source::new(subject);
+    let inputs = references.inputs();
+    let links = Links::new(&references.graph, &inputs);
+    let mut rows = Vec::new();
+    for (chain, number) in chains.iter().take(most).zip(1..) {
+        question.steps(chain, number, &links, &source, &mut rows);
+    }
+    let shown = chains.iter().take(most);
+    let why = Why {
+        wanted: wanted.to_string(),
+        matches: nodes.len() as u64,
+        own: keep.own.own(),
+        retained: keep.retained.own(),
+        uncertain: keep.uncertain,
+        rows,
+        chains: shown.map(|chain| (chain.matches, chain.own)).collect(),
+        more,
+        referrers: question.referrers(),
+        lines: source.is_there(),
+        graph: references.facts(),
+    };
+    let warning = references.warning();
+    Analysis::new(opened, subject, why, warning)
+}
+
+/// Several ways that differ in the copies of generic functions only.
+struct Chain {
+    /// The shortest of them, its root first.
+    way: Vec<u32>,
+    /// How many of the matches are reached through it first.
+    matches: u64,
+    /// Their own bytes.
+    own: u64,
+}
+
+struct Question<'q, 's, 'a> {
+    references: &'q References<'s, 'a>,
+    kept: &'q Kept,
+    nodes: &'q [u32],
+    /// Which nodes are asked about.
+    asked: Vec<bool>,
+    known: Paths,
+    /// Where no known way leads, ways through what we do not see.
+    unknown: Option<Paths>,
+}
+
+impl<'q, 's, 'a> Question<'q, 's, 'a> {
+    fn new(references: &'q References<'s, 'a>, kept: &'q Kept, nodes: &'q [u32]) -> Self {
+        let graph = &references.graph;
+        let mut asked = vec![false; graph.sizes.len()];
+        for node in nodes {
+            asked[*node as usize] = true;
+        }
+        let known = Paths::new(&graph.edges, &[START], |_| true);
+        let lost = nodes.iter().any(|node| known.distance(*node).is_none());
+        let unknown = lost.then(|| Paths::new(&graph.with_unknown(), &[START], |_| true));
+        Self {
+            references,
+            kept,
+            nodes,
+            asked,
+            known,
+            unknown,
+        }
+    }
+
+    /// What goes if all that was asked about goes.
+    fn keep(&self) -> Keep {
+        let asked = self.asked.iter();
+        let groups: Vec<u32> = asked
+            .map(|asked| if *asked { 0 } else { NO_GROUP })
+            .collect();
+        let keeps = self.kept.of_groups(&self.references.graph, &groups, 1);
+        keeps.first().copied().unwrap_or_default()
+    }
+
+    fn way_to(&self, node: u32) -> Vec<u32> {
+        let known = self.known.to(node);
+        match (&self.unknown, known.is_empty()) {
+            (Some(unknown), true) => unknown.to(node),
+            _ => known,
+        }
+    }
+
+    /// The ways to the first match on each, those with most bytes of matches behind them first.
+    fn chains(&self) -> Vec<Chain> {
+        let graph = &self.references.graph;
+        let mut chains: BTreeMap<(String, String), Chain> = BTreeMap::new();
+        for node in self.nodes {
+            let mut way = self.way_to(*node);
+            let Some(first) = way.iter().position(|node| self.asked[*node as usize]) else {
+                continue;
+            };
+            way.truncate(first + 1);
+            let before = first.checked_sub(1).map_or(START, |before| way[before]);
+            let key = (self.folded(before), self.folded(way[first]));
+            let own = graph.sizes[*node as usize].own();
+            match chains.get_mut(&key) {
+                Some(chain) => {
+                    chain.matches += 1;
+                    chain.own += own;
+                    if way.len() < chain.way.len() {
+                        chain.way = way;
+                    }
+                }
+                None => {
+                    let matches = 1;
+                    chains.insert(key, Chain { way, matches, own });
+                }
+            }
+        }
+        let mut chains: Vec<Chain> = chains.into_values().collect();
+        chains.sort_by_key(|chain| (Reverse(chain.own), chain.way.len()));
+        chains
+    }
+
+    /// A text that all copies of one generic function share.
+    fn folded(&self, node: u32) -> String {
+        match self.references.family(node) {
+            Some((_, key)) => key,
+            None => node.to_string(),
+        }
+    }
+
+    /// The rows of one chain.
+    fn steps(
+        &self,
+        chain: &Chain,
+        number: u32,
+        links: &Links<'_, '_>,
+        source: &Source<'_>,
+        rows: &mut Vec<WhyRow<'s>>,
+    ) {
+        let graph = &self.references.graph;
+        let last = chain.way.last().copied().unwrap_or(START);
+        let is_vtable = |object: u32| {
+            let object = self.references.ledger.data.get(object as usize);
+            object.is_some_and(|object| self.references.data_row(object).kind == "vtable")
+        };
+        let pairs = chain.way.windows(2).filter(|pair| pair[1] != UNKNOWN);
+        for (pair, step) in pairs.zip(1..) {
+            let node = pair[1];
+            let link = links.of(pair[0], node, &is_vtable);
+            let At { place, inlined } = link.at.map(|at| source.at(at)).unwrap_or_default();
+            let keep = self.kept.of(graph, node);
+            rows.push(WhyRow {
+                chain: number,
+                step,
+                name: self.references.name(node),
+                symbol: self.references.symbol(node),
+                label: self.references.label(node),
+                via: link.via.as_str(),
+                place,
+                inlined,
+                site: link.at,
+                only: self.kept.is_kept_by(last, node),
+                own: keep.own.own(),
+                retained: keep.retained.own(),
+            });
+        }
+    }
+
+    /// Who refers to the matches, and is not one of them nor kept by them alone.
+    fn referrers(&self) -> Vec<Referrer<'s>> {
+        let graph = &self.references.graph;
+        let mut goes = vec![false; graph.sizes.len()];
+        for (node, _) in self.kept.lost(graph, &self.asked) {
+            goes[node as usize] = true;
+        }
+        let back = graph.edges.reversed();
+        let mut found: HashMap<String, Vec<u32>> = HashMap::new();
+        let mut seen = vec![false; graph.sizes.len()];
+        for from in self.nodes.iter().flat_map(|node| back.of(*node)) {
+            let counts = *from >= FIRST && !goes[*from as usize] && graph.is_reached(*from);
+            if counts && !std::mem::replace(&mut seen[*from as usize], true) {
+                found.entry(self.folded(*from)).or_default().push(*from);
+            }
+        }
+        let groups: Vec<Vec<u32>> = found.into_values().collect();
+        let mut group_of = vec![NO_GROUP; graph.sizes.len()];
+        for (nodes, group) in groups.iter().zip(0..) {
+            for node in nodes {
+                group_of[*node as usize] = group;
+            }
+        }
+        let keeps = self.kept.of_groups(graph, &group_of, groups.len() as u32);
+        let mut referrers: Vec<Referrer<'s>> = groups
+            .iter()
+            .zip(keeps)
+            .filter_map(|(nodes, keep)| {
+                let first = *nodes.iter().min()?;
+                let name = match (nodes.len(), self.references.family(first)) {
+                    (2.., Some((name, _))) => Cow::Owned(name.family()),
+                    _ => self.references.name(first),
+                };
+                Some(Referrer {
+                    name,
+                    label: self.references.label(first),
+                    copies: nodes.len() as u64,
+                    retained: keep.retained.own(),
+                    is_code: matches!(graph.node(first), Node::Function(_)),
+                })
+            })
+            .collect();
+        referrers.sort_by(|a, b| {
+            let by_weight = b.retained.cmp(&a.retained);
+            by_weight.then_with(|| a.name.cmp(&b.name))
+        });
+        referrers
+    }
+}
