@@ -133,6 +133,7 @@ pub(super) fn row(
         } else {
             object.evidence
         },
+        users: Vec::new(),
     }
 }
 

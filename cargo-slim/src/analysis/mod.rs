@@ -5,9 +5,12 @@
 
 mod crates;
 mod data;
+mod dependencies;
 mod findings;
 mod functions;
 mod generics;
+mod inlined;
+mod language;
 mod loads;
 pub mod model;
 mod names;
@@ -20,13 +23,17 @@ mod retained;
 mod sections;
 mod source;
 mod subject;
+mod users;
 mod wanted;
 mod why;
 
 pub use crates::crates;
 pub use data::data;
+pub use dependencies::{ProofOptions, dependencies};
 pub use functions::functions;
 pub use generics::{generics, only_named};
+pub use inlined::inlined;
+pub use language::language;
 pub use loads::loads;
 pub use open::{Facts, Input, Opened, open, open_in};
 pub use overview::overview;
@@ -34,6 +41,7 @@ pub use result::{Analysis, Total};
 pub use retained::{RetainedOptions, retained};
 pub use sections::sections;
 pub use subject::{Depth, Files, Subject};
+pub use users::data_named;
 pub use wanted::Wanted;
 pub use why::why;
 

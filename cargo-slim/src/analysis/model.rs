@@ -1,7 +1,10 @@
 //! The rows of every analysis, as the analysis hands them to `report`: plain values, sorted largest
 //! first, complete (cutting, filtering and rendering are the report's work). Sizes are bytes.
 
-use crate::ledger::ByCategory;
+use crate::{
+    dependencies::{Features, Tree},
+    ledger::ByCategory,
+};
 pub use codecost::attribution::{CrateInfo, CrateKey};
 use codecost::{address::VirtualAddress, attribution::Evidence};
 use std::{borrow::Cow, path::PathBuf};
@@ -173,6 +176,17 @@ pub struct DataRow {
     pub instantiated_by: Vec<CrateInfo>,
     /// How the owner is known.
     pub evidence: Evidence,
+    /// Who uses it, where that was asked for.
+    pub users: Vec<DataUser>,
+}
+
+/// A function or constant that refers to a constant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataUser {
+    /// Its full name.
+    pub name: String,
+    /// The crate that wrote it.
+    pub owner: String,
 }
 
 /// The loader's view of the file.
@@ -243,13 +257,13 @@ pub struct RetainedRow<'a> {
     pub label: &'a CrateInfo,
     /// Its own bytes of code and data.
     pub own: u64,
-    /// Code and data that go if it goes, its own included.
+    /// Code and data that go if it goes, its own included, with the padding between them.
     pub retained: u64,
     /// How many of `retained` may stay, because something unknown may refer to them.
     pub uncertain: u64,
-    /// All bytes that go: `retained`, and their unwind entries, relocations and padding.
+    /// All bytes that go: `retained`, and their unwind entries and relocations.
     pub shipped: u64,
-    /// The code of `retained`.
+    /// The code of `retained`, with its padding.
     pub code: u64,
     /// The data of `retained`.
     pub data: u64,
@@ -286,7 +300,7 @@ pub struct WhyRow<'a> {
 }
 
 /// A line of a source file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SourcePlace {
     /// The file, as the debug information names it.
     pub file: String,
@@ -307,6 +321,85 @@ pub struct Referrer<'a> {
     pub retained: u64,
     /// Whether it is a function.
     pub is_code: bool,
+}
+
+/// What the dependencies and features of a program cost.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// The packages.
+    pub tree: Tree,
+    /// What builds without each feature showed, where they were made.
+    pub proven: Option<Features>,
+}
+
+/// What rows of inlined code are about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InlinedBy {
+    /// The function that was inlined.
+    #[default]
+    Callee,
+    /// The line of the call.
+    Line,
+}
+
+/// Code that was inlined.
+#[derive(Clone, Debug)]
+pub struct InlinedRow {
+    /// The function without generic arguments, or the line of the call.
+    pub name: String,
+    /// The crate that wrote the function; for a line, the function that it calls most of.
+    pub label: CrateInfo,
+    /// Bytes of code.
+    pub file: u64,
+    /// In how many places.
+    pub places: u64,
+    /// The place with most bytes: for a function the line of a call, for a line the function.
+    pub largest: Option<String>,
+    /// Bytes there.
+    pub largest_file: u64,
+}
+
+/// What the language's own machinery costs.
+#[derive(Clone, Debug)]
+pub struct Language {
+    /// The rows, the largest first. They overlap.
+    pub rows: Vec<LanguageRow>,
+    /// What the figures rest on.
+    pub graph: GraphFacts,
+}
+
+/// One kind of machinery.
+#[derive(Clone, Debug)]
+pub struct LanguageRow {
+    /// What it is.
+    pub name: &'static str,
+    /// Of how many functions and constants.
+    pub count: u64,
+    /// How often functions of the workspace refer to it.
+    pub references: u64,
+    /// Its own bytes.
+    pub own: u64,
+    /// What goes if all of it goes: an upper bound.
+    pub retained: u64,
+    /// How many of `retained` may stay.
+    pub uncertain: u64,
+    /// All bytes that go, tables included.
+    pub shipped: u64,
+    /// The functions of the workspace that refer to it most often.
+    pub payers: Vec<Payer>,
+    /// What would save them.
+    pub advice: &'static str,
+}
+
+/// A function of the workspace that uses machinery of the language.
+#[derive(Clone, Debug)]
+pub struct Payer {
+    /// Its full name.
+    pub name: String,
+    /// Its crate.
+    pub owner: String,
+    /// How often it refers to it.
+    pub references: u64,
 }
 
 /// Why something is in the file.
@@ -330,6 +423,8 @@ pub struct Why<'a> {
     pub more: u64,
     /// Who refers to the matches from outside, those that retain most first.
     pub referrers: Vec<Referrer<'a>>,
+    /// How many more there are.
+    pub more_referrers: u64,
     /// Whether debug information was there to name source lines.
     pub lines: bool,
     /// What the answer rests on.

@@ -52,8 +52,8 @@ impl<'s, 'a> References<'s, 'a> {
         let (mut known, mut unknown) = (0, 0);
         for (node, sizes) in (0..).zip(&graph.sizes) {
             match graph.is_reached(node) {
-                true => known += sizes.own(),
-                false => unknown += sizes.own(),
+                true => known += sizes.linked(),
+                false => unknown += sizes.linked(),
             }
         }
         GraphFacts {

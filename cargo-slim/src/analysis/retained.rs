@@ -82,7 +82,7 @@ fn take_out(references: &mut References<'_, '_>, wanted: &[Wanted]) -> Result<Wi
         let lost = kept.lost(&references.graph, &alone);
         let lost = lost
             .iter()
-            .map(|(node, _)| references.graph.sizes[*node as usize].own());
+            .map(|(node, _)| references.graph.sizes[*node as usize].linked());
         each.push(Removed {
             name: wanted.to_string(),
             matches: nodes.len() as u64,
@@ -94,9 +94,9 @@ fn take_out(references: &mut References<'_, '_>, wanted: &[Wanted]) -> Result<Wi
     let (mut retained, mut uncertain, mut shipped) = (0, 0, 0);
     for (node, may_stay) in kept.lost(&references.graph, &gone) {
         let sizes = references.graph.sizes[node as usize];
-        retained += sizes.own();
+        retained += sizes.linked();
         shipped += sizes.shipped();
-        uncertain += if may_stay { sizes.own() } else { 0 };
+        uncertain += if may_stay { sizes.linked() } else { 0 };
     }
     references.graph.remove(&gone);
     Ok(Without {
@@ -124,10 +124,10 @@ fn row<'s>(
         name: name.into(),
         label,
         own: own.own(),
-        retained: retained.own(),
+        retained: retained.linked(),
         uncertain,
         shipped: retained.shipped(),
-        code: retained.code,
+        code: retained.code + retained.padding,
         data: retained.data,
     }
 }
@@ -140,7 +140,7 @@ fn functions<'s>(references: &References<'s, '_>, kept: &Kept) -> Vec<RetainedRo
             let keep = kept.of(graph, node);
             let kind = match graph.node(node) {
                 Node::Function(_) => "function",
-                Node::Object(_) if keep.retained.own() > keep.own.own() => "data",
+                Node::Object(_) if keep.retained.linked() > keep.own.linked() => "data",
                 Node::Object(_) | Node::Start | Node::Unknown => return None,
             };
             Some(row(
@@ -165,7 +165,7 @@ fn crates<'s>(references: &References<'s, '_>, kept: &Kept) -> Vec<RetainedRow<'
     let keeps = kept.of_groups(graph, &groups, several);
     (0..)
         .zip(keeps)
-        .filter(|(_, keep)| keep.retained.own() > 0)
+        .filter(|(_, keep)| keep.retained.linked() > 0)
         .map(|(id, keep)| {
             let label = references.subject.label(CrateId(id));
             row("crate", label.name.as_str(), label, keep)

@@ -47,6 +47,20 @@ impl<'d> Source<'d> {
         self.context.is_some()
     }
 
+    /// The line at which the innermost function at `address` was inlined: of the call.
+    pub(super) fn call_at(&self, address: VirtualAddress) -> Option<SourcePlace> {
+        let mut frames = match self.context.as_ref()?.find_frames(address.0) {
+            LookupResult::Output(frames) => frames.ok()?,
+            load @ LookupResult::Load { .. } => load.skip_all_loads().ok()?,
+        };
+        frames.next().ok()??;
+        let location = frames.next().ok()??.location?;
+        Some(SourcePlace {
+            file: location.file?.to_owned(),
+            line: location.line.filter(|line| *line > 0),
+        })
+    }
+
     /// What is at `address`; nothing where the debug information does not know it or is damaged.
     pub(super) fn at(&self, address: VirtualAddress) -> At {
         let mut at = At::default();

@@ -50,22 +50,27 @@ pub fn why<'s>(
         question.steps(chain, number, &links, &source, &mut rows);
     }
     let shown = chains.iter().take(most);
+    let (referrers, more_referrers) = question.referrers();
     let why = Why {
         wanted: wanted.to_string(),
         matches: nodes.len() as u64,
         own: keep.own.own(),
-        retained: keep.retained.own(),
+        retained: keep.retained.linked(),
         uncertain: keep.uncertain,
         rows,
         chains: shown.map(|chain| (chain.matches, chain.own)).collect(),
         more,
-        referrers: question.referrers(),
+        referrers,
+        more_referrers,
         lines: source.is_there(),
         graph: references.facts(),
     };
     let warning = references.warning();
     Analysis::new(opened, subject, why, warning)
 }
+
+/// So many who refer to the matches are weighed.
+const REFERRERS: usize = 256;
 
 /// Several ways that differ in the copies of generic functions only.
 struct Chain {
@@ -77,6 +82,15 @@ struct Chain {
     own: u64,
 }
 
+/// Matches that are reached from one generic function through another one first.
+struct Contact {
+    /// The nearest of them, and its distance.
+    nearest: (u32, u32),
+    matches: u64,
+    own: u64,
+}
+
+/// A question that is being answered.
 struct Question<'q, 's, 'a> {
     references: &'q References<'s, 'a>,
     kept: &'q Kept,
@@ -118,44 +132,59 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
         keeps.first().copied().unwrap_or_default()
     }
 
-    fn way_to(&self, node: u32) -> Vec<u32> {
-        let known = self.known.to(node);
-        match (&self.unknown, known.is_empty()) {
-            (Some(unknown), true) => unknown.to(node),
-            _ => known,
-        }
-    }
-
     /// The ways to the first match on each, those with most bytes of matches behind them first.
     fn chains(&self) -> Vec<Chain> {
         let graph = &self.references.graph;
-        let mut chains: BTreeMap<(String, String), Chain> = BTreeMap::new();
+        let asked = |node: u32| self.asked[node as usize];
+        let mut found: BTreeMap<(String, String), Contact> = BTreeMap::new();
+        let mut contacts: HashMap<u32, (u64, u64)> = HashMap::new();
+        let ways = [Some(&self.known), self.unknown.as_ref()];
+        let firsts = ways.map(|paths| paths.map(|paths| paths.first_stop(asked)));
         for node in self.nodes {
-            let mut way = self.way_to(*node);
-            let Some(first) = way.iter().position(|node| self.asked[*node as usize]) else {
+            let first = firsts
+                .iter()
+                .flatten()
+                .find_map(|first| first[*node as usize]);
+            let Some(first) = first else { continue };
+            let (matches, own) = contacts.entry(first).or_default();
+            *matches += 1;
+            *own += graph.sizes[*node as usize].own();
+        }
+        for (node, (matches, own)) in contacts {
+            let Some(paths) = ways
+                .into_iter()
+                .flatten()
+                .find(|paths| paths.distance(node).is_some())
+            else {
                 continue;
             };
-            way.truncate(first + 1);
-            let before = first.checked_sub(1).map_or(START, |before| way[before]);
-            let key = (self.folded(before), self.folded(way[first]));
-            let own = graph.sizes[*node as usize].own();
-            match chains.get_mut(&key) {
-                Some(chain) => {
-                    chain.matches += 1;
-                    chain.own += own;
-                    if way.len() < chain.way.len() {
-                        chain.way = way;
-                    }
-                }
-                None => {
-                    let matches = 1;
-                    chains.insert(key, Chain { way, matches, own });
-                }
-            }
+            let before = paths.before(node).unwrap_or(START);
+            let key = (self.folded(before), self.folded(node));
+            let contact = found.entry(key).or_insert(Contact {
+                nearest: (u32::MAX, u32::MAX),
+                matches: 0,
+                own: 0,
+            });
+            contact.matches += matches;
+            contact.own += own;
+            let distance = paths.distance(node).unwrap_or(u32::MAX);
+            contact.nearest = contact.nearest.min((distance, node));
         }
-        let mut chains: Vec<Chain> = chains.into_values().collect();
-        chains.sort_by_key(|chain| (Reverse(chain.own), chain.way.len()));
-        chains
+        let mut found: Vec<Contact> = found.into_values().collect();
+        found.sort_by_key(|contact| (Reverse(contact.own), contact.nearest));
+        let chain = |contact: Contact| {
+            let (_, node) = contact.nearest;
+            let known = self.known.to(node);
+            Chain {
+                way: match (&self.unknown, known.is_empty()) {
+                    (Some(unknown), true) => unknown.to(node),
+                    _ => known,
+                },
+                matches: contact.matches,
+                own: contact.own,
+            }
+        };
+        found.into_iter().map(chain).collect()
     }
 
     /// A text that all copies of one generic function share.
@@ -199,13 +228,15 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
                 site: link.at,
                 only: self.kept.is_kept_by(last, node),
                 own: keep.own.own(),
-                retained: keep.retained.own(),
+                retained: keep.retained.linked(),
             });
         }
     }
 
     /// Who refers to the matches, and is not one of them nor kept by them alone.
-    fn referrers(&self) -> Vec<Referrer<'s>> {
+    ///
+    /// At most so many as can be weighed at once; beside them, how many more there are.
+    fn referrers(&self) -> (Vec<Referrer<'s>>, u64) {
         let graph = &self.references.graph;
         let mut goes = vec![false; graph.sizes.len()];
         for (node, _) in self.kept.lost(graph, &self.asked) {
@@ -220,7 +251,16 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
                 found.entry(self.folded(*from)).or_default().push(*from);
             }
         }
-        let groups: Vec<Vec<u32>> = found.into_values().collect();
+        let mut groups: Vec<Vec<u32>> = found.into_values().collect();
+        // What each one of them keeps alone is a first guess of which keep most.
+        groups.sort_by_cached_key(|nodes| {
+            let keeps = nodes
+                .iter()
+                .map(|node| self.kept.of(graph, *node).retained.linked());
+            (Reverse(keeps.sum::<u64>()), nodes.first().copied())
+        });
+        let more = groups.len().saturating_sub(REFERRERS);
+        groups.truncate(REFERRERS);
         let mut group_of = vec![NO_GROUP; graph.sizes.len()];
         for (nodes, group) in groups.iter().zip(0..) {
             for node in nodes {
@@ -241,7 +281,7 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
                     name,
                     label: self.references.label(first),
                     copies: nodes.len() as u64,
-                    retained: keep.retained.own(),
+                    retained: keep.retained.linked(),
                     is_code: matches!(graph.node(first), Node::Function(_)),
                 })
             })
@@ -250,6 +290,6 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
             let by_weight = b.retained.cmp(&a.retained);
             by_weight.then_with(|| a.name.cmp(&b.name))
         });
-        referrers
+        (referrers, more as u64)
     }
 }

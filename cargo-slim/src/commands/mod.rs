@@ -3,9 +3,12 @@
 mod check;
 mod crates;
 mod data;
+mod deps;
 mod diff;
 mod functions;
 mod generics;
+mod inlined;
+mod language;
 mod loads;
 mod overview;
 mod retained;
@@ -27,6 +30,9 @@ codecost::commands! {
         Loads(loads::Loads),
         Why(why::Why),
         Retained(retained::Retained),
+        Deps(deps::Deps),
+        Language(language::Language),
+        Inlined(inlined::Inlined),
         Diff(diff::Diff),
         Check(check::Check),
         Snapshot(snapshot::Snapshot),

@@ -18,7 +18,7 @@ pub enum DependencyKind {
     Normal,
     /// It runs while others are compiled.
     Build,
-    /// It is linked in, but no byte of it is in the file.
+    /// It is linked in, but no byte of it, nor of what it uses, is in the file.
     Unused,
     /// It is linked in, and so is another version of it.
     Duplicate,

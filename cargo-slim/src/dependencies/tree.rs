@@ -121,12 +121,16 @@ impl Side {
         while let Some(at) = open.pop() {
             let place = at as usize;
             let several = versions.get(packages[place].name.as_str()) > Some(&1);
-            let kind = match (self.own[place], several) {
-                (0, _) if place != self.root => DependencyKind::Unused,
-                (_, true) => DependencyKind::Duplicate,
-                (_, false) => DependencyKind::Normal,
+            let kind = match several {
+                true => DependencyKind::Duplicate,
+                false => DependencyKind::Normal,
             };
-            rows.push(row(dependencies, self, place, kind));
+            let mut row = row(dependencies, self, place, kind);
+            // What only passes on what others wrote is used.
+            if place != self.root && row.own + row.exclusive + row.shared == 0 {
+                row.kind = DependencyKind::Unused;
+            }
+            rows.push(row);
             open.extend(&below[place]);
         }
         rows

@@ -5,9 +5,9 @@ use super::{
     places::Places,
 };
 use codecost::{
-    attribution::Function,
+    attribution::{Evidence, Function},
     disasm::{Disassembler, Piece},
-    image::Image,
+    image::{Format, Image},
 };
 use rayon::prelude::*;
 
@@ -50,13 +50,33 @@ pub(super) fn edges(
 }
 
 /// The code of a function.
-pub(super) fn piece<'d>(image: &Image<'d>, function: &Function) -> Piece<'d> {
+pub fn piece<'d>(image: &Image<'d>, function: &Function) -> Piece<'d> {
     let code = image.bytes_at(function.range.start).unwrap_or_default();
     let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
     Piece {
         code: code.get(..size).unwrap_or(code),
         address: function.range.start,
     }
+}
+
+/// Assembly stands in one section for each source file, and a linker keeps a section as a whole.
+/// Where one file ends and the next begins the program does not say: neighbours whose symbols have
+/// no size, as assembly often leaves it out, are likely of one.
+pub(super) fn together(inputs: &Inputs<'_, '_>) -> Vec<(u32, u32)> {
+    let is_assembly =
+        |function: &Function| function.symbol.is_some() && function.extent != Evidence::Symbol;
+    let mut pairs = Vec::new();
+    // Elsewhere no symbol has a size.
+    if inputs.image.format != Format::Elf {
+        return pairs;
+    }
+    for (two, at) in inputs.code.functions.windows(2).zip(FIRST..) {
+        let same = two[0].section == two[1].section;
+        if same && is_assembly(&two[0]) && is_assembly(&two[1]) {
+            pairs.extend([(at, at + 1), (at + 1, at)]);
+        }
+    }
+    pairs
 }
 
 /// Functions with language-specific data need the routine that runs it.

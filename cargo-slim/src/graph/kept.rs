@@ -13,8 +13,8 @@ pub struct Keep {
     pub own: Sizes,
     /// All that goes if it goes, itself included.
     pub retained: Sizes,
-    /// Code and data of `retained` that may stay, because something that we do not see may refer
-    /// to it.
+    /// Code, data and padding of `retained` that may stay, because something that we do not see may
+    /// refer to it.
     pub uncertain: u64,
 }
 
@@ -60,7 +60,7 @@ impl Tree {
 impl Kept {
     /// Finds the dominators. Edges times the logarithm of nodes.
     pub fn new(graph: &Graph) -> Self {
-        let unknown = (!graph.orphans.is_empty()).then(|| graph.with_unknown());
+        let unknown = graph.has_unknown().then(|| graph.with_unknown());
         let (known, unknown) = rayon::join(
             || Tree::new(&graph.edges, &graph.sizes),
             || {
@@ -84,15 +84,15 @@ impl Kept {
             return Keep {
                 own,
                 retained,
-                uncertain: retained.own(),
+                uncertain: retained.linked(),
             };
         }
         let retained = by(&self.known);
-        let sure = sure.map_or(retained.own(), |sure| sure.own());
+        let sure = sure.map_or(retained.linked(), |sure| sure.linked());
         Keep {
             own,
             retained,
-            uncertain: retained.own().saturating_sub(sure),
+            uncertain: retained.linked().saturating_sub(sure),
         }
     }
 
@@ -120,7 +120,7 @@ impl Kept {
             keep.own += graph.sizes[node];
             if !graph.is_reached(node as u32) {
                 keep.retained += graph.sizes[node];
-                loose[*group as usize] += graph.sizes[node].own();
+                loose[*group as usize] += graph.sizes[node].linked();
             }
         }
         Loss::new(&graph.edges, START).of_groups(group_of, groups, &mut |group, node| {
@@ -131,11 +131,11 @@ impl Kept {
         };
         Loss::new(&unknown.edges, START).of_groups(group_of, groups, &mut |group, node| {
             if graph.is_reached(node) {
-                sure[group as usize] += graph.sizes[node as usize].own();
+                sure[group as usize] += graph.sizes[node as usize].linked();
             }
         });
         for ((keep, sure), loose) in keeps.iter_mut().zip(sure).zip(loose) {
-            let known = keep.retained.own().saturating_sub(loose);
+            let known = keep.retained.linked().saturating_sub(loose);
             keep.uncertain = loose + known.saturating_sub(sure);
         }
         keeps

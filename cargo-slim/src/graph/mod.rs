@@ -9,7 +9,7 @@
 //! [`Graph`] is made once from the ledger's parts; [`Kept`] says what each node keeps. What no known
 //! edge reaches is in the file for a reason that we do not see, such as a neighbour in the same
 //! section of a C object, or code that is not decoded: these nodes hang on the node [`UNKNOWN`], and
-//! what they refer to is *uncertain*.
+//! what they refer to is *uncertain*. So is what a neighbour in one section of assembly may keep.
 
 mod code;
 mod data;
@@ -20,8 +20,10 @@ mod places;
 mod roots;
 mod sizes;
 
+pub use code::piece;
 pub use kept::{Keep, Kept};
 pub use links::{Link, Links, Via};
 pub use nodes::{FIRST, Graph, Inputs, Node, START, UNKNOWN};
+pub use places::Nodes;
 pub use roots::{Root, RootKind};
 pub use sizes::Sizes;

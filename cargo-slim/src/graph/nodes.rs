@@ -62,6 +62,8 @@ pub struct Graph {
     pub sizes: Vec<Sizes>,
     /// Nodes with bytes that no root reaches.
     pub orphans: Vec<u32>,
+    /// Likely, but not proven: neighbours that are kept together.
+    pub likely: Vec<(u32, u32)>,
     /// Whether what code refers to could be read.
     pub decoded: bool,
     /// Which nodes the roots reach.
@@ -99,6 +101,7 @@ impl Graph {
             roots,
             sizes,
             orphans,
+            likely: code::together(inputs),
             decoded: decoder.is_some(),
             reached,
             functions,
@@ -148,14 +151,22 @@ impl Graph {
             }
         }
         self.orphans.retain(|orphan| stays(*orphan));
+        self.likely.retain(|(from, to)| !goes(*from) && !goes(*to));
         self.roots.retain(|root| !goes(root.node));
         self.reached = now;
     }
 
-    /// The same with the edges that we do not see: [`UNKNOWN`] is a root and refers to all orphans.
+    /// Whether some edges are not seen.
+    pub fn has_unknown(&self) -> bool {
+        !self.orphans.is_empty() || !self.likely.is_empty()
+    }
+
+    /// The same with the edges that we do not see: [`UNKNOWN`] is a root and refers to all orphans,
+    /// and what is likely is taken for true.
     pub fn with_unknown(&self) -> Edges {
         let more = self.orphans.iter().map(|orphan| (UNKNOWN, *orphan));
         let more = more.chain([(START, UNKNOWN)]);
+        let more = more.chain(self.likely.iter().copied());
         let pairs: Vec<(u32, u32)> = self.edges.iter().chain(more).collect();
         Edges::new(self.edges.nodes(), &pairs)
     }

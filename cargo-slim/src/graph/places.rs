@@ -31,7 +31,9 @@ impl<'a, 'd> Places<'a, 'd> {
         let of_kind = |kind: SectionKind| -> Vec<AddressRange> {
             let sections = inputs.image.sections.iter();
             let sections = sections.filter(|section| section.loaded && section.kind == kind);
-            sections.map(|section| section.addresses()).collect()
+            let mut ranges: Vec<_> = sections.map(|section| section.addresses()).collect();
+            ranges.sort_unstable();
+            ranges
         };
         let mut places = Self {
             inputs,
@@ -128,6 +130,26 @@ impl<'a, 'd> Places<'a, 'd> {
     }
 }
 
+/// Finds the nodes at addresses, for whoever looks through code again.
+pub struct Nodes<'a, 'd>(Places<'a, 'd>);
+
+impl<'a, 'd> Nodes<'a, 'd> {
+    /// `inputs` are what the graph was made from.
+    pub fn new(inputs: &'a Inputs<'a, 'd>) -> Self {
+        Self(Places::new(inputs))
+    }
+
+    /// The node that a reference to `address` keeps; `None` where it leads out of the image.
+    pub fn at(&self, address: VirtualAddress) -> Option<u32> {
+        self.0.node_at(address)
+    }
+}
+
+/// Whether one of the sorted `ranges` holds `address`. They overlap in damaged files only, so a few
+/// are looked at.
 fn within(ranges: &[AddressRange], address: VirtualAddress) -> bool {
-    ranges.iter().any(|range| range.contains(address))
+    let next = ranges.partition_point(|range| range.start <= address);
+    let before = ranges.get(..next).unwrap_or_default();
+    let mut near = before.iter().rev().take(4);
+    near.any(|range| range.contains(address))
 }

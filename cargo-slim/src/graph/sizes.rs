@@ -18,8 +18,9 @@ pub struct Sizes {
     pub code: u64,
     /// Constants and variables that have bytes in the file.
     pub data: u64,
-    /// What describes them in other tables: unwind entries, language-specific data, relocations,
-    /// and the padding after a function.
+    /// What is between them so that they start at even addresses.
+    pub padding: u64,
+    /// What describes them in other tables: unwind entries, language-specific data, relocations.
     pub tables: u64,
 }
 
@@ -29,9 +30,14 @@ impl Sizes {
         self.code + self.data
     }
 
+    /// What a linker leaves out with them: code, data and padding.
+    pub fn linked(&self) -> u64 {
+        self.own() + self.padding
+    }
+
     /// All bytes that ship.
     pub fn shipped(&self) -> u64 {
-        self.own() + self.tables
+        self.linked() + self.tables
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -41,9 +47,15 @@ impl Sizes {
 
 impl AddAssign for Sizes {
     fn add_assign(&mut self, more: Self) {
-        let Self { code, data, tables } = more;
+        let Self {
+            code,
+            data,
+            padding,
+            tables,
+        } = more;
         self.code += code;
         self.data += data;
+        self.padding += padding;
         self.tables += tables;
     }
 }
@@ -56,12 +68,13 @@ pub(super) fn of_nodes(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>) -> Vec<
         let section = inputs.image.sections.get(function.section as usize);
         let held = section.map(|section| AddressRange::new(section.address, section.file.size));
         let code = held.map_or(0, |held| function.range.intersection(held).size);
-        let next = functions.get(at + 1).map(|next| next.range.start);
-        let gap = next.and_then(|next| next.checked_since(function.range.end()));
+        let next = functions.get(at + 1);
+        let next = next.filter(|next| next.section == function.section);
+        let gap = next.and_then(|next| next.range.start.checked_since(function.range.end()));
         sizes.push(Sizes {
             code,
-            data: 0,
-            tables: gap.filter(|gap| *gap < PADDING).unwrap_or_default(),
+            padding: gap.filter(|gap| *gap < PADDING).unwrap_or_default(),
+            ..Sizes::default()
         });
     }
     for object in inputs.objects {

@@ -5,9 +5,12 @@
 pub mod check;
 pub mod crates;
 pub mod data;
+pub mod deps;
 pub mod diff;
 pub mod functions;
 pub mod generics;
+pub mod inlined;
+pub mod language;
 pub mod loads;
 pub mod overview;
 pub mod retained;

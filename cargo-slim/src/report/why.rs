@@ -164,6 +164,7 @@ pub fn write(
         )
         .member("chains_left_out", &why.more)
         .member("referrers", &referrers)
+        .member("referrers_left_out", &why.more_referrers)
         .member("graph", &JsonGraph::new(&why.graph))
         .instead(page(why, &ambiguous, options));
     console.write_report(&report, options, JsonStep::new)
@@ -293,7 +294,7 @@ fn referrers(mut page: Page, why: &Why<'_>, ambiguous: &Ambiguous<'_>, full: boo
         return page;
     }
     let who = counted_as(
-        why.referrers.len() as u64,
+        why.referrers.len() as u64 + why.more_referrers,
         "function or constant",
         "functions or constants",
     );
@@ -322,7 +323,7 @@ fn referrers(mut page: Page, why: &Why<'_>, ambiguous: &Ambiguous<'_>, full: boo
         );
         page = page.line(printable(&line).into_owned(), Emphasis::Plain);
     }
-    let more = why.referrers.len().saturating_sub(REFERRERS);
+    let more = why.referrers.len().saturating_sub(REFERRERS) as u64 + why.more_referrers;
     if more > 0 {
         page = page.line(format!("  … {more} more"), Emphasis::Faint);
     }

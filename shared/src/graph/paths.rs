@@ -11,6 +11,8 @@ pub struct Paths {
     before: Vec<u32>,
     /// How many edges lead there.
     distance: Vec<u32>,
+    /// What is reached, nearest first.
+    order: Vec<u32>,
 }
 
 impl Paths {
@@ -19,6 +21,7 @@ impl Paths {
         let mut paths = Self {
             before: vec![NONE; edges.nodes()],
             distance: vec![NONE; edges.nodes()],
+            order: Vec::new(),
         };
         let mut queue = Vec::new();
         for start in starts {
@@ -42,13 +45,32 @@ impl Paths {
                 }
             }
         }
+        paths.order = queue;
         paths
+    }
+
+    /// For each node the first one on the way to it that `stops` it, itself included; `None` where
+    /// none does. Linear in the nodes.
+    pub fn first_stop(&self, stops: impl Fn(u32) -> bool) -> Vec<Option<u32>> {
+        let mut first: Vec<Option<u32>> = vec![None; self.before.len()];
+        for node in &self.order {
+            let before = self.before[*node as usize];
+            let known = first[before as usize];
+            first[*node as usize] = known.or_else(|| stops(*node).then_some(*node));
+        }
+        first
     }
 
     /// How many edges lead to `node`; `None` where it is not reached.
     pub fn distance(&self, node: u32) -> Option<u32> {
         let distance = self.distance.get(node as usize).copied();
         distance.filter(|distance| *distance != NONE)
+    }
+
+    /// The node before `node` on the way to it; `None` for a start, and where it is not reached.
+    pub fn before(&self, node: u32) -> Option<u32> {
+        let before = self.before.get(node as usize).copied();
+        before.filter(|before| *before != NONE && *before != node)
     }
 
     /// The way to `node`, its start first; empty where it is not reached.
@@ -102,6 +124,8 @@ mod tests {
         let paths = Paths::new(&edges, &[0], |_| true);
         assert_eq!(paths.to(3), [0, 4, 3]);
         assert_eq!(paths.distance(3), Some(2));
+        let stops = paths.first_stop(|node| node == 4 || node == 3);
+        assert_eq!(stops, [None, None, None, Some(4), Some(4), None]);
         let around = Paths::new(&edges, &[0], |node| node != 4);
         assert_eq!(around.to(3), [0, 1, 2, 3]);
         assert_eq!(around.to(5), [0_u32; 0]);
