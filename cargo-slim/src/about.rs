@@ -15,12 +15,13 @@ Examples:
   cargo slim functions --filter 'fmt' -n 50   the 50 largest functions that match
   cargo slim crates --file ./rg --message-format json
   cargo slim diff --rev main..HEAD            what this branch costs, and why
+  cargo slim why serde_json::from_str         the chain of references that keeps it
   cargo slim check                            check the budgets in slim.toml
 
 Exit codes: 0 success; 2 wrong usage; 100 check failed; 101 error.";
 
 /// What `-h` leaves to `--help`, so that it fits a screen.
-const RARE: [&str; 2] = ["example", "profile"];
+const RARE: [&str; 4] = ["example", "profile", "features", "filter"];
 
 impl Commands for Cli {
     type Unnamed = Overview;

@@ -99,12 +99,14 @@ pub(crate) struct Needs {
 }
 
 impl AnalysisFlags {
-    /// Opens the file, or builds it, and does `show` with it.
-    pub(crate) fn run(
+    /// As [`run`](Self::run), for a command that also needs to know what was analysed, after `edit`
+    /// has had a look at it.
+    pub(crate) fn run_input(
         self,
         needs: Needs,
         console: &mut Console,
-        show: impl FnOnce(&Opened, &mut Subject<'_>, &OutputOptions, &mut Console) -> Result<()>,
+        edit: impl FnOnce(&mut Input) -> Result<()>,
+        show: impl FnOnce(&Opened, &mut Subject<'_>, &Input, &OutputOptions, &mut Console) -> Result<()>,
     ) -> Result<u8> {
         let Self {
             input,
@@ -112,14 +114,31 @@ impl AnalysisFlags {
             rows,
         } = self;
         let options = format.options(rows)?;
-        let input = input.input(console);
+        let mut input = input.input(console);
+        edit(&mut input)?;
         let mut announce = |added: &[String]| announce::build(console, added);
         let opened = match needs.depth {
             Depth::Tables => analysis::open_tables(&input, &mut announce)?,
             _ => analysis::open(&input, needs.debug_information, &mut announce)?,
         };
         let mut subject = Subject::new(&opened.files, needs.depth)?;
-        show(&opened, &mut subject, &options, console)?;
+        show(&opened, &mut subject, &input, &options, console)?;
         Ok(exit_code::OK)
+    }
+
+    /// Opens the file, or builds it, and does `show` with it.
+    pub(crate) fn run(
+        self,
+        needs: Needs,
+        console: &mut Console,
+        show: impl FnOnce(&Opened, &mut Subject<'_>, &OutputOptions, &mut Console) -> Result<()>,
+    ) -> Result<u8> {
+        let show =
+            |opened: &Opened,
+             subject: &mut Subject<'_>,
+             _: &Input,
+             options: &OutputOptions,
+             console: &mut Console| show(opened, subject, options, console);
+        self.run_input(needs, console, |_| Ok(()), show)
     }
 }

@@ -10,6 +10,8 @@ pub mod budget;
 mod cli;
 mod commands;
 pub mod compare;
+pub mod dependencies;
+pub mod graph;
 pub mod ledger;
 pub mod report;
 pub mod snapshot;

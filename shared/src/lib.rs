@@ -15,6 +15,8 @@ pub mod units;
 
 pub mod hashing;
 
+pub mod graph;
+
 pub mod error;
 
 pub mod address;

@@ -10,6 +10,7 @@ pub mod fixture;
 pub mod forge;
 pub mod linker_map;
 pub mod merged;
+pub mod relink;
 pub mod replay;
 pub mod tool;
 pub mod truth;

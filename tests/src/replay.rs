@@ -1,7 +1,10 @@
 //! The whole of `cargo slim` on bytes in memory, with what must hold of any bytes: no panic, and
 //! sums that are the file's size. What the fuzz targets and the replay of their corpus share.
 
-use cargo_slim::analysis::{self, Analysis, Depth, Facts, Files, Opened, Subject, model::By};
+use cargo_slim::analysis::model::{By, RetainedBy};
+use cargo_slim::analysis::{
+    self, Analysis, Depth, Facts, Files, Opened, RetainedOptions, Subject, Wanted,
+};
 use cargo_slim::report;
 use codecost::attribution::Catalogue;
 use codecost::console::Console;
@@ -126,12 +129,50 @@ pub fn ledger(bytes: &[u8]) -> bool {
     assert!(sum <= most, "data");
     show(&made, report::data::write);
 
+    graph(&opened, &mut subject, length);
+
     // Not every object file is for a loader.
     match analysis::loads(&opened, &subject) {
         Ok(made) => show(&made, report::loads::write),
         Err(error) => assert!(!matches!(error, Error::Usage { .. }), "{error}"),
     }
     true
+}
+
+/// What rests on the graph of references.
+fn graph(opened: &Opened, subject: &mut Subject<'_>, length: u64) {
+    let ledger = subject.ledger(&[]);
+    for by in [RetainedBy::Function, RetainedBy::Crate, RetainedBy::Generic] {
+        let options = RetainedOptions {
+            by,
+            without: Vec::new(),
+        };
+        let made = analysis::retained(opened, subject, &ledger, &options).unwrap();
+        let graph = made.rows.graph;
+        let whole = graph.known + graph.unknown;
+        // Code and data; padding between functions may be listed once more.
+        assert!(whole <= length.saturating_mul(8), "{whole} bytes");
+        for row in &made.rows.rows {
+            assert!(
+                row.own <= row.retained && row.uncertain <= row.retained,
+                "{row:?}"
+            );
+            assert!(
+                row.retained <= row.shipped && row.retained <= whole,
+                "{row:?}"
+            );
+        }
+        show(&made, |made, options, console| {
+            report::retained::write(made, by, options, console)
+        });
+    }
+    let made = analysis::language(opened, subject, &ledger).unwrap();
+    show(&made, report::language::write);
+    let all = Wanted::parse("/./").unwrap();
+    match analysis::why(opened, subject, &ledger, &all, 3) {
+        Ok(made) => show(&made, report::why::write),
+        Err(error) => assert!(matches!(error, Error::Usage { .. }), "{error}"),
+    }
 }
 
 fn crates(opened: &Opened, subject: &mut Subject<'_>, by: By, length: u64) {

@@ -23,6 +23,8 @@ const PLANS: [(&str, Plan<'_>); 3] = [
             ("analysis", Domain),
             ("budget", Domain),
             ("compare", Domain),
+            ("dependencies", Domain),
+            ("graph", Domain),
             ("ledger", Domain),
             ("snapshot", Domain),
         ]),

@@ -12,7 +12,7 @@ use codecost::{
     address::{AddressRange, VirtualAddress},
     attribution::{CrateId, Evidence, Owner, made_by_compiler},
     demangle::Name,
-    image::{Section, SectionKind},
+    image::{RelocationTable, Section, SectionKind},
 };
 use std::collections::BTreeSet;
 
@@ -29,12 +29,7 @@ pub fn data(opened: &Opened, subject: &mut Subject<'_>) -> Result<Analysis<Vec<D
 
 /// One row an object, largest first.
 fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
-    let slots: BTreeSet<VirtualAddress> = subject
-        .image
-        .relocations(&subject.dynamic_symbols)
-        .iter()
-        .flat_map(|table| table.relocations.iter().map(|relocation| relocation.slot))
-        .collect();
+    let slots = Slots::new(&subject.image.relocations(&subject.dynamic_symbols));
     let mut rows: Vec<_> = ledger
         .data
         .iter()
@@ -45,11 +40,42 @@ fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
     rows
 }
 
-fn row(
+/// Where the loader writes pointers, by address, and what they are where the image says so.
+#[derive(Debug)]
+pub(super) struct Slots(Vec<(VirtualAddress, Option<VirtualAddress>)>);
+
+impl Slots {
+    pub(super) fn new(tables: &[RelocationTable]) -> Self {
+        let relocations = tables.iter().flat_map(|table| &table.relocations);
+        let mut slots: Vec<_> = relocations
+            .map(|relocation| (relocation.slot, relocation.target))
+            .collect();
+        slots.sort_unstable();
+        slots.dedup_by_key(|(slot, _)| *slot);
+        Self(slots)
+    }
+
+    fn contains(&self, slot: VirtualAddress) -> bool {
+        self.0.binary_search_by_key(&slot, |(own, _)| *own).is_ok()
+    }
+
+    /// The pointers in a range.
+    pub(super) fn within(
+        &self,
+        range: AddressRange,
+    ) -> &[(VirtualAddress, Option<VirtualAddress>)] {
+        let first = self.0.partition_point(|(slot, _)| *slot < range.start);
+        let end = self.0.partition_point(|(slot, _)| *slot < range.end());
+        self.0.get(first..end).unwrap_or_default()
+    }
+}
+
+/// One object with its name, its kind and its owner.
+pub(super) fn row(
     subject: &Subject<'_>,
     ledger: &Ledger,
     object: &DataObject,
-    slots: &BTreeSet<VirtualAddress>,
+    slots: &Slots,
 ) -> DataRow {
     let section = &subject.image.sections[object.section as usize];
     let symbol = object
@@ -107,6 +133,7 @@ fn row(
         } else {
             object.evidence
         },
+        users: Vec::new(),
     }
 }
 
@@ -124,9 +151,8 @@ fn kind(
     object: &DataObject,
     bytes: &[u8],
     name: Option<&str>,
-    slots: &BTreeSet<VirtualAddress>,
+    slots: &Slots,
 ) -> DataKind {
-    let pointers = slots.range(object.range.start..object.range.end()).count();
     if let Some(name) = name {
         if name.contains("{vtable") || name.starts_with("vtable") {
             return DataKind::Vtable;
@@ -135,7 +161,7 @@ fn kind(
             return DataKind::Static;
         }
     }
-    if pointers > 0 {
+    if !slots.within(object.range).is_empty() {
         return match shape(subject, object, slots) {
             Some(kind) => kind,
             None if name.is_some_and(|name| !name.starts_with("anon.")) => DataKind::Static,
@@ -162,11 +188,7 @@ fn kind(
 
 /// Vtables: drop glue (or null), size, alignment, then only functions. Locations: text, its
 /// length, line and column.
-fn shape(
-    subject: &Subject<'_>,
-    object: &DataObject,
-    slots: &BTreeSet<VirtualAddress>,
-) -> Option<DataKind> {
+fn shape(subject: &Subject<'_>, object: &DataObject, slots: &Slots) -> Option<DataKind> {
     if !subject.image.is_64 {
         return None;
     }
@@ -182,7 +204,7 @@ fn shape(
             .range
             .start
             .checked_add(index * 8)
-            .is_some_and(|at| slots.contains(&at))
+            .is_some_and(|at| slots.contains(at))
     };
     let align = word(2)?;
     let (size, plain) = (word(1)?, !is_slot(1) && !is_slot(2));

@@ -4,6 +4,7 @@
 //! upper bound and called one.
 
 mod build;
+mod calls;
 mod floats;
 
 use super::{
@@ -38,6 +39,7 @@ pub(super) fn find(
     let mut findings = versions(crates);
     findings.extend(families(subject, &artifact_flags));
     findings.extend(floats::find(subject, ledger, &artifact_flags));
+    findings.extend(calls::find(subject, ledger, &artifact_flags));
     findings.extend(build::debug_info(opened, subject, &artifact_flags));
     findings.extend(large_dependency(opened, artifact, crates));
     findings.extend(build::lost_lto(opened, artifact, crates));

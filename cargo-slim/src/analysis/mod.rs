@@ -5,29 +5,45 @@
 
 mod crates;
 mod data;
+mod dependencies;
 mod findings;
 mod functions;
 mod generics;
+mod inlined;
+mod language;
 mod loads;
 pub mod model;
 mod names;
 mod open;
 mod overview;
 mod partition;
+mod references;
 mod result;
+mod retained;
 mod sections;
+mod source;
 mod subject;
+mod users;
+mod wanted;
+mod why;
 
 pub use crates::crates;
 pub use data::data;
+pub use dependencies::{ProofOptions, dependencies};
 pub use functions::functions;
 pub use generics::{generics, only_named};
+pub use inlined::inlined;
+pub use language::language;
 pub use loads::loads;
 pub use open::{Facts, Input, Opened, open, open_in, open_tables};
 pub use overview::overview;
 pub use result::{Analysis, Total};
+pub use retained::{RetainedOptions, retained};
 pub use sections::sections;
 pub use subject::{Depth, Files, Subject};
+pub use users::data_named;
+pub use wanted::Wanted;
+pub use why::why;
 
 pub(crate) use crates::{labelled as crate_rows, sums as crate_sums};
 pub(crate) use names::FunctionNames;

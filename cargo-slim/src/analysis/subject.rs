@@ -7,6 +7,7 @@ use codecost::{
     address::AddressRange,
     attribution::{Catalogue, CodeMap, CrateId, Crates, SymbolOwners, UnitOwners},
     demangle::Name,
+    hashing::NumberMap,
     image::{
         Image, Mapping, SectionKind, SymbolTable, UnwindTables,
         debug_info::{DebugInfo, DebugSection, DwarfSections, separate},
@@ -283,19 +284,49 @@ impl<'a> Subject<'a> {
     pub fn inlined(&mut self, path: &Path) -> Result<Vec<Inlined>> {
         let info = self.debug.load();
         if info.is_empty() {
-            return Err(Error::failed(
-                format_args!(
-                    "`{}` has no debug information, which `--by inlined` needs",
-                    path.display()
-                ),
-                "build it with `debug = 1`, name its debug file with `--debug-file`, \
-                 or leave out `--file` and let cargo build it",
-            ));
+            return Err(without_debug_info(path, "`--by inlined`"));
         }
         let units = UnitOwners::new(&info, &mut self.crates);
         let inlined = units.inlined(&info, &code_ranges(&self.image), &mut self.crates);
         self.labels = labels(&self.crates);
         Ok(inlined)
+    }
+
+    /// Each range of code that was inlined, with the function that it is of.
+    ///
+    /// # Errors
+    ///
+    /// There is no debug information.
+    pub(crate) fn inlined_code(&mut self, path: &Path) -> Result<InlinedCode> {
+        let info = self.debug.load();
+        if info.is_empty() {
+            return Err(without_debug_info(path, "`inlined`"));
+        }
+        let units = UnitOwners::new(&info, &mut self.crates);
+        let map = info.inlined(&code_ranges(&self.image));
+        let mut code = InlinedCode::default();
+        let mut names: NumberMap<u32, u32> = NumberMap::default();
+        for range in map.ranges.iter().filter(|range| range.inlined) {
+            let Some(function) = map.functions.get(range.function as usize) else {
+                continue;
+            };
+            let next = code.functions.len() as u32;
+            let known = *names.entry(range.function).or_insert(next);
+            if known == next {
+                let linkage = function.linkage_name;
+                let linkage = linkage.and_then(|name| std::str::from_utf8(name).ok());
+                let name = match linkage.filter(|name| !name.is_empty()) {
+                    Some(name) => Name::parse(name).family(),
+                    None => map.path(function),
+                };
+                let owner = units.written_in(function, range.unit, &mut self.crates);
+                let owner = owner.map_or(CrateId::UNKNOWN, |(id, _)| id);
+                code.functions.push((name, owner));
+            }
+            code.ranges.push((range.range, known));
+        }
+        self.labels = labels(&self.crates);
+        Ok(code)
     }
 
     /// The full names of functions that share their code with another one.
@@ -404,6 +435,13 @@ impl<'a> DebugSections<'a> {
         self.sections.is_empty()
     }
 
+    /// The content of the section of this name.
+    pub(crate) fn section(&self, name: &str) -> Option<&[u8]> {
+        let mut sections = self.sections.iter();
+        let found = sections.find(|(own, _)| own == name);
+        found.map(|(_, bytes)| &**bytes)
+    }
+
     /// The units' headers; linear in their number.
     pub fn load(&self) -> DebugInfo<'_> {
         let mut sections = DwarfSections::new(self.big_endian);
@@ -412,6 +450,26 @@ impl<'a> DebugSections<'a> {
         }
         DebugInfo::load(sections)
     }
+}
+
+/// Code that was inlined.
+#[derive(Debug, Default)]
+pub(crate) struct InlinedCode {
+    /// The ranges, by address, without overlap, each with its function's place in the other list.
+    pub(crate) ranges: Vec<(AddressRange, u32)>,
+    /// The functions: what they are called without generic arguments, and the crate that wrote them.
+    pub(crate) functions: Vec<(String, CrateId)>,
+}
+
+fn without_debug_info(path: &Path, who: &str) -> Error {
+    Error::failed(
+        format_args!(
+            "`{}` has no debug information, which {who} needs",
+            path.display()
+        ),
+        "build it with `debug = 1`, name its debug file with `--debug-file`, \
+         or leave out `--file` and let cargo build it",
+    )
 }
 
 /// Where code is loaded.

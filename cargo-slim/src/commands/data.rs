@@ -9,8 +9,13 @@ use clap::Args;
 use codecost::{Result, console::Console, front};
 
 /// Constants, variables and tables
+///
+/// With NAME, those whose name or text contains it, each with the functions and constants that use
+/// it.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Data {
+    /// Show who uses the constants whose name or text contains this, or the one at this address
+    name: Option<String>,
     #[command(flatten)]
     flags: AnalysisFlags,
 }
@@ -21,10 +26,13 @@ impl front::Command for Data {
             depth: Depth::Bytes,
             debug_information: false,
         };
-        self.flags
-            .run(needs, console, |opened, subject, options, console| {
-                let analysis = analysis::data(opened, subject)?;
-                report::data::write(&analysis, options, console)
-            })
+        let Self { name, flags } = self;
+        flags.run(needs, console, |opened, subject, options, console| {
+            let analysis = match name {
+                Some(name) => analysis::data_named(opened, subject, &name)?,
+                None => analysis::data(opened, subject)?,
+            };
+            report::data::write(&analysis, options, console)
+        })
     }
 }

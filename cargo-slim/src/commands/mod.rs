@@ -3,13 +3,18 @@
 mod check;
 mod crates;
 mod data;
+mod deps;
 mod diff;
 mod functions;
 mod generics;
+mod inlined;
+mod language;
 mod loads;
 mod overview;
+mod retained;
 mod sections;
 mod snapshot;
+mod why;
 
 pub(crate) use overview::Overview;
 
@@ -23,6 +28,11 @@ codecost::commands! {
         Generics(generics::Generics),
         Data(data::Data),
         Loads(loads::Loads),
+        Why(why::Why),
+        Retained(retained::Retained),
+        Deps(deps::Deps),
+        Language(language::Language),
+        Inlined(inlined::Inlined),
         Diff(diff::Diff),
         Check(check::Check),
         Snapshot(snapshot::Snapshot),

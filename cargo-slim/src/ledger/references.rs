@@ -110,7 +110,7 @@ impl CodeReferences {
                 decoder.references(pieces, absolute, &mut |index, reference| {
                     let (access, guess) = match reference.kind {
                         ReferenceKind::Access(size) => (size, false),
-                        ReferenceKind::Address => (0, false),
+                        ReferenceKind::Address | ReferenceKind::Call => (0, false),
                         ReferenceKind::Immediate => (0, true),
                     };
                     let to = reference.to;

@@ -7,12 +7,12 @@ use super::{
 };
 use crate::analysis::{
     Analysis, Total,
-    model::{CrateInfo, DataRow},
+    model::{CrateInfo, DataRow, DataUser},
 };
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Nth, OutputOptions, RowId, Table, numbered},
+    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable},
 };
 use serde::Serialize;
 use std::borrow::Cow;
@@ -33,6 +33,15 @@ struct JsonData<'a> {
     shared_by: Vec<&'a str>,
     instantiated_by: Vec<&'a str>,
     evidence: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    users: Vec<JsonUser<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonUser<'a> {
+    name: &'a str,
+    #[serde(rename = "crate")]
+    owner: &'a str,
 }
 
 impl<'a> JsonData<'a> {
@@ -48,6 +57,7 @@ impl<'a> JsonData<'a> {
             shared_by,
             instantiated_by,
             evidence,
+            users,
         } = data.row;
         Self {
             id: RowId {
@@ -67,8 +77,38 @@ impl<'a> JsonData<'a> {
             shared_by: names(shared_by).collect(),
             instantiated_by: names(instantiated_by).collect(),
             evidence: evidence.as_str(),
+            users: users
+                .iter()
+                .map(|DataUser { name, owner }| JsonUser { name, owner })
+                .collect(),
         }
     }
+}
+
+/// Users of a constant that people see.
+const USERS: usize = 8;
+
+/// Constants whose users are listed.
+const LISTED: usize = 20;
+
+/// Who uses the first rows.
+fn users(rows: &[DataRow]) -> Page {
+    let mut page = Page::new();
+    for row in rows.iter().filter(|row| !row.users.is_empty()).take(LISTED) {
+        page = page.gap().line(
+            format!("{} is used by", printable(&row.name)),
+            Emphasis::Strong,
+        );
+        for DataUser { name, owner } in row.users.iter().take(USERS) {
+            let line = format!("  {owner}  {name}");
+            page = page.line(printable(&line).into_owned(), Emphasis::Plain);
+        }
+        let more = row.users.len().saturating_sub(USERS);
+        if more > 0 {
+            page = page.line(format!("  … {more} more"), Emphasis::Faint);
+        }
+    }
+    page
 }
 
 fn names(labels: &[CrateInfo]) -> impl Iterator<Item = &str> {
@@ -146,6 +186,7 @@ pub fn write(
         table
             .total_label("all data")
             .when_empty("nothing: no data is known piece by piece"),
-    );
+    )
+    .after(users(&analysis.rows));
     console.write_report(&report, options, |row| JsonData::new(row, total))
 }

@@ -248,6 +248,7 @@ pub(super) fn data() -> Vec<DataRow> {
         shared_by,
         instantiated_by: vec![label("rg", "14.1.1", Origin::Workspace)],
         evidence,
+        users: Vec::new(),
     };
     let syntax = label("regex_syntax", "0.8.5", Origin::Registry);
     let rg = label("rg", "14.1.1", Origin::Workspace);

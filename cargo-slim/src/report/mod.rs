@@ -5,12 +5,17 @@
 pub mod check;
 pub mod crates;
 pub mod data;
+pub mod deps;
 pub mod diff;
 pub mod functions;
 pub mod generics;
+pub mod inlined;
+pub mod language;
 pub mod loads;
 pub mod overview;
+pub mod retained;
 pub mod sections;
+pub mod why;
 
 mod budgets;
 mod changes;

@@ -8,6 +8,7 @@
 pub mod build;
 pub mod config;
 mod context;
+mod dependencies;
 mod environment;
 pub mod flags;
 mod kept;
@@ -22,6 +23,7 @@ mod workspace;
 
 pub use build::{Additions, Build};
 pub use context::Context;
+pub use dependencies::{Dependencies, Dependency, Use};
 pub use flags::{
     BuildFlags, CargoFlags, LookupFlags, ManifestFlags, ProfileFlags, TargetFlags, TripleFlag,
 };

@@ -8,8 +8,11 @@
 //! an indirect jump leads to must be told; without that, what stands there looks unreachable, and
 //! loops that go through the jump are not found.
 
-use super::{Dominators, Flow, Instruction, Target};
-use crate::address::VirtualAddress;
+use super::{Flow, Instruction, Target};
+use crate::{
+    address::VirtualAddress,
+    graph::{Dominators, Edges},
+};
 
 /// Instructions that run one after the other: entered at the first, left at the last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -163,7 +166,7 @@ impl Graph {
 
 /// The loops of a graph, each node's innermost loop, and how many edges close other cycles.
 fn find_loops(successors: &[Vec<u32>], entry: u32) -> (Vec<Loop>, Vec<Option<u32>>, usize) {
-    let dominators = Dominators::new(successors, entry);
+    let dominators = Dominators::new(&Edges::of_lists(successors), entry);
     let mut predecessors = vec![Vec::new(); successors.len()];
     let mut sources = vec![Vec::new(); successors.len()];
     let mut irreducible = 0;
@@ -320,7 +323,7 @@ mod tests {
                 prop::collection::vec(node, count)
             })
         ) {
-            let dominators = Dominators::new(&successors, 0);
+            let dominators = Dominators::new(&Edges::of_lists(&successors), 0);
             let (loops, innermost, _) = find_loops(&successors, 0);
             let live = |node: u32| dominators.together(0, node);
             // Each header's body, node by node.

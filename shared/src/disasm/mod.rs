@@ -4,13 +4,11 @@
 //! between instructions (hand-written assembly), the sweep may read it as code and report an
 //! address that nobody refers to; callers keep only those that fall into data.
 
-mod dominators;
 mod flow;
 mod instruction;
 mod x86_64;
 mod x86_64_instructions;
 
-pub use dominators::Dominators;
 pub use flow::{Block, Graph, Loop};
 pub use instruction::{Flow, Instruction, Syntax, Target, Vector, Work};
 
@@ -34,6 +32,8 @@ pub enum ReferenceKind {
     Access(u16),
     /// It takes the address.
     Address,
+    /// It calls or jumps there, or to what is stored there.
+    Call,
     /// It holds a number that could be the address (code that is not position-independent): likely,
     /// not proven.
     Immediate,

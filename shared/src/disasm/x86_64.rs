@@ -82,9 +82,14 @@ impl Disassembler for X86_64 {
                 OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
             );
             let (to, kind) = if instruction.is_ip_rel_memory_operand() {
-                (instruction.ip_rel_memory_address(), access(&instruction))
+                let leads = matches!(instruction.mnemonic(), Mnemonic::Call | Mnemonic::Jmp);
+                let kind = match leads {
+                    true => ReferenceKind::Call,
+                    false => access(&instruction),
+                };
+                (instruction.ip_rel_memory_address(), kind)
             } else if near {
-                (instruction.near_branch_target(), ReferenceKind::Address)
+                (instruction.near_branch_target(), ReferenceKind::Call)
             } else {
                 continue;
             };

@@ -48,6 +48,9 @@ pub struct UnwindTables {
     pub common: Vec<FileRange>,
     /// The search tables.
     pub search: Vec<FrameTable>,
+    /// The personality routines, or the slots that hold their addresses: what runs the
+    /// language-specific data of the functions that have some.
+    pub personalities: Vec<VirtualAddress>,
     /// Sections that could not be read to their end.
     pub damaged: u64,
 }
@@ -62,6 +65,9 @@ impl UnwindTables {
         entry.function.contains(address).then_some(entry)
     }
 }
+
+/// A language has one, so a program has a few.
+const MAX_PERSONALITIES: usize = 16;
 
 type Reader<'d> = EndianSlice<'d, RunTimeEndian>;
 
@@ -142,6 +148,13 @@ fn eh_frame(
             CieOrFde::Cie(cie) => {
                 let range = entry_range(image, section.file, cie.offset());
                 tables.common.push(range);
+                if let Some(gimli::Pointer::Direct(address) | gimli::Pointer::Indirect(address)) =
+                    cie.personality()
+                    && !tables.personalities.contains(&VirtualAddress(address))
+                    && tables.personalities.len() < MAX_PERSONALITIES
+                {
+                    tables.personalities.push(VirtualAddress(address));
+                }
                 (cie.offset(), range.size)
             }
             CieOrFde::Fde(partial) => {

@@ -48,7 +48,15 @@ fn is_refused(file: &Path) {
     }
 }
 
-const ALL: [&str; 5] = ["overview", "sections", "crates", "functions", "loads"];
+const ALL: [&str; 7] = [
+    "overview",
+    "sections",
+    "crates",
+    "functions",
+    "loads",
+    "retained",
+    "language",
+];
 
 /// A refusal, or an answer whose sums still are the file's size.
 fn is_survived(file: &Path, views: &[&str], what: &str) {

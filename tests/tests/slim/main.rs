@@ -12,6 +12,7 @@ mod hostile;
 mod kinds;
 mod map;
 mod names;
+mod references;
 mod split;
 mod sums;
 mod witnesses;

@@ -8,6 +8,8 @@
 //! trees of its own, and edges between trees do not count: a landing pad that joins the code again
 //! must not take the loops there apart.
 
+use super::Edges;
+
 /// The dominator trees of a graph.
 #[derive(Clone, Debug, Default)]
 pub struct Dominators {
@@ -28,9 +30,8 @@ pub struct Dominators {
 const NONE: u32 = u32::MAX;
 
 impl Dominators {
-    /// Of the graph whose nodes have these successors. Edges to nodes that do not exist are
-    /// ignored.
-    pub fn new(successors: &[Vec<u32>], entry: u32) -> Self {
+    /// Of the graph with these edges.
+    pub fn new(successors: &Edges, entry: u32) -> Self {
         let mut all = Self::default();
         let parents = all.search(successors, entry);
         all.find_immediate(successors, &parents);
@@ -55,14 +56,14 @@ impl Dominators {
     }
 
     /// Whether both are reached from the same root.
-    pub(super) fn together(&self, a: u32, b: u32) -> bool {
+    pub fn together(&self, a: u32, b: u32) -> bool {
         let root = |node| self.root.get(self.place_of(node)?);
         root(a).is_some() && root(a) == root(b)
     }
 
     /// Whether `to` stands above `from` in the depth-first tree: an edge between them closes a
     /// cycle.
-    pub(super) fn is_above(&self, to: u32, from: u32) -> bool {
+    pub fn is_above(&self, to: u32, from: u32) -> bool {
         let (Some(to), Some(from)) = (self.place_of(to), self.place_of(from)) else {
             return false;
         };
@@ -71,7 +72,7 @@ impl Dominators {
     }
 
     /// The nodes in depth-first order: what dominates stands before what it dominates.
-    pub(super) fn order(&self) -> &[u32] {
+    pub fn order(&self) -> &[u32] {
         &self.order
     }
 
@@ -80,8 +81,8 @@ impl Dominators {
     }
 
     /// Numbers the nodes; returns each one's parent, both as places.
-    fn search(&mut self, successors: &[Vec<u32>], entry: u32) -> Vec<u32> {
-        let count = successors.len();
+    fn search(&mut self, successors: &Edges, entry: u32) -> Vec<u32> {
+        let count = successors.nodes();
         self.place = vec![NONE; count];
         let mut parents = Vec::with_capacity(count);
         let mut ways: Vec<(u32, usize)> = Vec::new();
@@ -95,8 +96,7 @@ impl Dominators {
             ways.push((root, 0));
             while let Some((node, next)) = ways.last_mut() {
                 let node = *node;
-                let Some(successor) = successors.get(node as usize).and_then(|s| s.get(*next))
-                else {
+                let Some(successor) = successors.of(node).get(*next) else {
                     ways.pop();
                     continue;
                 };
@@ -124,19 +124,9 @@ impl Dominators {
         parents.push(parent);
     }
 
-    fn find_immediate(&mut self, successors: &[Vec<u32>], parents: &[u32]) {
+    fn find_immediate(&mut self, successors: &Edges, parents: &[u32]) {
         let count = self.order.len();
-        let mut predecessors = vec![Vec::new(); count];
-        for (place, node) in self.order.iter().enumerate() {
-            for successor in successors.get(*node as usize).into_iter().flatten() {
-                let Some(to) = self.place_of(*successor) else {
-                    continue;
-                };
-                if self.root.get(to) == self.root.get(place) {
-                    predecessors[to].push(place as u32);
-                }
-            }
-        }
+        let predecessors = successors.reversed();
         let mut forest = Forest {
             ancestor: vec![NONE; count],
             label: (0..count as u32).collect(),
@@ -144,23 +134,33 @@ impl Dominators {
             path: Vec::new(),
         };
         let mut immediate = vec![NONE; count];
-        let mut bucket: Vec<Vec<u32>> = vec![Vec::new(); count];
+        // The nodes whose semidominator stands at a place: the first, and for each the next. A node
+        // waits for one place only.
+        let mut first = vec![NONE; count];
+        let mut next = vec![NONE; count];
         for place in (0..count).rev() {
             let parent = parents[place];
             if parent == NONE {
                 continue;
             }
-            for predecessor in &predecessors[place] {
-                let best = forest.evaluate(*predecessor);
+            for predecessor in predecessors.of(self.order[place]) {
+                let predecessor = self.place[*predecessor as usize];
+                if self.root[predecessor as usize] != self.root[place] {
+                    continue;
+                }
+                let best = forest.evaluate(predecessor);
                 let semi = forest.semi[best as usize];
                 forest.semi[place] = forest.semi[place].min(semi);
             }
-            bucket[forest.semi[place] as usize].push(place as u32);
+            let semi = forest.semi[place] as usize;
+            next[place] = std::mem::replace(&mut first[semi], place as u32);
             forest.ancestor[place] = parent;
-            for node in std::mem::take(&mut bucket[parent as usize]) {
+            let mut node = std::mem::replace(&mut first[parent as usize], NONE);
+            while node != NONE {
                 let best = forest.evaluate(node);
                 let earlier = forest.semi[best as usize] < forest.semi[node as usize];
                 immediate[node as usize] = if earlier { best } else { parent };
+                node = next[node as usize];
             }
         }
         for place in 0..count {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn check(successors: &[Vec<u32>]) {
-        let dominators = Dominators::new(successors, 0);
+        let dominators = Dominators::new(&Edges::of_lists(successors), 0);
         let live = reached(successors, None);
         for node in &live {
             for by in &live {
@@ -303,7 +303,7 @@ mod tests {
         ];
         let successors: Vec<Vec<u32>> = edges.iter().map(|edges| edges.to_vec()).collect();
         check(&successors);
-        let dominators = Dominators::new(&successors, 0);
+        let dominators = Dominators::new(&Edges::of_lists(&successors), 0);
         let immediate: Vec<_> = (1..13).map(|node| dominators.immediate(node)).collect();
         let expected = [0, 0, 0, 0, 0, 3, 3, 0, 0, 7, 0, 4].map(Some);
         assert_eq!(immediate, expected);
@@ -313,7 +313,7 @@ mod tests {
     fn what_the_entry_does_not_reach_changes_nothing() {
         // 0 -> 1 -> 1; 2, a landing pad, joins at 1.
         let successors = [vec![1], vec![1], vec![1]];
-        let dominators = Dominators::new(&successors, 0);
+        let dominators = Dominators::new(&Edges::of_lists(&successors), 0);
         assert!(dominators.dominates(0, 1));
         assert_eq!(dominators.immediate(2), None);
         assert!(!dominators.dominates(0, 2));
@@ -324,7 +324,7 @@ mod tests {
     fn long_chains_do_not_exhaust_the_stack() {
         let count = 200_000;
         let successors: Vec<Vec<u32>> = (0..count).map(|node| vec![node + 1, 0]).collect();
-        let dominators = Dominators::new(&successors, 0);
+        let dominators = Dominators::new(&Edges::of_lists(&successors), 0);
         assert_eq!(dominators.immediate(count - 1), Some(count - 2));
     }
 

@@ -1,0 +1,179 @@
+//! The dependency tree of the analysed program in bytes.
+
+use super::{crates, model::By, open::Opened, result::Analysis, subject::Subject};
+use crate::{
+    analysis::{Input, model::Deps},
+    dependencies::{Counted, Proof, prove, tree},
+};
+use codecost::{
+    Error, Result,
+    attribution::Origin,
+    cargo::{Context, Dependencies, Selection, Toolchain},
+    report::Warning,
+};
+use std::path::Path;
+
+/// How features are to be proven.
+pub struct ProofOptions<'a> {
+    /// How many builds may be made.
+    pub budget: usize,
+    /// Is told of each build: its feature, how many were made, how many there are.
+    pub begin: &'a mut dyn FnMut(&str, usize, usize),
+}
+
+/// The tree, and where `proof` is given, what each feature of the program's package costs.
+///
+/// # Errors
+///
+/// Cargo cannot resolve the dependencies, none of its packages makes the file, or a file changed
+/// while it was read.
+pub fn dependencies(
+    opened: &Opened,
+    subject: &mut Subject<'_>,
+    input: &Input,
+    proof: Option<ProofOptions<'_>>,
+) -> Result<Analysis<Deps>> {
+    let context = Context::current()?;
+    let (resolved, root) = resolve(&context, opened, input)?;
+    let ledger = subject.ledger(&[]);
+    let rows = crates::rows(subject, &ledger, By::Defined);
+    let ships = subject.image.shipped_size().is_some();
+    let counted: Vec<Counted> = rows
+        .into_iter()
+        .map(|row| {
+            let bytes = if ships { row.shipped } else { row.file };
+            // The standard library brings its own copies of some packages.
+            let own = matches!(row.label.origin, Origin::Std | Origin::StdDependency);
+            match (own, row.label.package, row.label.version) {
+                (false, Some(package), Some(version)) => Counted {
+                    package,
+                    version,
+                    bytes,
+                },
+                _ => Counted {
+                    package: row.label.name,
+                    version: String::new(),
+                    bytes,
+                },
+            }
+        })
+        .collect();
+    let mut tree = tree(&resolved, root, &counted);
+    let mut proven = None;
+    let mut more = Vec::new();
+    if let (Some(options), Input::Build(selection)) = (proof, input) {
+        let Some(build) = &opened.facts.build else {
+            return Err(Error::failed(
+                "features can be proven of what cargo builds only",
+                "leave out `--file`",
+            ));
+        };
+        let proof = Proof {
+            context: &context,
+            selection,
+            build,
+            dependencies: &resolved,
+            root,
+            budget: options.budget,
+        };
+        let features = prove(&proof, options.begin)?;
+        for row in tree.rows.iter_mut().filter(|row| row.parent.is_none()) {
+            for feature in &mut row.features {
+                let same = features.rows.iter().find(|own| own.name == feature.name);
+                feature.bytes = same.and_then(|own| own.bytes);
+                if let Some(own) = same {
+                    feature.enabled_by.clone_from(&own.enabled_by);
+                }
+            }
+        }
+        more.push(unmeasured(&features));
+        proven = Some(features);
+    }
+    let rows = Deps { tree, proven };
+    Analysis::new(opened, subject, rows, more)
+}
+
+fn unmeasured(features: &crate::dependencies::Features) -> Warning {
+    let left = features.rows.iter().filter(|row| row.bytes.is_none());
+    Warning::new(
+        "features-not-measured",
+        "features could not be measured: their builds failed, or the budget was used up",
+    )
+    .help("run it again with a larger `--budget`: what was measured is kept")
+    .count(left.count() as u64)
+}
+
+/// What cargo resolves for the file, and the place of its own package.
+fn resolve(context: &Context, opened: &Opened, input: &Input) -> Result<(Dependencies, usize)> {
+    match input {
+        Input::Build(selection) => {
+            let Some(build) = &opened.facts.build else {
+                return Err(no_package(opened.files.file.path()));
+            };
+            let mut resolved = Dependencies::load(context, selection, &build.triple)?;
+            for built in build.crates.iter().filter(|built| !built.compile_time) {
+                resolved.set_features(&built.package_id, &built.features);
+            }
+            let own = build.artifacts.first();
+            let root = own.and_then(|own| resolved.by_id(&own.target.package_id));
+            let root = root.ok_or_else(|| no_package(opened.files.file.path()))?;
+            Ok((resolved, root))
+        }
+        Input::File {
+            path,
+            debug_file: _,
+            manifest_path,
+        } => {
+            let near = || {
+                let above = context.absolute(path);
+                let found = above.ancestors().skip(1).find_map(|directory| {
+                    let manifest = directory.join("Cargo.toml");
+                    manifest.is_file().then_some(manifest)
+                });
+                let here = context.directory().ancestors().find_map(|directory| {
+                    let manifest = directory.join("Cargo.toml");
+                    manifest.is_file().then_some(manifest)
+                });
+                found.or(here)
+            };
+            let manifest = manifest_path.clone().or_else(near);
+            let selection = Selection {
+                manifest_path: Some(manifest.ok_or_else(|| no_package(path))?),
+                ..Selection::default()
+            };
+            let toolchain = Toolchain::load(context, &selection)?;
+            let resolved = Dependencies::load(context, &selection, &toolchain.host)?;
+            let root = program(&resolved, path).ok_or_else(|| no_package(path))?;
+            Ok((resolved, root))
+        }
+    }
+}
+
+/// The member that makes a program or library of the file's name.
+fn program(resolved: &Dependencies, file: &Path) -> Option<usize> {
+    let stem = file.file_stem()?.to_string_lossy();
+    let plain = stem.strip_prefix("lib").unwrap_or(&stem).replace('-', "_");
+    let is_it = |name: &String| {
+        let name = name.replace('-', "_");
+        // `deps/` has them with a hash.
+        let hashed = plain.strip_prefix(&name).is_some_and(|rest| {
+            let hash = rest.strip_prefix('_').unwrap_or("-");
+            hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+        });
+        name == plain || name == stem.replace('-', "_") || hashed
+    };
+    let members = resolved.packages.iter().enumerate();
+    let mut members = members.filter(|(_, package)| package.member);
+    let found = members.find(|(_, package)| package.programs.iter().any(is_it));
+    found.map(|(at, _)| at)
+}
+
+fn no_package(file: &Path) -> Error {
+    Error::failed(
+        format_args!(
+            "no package is known that `{}` was built from, so its dependencies are not either",
+            file.display()
+        ),
+        "name the project with `--manifest-path`, or leave out `--file` and let cargo build it",
+    )
+}

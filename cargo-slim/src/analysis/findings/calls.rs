@@ -1,0 +1,56 @@
+//! One call of the workspace that keeps much of a dependency.
+
+use super::super::{model::Finding, references::References, subject::Subject};
+use crate::{
+    graph::{FIRST, Kept, Node},
+    ledger::Ledger,
+};
+use codecost::{attribution::Origin, front::quoted, units::Bytes};
+
+/// The function of a dependency that retains most, of those that one function of the workspace
+/// alone refers to.
+pub(super) fn find(
+    subject: &Subject<'_>,
+    ledger: &Ledger,
+    artifact_flags: &str,
+) -> Option<Finding> {
+    let references = References::new(subject, ledger);
+    let graph = &references.graph;
+    let kept = Kept::new(graph);
+    let back = graph.edges.reversed();
+    let origin = |node: u32| references.label(node).origin;
+    let is_code = |node: u32| matches!(graph.node(node), Node::Function(_));
+    let theirs = |node: &u32| {
+        let other = matches!(origin(*node), Origin::Registry | Origin::Git | Origin::Path);
+        other && is_code(*node) && graph.is_reached(*node)
+    };
+    let only_user = |node: u32| {
+        let users = back.of(node).iter().copied();
+        let mut users = users.filter(|user| *user >= FIRST && graph.is_reached(*user));
+        match (users.next(), users.next()) {
+            (Some(user), None) if origin(user) == Origin::Workspace && is_code(user) => Some(user),
+            _ => None,
+        }
+    };
+    let all = (FIRST..graph.sizes.len() as u32).filter(theirs);
+    let lone = all.filter_map(|node| Some((kept.of(graph, node), node, only_user(node)?)));
+    let (keep, node, user) = lone.max_by_key(|(keep, node, _)| {
+        let sure = keep.retained.linked().saturating_sub(keep.uncertain);
+        (sure, std::cmp::Reverse(*node))
+    })?;
+    let bytes = keep.retained.linked().saturating_sub(keep.uncertain);
+    let (name, by) = (references.name(node), references.name(user));
+    Some(Finding {
+        code: "kept-by-one-call",
+        title: format!("all that `{name}` brings is there for one function"),
+        bytes,
+        evidence: vec![
+            format!("only `{by}` refers to it"),
+            format!(
+                "{} of its own; the rest goes with it, because nothing else refers to that",
+                Bytes(keep.own.own())
+            ),
+        ],
+        command: format!("cargo slim why {} {artifact_flags}", quoted(&name)),
+    })
+}

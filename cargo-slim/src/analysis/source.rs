@@ -1,0 +1,97 @@
+//! Source lines of a few addresses, with the functions that were inlined there.
+
+use super::{model::SourcePlace, subject::Subject};
+use addr2line::{Context, LookupResult};
+use codecost::{address::VirtualAddress, demangle::Name};
+use gimli::{EndianSlice, RunTimeEndian};
+
+type Reader<'d> = EndianSlice<'d, RunTimeEndian>;
+
+/// The debug information, for questions about single addresses.
+pub(super) struct Source<'d> {
+    context: Option<Context<Reader<'d>>>,
+}
+
+/// What is at an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct At {
+    /// The line that was written for it.
+    pub(super) place: Option<SourcePlace>,
+    /// The functions that were inlined there, innermost first.
+    pub(super) inlined: Vec<String>,
+}
+
+/// More functions than this are not inlined into each other.
+const DEEPEST: usize = 64;
+
+impl<'d> Source<'d> {
+    /// Linear in the number of units; the rest is read when it is asked for.
+    pub(super) fn new(subject: &'d Subject<'_>) -> Self {
+        let endian = match subject.image.little_endian {
+            true => RunTimeEndian::Little,
+            false => RunTimeEndian::Big,
+        };
+        let section = |id: gimli::SectionId| {
+            let bytes = subject.debug.section(id.name()).unwrap_or_default();
+            Ok::<_, gimli::Error>(EndianSlice::new(bytes, endian))
+        };
+        let dwarf = gimli::Dwarf::load(section).ok();
+        let dwarf = dwarf.filter(|_| !subject.debug.is_empty());
+        Self {
+            context: dwarf.and_then(|dwarf| Context::from_dwarf(dwarf).ok()),
+        }
+    }
+
+    /// Whether there is any.
+    pub(super) fn is_there(&self) -> bool {
+        self.context.is_some()
+    }
+
+    /// The line at which the innermost function at `address` was inlined: of the call.
+    pub(super) fn call_at(&self, address: VirtualAddress) -> Option<SourcePlace> {
+        let mut frames = match self.context.as_ref()?.find_frames(address.0) {
+            LookupResult::Output(frames) => frames.ok()?,
+            load @ LookupResult::Load { .. } => load.skip_all_loads().ok()?,
+        };
+        frames.next().ok()??;
+        let location = frames.next().ok()??.location?;
+        Some(SourcePlace {
+            file: location.file?.to_owned(),
+            line: location.line.filter(|line| *line > 0),
+        })
+    }
+
+    /// What is at `address`; nothing where the debug information does not know it or is damaged.
+    pub(super) fn at(&self, address: VirtualAddress) -> At {
+        let mut at = At::default();
+        let Some(context) = &self.context else {
+            return at;
+        };
+        let mut frames = match context.find_frames(address.0) {
+            LookupResult::Output(Ok(frames)) => frames,
+            LookupResult::Output(Err(_)) => return at,
+            load @ LookupResult::Load { .. } => match load.skip_all_loads() {
+                Ok(frames) => frames,
+                Err(_) => return at,
+            },
+        };
+        let mut names = Vec::new();
+        while let (Ok(Some(frame)), true) = (frames.next(), names.len() < DEEPEST) {
+            let place = frame.location.and_then(|location| {
+                let file = location.file?.to_owned();
+                let line = location.line.filter(|line| *line > 0);
+                Some(SourcePlace { file, line })
+            });
+            at.place = at.place.or(place);
+            let name = frame
+                .function
+                .as_ref()
+                .and_then(|name| name.raw_name().ok());
+            names.push(name.map_or_else(|| "[unknown]".into(), |name| Name::parse(&name).full()));
+        }
+        // The last is the function that the code is in.
+        names.pop();
+        at.inlined = names;
+        at
+    }
+}

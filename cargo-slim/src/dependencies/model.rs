@@ -1,0 +1,137 @@
+//! What is found, as plain values. Sizes are bytes.
+
+/// What a package has in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// The package's name.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Bytes that ship; those of the file where the format does not tell.
+    pub bytes: u64,
+}
+
+/// What a package is to the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DependencyKind {
+    /// It is linked in.
+    Normal,
+    /// It runs while others are compiled.
+    Build,
+    /// It is linked in, but no byte of it, nor of what it uses, is in the file.
+    Unused,
+    /// It is linked in, and so is another version of it.
+    Duplicate,
+}
+
+impl DependencyKind {
+    /// The name in reports and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Build => "build",
+            Self::Unused => "unused",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// One package of the tree.
+#[derive(Clone, Debug)]
+pub struct DependencyRow {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The package that it is listed under, with its version; `None` for the program's own.
+    pub parent: Option<String>,
+    /// All packages that depend on it.
+    pub parents: Vec<String>,
+    /// How many steps it is away from the program's own package.
+    pub depth: u32,
+    /// Bytes of the crates of this package.
+    pub own: u64,
+    /// Bytes of this package and of all that only it brings.
+    pub exclusive: u64,
+    /// Bytes of what it uses and others use too.
+    pub shared: u64,
+    /// Through which of the program's direct dependencies others use it too.
+    pub shared_with: Vec<String>,
+    /// What it is to the program.
+    pub kind: DependencyKind,
+    /// Its features in force.
+    pub features: Vec<FeatureRow>,
+    /// Whether it is a member of the workspace.
+    pub member: bool,
+}
+
+/// A feature in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureRow {
+    /// Its name.
+    pub name: String,
+    /// Who turned it on.
+    pub enabled_by: Vec<String>,
+    /// What a build without it saves, where that was measured.
+    pub bytes: Option<i64>,
+}
+
+/// The tree of a program's packages.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// The packages, each below the first that depends on it, those first that bring most.
+    pub rows: Vec<DependencyRow>,
+    /// Bytes of the file that are no package's: the standard library, the linker, what is unknown.
+    pub others: Vec<(String, u64)>,
+}
+
+/// How a build without a feature ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Its bytes are known.
+    Measured,
+    /// It was measured in an earlier run.
+    Remembered,
+    /// The build failed, for this reason.
+    Failed(String),
+    /// The budget was used up before.
+    Left,
+}
+
+impl Status {
+    /// The name in reports and JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Remembered => "remembered",
+            Self::Failed(_) => "failed",
+            Self::Left => "left-out",
+        }
+    }
+}
+
+/// What the program's features cost.
+#[derive(Clone, Debug, Default)]
+pub struct Features {
+    /// One for each feature in force that can be switched off.
+    pub rows: Vec<Proven>,
+}
+
+/// A feature that was switched off.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// The package.
+    pub package: String,
+    /// The feature.
+    pub name: String,
+    /// Who turned it on.
+    pub enabled_by: Vec<String>,
+    /// Features that went with it, because they turn it on.
+    pub with: Vec<String>,
+    /// What ships without it.
+    pub shipped: Option<u64>,
+    /// What it costs: what ships with all features less what ships without it.
+    pub bytes: Option<i64>,
+    /// Whether it could be measured.
+    pub status: Status,
+}

@@ -1,0 +1,227 @@
+//! The tree of packages with their bytes.
+
+use super::model::{Counted, DependencyKind, DependencyRow, FeatureRow, Tree};
+use codecost::{
+    cargo::{Dependencies, Use},
+    graph::{Dominators, Edges, Paths, reached},
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+/// Puts the bytes of a file's crates onto the packages that `root` depends on.
+pub fn tree(dependencies: &Dependencies, root: usize, counted: &[Counted]) -> Tree {
+    let packages = &dependencies.packages;
+    let mut own = vec![0_u64; packages.len()];
+    let by_name: HashMap<(&str, &str), usize> = packages
+        .iter()
+        .enumerate()
+        .map(|(at, package)| ((package.name.as_str(), package.version.as_str()), at))
+        .collect();
+    let mut others: BTreeMap<&str, u64> = BTreeMap::new();
+    for part in counted {
+        match by_name.get(&(part.package.as_str(), part.version.as_str())) {
+            Some(at) => own[*at] += part.bytes,
+            None => *others.entry(&part.package).or_default() += part.bytes,
+        }
+    }
+    let linked = Side::new(dependencies, root, own, |used, to| {
+        used.normal && !packages[to].proc_macro
+    });
+    let all = edges(dependencies, |used, _| used.normal || used.build);
+    let present = reached(&all, &[root as u32], |_| true);
+    let mut rows = linked.rows(dependencies);
+    let build = (0..packages.len()).filter(|at| present[*at] && !linked.is_in(*at));
+    let mut build: Vec<_> = build
+        .map(|at| row(dependencies, &linked, at, DependencyKind::Build))
+        .collect();
+    build.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    rows.extend(build);
+    let others = others.into_iter().map(|(name, bytes)| (name.into(), bytes));
+    let mut others: Vec<(String, u64)> = others.collect();
+    others.sort_by_key(|(_, bytes)| Reverse(*bytes));
+    Tree { rows, others }
+}
+
+fn edges(dependencies: &Dependencies, follow: impl Fn(&Use, usize) -> bool) -> Edges {
+    let mut pairs = Vec::new();
+    for (at, package) in (0..).zip(&dependencies.packages) {
+        let followed = package.uses.iter().filter(|used| follow(used, used.to));
+        pairs.extend(followed.map(|used| (at, used.to as u32)));
+    }
+    Edges::new(dependencies.packages.len(), &pairs)
+}
+
+/// What is linked into the program.
+struct Side {
+    root: usize,
+    edges: Edges,
+    back: Edges,
+    paths: Paths,
+    dominators: Dominators,
+    own: Vec<u64>,
+    exclusive: Vec<u64>,
+}
+
+impl Side {
+    fn new(
+        dependencies: &Dependencies,
+        root: usize,
+        own: Vec<u64>,
+        follow: impl Fn(&Use, usize) -> bool,
+    ) -> Self {
+        let edges = edges(dependencies, follow);
+        let dominators = Dominators::new(&edges, root as u32);
+        let mut exclusive = own.clone();
+        for node in dominators.order().iter().rev() {
+            if let Some(above) = dominators.immediate(*node) {
+                exclusive[above as usize] += exclusive[*node as usize];
+            }
+        }
+        Self {
+            root,
+            back: edges.reversed(),
+            paths: Paths::new(&edges, &[root as u32], |_| true),
+            edges,
+            dominators,
+            own,
+            exclusive,
+        }
+    }
+
+    fn is_in(&self, at: usize) -> bool {
+        self.paths.distance(at as u32).is_some()
+    }
+
+    /// All packages in the order of the tree.
+    fn rows(&self, dependencies: &Dependencies) -> Vec<DependencyRow> {
+        let packages = &dependencies.packages;
+        let mut below: Vec<Vec<u32>> = vec![Vec::new(); packages.len()];
+        let mut versions: HashMap<&str, u32> = HashMap::new();
+        for at in (0..packages.len() as u32).filter(|at| self.is_in(*at as usize)) {
+            *versions.entry(&packages[at as usize].name).or_default() += 1;
+            let way = self.paths.to(at);
+            if let Some(parent) = way.len().checked_sub(2).and_then(|at| way.get(at)) {
+                below[*parent as usize].push(at);
+            }
+        }
+        for list in &mut below {
+            list.sort_by_key(|at| {
+                let package = &packages[*at as usize];
+                // What is last goes first from a stack.
+                (
+                    self.exclusive[*at as usize],
+                    Reverse((&package.name, &package.version)),
+                )
+            });
+        }
+        let mut rows = Vec::new();
+        let mut open = vec![self.root as u32];
+        while let Some(at) = open.pop() {
+            let place = at as usize;
+            let several = versions.get(packages[place].name.as_str()) > Some(&1);
+            let kind = match several {
+                true => DependencyKind::Duplicate,
+                false => DependencyKind::Normal,
+            };
+            let mut row = row(dependencies, self, place, kind);
+            // What only passes on what others wrote is used.
+            if place != self.root && row.own + row.exclusive + row.shared == 0 {
+                row.kind = DependencyKind::Unused;
+            }
+            rows.push(row);
+            open.extend(&below[place]);
+        }
+        rows
+    }
+
+    /// What a package uses, itself included, that others bring too: the bytes, and through which of
+    /// the root's dependencies.
+    fn shared(&self, at: usize) -> (u64, BTreeSet<u32>) {
+        let node = at as u32;
+        let used = reached(&self.edges, &[node], |_| true);
+        let theirs =
+            |other: &u32| used[*other as usize] && !self.dominators.dominates(node, *other);
+        let shared: Vec<u32> = (0..used.len() as u32).filter(theirs).collect();
+        let bytes = shared.iter().map(|other| self.own[*other as usize]).sum();
+        let mut with = BTreeSet::new();
+        if shared.is_empty() {
+            return (bytes, with);
+        }
+        for direct in self.edges.of(self.root as u32) {
+            // Whose part the package is does not share with it.
+            if *direct == node || self.dominators.dominates(*direct, node) {
+                continue;
+            }
+            let reach = reached(&self.edges, &[*direct], |other| other != node);
+            if shared.iter().any(|other| reach[*other as usize]) {
+                with.insert(*direct);
+            }
+        }
+        (bytes, with)
+    }
+}
+
+fn row(dependencies: &Dependencies, side: &Side, at: usize, kind: DependencyKind) -> DependencyRow {
+    let package = &dependencies.packages[at];
+    let shown = |at: u32| {
+        let package = &dependencies.packages[at as usize];
+        format!("{} {}", package.name, package.version)
+    };
+    let linked = side.is_in(at);
+    let way = side.paths.to(at as u32);
+    let parent = way.len().checked_sub(2).and_then(|at| way.get(at));
+    let parents: Vec<String> = match linked {
+        true => {
+            let users = side.back.of(at as u32).iter().copied();
+            users
+                .filter(|user| side.is_in(*user as usize))
+                .map(shown)
+                .collect()
+        }
+        false => users(dependencies, at).map(|at| shown(at as u32)).collect(),
+    };
+    let (shared, shared_with) = match linked && at != side.root {
+        true => side.shared(at),
+        false => (0, BTreeSet::new()),
+    };
+    let names = shared_with.into_iter();
+    let names = names.map(|at| dependencies.packages[at as usize].name.clone());
+    DependencyRow {
+        name: package.name.clone(),
+        version: package.version.clone(),
+        parent: match linked {
+            true => parent.map(|at| shown(*at)),
+            false => parents.first().cloned(),
+        },
+        parents,
+        depth: side.paths.distance(at as u32).unwrap_or(1),
+        own: if linked { side.own[at] } else { 0 },
+        exclusive: if linked { side.exclusive[at] } else { 0 },
+        shared,
+        shared_with: names.collect(),
+        kind,
+        features: package
+            .features
+            .iter()
+            .map(|feature| FeatureRow {
+                name: feature.clone(),
+                enabled_by: dependencies.enabled_by(at, feature),
+                bytes: None,
+            })
+            .collect(),
+        member: package.member,
+    }
+}
+
+/// The packages that depend on one in any way.
+fn users(dependencies: &Dependencies, at: usize) -> impl Iterator<Item = usize> {
+    let packages = dependencies.packages.iter().enumerate();
+    packages
+        .filter(move |(_, package)| {
+            let mut uses = package.uses.iter();
+            uses.any(|used| used.to == at && (used.normal || used.build))
+        })
+        .map(|(at, _)| at)
+}

@@ -1,0 +1,100 @@
+//! What functions refer to.
+
+use super::{
+    nodes::{FIRST, Inputs},
+    places::Places,
+};
+use codecost::{
+    attribution::{Evidence, Function},
+    disasm::{Disassembler, Piece},
+    image::{Format, Image},
+};
+use rayon::prelude::*;
+
+/// So many functions are looked through at once.
+const FUNCTIONS: usize = 256;
+
+/// The edges that leave functions, on all cores, each once.
+pub(super) fn edges(
+    inputs: &Inputs<'_, '_>,
+    places: &Places<'_, '_>,
+    decoder: &dyn Disassembler,
+) -> Vec<(u32, u32)> {
+    let absolute = !inputs.image.position_independent;
+    let lists: Vec<Vec<(u32, u32)>> = inputs
+        .code
+        .functions
+        .par_chunks(FUNCTIONS)
+        .with_max_len(4)
+        .enumerate()
+        .map(|(chunk, functions)| {
+            let mut found = Vec::new();
+            let mut targets = Vec::new();
+            for (function, from) in functions.iter().zip(FIRST + (chunk * FUNCTIONS) as u32..) {
+                let piece = piece(inputs.image, function);
+                let mut add = |reference: codecost::disasm::Reference| {
+                    targets.extend(places.node_at(reference.to).filter(|to| *to != from));
+                };
+                decoder.calls(piece.code, piece.address, &mut add);
+                if absolute {
+                    decoder.references(&[piece], true, &mut |_, reference| add(reference));
+                }
+                targets.sort_unstable();
+                targets.dedup();
+                found.extend(targets.drain(..).map(|to| (from, to)));
+            }
+            found
+        })
+        .collect();
+    lists.concat()
+}
+
+/// The code of a function.
+pub fn piece<'d>(image: &Image<'d>, function: &Function) -> Piece<'d> {
+    let code = image.bytes_at(function.range.start).unwrap_or_default();
+    let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
+    Piece {
+        code: code.get(..size).unwrap_or(code),
+        address: function.range.start,
+    }
+}
+
+/// Assembly stands in one section for each source file, and a linker keeps a section as a whole.
+/// Where one file ends and the next begins the program does not say: neighbours whose symbols have
+/// no size, as assembly often leaves it out, are likely of one.
+pub(super) fn together(inputs: &Inputs<'_, '_>) -> Vec<(u32, u32)> {
+    let is_assembly =
+        |function: &Function| function.symbol.is_some() && function.extent != Evidence::Symbol;
+    let mut pairs = Vec::new();
+    // Elsewhere no symbol has a size.
+    if inputs.image.format != Format::Elf {
+        return pairs;
+    }
+    for (two, at) in inputs.code.functions.windows(2).zip(FIRST..) {
+        let same = two[0].section == two[1].section;
+        if same && is_assembly(&two[0]) && is_assembly(&two[1]) {
+            pairs.extend([(at, at + 1), (at + 1, at)]);
+        }
+    }
+    pairs
+}
+
+/// Functions with language-specific data need the routine that runs it.
+pub(super) fn personalities(
+    inputs: &Inputs<'_, '_>,
+    places: &Places<'_, '_>,
+    pairs: &mut Vec<(u32, u32)>,
+) {
+    let routines = inputs.unwind.personalities.iter();
+    let routines: Vec<u32> = routines.filter_map(|at| places.node_at(*at)).collect();
+    let mut near = 0;
+    for entry in &inputs.unwind.entries {
+        if entry.lsda.is_none() {
+            continue;
+        }
+        if let Some(function) = inputs.code.at_near(entry.function.start, &mut near) {
+            let needs = routines.iter().map(|routine| (FIRST + function, *routine));
+            pairs.extend(needs);
+        }
+    }
+}

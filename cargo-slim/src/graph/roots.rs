@@ -1,0 +1,79 @@
+//! What the loader, or whoever loads the file, asks for.
+
+use super::{
+    nodes::{FIRST, Inputs},
+    places::Places,
+};
+use codecost::{
+    address::VirtualAddress,
+    image::{Binding, SymbolKind},
+};
+
+/// Why something is in the file though nothing in it may refer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RootKind {
+    /// Execution starts there.
+    Entry,
+    /// It runs before `main` or after it.
+    Init,
+    /// Others may ask for it by its name.
+    Export,
+}
+
+/// Something that the linker keeps in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Root {
+    /// Its node.
+    pub node: u32,
+    /// Why it is kept.
+    pub kind: RootKind,
+}
+
+/// All roots, each node once.
+pub(super) fn find(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>) -> Vec<Root> {
+    let image = inputs.image;
+    let mut roots = Vec::new();
+    if image.entry != VirtualAddress(0)
+        && let Some(node) = places.node_at(image.entry)
+    {
+        let kind = RootKind::Entry;
+        roots.push(Root { node, kind });
+    }
+    let runs = |section: u32| {
+        let section = image.sections.get(section as usize);
+        section.is_some_and(|section| is_run(&section.name))
+    };
+    for (object, at) in inputs.objects.iter().zip(0..) {
+        if runs(object.section) {
+            let (node, kind) = (places.object_node(at), RootKind::Init);
+            roots.push(Root { node, kind });
+        }
+    }
+    for (function, at) in inputs.code.functions.iter().zip(0..) {
+        if runs(function.section) {
+            let (node, kind) = (FIRST + at, RootKind::Init);
+            roots.push(Root { node, kind });
+        }
+    }
+    for symbol in &inputs.dynamic_symbols.symbols {
+        let seen = symbol.section.is_some() && symbol.binding != Binding::Local;
+        if !seen || symbol.kind == SymbolKind::Tls {
+            continue;
+        }
+        if let Some(node) = places.node_at(symbol.address) {
+            let kind = RootKind::Export;
+            roots.push(Root { node, kind });
+        }
+    }
+    // The strongest reason of each.
+    roots.sort_unstable();
+    roots.dedup_by_key(|root| root.node);
+    roots
+}
+
+/// Whether the loader runs what is in a section of this name, or what the pointers in it lead to.
+fn is_run(name: &str) -> bool {
+    const ARRAYS: [&str; 3] = [".init_array", ".fini_array", ".preinit_array"];
+    matches!(name, ".init" | ".fini" | ".ctors" | ".dtors")
+        || ARRAYS.iter().any(|array| name.starts_with(array))
+}

@@ -1,0 +1,298 @@
+//! `cargo slim deps`: the dependency tree in bytes.
+
+use super::envelope::{next, report_of, share};
+use crate::{
+    analysis::{Analysis, model::Deps},
+    dependencies::{DependencyKind, DependencyRow, FeatureRow, Features, Proven, Status, Tree},
+};
+use codecost::{
+    Result,
+    console::Console,
+    report::{Cell, Emphasis, OutputOptions, Page, Table, printable},
+    units::{Bytes, Delta},
+};
+use serde::Serialize;
+
+/// One row in JSON.
+#[derive(Serialize)]
+struct JsonDependency<'a> {
+    id: String,
+    name: &'a str,
+    version: &'a str,
+    parent: Option<&'a str>,
+    parents: &'a [String],
+    depth: u32,
+    own: u64,
+    exclusive: u64,
+    shared: u64,
+    shared_with: &'a [String],
+    kind: &'static str,
+    features: Vec<JsonFeature<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonFeature<'a> {
+    name: &'a str,
+    enabled_by: String,
+    bytes: Option<i64>,
+}
+
+impl<'a> JsonDependency<'a> {
+    fn new(row: &'a DependencyRow) -> Self {
+        let DependencyRow {
+            name,
+            version,
+            parent,
+            parents,
+            depth,
+            own,
+            exclusive,
+            shared,
+            shared_with,
+            kind,
+            features,
+            member: _,
+        } = row;
+        let feature = |feature: &'a FeatureRow| {
+            let FeatureRow {
+                name,
+                enabled_by,
+                bytes,
+            } = feature;
+            JsonFeature {
+                name,
+                enabled_by: enabled_by.join(", "),
+                bytes: *bytes,
+            }
+        };
+        Self {
+            id: format!("dependency:{name}@{version}"),
+            name,
+            version,
+            parent: parent.as_deref(),
+            parents,
+            depth: *depth,
+            own: *own,
+            exclusive: *exclusive,
+            shared: *shared,
+            shared_with,
+            kind: kind.as_str(),
+            features: features.iter().map(feature).collect(),
+        }
+    }
+}
+
+/// One of `proven` of the envelope.
+#[derive(Serialize)]
+struct JsonProven<'a> {
+    package: &'a str,
+    name: &'a str,
+    enabled_by: String,
+    with: &'a [String],
+    shipped: Option<u64>,
+    bytes: Option<i64>,
+    status: &'static str,
+    reason: Option<&'a str>,
+}
+
+impl<'a> JsonProven<'a> {
+    fn new(row: &'a Proven) -> Self {
+        let Proven {
+            package,
+            name,
+            enabled_by,
+            with,
+            shipped,
+            bytes,
+            status,
+        } = row;
+        Self {
+            package,
+            name,
+            enabled_by: enabled_by.join(", "),
+            with,
+            shipped: *shipped,
+            bytes: *bytes,
+            status: status.as_str(),
+            reason: match status {
+                Status::Failed(reason) => Some(reason),
+                Status::Measured | Status::Remembered | Status::Left => None,
+            },
+        }
+    }
+}
+
+/// One of `others` of the envelope.
+#[derive(Serialize)]
+struct JsonOther<'a> {
+    name: &'a str,
+    own: u64,
+}
+
+/// Shows the tree.
+///
+/// # Errors
+///
+/// A usage error when `--sort` names no column, or the failure to write.
+pub fn write(
+    analysis: &Analysis<Deps>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let Deps { tree, proven } = &analysis.rows;
+    let Tree { rows, others } = tree;
+    let whole = analysis.total.shipped.unwrap_or(analysis.total.file);
+    let as_tree = options.sort.is_none() && options.filter.is_none();
+    let indented = move |row: &DependencyRow| {
+        let indent = if as_tree { row.depth as usize } else { 0 };
+        let name = format!("{}{} {}", "  ".repeat(indent), row.name, row.version);
+        printable(&name).into_owned()
+    };
+    let table = Table::new(rows)
+        .number("exclusive", "Exclusive", |row| Cell::Bytes(row.exclusive))
+        .number("share", "Share", move |row| {
+            Cell::Share(share(row.exclusive, whole))
+        })
+        .people_only()
+        .number("own", "Own", |row| Cell::Bytes(row.own))
+        .summed()
+        .number("shared", "Shared", |row| match row.shared {
+            0 => Cell::Empty,
+            bytes => Cell::Bytes(bytes),
+        })
+        .people_only()
+        .number("shared", "Shared", |row| Cell::Bytes(row.shared))
+        .machines_only()
+        .text("kind", "Kind", |row| match row.kind {
+            DependencyKind::Normal => "".into(),
+            kind => kind.as_str().into(),
+        })
+        .people_only()
+        .text("kind", "Kind", |row| row.kind.as_str().into())
+        .machines_only()
+        .name("name", "Package", |row| row.name.as_str().into())
+        .machines_only()
+        .name("package", "Package", move |row| Cell::text(indented(row)))
+        .people_only()
+        .text("version", "Version", |row| row.version.as_str().into())
+        .machines_only()
+        .number("depth", "Depth", |row| Cell::Count(row.depth.into()))
+        .machines_only()
+        .text("parent", "Parent", |row| {
+            Cell::maybe_text(row.parent.as_deref())
+        })
+        .machines_only()
+        .text("parents", "Parents", |row| row.parents.join(";").into())
+        .machines_only()
+        .text("shared_with", "Shared with", |row| {
+            row.shared_with.join(";").into()
+        })
+        .machines_only()
+        .text("features", "Features", |row| {
+            let names = row.features.iter().map(|feature| feature.name.as_str());
+            names.collect::<Vec<_>>().join(";").into()
+        })
+        .machines_only()
+        .total_label("all packages")
+        .when_empty("nothing: there are no packages");
+    let proofs = proven.as_ref().map(|proven| {
+        let rows = proven.rows.iter().map(JsonProven::new);
+        rows.collect::<Vec<_>>()
+    });
+    let others: Vec<_> = others
+        .iter()
+        .map(|(name, own)| JsonOther { name, own: *own })
+        .collect();
+    let report = report_of(analysis, "deps", table)
+        .member("others", &others)
+        .member("proven", &proofs)
+        .before(proven.as_ref().map_or_else(Page::new, features))
+        .after(below(tree, proven.is_some()));
+    console.write_report(&report, options, JsonDependency::new)
+}
+
+/// What the builds without each feature showed.
+fn features(proven: &Features) -> Page {
+    let mut page = Page::new().heading("Features: what a build without each one saves");
+    if proven.rows.is_empty() {
+        let none = "none: the package has no feature in force that can be switched off";
+        return page.line(none, Emphasis::Plain).gap();
+    }
+    for row in &proven.rows {
+        let Proven {
+            package,
+            name,
+            enabled_by,
+            with,
+            shipped: _,
+            bytes,
+            status,
+        } = row;
+        let figure = match (bytes, status) {
+            (Some(bytes), _) => Delta(*bytes).to_string(),
+            (None, Status::Failed(_)) => "failed".into(),
+            (None, _) => "not built".into(),
+        };
+        let by = match enabled_by.is_empty() {
+            true => String::new(),
+            false => format!("  on by {}", enabled_by.join(", ")),
+        };
+        let with = match with.is_empty() {
+            true => String::new(),
+            false => format!("  with {}", with.join(", ")),
+        };
+        let line = format!("{figure:>12}  {package}/{name}{by}{with}");
+        page = page.line(printable(&line).into_owned(), Emphasis::Plain);
+        if let Status::Failed(reason) = status {
+            let line = format!("              {}", printable(reason));
+            page = page.line(line, Emphasis::Faint);
+        }
+    }
+    page.gap().heading("Packages")
+}
+
+fn below(tree: &Tree, proven: bool) -> Page {
+    let mut page = Page::new();
+    let outside: u64 = tree.others.iter().map(|(_, bytes)| bytes).sum();
+    if outside > 0 {
+        let largest = tree.others.iter().take(4);
+        let largest = largest.map(|(name, bytes)| format!("{name} {}", Bytes(*bytes)));
+        let line = format!(
+            "{} more are no package's: {}, …",
+            Bytes(outside),
+            largest.collect::<Vec<_>>().join(", ")
+        );
+        page = page.gap().line(line, Emphasis::Faint);
+    }
+    let unused = tree
+        .rows
+        .iter()
+        .filter(|row| row.kind == DependencyKind::Unused && row.depth == 1 && !row.member);
+    let unused: Vec<_> = unused.map(|row| row.name.as_str()).collect();
+    if !unused.is_empty() {
+        let line = format!(
+            "unused: no function or constant of {} is in the file; what was inlined from them, and \
+             macros, do not count",
+            printable(&unused.join(", "))
+        );
+        page = page.line(line, Emphasis::Plain);
+    }
+    for row in &tree.rows {
+        if row.kind == DependencyKind::Duplicate {
+            let line = format!(
+                "two versions: {} {} is there for {}",
+                row.name,
+                row.version,
+                row.parents.join(", ")
+            );
+            page = page.line(printable(&line).into_owned(), Emphasis::Plain);
+        }
+    }
+    match proven {
+        true => page,
+        false => page.then(next(
+            "cargo slim deps --features",
+            "prove by builds what each feature costs",
+        )),
+    }
+}
