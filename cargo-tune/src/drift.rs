@@ -5,9 +5,11 @@
 //! for the unit itself and for everything that is linked into it.
 
 use codecost::Result;
-use codecost::cargo::config::{Origin, Value};
+use codecost::cargo::config::{Origin, OriginKind, Value};
+use codecost::units::Share;
 
-use crate::knob::{Assignment, Key, Knob};
+use crate::knob::{Assignment, Key, Knob, Topic};
+use crate::pgo::reuse::{AGED, Age, Kept};
 use crate::plan::{Change, Plan, Skipped};
 use crate::project::Project;
 use crate::receipt::fnv1a;
@@ -129,6 +131,53 @@ fn origin(project: &Project, package: Option<&str>, knob: Knob) -> Option<Origin
     match knob {
         Knob::Key(key) => Some(project.setting(package, key)?.origin.clone()),
         Knob::Flag(_) | Knob::Topic(_) => None,
+    }
+}
+
+/// Whether the profiles that are kept for programs still match their code.
+pub fn profiles(kept: &[Kept]) -> Vec<Row> {
+    kept.iter().map(profile).collect()
+}
+
+fn profile(kept: &Kept) -> Row {
+    let functions = kept.note.functions;
+    let words = |age: &Age| {
+        let share = Share(age.share());
+        format!(
+            "{} of {functions} functions no longer match ({share})",
+            age.stale()
+        )
+    };
+    let measured = kept.age.as_ref();
+    let drifted = match measured {
+        Some(age) => age.share() > AGED,
+        // Without a build: names of functions follow from the compiler.
+        None => !kept.other_compiler.is_empty(),
+    };
+    let proof = match measured {
+        Some(age) => format!("{}{}", words(age), kept.other_compiler),
+        None if drifted => kept.other_compiler.trim().to_owned(),
+        None => "not measured: --build does".to_owned(),
+    };
+    Row {
+        knob: Knob::Topic(Topic::Pgo),
+        key: Topic::Pgo.name().to_owned(),
+        package: None,
+        expected: Value::Other("a profile of this code".to_owned()),
+        value: Some(Value::Other(match &kept.note.commit {
+            Some(commit) => format!("trained at {}", commit.get(..12).unwrap_or(commit)),
+            None => "trained elsewhere".to_owned(),
+        })),
+        origin: Some(Origin {
+            kind: OriginKind::Manifest,
+            path: Some(kept.path.display().to_string()),
+            line: None,
+        }),
+        status: match drifted {
+            true => Status::Drifted,
+            false => Status::Pass,
+        },
+        proof: Some(proof),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A command (`commands`) reads its flags (`cli`), loads the project (`project`), makes a plan from
 //! the knobs there are (`plan`, `knob`), and then writes it (`offer`, `apply`, `edit`, `receipt`),
 //! compares it with what is in force (`drift`), or tries it (`trial`, in the private builds of
-//! `rustc`). What comes of it is shown by `report`.
+//! `rustc`); `pgo` trains the program and builds it with its profile. What comes of it is shown by `report`.
 
 pub mod apply;
 mod cli;
@@ -12,6 +12,7 @@ pub mod drift;
 pub mod edit;
 pub mod knob;
 mod offer;
+pub mod pgo;
 pub mod plan;
 pub mod project;
 pub mod receipt;

@@ -1,8 +1,11 @@
 //! Asking whether to write, and writing.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use codecost::console::Console;
+use codecost::report::Warning;
 use codecost::{Error, Result};
 
 use crate::apply::{self, FileEdit};
@@ -26,13 +29,31 @@ pub(crate) fn offer(
     }
     apply::write(project.workspace.root(), edits, title)?;
     for edit in edits {
-        console.status("Wrote", &project.shown(&edit.path));
+        let shown = project.shown(&edit.path);
+        console.status("Wrote", &shown);
+        if is_ignored(&edit.path) {
+            let message = format!("git ignores `{shown}`: the change stays on this machine");
+            let warning = Warning::new("ignored-file", message);
+            console.warning(&warning.help("--no-config changes only the manifest"));
+        }
     }
     console.help(
         "`cargo tune undo` restores the files; \
          `cargo tune check --build` proves the change from rustc's arguments",
     );
     Ok(())
+}
+
+/// Whether git is told to ignore the file, and does not have it.
+fn is_ignored(path: &Path) -> bool {
+    let Some((directory, name)) = path.parent().zip(path.file_name()) else {
+        return false;
+    };
+    let mut git = Command::new("git");
+    git.arg("-C").arg(directory).args(["check-ignore", "-q"]);
+    let git = git.arg(name).stdin(Stdio::null());
+    let status = git.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 fn confirmed(count: usize, console: &mut Console) -> Result<bool> {

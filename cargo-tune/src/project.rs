@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cargo_platform::Cfg;
-use codecost::cargo::config::{self, Effective, Inputs, Nearest, Notice, OriginKind, Setting};
+use codecost::cargo::config::{
+    self, Effective, Inputs, Nearest, Notice, OriginKind, Setting, Value,
+};
 use codecost::cargo::{Candidate, Context, Selection, TargetChoice, Toolchain, Workspace};
 use codecost::{Error, Result};
 
@@ -70,6 +72,8 @@ impl Project {
         )?;
         let mut effective = effective;
         void_lto(&workspace, &selection, &mut effective);
+        void_panic(&workspace, &selection, &mut effective);
+        void_unstable(&toolchain, &environment, &mut effective);
         Ok(Self {
             context,
             selection,
@@ -184,8 +188,54 @@ fn nearest(workspace: &Workspace) -> Nearest {
     Nearest {
         dependencies: normal.map(|d| d.name.clone()).collect(),
         members: members.iter().map(|m| m.name.to_string()).collect(),
+        linked: members
+            .iter()
+            .filter(|m| m.targets.iter().any(is_linked))
+            .map(|m| m.name.to_string())
+            .collect(),
     }
 }
+
+/// Whether the linker makes it: not a library for Rust alone, and no build script.
+fn is_linked(target: &cargo_metadata::Target) -> bool {
+    let only_for_rust = |kind: &cargo_metadata::TargetKind| {
+        use cargo_metadata::TargetKind as Kind;
+        matches!(
+            kind,
+            Kind::Lib | Kind::RLib | Kind::CustomBuild | Kind::Test | Kind::Bench
+        )
+    };
+    !target.kind.iter().all(only_for_rust)
+}
+
+/// Marks what a stable cargo refuses, or ignores, of an unstable feature.
+fn void_unstable(
+    toolchain: &Toolchain,
+    environment: &BTreeMap<String, String>,
+    effective: &mut Effective,
+) {
+    let is_nightly = toolchain.release.contains('-') && !toolchain.release.contains("-beta");
+    if is_nightly || environment.contains_key("RUSTC_BOOTSTRAP") {
+        return;
+    }
+    let mut notices = Vec::new();
+    let in_force = effective.settings.iter_mut().filter(|s| s.in_force());
+    for setting in in_force.filter(|s| s.table.starts_with("profile.")) {
+        let is_new_panic = setting.value == Value::String("immediate-abort".to_owned());
+        let reason = match setting.key.as_str() {
+            "panic" if is_new_panic => REFUSED_ON_STABLE,
+            "trim-paths" | "codegen-backend" | "rustflags" => REFUSED_ON_STABLE,
+            "hint-mostly-unused" => "cargo ignores it without a nightly toolchain and `-Z`",
+            _ => continue,
+        };
+        notices.push(void_setting(setting, reason, None));
+        setting.void = Some(reason.to_owned());
+    }
+    effective.notices.extend(notices);
+}
+
+const REFUSED_ON_STABLE: &str =
+    "a stable cargo refuses it, so no build works; it needs a nightly toolchain";
 
 /// Marks an `lto` that is written in a file but that cargo does not use.
 fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effective) {
@@ -197,22 +247,62 @@ fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effect
             && s.origin.kind != OriginKind::Default
     });
     let Some(setting) = found else { return };
-    if Key::Lto.canonical(&setting.value) == "off" {
+    // `off` is passed to whatever is linked for the user; not to what the compiler loads.
+    let is_off = Key::Lto.canonical(&setting.value) == "off";
+    if is_off && only_proc_macros(workspace, selection).is_none() {
         return;
     }
     let Some(LtoSkipped { evidence, help }) = lto_is_skipped(workspace, selection) else {
         return;
     };
     let reason = format!("{LTO_SKIPPED} ({evidence})");
-    effective.notices.push(Notice {
-        code: "void-setting",
-        message: format!(
-            "`{}.lto = {}` ({}) has no effect: {reason}",
-            setting.table, setting.value, setting.origin
-        ),
-        help: help.map(str::to_owned),
-    });
+    effective.notices.push(void_setting(setting, &reason, help));
     setting.void = Some(reason);
+}
+
+/// Marks a `panic` that is written for what the compiler loads: cargo compiles that with unwinding.
+fn void_panic(workspace: &Workspace, selection: &Selection, effective: &mut Effective) {
+    let table = format!("profile.{}", effective.profile);
+    let found = effective.settings.iter_mut().find(|s| {
+        let aborts = Key::Panic.canonical(&s.value) != "unwind";
+        s.key == Key::Panic.name() && s.table == table && s.in_force() && aborts
+    });
+    let package = only_proc_macros(workspace, selection);
+    let Some((setting, package)) = found.zip(package) else {
+        return;
+    };
+    let reason = format!(
+        "cargo compiles what the compiler loads with unwinding ({package}: proc-macro = true)"
+    );
+    effective.notices.push(void_setting(setting, &reason, None));
+    setting.void = Some(reason);
+}
+
+fn void_setting(setting: &Setting, reason: &str, help: Option<&str>) -> Notice {
+    let Setting {
+        table,
+        key,
+        value,
+        origin,
+        ..
+    } = setting;
+    Notice {
+        code: "void-setting",
+        message: format!("`{table}.{key} = {value}` ({origin}) has no effect: {reason}"),
+        help: help.map(str::to_owned),
+    }
+}
+
+/// The package of a proc-macro, where the workspace makes nothing else that is linked.
+fn only_proc_macros(workspace: &Workspace, selection: &Selection) -> Option<String> {
+    if !linked(workspace, selection).is_empty() {
+        return None;
+    }
+    let members = workspace.members();
+    let mut packages = members.iter();
+    let is_proc_macro = |target: &cargo_metadata::Target| target.is_proc_macro();
+    let package = packages.find(|p| p.targets.iter().any(is_proc_macro))?;
+    Some(package.name.to_string())
 }
 
 /// Why an `lto` may be void.
@@ -243,11 +333,9 @@ pub(crate) fn lto_is_skipped(workspace: &Workspace, selection: &Selection) -> Op
         });
     }
     // A proc-macro is loaded by the compiler; the profile's LTO is for what is shipped.
-    let members = workspace.members();
-    let mut packages = members.iter();
-    let package = packages.find(|p| p.targets.iter().any(|target| target.is_proc_macro()))?;
+    let package = only_proc_macros(workspace, selection)?;
     Some(LtoSkipped {
-        evidence: format!("{}: proc-macro = true", package.name),
+        evidence: format!("{package}: proc-macro = true"),
         help: None,
     })
 }

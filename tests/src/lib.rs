@@ -9,6 +9,7 @@ pub mod directions;
 pub mod fixture;
 pub mod forge;
 pub mod linker_map;
+pub mod llvm;
 pub mod merged;
 pub mod relink;
 pub mod replay;

@@ -40,6 +40,7 @@ const PLANS: [(&str, Plan<'_>); 3] = [
             ("drift", Domain),
             ("edit", Domain),
             ("knob", Domain),
+            ("pgo", Domain),
             ("plan", Domain),
             ("project", Domain),
             ("receipt", Domain),

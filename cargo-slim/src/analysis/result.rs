@@ -45,7 +45,7 @@ impl<R> Analysis<R> {
             .iter()
             .map(|row| row.memory)
             .fold(0, u64::saturating_add);
-        let mut warnings = warnings(subject);
+        let mut warnings = warnings(subject, opened.facts.build.is_some());
         warnings.extend(more);
         warnings.retain(|warning| warning.count != Some(0));
         opened.files.check_unchanged()?;
@@ -64,6 +64,7 @@ impl<R> Analysis<R> {
 
 pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
     let facts = opened.facts.clone();
+    let is_elf = subject.image.format == Format::Elf;
     Artifact {
         path: opened.files.file.path().to_owned(),
         format: subject.image.format.as_str(),
@@ -73,12 +74,22 @@ pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
         package: facts.package,
         target_name: facts.target_name,
         profile: facts.profile,
-        build_notes: facts.build_notes,
+        build_notes: notes(facts.build_notes, is_elf && subject.stripped),
     }
 }
 
+/// What was added to the build, in words. The file is the witness: where it has no symbols although
+/// rustc was told to keep them, the linker was told otherwise.
+fn notes(mut notes: Vec<String>, stripped: bool) -> Vec<String> {
+    if stripped && let Some(note) = notes.iter_mut().find(|note| *note == "strip=none") {
+        note.clear();
+        note.push_str("stripped by the linker");
+    }
+    notes
+}
+
 /// What makes the figures less than they seem: one warning per cause.
-fn warnings(subject: &Subject<'_>) -> Vec<Warning> {
+fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if !subject.image.parts.is_empty() {
         warnings.push(Warning::new(
@@ -95,7 +106,13 @@ fn warnings(subject: &Subject<'_>) -> Vec<Warning> {
             ),
         ));
     } else if subject.stripped {
-        let help = "pass its debug file with `--debug-file`, or build it with `strip = \"none\"`";
+        let help = match is_built {
+            true => {
+                "look for a build script that gives the linker `-s` or `--strip-all` \
+                 (`cargo::rustc-link-arg`)"
+            }
+            false => "pass its debug file with `--debug-file`, or build it with `strip = \"none\"`",
+        };
         warnings.push(
             Warning::new(
                 "stripped",

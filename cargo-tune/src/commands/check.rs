@@ -9,6 +9,7 @@ use codecost::report::{GateFormatFlags, RowFlags};
 
 use crate::cli::{BuiltFlags, GoalFlags, hide_cargo_flags};
 use crate::drift;
+use crate::pgo::reuse;
 use crate::plan;
 use crate::report;
 
@@ -52,6 +53,9 @@ impl front::Command for Check {
         if build {
             drift::prove(&project, &mut drift)?;
         }
+        let profiles = project.workspace.root().join("pgo");
+        let kept = reuse::ages(&project, &profiles, build)?;
+        drift.extend(drift::profiles(&kept));
         report::check::write(&project, &request, &plan, &drift, &options, console)?;
         if drift.iter().all(|row| row.status == drift::Status::Pass) {
             Ok(exit_code::OK)

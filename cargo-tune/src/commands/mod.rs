@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod measure;
+mod pgo;
 mod plan;
 mod search;
 mod show;
@@ -18,6 +19,7 @@ codecost::commands! {
         Explain(explain::Explain),
         Measure(measure::Measure),
         Search(search::Search),
+        Pgo(pgo::Pgo),
         Check(check::Check),
         Undo(undo::Undo),
     }

@@ -46,6 +46,10 @@ pub(crate) struct Search {
     /// Take the smallest or the fastest, not the best balance
     #[arg(long, value_name = "WHAT", conflicts_with = "shard", help_heading = TRIALS)]
     prefer: Option<PreferFlag>,
+    /// Draw the trials and their front to FILE (SVG)
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(conflicts_with = "shard", help_heading = TRIALS)]
+    svg: Option<PathBuf>,
     /// Make only part I of N of the trials; write them with -o
     #[arg(long, value_name = "I/N", value_parser = shard, help_heading = TRIALS)]
     shard: Option<(usize, usize)>,
@@ -110,6 +114,7 @@ impl front::Command for Search {
             hotspots,
             max_slowdown,
             prefer,
+            svg,
             shard,
             merge,
             yes,
@@ -136,6 +141,7 @@ impl front::Command for Search {
             taste,
             heat: heat.transpose()?,
             shard,
+            drawing: svg,
         };
         let found = if merge.is_empty() {
             search::search(&project, &request, &plan, &options, console)?

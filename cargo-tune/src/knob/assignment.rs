@@ -18,7 +18,25 @@ pub struct KeySetting {
     pub value: Value,
 }
 
+/// What stands for the absence of a value.
+const UNSET: &str = "unset";
+
 impl KeySetting {
+    /// The profile's `key` without any value, for what cargo passes on only if it is set: then
+    /// rustc decides by itself, and not as if it had been given its own default.
+    pub fn unset(key: Key) -> Self {
+        Self {
+            package: None,
+            key,
+            value: Value::Other(UNSET.to_owned()),
+        }
+    }
+
+    /// Whether it stands for the absence of a value.
+    pub fn is_unset(&self) -> bool {
+        matches!(&self.value, Value::Other(text) if text == UNSET)
+    }
+
     /// The path of the key below the profile's table.
     pub fn path(&self) -> Vec<String> {
         let package = self.package.iter();

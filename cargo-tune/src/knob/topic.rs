@@ -126,16 +126,16 @@ impl Topic {
                 story: "Profile allocations first: where allocation is not hot there is nothing to gain.",
             },
             Self::Pgo => About {
-                written: "-Cprofile-generate, -Cprofile-use; BOLT",
+                written: "`cargo tune pgo`; -Cprofile-generate, -Cprofile-use; BOLT",
                 offer: Offer::Advice,
-                size: "varies",
-                speed: "varies; not measured",
+                size: "varies, often a little smaller",
+                speed: "varies: measured, and kept only if it gains",
                 compile_time: "two builds and a training run",
                 why: "the compiler learns which branches are taken",
                 risk: Some(
                     "needs an llvm-profdata that reads the profiles of rustc's LLVM: distributions' are often too old",
                 ),
-                story: "`rustup component add llvm-tools` brings a matching one; cargo-pgo drives the steps.",
+                story: "`cargo tune pgo --workload CMD` trains the program, builds it with its profile, measures the gain and keeps the profile. `rustup component add llvm-tools` brings a matching llvm-profdata.",
             },
         }
     }

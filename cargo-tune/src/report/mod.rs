@@ -3,8 +3,10 @@
 pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod explain;
+mod front;
 mod json;
 pub(crate) mod measure;
+pub(crate) mod pgo;
 pub(crate) mod plan;
 pub(crate) mod search;
 pub(crate) mod show;

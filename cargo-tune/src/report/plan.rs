@@ -9,7 +9,7 @@ use super::diff;
 use super::json::{JsonValue, SCHEMA, VERSION, warnings};
 use crate::apply::FileEdit;
 use crate::knob::{About, SOURCE};
-use crate::plan::{Change, Plan, Request, Skipped};
+use crate::plan::{Change, Goal, Plan, Request, Skipped};
 use crate::project::Project;
 
 /// A row.
@@ -83,7 +83,7 @@ pub(crate) fn write(
     let profile = project.selection.profile();
     let title = format!("Plan for {} in profile {profile}", request.goal);
     let diffs: Vec<String> = edits.iter().map(|e| diff::of_edit(project, e)).collect();
-    let mut report = Report::new(SCHEMA, VERSION, "plan", table(project, plan))
+    let mut report = Report::new(SCHEMA, VERSION, "plan", table(project, request, plan))
         .member("target", &request.goal.as_str())
         .member("profile", &profile)
         .member("skipped", &skipped)
@@ -98,7 +98,14 @@ pub(crate) fn write(
     console.write_report(&report, options, |change| row(project, change))
 }
 
-fn table<'a>(project: &'a Project, plan: &'a Plan) -> Table<'a, Change> {
+/// The effect that the goal is about stays at every width.
+fn table<'a>(project: &'a Project, request: &Request, plan: &'a Plan) -> Table<'a, Change> {
+    let (size, speed, build) = match request.goal {
+        Goal::Size => (0, 1, 2),
+        Goal::Speed => (1, 0, 2),
+        Goal::CompileTime => (2, 1, 0),
+        Goal::Balanced => (0, 0, 2),
+    };
     Table::new(&plan.changes)
         .text("key", "Key", |c| Cell::text(c.key()))
         .searched(true)
@@ -124,9 +131,13 @@ fn table<'a>(project: &'a Project, plan: &'a Plan) -> Table<'a, Change> {
         })
         .people_only()
         .text("size", "Size", |c| Cell::text(c.about(project).size))
-        .droppable(2)
+        .droppable(size)
         .text("speed", "Speed", |c| Cell::text(c.about(project).speed))
-        .droppable(1)
+        .droppable(speed)
+        .text("compile_time", "Build time", |c| {
+            Cell::text(c.about(project).compile_time)
+        })
+        .droppable(build)
         .text("file", "File", |c| Cell::text(project.shown(&c.file)))
         .machines_only()
         .text("table", "Table", |c| Cell::text(c.table()))

@@ -5,13 +5,15 @@ use codecost::console::Console;
 use codecost::report::{Emphasis, OutputOptions, Page, Report, Warning};
 
 use super::json::{SCHEMA, VERSION, warnings};
-use super::trials;
+use super::{front, trials};
 use crate::plan::{Plan, Request};
 use crate::project::Project;
 use crate::trial::outcome::{Outcome, Status};
 use crate::trial::price::Price;
+use crate::trial::prune::Pruned;
 use crate::trial::search::{Found, Options};
 use codecost::units::{Bytes, Time};
+use serde::Serialize;
 use std::time::Duration;
 
 /// Writes what was found.
@@ -32,7 +34,9 @@ pub(crate) fn write(
         reproducible,
         noise,
         untried,
+        pruned,
     } = found;
+    let pruned: Vec<JsonPruned<'_>> = pruned.iter().map(JsonPruned::from).collect();
     let is_timed = rows.iter().any(|r| r.time.is_some());
     let unbeaten = found.unbeaten();
     let mut outcomes = rows.iter().chain([baseline]);
@@ -49,16 +53,54 @@ pub(crate) fn write(
         .member("prices", &prices)
         .member("reproducible", reproducible)
         .member("untried", untried)
+        .member("pruned", &pruned)
         .member("shard", &search.shard.map(|(index, of)| [index, of]))
         .member("noise", &noise.map(|n| [n.low, n.high]))
         .before(trials::baseline_page(baseline))
         .after(trials::reasons(rows))
-        .after(front(found, &unbeaten))
+        .after(needless(&pruned))
+        .after(front_page(found, &unbeaten))
         .after(summary(found, &prices, search))
         .warnings(trials::time_warnings(*noise, is_timed))
         .warnings(warnings(&plan.notices))
         .warnings(over_budget(search.budget, untried));
-    console.write_report(&report, options, trials::row)
+    console.write_report(&report, options, trials::row)?;
+    let Some(path) = &search.drawing else {
+        return Ok(());
+    };
+    match front::svg(found, &unbeaten) {
+        Some(svg) => {
+            codecost::report::write_file(path, |to| to.write_all(svg.as_bytes()))?;
+            console.wrote(path);
+        }
+        None => console.warning(&Warning::new(
+            "nothing-to-draw",
+            "fewer than two trials can be compared, so no drawing was written",
+        )),
+    }
+    Ok(())
+}
+
+/// A trial that was not made.
+#[derive(Serialize)]
+struct JsonPruned<'a> {
+    name: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a Pruned> for JsonPruned<'a> {
+    fn from(pruned: &'a Pruned) -> Self {
+        let Pruned { name, reason } = pruned;
+        Self { name, reason }
+    }
+}
+
+/// What was not tried, because it cannot win.
+fn needless(pruned: &[JsonPruned<'_>]) -> Page {
+    pruned.iter().fold(Page::new(), |page, one| {
+        let line = format!("{}: not tried: {}", one.name, one.reason);
+        page.line(line, Emphasis::Faint)
+    })
 }
 
 fn over_budget(budget: usize, untried: &[String]) -> Option<Warning> {
@@ -73,7 +115,7 @@ fn over_budget(budget: usize, untried: &[String]) -> Option<Warning> {
 }
 
 /// The trials that no other one beats: what there is to choose from.
-fn front(found: &Found, unbeaten: &[String]) -> Page {
+fn front_page(found: &Found, unbeaten: &[String]) -> Page {
     let heading = match found.rows.iter().any(|row| row.time.is_some()) {
         true => "Not beaten in both size and time",
         false => "Not beaten in both size and build time",

@@ -20,6 +20,7 @@ pub(super) struct Row {
     text_size: Option<u64>,
     compressed_size: Option<u64>,
     build_ns: Option<u64>,
+    peak_memory: Option<u64>,
     compiled: Option<usize>,
     time_ratio: Option<f64>,
     time_ci: Option<[f64; 2]>,
@@ -46,6 +47,7 @@ pub(super) fn row(outcome: &Outcome) -> Row {
         text_size: weighed.and_then(|w| w.text_size),
         compressed_size: weighed.and_then(|w| w.compressed_size),
         build_ns: weighed.and_then(|w| w.build_ns),
+        peak_memory: weighed.and_then(|w| w.peak_memory),
         compiled: weighed.map(|w| w.compiled),
         time_ratio: outcome.time.map(|t| t.ratio),
         time_ci: outcome.time.map(|t| [t.low, t.high]),
@@ -88,6 +90,10 @@ pub(super) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a,
                 .and_then(|w| w.build_ns)
                 .map_or(Cell::Empty, Cell::Nanoseconds)
         })
+        .number("peak_memory", "Memory", move |r| {
+            bytes(r.weighed.as_ref().and_then(|w| w.peak_memory))
+        })
+        .droppable(1)
         .number("compiled", "Crates", |r| {
             r.weighed
                 .as_ref()

@@ -7,6 +7,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cargo_metadata::{Artifact, Message, TargetKind as Kind};
@@ -14,7 +16,7 @@ use codecost::cargo::config::OriginKind;
 use codecost::cargo::{Candidate, TargetKind};
 use codecost::{Error, Result};
 
-use super::wrapper;
+use super::{memory, wrapper};
 use crate::project::Project;
 
 /// Settings beyond those in force.
@@ -26,6 +28,11 @@ pub struct Settings {
     pub rustflags: Vec<String>,
     /// Arguments for the final link only.
     pub link: Vec<String>,
+    /// Flags for what is shipped only, not for what runs while it is compiled: cargo keeps the two
+    /// apart where a target is named, so the build then names one.
+    pub shipped: Vec<String>,
+    /// An option that cargo passes and rustc must not get, such as `codegen-units=65521`.
+    pub withheld: Option<String>,
 }
 
 /// One private build.
@@ -39,6 +46,11 @@ pub struct Built {
     pub compiled: usize,
     /// Whether the artifact itself was fresh.
     pub fresh: bool,
+    /// The most memory that all its processes took at once; known on Linux.
+    pub peak_memory: Option<u64>,
+    /// What cargo and rustc wrote to standard error, where the build was quiet; of a fresh crate
+    /// cargo writes again what it said when it was compiled.
+    pub said: String,
 }
 
 /// The private directory of one kind of builds.
@@ -96,10 +108,19 @@ pub fn build(
             .arg("--config")
             .arg(format!("build.build-dir={path}"));
     }
-    if !settings.rustflags.is_empty() {
-        let mut flags = project.effective.rustflags.flags.clone();
-        flags.extend(settings.rustflags.iter().cloned());
+    let in_force = &project.effective.rustflags.flags;
+    if !settings.rustflags.is_empty() || !settings.shipped.is_empty() {
+        let added = settings.rustflags.iter().chain(&settings.shipped);
+        let flags: Vec<&str> = in_force.iter().chain(added).map(String::as_str).collect();
         command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    }
+    if !settings.shipped.is_empty() && !project.effective.cross {
+        command.args(["--target", &project.toolchain.host]);
+        // Without a named target, the user's flags reach build scripts and proc-macros, too.
+        command.env(wrapper::HOST_FLAGS, in_force.join("\u{1f}"));
+    }
+    if let Some(withheld) = &settings.withheld {
+        command.env(wrapper::WITHHELD, withheld);
     }
     if !settings.link.is_empty() {
         command.arg("--").args(&settings.link);
@@ -175,11 +196,16 @@ fn run(
         }
         String::from_utf8_lossy(&text).into_owned()
     });
+    let (process, ended) = (child.id(), Arc::new(AtomicBool::new(false)));
+    let watched = Arc::clone(&ended);
+    let watcher = std::thread::spawn(move || memory::watch(process, &watched));
     let mut built = Built {
         artifact: None,
         elapsed: Duration::ZERO,
         compiled: 0,
         fresh: true,
+        peak_memory: None,
+        said: String::new(),
     };
     if let Some(stdout) = child.stdout.take() {
         for message in Message::parse_stream(std::io::BufReader::new(stdout)) {
@@ -194,6 +220,9 @@ fn run(
         }
     }
     let status = child.wait().map_err(spawn)?;
+    ended.store(true, Ordering::Relaxed);
+    watcher.thread().unpark();
+    built.peak_memory = watcher.join().unwrap_or_default();
     built.elapsed = start.elapsed();
     let said = said.join().unwrap_or_default();
     if !status.success() {
@@ -214,6 +243,7 @@ fn run(
             "check that CARGO is cargo",
         ));
     }
+    built.said = said;
     Ok(built)
 }
 

@@ -2,5 +2,6 @@
 
 pub mod arguments;
 pub mod build;
+mod memory;
 pub mod proof;
 pub mod wrapper;

@@ -1,8 +1,9 @@
 //! This program as cargo's compiler wrapper.
 //!
 //! A private build runs with this program as `RUSTC_WRAPPER`: it writes down the arguments of each
-//! compilation and then runs the wrapper that the user has, or rustc, with exactly the same
-//! arguments.
+//! compilation and then runs the wrapper that the user has, or rustc, with the same arguments but
+//! for two things that cargo has no way to say: flags for what runs at compile time only, and an
+//! option that is not to be passed at all.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,11 @@ use super::arguments::Unit;
 pub const DIRECTORY: &str = "CARGO_TUNE_RECORD";
 /// The user's own wrapper.
 pub const INNER: &str = "CARGO_TUNE_INNER_WRAPPER";
+/// Flags for build scripts, proc-macros and what they are linked from, separated by U+001F: set
+/// where the build names a target that the user's own build does not name.
+pub const HOST_FLAGS: &str = "CARGO_TUNE_HOST_FLAGS";
+/// The value of a `-C` that is taken out.
+pub const WITHHELD: &str = "CARGO_TUNE_WITHHELD";
 
 /// Does the work of a compiler wrapper and returns its exit code, if cargo started this process as
 /// one.
@@ -35,8 +41,8 @@ pub fn intercept(args: &[OsString]) -> Option<ExitCode> {
     {
         return None;
     }
-    let rest = args.get(2..).unwrap_or_default();
-    write(Path::new(&directory), rest);
+    let rest = changed(args.get(2..).unwrap_or_default());
+    write(Path::new(&directory), &rest);
     let inner = env::var_os(INNER).filter(|inner| !inner.is_empty());
     let mut command = match inner {
         Some(inner) => {
@@ -48,6 +54,29 @@ pub fn intercept(args: &[OsString]) -> Option<ExitCode> {
     };
     command.args(rest);
     Some(run(command, program))
+}
+
+/// The arguments that rustc gets.
+fn changed(args: &[OsString]) -> Vec<OsString> {
+    let mut changed = args.to_vec();
+    if let Ok(withheld) = env::var(WITHHELD) {
+        let at = changed.iter().position(|arg| **arg == *withheld);
+        // `-C` and its value are two arguments.
+        if let Some(at) = at.filter(|at| *at > 0 && changed.get(at - 1).is_some_and(|c| c == "-C"))
+        {
+            changed.drain(at - 1..=at);
+        }
+    }
+    let is_compilation = changed.iter().any(|arg| arg == "--crate-name");
+    let is_of_target = changed.iter().any(|arg| arg == "--target");
+    if let Ok(flags) = env::var(HOST_FLAGS)
+        && is_compilation
+        && !is_of_target
+    {
+        let flags = flags.split('\u{1f}').filter(|flag| !flag.is_empty());
+        changed.extend(flags.map(OsString::from));
+    }
+    changed
 }
 
 /// Replaces this process where that is possible, so that signals and limits are the compiler's.

@@ -117,10 +117,12 @@ impl<'p> Bench<'p> {
         let mut weighed = weigh(&path, &bytes, hash);
         if built.compiled > 0 {
             weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
+            weighed.peak_memory = built.peak_memory;
             weighed.compiled = built.compiled;
         } else if let Some(twin) = self.twin(hash) {
             // Other words for the same settings: the build that made the file counts.
             weighed.build_ns = twin.build_ns;
+            weighed.peak_memory = twin.peak_memory;
             weighed.compiled = twin.compiled;
         }
         let text = serde_json::to_string(&weighed).unwrap_or_default();
@@ -188,6 +190,7 @@ impl<'p> Bench<'p> {
         let bytes = fs::read(&artifact).map_err(|e| Error::read(&artifact, e))?;
         let mut weighed = weigh(&artifact, &bytes, fnv1a(&bytes));
         weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
+        weighed.peak_memory = built.peak_memory;
         weighed.compiled = built.compiled;
         Ok(weighed)
     }
@@ -198,6 +201,10 @@ impl<'p> Bench<'p> {
 fn fault(assignment: &Assignment, root: &Unit) -> Option<String> {
     match assignment {
         Assignment::Key(setting) if setting.package.is_some() => None,
+        Assignment::Key(setting) if setting.is_unset() => {
+            let passed = root.codegen(setting.key.name());
+            passed.map(|value| format!("rustc got `-C {}={value}`", setting.key.name()))
+        }
         Assignment::Key(setting) => mismatch(Knob::Key(setting.key), &setting.value, root),
         Assignment::Flag(setting) => {
             let flags = Value::List(setting.flags.clone());
@@ -206,13 +213,22 @@ fn fault(assignment: &Assignment, root: &Unit) -> Option<String> {
     }
 }
 
+/// A number of codegen units that nobody sets: cargo takes it for another profile than any other,
+/// and rustc does not get it.
+const UNSET_UNITS: u32 = 65_521;
+
 /// What a build needs to know of a variant. What concerns only the final link goes to the last
 /// rustc invocation alone, so that dependencies are not compiled again.
-fn settings(project: &Project, variant: &Variant) -> Settings {
+pub fn settings(project: &Project, variant: &Variant) -> Settings {
     let profile = project.selection.profile();
     let mut settings = Settings::default();
     for assignment in &variant.assignments {
         match assignment {
+            Assignment::Key(setting) if setting.is_unset() => {
+                let units = format!("{}={UNSET_UNITS}", setting.key.name());
+                settings.config.push(format!("profile.{profile}.{units}"));
+                settings.withheld = Some(units);
+            }
             Assignment::Key(setting) => {
                 let keys: Vec<String> = setting
                     .path()
@@ -236,7 +252,7 @@ fn settings(project: &Project, variant: &Variant) -> Settings {
 }
 
 /// Sizes of one file.
-fn weigh(path: &Path, bytes: &[u8], hash: u64) -> Weighed {
+pub fn weigh(path: &Path, bytes: &[u8], hash: u64) -> Weighed {
     let image = Image::parse(path, bytes).ok();
     let text = image.as_ref().and_then(|image| {
         let (_, section) = image.section(".text").or_else(|| image.section("__text"))?;
@@ -249,6 +265,7 @@ fn weigh(path: &Path, bytes: &[u8], hash: u64) -> Weighed {
         text_size: text.filter(|size| *size > 0),
         compressed_size: compressed(bytes),
         build_ns: None,
+        peak_memory: None,
         compiled: 0,
         hash,
     }

@@ -10,12 +10,14 @@ use serde::Deserialize;
 use crate::project::Project;
 
 /// Packages by how much of the time they take.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Heat {
     /// Packages that take much of the time, the hottest first.
     pub hot: Vec<String>,
     /// Packages that take little of it, the coldest first.
     pub cold: Vec<String>,
+    /// The shares of the time of the hot packages, in the same order.
+    pub shares: Vec<f64>,
 }
 
 /// A package with at least this share of the time is hot.
@@ -59,11 +61,25 @@ impl Heat {
         all.sort_by(|a, b| a.1.total_cmp(&b.1));
         let (cold, mut hot): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, s)| *s < HOT);
         hot.reverse();
+        let shares = hot.iter().map(|(_, share)| *share).collect();
         let names = |packages: Vec<(String, f64)>| packages.into_iter().map(|(n, _)| n).collect();
         Ok(Self {
             hot: names(hot),
             cold: names(cold),
+            shares,
         })
+    }
+
+    /// The fewest hot packages that take so much of what all hot packages take together.
+    pub(super) fn hottest(&self, share: f64) -> &[String] {
+        let wanted = share * self.shares.iter().sum::<f64>();
+        let mut sum = 0.0;
+        let before = self.shares.iter().position(|share| {
+            sum += share;
+            sum >= wanted
+        });
+        let count = before.map_or(self.hot.len(), |before| before + 1);
+        self.hot.get(..count).unwrap_or(&self.hot)
     }
 }
 
@@ -85,4 +101,22 @@ fn shares(rows: Vec<Row>, project: &Project) -> BTreeMap<String, f64> {
         }
     }
     shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boundary_follows_the_shares() {
+        let heat = Heat {
+            hot: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            cold: Vec::new(),
+            shares: vec![0.6, 0.3, 0.02],
+        };
+        assert_eq!(heat.hottest(0.5), ["a"]);
+        assert_eq!(heat.hottest(0.9), ["a", "b"]);
+        assert_eq!(heat.hottest(1.0), ["a", "b", "c"]);
+        assert!(Heat::default().hottest(0.9).is_empty());
+    }
 }

@@ -11,8 +11,8 @@ use super::price::{OwnPart, Side};
 use super::taste::pace;
 use super::timing::time;
 use super::variant::{Role, Variant, without};
-use super::workload::Workload;
-use crate::knob::{Assignment, Key, Knob, Subject};
+use super::workload::Workloads;
+use crate::knob::{Assignment, Key, KeySetting, Knob, Subject};
 use crate::plan::{Goal, Plan, Request};
 use crate::project::Project;
 
@@ -44,7 +44,7 @@ pub fn measure(
 ) -> Result<Measured> {
     let mut bench = Bench::new(project)?;
     let workload = workload
-        .map(|text| Workload::new(project, text, bench.name()))
+        .map(|text| Workloads::new(project, &[text.to_owned()], bench.name()))
         .transpose()?;
     let variants = variants(project, plan);
     console.status("Building", &format!("{} as it is", bench.name()));
@@ -60,7 +60,8 @@ pub fn measure(
         rows.push(bench.outcome(variant));
     }
     let noise = match &workload {
-        Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?,
+        Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?
+            .and_then(|timed| timed.noise()),
         None => None,
     };
     judge(request, &mut rows);
@@ -99,7 +100,11 @@ fn without_what_is_in_force(project: &Project, plan: &Plan, all: &[Assignment]) 
             return None;
         }
         let mut assignments = all.to_vec();
-        assignments.push(Assignment::key(key, default));
+        // rustc treats its own default otherwise than the same number from somebody else.
+        assignments.push(match key {
+            Key::CodegenUnits => Assignment::Key(KeySetting::unset(key)),
+            _ => Assignment::key(key, default),
+        });
         let role = Role::Without(Subject::key(key));
         Some(Variant::new(role, assignments))
     };

@@ -31,6 +31,9 @@ pub struct Weighed {
     pub compressed_size: Option<u64>,
     /// Wall time of the build that made it; unknown if it was there before anybody timed it.
     pub build_ns: Option<u64>,
+    /// The most memory that that build took at once.
+    #[serde(default)]
+    pub peak_memory: Option<u64>,
     /// How many crates that build compiled.
     pub compiled: usize,
     /// A hash of the file.

@@ -39,6 +39,7 @@ struct Row {
     text_size: Option<u64>,
     compressed_size: Option<u64>,
     build_ns: Option<u64>,
+    peak_memory: Option<u64>,
     compiled: Option<usize>,
     time_ratio: Option<f64>,
     time_ci: Option<[f64; 2]>,
@@ -87,6 +88,7 @@ pub fn merge(request: &Request, taste: Taste, paths: &[PathBuf]) -> Result<Found
                 reproducible: None,
                 noise: None,
                 untried: Vec::new(),
+                pruned: Vec::new(),
             }),
         };
         found.builds += part.builds;
@@ -155,6 +157,7 @@ fn outcome(row: Row) -> Result<Outcome, String> {
         text_size: row.text_size,
         compressed_size: row.compressed_size,
         build_ns: row.build_ns,
+        peak_memory: row.peak_memory,
         compiled: row.compiled.unwrap_or_default(),
         hash: row
             .hash

@@ -99,20 +99,35 @@ fn batch(name: &str, packages: &[String], level: &Value, best: &[Assignment]) ->
     Variant::new(Role::Packages(name.to_owned()), assignments)
 }
 
-/// At most three batches of packages by heat, each on top of `best`.
+/// The shares of the time whose packages are tried at the other level; the boundary between hot and
+/// cold is where the front bends.
+const BOUNDARIES: [f64; 3] = [1.0, 0.9, 0.6];
+
+/// At most three batches of packages by heat, each on top of `best`. For size, the hot ones become
+/// fast; for speed, the cold ones small.
 pub(super) fn batches(heat: &Heat, request: &Request, best: &[Assignment]) -> Vec<Variant> {
-    let mut list = Vec::new();
+    let mut list: Vec<Variant> = Vec::new();
     if request.goal == Goal::Size {
-        let (fast, hot) = (Value::Integer(3), &heat.hot);
-        if !hot.is_empty() {
-            list.push(batch("hot crates fast", hot, &fast, best));
+        let level = Subject::key(Key::OptLevel);
+        let is_fast = |a: &Assignment| a.subject() == level && a.value() == Value::Integer(3);
+        if best.iter().any(is_fast) {
+            return list;
         }
-        if hot.len() > 1 {
-            let (hottest, _) = hot.split_at(hot.len() / 2);
-            list.push(batch("hottest crates fast", hottest, &fast, best));
+        let mut before = usize::MAX;
+        for share in BOUNDARIES {
+            let hot = heat.hottest(share);
+            if hot.is_empty() || hot.len() == before {
+                continue;
+            }
+            before = hot.len();
+            let name = match share {
+                1.0 => "hot crates fast".to_owned(),
+                share => format!("crates with {:.0} % of the time fast", share * 100.0),
+            };
+            list.push(batch(&name, hot, &Value::Integer(3), best));
         }
     } else {
-        let (small, cold) = (Value::String("s".into()), &heat.cold);
+        let (small, cold) = (Value::String("z".into()), &heat.cold);
         if !cold.is_empty() {
             list.push(batch("cold crates small", cold, &small, best));
         }
@@ -173,6 +188,37 @@ mod tests {
         let all = variant.assignments.iter();
         all.map(|a| format!("{} = {}", a.subject(), a.value()))
             .collect()
+    }
+
+    #[test]
+    fn the_boundary_between_hot_and_cold_is_tried_at_three_places() {
+        let heat = Heat {
+            hot: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            cold: vec!["d".to_owned(), "e".to_owned()],
+            shares: vec![0.6, 0.3, 0.02],
+        };
+        let small = [Assignment::key(Key::OptLevel, Value::String("z".into()))];
+        let of = |goal, best: &[Assignment]| batches(&heat, &request(goal), best);
+        let sizes = of(Goal::Size, &small);
+        let names: Vec<String> = sizes.iter().map(Variant::name).collect();
+        let expected = [
+            "hot crates fast",
+            "crates with 90 % of the time fast",
+            "crates with 60 % of the time fast",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(
+            sizes
+                .iter()
+                .map(|v| v.assignments.len())
+                .collect::<Vec<_>>(),
+            [4, 3, 2]
+        );
+        let speed = of(Goal::Speed, &[]);
+        assert_eq!(settings(&speed[0])[0], "package.d.opt-level = \"z\"");
+        // What is fast everywhere needs no package to be fast.
+        let fast = [Assignment::key(Key::OptLevel, Value::Integer(3))];
+        assert!(of(Goal::Size, &fast).is_empty());
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! and at most three batches of packages chosen by a profile. A knob whose own part is under the
 //! threshold is left out: safety first. The winner is built once more in an empty directory.
 
+use std::path::PathBuf;
+
 use codecost::Result;
 use codecost::console::Console;
 
@@ -16,11 +18,12 @@ use super::outcome::{Outcome, Status, worthwhile};
 use super::paired::Interval;
 use super::price::{self, Price};
 use super::proposals;
+use super::prune::{self, Pruned};
 use super::settle::Confirmation;
 use super::taste::{self, Taste};
 use super::timing::time;
 use super::variant::{Role, Variant, with, without};
-use super::workload::Workload;
+use super::workload::{Workload, Workloads};
 use crate::knob::{Key, Subject};
 use crate::plan::{Goal, Plan, Request};
 use crate::project::Project;
@@ -40,6 +43,8 @@ pub struct Options {
     pub heat: Option<Heat>,
     /// Only every n-th trial: index from 1, and n.
     pub shard: Option<(usize, usize)>,
+    /// Where the front is drawn.
+    pub drawing: Option<PathBuf>,
 }
 
 /// What was found.
@@ -58,6 +63,8 @@ pub struct Found {
     pub noise: Option<Interval>,
     /// What could not be done within the budget.
     pub untried: Vec<String>,
+    /// What need not be tried.
+    pub pruned: Vec<Pruned>,
 }
 
 impl Found {
@@ -104,7 +111,7 @@ pub fn search(
     let workload = options
         .workload
         .as_deref()
-        .map(|text| Workload::new(project, text, bench.name()))
+        .map(|text| Workloads::new(project, &[text.to_owned()], bench.name()))
         .transpose()?;
     let verify = options
         .verify
@@ -118,15 +125,21 @@ pub fn search(
         baseline: &baseline,
         console,
         budget: options.budget,
+        project,
         rows: Vec::new(),
         untried: Vec::new(),
+        pruned: Vec::new(),
     };
-    trials.run_all(project, request, plan, options);
+    trials.run_all(request, plan, options);
     let Trials {
-        mut rows, untried, ..
+        mut rows,
+        untried,
+        pruned,
+        ..
     } = trials;
     let noise = match &workload {
-        Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?,
+        Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?
+            .and_then(|timed| timed.noise()),
         None => None,
     };
     let mut reproducible = None;
@@ -150,6 +163,7 @@ pub fn search(
         reproducible,
         noise,
         untried,
+        pruned,
     })
 }
 
@@ -159,17 +173,30 @@ struct Trials<'a, 'p> {
     baseline: &'a Outcome,
     console: &'a mut Console,
     budget: usize,
+    project: &'a Project,
     rows: Vec<Outcome>,
     untried: Vec<String>,
+    pruned: Vec<Pruned>,
 }
 
 impl Trials<'_, '_> {
     /// Tries everything that is worth it; of a shard only the trials that do not depend on others.
-    fn run_all(&mut self, project: &Project, request: &Request, plan: &Plan, options: &Options) {
+    fn run_all(&mut self, request: &Request, plan: &Plan, options: &Options) {
+        let project = self.project;
         let list = proposals::independent(project, request, plan);
+        let timed = options.workload.is_some();
         for (index, variant) in list.into_iter().enumerate() {
-            if options.shard.is_none_or(|(i, n)| index % n == i - 1) {
-                self.run(variant);
+            match options.shard {
+                // A shard does not know the others' results, by which a trial may be needless.
+                Some((i, n)) if index % n == i - 1 => self.run(variant),
+                Some(_) => {}
+                None => match prune::bound(request, &variant, &self.rows, timed) {
+                    Some(reason) => self.pruned.push(Pruned {
+                        name: variant.name(),
+                        reason,
+                    }),
+                    None => self.run(variant),
+                },
             }
         }
         if options.shard.is_some() {
@@ -184,7 +211,6 @@ impl Trials<'_, '_> {
             None => {
                 let outcomes: Vec<&Outcome> = self.rows.iter().chain([self.baseline]).collect();
                 let large = bulk::large(project, &outcomes);
-                let timed = options.workload.is_some();
                 proposals::by_size(&large, request, timed, &best.assignments)
             }
         };
@@ -194,8 +220,8 @@ impl Trials<'_, '_> {
     }
 
     fn run(&mut self, variant: Variant) {
-        let identity = variant.identity();
-        let is_same = |r: &Outcome| r.variant.identity() == identity;
+        let effective = prune::effective(self.project, &variant);
+        let is_same = |r: &Outcome| prune::effective(self.project, &r.variant) == effective;
         if is_same(self.baseline) || self.rows.iter().any(is_same) {
             return;
         }

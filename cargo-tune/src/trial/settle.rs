@@ -9,7 +9,7 @@ use super::choice::choose;
 use super::outcome::{Outcome, Status};
 use super::paired;
 use super::taste::Taste;
-use super::workload::Workload;
+use super::workload::{Workload, Workloads};
 use crate::plan::{Goal, Request};
 use crate::project::Project;
 
@@ -21,7 +21,7 @@ pub(super) struct Confirmation<'a> {
     /// A command that must succeed with the winner.
     pub(super) verify: Option<&'a Workload>,
     /// The command whose time the search is about.
-    pub(super) workload: Option<&'a Workload>,
+    pub(super) workload: Option<&'a Workloads>,
 }
 
 impl Confirmation<'_> {
@@ -75,15 +75,24 @@ impl Confirmation<'_> {
         }
         let unproven = || "the gain did not show again on fresh runs".to_owned();
         let workload = self.workload.ok_or_else(unproven)?;
-        let paths = [path_of(baseline), path.to_owned()];
-        let times = paired::blocks(2, paired::BLOCKS, paired::seed(), |variant| {
-            let program = paths.get(variant).map_or(path, PathBuf::as_path);
-            workload.time(self.project, program)
-        });
-        let interval = times.ok().and_then(|times| times.compare(1, 0));
-        let holds = interval.is_some_and(|interval| interval.high < 1.0);
-        holds.then_some(()).ok_or_else(unproven)
+        let again = is_faster_again(self.project, workload, &path_of(baseline), path);
+        again.then_some(()).ok_or_else(unproven)
     }
+}
+
+/// Whether `path` is proven faster than `reference` on fresh runs.
+pub fn is_faster_again(
+    project: &Project,
+    workload: &Workloads,
+    reference: &Path,
+    path: &Path,
+) -> bool {
+    let times = paired::blocks(2, paired::BLOCKS, paired::seed(), |variant| {
+        let program = if variant == 0 { reference } else { path };
+        workload.time(project, program)
+    });
+    let interval = times.ok().and_then(|times| times.compare(1, 0));
+    interval.is_some_and(|interval| interval.high < 1.0)
 }
 
 fn path_of(outcome: &Outcome) -> PathBuf {

@@ -4,18 +4,45 @@ use codecost::Result;
 use codecost::console::Console;
 
 use super::outcome::{Outcome, Status};
-use super::paired::{self, Interval};
-use super::workload::Workload;
+use super::paired::{self, Interval, Times};
+use super::workload::Workloads;
 use crate::project::Project;
 
-/// Times the baseline, the baseline again, and every variant that was built.
-pub(super) fn time(
+/// Times of the baseline and of all variants that were timed, in common blocks.
+pub struct Timed {
+    times: Times,
+    /// Which variant of the blocks each row is.
+    positions: Vec<Option<usize>>,
+    /// Whether a command writes nothing, so that there was no output to compare.
+    pub silent: bool,
+}
+
+impl Timed {
+    /// The baseline against itself: the floor of what time can show.
+    pub fn noise(&self) -> Option<Interval> {
+        self.times.compare(1, 0)
+    }
+
+    /// One row's time to another's; `None` for a row stands for the baseline.
+    pub fn compare(&self, row: usize, reference: Option<usize>) -> Option<Interval> {
+        let position = |row: usize| self.positions.get(row).copied().flatten();
+        let reference = match reference {
+            None => 0,
+            Some(row) => position(row)?,
+        };
+        self.times.compare(position(row)?, reference)
+    }
+}
+
+/// Times the baseline, the baseline again, and every variant that was built. A variant that fails
+/// or whose output is another one is marked and not timed.
+pub fn time(
     project: &Project,
-    workload: &Workload,
+    workload: &Workloads,
     baseline: &mut Outcome,
     rows: &mut [Outcome],
     console: &mut Console,
-) -> Result<Option<Interval>> {
+) -> Result<Option<Timed>> {
     let Some(reference) = baseline.weighed.as_ref().map(|w| w.path.clone()) else {
         return Ok(None);
     };
@@ -23,7 +50,11 @@ pub(super) fn time(
     let deterministic = workload.output(project, &reference)? == expected;
     let once = workload.time(project, &reference)?;
     for row in rows.iter_mut() {
-        let Some(weighed) = &row.weighed else {
+        let Some(weighed) = row
+            .weighed
+            .as_ref()
+            .filter(|_| row.status != Status::Failed)
+        else {
             continue;
         };
         match workload.output(project, &weighed.path) {
@@ -39,31 +70,34 @@ pub(super) fn time(
         }
     }
     let hash = baseline.weighed.as_ref().map(|w| w.hash);
-    let timed: Vec<usize> = (0..rows.len())
-        .filter(|i| {
-            rows.get(*i).is_some_and(|r| {
-                r.status != Status::Failed && r.weighed.as_ref().map(|w| w.hash) != hash
-            })
-        })
-        .collect();
-    let runs = 2 * paired::BLOCKS * (timed.len() + 2);
+    let mut paths = vec![reference.clone(), reference];
+    let mut positions = Vec::new();
+    for row in rows.iter() {
+        let weighed = row
+            .weighed
+            .as_ref()
+            .filter(|_| row.status != Status::Failed);
+        let other = weighed.filter(|weighed| Some(weighed.hash) != hash);
+        positions.push(other.map(|_| paths.len()));
+        paths.extend(other.map(|weighed| weighed.path.clone()));
+    }
+    let runs = 2 * paired::BLOCKS * paths.len();
     let estimate = once.as_secs_f64() * runs as f64;
     console.status("Timing", &format!("{runs} runs, about {estimate:.0} s"));
-    let mut paths = vec![reference.clone(), reference];
-    paths.extend(
-        timed
-            .iter()
-            .filter_map(|i| rows.get(*i)?.weighed.as_ref().map(|w| w.path.clone())),
-    );
     let times = paired::blocks(paths.len(), paired::BLOCKS, paired::seed(), |variant| {
         let path = paths.get(variant).cloned().unwrap_or_default();
         workload.time(project, &path)
     })?;
-    for (position, index) in timed.iter().enumerate() {
-        if let Some(row) = rows.get_mut(*index) {
-            row.time = times.compare(position + 2, 0);
+    let timed = Timed {
+        times,
+        positions,
+        silent: Workloads::some_are_silent(&expected),
+    };
+    for (index, row) in rows.iter_mut().enumerate() {
+        if timed.positions.get(index).copied().flatten().is_some() {
+            row.time = timed.compare(index, None);
         }
     }
     baseline.time = Some(Interval::SAME);
-    Ok(times.compare(1, 0))
+    Ok(Some(timed))
 }

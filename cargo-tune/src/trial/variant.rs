@@ -68,6 +68,14 @@ pub enum Role {
     Without(Subject),
     /// Everything together that was worth it.
     Combined,
+    /// The build as it is, beside builds with a profile.
+    Plain,
+    /// The plan for speed, beside builds with a profile.
+    Plan,
+    /// The plan for speed with a profile.
+    Pgo,
+    /// The same, with its code laid out by BOLT.
+    PgoBolt,
     /// The best so far with another opt-level for some packages, in words.
     Packages(String),
 }
@@ -81,6 +89,10 @@ impl Role {
             Self::Recipe,
             Self::ThinLto,
             Self::Combined,
+            Self::Plain,
+            Self::Plan,
+            Self::Pgo,
+            Self::PgoBolt,
         ];
         let without = |text: &str| Subject::parse(text.strip_prefix("without ")?);
         if let Some(role) = known.into_iter().find(|role| role.to_string() == text) {
@@ -107,6 +119,10 @@ impl fmt::Display for Role {
             Self::ThinLto => f.write_str("thin lto"),
             Self::Without(subject) => write!(f, "without {subject}"),
             Self::Combined => f.write_str("combined"),
+            Self::Plain => f.write_str("plain"),
+            Self::Plan => f.write_str("plan"),
+            Self::Pgo => f.write_str("pgo"),
+            Self::PgoBolt => f.write_str("pgo+bolt"),
             Self::Packages(which) => f.write_str(which),
         }
     }

@@ -3,7 +3,7 @@
 //! The command names the program in one of four ways: `{}`, `$CARGO_TUNE_BIN`, its bare name (the
 //! variant's directory comes first on `PATH`), or the path where `cargo build` puts it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -69,6 +69,22 @@ impl Workload {
             name: name.to_owned(),
             paths,
         }
+    }
+
+    /// Runs it once for what `variable` makes the program write; its output goes nowhere.
+    ///
+    /// # Errors
+    ///
+    /// The command cannot be started or fails.
+    pub fn train(&self, project: &Project, program: &Path, variable: (&str, &OsStr)) -> Result<()> {
+        let mut command = self.command(project, program);
+        command.env(variable.0, variable.1).stdout(Stdio::null());
+        let output = command.output().map_err(|source| self.spawn(source))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Err(self.failed(&output.status.to_string(), &stderr))
     }
 
     /// The command for one variant.
@@ -157,6 +173,47 @@ impl Workload {
             ),
             "run it by hand; it must exit with 0",
         )
+    }
+}
+
+/// Several commands, one after the other.
+#[derive(Debug, Clone)]
+pub struct Workloads(pub Vec<Workload>);
+
+impl Workloads {
+    /// All of them must name the program, as in [`Workload::new`].
+    ///
+    /// # Errors
+    ///
+    /// One does not.
+    pub fn new(project: &Project, texts: &[String], name: &str) -> Result<Self> {
+        let workloads = texts.iter().map(|text| Workload::new(project, text, name));
+        Ok(Self(workloads.collect::<Result<_>>()?))
+    }
+
+    /// Runs each once and adds their times.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be started or fails.
+    pub fn time(&self, project: &Project, program: &Path) -> Result<Duration> {
+        let times = self.0.iter().map(|one| one.time(project, program));
+        times.sum()
+    }
+
+    /// Runs each once and returns a hash of what each wrote to standard output.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be started or fails.
+    pub fn output(&self, project: &Project, program: &Path) -> Result<Vec<u64>> {
+        let outputs = self.0.iter().map(|one| one.output(project, program));
+        outputs.collect()
+    }
+
+    /// Whether a command wrote nothing, by the hashes of [`Self::output`].
+    pub fn some_are_silent(outputs: &[u64]) -> bool {
+        outputs.contains(&fnv1a(b""))
     }
 }
 

@@ -256,16 +256,25 @@ fn run(
         .flatten();
     let split = additions.debug && settings.splits_debug(&triple);
     additions.debug &= kept.is_none();
+    let (own_flags, not_passed) = match additions.keep_symbols {
+        true => rustflags.without_link_strip(),
+        false => (rustflags.clone(), Vec::new()),
+    };
     let mut notes = add(
         &additions,
         split,
         &toolchain,
-        &rustflags,
+        &own_flags,
         &profile,
         workspace,
         &mut command,
     );
     notes.extend(kept.map(|level| format!("debug={level} as the profile has it")));
+    notes.extend(
+        not_passed
+            .iter()
+            .map(|argument| format!("without {argument}")),
+    );
 
     if !own.exists() {
         first(&notes);

@@ -74,6 +74,61 @@ impl Rustflags {
         found
     }
 
+    /// These flags without the linker arguments that remove symbols or debug information, and what
+    /// was left out: no later argument takes such a one back.
+    pub(super) fn without_link_strip(&self) -> (Self, Vec<String>) {
+        let mut kept: Vec<String> = Vec::new();
+        let mut left_out = Vec::new();
+        let mut flags = self.flags.iter();
+        while let Some(flag) = flags.next() {
+            let (prefix, option) = match flag.as_str() {
+                "-C" | "--codegen" => (None, flags.next().map_or("", String::as_str)),
+                joined => match joined.strip_prefix("-C") {
+                    Some(option) => (Some("-C"), option),
+                    None => match joined.strip_prefix("--codegen=") {
+                        Some(option) => (Some("--codegen="), option),
+                        None => {
+                            kept.push(flag.clone());
+                            continue;
+                        }
+                    },
+                },
+            };
+            let name = option.split('=').next().unwrap_or_default();
+            let is_of_linker = matches!(name.replace('_', "-").as_str(), "link-arg" | "link-args");
+            let own = match option.split_once('=') {
+                Some((name, value)) if is_of_linker => {
+                    let rest = without_strip(value, &mut left_out);
+                    // What the driver hands on is two arguments; the first alone would take the next.
+                    let is_second = kept.last().is_some_and(|last| last.ends_with("=-Xlinker"));
+                    if rest.is_empty() {
+                        if is_second {
+                            kept.pop();
+                            if kept
+                                .last()
+                                .is_some_and(|last| matches!(last.as_str(), "-C" | "--codegen"))
+                            {
+                                kept.pop();
+                            }
+                        }
+                        continue;
+                    }
+                    format!("{name}={rest}")
+                }
+                _ => option.to_owned(),
+            };
+            match prefix {
+                Some(prefix) => kept.push(format!("{prefix}{own}")),
+                None => kept.extend([flag.clone(), own]),
+            }
+        }
+        let flags = Self {
+            flags: kept,
+            source: self.source,
+        };
+        (flags, left_out)
+    }
+
     /// The value of `CARGO_ENCODED_RUSTFLAGS` for these flags with `additions` behind them.
     pub(super) fn encoded_with(&self, additions: &[String]) -> String {
         let all: Vec<&str> = self
@@ -131,6 +186,43 @@ impl Rustflags {
     }
 }
 
+/// Linker arguments, separated by spaces, without those that remove symbols.
+fn without_strip(arguments: &str, left_out: &mut Vec<String>) -> String {
+    let strips = |argument: &str| {
+        matches!(
+            argument,
+            "-s" | "-S"
+                | "-x"
+                | "--strip-all"
+                | "--strip-debug"
+                | "--discard-all"
+                | "-strip-all"
+                | "-strip-debug"
+        )
+    };
+    let before = left_out.len();
+    let mut kept: Vec<String> = Vec::new();
+    for argument in arguments.split_whitespace() {
+        let Some(list) = argument.strip_prefix("-Wl,") else {
+            match strips(argument) {
+                true => left_out.push(argument.to_owned()),
+                false => kept.push(argument.to_owned()),
+            }
+            continue;
+        };
+        let (out, rest): (Vec<&str>, Vec<&str>) = list.split(',').partition(|word| strips(word));
+        left_out.extend(out.into_iter().map(|word| format!("-Wl,{word}")));
+        if !rest.is_empty() {
+            kept.push(format!("-Wl,{}", rest.join(",")));
+        }
+    }
+    // A path with a space in it stays one argument.
+    match left_out.len() == before {
+        true => arguments.to_owned(),
+        false => kept.join(" "),
+    }
+}
+
 fn from_config(
     context: &Context,
     lookup: &Lookup,
@@ -167,6 +259,53 @@ fn from_config(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn linker_arguments_that_strip_are_left_out() {
+        let of = |flags: &[&str]| {
+            let flags = Rustflags {
+                flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+                source: RustflagsSource::Variable,
+            };
+            let (kept, left_out) = flags.without_link_strip();
+            (kept.flags, left_out)
+        };
+        let all: [&[&str]; 6] = [
+            &["-Clink-arg=-s"],
+            &["-C", "link-arg=-Wl,-s"],
+            &["--codegen=link_args=-s -Wl,--strip-all"],
+            &["-Clink-arg=-Wl,--strip-debug,-S"],
+            &["-Clink-arg=-Xlinker", "-Clink-arg=-s"],
+            &["-C", "link-arg=-Xlinker", "-C", "link-arg=--strip-all"],
+        ];
+        for flags in all {
+            let (kept, left_out) = of(flags);
+            assert!(
+                kept.is_empty() && !left_out.is_empty(),
+                "{flags:?}: {kept:?}"
+            );
+        }
+        let (kept, left_out) = of(&[
+            "--cfg",
+            "s",
+            "-Clink-arg=-Wl,-O1,-s,-z,now",
+            "-C",
+            "strip=none",
+        ]);
+        assert_eq!(
+            kept,
+            [
+                "--cfg",
+                "s",
+                "-Clink-arg=-Wl,-O1,-z,now",
+                "-C",
+                "strip=none"
+            ]
+        );
+        assert_eq!(left_out, ["-Wl,-s"]);
+        let path = ["-Clink-arg=-L/a b", "-Clink-arg=-soname"];
+        assert_eq!(of(&path), (path.map(str::to_owned).to_vec(), Vec::new()));
+    }
 
     #[test]
     fn codegen_options_are_found_in_every_spelling_and_the_last_wins() {

@@ -51,7 +51,7 @@ pub use id::{CrateRowId, Nth, RowId, numbered};
 pub use json::{JsonRow, json_text};
 pub use names::{Ambiguous, CrateName, short_name};
 pub use output::{
-    FileFlag, Format, FormatFlags, GateFormatFlags, OutputOptions, RowFlags, write_file,
+    FileFlag, Format, FormatFlag, FormatFlags, GateFormatFlags, OutputOptions, RowFlags, write_file,
 };
 pub use page::{Emphasis, Grid, Page};
 pub use table::{Selection, Table};

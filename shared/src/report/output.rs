@@ -47,9 +47,9 @@ pub struct FileFlag {
     pub output: Option<PathBuf>,
 }
 
-/// The format of a report, and where it goes.
+/// The format alone, for a command whose report goes to standard output.
 #[derive(Args, Clone, Debug, Default)]
-pub struct FormatFlags {
+pub struct FormatFlag {
     /// Format of the report
     #[arg(
         long,
@@ -59,6 +59,13 @@ pub struct FormatFlags {
     )]
     #[arg(value_parser = report_format(), help_heading = OUTPUT)]
     message_format: Format,
+}
+
+/// The format of a report, and where it goes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct FormatFlags {
+    #[command(flatten)]
+    format: FormatFlag,
     #[command(flatten)]
     file: FileFlag,
 }
@@ -144,6 +151,17 @@ impl FileFlag {
     }
 }
 
+impl FormatFlag {
+    /// The options that it makes with `rows`.
+    ///
+    /// # Errors
+    ///
+    /// A usage error when the filter is not a regular expression.
+    pub fn options(self, rows: RowFlags) -> Result<OutputOptions> {
+        rows.options(self.message_format, FileFlag::default())
+    }
+}
+
 impl FormatFlags {
     /// The options that these make with `rows`.
     ///
@@ -151,7 +169,7 @@ impl FormatFlags {
     ///
     /// A usage error when the filter is not a regular expression.
     pub fn options(self, rows: RowFlags) -> Result<OutputOptions> {
-        rows.options(self.message_format, self.file)
+        rows.options(self.format.message_format, self.file)
     }
 }
 

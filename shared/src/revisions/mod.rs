@@ -10,8 +10,8 @@
 //! What is built of a commit, and what becomes of it, is the caller's; each is built with the
 //! toolchain that it asks for ([`crate::cargo::rustup`]).
 //!
-//! Submodules are taken from what the repository has of them (`submodules`). A limit: what git
-//! does not know (an uncommitted `.cargo/config.toml`) is not there.
+//! Submodules are taken from what the repository has of them (`submodules`). What git does not know
+//! (an ignored `.cargo/config.toml`) is not there, and that is said.
 
 mod lock;
 mod repository;
@@ -68,6 +68,7 @@ pub fn each<T>(
     };
     let mut warnings = Vec::new();
     warnings.extend(uncommitted(&repository, revisions, &commits));
+    warnings.extend(unknown_to_git(&repository, &selection.config));
     let worktree = Worktree::new(&repository, &mut warnings)?;
     // Of its own for each worktree: cargo goes by the time of files, and would take what another run
     // builds there meanwhile for its own.
@@ -178,6 +179,33 @@ fn uncommitted(
         revisions[built]
     );
     Some(Warning::new("uncommitted-changes", message))
+}
+
+/// Settings of the user's own builds that no commit has, because git ignores the file or does not
+/// have it yet; `given`: what he gives with `--config`, which is in force in both builds.
+fn unknown_to_git(repository: &Repository, given: &[String]) -> Option<Warning> {
+    const SETTINGS: [&str; 4] = [
+        ".cargo/config.toml",
+        ".cargo/config",
+        "rust-toolchain.toml",
+        "rust-toolchain",
+    ];
+    let inside = repository.root.join(&repository.prefix);
+    let directories = inside.ancestors();
+    let directories = directories.take_while(|at| at.starts_with(&repository.root));
+    let mut files = directories.flat_map(|at| SETTINGS.map(|name| (at.join(name), name)));
+    let (path, name) = files.find(|(path, name)| {
+        let is_given = given.iter().any(|given| Path::new(given).ends_with(name));
+        path.is_file() && !is_given && !repository.knows(path)
+    })?;
+    let shown = path.strip_prefix(&inside).unwrap_or(&path).display();
+    let message =
+        format!("`{shown}` is not in git, so both revisions are built without what it says");
+    let warning = Warning::new("ignored-settings", message);
+    Some(match name.starts_with(".cargo") {
+        true => warning.help(format!("give it to both builds with `--config {shown}`")),
+        false => warning.help("name the toolchain for both builds with RUSTUP_TOOLCHAIN"),
+    })
 }
 
 /// A toolchain file that the user's own choice overrules.

@@ -68,6 +68,13 @@ impl Repository {
         git(&self.root, arguments).map_or(0, |text| text.lines().count())
     }
 
+    /// Whether git has the file, committed or about to be.
+    pub(super) fn knows(&self, path: &Path) -> bool {
+        let arguments = ["ls-files", "--error-unmatch", "--"].map(OsStr::new);
+        let arguments = arguments.into_iter().chain([path.as_os_str()]);
+        git(&self.root, arguments).is_ok()
+    }
+
     /// A manifest of the user's tree as it is in the worktree `directory`.
     pub(super) fn moved(&self, context: &Context, path: &Path, directory: &Path) -> PathBuf {
         let absolute = context.absolute(path);

@@ -11,6 +11,8 @@ mod docs;
 mod holds;
 #[cfg(unix)]
 mod matrix;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod pgo;
 mod precedence;
 mod project;
 mod property;

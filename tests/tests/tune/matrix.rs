@@ -318,7 +318,6 @@ fn toml_key(text: &str) -> &str {
 }
 
 #[test]
-#[ignore = "8 of 100 differ: rustflags over a package's opt-level, and panic and lto of proc-macros"]
 fn what_is_shown_is_what_rustc_gets() {
     let mut failures = Vec::new();
     let mut overrides = 0;

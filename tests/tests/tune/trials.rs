@@ -56,6 +56,29 @@ fn measure_shows_each_knobs_part_without_touching_a_file() {
 }
 
 #[test]
+fn without_codegen_units_rustc_gets_none() {
+    let manifest = format!("{MANIFEST}[profile.release]\ncodegen-units = 1\nlto = true\n");
+    let project = Project::new(&[("Cargo.toml", &manifest), ("src/main.rs", SORT)]);
+    let json = project.json(&["measure", "--target", "balanced"]).json();
+    let rows = json["rows"].as_array().unwrap();
+    let named = |r: &&serde_json::Value| r["name"] == "without codegen-units";
+    let row = rows.iter().find(named).expect("a row");
+    assert_eq!(row["settings"]["codegen-units"], "unset");
+    assert_eq!(row["status"], "kept", "{row}");
+    // The record of the last build: what rustc got.
+    let records = project.path("target/codecost/tune/trials/records");
+    let units: Vec<String> = std::fs::read_dir(records)
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(units.iter().any(|unit| !unit.contains("codegen-units")));
+    assert!(
+        !units.iter().any(|unit| unit.contains("65521")),
+        "{units:?}"
+    );
+}
+
+#[test]
 fn search_finds_applies_and_undoes_within_the_budget() {
     let project = program();
     let before = project.snapshot();
@@ -228,9 +251,23 @@ fn a_profile_of_the_time_chooses_hot_and_cold_crates() {
     // The lock file says which packages there are.
     project.build(&["--release"]);
     let json = project
-        .json(&["search", "--target", "size", "--hotspots", "profile.json"])
+        .json(&[
+            "search",
+            "--target",
+            "size",
+            "--hotspots",
+            "profile.json",
+            "--svg",
+            "front.svg",
+        ])
         .json();
     let rows = json["rows"].as_array().unwrap();
+    let drawing = project.read("front.svg");
+    let drawn = rows.iter().filter(|row| row["status"] != "failed").count() + 1;
+    assert_eq!(drawing.matches("<circle").count(), drawn, "{drawing}");
+    let pruned = json["pruned"].as_array().unwrap();
+    assert!(pruned.iter().any(|row| row["name"] == "without lto"));
+    assert!(!rows.iter().any(|row| row["name"] == "without lto"));
     let row = rows
         .iter()
         .find(|r| r["name"] == "hot crates fast")

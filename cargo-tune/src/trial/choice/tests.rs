@@ -37,6 +37,7 @@ fn row(name: &str, knobs: usize, size: u64, hash: u64, time: Option<(f64, f64, f
             text_size: None,
             compressed_size: None,
             build_ns: Some(size),
+            peak_memory: None,
             compiled: 1,
             hash,
         }),

@@ -41,6 +41,7 @@ fn row(name: &str, size: u64, ratio: Option<f64>) -> Outcome {
             text_size: None,
             compressed_size: None,
             build_ns: Some(1_000_000_000),
+            peak_memory: None,
             compiled: 1,
             hash: size,
         }),

@@ -60,8 +60,14 @@ fn profile_key(option: &str) -> Option<&str> {
 }
 
 /// Marks the profile's keys that a flag defeats: one of the profile's own (a nightly feature), or
-/// one of the rustflags, which come last.
-pub(super) fn void_by_rustflags(settings: &mut [Setting], profile: &str, flags: &Rustflags) {
+/// one of the rustflags, which come last. Rustflags reach every crate, so they defeat what a
+/// package has of its own, too; those of the host only where no target is named (`cross`).
+pub(super) fn void_by_rustflags(
+    settings: &mut [Setting],
+    profile: &str,
+    cross: bool,
+    flags: &Rustflags,
+) {
     let table = format!("profile.{profile}");
     let own = settings
         .iter()
@@ -72,15 +78,36 @@ pub(super) fn void_by_rustflags(settings: &mut [Setting], profile: &str, flags: 
             format!("profile's rustflags ({})", s.origin),
         )
     });
+    let is_own = |s: &Setting| s.table == table;
     if let Some((flags, source)) = own {
-        void_by(settings, &table, &flags, &source);
+        void_by(settings, &is_own, &flags, &source);
     }
     let origins: Vec<String> = flags.origins.iter().map(ToString::to_string).collect();
     let source = format!("rustflags ({})", origins.join(", "));
-    void_by(settings, &table, &flags.flags, &source);
+    void_by(settings, &is_own, &flags.flags, &source);
+    // What an override has void already, such as a package that does not exist, stays so.
+    let is_override = |s: &Setting| {
+        let reaches = is_of_package(&s.table) || (!cross && s.table.ends_with(".build-override"));
+        reaches && s.void.is_none()
+    };
+    void_by(settings, &is_override, &flags.flags, &source);
 }
 
-fn void_by(settings: &mut [Setting], table: &str, flags: &[String], source: &str) {
+/// Whether a table is `profile.NAME.package.SPEC`.
+fn is_of_package(table: &str) -> bool {
+    let keys = toml_edit::Key::parse(table).unwrap_or_default();
+    matches!(keys.as_slice(), [first, _, third, _] if first.get() == "profile" && third.get() == "package")
+}
+
+/// Of the settings that `concerns` takes, marks those that one of the flags defeats.
+fn void_by(
+    settings: &mut [Setting],
+    concerns: &dyn Fn(&Setting) -> bool,
+    flags: &[String],
+    source: &str,
+) {
+    // Judged before the first flag: a later flag may put an earlier one's verdict right.
+    let concerned: Vec<bool> = settings.iter().map(concerns).collect();
     for option in codegen_options(flags) {
         let Some(key) = profile_key(&option.name) else {
             continue;
@@ -90,12 +117,15 @@ fn void_by(settings: &mut [Setting], table: &str, flags: &[String], source: &str
             Some("no" | "n") if key != "lto" => Value::Bool(false),
             Some(other) => Value::from_variable(other),
         };
-        let in_force = settings.iter_mut().filter(|s| {
-            let is_own = s.table == table && s.key == key && s.shadowed_by.is_none();
-            // A value with which nothing builds is not put right by a flag.
-            is_own && refusal(key, &s.value).is_none()
-        });
-        for setting in in_force {
+        let in_force = settings
+            .iter_mut()
+            .zip(&concerned)
+            .filter(|(s, concerned)| {
+                let is_meant = **concerned && s.key == key && s.shadowed_by.is_none();
+                // A value with which nothing builds is not put right by a flag.
+                is_meant && refusal(key, &s.value).is_none()
+            });
+        for (setting, _) in in_force {
             let (own, flag) = (canonical(key, &setting.value), canonical(key, &value));
             let text = &option.text;
             setting.void = if needs_bitcode(key, &own, &flag) {

@@ -177,6 +177,8 @@ pub struct Nearest {
     pub members: BTreeSet<String>,
     /// What their normal dependencies name.
     pub dependencies: BTreeSet<String>,
+    /// The members that make something linked: a program, or a library for other programs.
+    pub linked: BTreeSet<String>,
 }
 
 impl Nearest {
@@ -236,7 +238,7 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
     let triple = rustflags::triple(inputs, &layers);
     let mut settings = profile::resolve(inputs, &layers, &mut notices)?;
     let (flags, flag_settings) = rustflags::resolve(inputs, &layers, &triple.name);
-    codegen::void_by_rustflags(&mut settings, inputs.profile, &flags);
+    codegen::void_by_rustflags(&mut settings, inputs.profile, triple.explicit, &flags);
     settings.extend(flag_settings);
     settings.extend(source::unread_config(inputs, &layers)?);
     for setting in &settings {

@@ -472,7 +472,7 @@ fn override_void(inputs: &Inputs<'_>, path: &[String], key: &str) -> Option<Stri
     if key == "strip"
         && inputs
             .nearest
-            .is_some_and(|near| !near.members.contains(name))
+            .is_some_and(|near| !near.linked.contains(name))
     {
         return Some("only what is linked is stripped, and a library is not".to_owned());
     }
