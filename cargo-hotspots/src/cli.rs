@@ -1,6 +1,12 @@
 //! The flag groups that the commands of this tool declare in addition to cargo's and the report's.
 //! No clap type gets past here and `commands`.
 
+mod alloc;
+mod stat;
+
+pub(crate) use alloc::AllocationFlags;
+pub(crate) use stat::StatFlags;
+
 use crate::{
     gate::compare::Current,
     open::{Request, Source},
@@ -349,6 +355,7 @@ fn record_options(
         call_graph: call_graph.map(CallGraphChoice::from),
         event,
         recorder: recorder.map(RecorderChoice::from),
+        allocations: None,
         selection,
     }
 }

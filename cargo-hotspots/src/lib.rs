@@ -11,6 +11,7 @@
 //!
 //! What only Linux has is in `record`. Everything else opens recordings anywhere.
 
+pub mod allocations;
 pub mod analysis;
 mod cli;
 mod commands;
@@ -27,6 +28,7 @@ pub mod profile;
 pub mod record;
 pub mod recording;
 pub mod report;
+pub mod stat;
 pub mod symbolize;
 pub mod symbols;
 

@@ -42,6 +42,8 @@ pub enum Source {
     Input(PathBuf),
     /// The latest one of this workspace.
     Latest(Box<Selection>),
+    /// The latest one of allocations; made now if there is none.
+    LatestOfAllocations(Box<RecordOptions>),
     /// It is made now.
     Record(Box<RecordOptions>),
 }
@@ -72,12 +74,13 @@ impl Request {
                 (record::open(path)?, flag)
             }
             Source::Latest(selection) => (record::latest(selection)?, String::new()),
-            Source::Record(options) => {
-                let made = record::record(options, console)?;
-                let kept = made.data.parent().unwrap_or(&made.data);
-                console.status("Recorded", &format!("to {}", kept.display()));
-                (made, String::new())
+            Source::LatestOfAllocations(options) => {
+                match record::latest_of_allocations(&options.selection)? {
+                    Some(latest) => (latest, String::new()),
+                    None => (made(options, console)?, String::new()),
+                }
             }
+            Source::Record(options) => (made(options, console)?, String::new()),
         };
         let progress = console.progress("reading the recording", None);
         let opened = Opened::read(recording, input_flag, timeline);
@@ -101,6 +104,14 @@ impl Request {
         ));
         Ok(exit_code::GATE)
     }
+}
+
+/// Records, and says where the recording is.
+fn made(options: &RecordOptions, console: &mut Console) -> Result<Recording> {
+    let made = record::record(options, console)?;
+    let kept = made.data.parent().unwrap_or(&made.data);
+    console.status("Recorded", &format!("to {}", kept.display()));
+    Ok(made)
 }
 
 /// A recording, read and named.

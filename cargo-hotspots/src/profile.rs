@@ -5,6 +5,7 @@
 //! places in files, no longer those of one run, and a caller's address is that of its call (the
 //! return address less one), so each can be looked up as it is.
 
+use crate::allocations::Allocations;
 use codecost::{
     address::{FileOffset, VirtualAddress},
     image::Mapping,
@@ -20,7 +21,7 @@ pub struct ModuleId(pub u32);
 pub struct FrameId(pub u32);
 
 /// A distinct stack, by its innermost frame's position in [`Profile::stacks`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StackId(pub u32);
 
 /// A thread, by its position in [`Profile::threads`].
@@ -60,6 +61,8 @@ pub struct Profile {
     pub counts: Vec<Count>,
     /// Every single sample by time, where it was asked for (an export needs it).
     pub timeline: Option<Vec<TimedSample>>,
+    /// What was allocated, in a recording of allocations.
+    pub allocations: Option<Box<Allocations<StackId>>>,
     /// How good the data is.
     pub losses: Losses,
 }

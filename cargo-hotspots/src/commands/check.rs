@@ -292,6 +292,7 @@ fn hold(
             call_graph: None,
             event: None,
             recorder: None,
+            allocations: None,
             selection: current.selection.clone(),
         })),
         strict: false,

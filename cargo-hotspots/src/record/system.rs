@@ -38,13 +38,21 @@ pub(super) fn make_pipe(path: &Path) -> io::Result<()> {
     checked(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }).map(drop)
 }
 
-/// CPU time.
+/// CPU time, and of programs that have ended what else the kernel counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Used {
     /// In a program's own code.
     pub(super) user: Duration,
     /// In the kernel on its behalf.
     pub(super) system: Duration,
+    /// Page faults without input, and with.
+    pub(super) minor_faults: u64,
+    pub(super) major_faults: u64,
+    /// Switches because it waited, and because its time was up.
+    pub(super) voluntary: u64,
+    pub(super) involuntary: u64,
+    /// The largest resident memory of one process.
+    pub(super) peak_bytes: u64,
 }
 
 impl Used {
@@ -53,6 +61,7 @@ impl Used {
         Self {
             user: self.user.saturating_sub(earlier.user),
             system: self.system.saturating_sub(earlier.system),
+            ..self
         }
     }
 }
@@ -61,6 +70,11 @@ impl AddAssign for Used {
     fn add_assign(&mut self, other: Self) {
         self.user += other.user;
         self.system += other.system;
+        self.minor_faults += other.minor_faults;
+        self.major_faults += other.major_faults;
+        self.voluntary += other.voluntary;
+        self.involuntary += other.involuntary;
+        self.peak_bytes = self.peak_bytes.max(other.peak_bytes);
     }
 }
 
@@ -81,8 +95,18 @@ pub(super) fn wait(pid: i32) -> io::Result<(ExitStatus, Used)> {
     let used = Used {
         user: duration(usage.ru_utime),
         system: duration(usage.ru_stime),
+        minor_faults: number(usage.ru_minflt),
+        major_faults: number(usage.ru_majflt),
+        voluntary: number(usage.ru_nvcsw),
+        involuntary: number(usage.ru_nivcsw),
+        // Linux counts in KiB.
+        peak_bytes: number(usage.ru_maxrss).saturating_mul(1024),
     };
     Ok((ExitStatus::from_raw(status), used))
+}
+
+fn number(value: libc::c_long) -> u64 {
+    u64::try_from(value).unwrap_or_default()
 }
 
 fn duration(time: libc::timeval) -> Duration {
@@ -114,6 +138,7 @@ fn used_by(text: &str, ticks_a_second: u64) -> Option<Used> {
     Some(Used {
         user: user + user_of_children,
         system: system + system_of_children,
+        ..Used::default()
     })
 }
 
