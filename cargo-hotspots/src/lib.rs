@@ -3,6 +3,7 @@
 //! ```text
 //! commands    arguments -> options -> work -> report, one file for each command
 //! record      cargo builds, perf or the built-in recorder samples: a Recording
+//! input       files of other tools, told apart by their content
 //! perf_data   reads and unwinds it, streaming, folded: a Profile
 //! symbolize   each distinct address once: Symbols
 //! analysis    the four shares, and rows of them
@@ -20,6 +21,7 @@ pub mod export;
 pub mod gate;
 mod gating;
 mod help;
+pub mod input;
 pub mod machine;
 pub mod open;
 mod paths;
@@ -29,8 +31,10 @@ pub mod record;
 pub mod recording;
 pub mod report;
 pub mod stat;
+pub mod summary;
 pub mod symbolize;
 pub mod symbols;
+pub mod work;
 
 use codecost::{console::Console, front};
 use std::{ffi::OsString, process::ExitCode};

@@ -3,7 +3,7 @@
 use crate::{
     analysis::{Subject, model::Facts},
     export::Symbolized,
-    perf_data,
+    input,
     profile::{Module, ModuleKind, Profile},
     record::{self, RecordOptions},
     recording::{Program, Recording},
@@ -143,7 +143,7 @@ impl Opened {
         let context = context_of(&recording)?;
         let (profile, around) = thread::scope(|scope| {
             let around = scope.spawn(|| Surroundings::look(&context));
-            let profile = perf_data::read(&recording.data, &substitutes, timeline);
+            let profile = input::read(&recording.data, &substitutes, timeline);
             let around = around.join().unwrap_or_else(|panic| resume_unwind(panic));
             profile.map(|profile| (profile, around))
         })?;

@@ -10,7 +10,7 @@ use codecost::{
     address::{FileOffset, VirtualAddress},
     image::Mapping,
 };
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// A module, by its position in [`Profile::modules`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +61,9 @@ pub struct Profile {
     pub counts: Vec<Count>,
     /// Every single sample by time, where it was asked for (an export needs it).
     pub timeline: Option<Vec<TimedSample>>,
+    /// What the recording itself says of places, the innermost inlined function first: in files of
+    /// other tools, whose addresses cannot be looked up.
+    pub named: BTreeMap<FrameId, Vec<NamedScope>>,
     /// What was allocated, in a recording of allocations.
     pub allocations: Option<Box<Allocations<StackId>>>,
     /// How good the data is.
@@ -74,9 +77,22 @@ pub enum CallGraph {
     Dwarf,
     /// The kernel followed frame pointers.
     FramePointers,
+    /// There were no stacks but edges of calls, over which costs were shared out.
+    CallEdges,
     /// Not at all: each sample is one address.
     #[default]
     None,
+}
+
+/// A function of a place, as another tool named it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NamedScope {
+    /// Its name, mangled or not.
+    pub function: String,
+    /// The source file.
+    pub file: Option<String>,
+    /// The line.
+    pub line: Option<u32>,
 }
 
 /// A thread.

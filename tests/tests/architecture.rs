@@ -59,6 +59,7 @@ const PLANS: [(&str, Plan<'_>); 3] = [
             ("doctor", Domain),
             ("export", Domain),
             ("gate", Domain),
+            ("input", Domain),
             ("machine", Domain),
             ("open", Domain),
             ("paths", Values),
@@ -67,8 +68,10 @@ const PLANS: [(&str, Plan<'_>); 3] = [
             ("record", Domain),
             ("recording", Domain),
             ("stat", Domain),
+            ("summary", Domain),
             ("symbolize", Domain),
             ("symbols", Domain),
+            ("work", Values),
         ]),
     ),
 ];

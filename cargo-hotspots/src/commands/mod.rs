@@ -13,6 +13,7 @@ mod flamegraph;
 mod functions;
 mod lines;
 mod overview;
+mod report;
 mod stat;
 mod threads;
 
@@ -31,6 +32,7 @@ codecost::commands! {
         Threads(threads::Threads),
         Alloc(alloc::Alloc),
         Stat(stat::Stat),
+        Report(report::Report),
         Flamegraph(flamegraph::Flamegraph),
         Diff(diff::Diff),
         Check(check::Check),

@@ -23,7 +23,7 @@ use codecost::address::FileOffset;
 use linux_perf_data::linux_perf_event_reader::{
     CpuMode, EventRecord, Mmap2FileId, RawData, RawEventRecord, RecordType, SampleFormat,
 };
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 /// What is known while records are read.
 pub(super) struct Reader<'o> {
@@ -316,6 +316,7 @@ impl<'o> Reader<'o> {
             stacks: folded.stacks,
             counts: folded.counts,
             timeline: folded.timeline,
+            named: BTreeMap::new(),
             allocations: self.allocations,
             losses: Losses {
                 // perf asks the kernel for its count of lost samples at the end, and writes down

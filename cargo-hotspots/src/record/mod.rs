@@ -29,6 +29,8 @@ pub(crate) mod harness;
 mod held;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod operation;
 mod options;
 #[cfg(target_os = "linux")]
 mod perf;
@@ -52,7 +54,11 @@ pub use options::{
     AllocationOptions, CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What,
 };
 
-use crate::{recording::Recording, stat::model::Measured};
+use crate::{
+    recording::Recording,
+    stat::model::Measured,
+    work::{Operation, Scope},
+};
 use codecost::{
     Result,
     cargo::{Context, Selection},
@@ -133,6 +139,43 @@ pub fn measure(_: &RecordOptions, _: &mut Console) -> Result<Run> {
         "measuring works on Linux only",
         "measure on Linux, or use this system's own tools",
     ))
+}
+
+/// What one run of `command` allocates, in the scope; `None` where that cannot be counted.
+///
+/// # Errors
+///
+/// The counter cannot be set up.
+#[cfg(target_os = "linux")]
+pub fn allocations_of(
+    context: &Context,
+    command: &Command,
+    scope: Scope,
+) -> Result<Option<Operation>> {
+    operation::allocations(context, command, scope)
+}
+
+/// What one run of `command` allocates: not known on this system.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn allocations_of(_: &Context, _: &Command, _: Scope) -> Result<Option<Operation>> {
+    Ok(None)
+}
+
+/// The instructions of one run of `command`, in the scope, by a simulation; `None` where there is
+/// none.
+#[cfg(target_os = "linux")]
+pub fn instructions_of(command: &Command, scope: Scope) -> Option<u64> {
+    operation::instructions(command, scope)
+}
+
+/// The instructions of one run of `command`: not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn instructions_of(_: &Command, _: Scope) -> Option<u64> {
+    None
 }
 
 /// The latest recording of the workspace, or outside of any the user's latest.

@@ -67,6 +67,7 @@ pub(super) fn measure(
             voluntary: used.voluntary,
             involuntary: used.involuntary,
             peak_bytes: used.peak_bytes,
+            queued_ns: used.queued.map(nanoseconds),
         };
     }
     let build = plan.build.as_ref();

@@ -15,6 +15,7 @@ pub mod lines;
 pub mod overview;
 pub mod recording;
 pub mod stat;
+pub mod summary;
 pub mod threads;
 
 #[cfg(test)]

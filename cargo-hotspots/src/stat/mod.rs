@@ -81,16 +81,18 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
         voluntary,
         involuntary,
         peak_bytes,
+        queued_ns,
     } = measured.usage;
-    let cpu = user_ns.saturating_add(system_ns);
+    let cpu = measured.usage.cpu_ns();
     let kernel = |name, value, unit| Metric::new(name, value, unit, Source::Kernel);
     let wall = measured.duration_ns;
     let used = match wall {
         0 => Value::Unknown,
         wall => Value::Ratio(cpu as f64 / wall as f64),
     };
-    // At least so long no thread of it ran.
-    let waiting = nanoseconds(wall.saturating_sub(cpu));
+    let queued = queued_ns.map_or(Value::Unknown, nanoseconds);
+    // At least so long no thread of it ran, or wanted to.
+    let waiting = nanoseconds(measured.waiting_ns());
     let counter = |name: &str| measured.counter(name).map_or(Value::Unknown, counted);
     vec![
         kernel("duration", nanoseconds(wall), Unit::Nanoseconds),
@@ -98,7 +100,8 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
         kernel("user-time", nanoseconds(user_ns), Unit::Nanoseconds),
         kernel("system-time", nanoseconds(system_ns), Unit::Nanoseconds),
         kernel("cpus-used", used, Unit::Cpus),
-        kernel("off-cpu", waiting, Unit::Nanoseconds),
+        kernel("waiting", waiting, Unit::Nanoseconds),
+        kernel("run-queue", queued, Unit::Nanoseconds),
         kernel("peak-memory", known(peak_bytes), Unit::Bytes),
         kernel(
             "page-faults",
@@ -168,7 +171,7 @@ mod tests {
             value(&stat, "task-clock"),
             (Value::Whole(400), Source::Kernel)
         );
-        assert_eq!(value(&stat, "off-cpu"), (Value::Whole(600), Source::Kernel));
+        assert_eq!(value(&stat, "waiting"), (Value::Whole(600), Source::Kernel));
         assert_eq!(value(&stat, "instructions"), (Value::Unknown, Source::Pmu));
         let codes: Vec<_> = stat.warnings.iter().map(|warning| warning.code).collect();
         assert_eq!(codes, ["no-pmu", "no-system-calls"]);

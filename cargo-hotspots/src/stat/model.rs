@@ -28,6 +28,15 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// For how long at least it waited for something: it neither ran nor was ready to.
+    pub fn waiting_ns(&self) -> u64 {
+        let busy = self
+            .usage
+            .cpu_ns()
+            .saturating_add(self.usage.queued_ns.unwrap_or(0));
+        self.duration_ns.saturating_sub(busy)
+    }
+
     /// A counter by its name.
     pub fn counter(&self, name: &str) -> Option<u64> {
         let counter = self.counters.iter().find(|counter| counter.name == name);
@@ -53,6 +62,15 @@ pub struct Usage {
     pub involuntary: u64,
     /// The largest resident memory of one process.
     pub peak_bytes: u64,
+    /// How long the first thread was ready and had no processor, because others had them.
+    pub queued_ns: Option<u64>,
+}
+
+impl Usage {
+    /// All CPU time.
+    pub fn cpu_ns(&self) -> u64 {
+        self.user_ns.saturating_add(self.system_ns)
+    }
 }
 
 /// A counter of the kernel's or the processor's.

@@ -32,6 +32,19 @@ impl Bound {
     }
 }
 
+impl Bound {
+    /// As a sentence has it: `bound by …`.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Cpu => "computing",
+            Self::Memory => "memory",
+            Self::Kernel => "the kernel",
+            Self::Waiting => "waiting",
+            Self::Running => "the processor",
+        }
+    }
+}
+
 /// What takes most of the time, and why that is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -41,7 +54,7 @@ pub struct Verdict {
     pub because: String,
 }
 
-/// A program that uses less of one processor waits.
+/// A larger part of the time in which it neither runs nor is ready to is what takes the time.
 const WAITS: f64 = 0.5;
 /// A larger part of the CPU time in the kernel is what takes the time.
 const IN_KERNEL: f64 = 0.5;
@@ -62,13 +75,15 @@ pub(super) fn of(measured: &Measured) -> Verdict {
         return verdict(None, "the run is too short to say".into());
     }
     let used = cpu as f64 / wall as f64;
-    if used < WAITS {
+    // On a busy machine a program that is ready waits for a processor, which is not its own doing.
+    let waited = measured.waiting_ns() as f64 / wall as f64;
+    if waited > WAITS {
         let switches = measured.usage.voluntary;
         return verdict(
             Some(Bound::Waiting),
             format!(
-                "it ran for {} of the time and waited {switches} times",
-                Share(used)
+                "it waited for {} of the time, {switches} times",
+                Share(waited)
             ),
         );
     }
@@ -101,7 +116,7 @@ pub(super) fn of(measured: &Measured) -> Verdict {
         _ => verdict(
             Some(Bound::Running),
             format!(
-                "it ran for {} of the time; whether computing or memory takes it, only counters of \
+                "it had a processor for {} of the time; whether computing or memory takes it, only counters of \
                  the processor can say",
                 Share(used.min(1.0))
             ),

@@ -32,20 +32,20 @@ const DEPTH: usize = 192;
 
 /// What a process counted.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counted {
-    pub(super) pid: i32,
-    pub(super) totals: Totals,
+pub(in crate::record) struct Counted {
+    pub(in crate::record) pid: i32,
+    pub(in crate::record) totals: Totals,
     /// Whether the sizes of freed blocks are known.
-    pub(super) sizes: bool,
+    pub(in crate::record) sizes: bool,
     /// The text of `/proc/PID/maps`.
-    pub(super) maps: String,
+    pub(in crate::record) maps: String,
     /// The return addresses of each stack, innermost first, and what it counts.
-    pub(super) stacks: Vec<(Vec<u64>, Counts)>,
+    pub(in crate::record) stacks: Vec<(Vec<u64>, Counts)>,
 }
 
 /// Makes the file, all of it: a program must not die for want of room on the disk.
 #[allow(unsafe_code)]
-pub(super) fn create(path: &Path) -> Result<()> {
+pub(in crate::record) fn create(path: &Path) -> Result<()> {
     let write = |source| Error::write(path, source);
     let file = File::options()
         .write(true)
@@ -67,7 +67,7 @@ pub(super) fn create(path: &Path) -> Result<()> {
 }
 
 /// Reads the file; `None` when no program has begun to count in it.
-pub(super) fn read(path: &Path) -> Result<Option<Counted>> {
+pub(in crate::record) fn read(path: &Path) -> Result<Option<Counted>> {
     let file = Mapping::open(path)?;
     Ok(parse(&file))
 }

@@ -5,7 +5,6 @@ use super::super::store::Store;
 use codecost::{
     Error, Result,
     cargo::{Context, Toolchain},
-    console::Console,
 };
 use std::{
     fs,
@@ -30,10 +29,10 @@ const FLAGS: [&str; 8] = [
 ];
 
 /// The path of the library, compiled now if it was not before.
-pub(super) fn library(
+pub(in crate::record) fn library(
     context: &Context,
     toolchain: &Toolchain,
-    console: &mut Console,
+    compiling: &mut dyn FnMut(),
 ) -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
     (SOURCE, FLAGS, &toolchain.release, &toolchain.commit_hash).hash(&mut hasher);
@@ -43,10 +42,7 @@ pub(super) fn library(
     fs::create_dir_all(&directory).map_err(|source| Error::write(&directory, source))?;
     let path = directory.join(name);
     if !path.is_file() {
-        console.status(
-            "Compiling",
-            "the allocation recorder, once for this toolchain",
-        );
+        compiling();
         compile(context, toolchain, &directory, &path)?;
     }
     preloadable(path)

@@ -4,6 +4,7 @@
 //! ```text
 //! seen     can a preloaded library see this program's allocations at all?
 //! library  the library: compiled once for each toolchain
+//! preload  how it is told what to do
 //! image    the file that it counts in
 //! convert  that file as a perf.data
 //! ```
@@ -12,9 +13,10 @@
 //! dynamically and have no allocator of their own; all others are refused with the reason.
 
 mod convert;
-mod image;
-mod library;
-mod seen;
+pub(super) mod image;
+pub(super) mod library;
+pub(super) mod preload;
+pub(super) mod seen;
 
 use super::{
     linux,
@@ -34,23 +36,11 @@ use codecost::{
     console::Console,
 };
 use image::Counted;
-use std::{
-    collections::hash_map::RandomState,
-    ffi::{OsStr, OsString},
-    hash::{BuildHasher as _, Hasher as _},
-    path::Path,
-};
+use preload::{BY_POINTERS, BY_TABLES, EXACT};
+use std::path::Path;
 
 /// The event, as perf would name it: samples weigh the bytes that were asked for.
 const EVENT: &str = "alloc-bytes:u";
-
-/// Bytes between two stacks: one by frame pointers takes a tenth of a microsecond, one by unwind
-/// tables ten.
-const BY_POINTERS: u64 = 4 << 10;
-const BY_TABLES: u64 = 64 << 10;
-/// So many allocations have their stacks by frame pointers before any is left to chance: what a
-/// small program does is known exactly, and a large one has not been slowed by much.
-const EXACT: u64 = 50_000;
 
 /// Records the allocations of what the options name.
 pub(super) fn record(
@@ -71,7 +61,13 @@ pub(super) fn record(
         _ => CallGraphChoice::Dwarf,
     });
     let toolchain = Toolchain::load(context, &options.selection)?;
-    let library = library::library(context, &toolchain, console)?;
+    let mut compiling = || {
+        console.status(
+            "Compiling",
+            "the allocation recorder, once for this toolchain",
+        );
+    };
+    let library = library::library(context, &toolchain, &mut compiling)?;
     let mut announce = |additions: &[String]| linux::announce(console, additions);
     let mut plan = plan::plan(context, options, call_graph, &mut announce)?;
     for job in &plan.jobs {
@@ -88,7 +84,14 @@ pub(super) fn record(
     for (nth, job) in plan.jobs.iter_mut().enumerate() {
         let file = data.with_file_name(format!("allocations.{nth}"));
         image::create(&file)?;
-        preload(context, job, &library, &file, how, call_graph);
+        job.environment.extend(preload::variables(
+            context,
+            &library,
+            &file,
+            how.interval,
+            how.every,
+            call_graph,
+        ));
         files.push(file);
     }
     let setup = Setup {
@@ -131,52 +134,6 @@ pub(super) fn record(
         degradations,
         account: linux::account(&outcome),
     })
-}
-
-/// Puts the library in front of the program's own, and says where to count.
-fn preload(
-    context: &Context,
-    job: &mut Job,
-    library: &Path,
-    file: &Path,
-    how: &AllocationOptions,
-    call_graph: CallGraphChoice,
-) {
-    let before = context
-        .var_os("LD_PRELOAD")
-        .filter(|value| !value.is_empty());
-    let mut preload = library.as_os_str().to_owned();
-    if let Some(before) = &before {
-        preload.push(":");
-        preload.push(before);
-    }
-    let (interval, stacks) = match call_graph {
-        CallGraphChoice::FramePointers => (BY_POINTERS, 0),
-        CallGraphChoice::Dwarf => (BY_TABLES, 1),
-        CallGraphChoice::None => (BY_TABLES, 2),
-    };
-    let (interval, exact) = match how.interval {
-        Some(0) => (1, u64::MAX),
-        Some(interval) => (interval, 0),
-        // Asked for by name: then all of them.
-        None if how.every && stacks == 0 => (interval, u64::MAX),
-        None if stacks == 0 => (interval, EXACT),
-        None => (interval, 0),
-    };
-    // Another one in each run: what chance leaves out is not always the same.
-    let seed = RandomState::new().build_hasher().finish();
-    let how = format!("{interval}:{exact}:{stacks}:{seed}");
-    let variables: [(&str, OsString); 4] = [
-        ("LD_PRELOAD", preload),
-        ("CARGO_HOTSPOTS_ALLOC_FILE", file.into()),
-        ("CARGO_HOTSPOTS_ALLOC_HOW", how.into()),
-        (
-            "CARGO_HOTSPOTS_ALLOC_PRELOAD",
-            before.as_deref().unwrap_or(OsStr::new("")).to_owned(),
-        ),
-    ];
-    let variables = variables.map(|(name, value)| (OsString::from(name), value));
-    job.environment.extend(variables);
 }
 
 /// What a program counted; an error when it counted nothing.

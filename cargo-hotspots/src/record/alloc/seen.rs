@@ -25,7 +25,7 @@ const DHAT: &str =
     "measure it with `valgrind --tool=dhat` instead, which replaces them at run time";
 
 /// Refuses a program whose allocations cannot be seen, with the way round.
-pub(super) fn check(path: &Path) -> Result<()> {
+pub(in crate::record) fn check(path: &Path) -> Result<()> {
     let file = Mapping::open(path)?;
     let image = Image::parse(path, &file)?;
     let refuse = |why: &str, help: &str| {
