@@ -117,6 +117,7 @@ fn main() {
             call_graph: Some(call_graph),
             event: None,
             recorder: Some(recorder),
+            allocations: None,
             selection: Selection {
                 target_dir: Some(directory.into()),
                 ..Selection::default()

@@ -1,6 +1,12 @@
 //! The flag groups that the commands of this tool declare in addition to cargo's and the report's.
 //! No clap type gets past here and `commands`.
 
+mod alloc;
+mod stat;
+
+pub(crate) use alloc::AllocationFlags;
+pub(crate) use stat::StatFlags;
+
 use crate::{
     gate::compare::Current,
     open::{Request, Source},
@@ -20,7 +26,9 @@ const RECORD: &str = "Recording options";
 /// Which recording a command shows, and how one is made.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RecordingFlags {
-    /// Open this perf.data file, or the directory or number of a recording
+    /// Open this recording: a perf.data file, or the directory or number of a kept one
+    ///
+    /// Files of samply (Firefox Profiler), callgrind, DHAT and heaptrack open, too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]
     #[arg(conflicts_with_all = NOT_WITH_INPUT)]
     input: Option<PathBuf>,
@@ -349,6 +357,7 @@ fn record_options(
         call_graph: call_graph.map(CallGraphChoice::from),
         event,
         recorder: recorder.map(RecorderChoice::from),
+        allocations: None,
         selection,
     }
 }

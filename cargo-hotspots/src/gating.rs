@@ -4,11 +4,11 @@
 use crate::{
     cli::GateTarget,
     gate::{
-        compare::{self, Options, Talk},
+        compare::{self, Comparison, Options, Talk},
         grew,
         row::Gate,
         runner::{Estimate, Observer},
-        save, stop,
+        save, stop, work,
     },
     report,
 };
@@ -32,8 +32,23 @@ pub(crate) fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
     };
     if !comparison.gate.stopped {
         grew::explain(&mut comparison, &context, console);
+        count_work(&mut comparison, &context, options, console)?;
     }
     Ok(comparison.gate)
+}
+
+/// Compares the allocations and instructions of one operation, where that is asked for.
+pub(crate) fn count_work(
+    comparison: &mut Comparison,
+    context: &Context,
+    options: &Options,
+    console: &mut Console,
+) -> Result<()> {
+    if !options.work {
+        return Ok(());
+    }
+    let mut say = |what: &str| console.status("Counting", what);
+    work::add(comparison, context, &stop::is_wanted, &mut say)
 }
 
 /// `cargo hotspots --baseline NAME`: the same without the gate's own flags.
@@ -52,6 +67,7 @@ pub(crate) fn compare_with(
         time_budget: None,
         fail_on: Vec::new(),
         filter: output.filter.take(),
+        work: true,
         shard: None,
     };
     let gate = gate(&options, console)?;

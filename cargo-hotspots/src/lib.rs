@@ -3,6 +3,7 @@
 //! ```text
 //! commands    arguments -> options -> work -> report, one file for each command
 //! record      cargo builds, perf or the built-in recorder samples: a Recording
+//! input       files of other tools, told apart by their content
 //! perf_data   reads and unwinds it, streaming, folded: a Profile
 //! symbolize   each distinct address once: Symbols
 //! analysis    the four shares, and rows of them
@@ -11,6 +12,7 @@
 //!
 //! What only Linux has is in `record`. Everything else opens recordings anywhere.
 
+pub mod allocations;
 pub mod analysis;
 mod cli;
 mod commands;
@@ -19,6 +21,7 @@ pub mod export;
 pub mod gate;
 mod gating;
 mod help;
+pub mod input;
 pub mod machine;
 pub mod open;
 mod paths;
@@ -27,8 +30,11 @@ pub mod profile;
 pub mod record;
 pub mod recording;
 pub mod report;
+pub mod stat;
+pub mod summary;
 pub mod symbolize;
 pub mod symbols;
+pub mod work;
 
 use codecost::{console::Console, front};
 use std::{ffi::OsString, process::ExitCode};

@@ -3,7 +3,7 @@
 use crate::{
     analysis::{Subject, model::Facts},
     export::Symbolized,
-    perf_data,
+    input,
     profile::{Module, ModuleKind, Profile},
     record::{self, RecordOptions},
     recording::{Program, Recording},
@@ -42,6 +42,8 @@ pub enum Source {
     Input(PathBuf),
     /// The latest one of this workspace.
     Latest(Box<Selection>),
+    /// The latest one of allocations; made now if there is none.
+    LatestOfAllocations(Box<RecordOptions>),
     /// It is made now.
     Record(Box<RecordOptions>),
 }
@@ -72,12 +74,13 @@ impl Request {
                 (record::open(path)?, flag)
             }
             Source::Latest(selection) => (record::latest(selection)?, String::new()),
-            Source::Record(options) => {
-                let made = record::record(options, console)?;
-                let kept = made.data.parent().unwrap_or(&made.data);
-                console.status("Recorded", &format!("to {}", kept.display()));
-                (made, String::new())
+            Source::LatestOfAllocations(options) => {
+                match record::latest_of_allocations(&options.selection)? {
+                    Some(latest) => (latest, String::new()),
+                    None => (made(options, console)?, String::new()),
+                }
             }
+            Source::Record(options) => (made(options, console)?, String::new()),
         };
         let progress = console.progress("reading the recording", None);
         let opened = Opened::read(recording, input_flag, timeline);
@@ -101,6 +104,14 @@ impl Request {
         ));
         Ok(exit_code::GATE)
     }
+}
+
+/// Records, and says where the recording is.
+fn made(options: &RecordOptions, console: &mut Console) -> Result<Recording> {
+    let made = record::record(options, console)?;
+    let kept = made.data.parent().unwrap_or(&made.data);
+    console.status("Recorded", &format!("to {}", kept.display()));
+    Ok(made)
 }
 
 /// A recording, read and named.
@@ -132,7 +143,7 @@ impl Opened {
         let context = context_of(&recording)?;
         let (profile, around) = thread::scope(|scope| {
             let around = scope.spawn(|| Surroundings::look(&context));
-            let profile = perf_data::read(&recording.data, &substitutes, timeline);
+            let profile = input::read(&recording.data, &substitutes, timeline);
             let around = around.join().unwrap_or_else(|panic| resume_unwind(panic));
             profile.map(|profile| (profile, around))
         })?;

@@ -5,11 +5,12 @@
 //! places in files, no longer those of one run, and a caller's address is that of its call (the
 //! return address less one), so each can be looked up as it is.
 
+use crate::allocations::Allocations;
 use codecost::{
     address::{FileOffset, VirtualAddress},
     image::Mapping,
 };
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// A module, by its position in [`Profile::modules`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,7 @@ pub struct ModuleId(pub u32);
 pub struct FrameId(pub u32);
 
 /// A distinct stack, by its innermost frame's position in [`Profile::stacks`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StackId(pub u32);
 
 /// A thread, by its position in [`Profile::threads`].
@@ -60,6 +61,11 @@ pub struct Profile {
     pub counts: Vec<Count>,
     /// Every single sample by time, where it was asked for (an export needs it).
     pub timeline: Option<Vec<TimedSample>>,
+    /// What the recording itself says of places, the innermost inlined function first: in files of
+    /// other tools, whose addresses cannot be looked up.
+    pub named: BTreeMap<FrameId, Vec<NamedScope>>,
+    /// What was allocated, in a recording of allocations.
+    pub allocations: Option<Box<Allocations<StackId>>>,
     /// How good the data is.
     pub losses: Losses,
 }
@@ -71,9 +77,22 @@ pub enum CallGraph {
     Dwarf,
     /// The kernel followed frame pointers.
     FramePointers,
+    /// There were no stacks but edges of calls, over which costs were shared out.
+    CallEdges,
     /// Not at all: each sample is one address.
     #[default]
     None,
+}
+
+/// A function of a place, as another tool named it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NamedScope {
+    /// Its name, mangled or not.
+    pub function: String,
+    /// The source file.
+    pub file: Option<String>,
+    /// The line.
+    pub line: Option<u32>,
 }
 
 /// A thread.

@@ -4,6 +4,7 @@
 //! recording. What they share is in `subject` (quality, errors) and `shares` (who a sample counts
 //! for).
 
+pub mod alloc;
 pub mod asm;
 mod calls;
 mod coverage;

@@ -116,6 +116,16 @@ fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
             .help("record with `--call-graph dwarf` or `--call-graph fp`"),
         );
     }
+    if profile.call_graph == CallGraph::CallEdges {
+        warnings.push(
+            Warning::new(
+                "estimated-stacks",
+                "the file has calls and no stacks: what rests on callers (`charged`, `caused`, \
+                 `inclusive`) is estimated by sharing out each function's cost over its callers",
+            )
+            .help("`self` is exact; for stacks record with `cargo hotspots` or perf"),
+        );
+    }
     if !profile.other_events.is_empty() {
         let events = profile.other_events.iter();
         let named: Vec<_> = events

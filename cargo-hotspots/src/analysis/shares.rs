@@ -63,6 +63,8 @@ pub(crate) struct Shares<'a> {
     pub(crate) below: Vec<Weight>,
     /// For each stack, for whom its samples count.
     pub(crate) settled: Vec<Settled>,
+    /// For each function whether it is charged to its caller.
+    passes_on: Vec<bool>,
     tree: Tree,
 }
 
@@ -103,6 +105,7 @@ impl<'a> Shares<'a> {
             ends,
             below,
             settled: Vec::with_capacity(stacks),
+            passes_on: passes_on(profile, symbols),
             tree,
         };
         for stack in 0..stacks {
@@ -126,8 +129,10 @@ impl<'a> Shares<'a> {
         let charged = inner(&|scope| !self.owner_is_system(scope))
             .or_else(|| outer.and_then(|outer| outer.charged).filter(asked))
             .or(own);
-        let caused = inner(&|scope| self.origin(scope) == Some(Origin::Workspace))
-            .or(outer.and_then(|outer| outer.caused));
+        let of_workspace = |scope: &Scope| {
+            self.origin(scope) == Some(Origin::Workspace) && !self.owner_is_system(scope)
+        };
+        let caused = inner(&of_workspace).or(outer.and_then(|outer| outer.caused));
         Settled {
             own,
             charged,
@@ -175,9 +180,8 @@ impl<'a> Shares<'a> {
     }
 
     fn owner_is_system(&self, scope: &Scope) -> bool {
-        let owner = self.owner(scope.function);
-        let owner = owner.and_then(|owner| self.symbols.crates.get(owner.0 as usize));
-        owner.is_some_and(|owner| owner.system)
+        let passes_on = self.passes_on.get(scope.function.0 as usize);
+        passes_on.copied().unwrap_or_default()
     }
 
     fn is_system(&self, at: u32) -> bool {
@@ -243,6 +247,26 @@ impl<'a> Shares<'a> {
         });
         anywhere
     }
+}
+
+/// Which functions are the system's. In a recording of allocations the user's own allocator is, too:
+/// nobody wants to know that it is what allocates.
+fn passes_on(profile: &Profile, symbols: &Symbols) -> Vec<bool> {
+    let of_allocations = profile.allocations.is_some();
+    let functions = symbols.functions.iter();
+    functions
+        .map(|function| {
+            let owner = symbols.crates.get(function.owner.0 as usize);
+            owner.is_some_and(|owner| owner.system) || of_allocations && allocates(&function.name)
+        })
+        .collect()
+}
+
+/// The methods of a `#[global_allocator]`, and what the compiler makes of it.
+fn allocates(name: &str) -> bool {
+    name.contains(" as core::alloc::global::GlobalAlloc>::")
+        || name.contains("__rust_alloc")
+        || name.contains("__rust_realloc")
 }
 
 /// What [`Shares::inclusive`] finds.

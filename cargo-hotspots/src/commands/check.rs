@@ -7,7 +7,7 @@ use crate::{
         compare::{self, Options},
         config::Config,
         grew,
-        row::Gate,
+        row::{Gate, Metric, Row},
         shares::{self, Condition},
         stop,
         verdict::Status,
@@ -170,13 +170,14 @@ impl Command for Check {
             time_budget,
             fail_on,
             filter,
+            work: true,
             shard,
         };
         let mut gate = match &rev {
             None => gating::gate(&options, console)?,
             Some((before, after)) => {
                 let mut gate = gate_of_commits(&options, [before, after], console)?;
-                if bisect && gate.rows.iter().any(|row| row.status.is_alarm()) {
+                if bisect && gate.rows.iter().any(is_slower) {
                     find_commit(&options, [before, after], &mut gate, console)?;
                 }
                 gate
@@ -216,6 +217,7 @@ fn gate_of_commits(options: &Options, names: [&str; 2], console: &mut Console) -
             compare::compare_commits(there, &options, &config, kept, &stop::is_wanted, &mut talk)?;
         if !comparison.gate.stopped {
             grew::explain(&mut comparison, there, &mut console);
+            gating::count_work(&mut comparison, there, &options, &mut console)?;
         }
         done = Some(comparison.gate);
         Ok(())
@@ -228,6 +230,11 @@ fn gate_of_commits(options: &Options, names: [&str; 2], console: &mut Console) -
     Ok(gate)
 }
 
+/// Whether it takes more time than before.
+fn is_slower(row: &Row) -> bool {
+    row.metric == Metric::Time && row.status.is_alarm()
+}
+
 /// Finds the commit that made the worst benchmark slower, by the same comparison at each step.
 fn find_commit(
     options: &Options,
@@ -235,13 +242,14 @@ fn find_commit(
     gate: &mut Gate,
     console: &mut Console,
 ) -> Result<()> {
-    let Some(worst) = gate.rows.iter().find(|row| row.status.is_alarm()) else {
+    let Some(worst) = gate.rows.iter().find(|row| is_slower(row)) else {
         return Ok(());
     };
     let benchmark = worst.benchmark.clone();
     let exact = Regex::new(&format!("^{}$", regex::escape(&benchmark)));
     let options = Options {
         filter: exact.ok(),
+        work: false,
         ..options.clone()
     };
     let commits = revisions::between(&Context::current()?, before, after)?;
@@ -292,6 +300,7 @@ fn hold(
             call_graph: None,
             event: None,
             recorder: None,
+            allocations: None,
             selection: current.selection.clone(),
         })),
         strict: false,

@@ -1,5 +1,6 @@
 //! The commands of `cargo hotspots`, one file for each: arguments, options, work and report.
 
+mod alloc;
 mod asm;
 mod callees;
 mod callers;
@@ -12,6 +13,8 @@ mod flamegraph;
 mod functions;
 mod lines;
 mod overview;
+mod report;
+mod stat;
 mod threads;
 
 pub(crate) use overview::Unnamed;
@@ -27,6 +30,9 @@ codecost::commands! {
         Callers(callers::Callers),
         Callees(callees::Callees),
         Threads(threads::Threads),
+        Alloc(alloc::Alloc),
+        Stat(stat::Stat),
+        Report(report::Report),
         Flamegraph(flamegraph::Flamegraph),
         Diff(diff::Diff),
         Check(check::Check),

@@ -44,6 +44,8 @@ pub struct Options {
     pub fail_on: Vec<Status>,
     /// Which benchmarks.
     pub filter: Option<Regex>,
+    /// Whether allocations and instructions are compared beside time.
+    pub work: bool,
     /// Which part of the benchmarks, of how many: `--shard 1/3`.
     pub shard: Option<(usize, usize)>,
 }

@@ -117,6 +117,7 @@ fn profile(
         call_graph: None,
         event: None,
         recorder: None,
+        allocations: None,
         selection: Selection {
             target_dir: Some(kept.path().to_path_buf()),
             ..Selection::default()

@@ -9,6 +9,7 @@
 //! runner                          blocks, looks, stages: the run itself
 //! compare                         a gate from its options to its rows
 //! grew, bisect                    what became slower, by a profile of both programs, and when
+//! work                            allocations and instructions of one operation
 //! save, row, shares, stop         keeping a baseline; the results; shares of a recording; Ctrl-C
 //! ```
 //!
@@ -39,3 +40,4 @@ pub mod sides;
 pub mod sign;
 pub mod stop;
 pub mod verdict;
+pub mod work;

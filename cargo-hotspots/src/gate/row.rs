@@ -10,7 +10,7 @@ use super::{
     verdict::{Limits, Status, Verdict},
 };
 use codecost::report::Warning;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// What a gate says.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub struct Row {
     pub package: Option<String>,
     /// What drives it.
     pub harness: Option<Harness>,
+    /// What is compared.
+    pub metric: Metric,
     /// The verdict.
     pub status: Status,
     /// Why, where the figures do not say it.
@@ -77,6 +79,53 @@ pub struct Row {
     pub limits: Limits,
     /// What became slower in it, and whether that was looked for.
     pub grew: Vec<Grew>,
+}
+
+/// What is compared of a benchmark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// The time of an iteration.
+    #[default]
+    Time,
+    /// Its instructions.
+    Instructions,
+    /// Its allocations and reallocations.
+    Allocations,
+    /// The bytes that these ask for.
+    Bytes,
+}
+
+impl Metric {
+    /// As the interface has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Instructions => "instructions",
+            Self::Allocations => "allocations",
+            Self::Bytes => "bytes",
+        }
+    }
+
+    /// The metric of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [
+            Self::Time,
+            Self::Instructions,
+            Self::Allocations,
+            Self::Bytes,
+        ]
+        .into_iter()
+        .find(|metric| metric.as_str() == name)
+    }
+
+    /// What its figures count.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Time => "ns",
+            Self::Instructions | Self::Allocations => "count",
+            Self::Bytes => "bytes",
+        }
+    }
 }
 
 /// The figures of a benchmark; times in nanoseconds.
@@ -111,16 +160,40 @@ impl Gate {
             })
     }
 
-    /// How many rows have this status.
+    /// How many benchmarks have this status: the worst of their metrics.
     pub fn count(&self, status: Status) -> usize {
-        self.rows.iter().filter(|row| row.status == status).count()
+        let worst = self.worst();
+        worst.values().filter(|row| row.status == status).count()
     }
 
-    /// The geometric mean of all changes that were measured, less one.
+    /// How many benchmarks there are.
+    pub fn benchmarks(&self) -> usize {
+        self.worst().len()
+    }
+
+    /// How many benchmarks have nothing to be seen.
+    pub fn quiet(&self) -> usize {
+        let news = self.rows.iter().filter(|row| row.is_news());
+        let news: std::collections::BTreeSet<_> = news.map(Row::key).collect();
+        self.benchmarks() - news.len()
+    }
+
+    /// The worst row of each benchmark.
+    fn worst(&self) -> BTreeMap<(Option<&str>, &str, &str), &Row> {
+        let mut worst: BTreeMap<_, &Row> = BTreeMap::new();
+        for row in &self.rows {
+            let known = worst.entry(row.key()).or_insert(row);
+            if by_gravity(row, known).is_lt() {
+                *known = row;
+            }
+        }
+        worst
+    }
+
+    /// The geometric mean of all changes of time that were measured, less one.
     pub fn geomean(&self) -> Option<f64> {
-        let logs: Vec<f64> = self
-            .rows
-            .iter()
+        let times = self.rows.iter().filter(|row| row.metric == Metric::Time);
+        let logs: Vec<f64> = times
             .filter_map(|row| row.change())
             .map(f64::ln_1p)
             .collect();
@@ -130,6 +203,11 @@ impl Gate {
 }
 
 impl Row {
+    /// What tells its benchmark from others.
+    fn key(&self) -> (Option<&str>, &str, &str) {
+        (self.package.as_deref(), &self.target, &self.benchmark)
+    }
+
     /// The median change, where there is one.
     pub fn change(&self) -> Option<f64> {
         self.figures.as_ref()?.verdict.estimate
@@ -181,7 +259,7 @@ pub fn by_gravity(a: &Row, b: &Row) -> std::cmp::Ordering {
     rank(b)
         .cmp(&rank(a))
         .then(size(b).total_cmp(&size(a)))
-        .then_with(|| a.benchmark.cmp(&b.benchmark))
+        .then_with(|| (&a.benchmark, a.metric).cmp(&(&b.benchmark, b.metric)))
 }
 
 /// The row of a benchmark that was run.
@@ -213,6 +291,7 @@ pub(super) fn row(pair: &Pair, outcome: &Outcome) -> Row {
         target: pair.target.clone(),
         package: pair.package.clone(),
         harness: Some(pair.harness),
+        metric: Metric::Time,
         status,
         reason,
         figures,
@@ -294,6 +373,7 @@ pub(super) fn row_of_unpaired(unpaired: &Unpaired) -> Row {
         target: target.clone(),
         package: package.clone(),
         harness: None,
+        metric: Metric::Time,
         status: *status,
         reason: Some(reason.clone()),
         figures: None,

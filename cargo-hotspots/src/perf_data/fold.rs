@@ -47,6 +47,8 @@ pub(super) struct Addition {
     pub(super) thread: ThreadId,
     pub(super) stack: StackId,
     pub(super) time: Option<u64>,
+    /// How many samples it stands for.
+    pub(super) samples: u64,
     pub(super) period: u64,
     pub(super) unrooted: bool,
     pub(super) truncated: bool,
@@ -129,18 +131,20 @@ impl Fold {
             thread,
             stack,
             time,
+            samples,
             period,
             unrooted,
             truncated,
         } = addition;
         let tally = self.counts.entry((event, thread, stack)).or_default();
-        tally.samples += 1;
+        tally.samples = tally.samples.saturating_add(samples);
         tally.period = tally.period.saturating_add(period);
         let total = self.totals.entry(event).or_default();
-        total.samples += 1;
+        let add = |sum: &mut u64, is: bool| *sum = sum.saturating_add(if is { samples } else { 0 });
+        add(&mut total.samples, true);
         total.period = total.period.saturating_add(period);
-        total.unrooted += u64::from(unrooted);
-        total.truncated += u64::from(truncated);
+        add(&mut total.unrooted, unrooted);
+        add(&mut total.truncated, truncated);
         if let Some(time) = time {
             total.first = Some(total.first.map_or(time, |first| first.min(time)));
             total.last = Some(total.last.map_or(time, |last| last.max(time)));

@@ -15,12 +15,15 @@ use super::{
     sample::Sample,
     unwind::{Ending, Engine},
 };
-use crate::profile::{CallGraph, FrameId, Losses, Profile, RuntimeAddress};
+use crate::{
+    allocations::{Allocations, Raw},
+    profile::{CallGraph, FrameId, Losses, Profile, RuntimeAddress, StackId},
+};
 use codecost::address::FileOffset;
 use linux_perf_data::linux_perf_event_reader::{
     CpuMode, EventRecord, Mmap2FileId, RawData, RawEventRecord, RecordType, SampleFormat,
 };
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 /// What is known while records are read.
 pub(super) struct Reader<'o> {
@@ -35,6 +38,7 @@ pub(super) struct Reader<'o> {
     /// Threads and processes.
     started: u64,
     frames: Vec<FrameId>,
+    allocations: Option<Box<Allocations<StackId>>>,
 }
 
 impl<'o> Reader<'o> {
@@ -83,6 +87,7 @@ impl<'o> Reader<'o> {
             lost: (0, 0),
             started: 0,
             frames: Vec::new(),
+            allocations: None,
             header,
         }
     }
@@ -223,6 +228,14 @@ impl<'o> Reader<'o> {
 
     fn take_sample(&mut self, sample: &Sample<'_>, attribute: usize) -> Option<()> {
         let event = *self.events.get(attribute)?;
+        let counts = match Raw::parse(sample.raw) {
+            Some(Raw::Totals(totals)) => {
+                self.allocations.get_or_insert_default().totals += totals;
+                return Some(());
+            }
+            Some(Raw::Counts(counts)) => Some(counts),
+            None => None,
+        };
         let space = self.processes.space(sample.pid).clone();
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear();
@@ -237,10 +250,15 @@ impl<'o> Reader<'o> {
             thread,
             stack: stack?,
             time: sample.time,
+            samples: counts.map_or(1, |counts| counts.samples),
             period: sample.period,
             unrooted: ending != Ending::Root,
             truncated: ending == Ending::Truncated,
         });
+        if let (Some(counts), Some(stack)) = (counts, stack) {
+            let allocations = self.allocations.get_or_insert_default();
+            allocations.stacks.push((stack, counts));
+        }
         Some(())
     }
 
@@ -280,6 +298,7 @@ impl<'o> Reader<'o> {
         let folded = self.places.fold.finish(chosen);
         // The tables of files go first: the files then belong to the profile alone.
         drop(self.places.engine);
+        let unplaced = self.allocations.as_ref().map_or(0, |it| it.totals.lost);
         Profile {
             event,
             other_events,
@@ -297,10 +316,12 @@ impl<'o> Reader<'o> {
             stacks: folded.stacks,
             counts: folded.counts,
             timeline: folded.timeline,
+            named: BTreeMap::new(),
+            allocations: self.allocations,
             losses: Losses {
                 // perf asks the kernel for its count of lost samples at the end, and writes down
                 // what the buffers said on the way: the same ones.
-                lost: self.lost.0.max(self.lost.1),
+                lost: self.lost.0.max(self.lost.1).saturating_add(unplaced),
                 unrooted: match call_graph {
                     CallGraph::None => 0,
                     _ => total.unrooted,

@@ -21,6 +21,8 @@ pub(super) struct Sample<'d> {
     pub(super) period: u64,
     /// What the kernel followed: addresses, with marks of where they belong between them.
     pub(super) callchain: Words<'d>,
+    /// What the recorder adds of its own.
+    pub(super) raw: &'d [u8],
     /// The program's registers.
     pub(super) registers: Option<Registers<'d>>,
     /// A copy of the program's stack from its stack pointer on.
@@ -110,10 +112,13 @@ impl<'d> Sample<'d> {
             }
             false => Words::default(),
         };
-        if has(SampleFormat::RAW) {
-            let size = cursor.u32()?;
-            cursor.take(size.into())?;
-        }
+        let raw = match has(SampleFormat::RAW) {
+            true => {
+                let size = cursor.u32()?;
+                cursor.take(size.into())?
+            }
+            false => &[],
+        };
         if has(SampleFormat::BRANCH_STACK) {
             let count = cursor.u64()?;
             let index = if layout.branch_index { 8 } else { 0 };
@@ -135,6 +140,7 @@ impl<'d> Sample<'d> {
             time,
             period,
             callchain,
+            raw,
             registers,
             stack,
         })

@@ -5,7 +5,7 @@ use super::{
     event::Event,
     options::{CallGraphChoice, RecordOptions, RecorderChoice, What},
     perf,
-    plan::{self, Plan},
+    plan::{self, Job, Plan},
     refused::error_of,
     session::{self, Failure, Outcome, Recorder},
     setup::Setup,
@@ -40,13 +40,7 @@ pub(super) fn record(
     let machine = Machine::look(path.as_deref());
     // Before the build: what cannot be recorded need not be built.
     let mut choice = Choice::new(options, &machine)?;
-    let mut announce = |additions: &[String]| {
-        let text = format!(
-            "all dependencies once, beside your own build, with {}",
-            additions.join(", ")
-        );
-        console.status("Building", &text);
-    };
+    let mut announce = |additions: &[String]| announce(console, additions);
     let plan = plan::plan(context, options, choice.call_graph, &mut announce)?;
     choice.settle(options, &machine, plan.jobs.len());
     let store = match &plan.build {
@@ -106,8 +100,17 @@ pub(super) fn record(
     })
 }
 
+/// Says what the first build takes so long for.
+pub(super) fn announce(console: &mut Console, additions: &[String]) {
+    let text = format!(
+        "all dependencies once, beside your own build, with {}",
+        additions.join(", ")
+    );
+    console.status("Building", &text);
+}
+
 /// What the programs used, as the kernel has it.
-fn account(outcome: &Outcome) -> Option<Account> {
+pub(super) fn account(outcome: &Outcome) -> Option<Account> {
     let used = outcome.used?;
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     Some(Account {
@@ -129,7 +132,7 @@ fn require_process(options: &RecordOptions) -> Result<()> {
 }
 
 /// Writes down how each program ended.
-fn note_ends(programs: &mut [Program], options: &RecordOptions, outcome: &Outcome) {
+pub(super) fn note_ends(programs: &mut [Program], options: &RecordOptions, outcome: &Outcome) {
     for (program, end) in programs.iter_mut().zip(&outcome.ends) {
         program.exit_code = end.code;
         program.signal = end.signal;
@@ -274,7 +277,11 @@ impl Choice {
 }
 
 /// Keeps copies of the programs, because the next build replaces them.
-fn keep(unfinished: &Unfinished, plan: &Plan, options: &RecordOptions) -> Result<Vec<Program>> {
+pub(super) fn keep(
+    unfinished: &Unfinished,
+    plan: &Plan,
+    options: &RecordOptions,
+) -> Result<Vec<Program>> {
     if let What::Process(pid) = options.what {
         // The link leads to the file that runs, even when it was deleted or replaced.
         let link = PathBuf::from(format!("/proc/{pid}/exe"));
@@ -294,7 +301,7 @@ fn keep(unfinished: &Unfinished, plan: &Plan, options: &RecordOptions) -> Result
     kept.collect()
 }
 
-fn command(plan: &Plan, options: &RecordOptions) -> Vec<String> {
+pub(super) fn command(plan: &Plan, options: &RecordOptions) -> Vec<String> {
     match (&options.what, plan.jobs.first()) {
         (What::Process(pid), _) => vec!["--pid".into(), pid.to_string()],
         (_, Some(job)) => job.words(),
@@ -361,24 +368,20 @@ fn check(
     let nothing = outcome
         .counts
         .map_or(outcome.duration < AT_ONCE, |counts| counts.samples < FEW);
-    for (program, job) in programs
-        .iter()
-        .zip(&plan.jobs)
-        .filter(|(program, _)| failed(program))
+    if nothing
+        && let [program] = programs
+        && let Some(job) = plan.jobs.first()
+        && failed(program)
     {
-        let how = how_it_ended(program);
-        let message = format!("`{}` {how}", job.words().join(" "));
-        if nothing && programs.len() == 1 {
-            return Err(Error::failed(
-                format_args!("{message} at once, before it could be sampled"),
-                "see what it says above; its own arguments go after `--`",
-            ));
-        }
-        console.warning(&Warning::new(
-            "program-failed",
-            format!("{message}; what it did until then is in the recording"),
+        return Err(Error::failed(
+            format_args!(
+                "{} at once, before it could be sampled",
+                how_it_ended(program, job)
+            ),
+            "see what it says above; its own arguments go after `--`",
         ));
     }
+    say_ends(console, &plan.jobs, programs, outcome);
     if console.verbosity() == Verbosity::Verbose
         && let Some(counts) = outcome.counts
     {
@@ -390,18 +393,40 @@ fn check(
             counts.rounds
         ));
     }
-    if outcome.interrupted {
-        console.status("Interrupted", "what was recorded until now is reported");
-    }
     Ok(())
 }
 
-fn how_it_ended(program: &Program) -> String {
-    match (program.exit_code, program.signal) {
+/// Says which programs failed, and whether the user ended them.
+pub(super) fn say_ends(
+    console: &mut Console,
+    jobs: &[Job],
+    programs: &[Program],
+    outcome: &Outcome,
+) {
+    for (program, job) in programs.iter().zip(jobs) {
+        let failed = program.exit_code.is_some_and(|code| code != 0) || program.signal.is_some();
+        if failed && !outcome.interrupted {
+            console.warning(&Warning::new(
+                "program-failed",
+                format!(
+                    "{}; what it did until then is in the recording",
+                    how_it_ended(program, job)
+                ),
+            ));
+        }
+    }
+    if outcome.interrupted {
+        console.status("Interrupted", "what was recorded until now is reported");
+    }
+}
+
+fn how_it_ended(program: &Program, job: &Job) -> String {
+    let how = match (program.exit_code, program.signal) {
         (Some(code), _) => format!("failed with exit status {code}"),
         (_, Some(signal)) => format!("was ended by signal {signal}"),
         _ => "ended".into(),
-    }
+    };
+    format!("`{}` {how}", job.words().join(" "))
 }
 
 fn perf_failed(refusal: &perf::Refusal) -> Degradation {

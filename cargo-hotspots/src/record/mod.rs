@@ -5,6 +5,7 @@
 //! held      each is forked and waits before its exec
 //! perf      `perf record` attaches, or
 //! builtin   our own recorder does
+//! alloc     a library in the program counts its allocations
 //! session   runs one program after the other, heeds Ctrl-C, ends the recorder
 //! store     where recordings are kept
 //! ```
@@ -12,7 +13,11 @@
 //! Recording needs Linux. The store is opened anywhere.
 
 #[cfg(target_os = "linux")]
+mod alloc;
+#[cfg(target_os = "linux")]
 mod builtin;
+#[cfg(target_os = "linux")]
+mod counters;
 #[cfg(target_os = "linux")]
 mod event;
 #[cfg_attr(
@@ -24,6 +29,8 @@ pub(crate) mod harness;
 mod held;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod operation;
 mod options;
 #[cfg(target_os = "linux")]
 mod perf;
@@ -35,21 +42,29 @@ mod refused;
 mod session;
 #[cfg(target_os = "linux")]
 mod setup;
+#[cfg(target_os = "linux")]
+mod stat;
 mod store;
 #[cfg(target_os = "linux")]
 pub(crate) mod system;
 #[cfg(target_os = "linux")]
 pub(crate) mod trial;
 
-pub use options::{CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What};
+pub use options::{
+    AllocationOptions, CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What,
+};
 
-use crate::recording::Recording;
+use crate::{
+    recording::Recording,
+    stat::model::Measured,
+    work::{Operation, Scope},
+};
 use codecost::{
     Result,
     cargo::{Context, Selection},
     console::Console,
 };
-use std::path::Path;
+use std::{path::Path, process::Command};
 use store::Store;
 
 /// Records what the options name and keeps it as the latest recording.
@@ -73,7 +88,10 @@ pub fn record_in(
     options: &RecordOptions,
     console: &mut Console,
 ) -> Result<Recording> {
-    linux::record(context, options, console)
+    match &options.allocations {
+        Some(how) => alloc::record(context, options, how, console),
+        None => linux::record(context, options, console),
+    }
 }
 
 /// As [`record`], in another directory or environment.
@@ -88,6 +106,76 @@ pub fn record_in(_: &Context, _: &RecordOptions, _: &mut Console) -> Result<Reco
         "record on Linux, with `perf record --call-graph dwarf` or this tool, and open the file \
          here with --input",
     ))
+}
+
+/// What a run costs, and the command that runs the first program once more.
+#[derive(Debug)]
+pub struct Run {
+    /// What was measured.
+    pub measured: Measured,
+    /// The command.
+    pub again: Option<Command>,
+}
+
+/// Runs what the options name and counts what it costs.
+///
+/// # Errors
+///
+/// The build failed, or the program cannot be started.
+#[cfg(target_os = "linux")]
+pub fn measure(options: &RecordOptions, console: &mut Console) -> Result<Run> {
+    let (measured, again) = stat::measure(&Context::current()?, options, console)?;
+    Ok(Run { measured, again })
+}
+
+/// Runs what the options name and counts what it costs.
+///
+/// # Errors
+///
+/// Always: only Linux is known to count.
+#[cfg(not(target_os = "linux"))]
+pub fn measure(_: &RecordOptions, _: &mut Console) -> Result<Run> {
+    Err(codecost::Error::failed(
+        "measuring works on Linux only",
+        "measure on Linux, or use this system's own tools",
+    ))
+}
+
+/// What one run of `command` allocates, in the scope; `None` where that cannot be counted.
+///
+/// # Errors
+///
+/// The counter cannot be set up.
+#[cfg(target_os = "linux")]
+pub fn allocations_of(
+    context: &Context,
+    command: &Command,
+    scope: Scope,
+) -> Result<Option<Operation>> {
+    operation::allocations(context, command, scope)
+}
+
+/// What one run of `command` allocates: not known on this system.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn allocations_of(_: &Context, _: &Command, _: Scope) -> Result<Option<Operation>> {
+    Ok(None)
+}
+
+/// The instructions of one run of `command`, in the scope, by a simulation; `None` where there is
+/// none.
+#[cfg(target_os = "linux")]
+pub fn instructions_of(command: &Command, scope: Scope) -> Option<u64> {
+    operation::instructions(command, scope)
+}
+
+/// The instructions of one run of `command`: not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn instructions_of(_: &Command, _: Scope) -> Option<u64> {
+    None
 }
 
 /// The latest recording of the workspace, or outside of any the user's latest.
@@ -107,6 +195,19 @@ pub fn latest(selection: &Selection) -> Result<Recording> {
 pub fn latest_in(context: &Context, selection: &Selection) -> Result<Recording> {
     Store::find(context, selection)?.latest()
 }
+
+/// The latest recording of allocations; `None` when there is none.
+///
+/// # Errors
+///
+/// It cannot be told where recordings are kept.
+pub fn latest_of_allocations(selection: &Selection) -> Result<Option<Recording>> {
+    let store = Store::find(&Context::current()?, selection)?;
+    Ok(store.latest_by(ALLOCATIONS))
+}
+
+/// The name of the recorder of allocations, in `recording.json`.
+pub const ALLOCATIONS: &str = "alloc";
 
 /// A recording by its path: a `perf.data`, or the directory of a recording that this tool made; or
 /// by its number among those that are kept. What the tool wrote down beside the file is read too.

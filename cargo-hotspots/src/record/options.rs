@@ -21,8 +21,19 @@ pub struct RecordOptions {
     pub event: Option<String>,
     /// The recorder; `None` for perf where it is installed.
     pub recorder: Option<RecorderChoice>,
+    /// What of allocations to record, in place of time.
+    pub allocations: Option<AllocationOptions>,
     /// Cargo's flags: they choose the build, and where recordings are kept.
     pub selection: Selection,
+}
+
+/// Of which allocations to keep the call stack; all are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AllocationOptions {
+    /// The mean number of bytes between two stacks; 0 for the stack of each allocation.
+    pub interval: Option<u64>,
+    /// The stack of each allocation, where they are followed by frame pointers.
+    pub every: bool,
 }
 
 /// Which program to record.

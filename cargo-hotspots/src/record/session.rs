@@ -3,6 +3,7 @@
 
 use super::{
     builtin::{self, Counts},
+    counters::{Counted, Counters},
     held::{End, Held},
     perf,
     plan::Job,
@@ -28,6 +29,10 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) enum Recorder<'a> {
     Perf(&'a Perf),
     Builtin,
+    /// A library that is preloaded into the programs.
+    Within,
+    /// Nobody: events are counted.
+    Counters,
 }
 
 /// What came of it.
@@ -42,6 +47,8 @@ pub(super) struct Outcome {
     pub(super) used: Option<Used>,
     /// Of the built-in recorder.
     pub(super) counts: Option<Counts>,
+    /// Of events that were counted.
+    pub(super) counted: Option<Counted>,
     /// What perf said.
     pub(super) said: String,
 }
@@ -66,6 +73,8 @@ impl From<Error> for Failure {
 enum Active {
     Perf(perf::Session),
     Builtin(builtin::Session),
+    Within,
+    Counters(Counters),
 }
 
 impl Active {
@@ -77,6 +86,11 @@ impl Active {
             Recorder::Builtin => builtin::Session::start(setup, whom)
                 .map(Self::Builtin)
                 .map_err(Failure::Builtin),
+            Recorder::Within => Ok(Self::Within),
+            Recorder::Counters => Ok(Self::Counters(match whom {
+                Whom::Held(pids) => Counters::open(pids),
+                Whom::Running(pid) => Counters::open(&[*pid]),
+            })),
         }
     }
 
@@ -84,6 +98,7 @@ impl Active {
         match self {
             Self::Perf(session) => session.has_ended(),
             Self::Builtin(session) => session.has_ended(),
+            Self::Within | Self::Counters(_) => false,
         }
     }
 
@@ -103,6 +118,8 @@ impl Active {
                 let counts = session.finish();
                 outcome.counts = Some(counts.map_err(|source| Error::write(&setup.data, source))?);
             }
+            Self::Within => {}
+            Self::Counters(counters) => outcome.counted = Some(counters.read()),
         }
         Ok(())
     }

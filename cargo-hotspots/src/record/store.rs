@@ -84,6 +84,22 @@ impl Store {
         })
     }
 
+    /// Where everything is.
+    pub(super) fn directory(&self) -> &Path {
+        &self.root
+    }
+
+    /// The newest recording by this recorder.
+    pub(super) fn latest_by(&self, recorder: &str) -> Option<Recording> {
+        let newest_first = self.numbers().into_iter().rev();
+        newest_first
+            .filter_map(|number| open(&self.numbered(number)).ok())
+            .find(|recording| {
+                let about = recording.about.as_ref();
+                about.is_some_and(|about| about.recorder == recorder)
+            })
+    }
+
     /// The newest recording.
     pub(super) fn latest(&self) -> Result<Recording> {
         let nothing = || {

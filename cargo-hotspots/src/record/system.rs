@@ -38,13 +38,23 @@ pub(super) fn make_pipe(path: &Path) -> io::Result<()> {
     checked(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }).map(drop)
 }
 
-/// CPU time.
+/// CPU time, and of programs that have ended what else the kernel counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Used {
     /// In a program's own code.
     pub(super) user: Duration,
     /// In the kernel on its behalf.
     pub(super) system: Duration,
+    /// Page faults without input, and with.
+    pub(super) minor_faults: u64,
+    pub(super) major_faults: u64,
+    /// Switches because it waited, and because its time was up.
+    pub(super) voluntary: u64,
+    pub(super) involuntary: u64,
+    /// The largest resident memory of one process.
+    pub(super) peak_bytes: u64,
+    /// How long its first thread was ready and had no processor, where the kernel says it.
+    pub(super) queued: Option<Duration>,
 }
 
 impl Used {
@@ -53,6 +63,7 @@ impl Used {
         Self {
             user: self.user.saturating_sub(earlier.user),
             system: self.system.saturating_sub(earlier.system),
+            ..self
         }
     }
 }
@@ -61,11 +72,21 @@ impl AddAssign for Used {
     fn add_assign(&mut self, other: Self) {
         self.user += other.user;
         self.system += other.system;
+        self.minor_faults += other.minor_faults;
+        self.major_faults += other.major_faults;
+        self.voluntary += other.voluntary;
+        self.involuntary += other.involuntary;
+        self.peak_bytes = self.peak_bytes.max(other.peak_bytes);
+        self.queued = match (self.queued, other.queued) {
+            (Some(own), Some(other)) => Some(own + other),
+            (own, other) => own.or(other),
+        };
     }
 }
 
 /// Waits for the end of a child. What it used includes the children that it waited for itself.
 pub(super) fn wait(pid: i32) -> io::Result<(ExitStatus, Used)> {
+    let queued = queued_at_end(pid);
     let mut status = 0;
     // SAFETY: zero is a valid value of this structure of numbers.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -81,8 +102,47 @@ pub(super) fn wait(pid: i32) -> io::Result<(ExitStatus, Used)> {
     let used = Used {
         user: duration(usage.ru_utime),
         system: duration(usage.ru_stime),
+        minor_faults: number(usage.ru_minflt),
+        major_faults: number(usage.ru_majflt),
+        voluntary: number(usage.ru_nvcsw),
+        involuntary: number(usage.ru_nivcsw),
+        // Linux counts in KiB.
+        peak_bytes: number(usage.ru_maxrss).saturating_mul(1024),
+        queued,
     };
     Ok((ExitStatus::from_raw(status), used))
+}
+
+/// Waits for the end of a child, leaves it as it is, and reads how long its first thread was ready to
+/// run and did not: the second number of `/proc/PID/schedstat`, see the kernel's
+/// `Documentation/scheduler/sched-stats.rst`.
+fn queued_at_end(pid: i32) -> Option<Duration> {
+    let id = libc::id_t::try_from(pid).ok()?;
+    loop {
+        // SAFETY: zero is a valid value of this structure of numbers and pointers.
+        let mut information: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: writes to the structure, which is ours.
+        let code = unsafe {
+            libc::waitid(
+                libc::P_PID,
+                id,
+                &mut information,
+                libc::WEXITED | libc::WNOWAIT,
+            )
+        };
+        match checked(code) {
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+    let nanoseconds = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
+}
+
+fn number(value: libc::c_long) -> u64 {
+    u64::try_from(value).unwrap_or_default()
 }
 
 fn duration(time: libc::timeval) -> Duration {
@@ -114,6 +174,7 @@ fn used_by(text: &str, ticks_a_second: u64) -> Option<Used> {
     Some(Used {
         user: user + user_of_children,
         system: system + system_of_children,
+        ..Used::default()
     })
 }
 

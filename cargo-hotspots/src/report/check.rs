@@ -10,7 +10,7 @@ mod plot;
 
 use super::common::SCHEMA;
 use crate::gate::{
-    row::{Figures, Gate, Row},
+    row::{Figures, Gate, Metric, Row},
     save::Saved,
     shares::Held,
 };
@@ -20,7 +20,9 @@ use codecost::{
     report::{Cell, Emphasis, Format, OutputOptions, Page, Report, Table, Warning, write_file},
     units::{Change, Time, counted},
 };
-use evidence::{time, verdict};
+pub(super) use evidence::time;
+use evidence::{amount, verdict};
+use serde::Serialize;
 use std::{path::PathBuf, time::Duration};
 
 /// Files that are written beside the report.
@@ -131,7 +133,7 @@ fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
         );
         page = page.line(text, Emphasis::Plain);
     }
-    let rest = gate.rows.len() - rows.len();
+    let rest = gate.quiet();
     if folded && rest > 0 {
         let text = format!(
             "{} unchanged (show all with `-n 0`)",
@@ -146,19 +148,49 @@ fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
     page
 }
 
+/// What a report has of a comparison: the verdict, and the evidence of what changed.
+pub(super) fn lines(gate: &Gate) -> Page {
+    let rows: Vec<&Row> = gate.rows.iter().collect();
+    let table = table(&rows).default_limit(0);
+    let page = Page::new().line(verdict(gate), Emphasis::Strong).gap();
+    match table.select(&OutputOptions::default()) {
+        Ok(selection) => page.grid(table.grid(&selection, true)),
+        // Nothing is asked for that could fail.
+        Err(_) => page,
+    }
+    .then(tail(gate, &rows, false))
+}
+
+/// The same in JSON.
+pub(super) fn compared(gate: &Gate) -> impl Serialize {
+    json::Compared::new(gate)
+}
+
 fn table<'a>(rows: &'a [&'a Row]) -> Table<'a, &'a Row> {
     let figure = |read: fn(&Figures) -> f64| {
         move |row: &&'a Row| match &row.figures {
-            Some(figures) => time(read(figures)),
+            Some(figures) => amount(row.metric, read(figures)),
             None => Cell::Empty,
         }
     };
+    let of_time = |row: &Row| row.metric == Metric::Time;
     Table::new(rows)
         .name("benchmark", "Benchmark", |row| {
             row.benchmark.as_str().into()
         })
+        .text("metric", "Metric", |row| row.metric.as_str().into())
+        .machines_only()
+        // A column without content is not shown.
+        .text("of", "Of", |row| match row.metric {
+            Metric::Time => Cell::Empty,
+            metric => metric.as_str().into(),
+        })
+        .people_only()
         .text("status", "Status", |row| match row.improved() {
-            true => "pass (faster)".into(),
+            true => match row.metric {
+                Metric::Time => "pass (faster)".into(),
+                _ => "pass (fewer)".into(),
+            },
             false => row.status.as_str().into(),
         })
         .text("change", "Change", |row| {
@@ -166,7 +198,10 @@ fn table<'a>(rows: &'a [&'a Row]) -> Table<'a, &'a Row> {
         })
         .number("baseline", "Baseline", figure(|figures| figures.baseline))
         .number("current", "Current", figure(|figures| figures.current))
-        .number("p50", "p50", figure(|figures| figures.medians.1))
+        .number("p50", "p50", move |row| match &row.figures {
+            Some(figures) if of_time(row) => time(figures.medians.1),
+            _ => Cell::Empty,
+        })
         .droppable(2)
         .number("p90", "p90", |row| {
             let p90 = row.figures.as_ref().and_then(|figures| figures.p90);

@@ -2,6 +2,7 @@
 //! and CSV, and its JSON row; `codecost::report` renders. Nothing is computed here beyond shares.
 //! Every report opens with the quality of its data.
 
+pub mod alloc;
 pub mod asm;
 pub mod calls;
 pub mod check;
@@ -13,6 +14,8 @@ pub mod functions;
 pub mod lines;
 pub mod overview;
 pub mod recording;
+pub mod stat;
+pub mod summary;
 pub mod threads;
 
 #[cfg(test)]

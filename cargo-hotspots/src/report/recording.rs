@@ -290,6 +290,7 @@ fn recording(facts: &Facts) -> String {
     let stacks = match facts.call_graph {
         CallGraph::Dwarf => "copied stacks",
         CallGraph::FramePointers => "stacks by frame pointers",
+        CallGraph::CallEdges => "stacks estimated from calls",
         CallGraph::None => "no stacks",
     };
     let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
@@ -323,6 +324,7 @@ fn call_graph_name(call_graph: CallGraph) -> &'static str {
     match call_graph {
         CallGraph::Dwarf => "dwarf",
         CallGraph::FramePointers => "fp",
+        CallGraph::CallEdges => "calls",
         CallGraph::None => "none",
     }
 }

@@ -18,6 +18,7 @@ mod collect;
 mod dwarf;
 mod files;
 mod jit;
+mod named;
 mod owners;
 mod table;
 
@@ -49,6 +50,9 @@ use table::Table;
 pub fn symbolize(profile: &Profile, catalogue: &Catalogue) -> Symbols {
     let mut frames: BTreeMap<ModuleId, Vec<(Place, FrameId)>> = BTreeMap::new();
     for (id, frame) in (0..).zip(&profile.frames) {
+        if profile.named.contains_key(&FrameId(id)) {
+            continue;
+        }
         let of_module = frames.entry(frame.module).or_default();
         of_module.push((frame.place, FrameId(id)));
     }
@@ -61,6 +65,7 @@ pub fn symbolize(profile: &Profile, catalogue: &Catalogue) -> Symbols {
             of_module(module, &frames, &processes, &mut collector);
         }
     }
+    named::set(profile, &mut collector);
     collector.finish()
 }
 

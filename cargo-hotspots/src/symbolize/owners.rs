@@ -23,6 +23,7 @@
 use super::{
     buckets::{self, Bucket},
     dwarf::Described,
+    named,
 };
 use codecost::{
     attribution::{
@@ -194,6 +195,28 @@ impl<'c> Owners<'c> {
             return (id, owner.defined_by);
         }
         self.native(Some(&symbol.name), owner.defined_by, facts)
+    }
+
+    /// The crate of what only has a name: by its source path where that tells, else by the name.
+    pub(super) fn of_name(
+        &mut self,
+        name: &Name<'_>,
+        text: &str,
+        file: Option<&str>,
+    ) -> (CrateId, Evidence) {
+        if let Some(found) = file.and_then(|file| self.of_path(file)) {
+            return (self.crates.intern(found, None), Evidence::DebugInfo);
+        }
+        if let Some(root) = named::root(name, text) {
+            let hash = name.defining().and_then(|root| root.disambiguator);
+            let (id, certain) = self.crates.resolve(&root, hash);
+            let evidence = match certain {
+                true => Evidence::Symbol,
+                false => Evidence::Inferred,
+            };
+            return (id, evidence);
+        }
+        self.native(Some(text), Evidence::Inferred, ModuleFacts::default())
     }
 
     /// A crate by its exact name and hash.

@@ -228,6 +228,7 @@ fn driven() {
             Some("builtin") => Some(RecorderChoice::Builtin),
             _ => None,
         },
+        allocations: None,
         selection: Selection {
             target: match set("BENCH") {
                 Some(name) if name.is_empty() => TargetChoice::Bench(None),

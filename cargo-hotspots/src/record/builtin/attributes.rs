@@ -17,7 +17,7 @@ use std::{
 pub(crate) const STACK_BYTES: u32 = 16 * 1024;
 
 /// All bytes of the fifth version, of Linux 4.1: it has everything that is used here.
-pub(super) const SIZE: u32 = sys::PERF_ATTR_SIZE_VER5;
+pub(in crate::record) const SIZE: u32 = sys::PERF_ATTR_SIZE_VER5;
 
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 const REGISTERS: u64 = 0xff_0fff;
@@ -91,7 +91,7 @@ pub(super) fn sampler(
 }
 
 /// The bytes as they are in a file.
-pub(super) fn bytes(attributes: &sys::perf_event_attr) -> &[u8] {
+pub(in crate::record) fn bytes(attributes: &sys::perf_event_attr) -> &[u8] {
     let start: *const sys::perf_event_attr = attributes;
     // SAFETY: a C structure without padding (its generated bindings check every offset), borrowed
     // for as long as the slice; SIZE is not above its size.

@@ -34,6 +34,23 @@ pub(super) fn records(pid: i32, threads: &[i32]) -> Vec<u8> {
         push(&mut records, COMM, MISC_USER, body, pid, thread);
     }
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    push_maps(&mut records, pid, &maps);
+    records
+}
+
+/// The records for a process that is gone, by its name and the text of its `/proc/PID/maps`.
+pub(in crate::record) fn of_maps(pid: i32, name: &str, maps: &str) -> Vec<u8> {
+    let mut records = Vec::new();
+    let mut body = [pid.to_ne_bytes(), pid.to_ne_bytes()].concat();
+    // As the kernel cuts it.
+    let name = name.as_bytes();
+    body.extend(terminated(name.get(..15).unwrap_or(name)));
+    push(&mut records, COMM, MISC_USER, body, pid, pid);
+    push_maps(&mut records, pid, maps);
+    records
+}
+
+fn push_maps(records: &mut Vec<u8>, pid: i32, maps: &str) {
     let mut build_ids = HashMap::new();
     for map in maps.lines().filter_map(Map::parse) {
         if map.executable {
@@ -41,10 +58,9 @@ pub(super) fn records(pid: i32, threads: &[i32]) -> Vec<u8> {
                 .entry(map.path.clone())
                 .or_insert_with(|| build_id(&map));
             let (misc, body) = map.body(pid, build_id.as_deref());
-            push(&mut records, MMAP2, misc, body, pid, pid);
+            push(records, MMAP2, misc, body, pid, pid);
         }
     }
-    records
 }
 
 /// A line of `/proc/PID/maps`.

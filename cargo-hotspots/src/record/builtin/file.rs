@@ -29,7 +29,7 @@ const COMPRESSION: u32 = 27;
 const ZSTD: u32 = 1;
 
 /// A file that is being written.
-pub(super) struct Writer {
+pub(in crate::record) struct Writer {
     file: BufWriter<File>,
     data_start: u64,
     data_size: u64,
@@ -40,21 +40,21 @@ pub(super) struct Writer {
 
 /// What follows the data.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
-    pub(super) host: String,
-    pub(super) release: String,
-    pub(super) architecture: String,
-    pub(super) cpus: u32,
-    pub(super) command: Vec<String>,
-    pub(super) event: String,
-    pub(super) attributes: Vec<u8>,
+pub(in crate::record) struct Facts {
+    pub(in crate::record) host: String,
+    pub(in crate::record) release: String,
+    pub(in crate::record) architecture: String,
+    pub(in crate::record) cpus: u32,
+    pub(in crate::record) command: Vec<String>,
+    pub(in crate::record) event: String,
+    pub(in crate::record) attributes: Vec<u8>,
     /// The longest run of records that was written at a time.
-    pub(super) longest: usize,
+    pub(in crate::record) longest: usize,
 }
 
 impl Writer {
     /// Writes all that comes before the data, which will be compressed if `pack`.
-    pub(super) fn new(file: File, attributes: &[u8], pack: bool) -> io::Result<Self> {
+    pub(in crate::record) fn new(file: File, attributes: &[u8], pack: bool) -> io::Result<Self> {
         let mut file = BufWriter::with_capacity(1 << 20, file);
         // The event's entry ends with the place of its ids; one event needs none.
         let entry = attributes.len() as u64 + 16;
@@ -88,7 +88,7 @@ impl Writer {
     }
 
     /// Whole records as the kernel wrote them.
-    pub(super) fn records(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(in crate::record) fn records(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Self {
             file,
             data_size,
@@ -111,7 +111,7 @@ impl Writer {
 
     /// Says that all buffers were read once: nothing older than what was read in the round before
     /// comes any more, so a reader can sort up to there.
-    pub(super) fn round(&mut self) -> io::Result<()> {
+    pub(in crate::record) fn round(&mut self) -> io::Result<()> {
         let mut record = [0; 8];
         record[..4].copy_from_slice(&FINISHED_ROUND.to_ne_bytes());
         record[6..].copy_from_slice(&8u16.to_ne_bytes());
@@ -121,7 +121,7 @@ impl Writer {
     }
 
     /// Writes what follows the data, and the data's length into the header.
-    pub(super) fn finish(mut self, facts: &Facts) -> io::Result<()> {
+    pub(in crate::record) fn finish(mut self, facts: &Facts) -> io::Result<()> {
         let mut sections = vec![
             string(&facts.host),
             string(&facts.release),

@@ -7,8 +7,8 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod attributes;
-mod existing;
-mod file;
+pub(super) mod existing;
+pub(super) mod file;
 mod pack;
 mod ring;
 
@@ -96,14 +96,8 @@ impl Session {
             writer.records(&records).map_err(Refusal::Io)?;
         }
         let facts = Facts {
-            host: kernel_fact("hostname"),
-            release: kernel_fact("osrelease"),
-            architecture: std::env::consts::ARCH.to_owned(),
             cpus: u32::try_from(events.rings.len()).unwrap_or(u32::MAX),
-            command: setup.command.clone(),
-            event: event.name,
-            attributes,
-            longest,
+            ..facts(setup, attributes, longest)
         };
         let (asked, stop) = io::pipe().map_err(Refusal::Io)?;
         let thread = thread::Builder::new()
@@ -301,6 +295,20 @@ impl Events {
         }
         writer.finish(facts)?;
         Ok(counts)
+    }
+}
+
+/// What a file says of this machine and the recording.
+pub(super) fn facts(setup: &Setup, attributes: Vec<u8>, longest: usize) -> Facts {
+    Facts {
+        host: kernel_fact("hostname"),
+        release: kernel_fact("osrelease"),
+        architecture: std::env::consts::ARCH.to_owned(),
+        cpus: 1,
+        command: setup.command.clone(),
+        event: setup.event.clone(),
+        attributes,
+        longest,
     }
 }
 

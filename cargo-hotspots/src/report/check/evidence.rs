@@ -6,7 +6,7 @@
 use crate::gate::{
     harness::Throughput,
     requirement::{Answer, Checked, Quantity},
-    row::{Gate, Row},
+    row::{Gate, Metric, Row},
     shares::Held,
     verdict::Status,
 };
@@ -18,7 +18,10 @@ use std::time::Duration;
 
 /// The line.
 pub(super) fn line(row: &Row, against: &str) -> String {
-    let mut text = format!("perf: {}: ", row.benchmark);
+    let mut text = match row.metric {
+        Metric::Time => format!("perf: {}: ", row.benchmark),
+        metric => format!("perf: {}: {} ", row.benchmark, metric.as_str()),
+    };
     match (&row.figures, change(row)) {
         (Some(figures), Some(change)) => {
             let verdict = &figures.verdict;
@@ -130,8 +133,9 @@ pub(super) fn requirement(checked: &Checked) -> String {
 /// The verdict in one sentence.
 pub(super) fn verdict(gate: &Gate) -> String {
     let count = |status| gate.count(status) as u64;
-    let all = gate.rows.len() as u64;
-    let improved = gate.rows.iter().filter(|row| row.improved()).count() as u64;
+    let all = gate.benchmarks() as u64;
+    let faster = |row: &&Row| row.metric == Metric::Time && row.improved();
+    let improved = gate.rows.iter().filter(faster).count() as u64;
     let mut parts = Vec::new();
     let mut say = |count: u64, what: &str| {
         if count > 0 {
@@ -169,11 +173,20 @@ pub(super) fn verdict(gate: &Gate) -> String {
 }
 
 /// Times below a hundred nanoseconds need a decimal, which the cell for durations has not.
-pub(super) fn time(nanoseconds: f64) -> Cell<'static> {
+pub(in crate::report) fn time(nanoseconds: f64) -> Cell<'static> {
     if nanoseconds < 100.0 {
         return format!("{nanoseconds:.2} ns").into();
     }
     Cell::Nanoseconds(nanoseconds.round() as u64)
+}
+
+/// A figure in the unit of its metric.
+pub(super) fn amount(metric: Metric, value: f64) -> Cell<'static> {
+    match metric {
+        Metric::Time => time(value),
+        Metric::Bytes => Cell::Bytes(value.round() as u64),
+        Metric::Instructions | Metric::Allocations => Cell::Count(value.round() as u64),
+    }
 }
 
 /// What a throughput counts.

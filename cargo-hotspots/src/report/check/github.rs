@@ -3,7 +3,7 @@
 
 use super::evidence;
 use crate::gate::{
-    row::{Gate, Row},
+    row::{Gate, Metric, Row},
     verdict::Status,
 };
 use codecost::{Error, Result, units::counted};
@@ -135,7 +135,7 @@ fn markdown(gate: &Gate, most: usize) -> String {
 fn line(row: &Row) -> String {
     let figures = row.figures.as_ref();
     let time = |value: Option<f64>| match value {
-        Some(value) => super::evidence::time(value).human().into_owned(),
+        Some(value) => evidence::amount(row.metric, value).human().into_owned(),
         None => String::new(),
     };
     let least = figures.and_then(|figures| figures.verdict.minimum_detectable);
@@ -144,9 +144,12 @@ fn line(row: &Row) -> String {
         (_, _, true) => "fail (requirement)",
         (status, ..) => status.as_str(),
     };
+    let name = match row.metric {
+        Metric::Time => cell(&row.benchmark),
+        metric => format!("{} ({})", cell(&row.benchmark), metric.as_str()),
+    };
     format!(
-        "| {} | {status} | {} | {} | {} | {} |\n",
-        cell(&row.benchmark),
+        "| {name} | {status} | {} | {} | {} | {} |\n",
         evidence::change(row).unwrap_or_default(),
         time(figures.map(|figures| figures.baseline)),
         time(figures.map(|figures| figures.current)),

@@ -5,7 +5,7 @@ use crate::gate::{
     change::Change,
     harness::{Harness, Throughput},
     requirement::{Answer, Checked, Requirement},
-    row::{Against, Figures, Gate, Grew, Row},
+    row::{Against, Figures, Gate, Grew, Metric, Row},
     shares::Held,
     verdict::{Limits, Status, Verdict},
 };
@@ -120,6 +120,7 @@ impl<'a> JsonRow<'a> {
             target,
             package,
             harness,
+            metric,
             status,
             reason,
             figures,
@@ -136,12 +137,21 @@ impl<'a> JsonRow<'a> {
         Self {
             benchmark,
             name: benchmark,
-            id: format!("{}/{target}/{benchmark}", package.as_deref().unwrap_or("")),
+            id: match metric {
+                Metric::Time => {
+                    format!("{}/{target}/{benchmark}", package.as_deref().unwrap_or(""))
+                }
+                metric => format!(
+                    "{}/{target}/{benchmark}/{}",
+                    package.as_deref().unwrap_or(""),
+                    metric.as_str()
+                ),
+            },
             target,
             package: package.as_deref(),
             harness: harness.map(Harness::as_str),
-            metric: "time",
-            unit: "ns",
+            metric: metric.as_str(),
+            unit: metric.unit(),
             baseline: of(&|figures| figures.baseline),
             current: of(&|figures| figures.current),
             change: row.change(),
@@ -214,6 +224,26 @@ struct JsonAgainst {
 struct JsonShard {
     index: usize,
     of: usize,
+}
+
+/// A comparison within another report.
+#[derive(Serialize)]
+pub(super) struct Compared<'a> {
+    verdict: String,
+    passed: bool,
+    baseline: &'a str,
+    rows: Vec<JsonRow<'a>>,
+}
+
+impl<'a> Compared<'a> {
+    pub(super) fn new(gate: &'a Gate) -> Self {
+        Self {
+            verdict: super::evidence::verdict(gate),
+            passed: !gate.fails() && !gate.stopped,
+            baseline: &gate.against.name,
+            rows: gate.rows.iter().map(JsonRow::new).collect(),
+        }
+    }
 }
 
 /// What is beside the rows.
@@ -289,8 +319,12 @@ struct PartRow {
     target: String,
     package: Option<String>,
     harness: Option<String>,
+    #[serde(default)]
+    metric: Option<String>,
     baseline: Option<f64>,
     current: Option<f64>,
+    #[serde(default)]
+    change: Option<f64>,
     minimum_detectable: Option<f64>,
     status: String,
     improved: bool,
@@ -333,10 +367,14 @@ impl PartRow {
             .ok_or_else(|| format!("`{}` is not a status", self.status))?;
         let change = Change::of_pairs(self.changes.iter().map(|change| (1.0, 1.0 + change)));
         let floor = crate::gate::verdict::FLOOR;
+        let of = self.metric.as_deref().and_then(Metric::of_name);
+        let of = of.unwrap_or_default();
+        // What is counted has no blocks: its figures are as they were written.
+        let counted = self.change.filter(|_| of != Metric::Time);
         let verdict = Verdict {
             status,
             improved: self.improved,
-            estimate: change.estimate(),
+            estimate: change.estimate().or(counted),
             interval: change.interval(),
             p_concern: self.p_concern.unwrap_or(1.0),
             p_floor: change.p_above(floor),
@@ -384,6 +422,7 @@ impl PartRow {
             target: self.target,
             package: self.package,
             harness: self.harness.as_deref().and_then(Harness::of_name),
+            metric: of,
             status,
             reason: self.reason,
             figures,
@@ -530,6 +569,7 @@ pub(super) fn bencher(gate: &Gate) -> String {
     let metrics: serde_json::Map<String, serde_json::Value> = gate
         .rows
         .iter()
+        .filter(|row| row.metric == super::Metric::Time)
         .filter_map(|row| {
             let figures = row.figures.as_ref()?;
             let interval = figures.verdict.interval;

@@ -17,6 +17,7 @@ fn row(name: &str, change: f64) -> Row {
         target: "cr".into(),
         package: Some("app".into()),
         harness: None,
+        metric: Metric::Time,
         status: verdict.status,
         reason: None,
         figures: Some(Figures {

@@ -1,0 +1,328 @@
+//! Allocations by function: how many, how large, at the peak, never freed, and for whom.
+//!
+//! What each stack counts is settled like time: for the innermost function (`self`), for the nearest
+//! one outward that is none of the system (`charged`), for the nearest of the workspace (`caused`).
+//! The totals of the process are exact. Where not every stack was kept, what a function has is
+//! estimated and scaled to these totals, with an interval.
+
+mod findings;
+mod model;
+
+pub use findings::{AllocFinding, Kind};
+pub use model::{AllocRow, AllocTable, By, Figures, Growth, Options, Unit};
+
+use super::{
+    label::{label_of, no_workspace_caller, unknown},
+    model::{Analysis, CrateInfo},
+    shares::{At, Shares},
+    subject::Subject,
+};
+use crate::{
+    allocations::{Allocations, Counts, PARTS, Totals},
+    profile::StackId,
+    symbols::SourceId,
+};
+use codecost::{Error, Result};
+use std::collections::HashMap;
+
+/// Half the width of an interval that holds the true value in 19 of 20 cases, in standard errors.
+const ERRORS: f64 = 1.96;
+
+/// Who allocates, the largest first.
+///
+/// # Errors
+///
+/// The recording is not one of allocations, or has no samples.
+pub fn alloc(subject: &Subject<'_>, options: Options) -> Result<Analysis<AllocTable>> {
+    let Some(allocations) = &subject.profile.allocations else {
+        return Err(Error::usage(
+            format_args!(
+                "`{}` is a recording of `{}`, not of allocations",
+                subject.recording.data.display(),
+                subject.profile.event
+            ),
+            "record the allocations: `cargo hotspots alloc --bin NAME -- ARGS`",
+        ));
+    };
+    subject.analyse(|shares| Ok(table(subject, shares, allocations, options)))
+}
+
+fn table(
+    subject: &Subject<'_>,
+    shares: &Shares<'_>,
+    allocations: &Allocations<StackId>,
+    options: Options,
+) -> AllocTable {
+    let Options { by, growth, unit } = options;
+    let scale = Scale::new(allocations, growth);
+    let functions = Groups::new(shares, allocations, options, &scale, &of_function);
+    let crates = Groups::new(shares, allocations, options, &scale, &of_crate);
+    let name = |key: usize| function_label(shares, key);
+    let crate_name = |key: usize| crate_label(shares, key);
+    AllocTable {
+        by,
+        growth,
+        unit,
+        totals: allocations.totals,
+        estimated: allocations.totals.complete == 0,
+        rows: functions.rows(&name),
+        crates: crates.rows(&crate_name),
+        findings: findings::find(subject, shares, allocations, growth),
+    }
+}
+
+/// What brings the estimates of all stacks to the totals, which are exact.
+struct Scale {
+    allocations: f64,
+    reallocations: f64,
+    bytes: f64,
+    peak_bytes: f64,
+    leaked_bytes: f64,
+}
+
+impl Scale {
+    fn new(allocations: &Allocations<StackId>, growth: Growth) -> Self {
+        let mut sum = Counts::default();
+        for (_, counts) in &allocations.stacks {
+            sum += *counts;
+        }
+        let Totals {
+            allocations: blocks,
+            reallocations,
+            bytes,
+            peak_bytes,
+            leaked_bytes,
+            ..
+        } = allocations.totals;
+        let estimated = growth.of(&sum);
+        let factor = |exact: u64, estimate: u64, parts: u64| match estimate {
+            0 => 1.0,
+            _ => exact as f64 / (estimate as f64 / parts as f64),
+        };
+        if allocations.totals.complete != 0 {
+            return Self {
+                allocations: 1.0,
+                reallocations: 1.0,
+                bytes: 1.0,
+                peak_bytes: 1.0,
+                leaked_bytes: 1.0,
+            };
+        }
+        Self {
+            allocations: factor(blocks, estimated.allocations, PARTS),
+            reallocations: factor(reallocations, estimated.reallocations, PARTS),
+            bytes: factor(bytes, estimated.bytes, 1),
+            peak_bytes: factor(peak_bytes, estimated.peak_bytes, 1),
+            leaked_bytes: factor(leaked_bytes, estimated.leaked_bytes, 1),
+        }
+    }
+
+    fn figures(&self, counts: &Counts) -> Figures {
+        let scaled = |count: u64, factor: f64| (count as f64 * factor).round() as u64;
+        let blocks =
+            |count: u64, factor: f64| (count as f64 * factor / PARTS as f64).round() as u64;
+        Figures {
+            allocations: blocks(counts.allocations, self.allocations),
+            reallocations: blocks(counts.reallocations, self.reallocations),
+            bytes: scaled(counts.bytes, self.bytes),
+            peak_bytes: scaled(counts.peak_bytes, self.peak_bytes),
+            leaked_bytes: scaled(counts.leaked_bytes, self.leaked_bytes),
+            short_lived: blocks(counts.short_lived, self.allocations),
+        }
+    }
+}
+
+/// What a function or crate has.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    counts: Counts,
+    own: u64,
+    charged: u64,
+    caused: u64,
+}
+
+/// All of them, with one for what has no name and one for what no workspace crate caused.
+struct Groups<'s> {
+    groups: HashMap<usize, Group>,
+    scale: &'s Scale,
+    unit: Unit,
+    by: By,
+    exact: bool,
+    sum: u64,
+    variance: u64,
+}
+
+/// A key that is no function and no crate.
+const NOBODY: usize = usize::MAX;
+const UNCAUSED: usize = usize::MAX - 1;
+
+type KeyOf<'k> = &'k dyn Fn(&Shares<'_>, At) -> Option<usize>;
+
+fn of_function(shares: &Shares<'_>, at: At) -> Option<usize> {
+    shares.function(at).map(|function| function.0 as usize)
+}
+
+fn of_crate(shares: &Shares<'_>, at: At) -> Option<usize> {
+    let owner = shares.owner(shares.function(at)?)?;
+    Some(owner.0 as usize)
+}
+
+impl<'s> Groups<'s> {
+    fn new(
+        shares: &Shares<'_>,
+        allocations: &Allocations<StackId>,
+        options: Options,
+        scale: &'s Scale,
+        key: KeyOf<'_>,
+    ) -> Self {
+        let Options { by, growth, unit } = options;
+        let mut all = Self {
+            groups: HashMap::new(),
+            scale,
+            unit,
+            by,
+            exact: allocations.totals.complete != 0,
+            sum: 0,
+            variance: 0,
+        };
+        for (stack, counts) in &allocations.stacks {
+            let Some(settled) = shares.settled.get(stack.0 as usize) else {
+                continue;
+            };
+            let counts = growth.of(counts);
+            let value = unit.of(&counts);
+            all.sum = all.sum.saturating_add(value);
+            all.variance = all.variance.saturating_add(counts.variance);
+            let own = key(shares, settled.own).unwrap_or(NOBODY);
+            let charged = key(shares, settled.charged).unwrap_or(NOBODY);
+            let caused = key(shares, settled.caused).unwrap_or(UNCAUSED);
+            let add = |sum: &mut u64| *sum = sum.saturating_add(value);
+            add(&mut all.groups.entry(own).or_default().own);
+            add(&mut all.groups.entry(charged).or_default().charged);
+            add(&mut all.groups.entry(caused).or_default().caused);
+            let of = match by {
+                By::Own => own,
+                By::Charged => charged,
+                By::Caused => caused,
+            };
+            all.groups.entry(of).or_default().counts += counts;
+        }
+        all
+    }
+
+    fn rows(&self, name: &dyn Fn(usize) -> Name) -> Vec<AllocRow> {
+        let of_all = |part: u64| match self.sum {
+            0 => 0.0,
+            sum => part as f64 / sum as f64,
+        };
+        let mut rows: Vec<AllocRow> = self
+            .groups
+            .iter()
+            .map(|(key, group)| {
+                let Group {
+                    counts,
+                    own,
+                    charged,
+                    caused,
+                } = *group;
+                let (own, charged, caused) = (of_all(own), of_all(charged), of_all(caused));
+                let share = match self.by {
+                    By::Own => own,
+                    By::Charged => charged,
+                    By::Caused => caused,
+                };
+                let Name {
+                    name,
+                    label,
+                    file,
+                    line,
+                } = name(*key);
+                AllocRow {
+                    name,
+                    label,
+                    file,
+                    line,
+                    figures: self.scale.figures(&counts),
+                    samples: counts.samples,
+                    own,
+                    charged,
+                    caused,
+                    interval: self.interval(share, counts.variance),
+                }
+            })
+            .collect();
+        let order = |row: &AllocRow| {
+            let value = self.unit.of_figures(&row.figures);
+            (value, row.figures.bytes, (row.own * 1e12) as u64)
+        };
+        rows.sort_by(|a, b| order(b).cmp(&order(a)).then_with(|| a.name.cmp(&b.name)));
+        rows
+    }
+
+    /// Where the share is in 19 of 20 cases; `None` where its error was not measured.
+    fn interval(&self, share: f64, variance: u64) -> Option<(f64, f64)> {
+        if self.exact {
+            return Some((share, share));
+        }
+        if self.unit != Unit::Bytes || self.sum == 0 {
+            return None;
+        }
+        // The error of a quotient: its own part and all the others vary independently.
+        let rest = self.variance.saturating_sub(variance) as f64;
+        let own = variance as f64;
+        let square = (1.0 - share).powi(2) * own + share.powi(2) * rest;
+        let error = (square * (1_u64 << 20) as f64).sqrt() / self.sum as f64;
+        let (low, high) = (share - ERRORS * error, share + ERRORS * error);
+        Some((low.max(0.0), high.min(1.0)))
+    }
+}
+
+/// What a row is called.
+struct Name {
+    name: String,
+    label: CrateInfo,
+    file: Option<String>,
+    line: Option<u32>,
+}
+
+fn bucket(key: usize) -> Name {
+    let label = match key == UNCAUSED {
+        true => no_workspace_caller(),
+        false => unknown(),
+    };
+    Name {
+        name: label.name.clone(),
+        label,
+        file: None,
+        line: None,
+    }
+}
+
+fn function_label(shares: &Shares<'_>, key: usize) -> Name {
+    let Some(function) = shares.symbols.functions.get(key) else {
+        return bucket(key);
+    };
+    let owner = shares.symbols.crates.get(function.owner.0 as usize);
+    Name {
+        name: function.name.clone(),
+        label: owner.map_or_else(unknown, label_of),
+        file: source(shares, function.file),
+        line: function.line,
+    }
+}
+
+fn crate_label(shares: &Shares<'_>, key: usize) -> Name {
+    match shares.symbols.crates.get(key) {
+        Some(owner) => Name {
+            name: owner.name.clone(),
+            label: label_of(owner),
+            file: None,
+            line: None,
+        },
+        None => bucket(key),
+    }
+}
+
+fn source(shares: &Shares<'_>, file: Option<SourceId>) -> Option<String> {
+    shares.symbols.files.get(file?.0 as usize).cloned()
+}

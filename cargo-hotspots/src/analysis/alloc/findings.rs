@@ -1,0 +1,321 @@
+//! What a programmer can act on: places that grow a block step by step, format in a loop, clone,
+//! rebuild hash tables, box values one by one, or allocate what is freed at once.
+//!
+//! A place is the line that a stack is charged to. It belongs to one kind: the innermost function of
+//! std that names one, between the allocator and the place, decides. None says what a change would
+//! save, because that was not measured.
+
+use super::Growth;
+use crate::{
+    allocations::{Allocations, Counts, PARTS},
+    analysis::{select::path_of, shares::Shares, subject::Subject},
+    paths::tail,
+    profile::StackId,
+    symbols::{FunctionId, SourceId},
+};
+use codecost::{
+    front::quoted,
+    units::{Bytes, Share, thousands},
+};
+use std::{cmp::Reverse, collections::HashMap};
+
+/// How many are shown.
+const MOST: usize = 6;
+/// A place with a smaller part of the blocks and of the bytes is not worth a line.
+const WORTH: f64 = 0.02;
+
+/// What is done at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A vector or string that got more room, step by step.
+    Growth,
+    /// A string made by formatting.
+    Formatting,
+    /// A copy of a value.
+    Clone,
+    /// A hash table that got more room.
+    HashTable,
+    /// Values boxed one by one, all of one size.
+    Boxes,
+    /// Blocks that were freed soon after.
+    ShortLived,
+}
+
+impl Kind {
+    /// The code in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Growth => "grown-step-by-step",
+            Self::Formatting => "formatting",
+            Self::Clone => "clones",
+            Self::HashTable => "hash-tables",
+            Self::Boxes => "boxes-of-one-size",
+            Self::ShortLived => "short-lived",
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Growth => "`with_capacity` or `reserve` with the final length allocates once",
+            Self::Formatting => {
+                "`write!` into a buffer that is kept, or formatting only when it \
+                                 is shown, makes no string"
+            }
+            Self::Clone => "a borrow, an `Rc` or moving the value makes no copy",
+            Self::HashTable => "`with_capacity` allocates a table once; `clear` keeps its memory",
+            Self::Boxes => "one `Vec` of them, or an arena, allocates for many at once",
+            Self::ShortLived => {
+                "a buffer outside the loop, cleared for each turn, is allocated once"
+            }
+        }
+    }
+}
+
+/// Something worth acting on.
+#[derive(Clone, Debug)]
+pub struct AllocFinding {
+    /// What is done.
+    pub kind: Kind,
+    /// One sentence.
+    pub title: String,
+    /// The function that it is charged to.
+    pub function: String,
+    /// The source file.
+    pub file: Option<String>,
+    /// The line.
+    pub line: Option<u32>,
+    /// Allocations and reallocations there.
+    pub count: u64,
+    /// The bytes that these asked for.
+    pub bytes: u64,
+    /// `count` as a share of all.
+    pub share: f64,
+    /// The evidence, line by line.
+    pub evidence: Vec<String>,
+    /// The command to look further.
+    pub command: String,
+}
+
+type Place = (Option<FunctionId>, Option<SourceId>, Option<u32>);
+
+/// The places with the most allocations, one kind of work each.
+pub(super) fn find(
+    subject: &Subject<'_>,
+    shares: &Shares<'_>,
+    allocations: &Allocations<StackId>,
+    _: Growth,
+) -> Vec<AllocFinding> {
+    let kinds: Vec<Option<Kind>> = shares
+        .symbols
+        .functions
+        .iter()
+        .map(|function| kind_of(&function.name))
+        .collect();
+    let mut places: HashMap<(Kind, Place), Counts> = HashMap::new();
+    let mut all = Counts::default();
+    for (stack, counts) in &allocations.stacks {
+        all += *counts;
+        let Some((place, kind)) = settle(shares, stack.0 as usize, &kinds) else {
+            continue;
+        };
+        if let Some(kind) = kind {
+            *places.entry((kind, place)).or_default() += *counts;
+        }
+        if counts.short_lived.saturating_mul(2) > counts.allocations {
+            *places.entry((Kind::ShortLived, place)).or_default() += *counts;
+        }
+    }
+    let blocks = |counts: &Counts| counts.allocations.saturating_add(counts.reallocations);
+    let (all_blocks, all_bytes) = (blocks(&all), all.bytes);
+    let of = |part: u64, whole: u64| Share::of(part, whole).0;
+    let mut found: Vec<((Kind, Place), Counts)> = places
+        .into_iter()
+        .filter(|((kind, _), counts)| is_so(*kind, counts))
+        .filter(|(_, counts)| {
+            of(blocks(counts), all_blocks) >= WORTH || of(counts.bytes, all_bytes) >= WORTH
+        })
+        .collect();
+    found.sort_by_key(|((kind, place), counts)| {
+        (
+            Reverse(blocks(counts)),
+            Reverse(counts.bytes),
+            *kind,
+            *place,
+        )
+    });
+    // What is said of a place once is not said again of its lifetime.
+    let mut named: Vec<Place> = Vec::new();
+    let mut findings = Vec::new();
+    for ((kind, place), counts) in found {
+        if findings.len() == MOST || named.contains(&place) {
+            continue;
+        }
+        named.push(place);
+        let share = of(blocks(&counts), all_blocks);
+        findings.extend(finding(subject, shares, kind, place, &counts, share));
+    }
+    findings
+}
+
+/// The place that a stack is charged to, and the kind of work in between.
+fn settle(
+    shares: &Shares<'_>,
+    stack: usize,
+    kinds: &[Option<Kind>],
+) -> Option<(Place, Option<Kind>)> {
+    let charged = shares.settled.get(stack)?.charged;
+    let scope = shares.scope(charged)?;
+    let place = (shares.function(charged), scope.file, scope.line);
+    let mut kind = None;
+    let mut at = Some(stack);
+    while let Some(stack) = at {
+        for (position, scope) in shares.scopes(stack) {
+            if Some(position) == charged {
+                return Some((place, kind));
+            }
+            kind = kind.or(kinds.get(scope.function.0 as usize).copied().flatten());
+        }
+        at = shares.caller(stack);
+    }
+    Some((place, kind))
+}
+
+/// The work that a function of std names.
+fn kind_of(name: &str) -> Option<Kind> {
+    let path = path_of(name);
+    let has = |part: &str| path.contains(part);
+    if has("hashbrown::") {
+        Some(Kind::HashTable)
+    } else if path.starts_with("alloc::fmt::format") {
+        Some(Kind::Formatting)
+    } else if path.ends_with(" as core::clone::Clone>::clone")
+        || path.ends_with("::to_vec")
+        || path.ends_with("::to_owned")
+        || path.ends_with("::to_string")
+    {
+        Some(Kind::Clone)
+    } else if has("raw_vec::") && (has("grow_amortized") || has("grow_one") || has("finish_grow")) {
+        Some(Kind::Growth)
+    } else if path.starts_with("alloc::boxed::")
+        || path.starts_with("alloc::alloc::exchange_malloc")
+    {
+        Some(Kind::Boxes)
+    } else {
+        None
+    }
+}
+
+/// Whether the counts are what the kind says.
+fn is_so(kind: Kind, counts: &Counts) -> bool {
+    match kind {
+        // A first allocation alone is no growth.
+        Kind::Growth => counts.reallocations > 0 && counts.grown_steps >= counts.grown_blocks,
+        Kind::Boxes => counts.smallest == counts.largest && counts.allocations >= 100 * PARTS,
+        Kind::ShortLived => counts.allocations >= 100 * PARTS,
+        Kind::Formatting | Kind::Clone | Kind::HashTable => counts.allocations >= 10 * PARTS,
+    }
+}
+
+fn finding(
+    subject: &Subject<'_>,
+    shares: &Shares<'_>,
+    kind: Kind,
+    (function, file, line): Place,
+    counts: &Counts,
+    share: f64,
+) -> Option<AllocFinding> {
+    let function = shares.symbols.functions.get(function?.0 as usize)?;
+    let file = file.and_then(|file| shares.symbols.files.get(file.0 as usize).cloned());
+    let whole = |count: u64| count.div_ceil(PARTS);
+    let count = whole(counts.allocations.saturating_add(counts.reallocations));
+    let said = |count: u64| thousands(count);
+    let made = whole(counts.allocations);
+    let what = match kind {
+        Kind::Growth => "vectors and strings that grow step by step",
+        Kind::Formatting => "strings made by formatting",
+        Kind::Clone => "copies of values",
+        Kind::HashTable => "hash tables that are made or get more room",
+        Kind::Boxes => "boxes of one size",
+        Kind::ShortLived => "blocks that are freed at once",
+    };
+    let mut evidence = Vec::new();
+    let place = match (&file, line) {
+        (Some(file), Some(line)) => format!(", {}:{line}", tail(file)),
+        _ => String::new(),
+    };
+    evidence.push(format!(
+        "{} allocations, {} reallocations, {} in {}{place}",
+        said(made),
+        said(whole(counts.reallocations)),
+        Bytes(counts.bytes),
+        function.name
+    ));
+    if counts.grown_blocks > 0 {
+        let steps = counts.grown_steps as f64 / counts.grown_blocks as f64;
+        let length = counts.grown_final / counts.grown_blocks.div_ceil(PARTS).max(1);
+        evidence.push(format!(
+            "{} blocks that are made here grow, each {steps:.1} times, to {} on average",
+            said(whole(counts.grown_blocks)),
+            Bytes(length)
+        ));
+    }
+    if kind == Kind::Boxes {
+        evidence.push(format!("each has {}", Bytes(counts.largest)));
+    }
+    let short = Share::of(counts.short_lived, counts.allocations);
+    if short.0 > 0.5 {
+        evidence.push(format!(
+            "{short} of them are freed before 16 others are made"
+        ));
+    }
+    evidence.push(kind.advice().to_owned());
+    Some(AllocFinding {
+        kind,
+        title: format!("{what}: {} of all allocations", Share(share)),
+        function: function.name.clone(),
+        file,
+        line,
+        count,
+        bytes: counts.bytes,
+        share,
+        evidence,
+        command: format!(
+            "cargo hotspots callers {}{}",
+            quoted(&function.name),
+            subject.input_flag
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_of_std_name_the_work() {
+        for (name, kind) in [
+            (
+                "<alloc::raw_vec::RawVecInner>::grow_amortized",
+                Some(Kind::Growth),
+            ),
+            ("alloc::raw_vec::finish_grow", Some(Kind::Growth)),
+            ("alloc::fmt::format::format_inner", Some(Kind::Formatting)),
+            (
+                "<alloc::vec::Vec<u8> as core::clone::Clone>::clone",
+                Some(Kind::Clone),
+            ),
+            (
+                "<str as alloc::borrow::ToOwned>::to_owned",
+                Some(Kind::Clone),
+            ),
+            (
+                "<hashbrown::raw::RawTable<u8>>::reserve_rehash",
+                Some(Kind::HashTable),
+            ),
+            ("<alloc::boxed::Box<u8>>::new", Some(Kind::Boxes)),
+            ("core::slice::sort::stable", None),
+        ] {
+            assert_eq!(kind_of(name), kind, "{name}");
+        }
+    }
+}

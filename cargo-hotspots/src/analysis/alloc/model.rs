@@ -1,0 +1,192 @@
+//! Rows of allocations, as the analysis hands them to `report`.
+
+use super::findings::AllocFinding;
+use crate::{
+    allocations::{Counts, Totals},
+    analysis::model::CrateInfo,
+};
+
+/// For whom a block counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// The innermost function, inlined or not.
+    Own,
+    /// The nearest function outward that is none of the system.
+    #[default]
+    Charged,
+    /// The nearest function of the workspace.
+    Caused,
+}
+
+impl By {
+    /// The name on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "self",
+            Self::Charged => "charged",
+            Self::Caused => "caused",
+        }
+    }
+}
+
+/// For which stack a block counts that became larger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Growth {
+    /// The one that made it.
+    MadeBy,
+    /// The one that made it grow, for its length from then on.
+    #[default]
+    GrownBy,
+}
+
+impl Growth {
+    /// The name on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MadeBy => "made-by",
+            Self::GrownBy => "grown-by",
+        }
+    }
+
+    /// The counts of a stack, counted this way.
+    pub(super) fn of(self, counts: &Counts) -> Counts {
+        match self {
+            Self::GrownBy => *counts,
+            Self::MadeBy => Counts {
+                reallocations: counts.made_reallocations,
+                bytes: counts.made_bytes,
+                peak_bytes: counts.made_peak_bytes,
+                leaked_bytes: counts.made_leaked_bytes,
+                ..*counts
+            },
+        }
+    }
+}
+
+/// What the shares are shares of, and the rows are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Blocks made.
+    Allocations,
+    /// Bytes asked for.
+    #[default]
+    Bytes,
+    /// Bytes at the peak.
+    Peak,
+    /// Bytes never freed.
+    Leaked,
+    /// Blocks that got another length.
+    Reallocations,
+    /// Blocks that were freed soon.
+    ShortLived,
+}
+
+impl Unit {
+    /// The name on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allocations => "allocations",
+            Self::Bytes => "bytes",
+            Self::Peak => "peak",
+            Self::Leaked => "leaked",
+            Self::Reallocations => "reallocations",
+            Self::ShortLived => "short-lived",
+        }
+    }
+
+    pub(super) fn of(self, counts: &Counts) -> u64 {
+        match self {
+            Self::Allocations => counts.allocations,
+            Self::Bytes => counts.bytes,
+            Self::Peak => counts.peak_bytes,
+            Self::Leaked => counts.leaked_bytes,
+            Self::Reallocations => counts.reallocations,
+            Self::ShortLived => counts.short_lived,
+        }
+    }
+
+    pub(super) fn of_figures(self, figures: &Figures) -> u64 {
+        match self {
+            Self::Allocations => figures.allocations,
+            Self::Bytes => figures.bytes,
+            Self::Peak => figures.peak_bytes,
+            Self::Leaked => figures.leaked_bytes,
+            Self::Reallocations => figures.reallocations,
+            Self::ShortLived => figures.short_lived,
+        }
+    }
+}
+
+/// What to show of a recording of allocations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// For whom each block counts.
+    pub by: By,
+    /// For which stack a block counts that became larger.
+    pub growth: Growth,
+    /// What the shares are of.
+    pub unit: Unit,
+}
+
+/// Allocations, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Blocks made.
+    pub allocations: u64,
+    /// Blocks that got another length.
+    pub reallocations: u64,
+    /// Bytes asked for, again for each new length.
+    pub bytes: u64,
+    /// Bytes at the peak of the process.
+    pub peak_bytes: u64,
+    /// Bytes never freed.
+    pub leaked_bytes: u64,
+    /// Blocks that were freed before their thread had made 16 others.
+    pub short_lived: u64,
+}
+
+/// A function, or a crate.
+#[derive(Clone, Debug)]
+pub struct AllocRow {
+    /// Its name in full.
+    pub name: String,
+    /// The crate.
+    pub label: CrateInfo,
+    /// Where it is declared.
+    pub file: Option<String>,
+    /// The line of its declaration.
+    pub line: Option<u32>,
+    /// What counts for it, by [`Options::by`].
+    pub figures: Figures,
+    /// Stacks that were taken of these.
+    pub samples: u64,
+    /// Its share of the unit as the innermost function.
+    pub own: f64,
+    /// With all that it asked of the system.
+    pub charged: f64,
+    /// As the nearest of the workspace.
+    pub caused: f64,
+    /// Where the share by [`Options::by`] is in 19 of 20 cases; `None` where that is not known.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// All that is known of a program's allocations.
+#[derive(Debug)]
+pub struct AllocTable {
+    /// For whom each block counts.
+    pub by: By,
+    /// For which stack a block counts that became larger.
+    pub growth: Growth,
+    /// What the shares are of.
+    pub unit: Unit,
+    /// Of the processes, exactly.
+    pub totals: Totals,
+    /// Whether the rows are estimated.
+    pub estimated: bool,
+    /// By function.
+    pub rows: Vec<AllocRow>,
+    /// By crate.
+    pub crates: Vec<AllocRow>,
+    /// What a programmer can act on.
+    pub findings: Vec<AllocFinding>,
+}

@@ -1,0 +1,133 @@
+//! The flags of `cargo hotspots alloc`: what to run, and which stacks to keep.
+
+use super::{BUILD, CallGraphFlag, RECORD, RUN, build_flag};
+use crate::{
+    open::{Request, Source},
+    record::{AllocationOptions, CallGraphChoice, RecordOptions, What},
+};
+use clap::{Args, ValueHint};
+use codecost::{
+    Error, Result,
+    cargo::{CargoFlags, TargetChoice, TripleFlag},
+    console::Console,
+};
+use std::{ffi::OsString, path::PathBuf};
+
+/// Which recording of allocations a command shows, and how one is made.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct AllocationFlags {
+    /// Open this recording of allocations
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]
+    #[arg(conflicts_with_all = NOT_WITH_INPUT)]
+    input: Option<PathBuf>,
+    /// Run and record this program instead of building one
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
+    #[arg(conflicts_with_all = BUILD)]
+    exec: Option<PathBuf>,
+    /// Arguments of the program
+    #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
+    arguments: Vec<OsString>,
+    /// How to follow call stacks [default: fp for what cargo builds, else dwarf]
+    ///
+    /// With `fp` given here the stack of every allocation is kept.
+    #[arg(long, value_enum, value_name = "HOW", help_heading = RECORD)]
+    call_graph: Option<CallGraphFlag>,
+    /// Mean number of bytes allocated between two stacks; 0 keeps the stack of each allocation
+    ///
+    /// All allocations are counted in any case. By default the first 50,000 have a stack each, and
+    /// then one in 4 KiB, or with `--call-graph dwarf` one in 64 KiB.
+    #[arg(long, value_name = "BYTES", help_heading = RECORD)]
+    sample_bytes: Option<u64>,
+    /// Exit with 100 if the recording is unreliable
+    #[arg(long, help_heading = RUN, hide_short_help = true)]
+    strict: bool,
+    #[command(flatten)]
+    cargo: CargoFlags,
+    #[command(flatten)]
+    triple: TripleFlag,
+}
+
+/// Flags that have no effect on a file that exists.
+const NOT_WITH_INPUT: [&str; 24] = [
+    "exec",
+    "arguments",
+    "call_graph",
+    "sample_bytes",
+    "package",
+    "lib",
+    "bin",
+    "example",
+    "test",
+    "bench",
+    "features",
+    "all_features",
+    "no_default_features",
+    "release",
+    "profile",
+    "jobs",
+    "config",
+    "unstable",
+    "triple",
+    "manifest_path",
+    "target_dir",
+    "locked",
+    "offline",
+    "frozen",
+];
+
+impl AllocationFlags {
+    /// Which recording the flags ask for: the latest of allocations unless they say what to run.
+    ///
+    /// # Errors
+    ///
+    /// A usage error: a library is to be run, or flags of a recording are given without a program.
+    pub(crate) fn request(self, console: &Console) -> Result<Request> {
+        let Self {
+            input,
+            exec,
+            arguments,
+            call_graph,
+            sample_bytes,
+            strict,
+            cargo,
+            triple,
+        } = self;
+        let mut selection = cargo.selection(triple.triple);
+        console.configure_cargo(&mut selection);
+        if selection.target == TargetChoice::Lib {
+            return Err(Error::usage(
+                "a library does not run by itself",
+                "record what calls it: `--bench`, `--test`, `--example` or `--bin`",
+            ));
+        }
+        if let Some(path) = input {
+            let source = Source::Input(path);
+            return Ok(Request { source, strict });
+        }
+        let asks = selection.target != TargetChoice::Default
+            || exec.is_some()
+            || !arguments.is_empty()
+            || call_graph.is_some()
+            || sample_bytes.is_some()
+            || build_flag(&selection).is_some();
+        let every = call_graph == Some(CallGraphFlag::Fp);
+        let options = Box::new(RecordOptions {
+            what: exec.map_or(What::Target, What::Program),
+            arguments,
+            frequency: 0,
+            call_graph: call_graph.map(CallGraphChoice::from),
+            event: None,
+            recorder: None,
+            allocations: Some(AllocationOptions {
+                interval: sample_bytes,
+                every,
+            }),
+            selection,
+        });
+        let source = match asks {
+            true => Source::Record(options),
+            false => Source::LatestOfAllocations(options),
+        };
+        Ok(Request { source, strict })
+    }
+}

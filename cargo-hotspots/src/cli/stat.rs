@@ -1,0 +1,61 @@
+//! The flags of `cargo hotspots stat`: what to run.
+
+use super::{BUILD, RUN};
+use crate::record::{RecordOptions, What};
+use clap::{Args, ValueHint};
+use codecost::{
+    Error, Result,
+    cargo::{CargoFlags, TargetChoice, TripleFlag},
+    console::Console,
+};
+use std::{ffi::OsString, path::PathBuf};
+
+/// What to run and measure.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct StatFlags {
+    /// Run and measure this program instead of building one
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
+    #[arg(conflicts_with_all = BUILD)]
+    exec: Option<PathBuf>,
+    /// Arguments of the program
+    #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
+    arguments: Vec<OsString>,
+    #[command(flatten)]
+    cargo: CargoFlags,
+    #[command(flatten)]
+    triple: TripleFlag,
+}
+
+impl StatFlags {
+    /// What to run.
+    ///
+    /// # Errors
+    ///
+    /// A usage error: a library is to be run.
+    pub(crate) fn options(self, console: &Console) -> Result<RecordOptions> {
+        let Self {
+            exec,
+            arguments,
+            cargo,
+            triple,
+        } = self;
+        let mut selection = cargo.selection(triple.triple);
+        console.configure_cargo(&mut selection);
+        if selection.target == TargetChoice::Lib {
+            return Err(Error::usage(
+                "a library does not run by itself",
+                "measure what calls it: `--bench`, `--test`, `--example` or `--bin`",
+            ));
+        }
+        Ok(RecordOptions {
+            what: exec.map_or(What::Target, What::Program),
+            arguments,
+            frequency: 0,
+            call_graph: None,
+            event: None,
+            recorder: None,
+            allocations: None,
+            selection,
+        })
+    }
+}

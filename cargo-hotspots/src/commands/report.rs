@@ -1,0 +1,237 @@
+//! `cargo hotspots report`.
+
+use crate::{
+    analysis::{self, Subject, alloc},
+    cli::GateTarget,
+    gate::{
+        compare::{self, Current, Options},
+        harness::{Harness, Throughput},
+        prepare, stop, work,
+    },
+    gating::{self, ConsoleTalk},
+    open::{Request, Source},
+    record::{self, AllocationOptions, FREQUENCY, RecordOptions, What},
+    report, stat,
+    summary::{self, Benchmark, Inputs},
+};
+use clap::Args;
+use codecost::{
+    Error, Result,
+    cargo::{Context, TargetChoice},
+    console::Console,
+    error::exit_code,
+    front::{Command, quoted},
+    report::{Format, FormatFlags, OutputOptions, RowFlags},
+};
+
+/// A performance report: what an operation costs, what costs most, and what to do first
+///
+/// The program runs a few times: once counted, once sampled, once with its allocations recorded, and
+/// on a machine without counters once simulated. With --bench each benchmark is measured, too. With
+/// --baseline, after stands beside before. Nothing in the report is guessed.
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    /// Put the comparison with this baseline at the top
+    #[arg(long, value_name = "NAME|PATH", help_heading = "Baselines")]
+    baseline: Option<String>,
+    #[command(flatten)]
+    target: GateTarget,
+    #[command(flatten)]
+    format: FormatFlags,
+    #[command(flatten)]
+    rows: RowFlags,
+}
+
+/// A longer run is not repeated 40 times slower unasked.
+const AUTO_NS: u64 = 1_000_000_000;
+
+impl Command for Report {
+    fn run(self, console: &mut Console) -> Result<u8> {
+        let Self {
+            baseline,
+            target,
+            format,
+            rows,
+        } = self;
+        let mut output = format.options(rows)?;
+        let is_markdown = output
+            .output
+            .as_ref()
+            .is_some_and(|path| path.extension().is_some_and(|it| it == "md"));
+        if is_markdown && output.format == Format::Human {
+            output.format = Format::Markdown;
+        }
+        let current = target.current(console)?;
+        let mut not_measured = Vec::new();
+
+        let options = options(&current);
+        let record::Run { measured, again } = record::measure(&options, console)?;
+        let usage = measured.usage;
+        let is_short = usage.user_ns.saturating_add(usage.system_ns) < AUTO_NS;
+        let counted = measured.counter("instructions").is_some();
+        let simulated = again
+            .filter(|_| is_short && !counted)
+            .map(|command| stat::simulate(&command));
+        let stat = stat::stat(measured, simulated);
+
+        let time = request(options.clone()).open(console);
+        let overview = time.and_then(|opened| {
+            let settings = opened.settings();
+            let subject = Subject {
+                settings: settings.as_ref(),
+                ..opened.subject()
+            };
+            let overview = analysis::overview(&subject)?;
+            Ok(overview)
+        });
+        let title = match &overview {
+            Ok(overview) => report::recording::title(&overview.facts),
+            Err(_) => stat.measured.command.join(" "),
+        };
+        let overview = or_said(overview, "where the time goes", &mut not_measured);
+        let allocations = request(RecordOptions {
+            allocations: Some(AllocationOptions::default()),
+            ..options
+        });
+        let allocations = allocations
+            .open(console)
+            .and_then(|opened| alloc::alloc(&opened.subject(), alloc::Options::default()));
+        let allocations = or_said(allocations, "allocations", &mut not_measured);
+        let benchmarks = benchmarks(&current, &mut not_measured, console)?;
+        let (target, arguments) = words(&current);
+        let comparison = match baseline {
+            Some(baseline) => Some(gating::gate(&against(current, baseline, &output), console)?),
+            None => None,
+        };
+        let code = comparison.as_ref().map_or(exit_code::OK, gating::code);
+        let summary = summary::summarize(Inputs {
+            title,
+            overview,
+            allocations,
+            stat,
+            benchmarks,
+            comparison,
+            not_measured,
+            target,
+            arguments,
+        });
+        report::summary::write(&summary, &output, console)?;
+        Ok(code)
+    }
+}
+
+/// What could not be measured is said in the report, and the rest is reported.
+fn or_said<T>(result: Result<T>, what: &str, not_measured: &mut Vec<String>) -> Option<T> {
+    result
+        .map_err(|error| not_measured.push(format!("{what}: {error}")))
+        .ok()
+}
+
+/// The flags that name the target, and the program's arguments, as the user would type them.
+fn words(current: &Current) -> (String, String) {
+    let named = |flag: &str, name: &Option<String>| match name {
+        Some(name) => format!("{flag} {}", quoted(name)),
+        None => flag.to_owned(),
+    };
+    let target = match (&current.program, &current.selection.target) {
+        (Some(path), _) => named("--exec", &Some(path.display().to_string())),
+        (None, TargetChoice::Bin(name)) => named("--bin", name),
+        (None, TargetChoice::Example(name)) => named("--example", name),
+        (None, TargetChoice::Test(name)) => named("--test", name),
+        (None, TargetChoice::Bench(name)) => named("--bench", name),
+        (None, TargetChoice::Default | TargetChoice::Lib) => String::new(),
+    };
+    let arguments = current.arguments.iter();
+    let arguments: Vec<String> = arguments
+        .map(|argument| quoted(&argument.to_string_lossy()))
+        .collect();
+    match arguments.is_empty() {
+        true => (target, String::new()),
+        false => (target, format!(" -- {}", arguments.join(" "))),
+    }
+}
+
+fn options(current: &Current) -> RecordOptions {
+    RecordOptions {
+        what: match &current.program {
+            Some(path) => What::Program(path.clone()),
+            None => What::Target,
+        },
+        arguments: current.arguments.clone(),
+        frequency: FREQUENCY,
+        call_graph: None,
+        event: None,
+        recorder: None,
+        allocations: None,
+        selection: current.selection.clone(),
+    }
+}
+
+fn request(options: RecordOptions) -> Request {
+    Request {
+        source: Source::Record(Box::new(options)),
+        strict: false,
+    }
+}
+
+fn against(current: Current, baseline: String, output: &OutputOptions) -> Options {
+    Options {
+        current,
+        baseline,
+        config_file: None,
+        concern: None,
+        action: None,
+        time_budget: None,
+        fail_on: Vec::new(),
+        filter: output.filter.clone(),
+        work: true,
+        shard: None,
+    }
+}
+
+/// What an operation of each benchmark costs; none where nothing of it is a benchmark.
+fn benchmarks(
+    current: &Current,
+    not_measured: &mut Vec<String>,
+    console: &mut Console,
+) -> Result<Vec<Benchmark>> {
+    let context = Context::current()?;
+    stop::watch();
+    let mut talk = ConsoleTalk::new(console, "");
+    let (sides, ..) = compare::current_side(&context, current, &mut talk)?;
+    let scratch =
+        tempfile::tempdir().map_err(|source| Error::write(std::env::temp_dir(), source))?;
+    let home = scratch.path().join("h");
+    let mut benchmarks = Vec::new();
+    for side in sides
+        .iter()
+        .filter(|side| side.program.harness != Harness::Process)
+    {
+        let measured = prepare::measure_once(&context, side, &home, &stop::is_wanted, &mut talk)?;
+        for (id, result) in measured {
+            let work = work::count(&context, &side.program, &id)?;
+            let mut benchmark = Benchmark {
+                name: id,
+                target: side.target.clone(),
+                allocations: work.operation.map(|it| it.allocations),
+                bytes: work.operation.map(|it| it.bytes),
+                instructions: work.instructions,
+                ..Benchmark::default()
+            };
+            match result {
+                Ok(measured) => {
+                    benchmark.minimum_ns = Some(measured.minimum);
+                    benchmark.p50_ns = Some(measured.median);
+                    benchmark.p90_ns = measured.p90;
+                    benchmark.throughput = measured.throughput.map(|work| match work {
+                        Throughput::Bytes(work) => (work * 1e9 / measured.median, "bytes"),
+                        Throughput::Elements(work) => (work * 1e9 / measured.median, "elements"),
+                    });
+                }
+                Err(failure) => not_measured.push(format!("`{}`: it {failure}", benchmark.name)),
+            }
+            benchmarks.push(benchmark);
+        }
+    }
+    Ok(benchmarks)
+}

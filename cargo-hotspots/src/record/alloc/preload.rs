@@ -1,0 +1,65 @@
+//! How the library is told where and what to count: environment variables, which it removes before the
+//! program's own code runs, so that programs that this one starts are not counted.
+
+use crate::record::options::CallGraphChoice;
+use codecost::cargo::Context;
+use std::{
+    collections::hash_map::RandomState,
+    ffi::{OsStr, OsString},
+    hash::{BuildHasher as _, Hasher as _},
+    path::Path,
+};
+
+/// Bytes between two stacks: one by frame pointers takes a tenth of a microsecond, one by unwind
+/// tables ten.
+pub(super) const BY_POINTERS: u64 = 4 << 10;
+pub(super) const BY_TABLES: u64 = 64 << 10;
+/// So many allocations have their stacks by frame pointers before any is left to chance: what a
+/// small program does is known exactly, and a large one has not been slowed by much.
+pub(super) const EXACT: u64 = 50_000;
+
+/// The variables for a program that counts in `file`. With `interval` 0, and with `every` where
+/// stacks are followed by frame pointers, each allocation has its stack.
+pub(in crate::record) fn variables(
+    context: &Context,
+    library: &Path,
+    file: &Path,
+    interval: Option<u64>,
+    every: bool,
+    call_graph: CallGraphChoice,
+) -> [(OsString, OsString); 4] {
+    let before = context
+        .var_os("LD_PRELOAD")
+        .filter(|value| !value.is_empty());
+    let mut preload = library.as_os_str().to_owned();
+    if let Some(before) = &before {
+        preload.push(":");
+        preload.push(before);
+    }
+    let (usual, stacks) = match call_graph {
+        CallGraphChoice::FramePointers => (BY_POINTERS, 0),
+        CallGraphChoice::Dwarf => (BY_TABLES, 1),
+        CallGraphChoice::None => (BY_TABLES, 2),
+    };
+    let (interval, exact) = match interval {
+        Some(0) => (1, u64::MAX),
+        Some(interval) => (interval, 0),
+        // Asked for by name: then all of them.
+        None if every && stacks == 0 => (usual, u64::MAX),
+        None if stacks == 0 => (usual, EXACT),
+        None => (usual, 0),
+    };
+    // Another one in each run: what chance leaves out is not always the same.
+    let seed = RandomState::new().build_hasher().finish();
+    let how = format!("{interval}:{exact}:{stacks}:{seed}");
+    let variables: [(&str, OsString); 4] = [
+        ("LD_PRELOAD", preload),
+        ("CARGO_HOTSPOTS_ALLOC_FILE", file.into()),
+        ("CARGO_HOTSPOTS_ALLOC_HOW", how.into()),
+        (
+            "CARGO_HOTSPOTS_ALLOC_PRELOAD",
+            before.as_deref().unwrap_or(OsStr::new("")).to_owned(),
+        ),
+    ];
+    variables.map(|(name, value)| (OsString::from(name), value))
+}

@@ -1,0 +1,159 @@
+//! Counts events of programs and all their children, without sampling: a counter costs nothing while
+//! it counts.
+//!
+//! Source: perf_event_open(2). Each event is opened for the process, inherited by its threads and
+//! children, and enabled by its `exec`. What the kernel counts about itself (switches, migrations,
+//! system calls) needs the right to look at the kernel.
+
+use super::builtin::attributes::{self, SIZE};
+use crate::stat::model::Counter;
+use codecost::report::Warning;
+use perf_event_open_sys::bindings as sys;
+use std::{fs, fs::File, io::Read as _, os::fd::OwnedFd};
+
+const HARDWARE: u32 = sys::PERF_TYPE_HARDWARE;
+const SOFTWARE: u32 = sys::PERF_TYPE_SOFTWARE;
+
+/// What is counted: name, type, event.
+const EVENTS: [(&str, u32, u32); 7] = [
+    ("cycles", HARDWARE, sys::PERF_COUNT_HW_CPU_CYCLES),
+    ("instructions", HARDWARE, sys::PERF_COUNT_HW_INSTRUCTIONS),
+    (
+        "cache-references",
+        HARDWARE,
+        sys::PERF_COUNT_HW_CACHE_REFERENCES,
+    ),
+    ("cache-misses", HARDWARE, sys::PERF_COUNT_HW_CACHE_MISSES),
+    ("branches", HARDWARE, sys::PERF_COUNT_HW_BRANCH_INSTRUCTIONS),
+    ("branch-misses", HARDWARE, sys::PERF_COUNT_HW_BRANCH_MISSES),
+    (
+        "cpu-migrations",
+        SOFTWARE,
+        sys::PERF_COUNT_SW_CPU_MIGRATIONS,
+    ),
+];
+
+/// Where the number of the event of all system calls is.
+const SYSTEM_CALLS: [&str; 2] = [
+    "/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
+    "/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id",
+];
+
+/// Events that are open.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    open: Vec<(&'static str, Vec<OwnedFd>)>,
+    /// Whether the processor's events leave the kernel out.
+    user_only: bool,
+}
+
+/// What was counted, and what makes it less than it seems.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) counters: Vec<Counter>,
+    pub(super) problems: Vec<Warning>,
+}
+
+impl Counters {
+    /// Opens what can be opened for processes that wait before their `exec`.
+    pub(super) fn open(pids: &[i32]) -> Self {
+        let mut counters = Self::default();
+        for (name, kind, event) in EVENTS {
+            counters.add(name, kind, event.into(), pids);
+        }
+        let number = SYSTEM_CALLS
+            .iter()
+            .find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok());
+        if let Some(number) = number {
+            counters.add("system-calls", sys::PERF_TYPE_TRACEPOINT, number, pids);
+        }
+        counters
+    }
+
+    /// Opens one event; it is left out where the kernel refuses.
+    fn add(&mut self, name: &'static str, kind: u32, event: u64, pids: &[i32]) {
+        let mut attributes = sys::perf_event_attr {
+            type_: kind,
+            size: SIZE,
+            config: event,
+            read_format: u64::from(
+                sys::PERF_FORMAT_TOTAL_TIME_ENABLED | sys::PERF_FORMAT_TOTAL_TIME_RUNNING,
+            ),
+            ..Default::default()
+        };
+        attributes.set_disabled(1);
+        attributes.set_enable_on_exec(1);
+        attributes.set_inherit(1);
+        let all = |attributes: &mut sys::perf_event_attr| -> Option<Vec<OwnedFd>> {
+            let open = |pid: &i32| attributes::open(attributes, *pid, -1).ok();
+            pids.iter().map(open).collect()
+        };
+        let mut files = all(&mut attributes);
+        if files.is_none() && kind == HARDWARE {
+            attributes.set_exclude_kernel(1);
+            attributes.set_exclude_hv(1);
+            files = all(&mut attributes);
+            self.user_only |= files.is_some();
+        }
+        if let Some(files) = files {
+            self.open.push((name, files));
+        }
+    }
+
+    /// Reads all counters.
+    pub(super) fn read(self) -> Counted {
+        let mut counted = Counted::default();
+        let mut shared = false;
+        for (name, files) in self.open {
+            let mut sum = Some(0_u64);
+            for file in files {
+                let (value, is_part) = match read(file) {
+                    Some(read) => read,
+                    None => {
+                        sum = None;
+                        break;
+                    }
+                };
+                shared |= is_part;
+                sum = sum.map(|sum| sum.saturating_add(value));
+            }
+            if let Some(value) = sum {
+                counted.counters.push(Counter { name, value });
+            }
+        }
+        if shared {
+            counted.problems.push(Warning::new(
+                "shared-counters",
+                "the processor has fewer counters than events: each was counted part of the time \
+                 and is scaled up",
+            ));
+        }
+        if self.user_only {
+            counted.problems.push(
+                Warning::new(
+                    "user-only",
+                    "cycles, instructions and misses in the kernel are not counted",
+                )
+                .help("sudo sysctl kernel.perf_event_paranoid=1"),
+            );
+        }
+        counted
+    }
+}
+
+/// A counter's value, and whether it was scaled; `None` when it never ran.
+fn read(file: OwnedFd) -> Option<(u64, bool)> {
+    let mut bytes = [0; 24];
+    File::from(file).read_exact(&mut bytes).ok()?;
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
+    let (value, enabled, running) = (words.next()?, words.next()?, words.next()?);
+    match running {
+        0 if enabled > 0 => None,
+        running if running < enabled => {
+            let scaled = u128::from(value) * u128::from(enabled) / u128::from(running.max(1));
+            Some((u64::try_from(scaled).unwrap_or(u64::MAX), true))
+        }
+        _ => Some((value, false)),
+    }
+}

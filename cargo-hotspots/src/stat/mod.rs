@@ -1,0 +1,214 @@
+//! What a run of a program cost, counted and not sampled: time, faults, switches, memory, system
+//! calls, and where the machine has counters cycles, instructions and misses.
+//!
+//! ```text
+//! model      what was measured, and the rows that it makes
+//! simulate   cachegrind's simulation, where there are no counters
+//! verdict    what the program spends its time on, as far as that was measured
+//! ```
+//!
+//! What could not be had is no row with a zero but one without a value, and a warning says why.
+
+pub mod model;
+mod simulate;
+mod verdict;
+
+pub use model::{Counter, Measured, Metric, Source, Stat, Usage, Value};
+pub use simulate::{Simulated, simulate};
+pub use verdict::{Bound, Verdict};
+
+use codecost::report::Warning;
+use model::{Unit, counted, known, nanoseconds};
+
+/// The rows of what was measured; `simulated` where that was run, or why it was not.
+pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) -> Stat {
+    let mut metrics = of_kernel(&measured);
+    let mut warnings = Vec::new();
+    let counters = of_counters(&measured);
+    let has_counters = counters.iter().any(|metric| metric.value != Value::Unknown);
+    match simulated {
+        _ if has_counters => metrics.extend(counters),
+        Some(Ok(simulated)) => {
+            metrics.extend(simulated.metrics());
+            warnings.push(
+                Warning::new(
+                    "no-pmu",
+                    "this machine has no counters of its own: instructions, misses and branches are \
+                     simulated, and cycles are not known",
+                )
+                .help("for cycles run on a machine with a PMU (`cargo hotspots doctor`)"),
+            );
+        }
+        other => {
+            metrics.extend(counters);
+            let (why, help) = match other {
+                Some(Err(why)) => (why, "install valgrind, or run on a machine with a PMU"),
+                _ => (
+                    "this machine has no counters of its own, and nothing was simulated".to_owned(),
+                    "`--simulate always` runs the program again under cachegrind, some 40 times \
+                     slower",
+                ),
+            };
+            warnings.push(Warning::new("no-pmu", why).help(help));
+        }
+    }
+    if measured.counter("system-calls").is_none() {
+        warnings.push(
+            Warning::new(
+                "no-system-calls",
+                "system calls were not counted: the kernel shows that event to root only",
+            )
+            .help("run as root with tracefs mounted, or count them with `strace -c -f`"),
+        );
+    }
+    warnings.extend(measured.problems.iter().cloned());
+    let verdict = verdict::of(&measured);
+    Stat {
+        metrics,
+        verdict,
+        warnings,
+        measured,
+    }
+}
+
+/// What the kernel keeps for every process.
+fn of_kernel(measured: &Measured) -> Vec<Metric> {
+    let Usage {
+        user_ns,
+        system_ns,
+        minor_faults,
+        major_faults,
+        voluntary,
+        involuntary,
+        peak_bytes,
+        queued_ns,
+    } = measured.usage;
+    let cpu = measured.usage.cpu_ns();
+    let kernel = |name, value, unit| Metric::new(name, value, unit, Source::Kernel);
+    let wall = measured.duration_ns;
+    let used = match wall {
+        0 => Value::Unknown,
+        wall => Value::Ratio(cpu as f64 / wall as f64),
+    };
+    let queued = queued_ns.map_or(Value::Unknown, nanoseconds);
+    // At least so long no thread of it ran, or wanted to.
+    let waiting = nanoseconds(measured.waiting_ns());
+    let counter = |name: &str| measured.counter(name).map_or(Value::Unknown, counted);
+    vec![
+        kernel("duration", nanoseconds(wall), Unit::Nanoseconds),
+        kernel("task-clock", nanoseconds(cpu), Unit::Nanoseconds),
+        kernel("user-time", nanoseconds(user_ns), Unit::Nanoseconds),
+        kernel("system-time", nanoseconds(system_ns), Unit::Nanoseconds),
+        kernel("cpus-used", used, Unit::Cpus),
+        kernel("waiting", waiting, Unit::Nanoseconds),
+        kernel("run-queue", queued, Unit::Nanoseconds),
+        kernel("peak-memory", known(peak_bytes), Unit::Bytes),
+        kernel(
+            "page-faults",
+            known(minor_faults.saturating_add(major_faults)),
+            Unit::Count,
+        ),
+        kernel("major-faults", known(major_faults), Unit::Count),
+        kernel(
+            "context-switches",
+            known(voluntary.saturating_add(involuntary)),
+            Unit::Count,
+        ),
+        kernel("voluntary-switches", known(voluntary), Unit::Count),
+        kernel("involuntary-switches", known(involuntary), Unit::Count),
+        kernel("cpu-migrations", counter("cpu-migrations"), Unit::Count),
+        kernel("system-calls", counter("system-calls"), Unit::Count),
+    ]
+}
+
+/// What the processor counts, where it does.
+fn of_counters(measured: &Measured) -> Vec<Metric> {
+    let counter = |name: &str| measured.counter(name);
+    let value = |name: &str| counter(name).map_or(Value::Unknown, counted);
+    let per = |part: &str, whole: &str| match (counter(part), counter(whole)) {
+        (Some(part), Some(whole)) if whole > 0 => Value::Ratio(part as f64 / whole as f64),
+        _ => Value::Unknown,
+    };
+    let pmu = |name, value, unit| Metric::new(name, value, unit, Source::Pmu);
+    vec![
+        pmu("cycles", value("cycles"), Unit::Count),
+        pmu("instructions", value("instructions"), Unit::Count),
+        pmu("ipc", per("instructions", "cycles"), Unit::Ratio),
+        pmu("cache-references", value("cache-references"), Unit::Count),
+        pmu("cache-misses", value("cache-misses"), Unit::Count),
+        pmu("branches", value("branches"), Unit::Count),
+        pmu("branch-misses", value("branch-misses"), Unit::Count),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured() -> Measured {
+        Measured {
+            duration_ns: 1_000,
+            usage: Usage {
+                user_ns: 300,
+                system_ns: 100,
+                peak_bytes: 4096,
+                ..Usage::default()
+            },
+            ..Measured::default()
+        }
+    }
+
+    fn value(stat: &Stat, name: &str) -> (Value, Source) {
+        let metric = stat.metrics.iter().find(|metric| metric.name == name);
+        let metric = metric.unwrap_or_else(|| panic!("{name}"));
+        (metric.value, metric.source)
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_value_and_a_reason() {
+        let stat = stat(measured(), None);
+        assert_eq!(
+            value(&stat, "task-clock"),
+            (Value::Whole(400), Source::Kernel)
+        );
+        assert_eq!(value(&stat, "waiting"), (Value::Whole(600), Source::Kernel));
+        assert_eq!(value(&stat, "instructions"), (Value::Unknown, Source::Pmu));
+        let codes: Vec<_> = stat.warnings.iter().map(|warning| warning.code).collect();
+        assert_eq!(codes, ["no-pmu", "no-system-calls"]);
+    }
+
+    #[test]
+    fn counters_are_preferred_to_a_simulation() {
+        let mut with = measured();
+        with.counters = vec![
+            Counter {
+                name: "instructions",
+                value: 900,
+            },
+            Counter {
+                name: "cycles",
+                value: 300,
+            },
+            Counter {
+                name: "system-calls",
+                value: 5,
+            },
+        ];
+        let simulated = Simulated {
+            instructions: 1,
+            ..Simulated::default()
+        };
+        let stat = stat(with, Some(Ok(simulated)));
+        assert_eq!(
+            value(&stat, "instructions"),
+            (Value::Whole(900), Source::Pmu)
+        );
+        assert_eq!(value(&stat, "ipc"), (Value::Ratio(3.0), Source::Pmu));
+        assert!(stat.warnings.is_empty());
+        let stat = super::stat(measured(), Some(Ok(simulated)));
+        assert_eq!(
+            value(&stat, "instructions"),
+            (Value::Whole(1), Source::Simulated)
+        );
+    }
+}

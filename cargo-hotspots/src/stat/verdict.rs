@@ -1,0 +1,173 @@
+//! What a program spends its time on: computing, memory, the kernel, or waiting. Only from what was
+//! measured: without counters nobody knows whether it is computing or memory that takes the time.
+
+use super::model::{Measured, Usage};
+use codecost::units::Share;
+
+/// What takes most of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Instructions.
+    Cpu,
+    /// Waiting for memory.
+    Memory,
+    /// The kernel's work on its behalf.
+    Kernel,
+    /// It did not run: a lock, a disk, a device, another process.
+    Waiting,
+    /// It ran, and what it ran for was not measured.
+    Running,
+}
+
+impl Bound {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Kernel => "kernel",
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+        }
+    }
+}
+
+impl Bound {
+    /// As a sentence has it: `bound by …`.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Cpu => "computing",
+            Self::Memory => "memory",
+            Self::Kernel => "the kernel",
+            Self::Waiting => "waiting",
+            Self::Running => "the processor",
+        }
+    }
+}
+
+/// What takes most of the time, and why that is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// `None` when too little was measured.
+    pub bound: Option<Bound>,
+    /// The figures that it rests on.
+    pub because: String,
+}
+
+/// A larger part of the time in which it neither runs nor is ready to is what takes the time.
+const WAITS: f64 = 0.5;
+/// A larger part of the CPU time in the kernel is what takes the time.
+const IN_KERNEL: f64 = 0.5;
+/// So many cache misses in a thousand instructions, at less than one instruction in a cycle, are
+/// what slows it.
+const MISSES: f64 = 5.0;
+/// Below this much CPU time start-up is all there is.
+const LEAST_NS: u64 = 5_000_000;
+
+pub(super) fn of(measured: &Measured) -> Verdict {
+    let Usage {
+        user_ns, system_ns, ..
+    } = measured.usage;
+    let cpu = user_ns.saturating_add(system_ns);
+    let wall = measured.duration_ns;
+    let verdict = |bound, because: String| Verdict { bound, because };
+    if wall < LEAST_NS {
+        return verdict(None, "the run is too short to say".into());
+    }
+    let used = cpu as f64 / wall as f64;
+    // On a busy machine a program that is ready waits for a processor, which is not its own doing.
+    let waited = measured.waiting_ns() as f64 / wall as f64;
+    if waited > WAITS {
+        let switches = measured.usage.voluntary;
+        return verdict(
+            Some(Bound::Waiting),
+            format!(
+                "it waited for {} of the time, {switches} times",
+                Share(waited)
+            ),
+        );
+    }
+    let in_kernel = Share::of(system_ns, cpu);
+    if in_kernel.0 > IN_KERNEL {
+        return verdict(
+            Some(Bound::Kernel),
+            format!("{in_kernel} of the CPU time is in the kernel"),
+        );
+    }
+    let counter = |name| measured.counter(name).filter(|value| *value > 0);
+    match (
+        counter("instructions"),
+        counter("cycles"),
+        counter("cache-misses"),
+    ) {
+        (Some(instructions), Some(cycles), misses) => {
+            let ipc = instructions as f64 / cycles as f64;
+            let misses = misses.unwrap_or_default() as f64 * 1000.0 / instructions as f64;
+            let because = format!(
+                "{ipc:.2} instructions in a cycle, {misses:.1} cache misses in a thousand \
+                 instructions"
+            );
+            let bound = match ipc < 1.0 && misses > MISSES {
+                true => Bound::Memory,
+                false => Bound::Cpu,
+            };
+            verdict(Some(bound), because)
+        }
+        _ => verdict(
+            Some(Bound::Running),
+            format!(
+                "it had a processor for {} of the time; whether computing or memory takes it, only counters of \
+                 the processor can say",
+                Share(used.min(1.0))
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::model::Counter, *};
+
+    fn measured(wall: u64, user: u64, system: u64, counters: &[(&'static str, u64)]) -> Measured {
+        Measured {
+            duration_ns: wall,
+            usage: Usage {
+                user_ns: user,
+                system_ns: system,
+                ..Usage::default()
+            },
+            counters: counters
+                .iter()
+                .map(|(name, value)| Counter {
+                    name,
+                    value: *value,
+                })
+                .collect(),
+            ..Measured::default()
+        }
+    }
+
+    #[test]
+    fn only_what_was_measured_decides() {
+        const MS: u64 = 1_000_000;
+        let of = |wall, user, system, counters: &[_]| {
+            super::of(&measured(wall * MS, user * MS, system * MS, counters)).bound
+        };
+        assert_eq!(of(1, 1, 0, &[]), None);
+        assert_eq!(of(100, 20, 5, &[]), Some(Bound::Waiting));
+        assert_eq!(of(100, 30, 60, &[]), Some(Bound::Kernel));
+        assert_eq!(of(100, 90, 5, &[]), Some(Bound::Running));
+        let slow = [
+            ("instructions", 1000),
+            ("cycles", 2000),
+            ("cache-misses", 20),
+        ];
+        assert_eq!(of(100, 90, 5, &slow), Some(Bound::Memory));
+        let fast = [
+            ("instructions", 4000),
+            ("cycles", 2000),
+            ("cache-misses", 1),
+        ];
+        assert_eq!(of(100, 90, 5, &fast), Some(Bound::Cpu));
+    }
+}

@@ -1,0 +1,272 @@
+//! What a performance engineer's report says: what an operation costs, the three things that cost
+//! most with the evidence for each, and what to do first. Put together from measurements alone;
+//! what was not measured is named and not guessed.
+
+pub mod model;
+
+pub use model::{Benchmark, Bottleneck, Inputs, Step, Summary};
+
+use crate::{
+    analysis::{
+        alloc::{AllocFinding, AllocTable},
+        model::{Analysis, Finding, FunctionRow, Overview},
+    },
+    stat::Stat,
+};
+use codecost::units::{Bytes, Share, thousands};
+
+/// How many bottlenecks are named.
+const MOST: usize = 3;
+/// A function with a smaller part of the time is no bottleneck.
+const WORTH: f64 = 0.10;
+/// Allocations that take no noticeable time in the allocator are still named when one place makes so
+/// many of them.
+const MANY: f64 = 0.25;
+
+/// Puts the report together.
+pub fn summarize(inputs: Inputs) -> Summary {
+    let Inputs {
+        title,
+        overview,
+        allocations,
+        stat,
+        benchmarks,
+        comparison,
+        mut not_measured,
+        target,
+        arguments,
+    } = inputs;
+    let mut warnings = stat.warnings.clone();
+    if let Some(overview) = &overview {
+        warnings.extend(overview.warnings.iter().cloned());
+    }
+    if let Some(allocations) = &allocations {
+        let known = |code| warnings.iter().any(|warning| warning.code == code);
+        let own: Vec<_> = allocations
+            .warnings
+            .iter()
+            .filter(|warning| !known(warning.code))
+            .cloned()
+            .collect();
+        warnings.extend(own);
+    }
+    let mut bottlenecks = Vec::new();
+    if let Some(overview) = &overview {
+        bottlenecks.extend(of_time(overview, allocations.as_ref()));
+    }
+    if let Some(allocations) = &allocations {
+        bottlenecks.extend(of_allocations(allocations, &bottlenecks));
+    }
+    // What takes time comes first, by the time that it takes.
+    bottlenecks.sort_by(|a, b| {
+        let key = |it: &Bottleneck| (it.time.unwrap_or(0.0), it.allocations.unwrap_or(0.0));
+        key(b)
+            .partial_cmp(&key(a))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    bottlenecks.truncate(MOST);
+    if overview.is_none() {
+        not_measured.push("where the time goes: the program was not sampled".into());
+    }
+    if allocations.is_none() {
+        not_measured.push("allocations: they could not be seen".into());
+    }
+    for metric in &stat.metrics {
+        if metric.value == crate::stat::Value::Unknown {
+            not_measured.push(format!("{} ({})", metric.name, metric.source.as_str()));
+        }
+    }
+    let has_tail = benchmarks.iter().any(|one| one.p50_ns.is_some());
+    if has_tail {
+        not_measured.push(
+            "p99: samples are means of many operations, which hide the slowest of them".into(),
+        );
+    }
+    not_measured.push("what each change would save: no change was tried".into());
+    let plan = plan(&bottlenecks, &target, &arguments);
+    let verdict = verdict(&stat, &bottlenecks);
+    Summary {
+        title,
+        verdict,
+        stat,
+        benchmarks,
+        allocations: allocations.map(|analysis| analysis.rows.totals),
+        bottlenecks,
+        plan,
+        comparison,
+        not_measured,
+        warnings,
+    }
+}
+
+/// The findings of the time profile, and where these leave room the functions with the most time.
+fn of_time(
+    overview: &Analysis<Overview>,
+    allocations: Option<&Analysis<AllocTable>>,
+) -> Vec<Bottleneck> {
+    let total = overview.total.period;
+    let findings = overview.rows.findings.iter();
+    let mut found: Vec<Bottleneck> = findings
+        .map(|finding| of_finding(finding, total, allocations))
+        .collect();
+    let first = overview.rows.functions.iter().take(MOST);
+    for function in first {
+        let share = Share::of(function.times.charged.period, total).0;
+        let is_named = found.iter().any(|known| known.names(&function.name));
+        if share >= WORTH && !is_named {
+            found.push(of_function(function, share, overview));
+        }
+    }
+    found
+}
+
+fn of_finding(
+    finding: &Finding,
+    total: u64,
+    allocations: Option<&Analysis<AllocTable>>,
+) -> Bottleneck {
+    let Finding {
+        code,
+        title,
+        time,
+        evidence,
+        command,
+    } = finding;
+    let mut evidence = evidence.clone();
+    // What is known of the blocks that the time goes into.
+    let named = allocations
+        .filter(|_| *code == "allocator")
+        .and_then(|analysis| {
+            let findings = &analysis.rows.findings;
+            findings
+                .iter()
+                .find(|found| title.contains(&found.function))
+        });
+    if let Some(found) = named {
+        evidence.extend(found.evidence.iter().take(2).cloned());
+    }
+    Bottleneck {
+        what: title.clone(),
+        location: evidence.first().cloned().unwrap_or_default(),
+        time: Some(Share::of(*time, total).0),
+        allocations: named.map(|found| found.share),
+        evidence,
+        command: command.clone(),
+        code,
+    }
+}
+
+fn of_function(function: &FunctionRow, share: f64, overview: &Analysis<Overview>) -> Bottleneck {
+    let total = overview.total.period;
+    let own = Share::of(function.times.own, total);
+    let line = overview
+        .rows
+        .lines
+        .iter()
+        .find(|line| line.function == function.name && line.line.is_some());
+    let location = match line {
+        Some(line) => format!(
+            "{}:{}",
+            line.file.as_deref().unwrap_or("?"),
+            line.line.unwrap_or_default()
+        ),
+        None => function.label.name.clone(),
+    };
+    Bottleneck {
+        what: format!("time in `{}`", function.name),
+        location,
+        time: Some(share),
+        allocations: None,
+        evidence: vec![format!(
+            "{} of the time is charged to it, {own} is in its own instructions, in {} samples",
+            Share(share),
+            thousands(function.times.charged.samples)
+        )],
+        command: format!(
+            "cargo hotspots asm {}",
+            codecost::front::quoted(&function.name)
+        ),
+        code: "function",
+    }
+}
+
+/// Places that make a large part of all blocks and are not named yet.
+fn of_allocations(analysis: &Analysis<AllocTable>, known: &[Bottleneck]) -> Vec<Bottleneck> {
+    let findings = analysis.rows.findings.iter();
+    findings
+        .filter(|found| found.share >= MANY)
+        .filter(|found| !known.iter().any(|known| known.names(&found.function)))
+        .map(|found| {
+            let AllocFinding {
+                kind,
+                title,
+                function,
+                file,
+                line,
+                count,
+                bytes,
+                share,
+                evidence,
+                command,
+            } = found;
+            let location = match (file, line) {
+                (Some(file), Some(line)) => format!("{file}:{line}"),
+                _ => function.clone(),
+            };
+            let mut evidence = evidence.clone();
+            evidence.insert(
+                0,
+                format!(
+                    "{} blocks, {}, for `{function}`",
+                    thousands(*count),
+                    Bytes(*bytes)
+                ),
+            );
+            Bottleneck {
+                what: title.clone(),
+                location,
+                time: None,
+                allocations: Some(*share),
+                evidence,
+                command: command.clone(),
+                code: kind.code(),
+            }
+        })
+        .collect()
+}
+
+/// What to do, in the order of what is at stake.
+fn plan(bottlenecks: &[Bottleneck], target: &str, arguments: &str) -> Vec<Step> {
+    bottlenecks
+        .iter()
+        .map(|bottleneck| {
+            let at_stake = match (bottleneck.time, bottleneck.allocations) {
+                (Some(time), _) => format!("at most {} of the time", Share(time)),
+                (None, Some(share)) => format!("at most {} of the allocations", Share(share)),
+                (None, None) => "unknown".into(),
+            };
+            let verify = match bottleneck.time {
+                Some(_) => format!("cargo hotspots check {target} --baseline before{arguments}"),
+                None => format!("cargo hotspots alloc {target}{arguments}"),
+            };
+            Step {
+                what: format!("{} ({})", bottleneck.what, bottleneck.location),
+                at_stake,
+                look: bottleneck.command.clone(),
+                verify,
+            }
+        })
+        .collect()
+}
+
+fn verdict(stat: &Stat, bottlenecks: &[Bottleneck]) -> String {
+    let mut said = vec![match stat.verdict.bound {
+        Some(bound) => format!("bound by {}: {}", bound.in_words(), stat.verdict.because),
+        None => stat.verdict.because.clone(),
+    }];
+    match bottlenecks.first() {
+        Some(first) => said.push(format!("first to look at: {}", first.what)),
+        None => said.push("nothing stands out".into()),
+    }
+    said.join("; ")
+}

@@ -1,0 +1,126 @@
+//! What a report is made of.
+
+use codecost::report::Warning;
+
+use crate::{
+    allocations::Totals,
+    analysis::{
+        alloc::AllocTable,
+        model::{Analysis, Overview},
+    },
+    gate::row::Gate,
+    stat::Stat,
+};
+
+/// What was measured.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What it is of.
+    pub title: String,
+    /// Where the time goes.
+    pub overview: Option<Analysis<Overview>>,
+    /// Who allocates.
+    pub allocations: Option<Analysis<AllocTable>>,
+    /// What a run costs.
+    pub stat: Stat,
+    /// What an operation costs, for each benchmark.
+    pub benchmarks: Vec<Benchmark>,
+    /// After beside before, where a baseline was given.
+    pub comparison: Option<Gate>,
+    /// What could not be measured, in words.
+    pub not_measured: Vec<String>,
+    /// The flags that name the target, as the user would type them: `--bench parse`.
+    pub target: String,
+    /// The program's arguments, with ` -- ` in front.
+    pub arguments: String,
+}
+
+/// A benchmark's operation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Benchmark {
+    /// The harness's id.
+    pub name: String,
+    /// Its target.
+    pub target: String,
+    /// The fastest sample, in nanoseconds an operation.
+    pub minimum_ns: Option<f64>,
+    /// The median of sample means.
+    pub p50_ns: Option<f64>,
+    /// The ninetieth percentile of sample means.
+    pub p90_ns: Option<f64>,
+    /// Declared work in a second, and its unit.
+    pub throughput: Option<(f64, &'static str)>,
+    /// Allocations and reallocations of an operation.
+    pub allocations: Option<u64>,
+    /// Bytes of these.
+    pub bytes: Option<u64>,
+    /// Instructions of an operation, simulated.
+    pub instructions: Option<u64>,
+}
+
+/// Something that costs much.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bottleneck {
+    /// One sentence.
+    pub what: String,
+    /// Where.
+    pub location: String,
+    /// Its share of the time.
+    pub time: Option<f64>,
+    /// Its share of the allocations.
+    pub allocations: Option<f64>,
+    /// The evidence, line by line.
+    pub evidence: Vec<String>,
+    /// The command to look further.
+    pub command: String,
+    /// A stable kebab-case code.
+    pub code: &'static str,
+}
+
+impl Bottleneck {
+    /// Whether it is about this function.
+    pub(super) fn names(&self, function: &str) -> bool {
+        let text = [&self.what, &self.location];
+        text.into_iter()
+            .chain(&self.evidence)
+            .any(|text| text.contains(function))
+    }
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What.
+    pub what: String,
+    /// The most that it can bring, which was measured; what it will bring was not.
+    pub at_stake: String,
+    /// The command that shows more.
+    pub look: String,
+    /// The command that shows whether it helped.
+    pub verify: String,
+}
+
+/// The report.
+#[derive(Debug)]
+pub struct Summary {
+    /// What it is of.
+    pub title: String,
+    /// One sentence.
+    pub verdict: String,
+    /// What a run costs.
+    pub stat: Stat,
+    /// What an operation costs.
+    pub benchmarks: Vec<Benchmark>,
+    /// All allocations of a run.
+    pub allocations: Option<Totals>,
+    /// At most three, what costs most first.
+    pub bottlenecks: Vec<Bottleneck>,
+    /// What to do, in order.
+    pub plan: Vec<Step>,
+    /// After beside before.
+    pub comparison: Option<Gate>,
+    /// What was not measured.
+    pub not_measured: Vec<String>,
+    /// What makes the figures less than they seem.
+    pub warnings: Vec<Warning>,
+}

@@ -1,0 +1,343 @@
+//! Allocations: counts equal to what the program counts itself and to DHAT's, and for whom.
+
+use crate::hotspots;
+use integration_tests::command::{command, output, succeed};
+use integration_tests::fixture::Fixture;
+use integration_tests::tool::{Run, Tool};
+use serde_json::Value;
+use std::{collections::BTreeMap, fs, path::Path};
+
+const COUNT: &str = "2000";
+
+fn json(run: &Run) -> Value {
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stdout))
+}
+
+fn alloc(tool: &Tool, arguments: &[&str]) -> Value {
+    let all = ["alloc", "--message-format", "json"];
+    json(&tool.run(all.iter().chain(arguments)))
+}
+
+/// Allocations, reallocations and bytes of each crate, as the program says.
+fn told(run: &Run) -> BTreeMap<String, [u64; 3]> {
+    let lines = run.stderr.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        let name = words.next()?.to_owned();
+        let mut number = || words.next()?.parse().ok();
+        Some((name, [number()?, number()?, number()?]))
+    });
+    let told: BTreeMap<_, _> = lines.collect();
+    assert_eq!(told.len(), 6, "{}", run.stderr);
+    told
+}
+
+fn rows<'r>(report: &'r Value, key: &str) -> &'r [Value] {
+    report[key].as_array().expect("rows")
+}
+
+fn number(row: &Value, key: &str) -> u64 {
+    row[key]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{key} of {row}"))
+}
+
+fn by_name<'r>(rows: &'r [Value], name: &str) -> &'r Value {
+    let found = rows.iter().find(|row| row["name"] == name);
+    found.unwrap_or_else(|| panic!("no row `{name}`"))
+}
+
+const FIGURES: [&str; 5] = [
+    "allocations",
+    "reallocations",
+    "bytes",
+    "peak_bytes",
+    "leaked_bytes",
+];
+
+/// What valgrind's DHAT says of a program: blocks, bytes, bytes at the peak and at the end.
+fn dhat(program: &Path, arguments: &[&str]) -> [u64; 4] {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("dhat.json");
+    succeed(
+        command("valgrind")
+            .args(["--tool=dhat", "--quiet", "--child-silent-after-fork=yes"])
+            .arg(format!("--dhat-out-file={}", file.display()))
+            .arg(program)
+            .args(arguments),
+    );
+    let report: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let sum = |key: &str| {
+        rows(&report, "pps")
+            .iter()
+            .map(|point| number(point, key))
+            .sum()
+    };
+    [sum("tbk"), sum("tb"), sum("gb"), sum("eb")]
+}
+
+/// Each crate's part is what the program itself counted in it, to the block and to the byte.
+#[test]
+fn crates_have_what_the_program_counts_itself() {
+    let fixture = Fixture::new("allocating");
+    let tool = hotspots().in_directory(fixture.path());
+    let run = tool.run([
+        "alloc",
+        "--bin",
+        "allocating",
+        "--features",
+        "counting",
+        "--message-format",
+        "json",
+        "--",
+        COUNT,
+    ]);
+    let told = told(&run);
+    let report = json(&run);
+    assert_eq!(report["estimated"], false);
+    for (name, [allocations, reallocations, bytes]) in &told {
+        if name == "all" {
+            continue;
+        }
+        let row = by_name(rows(&report, "crates"), name);
+        let found = [
+            number(row, "allocations"),
+            number(row, "reallocations"),
+            number(row, "bytes"),
+        ];
+        assert_eq!(found, [*allocations, *reallocations, *bytes], "{name}");
+        assert_eq!(row["ci_low"], row["charged"]);
+        assert_eq!(row["ci_high"], row["charged"]);
+    }
+    // Rows are a partition of the totals, which no estimate touches.
+    for key in FIGURES {
+        for part in ["rows", "crates"] {
+            let sum: u64 = rows(&report, part).iter().map(|row| number(row, key)).sum();
+            assert_eq!(sum, number(&report["totals"], key), "{key} of {part}");
+        }
+    }
+    // The helper is none of the workspace: the program caused it.
+    let caused = alloc(&tool, &["--by", "caused"]);
+    let helper = by_name(rows(&report, "crates"), "helper");
+    let own = by_name(rows(&caused, "crates"), "allocating");
+    assert!(number(own, "bytes") >= number(helper, "bytes"));
+    assert_eq!(by_name(rows(&caused, "crates"), "helper")["caused"], 0.0);
+}
+
+/// The totals are DHAT's, with stacks of each allocation, of some, and of none.
+#[test]
+fn totals_are_dhats_whatever_is_sampled() {
+    let fixture = Fixture::new("allocating");
+    let tool = hotspots().in_directory(fixture.path());
+    let report = alloc(&tool, &["--bin", "allocating", "--", COUNT]);
+    let program = report["recording"]["programs"][0]["path"].as_str().unwrap();
+    let [blocks, bytes, peak, end] = dhat(Path::new(program), &[COUNT]);
+    let of = |report: &Value, key: &str| number(&report["totals"], key);
+    for how in [
+        ["--call-graph", "fp"],
+        ["--call-graph", "dwarf"],
+        ["--sample-bytes", "20000"],
+        ["--sample-bytes", "0"],
+    ] {
+        let report = alloc(&tool, &[how[0], how[1], "--exec", program, "--", COUNT]);
+        let found = of(&report, "allocations") + of(&report, "reallocations");
+        assert_eq!(found, blocks, "{how:?}");
+        assert_eq!(of(&report, "bytes"), bytes, "{how:?}");
+        assert_eq!(of(&report, "peak_bytes"), peak, "{how:?}");
+        assert_eq!(of(&report, "leaked_bytes"), end, "{how:?}");
+        let exact = how == ["--call-graph", "fp"] || how == ["--sample-bytes", "0"];
+        assert_eq!(report["estimated"], !exact, "{how:?}");
+        // Estimates are brought to the totals.
+        let sum: u64 = rows(&report, "rows")
+            .iter()
+            .map(|row| number(row, "bytes"))
+            .sum();
+        assert!(
+            sum.abs_diff(bytes) <= rows(&report, "rows").len() as u64,
+            "{how:?}"
+        );
+    }
+
+    // Who made the vectors, and who made them grow.
+    for (growth, name) in [
+        ("made-by", "vectors::creator"),
+        ("grown-by", "vectors::grower"),
+    ] {
+        let report = alloc(&tool, &["--growth", growth]);
+        let found: Vec<&Value> = rows(&report, "rows")
+            .iter()
+            .filter(|row| row["crate"] == "vectors")
+            .collect();
+        let steps: u64 = found.iter().map(|row| number(row, "reallocations")).sum();
+        assert!(steps >= 60, "{steps}");
+        let row = by_name(rows(&report, "rows"), name);
+        assert_eq!(number(row, "reallocations"), steps, "{growth}");
+        // The one that is never freed.
+        assert_eq!(number(row, "leaked_bytes"), 256 * 8, "{growth}");
+    }
+
+    // All other views open it.
+    let crates = json(&tool.run(["crates", "--message-format", "json"]));
+    let sum: f64 = rows(&crates, "rows")
+        .iter()
+        .map(|row| row["charged"].as_f64().unwrap())
+        .sum();
+    assert!((sum - 1.0).abs() < 1e-6, "{sum}");
+    let callers = json(&tool.run(["callers", "vectors::grower", "--message-format", "json"]));
+    assert!(
+        rows(&callers, "rows")
+            .iter()
+            .any(|row| row["name"] == "vectors::run")
+    );
+    for arguments in [
+        ["lines", "--message-format", "json"].as_slice(),
+        &["flamegraph", "-o", "alloc.svg"],
+        &["export", "--to", "folded"],
+    ] {
+        let run = tool.run(arguments);
+        assert_eq!(run.code, Some(0), "{arguments:?}: {}", run.stderr);
+    }
+}
+
+/// What cannot be seen is said, never shown as nothing; what ends or begins oddly is counted.
+#[test]
+fn programs_that_are_no_ordinary_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("odd.rs"), ODD).unwrap();
+    let compile = |name: &str, flags: &[&str]| {
+        let mut rustc = integration_tests::command::rustc();
+        rustc.args(["--edition=2021", "-O", "-o"]).arg(path(name));
+        succeed(rustc.args(flags).arg(path("odd.rs")));
+    };
+    compile("odd", &["-Cforce-frame-pointers=yes"]);
+    compile("static", &["-Ctarget-feature=+crt-static"]);
+    let state = path("state");
+    let record = |program: &str, how: &str| {
+        let mut command = command(env!("CARGO_BIN_EXE_hotspots-under-test"));
+        command.env("XDG_STATE_HOME", &state);
+        command.args([
+            "hotspots",
+            "alloc",
+            "--message-format",
+            "json",
+            "--call-graph",
+            "fp",
+        ]);
+        command.arg("--exec").arg(path(program)).args(["--", how]);
+        let ended = output(&mut command);
+        (
+            ended.status.code(),
+            String::from_utf8_lossy(&ended.stdout).into_owned(),
+            String::from_utf8_lossy(&ended.stderr).into_owned(),
+        )
+    };
+    let (code, _, said) = record("static", "plain");
+    assert_eq!(code, Some(101), "{said}");
+    assert!(
+        said.contains("statically linked") && said.contains("help: "),
+        "{said}"
+    );
+    for how in [
+        "plain", "threads", "across", "abort", "exit", "fork", "exec", "closed", "local",
+    ] {
+        let (code, out, said) = record("odd", how);
+        assert_eq!(code, Some(0), "{how}: {said}");
+        let report: Value = serde_json::from_str(&out).unwrap();
+        // 5,000 blocks of 33 bytes in one function, however the program ends and whoever frees.
+        let row = by_name(rows(&report, "rows"), "odd::work");
+        let expected = if how == "threads" { 1_000 * 5 } else { 5_000 };
+        assert_eq!(number(row, "allocations"), expected, "{how}");
+        assert_eq!(number(row, "bytes"), expected * 33, "{how}");
+        let totals = &report["totals"];
+        if how == "threads" {
+            assert!(number(totals, "threads") > 1_000, "{totals}");
+        }
+        if ["across", "threads", "plain"].contains(&how) {
+            assert_eq!(number(row, "leaked_bytes"), 0, "{how}");
+        }
+        let notes = report["recording"]["degradations"].as_array().unwrap();
+        let says = |code: &str| notes.iter().any(|note| note["code"] == code);
+        assert_eq!(says("children"), how == "fork", "{how}: {notes:?}");
+        assert_eq!(
+            says("no-exit"),
+            ["abort", "exit", "exec"].contains(&how),
+            "{how}: {notes:?}"
+        );
+    }
+}
+
+const ODD: &str = r#"
+use std::cell::RefCell;
+extern "C" {
+    fn _exit(code: i32) -> !;
+    fn fork() -> i32;
+    fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
+    fn close(file: i32) -> i32;
+}
+#[inline(never)]
+fn work(count: usize) -> Vec<Box<[u8; 33]>> {
+    for n in 0..count {
+        BOXES.with(|boxes| boxes.borrow_mut().push(Box::new([n as u8; 33])));
+    }
+    BOXES.with(|boxes| std::mem::take(&mut *boxes.borrow_mut()))
+}
+thread_local! {
+    static BOXES: RefCell<Vec<Box<[u8; 33]>>> = RefCell::new(Vec::with_capacity(8192));
+    static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+}
+struct Late;
+impl Drop for Late {
+    fn drop(&mut self) {
+        drop(std::hint::black_box(String::from("made while the thread ends")));
+    }
+}
+fn main() {
+    let how = std::env::args().nth(1).unwrap();
+    match how.as_str() {
+        "threads" => {
+            let threads: Vec<_> = (0..1000)
+                .map(|_| std::thread::Builder::new().stack_size(64 << 10).spawn(|| drop(work(5))))
+                .collect();
+            for thread in threads { thread.unwrap().join().unwrap(); }
+        }
+        "across" => {
+            let blocks = work(5000);
+            std::thread::spawn(move || drop(blocks)).join().unwrap();
+        }
+        "local" => {
+            let blocks = std::thread::spawn(|| {
+                LATE.with(|late| *late.borrow_mut() = Some(Late));
+                work(5000)
+            });
+            drop(blocks.join().unwrap());
+        }
+        _ => {
+            let blocks = work(5000);
+            match how.as_str() {
+                "abort" => unsafe {
+                    extern "C" { fn kill(pid: i32, signal: i32) -> i32; fn getpid() -> i32; }
+                    kill(getpid(), 9);
+                },
+                "exit" => unsafe { _exit(0) },
+                "exec" => {
+                    use std::os::unix::process::CommandExt;
+                    let error = std::process::Command::new("/bin/true").exec();
+                    panic!("{error}");
+                }
+                "fork" => unsafe {
+                    let child = fork();
+                    if child == 0 {
+                        drop(work(70_000));
+                        _exit(0);
+                    }
+                    waitpid(child, std::ptr::null_mut(), 0);
+                },
+                "closed" => unsafe { close(1); close(2); },
+                _ => {}
+            }
+            drop(blocks);
+        }
+    }
+}
+"#;
