@@ -11,7 +11,9 @@ mod export;
 mod flamegraph;
 mod functions;
 mod lines;
+mod loops;
 mod overview;
+mod recordings;
 mod threads;
 
 pub(crate) use overview::Unnamed;
@@ -23,6 +25,7 @@ codecost::commands! {
         Crates(crates::Crates),
         Functions(functions::Functions),
         Lines(lines::Lines),
+        Loops(loops::Loops),
         Asm(asm::Asm),
         Callers(callers::Callers),
         Callees(callees::Callees),
@@ -31,6 +34,7 @@ codecost::commands! {
         Diff(diff::Diff),
         Check(check::Check),
         Export(export::Export),
+        Recordings(recordings::Recordings),
         Doctor(doctor::Doctor),
     }
 }

@@ -133,6 +133,7 @@ fn note_ends(programs: &mut [Program], options: &RecordOptions, outcome: &Outcom
     for (program, end) in programs.iter_mut().zip(&outcome.ends) {
         program.exit_code = end.code;
         program.signal = end.signal;
+        program.traffic = end.traffic;
         program.interrupted = outcome.interrupted;
     }
     if let What::Process(_) = options.what {

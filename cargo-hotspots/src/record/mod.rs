@@ -43,7 +43,7 @@ pub(crate) mod trial;
 
 pub use options::{CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What};
 
-use crate::recording::Recording;
+use crate::recording::{Kept, Recording};
 use codecost::{
     Result,
     cargo::{Context, Selection},
@@ -106,6 +106,15 @@ pub fn latest(selection: &Selection) -> Result<Recording> {
 /// As [`latest`].
 pub fn latest_in(context: &Context, selection: &Selection) -> Result<Recording> {
     Store::find(context, selection)?.latest()
+}
+
+/// All recordings of the workspace that are kept, or outside of any the user's, newest first.
+///
+/// # Errors
+///
+/// The workspace cannot be read.
+pub fn list(selection: &Selection) -> Result<Vec<Kept>> {
+    Ok(Store::find(&Context::current()?, selection)?.list())
 }
 
 /// A recording by its path: a `perf.data`, or the directory of a recording that this tool made; or

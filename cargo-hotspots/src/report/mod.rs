@@ -2,6 +2,7 @@
 //! and CSV, and its JSON row; `codecost::report` renders. Nothing is computed here beyond shares.
 //! Every report opens with the quality of its data.
 
+pub mod asked;
 pub mod asm;
 pub mod calls;
 pub mod check;
@@ -11,8 +12,10 @@ pub mod diff;
 pub mod doctor;
 pub mod functions;
 pub mod lines;
+pub mod loops;
 pub mod overview;
 pub mod recording;
+pub mod recordings;
 pub mod threads;
 
 #[cfg(test)]
