@@ -34,8 +34,8 @@ Exit codes: 0 done; 2 wrong usage; 100 a check failed, or --strict refuses the r
 error.";
 
 /// What `-h` leaves to `--help`, so that it fits a screen.
-const RARE: [&str; 7] = [
-    "package", "example", "profile", "features", "output", "limit", "filter",
+const RARE: [&str; 9] = [
+    "package", "example", "profile", "features", "output", "limit", "filter", "exec", "pid",
 ];
 
 impl Commands for Cli {

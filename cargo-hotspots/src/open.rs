@@ -1,12 +1,15 @@
 //! From what the user asked for to a recording, read and named.
 
 use crate::{
-    analysis::{Subject, model::Facts},
+    analysis::{Subject, asm::SourceRoots, model::Facts},
     export::Symbolized,
     input,
     profile::{Module, ModuleKind, Profile},
     record::{self, RecordOptions},
-    recording::{Program, Recording},
+    recording::{
+        Program, Recording,
+        sources::{self, Sources},
+    },
     symbolize,
     symbols::Symbols,
 };
@@ -85,7 +88,11 @@ impl Request {
         let progress = console.progress("reading the recording", None);
         let opened = Opened::read(recording, input_flag, timeline);
         drop(progress);
-        opened
+        let opened = opened?;
+        if let Source::Record(_) = self.source {
+            opened.keep_sources(console);
+        }
+        Ok(opened)
     }
 
     /// The exit code after the report: `--strict` refuses a recording of poor quality.
@@ -169,6 +176,21 @@ impl Opened {
             settings: None,
             input_flag: self.input_flag.clone(),
         }
+    }
+
+    /// Keeps the sources with the recording, which has just been made.
+    fn keep_sources(&self, console: &mut Console) {
+        let roots = SourceRoots::of_this_machine();
+        let files = self.symbols.files.iter().map(String::as_str);
+        let kept = sources::keep(&self.recording.data, files, |name| roots.present(name));
+        if let Err(error) = kept {
+            console.detail(&format!("the sources are not kept: {error}"));
+        }
+    }
+
+    /// Where the text of source lines is.
+    pub fn source_roots(&self) -> SourceRoots {
+        SourceRoots::of_this_machine().with_kept(Sources::of(&self.recording.data))
     }
 
     /// The recording as exports take it.

@@ -4,8 +4,10 @@
 //! of the program as it ran (the next build replaces the original), and `recording.json`, which is
 //! [`About`]. A `perf.data` that the user names has none of that but itself.
 
+pub mod sources;
+
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 /// A recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,28 @@ pub struct Recording {
     pub data: PathBuf,
     /// What else is known of it, when the tool itself made it.
     pub about: Option<About>,
+}
+
+impl Recording {
+    /// Its number among the recordings that are kept: the name of its directory.
+    pub fn number(&self) -> Option<u64> {
+        self.about.as_ref()?;
+        let directory = self.data.parent()?.file_name()?;
+        directory.to_str()?.parse().ok()
+    }
+}
+
+/// A recording among those that are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its number, which commands take for its path.
+    pub number: u64,
+    /// When it was finished, as far as the file system knows.
+    pub finished: Option<SystemTime>,
+    /// The bytes of all its files.
+    pub size: u64,
+    /// The recording; it has a description.
+    pub recording: Recording,
 }
 
 /// What a recording says of itself.
@@ -88,6 +112,24 @@ pub struct Program {
     pub signal: Option<i32>,
     /// Whether Ctrl-C ended the recording.
     pub interrupted: bool,
+    /// What it read and wrote, by the kernel's account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+}
+
+/// What a process read and wrote: calls like `read` and `write`, and their bytes. Children are not in
+/// it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traffic {
+    /// Calls that read.
+    pub reads: u64,
+    /// Bytes that they got.
+    pub read_bytes: u64,
+    /// Calls that write.
+    pub writes: u64,
+    /// Bytes that they gave.
+    pub written_bytes: u64,
 }
 
 /// Something that is worse than it could be.

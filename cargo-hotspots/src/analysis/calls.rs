@@ -1,8 +1,10 @@
 //! Who calls a function, and what it calls: two trees around its outermost occurrence in each
 //! stack, so that recursion counts once and the direct callers (or callees) sum to its inclusive
-//! time. Inlined functions are callers and callees like others.
+//! time. Inlined functions are callers and callees like others. What only starts the program is left
+//! out, and a recursion is one row (`fold`), unless all frames are asked for.
 
 use super::{
+    fold::{self, StartUp},
     label::{label, label_of, unknown},
     model::{Analysis, CallRow, Calls, CrateInfo, Weight},
     select::{Selected, select},
@@ -21,13 +23,23 @@ const ROOT: FunctionId = FunctionId(u32::MAX);
 /// Not a function: the time in the function itself.
 const OWN: FunctionId = FunctionId(u32::MAX - 1);
 
+/// Which functions of a stack are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Frames {
+    /// Without those that only start the program, and each recursion once.
+    #[default]
+    Folded,
+    /// All.
+    All,
+}
+
 /// Who calls the function that `name` means.
 ///
 /// # Errors
 ///
 /// There is not one sample, or no one function is meant.
-pub fn callers(subject: &Subject<'_>, name: &str) -> Result<Analysis<Calls>> {
-    subject.analyse(|shares| Ok(outward(shares, &named(shares, name)?)))
+pub fn callers(subject: &Subject<'_>, name: &str, frames: Frames) -> Result<Analysis<Calls>> {
+    subject.analyse(|shares| Ok(outward(shares, &named(shares, name)?, frames)))
 }
 
 /// What the function that `name` means calls.
@@ -35,12 +47,12 @@ pub fn callers(subject: &Subject<'_>, name: &str) -> Result<Analysis<Calls>> {
 /// # Errors
 ///
 /// There is not one sample, or no one function is meant.
-pub fn callees(subject: &Subject<'_>, name: &str) -> Result<Analysis<Calls>> {
-    subject.analyse(|shares| Ok(inward(shares, &named(shares, name)?)))
+pub fn callees(subject: &Subject<'_>, name: &str, frames: Frames) -> Result<Analysis<Calls>> {
+    subject.analyse(|shares| Ok(inward(shares, &named(shares, name)?, frames)))
 }
 
 /// The function that the user means, or an error that lists the candidates by their time.
-fn named(shares: &Shares<'_>, name: &str) -> Result<Selected> {
+pub(super) fn named(shares: &Shares<'_>, name: &str) -> Result<Selected> {
     let functions = shares.symbols.functions.len();
     let anywhere = shares.inclusive(functions, |scope| Some(scope.function.0 as usize));
     select(
@@ -52,31 +64,34 @@ fn named(shares: &Shares<'_>, name: &str) -> Result<Selected> {
 }
 
 /// The tree outward.
-pub(super) fn outward(shares: &Shares<'_>, selected: &Selected) -> Calls {
+pub(super) fn outward(shares: &Shares<'_>, selected: &Selected, frames: Frames) -> Calls {
+    let start_up = start_up(shares, selected, frames);
     let mut tree = Tree::new();
     let mut total = Weight::default();
+    let mut path = Vec::new();
     outermost(shares, selected, |stack, at| {
         let weight = shares.below[stack];
         if weight == Weight::default() {
             return;
         }
         total += weight;
-        let mut node = 0;
+        path.clear();
         let mut from = Some((stack, Some(at)));
-        'outward: while let Some((stack, behind)) = from {
-            for (position, scope) in shares.scopes(stack) {
-                if behind.is_some_and(|behind| position <= behind) {
-                    continue;
-                }
-                if tree.depth(node) == DEPTH {
-                    break 'outward;
-                }
-                node = tree.child(node, scope.function);
-                tree.add(node, weight);
-            }
+        while let Some((stack, behind)) = from {
+            let callers = shares
+                .scopes(stack)
+                .filter(|(position, _)| behind.is_none_or(|behind| *position > behind));
+            path.extend(callers.map(|(_, scope)| scope.function));
             from = shares.caller(stack).map(|caller| (caller, None));
         }
-        if from.is_none() {
+        path.reverse();
+        let path = shown(&path, start_up.as_ref());
+        let mut node = 0;
+        for function in path.iter().rev().take(DEPTH as usize) {
+            node = tree.child(node, *function);
+            tree.add(node, weight);
+        }
+        if path.len() <= DEPTH as usize {
             node = tree.child(node, ROOT);
             tree.add(node, weight);
         }
@@ -85,34 +100,34 @@ pub(super) fn outward(shares: &Shares<'_>, selected: &Selected) -> Calls {
 }
 
 /// The tree inward.
-pub(super) fn inward(shares: &Shares<'_>, selected: &Selected) -> Calls {
+pub(super) fn inward(shares: &Shares<'_>, selected: &Selected, frames: Frames) -> Calls {
     let is_selected = flags(shares, selected);
     let mut tree = Tree::new();
-    // Where in the tree each stack on the way is; none outside the function.
-    let mut way: Vec<Option<u32>> = Vec::new();
-    shares.walk(|step| match step {
-        Step::Enter(stack) => {
-            let mut node = way.last().copied().flatten();
-            for (_, scope) in shares.scopes(stack).rev() {
-                node = match node {
-                    Some(node) if tree.depth(node) == DEPTH => Some(node),
-                    Some(node) => Some(tree.child(node, scope.function)),
-                    None => is_selected
-                        .get(scope.function.0 as usize)
-                        .copied()
-                        .unwrap_or_default()
-                        .then_some(0),
-                };
-            }
-            if let Some(node) = node {
-                tree.add(node, shares.ends[stack]);
-            }
-            way.push(node);
+    let mut path = Vec::new();
+    for (stack, weight) in shares.ends() {
+        path.clear();
+        let mut from = Some(stack);
+        while let Some(stack) = from {
+            path.extend(shares.scopes(stack).map(|(_, scope)| scope.function));
+            from = shares.caller(stack);
         }
-        Step::Leave(_) => {
-            way.pop();
+        // Now outermost first; what is outside the function does not count.
+        path.reverse();
+        let is_this = |function: &FunctionId| is_selected.get(function.0 as usize) == Some(&true);
+        let Some(first) = path.iter().position(is_this) else {
+            continue;
+        };
+        let inside = path.get(first..).unwrap_or_default();
+        let inside = match frames {
+            Frames::All => inside.to_vec(),
+            Frames::Folded => folded(inside),
+        };
+        let mut node = 0;
+        for function in inside.iter().skip(1).take(DEPTH as usize) {
+            node = tree.child(node, *function);
         }
-    });
+        tree.add(node, weight);
+    }
     let own = tree.weight(0);
     tree.sum_up();
     let total = tree.weight(0);
@@ -121,6 +136,33 @@ pub(super) fn inward(shares: &Shares<'_>, selected: &Selected) -> Calls {
         tree.add(node, own);
     }
     tree.calls(shares, selected, total)
+}
+
+/// What starts the program; `None` where that is shown, too, or what is asked for.
+fn start_up(shares: &Shares<'_>, selected: &Selected, frames: Frames) -> Option<StartUp> {
+    let start_up = StartUp::of(shares.symbols);
+    let asked = selected.functions.iter();
+    let asked = asked.copied().any(|function| start_up.has(function));
+    (frames == Frames::Folded && !asked).then_some(start_up)
+}
+
+/// The functions of a path, outermost first, that are shown.
+fn shown(path: &[FunctionId], start_up: Option<&StartUp>) -> Vec<FunctionId> {
+    match start_up {
+        None => path.to_vec(),
+        Some(start_up) => {
+            let only_start = start_up.count(path.iter().copied());
+            folded(path.get(only_start..).unwrap_or_default())
+        }
+    }
+}
+
+fn folded(path: &[FunctionId]) -> Vec<FunctionId> {
+    let mut folded = Vec::with_capacity(path.len());
+    for function in path {
+        fold::push(&mut folded, *function);
+    }
+    folded
 }
 
 fn flags(shares: &Shares<'_>, selected: &Selected) -> Vec<bool> {
@@ -135,7 +177,11 @@ fn flags(shares: &Shares<'_>, selected: &Selected) -> Vec<bool> {
 
 /// Calls `found` with each stack, and the position of the scope in it, where the function occurs
 /// for the first time on the way from the root.
-fn outermost(shares: &Shares<'_>, selected: &Selected, mut found: impl FnMut(usize, u32)) {
+pub(super) fn outermost(
+    shares: &Shares<'_>,
+    selected: &Selected,
+    mut found: impl FnMut(usize, u32),
+) {
     let is_selected = flags(shares, selected);
     let mut inside: Vec<bool> = Vec::new();
     shares.walk(|step| match step {
@@ -185,10 +231,6 @@ impl Tree {
         }
     }
 
-    fn depth(&self, node: u32) -> u32 {
-        self.nodes[node as usize].depth
-    }
-
     fn weight(&self, node: u32) -> Weight {
         self.nodes[node as usize].weight
     }
@@ -199,7 +241,7 @@ impl Tree {
 
     fn child(&mut self, parent: u32, function: FunctionId) -> u32 {
         let next = self.nodes.len() as u32;
-        let depth = self.depth(parent) + 1;
+        let depth = self.nodes[parent as usize].depth + 1;
         *self.children.entry((parent, function)).or_insert_with(|| {
             self.nodes.push(Node {
                 function,

@@ -102,7 +102,7 @@ fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause
 }
 
 /// Whether the event's modifiers leave the kernel out: `cpu-clock:u`.
-fn is_user_only(event: &str) -> bool {
+pub(super) fn is_user_only(event: &str) -> bool {
     let modifiers = event.split_once(':').map_or("", |(_, modifiers)| modifiers);
     modifiers.contains('u') && !modifiers.contains('k')
 }

@@ -1,50 +1,178 @@
-//! Two recordings: what takes a larger or smaller share of the time than before.
+//! Recordings before and after a change: where CPU time was saved or lost.
 //!
-//! Each recording is scaled to its own total, so that a longer run does not look like a slower one;
-//! by how much the whole became slower or faster only repeated runs can tell. What is compared is
-//! the charged share, by names that have neither hashes nor versions: a crate, a function of a
-//! crate, a function with those that it is inlined into.
+//! Each side is one recording or several; figures are means. What is compared is the charged time,
+//! by names that have neither hashes nor versions: a crate, a function of a crate, a function with
+//! those that it is inlined into. All CPU time is the kernel's account where the recording has it.
+//!
+//! Recordings of different length are compared as they are, unless the user asks for shares or all
+//! are benchmarks that their harness ran for a set time: there a faster program only does more. Then
+//! each side counts as if it had taken as long as the earlier one.
 
-use super::{
-    crates, functions,
-    label::{label_of, unknown},
-    model::{ChangeKind, ChangeRow, Comparison, CrateInfo, Facts, Weight},
-    quality,
-    shares::Shares,
-    subject::{Subject, facts, no_samples},
-};
-use codecost::{Result, attribution::Origin, report::Warning};
-use std::{cmp::Reverse, collections::HashMap};
+mod interval;
+mod measured;
 
-/// Compares two recordings.
-///
-/// # Errors
-///
-/// One of them has no samples.
-pub fn compare(before: &Subject<'_>, after: &Subject<'_>) -> Result<Comparison> {
-    let sides = [before, after].map(|subject| Shares::new(subject.profile, subject.symbols));
-    for (subject, shares) in [before, after].into_iter().zip(&sides) {
-        if shares.total.samples == 0 {
-            return Err(no_samples(subject));
+pub use measured::Measured;
+
+use super::model::{ChangeRow, Changed, Comparison, CrateInfo, Facts, Interval, Scaled, Weight};
+use codecost::report::Warning;
+use interval::{half_width, mean};
+use measured::Key;
+use std::{cmp::Reverse, collections::BTreeSet};
+
+/// Compares two sides, each of at least one recording.
+pub fn compare(before: &[Measured], after: &[Measured], per_share: bool) -> Comparison {
+    let all = || before.iter().chain(after);
+    let scaled = if per_share {
+        Some(Scaled::Asked)
+    } else {
+        all()
+            .all(Measured::is_fixed_length)
+            .then_some(Scaled::FixedLength)
+    };
+    let interval = if before.len() + after.len() > 2 {
+        Interval::Runs
+    } else {
+        Interval::Sampling
+    };
+    let cpu = cpu(before, after);
+    let sides = Sides {
+        before,
+        after,
+        scaled: scaled.is_some(),
+        length: cpu.map(|cpu| cpu.before),
+    };
+    let keys: BTreeSet<&Key> = all().flat_map(|side| side.rows.keys()).collect();
+    let mut rows: Vec<ChangeRow> = keys.into_iter().map(|key| sides.row(key)).collect();
+    sort(&mut rows);
+    Comparison {
+        cpu,
+        scaled,
+        interval,
+        rows,
+        warnings: warnings(before, after, scaled, interval, cpu.is_some()),
+        before: before.iter().map(|side| side.facts.clone()).collect(),
+        after: after.iter().map(|side| side.facts.clone()).collect(),
+    }
+}
+
+/// All CPU time of each side; `None` unless all recordings have it.
+fn cpu(before: &[Measured], after: &[Measured]) -> Option<Changed> {
+    let used = |side: &[Measured]| -> Option<Vec<f64>> {
+        let clocks = side.iter().map(|measured| measured.clock);
+        clocks.map(|clock| Some(clock?.used_ns)).collect()
+    };
+    let (before, after) = (used(before)?, used(after)?);
+    Some(Changed {
+        before: mean(&before),
+        after: mean(&after),
+        // The account of one run is exact.
+        plus_minus: half_width(&before, &after, 0.0),
+    })
+}
+
+/// Both sides, and how their figures are made.
+struct Sides<'m> {
+    before: &'m [Measured],
+    after: &'m [Measured],
+    scaled: bool,
+    /// The CPU time of the earlier side, in nanoseconds.
+    length: Option<f64>,
+}
+
+impl Sides<'_> {
+    fn row(&self, key: &Key) -> ChangeRow {
+        let (kind, _, name) = key;
+        let part = |side: &&Measured| side.rows.get(key).cloned();
+        let label = |side: &[Measured]| -> Option<CrateInfo> {
+            let mut parts = side.iter().filter_map(|side| part(&side));
+            parts.next().map(|part| part.label)
+        };
+        let (first, second) = (label(self.before), label(self.after));
+        let version = |label: &Option<CrateInfo>| label.as_ref()?.version.clone();
+        let samples = |side: &[Measured]| {
+            let mut sum = Weight::default();
+            for part in side.iter().filter_map(|side| part(&side)) {
+                sum += part.weight;
+            }
+            sum
+        };
+        let share = self.changed(key, &|_| Some(Unit::SHARE));
+        let time = self.changed(key, &|side| match (side.clock, self.length) {
+            (Some(_), Some(length)) if self.scaled => Some(Unit {
+                per_share: length,
+                extra: 0.0,
+            }),
+            (Some(clock), Some(_)) => Some(Unit {
+                per_share: clock.per_period * side.total.period as f64,
+                extra: 1.0,
+            }),
+            _ => None,
+        });
+        ChangeRow {
+            kind: *kind,
+            name: name.clone(),
+            version_before: version(&first),
+            version_after: version(&second),
+            label: second.or(first).unwrap_or_else(super::label::unknown),
+            before: samples(self.before),
+            after: samples(self.after),
+            share: share.unwrap_or_default(),
+            time,
         }
     }
-    let [first, second] = &sides;
-    let (facts_before, facts_after) = (facts(before, first), facts(after, second));
-    let mut rows = Changes::default();
-    for (side, shares) in sides.iter().enumerate() {
-        rows.add(side, shares);
-    }
-    let (total_before, total_after) = (first.total, second.total);
-    let mut rows: Vec<ChangeRow> = rows.0.into_values().collect();
-    let share = |weight: Weight, total: Weight| weight.period as f64 / total.period as f64;
-    rows.sort_by(|a, b| {
-        // Rounded, so that equal changes are equal.
-        let change = |row: &ChangeRow| {
-            let change = share(row.after, total_after) - share(row.before, total_before);
-            (change.abs() * 1e12).round() as u64
+
+    /// A figure of a row: `unit` says what the whole recording is in it.
+    fn changed(&self, key: &Key, unit: &dyn Fn(&Measured) -> Option<Unit>) -> Option<Changed> {
+        let mut variance = 0.0;
+        let mut values = |side: &[Measured]| -> Option<Vec<f64>> {
+            let runs = side.len() as f64;
+            let mut values = Vec::with_capacity(side.len());
+            for measured in side {
+                let Unit { per_share, extra } = unit(measured)?;
+                let Some(part) = measured.rows.get(key) else {
+                    values.push(0.0);
+                    continue;
+                };
+                let share = measured.share(part);
+                let samples = measured.total.samples.max(1) as f64;
+                variance += (per_share / runs).powi(2) * share * (1.0 - share) / samples;
+                values.push(per_share * share + extra * part.extra_ns);
+            }
+            Some(values)
         };
-        let order = change(b).cmp(&change(a));
-        order.then_with(|| {
+        let (before, after) = (values(self.before)?, values(self.after)?);
+        Some(Changed {
+            before: mean(&before),
+            after: mean(&after),
+            plus_minus: half_width(&before, &after, variance),
+        })
+    }
+}
+
+/// What the whole of a recording is in a figure.
+#[derive(Clone, Copy)]
+struct Unit {
+    per_share: f64,
+    /// How much of the time counts that was not sampled.
+    extra: f64,
+}
+
+impl Unit {
+    const SHARE: Self = Self {
+        per_share: 1.0,
+        extra: 0.0,
+    };
+}
+
+/// The largest change first: of time, else of shares.
+fn sort(rows: &mut [ChangeRow]) {
+    // Rounded, so that equal changes are equal.
+    let order = |row: &ChangeRow| {
+        let time = row.time.map_or(0, |time| time.delta().abs().round() as u64);
+        (time, (row.share.delta().abs() * 1e12).round() as u64)
+    };
+    rows.sort_by(|a, b| {
+        order(b).cmp(&order(a)).then_with(|| {
             (a.kind, Reverse(a.after.period), &a.name).cmp(&(
                 b.kind,
                 Reverse(b.after.period),
@@ -52,48 +180,69 @@ pub fn compare(before: &Subject<'_>, after: &Subject<'_>) -> Result<Comparison> 
             ))
         })
     });
-    let mut warnings = differences(&facts_before, &facts_after);
-    warnings.extend(quality::warnings(first, &facts_before));
-    for warning in quality::warnings(second, &facts_after) {
-        if warnings.iter().all(|known| known.code != warning.code) {
-            warnings.push(warning);
-        }
-    }
-    Ok(Comparison {
-        before: facts_before,
-        after: facts_after,
-        total_before,
-        total_after,
-        rows,
-        warnings,
-    })
 }
 
-/// What keeps the two from being compared.
-fn differences(before: &Facts, after: &Facts) -> Vec<Warning> {
-    // True of every comparison so far, and why `ci_low` and `ci_high` are null.
-    let mut warnings = vec![
-        Warning::new(
-            "no-interval",
-            "each side is one recording: how much its runs vary is not known",
-        )
-        .help("record both again, and believe what changes the same way twice"),
-    ];
-    let event = |facts: &Facts| facts.event.clone();
-    if event(before) != event(after) {
+/// What keeps the sides from being compared, and what each recording warns of, each kind once.
+fn warnings(
+    before: &[Measured],
+    after: &[Measured],
+    scaled: Option<Scaled>,
+    interval: Interval,
+    timed: bool,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if interval == Interval::Sampling {
         warnings.push(
             Warning::new(
-                "different-events",
-                format!(
-                    "the events differ, `{}` and `{}`: shares of one are not shares of the other",
-                    event(before),
-                    event(after)
-                ),
+                "one-recording-each",
+                "each side is one recording: the interval is that of sampling, and how much runs \
+                 vary is not in it",
             )
-            .help("record both with the same `--event`"),
+            .help("record each side several times: `cargo hotspots diff 1,2,3 4,5,6`"),
         );
     }
-    if before.call_graph != after.call_graph {
+    if !timed {
+        warnings.push(
+            Warning::new(
+                "no-time",
+                "the recordings do not say how much CPU time was used: only shares are compared",
+            )
+            .help("record with this tool, or sample `cpu-clock`"),
+        );
+    }
+    let first = |side: &[Measured]| side.first().map(|measured| measured.facts.clone());
+    if let (Some(one), Some(other)) = (first(before), first(after)) {
+        let all = || before.iter().chain(after).map(|measured| &measured.facts);
+        warnings.extend(differences(&one, &other, all()));
+        if scaled.is_none() {
+            warnings.extend(lengths(before, after));
+        }
+    }
+    for warning in before.iter().chain(after).flat_map(|side| &side.warnings) {
+        if warnings.iter().all(|known| known.code != warning.code) {
+            warnings.push(warning.clone());
+        }
+    }
+    warnings
+}
+
+/// What keeps recordings from being compared: each is held against the first one.
+fn differences<'f>(
+    first: &Facts,
+    second: &Facts,
+    mut all: impl Iterator<Item = &'f Facts> + Clone,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if let Some(other) = all.clone().find(|facts| facts.event != first.event) {
+        let (one, other) = (&first.event, &other.event);
+        let text = format!(
+            "the events differ, `{one}` and `{other}`: figures of one are not figures of the other"
+        );
+        warnings.push(
+            Warning::new("different-events", text).help("record both with the same `--event`"),
+        );
+    }
+    if all.any(|facts| facts.call_graph != first.call_graph) {
         warnings.push(
             Warning::new(
                 "different-stacks",
@@ -102,7 +251,7 @@ fn differences(before: &Facts, after: &Facts) -> Vec<Warning> {
             .help("record both with the same `--call-graph`"),
         );
     }
-    if let (Some(before), Some(after)) = (&before.build_profile, &after.build_profile)
+    if let (Some(before), Some(after)) = (&first.build_profile, &second.build_profile)
         && before != after
     {
         warnings.push(Warning::new(
@@ -110,220 +259,47 @@ fn differences(before: &Facts, after: &Facts) -> Vec<Warning> {
             format!("built with different profiles, `{before}` and `{after}`"),
         ));
     }
+    let arguments = |facts: &Facts| facts.command.get(1..).unwrap_or_default().join(" ");
+    let (before, after) = (arguments(first), arguments(second));
+    if !first.command.is_empty() && !second.command.is_empty() && before != after {
+        warnings.push(
+            Warning::new(
+                "different-arguments",
+                format!("the programs ran with different arguments, `{before}` and `{after}`"),
+            )
+            .help("record the same work, or compare shares with `--per-share`"),
+        );
+    }
     warnings
 }
 
-/// Rows by kind, crate and name.
-#[derive(Default)]
-struct Changes(HashMap<(ChangeKind, String, String), ChangeRow>);
-
-impl Changes {
-    fn add(&mut self, side: usize, shares: &Shares<'_>) {
-        for row in crates::rows(shares) {
-            let name = row.label.name.clone();
-            self.row(
-                side,
-                ChangeKind::Crate,
-                &name,
-                &row.label,
-                row.times.charged,
-            );
-        }
-        for row in functions::rows(shares) {
-            self.row(
-                side,
-                ChangeKind::Function,
-                &row.name,
-                &row.label,
-                row.times.charged,
-            );
-        }
-        for (path, label, weight) in inline_paths(shares) {
-            self.row(side, ChangeKind::Inline, &path, &label, weight);
-        }
-    }
-
-    fn row(
-        &mut self,
-        side: usize,
-        kind: ChangeKind,
-        name: &str,
-        label: &CrateInfo,
-        weight: Weight,
-    ) {
-        if weight == Weight::default() {
-            return;
-        }
-        // Std's own copy of a crate is another crate, whatever the versions.
-        let owner = match label.origin {
-            Origin::StdDependency => format!("std/{}", label.name),
-            _ => label.name.clone(),
-        };
-        let row = self
-            .0
-            .entry((kind, owner, name.to_owned()))
-            .or_insert_with(|| ChangeRow {
-                kind,
-                name: name.to_owned(),
-                label: label.clone(),
-                version_before: None,
-                version_after: None,
-                before: Weight::default(),
-                after: Weight::default(),
-            });
-        let (sum, version) = match side {
-            0 => (&mut row.before, &mut row.version_before),
-            _ => (&mut row.after, &mut row.version_after),
-        };
-        *sum += weight;
-        if version.is_none() {
-            version.clone_from(&label.version);
-        }
-    }
-}
-
-/// The charged function with those that it is inlined into, where there are any.
-fn inline_paths(shares: &Shares<'_>) -> Vec<(String, CrateInfo, Weight)> {
-    // A position in the list of scopes names the rest of its chain, too.
-    let mut charged: HashMap<u32, (usize, Weight)> = HashMap::new();
-    for (stack, weight) in shares.ends() {
-        if let Some(at) = shares.settled[stack].charged {
-            charged.entry(at).or_insert((stack, Weight::default())).1 += weight;
-        }
-    }
-    let symbols = shares.symbols;
-    let mut paths = Vec::new();
-    for (at, (stack, weight)) in charged {
-        // The frame that the scope is in: the innermost one, or one of the callers'.
-        let mut from = Some(stack);
-        while let Some(stack) = from {
-            let chain: Vec<_> = shares.scopes(stack).collect();
-            if let Some(position) = chain.iter().position(|(position, _)| *position == at) {
-                let names: Vec<&str> = chain[position..]
-                    .iter()
-                    .filter_map(|(_, scope)| {
-                        let function = symbols.functions.get(scope.function.0 as usize)?;
-                        Some(function.name.as_str())
-                    })
-                    .collect();
-                if names.len() > 1 {
-                    let function = chain[position].1.function;
-                    let owner = shares
-                        .owner(function)
-                        .and_then(|owner| symbols.crates.get(owner.0 as usize));
-                    let label = owner.map_or_else(unknown, label_of);
-                    paths.push((names.join(" ← "), label, weight));
-                }
-                break;
-            }
-            from = shares.caller(stack);
-        }
-    }
-    paths
+/// Recordings whose length says nothing of the program.
+fn lengths(before: &[Measured], after: &[Measured]) -> Option<Warning> {
+    let all = || before.iter().chain(after);
+    let cut = |side: &Measured| {
+        let mut programs = side.facts.programs.iter();
+        programs.any(|program| program.interrupted)
+            || side
+                .facts
+                .command
+                .first()
+                .is_some_and(|word| word == "--pid")
+    };
+    let why = if all().any(cut) {
+        "a recording was ended by the user or is of a part of a run"
+    } else if all().any(Measured::is_fixed_length) {
+        "one side is a benchmark that runs for a set time, and the other is not"
+    } else {
+        return None;
+    };
+    Some(
+        Warning::new(
+            "different-lengths",
+            format!("{why}: its CPU time follows its length"),
+        )
+        .help("compare shares: `cargo hotspots diff --per-share`"),
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{analysis::fixture::Fixture, recording::Recording};
-
-    fn recording(alpha: u64, beta: u64, version: &str) -> Fixture {
-        let mut fixture = Fixture::new();
-        let core = fixture.krate("core", Origin::Std, true);
-        let app = fixture.krate("app", Origin::Workspace, false);
-        let other = fixture.krate("beta", Origin::Registry, false);
-        fixture.symbols.crates[2].version = Some(version.into());
-        let rotate = fixture.function("core::num::rotate", core);
-        let alpha_function = fixture.function("app::alpha", app);
-        let run = fixture.function("app::run", app);
-        let beta_function = fixture.function("beta::work", other);
-        let inlined = fixture.frame(&[rotate, alpha_function, run]);
-        let called = fixture.frame(&[beta_function]);
-        let first = fixture.stack(&[inlined]);
-        let second = fixture.stack(&[inlined, called]);
-        fixture.samples(first, alpha);
-        fixture.samples(second, beta);
-        fixture
-    }
-
-    fn compared(before: &Fixture, after: &Fixture) -> Comparison {
-        let recording = Recording {
-            data: "perf.data".into(),
-            about: None,
-        };
-        compare(&before.subject(&recording), &after.subject(&recording)).unwrap()
-    }
-
-    fn shown(comparison: &Comparison) -> Vec<(&'static str, &str, u64, u64)> {
-        let rows = comparison.rows.iter();
-        rows.map(|row| {
-            (
-                row.kind.as_str(),
-                row.name.as_str(),
-                row.before.samples,
-                row.after.samples,
-            )
-        })
-        .collect()
-    }
-
-    #[test]
-    fn crates_functions_and_inline_paths_by_the_size_of_the_change() {
-        let (before, after) = (recording(80, 20, "1.0.0"), recording(120, 80, "1.1.0"));
-        let comparison = compared(&before, &after);
-        assert_eq!(
-            shown(&comparison),
-            [
-                ("crate", "app", 80, 120),
-                ("crate", "beta", 20, 80),
-                ("function", "app::alpha", 80, 120),
-                ("function", "beta::work", 20, 80),
-                ("inline", "app::alpha ← app::run", 80, 120),
-            ]
-        );
-        let beta = &comparison.rows[1];
-        assert_eq!(beta.version_before.as_deref(), Some("1.0.0"));
-        assert_eq!(beta.version_after.as_deref(), Some("1.1.0"));
-        assert_eq!(comparison.total_before.samples, 100);
-        assert_eq!(comparison.total_after.samples, 200);
-        // Nothing but that there is one recording on each side.
-        let codes: Vec<_> = comparison.warnings.iter().map(|w| w.code).collect();
-        assert_eq!(codes, ["no-interval"]);
-    }
-
-    #[test]
-    fn what_cannot_be_compared_is_said() {
-        let before = recording(80, 20, "1.0.0");
-        let mut after = recording(80, 20, "1.0.0");
-        after.profile.event = "cycles".into();
-        after.profile.call_graph = crate::profile::CallGraph::None;
-        let comparison = compared(&before, &after);
-        let codes: Vec<_> = comparison.warnings.iter().map(|w| w.code).collect();
-        let expected = [
-            "no-interval",
-            "different-events",
-            "different-stacks",
-            "no-stacks",
-        ];
-        assert_eq!(codes, expected);
-    }
-
-    #[test]
-    fn events_that_are_not_shown_are_named() {
-        let before = recording(80, 20, "1.0.0");
-        let mut after = recording(80, 20, "1.0.0");
-        after.profile.other_events = vec![("page-faults".into(), 4), ("cycles".into(), 1)];
-        let comparison = compared(&before, &after);
-        let warning = comparison
-            .warnings
-            .iter()
-            .find(|warning| warning.code == "other-events")
-            .unwrap();
-        assert_eq!(
-            warning.message,
-            "only `cpu-clock` is shown; the recording also has `page-faults` (4 samples), \
-             `cycles` (1 sample)"
-        );
-        assert_eq!(warning.count, Some(2));
-    }
-}
+mod tests;

@@ -1,14 +1,23 @@
-//! At most three things worth acting on, those with the most time at stake. Each is made from what
-//! was measured; none says what a change would save, because that was not measured.
+//! A few things worth acting on: those with the most time at stake, times how sure it is that a
+//! change saves a part of it. Each is made from what was measured; none says what a change would save,
+//! because that was not measured.
+//!
+//! How sure a finding is, is a judgement: near 1 where the change is known and small (another hasher,
+//! a buffer, a cached key), less where it depends on what the code is for (allocation, formatting),
+//! least where the time at stake is all of a loop and the cause only a part of it.
 
 mod checks;
 mod command;
 mod formatting;
 mod groups;
 mod hashing;
+mod kernel;
 mod locks;
 mod memory;
+mod names;
 mod once;
+mod paths;
+mod repeated;
 mod settings;
 mod worth;
 
@@ -16,25 +25,31 @@ mod worth;
 mod tests;
 
 use super::{model::Finding, shares::Shares, subject::Subject};
-use std::cmp::Reverse;
 use worth::is_worth;
 
 /// How many are shown.
-const MOST: usize = 3;
+const MOST: usize = 5;
 
-/// What a maintainer could act on, most time first.
+/// What a maintainer could act on, the most time that is likely to be saved first.
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(hashing::find(subject, shares));
     findings.extend(memory::allocator(subject, shares));
+    findings.extend(memory::growth(subject, shares));
     findings.extend(memory::copies(subject, shares));
+    findings.extend(memory::contention(subject, shares));
+    findings.extend(repeated::comparisons(subject, shares));
+    findings.extend(repeated::hashes(subject, shares));
+    findings.extend(kernel::small_calls(subject, shares));
+    findings.extend(kernel::page_faults(subject, shares));
     findings.extend(formatting::find(subject, shares));
     findings.extend(locks::find(subject, shares));
     findings.extend(once::find(subject, shares));
     findings.extend(settings::find(subject, shares));
     findings.extend(checks::find(subject, shares));
     findings.retain(|finding| is_worth(finding.time, shares));
-    findings.sort_by_key(|finding| Reverse(finding.time));
+    let worth = |finding: &Finding| finding.time as f64 * finding.sureness;
+    findings.sort_by(|a, b| worth(b).total_cmp(&worth(a)));
     findings.truncate(MOST);
     findings
 }

@@ -1,15 +1,17 @@
 //! Time by source line: the innermost line of each sample, and the line that it is charged to,
-//! which for time in std is the line of the own code that called it.
+//! which for time in std is the line of the own code that called it. A line of a generic function is
+//! one row, whatever its instances.
 
 use super::{
     label::{label_of, unknown},
-    model::{Analysis, LineRow, Weight},
+    model::{Analysis, CrateInfo, LineRow, Weight},
+    select::path_of,
     shares::{At, Shares},
     subject::Subject,
 };
 use crate::symbols::{FunctionId, SourceId};
 use codecost::Result;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 type Key = (Option<SourceId>, Option<u32>, Option<FunctionId>);
 
@@ -38,7 +40,7 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<LineRow> {
         *charged = charged.saturating_add(weight.period);
     }
     let symbols = shares.symbols;
-    let mut rows: Vec<LineRow> = lines
+    let rows = lines
         .into_iter()
         .map(|((file, line, function), (own, charged))| {
             let function = function.and_then(|id| symbols.functions.get(id.0 as usize));
@@ -57,8 +59,8 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<LineRow> {
                 own,
                 charged,
             }
-        })
-        .collect();
+        });
+    let mut rows = merged(rows);
     rows.sort_by(|a, b| {
         (b.charged, b.own.period)
             .cmp(&(a.charged, a.own.period))
@@ -67,4 +69,29 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<LineRow> {
             .then_with(|| a.function.cmp(&b.function))
     });
     rows
+}
+
+/// The instances of a generic function become one row, named without their arguments.
+fn merged(rows: impl Iterator<Item = LineRow>) -> Vec<LineRow> {
+    type Place = (Option<String>, Option<u32>, String, CrateInfo);
+    let mut merged: HashMap<Place, LineRow> = HashMap::new();
+    for row in rows {
+        let family = path_of(&row.function);
+        let key = (row.file.clone(), row.line, family, row.label.clone());
+        match merged.entry(key) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(row);
+            }
+            Entry::Occupied(mut known) => {
+                let family = known.key().2.clone();
+                let known = known.get_mut();
+                known.own += row.own;
+                known.charged = known.charged.saturating_add(row.charged);
+                if known.function != row.function {
+                    known.function = family;
+                }
+            }
+        }
+    }
+    merged.into_values().collect()
 }

@@ -5,12 +5,14 @@
 //! for).
 
 pub mod alloc;
+mod ask;
 pub mod asm;
 mod calls;
 mod coverage;
 mod crates;
 mod diff;
 mod findings;
+pub mod fold;
 mod functions;
 mod label;
 mod lines;
@@ -27,9 +29,10 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use calls::{callees, callers};
+pub use ask::{By, asked};
+pub use calls::{Frames, callees, callers};
 pub use crates::crates;
-pub use diff::compare;
+pub use diff::{Measured, compare};
 pub use functions::functions;
 pub use lines::lines;
 pub use model::Analysis;

@@ -32,6 +32,8 @@ pub struct Facts {
     /// The flag that opens the recording again, with a space in front (` --input perf.data`);
     /// empty for the latest recording.
     pub input_flag: String,
+    /// Its number among the recordings that are kept.
+    pub number: Option<u64>,
     /// The file with the samples.
     pub source: PathBuf,
     /// The event.
@@ -188,7 +190,35 @@ pub struct CallRow {
     pub inclusive: Weight,
 }
 
-/// A crate or function in two recordings, by the share that is charged to it.
+/// Who asked for a function.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The function; several copies of a generic function share the part before their arguments.
+    pub function: String,
+    /// Its crate.
+    pub label: CrateInfo,
+    /// All time in which it occurs: what the rows sum to.
+    pub inclusive: Weight,
+    /// Who asked, most time first.
+    pub rows: Vec<AskRow>,
+}
+
+/// A function or crate that asked for another function.
+#[derive(Clone, Debug)]
+pub struct AskRow {
+    /// Its name; in brackets where nobody is known.
+    pub name: String,
+    /// Its crate.
+    pub label: CrateInfo,
+    /// The time that was asked for.
+    pub time: Weight,
+    /// The file of the line that asked most.
+    pub file: Option<String>,
+    /// That line.
+    pub line: Option<u32>,
+}
+
+/// A crate or function before and after, by the time that is charged to it.
 #[derive(Clone, Debug)]
 pub struct ChangeRow {
     /// What it is.
@@ -197,14 +227,49 @@ pub struct ChangeRow {
     pub name: String,
     /// The crate.
     pub label: CrateInfo,
-    /// The crate's version in the earlier recording.
+    /// The crate's version in the earlier recordings.
     pub version_before: Option<String>,
-    /// The crate's version in the later recording.
+    /// The crate's version in the later recordings.
     pub version_after: Option<String>,
-    /// In the earlier recording.
+    /// The samples of all earlier recordings.
     pub before: Weight,
-    /// In the later recording.
+    /// The samples of all later recordings.
     pub after: Weight,
+    /// Its part of the whole.
+    pub share: Changed,
+    /// Its CPU time in nanoseconds, where it is known.
+    pub time: Option<Changed>,
+}
+
+/// A figure before and after: the means of the recordings of each side.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Changed {
+    /// The mean of the earlier recordings.
+    pub before: f64,
+    /// The mean of the later recordings.
+    pub after: f64,
+    /// Half the width of the difference's 95 % interval.
+    pub plus_minus: f64,
+}
+
+impl Changed {
+    /// After less before.
+    pub fn delta(self) -> f64 {
+        self.after - self.before
+    }
+
+    /// The interval of the difference.
+    pub fn interval(self) -> (f64, f64) {
+        (
+            self.delta() - self.plus_minus,
+            self.delta() + self.plus_minus,
+        )
+    }
+
+    /// Whether the interval leaves out zero.
+    pub fn is_change(self) -> bool {
+        self.delta().abs() > self.plus_minus
+    }
 }
 
 /// What a changed row is.
@@ -229,21 +294,61 @@ impl ChangeKind {
     }
 }
 
-/// Two recordings.
+/// Two sides, each of one recording or several.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// The earlier one.
-    pub before: Facts,
-    /// The later one.
-    pub after: Facts,
-    /// All samples of the earlier one.
-    pub total_before: Weight,
-    /// All samples of the later one.
-    pub total_after: Weight,
+    /// The earlier recordings; at least one.
+    pub before: Vec<Facts>,
+    /// The later recordings; at least one.
+    pub after: Vec<Facts>,
+    /// All CPU time in nanoseconds, where it is known.
+    pub cpu: Option<Changed>,
+    /// Whether the later side is scaled to the length of the earlier one, and why.
+    pub scaled: Option<Scaled>,
+    /// Where the intervals are from.
+    pub interval: Interval,
     /// All that is in either, the largest change first.
     pub rows: Vec<ChangeRow>,
     /// What makes the figures less than they seem.
     pub warnings: Vec<Warning>,
+}
+
+/// Why shares are compared in place of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaled {
+    /// The user asked for it.
+    Asked,
+    /// Both sides are benchmarks that run for a set time.
+    FixedLength,
+}
+
+impl Scaled {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::FixedLength => "fixed-length",
+        }
+    }
+}
+
+/// Where an interval is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    /// What chance makes of so many samples: how much runs vary is not in it.
+    Sampling,
+    /// How much the runs vary.
+    Runs,
+}
+
+impl Interval {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sampling => "sampling",
+            Self::Runs => "runs",
+        }
+    }
 }
 
 /// Something worth acting on.
@@ -255,8 +360,14 @@ pub struct Finding {
     pub title: String,
     /// The time at stake.
     pub time: u64,
+    /// How sure it is that a change there saves a part of that time, from 0 to 1.
+    pub sureness: f64,
+    /// The function and line to look at, where there is one.
+    pub place: Option<String>,
     /// The evidence, line by line.
     pub evidence: Vec<String>,
+    /// What to do.
+    pub advice: String,
     /// The command to look further or to act.
     pub command: String,
 }
@@ -270,6 +381,6 @@ pub struct Overview {
     pub functions: Vec<FunctionRow>,
     /// All lines.
     pub lines: Vec<LineRow>,
-    /// At most three, most time first.
+    /// The few with the most time at stake times how sure they are.
     pub findings: Vec<Finding>,
 }

@@ -83,6 +83,7 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
     } = subject.recording.about.clone().unwrap_or_default();
     Facts {
         input_flag: subject.input_flag.clone(),
+        number: subject.recording.number(),
         source: subject.recording.data.clone(),
         event: profile.event.clone(),
         recorder: Some(recorder).filter(|recorder| !recorder.is_empty()),

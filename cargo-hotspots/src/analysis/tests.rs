@@ -2,7 +2,8 @@
 //! literally, sample by sample.
 
 use super::{
-    calls, crates,
+    calls::{self, Frames},
+    crates,
     fixture::Fixture,
     functions, lines,
     model::{self, CrateRow, FunctionRow},
@@ -120,7 +121,7 @@ fn callers_lead_outward_and_callees_inward() {
     let fixture = example();
     let shares = Shares::new(&fixture.profile, &fixture.symbols);
     let pick = |name: &str| select(&fixture.symbols, name, 1, |_| 0).unwrap();
-    let callers = calls::outward(&shares, &pick("sort"));
+    let callers = calls::outward(&shares, &pick("sort"), Frames::All);
     assert_eq!(callers.function, "core::slice::sort");
     assert_eq!(
         call_rows(&callers),
@@ -132,7 +133,7 @@ fn callers_lead_outward_and_callees_inward() {
             (5, "[root]", 6),
         ]
     );
-    let callees = calls::inward(&shares, &pick("delta::work"));
+    let callees = calls::inward(&shares, &pick("delta::work"), Frames::All);
     assert_eq!(callees.inclusive.samples, 9);
     assert_eq!(
         call_rows(&callees),
@@ -156,9 +157,9 @@ fn recursion_counts_once() {
     let rows = functions::rows(&shares);
     assert_eq!(rows[0].times.inclusive, 4_000_000);
     let pick = select(&fixture.symbols, "fib", 1, |_| 0).unwrap();
-    let callers = calls::outward(&shares, &pick);
+    let callers = calls::outward(&shares, &pick, Frames::All);
     assert_eq!(call_rows(&callers), [(1, "[root]", 4)]);
-    let callees = calls::inward(&shares, &pick);
+    let callees = calls::inward(&shares, &pick, Frames::All);
     assert_eq!(
         call_rows(&callees),
         [(1, "app::fib", 4), (2, "app::fib", 4)]
@@ -281,7 +282,11 @@ proptest! {
         // The direct callers, and the direct callees with the function itself, sum to all of it.
         for function in inclusive.keys() {
             let selected = Selected { name: String::new(), functions: vec![*function] };
-            for calls in [calls::outward(&shares, &selected), calls::inward(&shares, &selected)] {
+            let both = [Frames::Folded, Frames::All].map(|frames| [
+                calls::outward(&shares, &selected, frames),
+                calls::inward(&shares, &selected, frames),
+            ]);
+            for calls in both.into_iter().flatten() {
                 let direct = calls.rows.iter().filter(|row| row.depth == 1);
                 let sum: u64 = direct.map(|row| row.inclusive.period).sum();
                 prop_assert_eq!(sum, inclusive[function]);

@@ -1,8 +1,8 @@
 //! `cargo hotspots asm FUNCTION`.
 
 use crate::{
-    analysis,
-    cli::{RecordingFlags, Unless},
+    analysis::asm::{self, Query},
+    cli::{RecordingFlags, SyntaxFlag, Unless},
     report,
 };
 use clap::Args;
@@ -19,6 +19,8 @@ pub(crate) struct Asm {
     /// Function name, or any part of it that matches exactly one function
     pub(crate) function: String,
     #[command(flatten)]
+    syntax: SyntaxFlag,
+    #[command(flatten)]
     recording: RecordingFlags,
     #[command(flatten)]
     format: FormatFlags,
@@ -30,6 +32,7 @@ impl Command for Asm {
     fn run(self, console: &mut Console) -> Result<u8> {
         let Self {
             function,
+            syntax,
             recording,
             format,
             rows,
@@ -37,7 +40,13 @@ impl Command for Asm {
         let options = format.options(rows)?;
         let request = recording.request(Unless::Latest, console)?;
         let opened = request.open(console)?;
-        let analysis = analysis::asm::analyse(&opened.subject(), &function)?;
+        let query = Query {
+            name: &function,
+            input_flag: &opened.input_flag,
+            roots: opened.source_roots(),
+            syntax: syntax.syntax(),
+        };
+        let analysis = asm::analyse(&opened.subject(), &query)?;
         report::asm::write(&analysis, &options, console)?;
         request.verdict(&analysis.facts, console)
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     analysis,
-    cli::{RecordingFlags, Unless},
+    cli::{FrameFlags, RecordingFlags, Unless},
     report,
 };
 use clap::Args;
@@ -14,10 +14,14 @@ use codecost::{
 };
 
 /// What a function calls
+///
+/// Each recursion is one row.
 #[derive(Args, Debug)]
 pub(crate) struct Callees {
     /// Function name, or any part of it that matches exactly one function
     pub(crate) function: String,
+    #[command(flatten)]
+    frames: FrameFlags,
     #[command(flatten)]
     recording: RecordingFlags,
     #[command(flatten)]
@@ -30,6 +34,7 @@ impl Command for Callees {
     fn run(self, console: &mut Console) -> Result<u8> {
         let Self {
             function,
+            frames,
             recording,
             format,
             rows,
@@ -37,7 +42,8 @@ impl Command for Callees {
         let options = format.options(rows)?;
         let request = recording.request(Unless::Latest, console)?;
         let opened = request.open(console)?;
-        let analysis = analysis::callees(&opened.subject(), &function)?;
+        let frames = frames.frames();
+        let analysis = analysis::callees(&opened.subject(), &function, frames)?;
         report::calls::write_callees(&analysis, &options, console)?;
         request.verdict(&analysis.facts, console)
     }

@@ -1,11 +1,11 @@
 //! `cargo hotspots callers FUNCTION`.
 
 use crate::{
-    analysis,
-    cli::{RecordingFlags, Unless},
+    analysis::{self, By},
+    cli::{FrameFlags, RecordingFlags, Unless},
     report,
 };
-use clap::Args;
+use clap::{Args, ValueEnum};
 use codecost::{
     Result,
     console::Console,
@@ -14,10 +14,21 @@ use codecost::{
 };
 
 /// Who calls a function
+///
+/// Functions that only start the program are left out, and each recursion is one row.
 #[derive(Args, Debug)]
 pub(crate) struct Callers {
     /// Function name, or any part of it that matches exactly one function
     pub(crate) function: String,
+    /// One flat table: which functions or crates ask for it, instead of the ways that lead to it
+    ///
+    /// By function, each sample counts for the nearest caller in the workspace, or for the nearest
+    /// caller outside the system where there is none. By crate, it counts for the nearest crate
+    /// outside the system.
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Output")]
+    by: Option<ByFlag>,
+    #[command(flatten)]
+    frames: FrameFlags,
     #[command(flatten)]
     recording: RecordingFlags,
     #[command(flatten)]
@@ -26,10 +37,30 @@ pub(crate) struct Callers {
     rows: RowFlags,
 }
 
+/// `--by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ByFlag {
+    /// Which crates ask for it
+    Crate,
+    /// Which of your functions ask for it
+    Function,
+}
+
+impl From<ByFlag> for By {
+    fn from(by: ByFlag) -> Self {
+        match by {
+            ByFlag::Crate => Self::Crate,
+            ByFlag::Function => Self::Function,
+        }
+    }
+}
+
 impl Command for Callers {
     fn run(self, console: &mut Console) -> Result<u8> {
         let Self {
             function,
+            by,
+            frames,
             recording,
             format,
             rows,
@@ -37,7 +68,13 @@ impl Command for Callers {
         let options = format.options(rows)?;
         let request = recording.request(Unless::Latest, console)?;
         let opened = request.open(console)?;
-        let analysis = analysis::callers(&opened.subject(), &function)?;
+        if let Some(by) = by.map(By::from) {
+            let analysis = analysis::asked(&opened.subject(), &function, by)?;
+            report::asked::write(&analysis, by, &options, console)?;
+            return request.verdict(&analysis.facts, console);
+        }
+        let frames = frames.frames();
+        let analysis = analysis::callers(&opened.subject(), &function, frames)?;
         report::calls::write_callers(&analysis, &options, console)?;
         request.verdict(&analysis.facts, console)
     }

@@ -1,28 +1,39 @@
 //! `cargo hotspots diff`.
 
-use crate::{analysis, open::Opened, record, report};
+use crate::{
+    analysis::{self, Measured},
+    open::Opened,
+    record, report,
+};
 use clap::{Args, ValueHint};
 use codecost::{
-    Result,
+    Error, Result,
     console::Console,
     error::exit_code,
     front::Command,
     report::{FormatFlags, RowFlags},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
-/// Compare two recordings: what became slower or faster
+/// Compare two recordings: where CPU time was saved or lost
 ///
-/// BEFORE and AFTER are each a perf.data file, the directory of a recording, or its number (the
-/// last ten are kept in `codecost/hotspots` below the target directory).
+/// BEFORE and AFTER are each a perf.data file, the directory of a recording, or its number
+/// (`cargo hotspots recordings` lists them); several, separated by commas, give the interval of the
+/// runs. Times are compared as they are. Benchmarks that run for a set time are compared by shares.
 #[derive(Args, Debug)]
 pub(crate) struct Diff {
-    /// The earlier recording
+    /// The earlier recording, or several: 1,2,3
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) before: PathBuf,
-    /// The later recording
+    /// The later recording, or several: 4,5,6
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) after: PathBuf,
+    /// Compare shares of the time, for recordings of different length
+    #[arg(long, help_heading = "Output")]
+    per_share: bool,
     #[command(flatten)]
     format: FormatFlags,
     #[command(flatten)]
@@ -34,14 +45,39 @@ impl Command for Diff {
         let Self {
             before,
             after,
+            per_share,
             format,
             rows,
         } = self;
         let options = format.options(rows)?;
-        let read = |path: &Path| Opened::read(record::open(path)?, String::new(), false);
-        let (before, after) = (read(&before)?, read(&after)?);
-        let comparison = analysis::compare(&before.subject(), &after.subject())?;
+        let (before, after) = (measure(&before)?, measure(&after)?);
+        let comparison = analysis::compare(&before, &after, per_share);
         report::diff::write(&comparison, &options, console)?;
         Ok(exit_code::OK)
     }
+}
+
+/// The recordings of one side, one after the other: only what is compared of each is kept.
+fn measure(operand: &Path) -> Result<Vec<Measured>> {
+    let read = |path: &PathBuf| {
+        let opened = Opened::read(record::open(path)?, String::new(), false)?;
+        Measured::new(&opened.subject())
+    };
+    several(operand)?.iter().map(read).collect()
+}
+
+/// The parts of a list with commas, unless there is a file of this very name.
+fn several(operand: &Path) -> Result<Vec<PathBuf>> {
+    let text = operand.to_str().filter(|text| text.contains(','));
+    let Some(text) = text.filter(|_| !operand.exists()) else {
+        return Ok(vec![operand.to_path_buf()]);
+    };
+    if text.split(',').any(|part| part.trim().is_empty()) {
+        return Err(Error::usage(
+            format_args!("`{text}` has an empty part"),
+            "separate recordings by single commas: `1,2,3`",
+        ));
+    }
+    let parts = text.split(',').map(|part| OsString::from(part.trim()));
+    Ok(parts.map(PathBuf::from).collect())
 }

@@ -7,7 +7,12 @@ use crate::{
     report,
 };
 use clap::{Args, ValueEnum};
-use codecost::{Result, console::Console, front::Command, report::FileFlag};
+use codecost::{
+    Result,
+    console::Console,
+    front::{Command, quoted},
+    report::FileFlag,
+};
 
 /// Export to the Firefox Profiler, pprof or folded stacks
 #[derive(Args, Debug)]
@@ -57,6 +62,7 @@ impl Command for Export {
             ExportFormat::Pprof | ExportFormat::Folded => request.open(console)?,
         };
         let analysis = analysis::describe(&opened.subject())?;
+        let file_name = file.output.clone();
         let destination = match format {
             ExportFormat::Folded => Destination::of_text(file.output),
             ExportFormat::Firefox | ExportFormat::Pprof => Destination::of_document(file.output)?,
@@ -68,6 +74,11 @@ impl Command for Export {
             ExportFormat::Pprof => export::pprof(symbolized, to),
             ExportFormat::Folded => export::folded(symbolized, to),
         })?;
+        console.status("Showing", &report::recording::which(&analysis.facts));
+        if let Some(file) = file_name {
+            console.wrote(&file);
+            console.help(&format.opened_with(&quoted(&file.display().to_string())));
+        }
         analysis
             .warnings
             .iter()

@@ -12,7 +12,9 @@ mod export;
 mod flamegraph;
 mod functions;
 mod lines;
+mod loops;
 mod overview;
+mod recordings;
 mod report;
 mod stat;
 mod threads;
@@ -26,6 +28,7 @@ codecost::commands! {
         Crates(crates::Crates),
         Functions(functions::Functions),
         Lines(lines::Lines),
+        Loops(loops::Loops),
         Asm(asm::Asm),
         Callers(callers::Callers),
         Callees(callees::Callees),
@@ -37,6 +40,7 @@ codecost::commands! {
         Diff(diff::Diff),
         Check(check::Check),
         Export(export::Export),
+        Recordings(recordings::Recordings),
         Doctor(doctor::Doctor),
     }
 }

@@ -10,13 +10,15 @@ mod flamegraph;
 mod folded;
 mod pprof;
 mod symbolized;
+mod viewer;
 
 pub use destination::Destination;
 pub use firefox::firefox;
-pub use flamegraph::flamegraph;
+pub use flamegraph::{Drawing, flamegraph};
 pub use folded::folded;
 pub use pprof::pprof;
 pub use symbolized::Symbolized;
+pub use viewer::open;
 
 /// A format of another tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,23 @@ pub enum ExportFormat {
     Pprof,
     /// One line for each stack, as Brendan Gregg's scripts take it.
     Folded,
+}
+
+impl ExportFormat {
+    /// What opens such a file.
+    pub fn opened_with(self, file: &str) -> String {
+        match self {
+            Self::Firefox => format!(
+                "open it at https://profiler.firefox.com with \"Load a profile from file\", or \
+                 with `samply load {file}`"
+            ),
+            Self::Pprof => format!("open it with `go tool pprof -http=: {file}`"),
+            Self::Folded => format!(
+                "draw it with `inferno-flamegraph {file} > flamegraph.svg`, or open it at \
+                 https://www.speedscope.app"
+            ),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! A profile with its names, as all formats walk it: stacks whose inlined functions are frames.
 
 use crate::{
+    analysis::fold::OfFunction,
     profile::{FrameId, Profile, StackId},
-    symbols::{Scope, Symbols},
+    symbols::{FunctionId, Scope, Symbols},
 };
 
 /// A profile with the names of its places.
@@ -20,6 +21,12 @@ pub(super) struct Level {
     pub(super) scope: Scope,
     /// Whether it is inlined into the level around it.
     pub(super) inlined: bool,
+}
+
+impl OfFunction for Level {
+    fn function(&self) -> FunctionId {
+        self.scope.function
+    }
 }
 
 impl<'a> Symbolized<'a> {

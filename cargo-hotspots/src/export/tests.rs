@@ -30,7 +30,11 @@ fn a_flamegraph_has_each_function_and_a_colour_for_each_crate() {
         symbols: &symbols,
     };
     let mut svg = Vec::new();
-    flamegraph(symbolized, "app", "4 samples", &mut svg).unwrap();
+    let drawing = Drawing {
+        title: "app".into(),
+        ..Drawing::default()
+    };
+    flamegraph(symbolized, &drawing, &mut svg).unwrap();
     let svg = String::from_utf8(svg).unwrap();
     assert!(
         svg.contains("alpha::burn::&lt;[u8: 4]&gt; (3 ms, 75.00%)"),
@@ -44,6 +48,12 @@ fn a_flamegraph_has_each_function_and_a_colour_for_each_crate() {
     assert!(svg.contains(&color(0, false)), "{svg}");
     assert!(svg.contains(&color(1, true)), "{svg}");
     assert_ne!(color(1, true), color(1, false));
+    // The legend has the crates.
+    let (_, legend) = svg.split_once("<g id=\"legend\">").unwrap();
+    assert!(
+        legend.contains(">app<") && legend.contains(">core<"),
+        "{legend}"
+    );
 }
 
 #[test]

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     analysis::{
-        self,
-        model::{ChangeKind, Comparison as Profiles, Weight},
+        self, Measured,
+        model::{ChangeKind, Comparison as Profiles, Facts},
     },
     open::Opened,
     record::{self, FREQUENCY, RecordOptions, What},
@@ -62,7 +62,7 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
         let target = &comparison.target_directory;
         let profiles = profile(context, before, &row.benchmark, target, console).and_then(|a| {
             let b = profile(context, after, &row.benchmark, target, console)?;
-            analysis::compare(&a.subject(), &b.subject())
+            Ok(analysis::compare(&[a], &[b], true))
         });
         match profiles {
             Ok(profiles) => {
@@ -98,7 +98,7 @@ fn profile(
     id: &str,
     target: &Path,
     console: &mut Console,
-) -> Result<Opened> {
+) -> Result<Measured> {
     let kept = tempfile::Builder::new()
         .prefix("gate-profile-")
         .tempdir_in(target.join("codecost"))
@@ -125,7 +125,8 @@ fn profile(
     };
     let recording = record::record_in(&there, &options, console)?;
     // Read as a whole before its directory is deleted.
-    Opened::read(recording, String::new(), false)
+    let opened = Opened::read(recording, String::new(), false)?;
+    Measured::new(&opened.subject())
 }
 
 fn arguments(program: &Program, id: &str) -> Vec<OsString> {
@@ -141,21 +142,19 @@ fn arguments(program: &Program, id: &str) -> Vec<OsString> {
 
 /// The crates and functions that added most, each kind apart, the largest first.
 fn grown(profiles: &Profiles, before_ns: f64, after_ns: f64) -> Vec<Grew> {
-    let share =
-        |weight: &Weight, total: &Weight| weight.period as f64 / (total.period.max(1)) as f64;
     let factor = after_ns / before_ns;
     // Twice the standard error of the difference: what chance makes of so many samples.
+    let samples = |side: &[Facts]| side.iter().map(|facts| facts.samples).sum::<u64>();
     let variance =
-        |share: f64, total: &Weight| share * (1.0 - share).max(0.0) / total.samples.max(1) as f64;
+        |share: f64, samples: u64| share * (1.0 - share).max(0.0) / samples.max(1) as f64;
     let of = |kind: ChangeKind| -> Vec<Grew> {
         let rows = profiles.rows.iter().filter(|row| row.kind == kind);
         let mut grown: Vec<Grew> = rows
             .filter_map(|row| {
-                let before = share(&row.before, &profiles.total_before);
-                let after = share(&row.after, &profiles.total_after);
+                let (before, after) = (row.share.before, row.share.after);
                 let delta = after * factor - before;
-                let chance = variance(before, &profiles.total_before)
-                    + variance(after, &profiles.total_after) * factor * factor;
+                let chance = variance(before, samples(&profiles.before))
+                    + variance(after, samples(&profiles.after)) * factor * factor;
                 let is_growth = delta >= LEAST && delta > 2.0 * chance.sqrt();
                 is_growth.then(|| Grew {
                     is_crate: kind == ChangeKind::Crate,

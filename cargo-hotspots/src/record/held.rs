@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::system::{self, Used};
+use crate::recording::Traffic;
 use std::{
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
     os::{
@@ -23,7 +24,7 @@ use std::{
 pub(super) struct Held {
     pid: i32,
     gate: Option<PipeWriter>,
-    news: Receiver<io::Result<(ExitStatus, Used)>>,
+    news: Receiver<io::Result<(ExitStatus, Used, Option<Traffic>)>>,
     ended: bool,
 }
 
@@ -34,6 +35,8 @@ pub(super) struct End {
     pub(super) signal: Option<i32>,
     /// The CPU time of all its life, which begins with its release.
     pub(super) used: Used,
+    /// What it read and wrote.
+    pub(super) traffic: Option<Traffic>,
 }
 
 impl Held {
@@ -50,7 +53,10 @@ impl Held {
             .spawn(move || {
                 let ended = spawn(command, number, wait, copy).and_then(|child| {
                     let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-                    system::wait(pid)
+                    system::wait_for_end(pid)?;
+                    let traffic = system::traffic(pid);
+                    let (status, used) = system::wait(pid)?;
+                    Ok((status, used, traffic))
                 });
                 // Nobody listens when the recording was given up.
                 let _ = sender.send(ended);
@@ -94,11 +100,12 @@ impl Held {
         match self.news.recv_timeout(patience) {
             Ok(ended) => {
                 self.ended = true;
-                let (status, used) = ended?;
+                let (status, used, traffic) = ended?;
                 Ok(Some(End {
                     code: status.code(),
                     signal: status.signal(),
                     used,
+                    traffic,
                 }))
             }
             Err(RecvTimeoutError::Timeout) => Ok(None),

@@ -136,6 +136,7 @@ pub(super) fn note_ends(programs: &mut [Program], options: &RecordOptions, outco
     for (program, end) in programs.iter_mut().zip(&outcome.ends) {
         program.exit_code = end.code;
         program.signal = end.signal;
+        program.traffic = end.traffic;
         program.interrupted = outcome.interrupted;
     }
     if let What::Process(_) = options.what {

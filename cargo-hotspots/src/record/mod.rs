@@ -55,7 +55,7 @@ pub use options::{
 };
 
 use crate::{
-    recording::Recording,
+    recording::{Kept, Recording},
     stat::model::Measured,
     work::{Operation, Scope},
 };
@@ -208,6 +208,15 @@ pub fn latest_of_allocations(selection: &Selection) -> Result<Option<Recording>>
 
 /// The name of the recorder of allocations, in `recording.json`.
 pub const ALLOCATIONS: &str = "alloc";
+
+/// All recordings of the workspace that are kept, or outside of any the user's, newest first.
+///
+/// # Errors
+///
+/// The workspace cannot be read.
+pub fn list(selection: &Selection) -> Result<Vec<Kept>> {
+    Ok(Store::find(&Context::current()?, selection)?.list())
+}
 
 /// A recording by its path: a `perf.data`, or the directory of a recording that this tool made; or
 /// by its number among those that are kept. What the tool wrote down beside the file is read too.

@@ -10,7 +10,7 @@
     allow(dead_code, reason = "elsewhere recordings are only opened")
 )]
 
-use crate::recording::{About, Recording};
+use crate::recording::{About, Kept, Recording};
 use codecost::{
     Error, Result,
     cargo::{Context, Selection, Workspace},
@@ -24,7 +24,7 @@ use std::{
 /// How many recordings are kept.
 const KEPT: usize = 10;
 /// The version of [`About`]; older ones open too.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 /// In each directory that this module made: the number of the process that records.
 const MARK: &str = "cargo-hotspots";
 const ABOUT: &str = "recording.json";
@@ -121,6 +121,26 @@ impl Store {
             data: directory.join(DATA),
             about: Some(parse(&path, &text)?),
         })
+    }
+
+    /// All finished recordings, the newest first. One that cannot be understood is left out.
+    pub(super) fn list(&self) -> Vec<Kept> {
+        let numbers = self.numbers();
+        let kept = numbers.iter().rev().filter_map(|number| {
+            let directory = self.numbered(*number);
+            if !directory.join(MARK).exists() {
+                return None;
+            }
+            let described = fs::metadata(directory.join(ABOUT)).ok()?;
+            let recording = open(&directory).ok()?;
+            Some(Kept {
+                number: *number,
+                finished: described.modified().ok(),
+                size: size_of(&directory),
+                recording,
+            })
+        });
+        kept.collect()
     }
 
     /// The directory of a kept recording.
@@ -267,6 +287,24 @@ impl Drop for Unfinished {
             delete(&self.directory);
         }
     }
+}
+
+/// The bytes of all files in a directory, a few levels deep.
+fn size_of(directory: &Path) -> u64 {
+    let mut size = 0_u64;
+    let mut open = vec![(directory.to_path_buf(), 0)];
+    while let Some((directory, depth)) = open.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_file() => size = size.saturating_add(metadata.len()),
+                Ok(metadata) if metadata.is_dir() && depth < 4 => {
+                    open.push((entry.path(), depth + 1));
+                }
+                _ => {}
+            }
+        }
+    }
+    size
 }
 
 /// A recording that cannot be deleted only takes room.

@@ -1,6 +1,7 @@
 //! The few calls to the operating system that the standard library does not have.
 #![allow(unsafe_code)]
 
+use crate::recording::Traffic;
 use std::{
     ffi::CString,
     fs::{self, File},
@@ -82,6 +83,43 @@ impl AddAssign for Used {
             (own, other) => own.or(other),
         };
     }
+}
+
+/// Waits for the end of a child, and leaves it to [`wait`]: until then the kernel's files say what it
+/// did.
+pub(super) fn wait_for_end(pid: i32) -> io::Result<()> {
+    let id = libc::id_t::try_from(pid).map_err(io::Error::other)?;
+    loop {
+        // SAFETY: zero is a valid value of this structure of numbers.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let options = libc::WEXITED | libc::WNOWAIT;
+        // SAFETY: writes to the variable, which is ours.
+        let code = unsafe { libc::waitid(libc::P_PID, id, &mut info, options) };
+        match checked(code) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What a process has read and written so far; also of one that has ended and is not waited for.
+pub(super) fn traffic(pid: i32) -> Option<Traffic> {
+    traffic_by(&fs::read_to_string(format!("/proc/{pid}/io")).ok()?)
+}
+
+/// Reads `/proc/PID/io`, see "proc_pid_io(5)".
+fn traffic_by(text: &str) -> Option<Traffic> {
+    let field = |name: &str| -> Option<u64> {
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    };
+    Some(Traffic {
+        reads: field("syscr:")?,
+        read_bytes: field("rchar:")?,
+        writes: field("syscw:")?,
+        written_bytes: field("wchar:")?,
+    })
 }
 
 /// Waits for the end of a child. What it used includes the children that it waited for itself.
@@ -278,5 +316,14 @@ mod tests {
         assert_eq!(used.user, Duration::from_millis(2800));
         assert_eq!(used.system, Duration::from_millis(700));
         assert_eq!(used_by("7 (a) S 1", 100), None);
+    }
+
+    #[test]
+    fn a_process_says_what_it_read_and_wrote() {
+        let text = "rchar: 2012\nwchar: 30\nsyscr: 7\nsyscw: 3\nread_bytes: 0\nwrite_bytes: 0\n";
+        let traffic = traffic_by(text).unwrap();
+        assert_eq!((traffic.reads, traffic.read_bytes), (7, 2012));
+        assert_eq!((traffic.writes, traffic.written_bytes), (3, 30));
+        assert_eq!(traffic_by("rchar: 1"), None);
     }
 }

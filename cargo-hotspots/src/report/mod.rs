@@ -3,6 +3,7 @@
 //! Every report opens with the quality of its data.
 
 pub mod alloc;
+pub mod asked;
 pub mod asm;
 pub mod calls;
 pub mod check;
@@ -12,8 +13,10 @@ pub mod diff;
 pub mod doctor;
 pub mod functions;
 pub mod lines;
+pub mod loops;
 pub mod overview;
 pub mod recording;
+pub mod recordings;
 pub mod stat;
 pub mod summary;
 pub mod threads;

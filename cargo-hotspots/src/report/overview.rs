@@ -27,7 +27,11 @@ struct JsonFinding<'a> {
     code: &'a str,
     title: &'a str,
     share: f64,
+    /// How sure it is that a change saves a part of that, from 0 to 1.
+    sureness: f64,
+    place: Option<&'a str>,
     evidence: &'a [String],
+    advice: &'a str,
     command: &'a str,
 }
 
@@ -37,14 +41,20 @@ impl<'a> JsonFinding<'a> {
             code,
             title,
             time,
+            sureness,
+            place,
             evidence,
+            advice,
             command,
         } = finding;
         Self {
             code,
             title,
             share: share(*time, total),
+            sureness: *sureness,
+            place: place.as_deref(),
             evidence,
+            advice,
             command,
         }
     }
@@ -149,7 +159,10 @@ fn findings_page(findings: &[Finding], total: Weight) -> Page {
                 code: _,
                 title,
                 time,
+                sureness: _,
+                place: _,
                 evidence,
+                advice,
                 command,
             } = finding;
             let share = Share::of(*time, total.period);
@@ -158,7 +171,8 @@ fn findings_page(findings: &[Finding], total: Weight) -> Page {
             let page = evidence.iter().fold(page, |page, line| {
                 page.line(format!("   {}", printable(line)), Emphasis::Plain)
             });
-            page.line(format!("   → {}", printable(command)), Emphasis::Command)
+            page.line(format!("   do: {}", printable(advice)), Emphasis::Plain)
+                .line(format!("   → {}", printable(command)), Emphasis::Command)
                 .gap()
         })
 }

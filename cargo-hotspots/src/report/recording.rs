@@ -3,7 +3,7 @@
 use crate::{
     analysis::model::{Facts, Quality},
     profile::CallGraph,
-    recording::{Degradation, Program},
+    recording::{Degradation, Program, Traffic},
 };
 use codecost::{
     report::{Emphasis, Page, printable},
@@ -17,6 +17,8 @@ use std::{env, path::Path, time::Duration};
 /// end: `null`, of which the warning `no-stacks` speaks.
 #[derive(Serialize)]
 pub(super) struct JsonRecording<'a> {
+    /// Among the recordings that are kept.
+    number: Option<u64>,
     source: String,
     event: &'a str,
     samples: u64,
@@ -61,6 +63,16 @@ struct JsonProgram<'a> {
     exit_code: Option<i32>,
     signal: Option<i32>,
     interrupted: bool,
+    /// Calls like `read` and `write`, by the kernel's account.
+    traffic: Option<JsonTraffic>,
+}
+
+#[derive(Serialize)]
+struct JsonTraffic {
+    reads: u64,
+    read_bytes: u64,
+    writes: u64,
+    written_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -74,6 +86,7 @@ impl<'a> JsonRecording<'a> {
     pub(super) fn new(facts: &'a Facts) -> Self {
         let Facts {
             input_flag: _,
+            number,
             source,
             event,
             recorder,
@@ -99,6 +112,7 @@ impl<'a> JsonRecording<'a> {
         let of_all = |part: u64| Share::of(part, *samples).0;
         let of_stacks = |part: u64| (*call_graph != CallGraph::None).then(|| of_all(part));
         Self {
+            number: *number,
             source: source.to_string_lossy().into_owned(),
             event,
             samples: *samples,
@@ -142,6 +156,7 @@ impl<'a> JsonProgram<'a> {
             exit_code,
             signal,
             interrupted,
+            traffic,
         } = program;
         Self {
             path: path.to_string_lossy().into_owned(),
@@ -152,6 +167,20 @@ impl<'a> JsonProgram<'a> {
             exit_code: *exit_code,
             signal: *signal,
             interrupted: *interrupted,
+            traffic: traffic.map(|traffic| {
+                let Traffic {
+                    reads,
+                    read_bytes,
+                    writes,
+                    written_bytes,
+                } = traffic;
+                JsonTraffic {
+                    reads,
+                    read_bytes,
+                    writes,
+                    written_bytes,
+                }
+            }),
         }
     }
 }
@@ -276,6 +305,14 @@ pub fn title(facts: &Facts) -> String {
     format!("{name} ({})", of.join(", "))
 }
 
+/// Which recording is shown: `recording 3: rg (bin of ripgrep, profile release)`.
+pub fn which(facts: &Facts) -> String {
+    match facts.number {
+        Some(number) => format!("recording {number}: {}", title(facts)),
+        None => format!("{}: {}", shown(&facts.source), title(facts)),
+    }
+}
+
 /// How good the recording is, in one line.
 pub fn subtitle(facts: &Facts) -> String {
     quality(facts)
@@ -305,8 +342,10 @@ fn recording(facts: &Facts) -> String {
         }
         None => time(facts.duration_ns).to_string(),
     };
+    let number = facts.number.map(|number| format!("#{number} "));
     format!(
-        "{}: {by}, {stacks}, {duration}, {}",
+        "{}{}: {by}, {stacks}, {duration}, {}",
+        number.unwrap_or_default(),
         title(facts),
         counted(facts.threads, "thread")
     )

@@ -2,7 +2,7 @@
 
 use super::{calls, crates, functions, lines, overview, threads};
 use crate::{
-    analysis::{self, Subject, fixture::Fixture},
+    analysis::{self, Frames, Measured, Subject, fixture::Fixture},
     profile::{CallGraph, Losses},
     recording::{About, Degradation, Program, Recording},
 };
@@ -113,11 +113,11 @@ const COMMANDS: [(&str, Show); 7] = [
         lines::write(&analysis::lines(subject)?, options, console)
     }),
     ("callers", |subject, options, console| {
-        let analysis = analysis::callers(subject, "quicksort")?;
+        let analysis = analysis::callers(subject, "quicksort", Frames::Folded)?;
         calls::write_callers(&analysis, options, console)
     }),
     ("callees", |subject, options, console| {
-        let analysis = analysis::callees(subject, "app::main")?;
+        let analysis = analysis::callees(subject, "app::main", Frames::Folded)?;
         calls::write_callees(&analysis, options, console)
     }),
     ("threads", |subject, options, console| {
@@ -300,8 +300,8 @@ fn two_recordings_side_by_side() {
     after.profile.counts[1].samples *= 2;
     after.profile.counts[1].period *= 2;
     let recording = recording();
-    let (first, second) = (before.subject(&recording), after.subject(&recording));
-    let comparison = crate::analysis::compare(&first, &second).unwrap();
+    let measure = |fixture: &Fixture| vec![Measured::new(&fixture.subject(&recording)).unwrap()];
+    let comparison = analysis::compare(&measure(&before), &measure(&after), false);
     let shown = |format| {
         let (mut console, captured) = Console::in_memory();
         super::diff::write(&comparison, &options(format), &mut console).unwrap();
@@ -317,13 +317,25 @@ fn two_recordings_side_by_side() {
     assert!((figure("before") - 0.9).abs() < 1e-9);
     assert!((figure("after") - 1500.0 / 1600.0).abs() < 1e-9);
     assert!((figure("delta") - (1500.0 / 1600.0 - 0.9)).abs() < 1e-9);
-    assert!(delta["ci_low"].is_null() && delta["ci_high"].is_null());
+    // A sample is a millisecond: 600 more of them.
+    assert_eq!(json["cpu_before_ns"], 1_000_000_000_u64);
+    assert_eq!(json["cpu_after_ns"], 1_600_000_000_u64);
+    assert_eq!(json["interval"], "sampling");
+    assert!(json["scaled"].is_null());
+    assert_eq!(delta["before_ns"], 900_000_000);
+    assert_eq!(delta["delta_ns"], 600_000_000);
+    for (low, delta_key, high) in [
+        ("ci_low", "delta", "ci_high"),
+        ("ci_low_ns", "delta_ns", "ci_high_ns"),
+    ] {
+        assert!(figure(low) < figure(delta_key) && figure(delta_key) < figure(high));
+    }
     // Within a kind the changes sum to nothing.
     for kind in ["crate", "function"] {
         let of_kind = rows.iter().filter(|row| row["kind"] == kind);
         let sum: f64 = of_kind.map(|row| row["delta"].as_f64().unwrap()).sum();
         assert!(sum.abs() < 1e-9, "{kind}: {sum}");
     }
-    assert!(shown(Format::Csv).starts_with("kind,crate,name,before,after,delta"));
+    assert!(shown(Format::Csv).starts_with("kind,crate,name,before_ns,after_ns"));
     assert!(shown(Format::Markdown).contains("| --"));
 }

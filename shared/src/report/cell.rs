@@ -28,6 +28,8 @@ pub enum Cell<'a> {
     Address(u64),
     /// A duration in nanoseconds.
     Nanoseconds(u64),
+    /// A change of a duration, in nanoseconds.
+    NanosecondsDelta(i64),
 }
 
 impl<'a> Cell<'a> {
@@ -62,6 +64,15 @@ impl<'a> Cell<'a> {
             Self::Bar(fraction) => bar(*fraction).into(),
             Self::Address(address) => format!("{address:#x}").into(),
             Self::Nanoseconds(nanos) => Time(Duration::from_nanos(*nanos)).to_string().into(),
+            Self::NanosecondsDelta(nanos) => {
+                let sign = match nanos.cmp(&0) {
+                    Ordering::Less => "-",
+                    Ordering::Equal => "",
+                    Ordering::Greater => "+",
+                };
+                let time = Time(Duration::from_nanos(nanos.unsigned_abs()));
+                format!("{sign}{time}").into()
+            }
         }
     }
 
@@ -75,7 +86,7 @@ impl<'a> Cell<'a> {
             Self::Bytes(n) | Self::Count(n) | Self::Address(n) | Self::Nanoseconds(n) => {
                 write!(into, "{n}")
             }
-            Self::Delta(n) => write!(into, "{n}"),
+            Self::Delta(n) | Self::NanosecondsDelta(n) => write!(into, "{n}"),
             Self::Share(x) | Self::Change(x) if x.is_finite() => write!(into, "{x}"),
             Self::Share(_) | Self::Change(_) => Ok(()),
         };
@@ -90,7 +101,10 @@ impl<'a> Cell<'a> {
             (Self::Bytes(a), Self::Bytes(b))
             | (Self::Count(a), Self::Count(b))
             | (Self::Nanoseconds(a), Self::Nanoseconds(b)) => b.cmp(a),
-            (Self::Delta(a), Self::Delta(b)) => b.unsigned_abs().cmp(&a.unsigned_abs()),
+            (Self::Delta(a), Self::Delta(b))
+            | (Self::NanosecondsDelta(a), Self::NanosecondsDelta(b)) => {
+                b.unsigned_abs().cmp(&a.unsigned_abs())
+            }
             (Self::Share(a), Self::Share(b)) | (Self::Bar(a), Self::Bar(b)) => b.total_cmp(a),
             (Self::Change(a), Self::Change(b)) => b.abs().total_cmp(&a.abs()),
             (a, b) => a.is_unknown().cmp(&b.is_unknown()),
@@ -107,12 +121,14 @@ impl<'a> Cell<'a> {
             (Self::Bytes(a), Cell::Bytes(b))
             | (Self::Count(a), Cell::Count(b))
             | (Self::Nanoseconds(a), Cell::Nanoseconds(b)) => *a = a.saturating_add(*b),
-            (Self::Delta(a), Cell::Delta(b)) => *a = a.saturating_add(*b),
+            (Self::Delta(a), Cell::Delta(b))
+            | (Self::NanosecondsDelta(a), Cell::NanosecondsDelta(b)) => *a = a.saturating_add(*b),
             (Self::Share(a), Cell::Share(b)) => *a += b,
             (Self::Empty, Cell::Bytes(n)) => *self = Self::Bytes(*n),
             (Self::Empty, Cell::Count(n)) => *self = Self::Count(*n),
             (Self::Empty, Cell::Nanoseconds(n)) => *self = Self::Nanoseconds(*n),
             (Self::Empty, Cell::Delta(n)) => *self = Self::Delta(*n),
+            (Self::Empty, Cell::NanosecondsDelta(n)) => *self = Self::NanosecondsDelta(*n),
             (Self::Empty, Cell::Share(x)) => *self = Self::Share(*x),
             _ => {}
         }
@@ -184,6 +200,15 @@ mod tests {
         assert_eq!(exact(Cell::Share(0.25)), "0.25");
         assert_eq!(exact(Cell::Unknown("no decoder")), "");
         assert_eq!(exact(Cell::Address(0x40)), "64");
+        assert_eq!(exact(Cell::NanosecondsDelta(-1_500_000)), "-1500000");
+    }
+
+    #[test]
+    fn changes_of_time_have_their_sign() {
+        let human = |nanos| Cell::NanosecondsDelta(nanos).human().into_owned();
+        assert_eq!(human(-1_500_000), "-1.5 ms");
+        assert_eq!(human(2_000_000_000), "+2.0 s");
+        assert_eq!(human(0), "0 ns");
     }
 
     #[test]

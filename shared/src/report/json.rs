@@ -119,7 +119,7 @@ pub(super) fn write<T: JsonRow>(
                 Cell::Bytes(n) | Cell::Count(n) | Cell::Nanoseconds(n) => {
                     member(&mut buffer, ",", key, n)?;
                 }
-                Cell::Delta(n) => member(&mut buffer, ",", key, n)?,
+                Cell::Delta(n) | Cell::NanosecondsDelta(n) => member(&mut buffer, ",", key, n)?,
                 Cell::Share(x) | Cell::Change(x) => member(&mut buffer, ",", key, x)?,
                 // No row had a figure: the sum of none is zero.
                 _ => member(&mut buffer, ",", key, &0)?,

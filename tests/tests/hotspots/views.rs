@@ -169,7 +169,8 @@ fn files_for_other_tools_and_a_comparison_with_itself() {
     assert!(!rows(&diff).is_empty());
     for row in rows(&diff) {
         assert_eq!(row["delta"], 0.0, "{row}");
-        assert!(row["ci_low"].is_null() && row["ci_high"].is_null());
+        assert_eq!(row["delta_ns"], 0, "{row}");
+        assert!(row["ci_low_ns"].as_i64().unwrap() <= 0, "{row}");
     }
 }
 

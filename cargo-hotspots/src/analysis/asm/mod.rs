@@ -17,13 +17,17 @@ mod chains;
 mod code;
 mod find;
 mod flow;
+mod loops;
 mod marks;
+mod mca;
 pub mod model;
 mod names;
 mod open;
 mod part;
 mod source;
 
+pub(crate) use loops::cards;
+pub use loops::{FUNCTIONS, LoopQuery, loops};
 pub use source::SourceRoots;
 
 use super::{model::Analysis, select::program_main, subject::Subject};
@@ -71,17 +75,13 @@ impl<'q> Query<'q> {
     }
 }
 
-/// The machine code of the function that `name` means, with what is known of the recording.
+/// The machine code of the function that is asked for, with what is known of the recording.
 ///
 /// # Errors
 ///
 /// There is not one sample, or as [`asm`].
-pub fn analyse(subject: &Subject<'_>, name: &str) -> Result<Analysis<Asm>> {
-    let query = Query {
-        input_flag: &subject.input_flag,
-        ..Query::of(name)
-    };
-    let mut analysis = subject.analyse(|_| asm(subject.profile, subject.symbols, &query))?;
+pub fn analyse(subject: &Subject<'_>, query: &Query<'_>) -> Result<Analysis<Asm>> {
+    let mut analysis = subject.analyse(|_| asm(subject.profile, subject.symbols, query))?;
     // Both say what the debug information of a file leaves open; the listing's words are nearer.
     let own = &analysis.rows.warnings;
     let known: Vec<_> = own.iter().map(|warning| warning.code).collect();
@@ -301,6 +301,7 @@ fn append(found: &mut Asm, built: Built) {
         part,
         rows,
         loops,
+        chains: _,
         without_line: _,
     } = built;
     let (this, first_loop) = (found.parts.len(), found.loops.len());
@@ -361,6 +362,7 @@ fn read_sources(found: &mut Asm, roots: &SourceRoots, profile: &Profile, gaps: &
     found.source = read.lines;
     gaps.missing = read.missing;
     gaps.newer = read.newer;
+    gaps.changed = read.changed;
 }
 
 /// What is missing, each kind said once.
@@ -370,6 +372,7 @@ struct Gaps {
     without_line: usize,
     missing: Vec<String>,
     newer: Vec<String>,
+    changed: Vec<String>,
 }
 
 impl Gaps {
@@ -379,6 +382,7 @@ impl Gaps {
             without_line,
             missing,
             newer,
+            changed,
         } = self;
         let warnings = &mut found.warnings;
         for name in &no_debug_info {
@@ -415,6 +419,14 @@ impl Gaps {
             };
             let warning = Warning::new("newer-source", text).count(newer.len() as u64);
             warnings.push(warning.help("lines may not be those that were compiled"));
+        }
+        if let Some(first) = changed.first() {
+            let text = match changed.len() {
+                1 => format!("`{first}` changed since the recording"),
+                more => format!("{more} sources changed since the recording, `{first}` among them"),
+            };
+            let warning = Warning::new("changed-source", text).count(changed.len() as u64);
+            warnings.push(warning.help("the lines shown are those that were recorded"));
         }
         if !found.precise && found.own.samples > 0 {
             let text = format!(

@@ -3,7 +3,7 @@
 
 pub use crate::analysis::model::Weight;
 
-use crate::profile::CallGraph;
+use crate::{analysis::model::CrateInfo, profile::CallGraph};
 use codecost::{
     address::{AddressRange, VirtualAddress},
     report::Warning,
@@ -244,6 +244,119 @@ impl MarkKind {
             Self::Scalar => "scalar vector instruction",
         }
     }
+}
+
+/// A loop among the hottest of the recording.
+#[derive(Clone, Debug, Default)]
+pub struct Card {
+    /// The function that the loop is written in: the innermost inlined one around all of it that is
+    /// not of the system.
+    pub function: String,
+    /// Its crate.
+    pub owner: Option<CrateInfo>,
+    /// The function in whose machine code it is; the same unless it was inlined.
+    pub symbol: String,
+    /// The file of the loop's first line.
+    pub file: Option<String>,
+    /// The line where the loop begins.
+    pub line: Option<u32>,
+    /// The address of its first block.
+    pub header: VirtualAddress,
+    /// How many loops there are around it, itself included.
+    pub depth: u32,
+    /// The samples in it, without inner loops.
+    pub own: Weight,
+    /// The samples in it, with inner loops.
+    pub inclusive: Weight,
+    /// Its instructions, without inner loops; so are all figures below.
+    pub instructions: usize,
+    /// Its basic blocks.
+    pub blocks: usize,
+    /// The lines with the most samples, most first.
+    pub lines: Vec<CardLine>,
+    /// Checks of bounds and others that may panic.
+    pub checks: Vec<Check>,
+    /// Vector arithmetic.
+    pub simd: Simd,
+    /// What is called, each function once, most often first.
+    pub calls: Vec<(String, usize)>,
+    /// Divisions.
+    pub divisions: usize,
+    /// Square roots.
+    pub square_roots: usize,
+    /// Atomic instructions.
+    pub locks: usize,
+    /// Calls of the allocator.
+    pub allocations: usize,
+    /// The instructions, as people read them.
+    pub code: Vec<CodeLine>,
+    /// What a model of the processor says of it.
+    pub model: Option<Throughput>,
+}
+
+/// A source line of a loop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CardLine {
+    /// Its file.
+    pub file: String,
+    /// Its number.
+    pub line: u32,
+    /// Its text, where it could be read.
+    pub text: Option<String>,
+    /// The samples in it, and in what was inlined into it.
+    pub own: Weight,
+}
+
+/// A check in a loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What is checked.
+    pub kind: MarkKind,
+    /// The function that panics: `panic_bounds_check`.
+    pub panics: String,
+    /// The file of the line that asked for it.
+    pub file: Option<String>,
+    /// That line.
+    pub line: Option<u32>,
+    /// Its text.
+    pub text: Option<String>,
+    /// What is indexed, where the line says it.
+    pub variable: Option<String>,
+}
+
+/// Arithmetic in vector registers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Simd {
+    /// On all lanes.
+    pub packed: usize,
+    /// On one lane.
+    pub scalar: usize,
+    /// The bits of the widest register that is used on all lanes.
+    pub width: u32,
+}
+
+/// An instruction of a loop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeLine {
+    /// Its address.
+    pub address: VirtualAddress,
+    /// As people read it.
+    pub text: String,
+    /// What it calls or jumps to, outside the loop.
+    pub target: Option<String>,
+    /// The samples on it.
+    pub own: Weight,
+}
+
+/// What `llvm-mca` says of a loop: a model of the processor, no measurement.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Throughput {
+    /// The processor that it models.
+    pub cpu: String,
+    /// Cycles for each time around, if every block runs once and every access hits the first cache.
+    pub cycles: f64,
+    /// What limits it, in the model's words.
+    pub bottleneck: Option<String>,
 }
 
 /// A line of source text.

@@ -182,7 +182,7 @@ pub(super) fn hot_copies(
 }
 
 /// The samples of each symbol, its cold and outlined parts included; parts have none themselves.
-fn symbol_weights(opened: &CodeFile<'_>) -> BTreeMap<usize, Weight> {
+pub(super) fn symbol_weights(opened: &CodeFile<'_>) -> BTreeMap<usize, Weight> {
     let mut weights: BTreeMap<usize, Weight> = BTreeMap::new();
     let mut whole: Option<HashMap<String, usize>> = None;
     for (address, weight) in &opened.hits {

@@ -37,6 +37,8 @@ pub(super) struct Built {
     pub(super) part: Part,
     pub(super) rows: Vec<Row>,
     pub(super) loops: Vec<LoopRow>,
+    /// For each row what was inlined there, with lines: innermost first.
+    pub(super) chains: Vec<Vec<Link>>,
     /// Instructions with samples but without a line.
     pub(super) without_line: usize,
 }
@@ -121,7 +123,13 @@ impl Builder<'_, '_> {
         let mut chains = chains.into_iter();
         let built = decoded.into_iter().filter_map(|part| {
             let chains: Vec<_> = chains.by_ref().take(part.instructions.len()).collect();
-            self.part(part, &chains)
+            let every = part.wanted.only.is_none();
+            let mut built = self.part(part, &chains)?;
+            // Only then there is a row for each instruction.
+            if every {
+                built.chains = chains;
+            }
+            Some(built)
         });
         (built.collect(), any)
     }

@@ -1,13 +1,15 @@
 //! The text of source lines.
 //!
-//! Truth: the file at the path that the debug information names. Where that path is of another
+//! Truth: the text that was kept with the recording; else the file at the path that the debug
+//! information names. Where that path is of another
 //! machine, the same file here: std's sources in the sysroot (`/rustc/HASH/library/…`, there when
 //! the component `rust-src` is installed), dependencies in cargo's registry.
 //!
-//! Limits: a file that changed since the build shows its present text; which line a build saw is
-//! not recorded, except by the file's time: a file that is newer than the program is told.
+//! Limits: a file of which nothing was kept shows its present text; which line a build saw is then
+//! known only by the file's time: a file that is newer than the program is told.
 
 use super::model::SourceLine;
+use crate::recording::sources::{self, Known, Sources};
 use codecost::cargo::Context;
 use std::{
     cell::OnceCell,
@@ -26,6 +28,7 @@ pub struct SourceRoots {
     context: Option<Context>,
     sysroot: OnceCell<Option<PathBuf>>,
     registries: OnceCell<Vec<PathBuf>>,
+    kept: Option<Sources>,
 }
 
 impl SourceRoots {
@@ -35,6 +38,7 @@ impl SourceRoots {
             context: Context::current().ok(),
             sysroot: OnceCell::new(),
             registries: OnceCell::new(),
+            kept: None,
         }
     }
 
@@ -44,6 +48,7 @@ impl SourceRoots {
             context: None,
             sysroot: OnceCell::new(),
             registries: OnceCell::new(),
+            kept: None,
         }
     }
 
@@ -53,7 +58,23 @@ impl SourceRoots {
             context: None,
             sysroot: OnceCell::from(sysroot),
             registries: OnceCell::from(registries),
+            kept: None,
         }
+    }
+
+    /// Before all others, those that were kept with a recording.
+    #[must_use]
+    pub fn with_kept(mut self, kept: Option<Sources>) -> Self {
+        self.kept = kept;
+        self
+    }
+
+    /// The file as it is now, by its name in the debug information.
+    pub fn present(&self, name: &str) -> Option<Vec<u8>> {
+        let mut candidates = self.candidates(name).into_iter();
+        candidates
+            .find_map(|path| bytes(&path))
+            .map(|found| found.0)
     }
 
     fn sysroot(&self) -> Option<&Path> {
@@ -115,6 +136,8 @@ pub(super) struct Read {
     pub(super) missing: Vec<String>,
     /// Files that are newer than the program.
     pub(super) newer: Vec<String>,
+    /// Files that changed since the recording; their lines are those of the recording.
+    pub(super) changed: Vec<String>,
 }
 
 /// The text of the lines of `wanted`, which is sorted and names files by their position.
@@ -132,20 +155,47 @@ pub(super) fn read(
         else {
             continue;
         };
-        let found = roots
+        let present = roots
             .candidates(name)
             .into_iter()
-            .find_map(|path| text(&path));
-        let Some((text, modified)) = found else {
-            all.missing.push(name.clone());
-            continue;
+            .find_map(|path| bytes(&path));
+        let known = roots.kept.as_ref().and_then(|kept| kept.get(name));
+        let text = match (known, present) {
+            (Some(Known { hash, text }), present) => {
+                let now = present.map(|(now, _)| now);
+                let same = now.as_ref().is_none_or(|now| sources::hash(now) == hash);
+                match (text, now) {
+                    (Some(text), _) => {
+                        if !same {
+                            all.changed.push(name.clone());
+                        }
+                        text
+                    }
+                    (None, Some(now)) => {
+                        if !same {
+                            all.newer.push(name.clone());
+                        }
+                        now
+                    }
+                    (None, None) => {
+                        all.missing.push(name.clone());
+                        continue;
+                    }
+                }
+            }
+            (None, Some((now, modified))) => {
+                let newer = modified.zip(built);
+                if newer.is_some_and(|(modified, built)| modified > built) {
+                    all.newer.push(name.clone());
+                }
+                now
+            }
+            (None, None) => {
+                all.missing.push(name.clone());
+                continue;
+            }
         };
-        if modified
-            .zip(built)
-            .is_some_and(|(modified, built)| modified > built)
-        {
-            all.newer.push(name.clone());
-        }
+        let text = String::from_utf8_lossy(&text);
         let mut at = 0_u32;
         let mut lines = lines.iter().peekable();
         for text in text.lines() {
@@ -165,7 +215,7 @@ pub(super) fn read(
     all
 }
 
-fn text(path: &Path) -> Option<(String, Option<SystemTime>)> {
+fn bytes(path: &Path) -> Option<(Vec<u8>, Option<SystemTime>)> {
     // A relative path is relative to the directory of a build that is not known here.
     if !path.is_absolute() {
         return None;
@@ -174,11 +224,7 @@ fn text(path: &Path) -> Option<(String, Option<SystemTime>)> {
     if !metadata.is_file() || metadata.len() > MAX_FILE {
         return None;
     }
-    let bytes = fs::read(path).ok()?;
-    Some((
-        String::from_utf8_lossy(&bytes).into_owned(),
-        metadata.modified().ok(),
-    ))
+    Some((fs::read(path).ok()?, metadata.modified().ok()))
 }
 
 #[cfg(test)]
@@ -234,5 +280,27 @@ mod tests {
         let read = |built| super::read(&SourceRoots::none(), &files, &[(0, 1)], built);
         assert_eq!(read(Some(SystemTime::UNIX_EPOCH)).newer, files);
         assert!(read(None).newer.is_empty());
+    }
+
+    #[test]
+    fn the_text_of_the_recording_goes_before_that_of_today() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("app.rs");
+        let name = file.to_str().unwrap().to_owned();
+        let data = directory.path().join("perf.data");
+        fs::write(&file, "then").unwrap();
+        let roots = SourceRoots::none();
+        let names = [name.as_str()].into_iter();
+        sources::keep(&data, names, |name| roots.present(name)).unwrap();
+        let roots = roots.with_kept(Sources::of(&data));
+        let read = || super::read(&roots, std::slice::from_ref(&name), &[(0, 1)], None);
+        assert_eq!(read().lines[0].text, "then");
+        assert!(read().changed.is_empty());
+        fs::write(&file, "now").unwrap();
+        assert_eq!(read().lines[0].text, "then");
+        assert_eq!(read().changed, std::slice::from_ref(&name));
+        fs::remove_file(&file).unwrap();
+        assert_eq!(read().lines[0].text, "then");
+        assert!(read().changed.is_empty() && read().missing.is_empty());
     }
 }

@@ -26,17 +26,17 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
         }
     });
     let first = spent.requesters.first()?;
-    let mut evidence = spent.evidence(shares.total);
-    evidence.push(
-        "`write!` into a buffer that is used again, `push_str`, or crates such as `itoa` and `ryu` \
-         format faster"
-            .into(),
-    );
     Some(Finding {
         code: "formatting",
         title: "time in formatting".into(),
         time: spent.all.period,
+        sureness: 0.6,
+        place: Some(first.place()),
+        evidence: spent.evidence(shares.total),
+        advice:
+            "`write!` into a buffer that is used again, `push_str`, or crates such as `itoa` and \
+                 `ryu` format faster"
+                .into(),
         command: callees(&first.function, subject),
-        evidence,
     })
 }

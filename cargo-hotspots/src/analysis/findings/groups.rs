@@ -33,13 +33,18 @@ const HARNESSES: [&str; 5] = ["criterion", "divan", "test", "iai_callgrind", "gu
 
 /// The role that most functions have: the system passes on, all others ask.
 pub(super) fn usual(owner: &Owner) -> Role {
-    if HARNESSES.contains(&owner.name.as_str()) {
+    if is_harness(owner) {
         Role::Harness
     } else if owner.system {
         Role::Passes
     } else {
         Role::Asks
     }
+}
+
+/// Whether the crate runs benchmarks.
+pub(super) fn is_harness(owner: &Owner) -> bool {
+    HARNESSES.contains(&owner.name.as_str())
 }
 
 /// Time in a group.
@@ -113,6 +118,18 @@ fn roles(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> Role) -> Vec<R
         .collect()
 }
 
+impl Spent {
+    /// What `requesters` asked for, each by its scope.
+    pub(super) fn of(shares: &Shares<'_>, requesters: HashMap<u32, Weight>) -> Self {
+        let mut all = Weight::default();
+        requesters.values().for_each(|weight| all += *weight);
+        Self {
+            all,
+            requesters: by_function(shares, requesters),
+        }
+    }
+}
+
 /// Time by scope, brought together by function.
 pub(super) fn by_function(shares: &Shares<'_>, scopes: HashMap<u32, Weight>) -> Vec<Requester> {
     type Line = (Option<SourceId>, Option<u32>);
@@ -168,6 +185,16 @@ impl Spent {
 }
 
 impl Requester {
+    /// `app::parse (src/parse.rs:40)`: where to look.
+    pub(super) fn place(&self) -> String {
+        match self.lines.first() {
+            Some((Some(file), Some(line), _)) => {
+                format!("{} ({}:{line})", self.function, tail(file))
+            }
+            _ => self.function.clone(),
+        }
+    }
+
     /// `12.0% for app::parse, most of it in src/parse.rs:40`.
     pub(super) fn evidence(&self, total: Weight) -> String {
         let share = Share::of(self.time.period, total.period);

@@ -36,8 +36,14 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
         code: "lock-contention",
         title: "time on locks that another thread holds".into(),
         time: spent.all.period,
-        command: callees(&first.function, subject),
+        sureness: 0.6,
+        place: Some(first.place()),
         evidence,
+        advice:
+            "hold the lock for a shorter time, split what it guards, or gather results in each \
+                 thread and merge them at the end"
+                .into(),
+        command: callees(&first.function, subject),
     })
 }
 

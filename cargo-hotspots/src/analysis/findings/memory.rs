@@ -1,33 +1,113 @@
-//! Time in the allocator, and in copying memory, when one function asks for it.
-
-use codecost::attribution::Origin;
+//! Time in the allocator, in growing containers and in copying memory, by who asks for it; and
+//! threads that wait for each other in the allocator.
 
 use super::{
     command::callees,
     groups::{self, Role, Spent},
+    names::{allocates, copies_memory, grows, sorts, waits_in_libc},
+    paths::{self, asker},
 };
-use crate::analysis::{model::Finding, select::path_of, shares::Shares, subject::Subject};
+use crate::analysis::{
+    model::{Finding, Weight},
+    shares::Shares,
+    subject::Subject,
+};
+use codecost::{attribution::Origin, front::quoted, units::Share};
+use std::collections::HashMap;
 
 /// One function must ask for at least this part of the group's time to be the one.
 const ONE_CALLER: f64 = 0.5;
 
 pub(super) fn allocator(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
-    let spent = groups::measure(shares, |function, owner| {
-        if owner.system && allocates(&function.name) {
-            Role::Member
-        } else {
-            groups::usual(owner)
+    let mut requesters: HashMap<u32, Weight> = HashMap::new();
+    paths::each(shares, |path, weight| {
+        let Some(asker) = asker(path) else { return };
+        let mut inside = path.iter().rev().take_while(|step| step.system());
+        // Growth is a finding of its own.
+        if inside.clone().any(|step| allocates(step.name()))
+            && !inside.any(|step| grows(step.name()))
+        {
+            *requesters.entry(asker.at).or_default() += weight;
         }
     });
-    one_caller(
-        subject,
-        shares,
-        &spent,
-        "allocator",
-        "time in the allocator",
-        "memory that is kept and used again (`with_capacity`, `clear`, a buffer outside the loop) \
-         is not allocated again",
-    )
+    let spent = Spent::of(shares, requesters);
+    let first = spent.requesters.first()?;
+    let title = match of_one(&spent) {
+        Some(only) => format!("time in the allocator, most of it for `{only}`"),
+        None => "time in the allocator, for many functions".to_owned(),
+    };
+    Some(Finding {
+        code: "allocator",
+        title,
+        time: spent.all.period,
+        sureness: 0.7,
+        place: Some(first.place()),
+        evidence: spent.evidence(shares.total),
+        advice:
+            "memory that is kept and used again (`clear`, a buffer outside the loop, a borrowed \
+                 `&str` in place of a `String`) is not allocated again; where it must be, another \
+                 `#[global_allocator]` is a line to try"
+                .into(),
+        command: by_function("malloc", shares, subject)
+            .unwrap_or_else(|| callees(&first.function, subject)),
+    })
+}
+
+/// The command that shows who asks for a function, where it is one of the recording's.
+fn by_function(name: &str, shares: &Shares<'_>, subject: &Subject<'_>) -> Option<String> {
+    let mut functions = shares.symbols.functions.iter();
+    functions.find(|function| function.name == name)?;
+    let flag = &subject.input_flag;
+    Some(format!(
+        "cargo hotspots callers {} --by function{flag}",
+        quoted(name)
+    ))
+}
+
+pub(super) fn growth(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    // Who asked, and by which container's functions.
+    let mut requesters: HashMap<u32, Weight> = HashMap::new();
+    let mut kinds: HashMap<&str, u64> = HashMap::new();
+    paths::each(shares, |path, weight| {
+        let Some(at) = path
+            .iter()
+            .position(|step| step.system() && grows(step.name()))
+        else {
+            return;
+        };
+        // A hasher of the user's below it is the growth's fault all the same.
+        if let Some(asker) = asker(&path[..at]) {
+            *requesters.entry(asker.at).or_default() += weight;
+            let container = path[..at].iter().rev().take_while(|step| step.system());
+            let outermost = container.last().unwrap_or(&path[at]);
+            let kind = kinds.entry(outermost.function.name.as_str()).or_default();
+            *kind = kind.saturating_add(weight.period);
+        }
+    });
+    let spent = Spent::of(shares, requesters);
+    let first = spent.requesters.first()?;
+    let mut evidence = spent.evidence(shares.total);
+    let most = kinds.into_iter().max_by_key(|(name, time)| (*time, *name));
+    if let Some((container, time)) = most {
+        let share = Share::of(time, shares.total.period);
+        evidence.push(format!("{share} of it by {container}"));
+    }
+    Some(Finding {
+        code: "growth",
+        title: format!(
+            "time in growing containers, most of it for `{}`",
+            first.function
+        ),
+        time: spent.all.period,
+        sureness: 0.8,
+        place: Some(first.place()),
+        evidence,
+        advice:
+            "`with_capacity` or `reserve` with a good guess avoids moving everything again and \
+                 again; a container that is cleared keeps its capacity"
+                .into(),
+        command: callees(&first.function, subject),
+    })
 }
 
 pub(super) fn copies(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
@@ -35,7 +115,8 @@ pub(super) fn copies(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Findi
         if owner.system && copies_memory(&function.name) {
             Role::Member
         } else if owner.origin == Origin::Kernel
-            || owner.system && (allocates(&function.name) || sorts(&function.name))
+            || owner.system
+                && (allocates(&function.name) || sorts(&function.name) || grows(&function.name))
         {
             // New memory that the first copy into it makes the kernel bring, and what is moved
             // about to be put in order, are not copies that anybody asked for.
@@ -44,142 +125,55 @@ pub(super) fn copies(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Findi
             groups::usual(owner)
         }
     });
-    one_caller(
-        subject,
-        shares,
-        &spent,
-        "copies",
-        "time in copying and cloning",
-        "a reference, a move or a smaller type copies less",
-    )
-}
-
-fn one_caller(
-    subject: &Subject<'_>,
-    shares: &Shares<'_>,
-    spent: &Spent,
-    code: &'static str,
-    what: &str,
-    advice: &str,
-) -> Option<Finding> {
     let first = spent.requesters.first()?;
-    if (first.time.period as f64) < ONE_CALLER * spent.all.period as f64 {
-        return None;
-    }
+    let only = of_one(&spent)?;
     Some(Finding {
-        code,
-        title: format!("{what}, most of it for `{}`", first.function),
+        code: "copies",
+        title: format!("time in copying and cloning, most of it for `{only}`"),
         time: first.time.period,
-        evidence: vec![first.evidence(shares.total), advice.to_owned()],
+        sureness: 0.5,
+        place: Some(first.place()),
+        evidence: vec![first.evidence(shares.total)],
+        advice: "a reference, a move or a smaller type copies less".into(),
         command: callees(&first.function, subject),
     })
 }
 
-/// glibc's, musl's, jemalloc's, mimalloc's and std's own names.
-fn allocates(name: &str) -> bool {
-    let path = path_of(name);
-    let plain = path.trim_start_matches('_');
-    let plain = plain.strip_prefix("libc_").unwrap_or(plain);
-    let plain = plain
-        .strip_prefix("GI_")
-        .unwrap_or(plain)
-        .trim_start_matches('_');
-    let plain = plain.strip_prefix("libc_").unwrap_or(plain);
-    const NAMES: [&str; 24] = [
-        "malloc",
-        "free",
-        "cfree",
-        "calloc",
-        "realloc",
-        "memalign",
-        "aligned_alloc",
-        "posix_memalign",
-        "int_malloc",
-        "int_free",
-        "int_realloc",
-        "int_memalign",
-        "int_free_chunk",
-        "int_free_merge_chunk",
-        "int_free_create_chunk",
-        "malloc_consolidate",
-        "unlink_chunk",
-        "sysmalloc",
-        "systrim",
-        "tcache_init",
-        "rust_alloc",
-        "rust_dealloc",
-        "rust_realloc",
-        "rust_alloc_zeroed",
-    ];
-    let symbol = plain.split(['.', '@']).next().unwrap_or(plain);
-    NAMES.contains(&symbol)
-        || ["je_", "rjem_", "mi_", "rdl_", "alloc::alloc::", "_rust_"]
-            .iter()
-            .any(|prefix| plain.starts_with(prefix))
-        || path.starts_with("alloc::alloc::")
-        || path.contains(" as core::alloc::")
-        || path.starts_with("__rustc::__r")
+/// The one function that asks for most.
+fn of_one(spent: &Spent) -> Option<&str> {
+    let first = spent.requesters.first()?;
+    let most = first.time.period as f64 >= ONE_CALLER * spent.all.period as f64;
+    most.then_some(first.function.as_str())
 }
 
-fn sorts(name: &str) -> bool {
-    path_of(name).starts_with("core::slice::sort")
-}
-
-/// libc's names, and std's ways to clone.
-fn copies_memory(name: &str) -> bool {
-    let path = path_of(name);
-    let plain = path.trim_start_matches('_');
-    plain.starts_with("memcpy")
-        || plain.starts_with("memmove")
-        || plain.starts_with("mempcpy")
-        || path.ends_with(" as core::clone::Clone>::clone")
-        || path.ends_with("::to_vec")
-        || path.ends_with("::to_owned")
-        || path.starts_with("core::intrinsics::copy")
-        || path.starts_with("core::ptr::copy")
-        || path.contains("::copy_from_slice")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_allocators_and_copies() {
-        for name in [
-            "malloc",
-            "_int_malloc",
-            "__libc_malloc",
-            "__GI___libc_free",
-            "cfree@GLIBC_2.2.5",
-            "unlink_chunk.isra.0",
-            "alloc::alloc::alloc",
-            "<alloc::alloc::Global as core::alloc::Allocator>::allocate",
-            "__rustc::__rust_alloc",
-            "__rdl_alloc",
-            "_rjem_malloc",
-            "mi_malloc",
-        ] {
-            assert!(allocates(name), "{name}");
+/// Threads that wait for the locks of libc's allocator.
+pub(super) fn contention(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let mut requesters: HashMap<u32, Weight> = HashMap::new();
+    paths::each(shares, |path, weight| {
+        let lock = path.iter().position(|step| waits_in_libc(step.name()));
+        let Some(outside) = lock.and_then(|lock| path.get(..lock)) else {
+            return;
+        };
+        let mut system = outside.iter().rev().take_while(|step| step.system());
+        if !system.any(|step| allocates(step.name())) {
+            return;
         }
-        for name in [
-            "alloc::vec::Vec::push",
-            "mallory",
-            "freeze",
-            "core::fmt::write",
-        ] {
-            assert!(!allocates(name), "{name}");
+        if let Some(asker) = asker(outside) {
+            *requesters.entry(asker.at).or_default() += weight;
         }
-        for name in [
-            "__memmove_avx_unaligned_erms",
-            "memcpy",
-            "<alloc::vec::Vec<u8> as core::clone::Clone>::clone",
-            "<[u8]>::to_vec",
-        ] {
-            assert!(copies_memory(name), "{name}");
-        }
-        for name in ["memchr", "core::clone::Clone", "memset"] {
-            assert!(!copies_memory(name), "{name}");
-        }
-    }
+    });
+    let spent = Spent::of(shares, requesters);
+    let first = spent.requesters.first()?;
+    Some(Finding {
+        code: "allocator-contention",
+        title: "threads that wait for each other in the allocator".into(),
+        time: spent.all.period,
+        sureness: 0.9,
+        place: Some(first.place()),
+        evidence: spent.evidence(shares.total),
+        advice: "an allocator that is made for many threads (`mimalloc`, `tikv-jemallocator`, \
+                 `snmalloc-rs`) as `#[global_allocator]`, or fewer allocations"
+            .into(),
+        command: format!("cargo hotspots threads{}", subject.input_flag),
+    })
 }

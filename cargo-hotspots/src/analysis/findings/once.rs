@@ -53,10 +53,12 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
         code: "one-time-initialisation",
         title: format!("one-time initialisation by `{}`", first.function),
         time: first.time.period,
-        evidence: vec![
-            first.evidence(shares.total),
-            "what does not depend on the run can be a `const`, or be made by a build script".into(),
-        ],
+        sureness: 0.5,
+        place: Some(first.place()),
+        evidence: vec![first.evidence(shares.total)],
+        advice: "what does not depend on the run can be a `const`, or be made by a build script; \
+                 what is not always needed can be made later"
+            .into(),
         command: callees(&first.function, subject),
     })
 }

@@ -8,10 +8,56 @@ use crate::analysis::{
 use codecost::attribution::Origin;
 use std::collections::BTreeMap;
 
-pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
-    let settings = subject.settings?;
-    let profile = subject.recording.about.as_ref()?.build_profile.as_deref()?;
-    optimization(settings, profile, shares).or_else(|| link_time(settings, profile, shares))
+pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {
+    let about = subject.recording.about.as_ref();
+    let profile = about.and_then(|about| about.build_profile.as_deref());
+    let (Some(settings), Some(profile)) = (subject.settings, profile) else {
+        return Vec::new();
+    };
+    let optimization =
+        optimization(settings, profile, shares).or_else(|| link_time(settings, profile, shares));
+    let found = [optimization, assertions(settings, profile, shares)];
+    found.into_iter().flatten().collect()
+}
+
+/// Time in code that cargo compiled with the profile.
+fn built(shares: &Shares<'_>) -> u64 {
+    let own = shares
+        .ends()
+        .filter(|(stack, _)| is_built(shares, shares.settled[*stack].own));
+    own.fold(0, |time, (_, weight)| time.saturating_add(weight.period))
+}
+
+/// Assertions and overflow checks that somebody turned on: a release build has none.
+fn assertions(
+    settings: &BTreeMap<String, String>,
+    profile: &str,
+    shares: &Shares<'_>,
+) -> Option<Finding> {
+    let on: Vec<&str> = ["debug-assertions", "overflow-checks"]
+        .into_iter()
+        .filter(|key| settings.get(*key).map(String::as_str) == Some("true"))
+        .collect();
+    // Its opt-level is the finding.
+    if on.is_empty() || matches!(profile, "dev" | "test") {
+        return None;
+    }
+    Some(Finding {
+        code: "debug-assertions",
+        title: format!("code that is built with {}", on.join(" and ")),
+        time: built(shares),
+        sureness: 0.3,
+        place: None,
+        evidence: vec![
+            format!(
+                "profile `{profile}` sets `{} = true`",
+                on.join(" = true`, `")
+            ),
+            "the time is all that passes in such code, not what a change would save".into(),
+        ],
+        advice: "leave them to the `dev` and `test` profiles".into(),
+        command: "cargo tune show".into(),
+    })
 }
 
 fn command(profile: &str) -> String {
@@ -33,20 +79,18 @@ fn optimization(
     if matches!(level, "2" | "3") {
         return None;
     }
-    let mut time = 0_u64;
-    for (stack, weight) in shares.ends() {
-        if is_built(shares, shares.settled[stack].own) {
-            time = time.saturating_add(weight.period);
-        }
-    }
+    let time = built(shares);
     Some(Finding {
         code: "opt-level",
         title: format!("code that is built with `opt-level = {level}`"),
         time,
+        sureness: 0.8,
+        place: None,
         evidence: vec![
             format!("profile `{profile}` does not optimise for speed"),
             "the time is all that passes in such code, not what a change would save".into(),
         ],
+        advice: "`opt-level = 3` for the profile, or for the packages where the time passes".into(),
         command: command(profile),
     })
 }
@@ -95,10 +139,13 @@ fn link_time(
         code: "no-lto",
         title: "small functions that another crate calls, without link-time optimisation".into(),
         time,
+        sureness: 0.4,
+        place: None,
         evidence: vec![
             state,
             "the time is all that passes in such functions, not what a change would save".into(),
         ],
+        advice: "`lto = \"thin\"` lets the compiler inline them".into(),
         command: command(profile),
     })
 }
