@@ -245,6 +245,8 @@ fn bottlenecks_page(bottlenecks: &[Bottleneck]) -> Page {
                 time,
                 allocations,
                 evidence,
+                // The plan says it.
+                advice: _,
                 command,
                 code: _,
             } = bottleneck;

@@ -129,9 +129,13 @@ fn of_finding(
         code,
         title,
         time,
+        sureness: _,
+        place,
         evidence,
+        advice,
         command,
     } = finding;
+    let first = evidence.first().cloned();
     let mut evidence = evidence.clone();
     // What is known of the blocks that the time goes into.
     let named = allocations
@@ -147,10 +151,11 @@ fn of_finding(
     }
     Bottleneck {
         what: title.clone(),
-        location: evidence.first().cloned().unwrap_or_default(),
+        location: place.clone().or(first).unwrap_or_default(),
         time: Some(Share::of(*time, total).0),
         allocations: named.map(|found| found.share),
         evidence,
+        advice: Some(advice.clone()),
         command: command.clone(),
         code,
     }
@@ -182,6 +187,7 @@ fn of_function(function: &FunctionRow, share: f64, overview: &Analysis<Overview>
             Share(share),
             thousands(function.times.charged.samples)
         )],
+        advice: None,
         command: format!(
             "cargo hotspots asm {}",
             codecost::front::quoted(&function.name)
@@ -228,6 +234,7 @@ fn of_allocations(analysis: &Analysis<AllocTable>, known: &[Bottleneck]) -> Vec<
                 time: None,
                 allocations: Some(*share),
                 evidence,
+                advice: None,
                 command: command.clone(),
                 code: kind.code(),
             }
@@ -250,7 +257,10 @@ fn plan(bottlenecks: &[Bottleneck], target: &str, arguments: &str) -> Vec<Step> 
                 None => format!("cargo hotspots alloc {target}{arguments}"),
             };
             Step {
-                what: format!("{} ({})", bottleneck.what, bottleneck.location),
+                what: match &bottleneck.advice {
+                    Some(advice) => format!("{advice} ({})", bottleneck.location),
+                    None => format!("{} ({})", bottleneck.what, bottleneck.location),
+                },
                 at_stake,
                 look: bottleneck.command.clone(),
                 verify,

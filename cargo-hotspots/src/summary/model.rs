@@ -71,6 +71,8 @@ pub struct Bottleneck {
     pub allocations: Option<f64>,
     /// The evidence, line by line.
     pub evidence: Vec<String>,
+    /// What to do, where the finding says it.
+    pub advice: Option<String>,
     /// The command to look further.
     pub command: String,
     /// A stable kebab-case code.
