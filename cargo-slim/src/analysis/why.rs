@@ -15,7 +15,7 @@ use crate::{
 };
 use codecost::{
     Result,
-    graph::{NO_GROUP, Paths},
+    graph::{Edges, NO_GROUP, Paths},
 };
 use std::{
     borrow::Cow,
@@ -82,12 +82,22 @@ struct Chain {
     own: u64,
 }
 
-/// Matches that are reached from one generic function through another one first.
+/// One generic function, or its copies, that refers to a match.
+#[derive(Default)]
 struct Contact {
-    /// The nearest of them, and its distance.
-    nearest: (u32, u32),
-    matches: u64,
-    own: u64,
+    /// The shortest way: how far the one that refers is from the root, it, and the match.
+    nearest: Option<(u32, u32, u32)>,
+    /// How many matches are behind, and their bytes.
+    behind: (u64, u64),
+}
+
+impl Contact {
+    fn add(&mut self, behind: (u64, u64), way: (u32, u32, u32)) {
+        self.behind.0 += behind.0;
+        self.behind.1 += behind.1;
+        let nearest = self.nearest.get_or_insert(way);
+        *nearest = way.min(*nearest);
+    }
 }
 
 /// A question that is being answered.
@@ -98,6 +108,8 @@ struct Question<'q, 's, 'a> {
     /// Which nodes are asked about.
     asked: Vec<bool>,
     known: Paths,
+    /// The known edges the other way round.
+    back: Edges,
     /// Where no known way leads, ways through what we do not see.
     unknown: Option<Paths>,
 }
@@ -118,6 +130,7 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
             nodes,
             asked,
             known,
+            back: graph.edges.reversed(),
             unknown,
         }
     }
@@ -132,59 +145,69 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
         keeps.first().copied().unwrap_or_default()
     }
 
-    /// The ways to the first match on each, those with most bytes of matches behind them first.
+    /// The ways to the matches that are reached without passing another one: one through each
+    /// function or constant that refers to them. Those with most bytes of matches behind them first,
+    /// of these the shortest.
     fn chains(&self) -> Vec<Chain> {
-        let graph = &self.references.graph;
-        let asked = |node: u32| self.asked[node as usize];
         let mut found: BTreeMap<(String, String), Contact> = BTreeMap::new();
-        let mut contacts: HashMap<u32, (u64, u64)> = HashMap::new();
-        let ways = [Some(&self.known), self.unknown.as_ref()];
-        let firsts = ways.map(|paths| paths.map(|paths| paths.first_stop(asked)));
-        for node in self.nodes {
-            let first = firsts
-                .iter()
-                .flatten()
-                .find_map(|first| first[*node as usize]);
-            let Some(first) = first else { continue };
-            let (matches, own) = contacts.entry(first).or_default();
-            *matches += 1;
-            *own += graph.sizes[*node as usize].own();
+        let first = self.known.first_stop(|node| self.asked[node as usize]);
+        for (node, behind) in self.contacts(&first) {
+            let target = self.folded(node);
+            for from in self.back.of(node).iter().copied() {
+                let distance = self.known.distance(from);
+                // What is only reached through a match is behind it.
+                let (Some(distance), None) = (distance, first[from as usize]) else {
+                    continue;
+                };
+                let key = (self.folded(from), target.clone());
+                let contact = found.entry(key).or_default();
+                contact.add(behind, (distance, from, node));
+            }
         }
-        for (node, (matches, own)) in contacts {
-            let Some(paths) = ways
-                .into_iter()
-                .flatten()
-                .find(|paths| paths.distance(node).is_some())
-            else {
-                continue;
-            };
-            let before = paths.before(node).unwrap_or(START);
-            let key = (self.folded(before), self.folded(node));
-            let contact = found.entry(key).or_insert(Contact {
-                nearest: (u32::MAX, u32::MAX),
-                matches: 0,
-                own: 0,
-            });
-            contact.matches += matches;
-            contact.own += own;
-            let distance = paths.distance(node).unwrap_or(u32::MAX);
-            contact.nearest = contact.nearest.min((distance, node));
+        if let Some(unknown) = &self.unknown {
+            let first = unknown.first_stop(|node| self.asked[node as usize]);
+            for (node, behind) in self.contacts(&first) {
+                if self.known.distance(node).is_some() {
+                    continue;
+                }
+                let from = unknown.before(node).unwrap_or(UNKNOWN);
+                let key = (self.folded(from), self.folded(node));
+                let distance = unknown.distance(from).unwrap_or_default();
+                let contact = found.entry(key).or_default();
+                contact.add(behind, (distance, from, node));
+            }
         }
         let mut found: Vec<Contact> = found.into_values().collect();
-        found.sort_by_key(|contact| (Reverse(contact.own), contact.nearest));
-        let chain = |contact: Contact| {
-            let (_, node) = contact.nearest;
-            let known = self.known.to(node);
-            Chain {
-                way: match (&self.unknown, known.is_empty()) {
-                    (Some(unknown), true) => unknown.to(node),
-                    _ => known,
-                },
-                matches: contact.matches,
-                own: contact.own,
+        found.sort_by_key(|contact| (Reverse(contact.behind.1), contact.nearest));
+        found
+            .into_iter()
+            .filter_map(|own| self.chain(own))
+            .collect()
+    }
+
+    /// The matches that are reached first, each with how many matches are behind it, itself
+    /// included, and their bytes. `first` has for each node the match that is first on its way.
+    fn contacts(&self, first: &[Option<u32>]) -> BTreeMap<u32, (u64, u64)> {
+        let mut contacts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+        for node in self.nodes {
+            if let Some(contact) = first[*node as usize] {
+                let (matches, own) = contacts.entry(contact).or_default();
+                *matches += 1;
+                *own += self.references.graph.sizes[*node as usize].own();
             }
-        };
-        found.into_iter().map(chain).collect()
+        }
+        contacts
+    }
+
+    fn chain(&self, contact: Contact) -> Option<Chain> {
+        let (_, from, node) = contact.nearest?;
+        let mut way = self.known.to(from);
+        if let (Some(unknown), true) = (&self.unknown, way.is_empty()) {
+            way = unknown.to(from);
+        }
+        way.push(node);
+        let (matches, own) = contact.behind;
+        Some(Chain { way, matches, own })
     }
 
     /// A text that all copies of one generic function share.
@@ -242,10 +265,9 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
         for (node, _) in self.kept.lost(graph, &self.asked) {
             goes[node as usize] = true;
         }
-        let back = graph.edges.reversed();
         let mut found: HashMap<String, Vec<u32>> = HashMap::new();
         let mut seen = vec![false; graph.sizes.len()];
-        for from in self.nodes.iter().flat_map(|node| back.of(*node)) {
+        for from in self.nodes.iter().flat_map(|node| self.back.of(*node)) {
             let counts = *from >= FIRST && !goes[*from as usize] && graph.is_reached(*from);
             if counts && !std::mem::replace(&mut seen[*from as usize], true) {
                 found.entry(self.folded(*from)).or_default().push(*from);

@@ -1,7 +1,7 @@
 //! What functions refer to.
 
 use super::{
-    nodes::{FIRST, Inputs},
+    inputs::{FIRST, Inputs},
     places::Places,
 };
 use codecost::{

@@ -1,6 +1,6 @@
 //! What data refers to.
 
-use super::{nodes::Inputs, places::Places};
+use super::{inputs::Inputs, places::Places};
 use codecost::{address::VirtualAddress, image::SectionKind};
 
 /// The edges that leave data objects: pointers that the loader writes, in a file that it does not

@@ -1,7 +1,8 @@
 //! What goes if something goes.
 
 use super::{
-    nodes::{FIRST, Graph, START, UNKNOWN},
+    inputs::{FIRST, START, UNKNOWN},
+    nodes::Graph,
     sizes::Sizes,
 };
 use codecost::graph::{Dominators, Edges, Loss, reached};

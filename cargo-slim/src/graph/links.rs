@@ -1,7 +1,8 @@
 //! How one node refers to another, and where: found again for the few steps that are shown.
 
 use super::{
-    nodes::{Graph, Inputs, Node},
+    inputs::Inputs,
+    nodes::{Graph, Node},
     places::Places,
     roots::RootKind,
 };

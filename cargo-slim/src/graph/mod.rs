@@ -13,6 +13,7 @@
 
 mod code;
 mod data;
+mod inputs;
 mod kept;
 mod links;
 mod nodes;
@@ -21,9 +22,10 @@ mod roots;
 mod sizes;
 
 pub use code::piece;
+pub use inputs::{FIRST, Inputs, START, UNKNOWN};
 pub use kept::{Keep, Kept};
 pub use links::{Link, Links, Via};
-pub use nodes::{FIRST, Graph, Inputs, Node, START, UNKNOWN};
+pub use nodes::{Graph, Node};
 pub use places::Nodes;
 pub use roots::{Root, RootKind};
 pub use sizes::Sizes;

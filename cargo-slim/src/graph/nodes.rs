@@ -2,41 +2,16 @@
 
 use super::{
     code, data,
+    inputs::{FIRST, Inputs, START, UNKNOWN},
     places::Places,
     roots::{self, Root},
     sizes::{self, Sizes},
 };
-use crate::ledger::DataObject;
 use codecost::{
-    attribution::CodeMap,
     disasm::disassembler,
     graph::{Edges, reached},
-    image::{Image, RelocationTable, SectionKind, SymbolTable, UnwindTables},
+    image::SectionKind,
 };
-
-/// The node that all roots hang on: the loader.
-pub const START: u32 = 0;
-/// The node that all hangs on that no root reaches.
-pub const UNKNOWN: u32 = 1;
-/// The first function's node; those of the data objects follow the functions'.
-pub const FIRST: u32 = 2;
-
-/// What a graph is made from.
-#[derive(Clone, Copy)]
-pub struct Inputs<'a, 'd> {
-    /// The analysed file.
-    pub image: &'a Image<'d>,
-    /// The loader's symbols.
-    pub dynamic_symbols: &'a SymbolTable<'d>,
-    /// The unwind tables.
-    pub unwind: &'a UnwindTables,
-    /// All functions.
-    pub code: &'a CodeMap,
-    /// All data objects, by address.
-    pub objects: &'a [DataObject],
-    /// What the loader writes into data.
-    pub relocations: &'a [RelocationTable],
-}
 
 /// What a node stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Which node an address is.
 
-use super::nodes::{FIRST, Inputs};
+use super::inputs::{FIRST, Inputs};
 use codecost::{
     address::{AddressIndex, AddressRange, VirtualAddress},
     disasm::{ReferenceKind, disassembler},

@@ -1,7 +1,7 @@
 //! What the loader, or whoever loads the file, asks for.
 
 use super::{
-    nodes::{FIRST, Inputs},
+    inputs::{FIRST, Inputs},
     places::Places,
 };
 use codecost::{

@@ -1,7 +1,7 @@
 //! How many bytes go with a node.
 
 use super::{
-    nodes::{FIRST, Inputs},
+    inputs::{FIRST, Inputs},
     places::Places,
 };
 use codecost::{
