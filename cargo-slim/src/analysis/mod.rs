@@ -5,6 +5,7 @@
 
 mod crates;
 mod data;
+mod depth;
 mod findings;
 mod functions;
 mod generics;
