@@ -4,7 +4,7 @@
 use cargo_slim::{
     analysis::{
         Analysis, Total,
-        model::{Artifact, CrateInfo, FunctionRow},
+        model::{Artifact, CrateInfo, FunctionRow, ReadDepth},
     },
     report,
 };
@@ -54,6 +54,14 @@ fn analysis() -> Analysis<Vec<FunctionRow<'static>>> {
             architecture: "x86_64".into(),
             file_size: 153_000_000,
             shipped_size: None,
+            depth: ReadDepth {
+                functions: true,
+                data: true,
+                unwind: true,
+                relocations: true,
+                units: true,
+                debug: true,
+            },
             package: None,
             target_name: None,
             profile: None,

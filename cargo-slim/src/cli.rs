@@ -48,6 +48,10 @@ pub(crate) struct InputFlags {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = INPUT)]
     #[arg(requires = "file", hide_short_help = true)]
     debug_file: Option<PathBuf>,
+    /// Of a universal file the image for this architecture, such as aarch64
+    #[arg(long, value_name = "ARCH", help_heading = INPUT)]
+    #[arg(requires = "file", hide_short_help = true)]
+    arch: Option<String>,
     #[command(flatten)]
     cargo: CargoFlags,
     #[command(flatten)]
@@ -60,6 +64,7 @@ impl InputFlags {
         let Self {
             file,
             debug_file,
+            arch,
             cargo,
             triple,
         } = self;
@@ -68,6 +73,7 @@ impl InputFlags {
             Some(path) => Input::File {
                 path,
                 debug_file,
+                arch,
                 manifest_path: selection.manifest_path,
             },
             None => {

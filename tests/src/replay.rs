@@ -9,7 +9,7 @@ use cargo_slim::report;
 use codecost::attribution::Catalogue;
 use codecost::console::Console;
 use codecost::demangle::Name;
-use codecost::image::{Image, Mapping};
+use codecost::image::{Image, Mapping, pdb::Pdb};
 use codecost::report::{Format, OutputOptions};
 use codecost::{Error, Result};
 use std::path::Path;
@@ -55,6 +55,25 @@ pub fn image(bytes: &[u8]) {
     if let Some(shipped) = image.shipped_size() {
         assert!(shipped <= length);
     }
+}
+
+/// A library for Windows, whose PDB `bytes` are taken for.
+const LIBRARY: &[u8] = include_bytes!("../../fuzz/corpus/ledger/windows-x86_64.dll");
+
+/// Reads all of a PDB.
+///
+/// # Panics
+///
+/// When it says more than it can.
+pub fn pdb(bytes: &[u8]) {
+    let Some(pdb) = Pdb::parse(bytes) else { return };
+    let image = Image::parse(Path::new("library"), LIBRARY).unwrap();
+    let symbols = pdb.symbols(&image);
+    assert!(symbols.symbols.len() <= bytes.len());
+    let names: usize = symbols.symbols.iter().map(|it| it.name.len()).sum();
+    assert!(names <= bytes.len() * 2, "names of {names} bytes");
+    let inlined = pdb.inlined(&image);
+    assert!(inlined.pieces.len() <= bytes.len() * 2);
 }
 
 /// Asks for every form of a name.

@@ -180,6 +180,21 @@ fn mutated_files_add_up() {
 }
 
 #[test]
+fn damaged_pdbs_end() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/pdb");
+    for entry in fs::read_dir(directory).unwrap() {
+        let whole = fs::read(entry.unwrap().path()).unwrap();
+        let read = |bytes: &[u8], what: String| bound::bounded(LIMIT, &what, || replay::pdb(bytes));
+        read(&whole, "whole".into());
+        for at in (0..whole.len()).step_by(3) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0xff;
+            read(&bytes, format!("byte {at} flipped"));
+        }
+    }
+}
+
+#[test]
 fn names_of_the_corpus_have_all_forms() {
     for (_, bytes) in corpus("demangle") {
         let symbol = String::from_utf8_lossy(&bytes);

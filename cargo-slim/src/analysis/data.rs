@@ -80,7 +80,8 @@ pub(super) fn row(
     let section = &subject.image.sections[object.section as usize];
     let symbol = object
         .symbol
-        .and_then(|at| subject.symbols.symbols.get(at as usize));
+        .and_then(|at| subject.symbols.symbols.get(at as usize))
+        .filter(|symbol| !symbol.name.is_empty());
     let bytes = subject
         .image
         .bytes_at(object.range.start)

@@ -62,5 +62,9 @@ fn view(subject: &Subject<'_>) -> Result<Loads> {
             .collect(),
         interpreter: needs.interpreter,
         run_paths: needs.run_paths,
+        libraries: needs.details,
+        oldest_system: needs.oldest_system,
+        subsystem: needs.subsystem,
+        hardening: needs.hardening,
     })
 }

@@ -6,6 +6,7 @@
 mod crates;
 mod data;
 mod dependencies;
+mod depth;
 mod findings;
 mod functions;
 mod generics;

@@ -9,8 +9,11 @@ pub use references::{
 };
 
 use crate::ledger::ByCategory;
-pub use codecost::attribution::{CrateInfo, CrateKey};
 use codecost::{address::VirtualAddress, attribution::Evidence};
+pub use codecost::{
+    attribution::{CrateInfo, CrateKey},
+    image::{Hardening, Library},
+};
 use std::path::PathBuf;
 
 /// Which crate each function is counted for.
@@ -50,6 +53,8 @@ pub struct Artifact {
     /// Bytes with `strip = "symbols"`, computed from the file; `None` where the format gives no
     /// way to tell.
     pub shipped_size: Option<u64>,
+    /// What was read of it.
+    pub depth: ReadDepth,
     /// The package that the artifact was built from, when it was built by us.
     pub package: Option<String>,
     /// The cargo target that it was built from.
@@ -58,6 +63,24 @@ pub struct Artifact {
     pub profile: Option<String>,
     /// What was added for this one build, in words (`strip=none`, `v0 names`, …).
     pub build_notes: Vec<String>,
+}
+
+/// What was read of a file: `false` where the file, or what a file of its format has beside it, holds
+/// something that was not read; a warning says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadDepth {
+    /// Where functions start and end.
+    pub functions: bool,
+    /// What code refers to in data.
+    pub data: bool,
+    /// Unwind tables.
+    pub unwind: bool,
+    /// What the loader patches.
+    pub relocations: bool,
+    /// The object file, and so the crate, of each function.
+    pub units: bool,
+    /// Debug information.
+    pub debug: bool,
 }
 
 /// A section, a header table, a gap between sections, or bytes behind the last one.
@@ -208,6 +231,14 @@ pub struct Loads {
     pub interpreter: Option<String>,
     /// The directories where the loader looks first (`DT_RPATH`, `DT_RUNPATH`).
     pub run_paths: Vec<String>,
+    /// The shared libraries again, with what Mach-O and PE say of each.
+    pub libraries: Vec<Library>,
+    /// The oldest macOS or Windows that runs the file.
+    pub oldest_system: Option<String>,
+    /// What Windows runs it in: `console`, `gui`, …
+    pub subsystem: Option<&'static str>,
+    /// How the file is protected, as its headers say.
+    pub hardening: Vec<Hardening>,
 }
 
 /// One segment.

@@ -122,7 +122,8 @@ impl FunctionNames {
 /// A function's name as its symbol tells it.
 pub(super) fn name_of<'a>(function: &Function, symbols: &'a SymbolTable<'_>) -> Option<Name<'a>> {
     let symbol = symbols.symbols.get(function.symbol? as usize)?;
-    Some(Name::with_shape(&symbol.name, function.shape))
+    // A piece that only its object file is known of.
+    (!symbol.name.is_empty()).then(|| Name::with_shape(&symbol.name, function.shape))
 }
 
 /// Appends the name to show: a function without a symbol is known by its address only.

@@ -6,8 +6,9 @@ use codecost::{
     attribution::Catalogue,
     cargo::{Additions, Build, Candidate, Context, Selection, config},
     image::{
-        Image, Mapping, SectionKind,
+        Architecture, Format, Image, Mapping, SectionKind,
         debug_info::separate::{self, FoundBy},
+        pdb::Pdb,
     },
 };
 use std::{
@@ -26,6 +27,8 @@ pub enum Input {
         path: PathBuf,
         /// Its debug file.
         debug_file: Option<PathBuf>,
+        /// Of a universal file the image for this architecture.
+        arch: Option<String>,
         /// The manifest whose workspace names crates; `None` for the one here or above.
         manifest_path: Option<PathBuf>,
     },
@@ -37,6 +40,7 @@ impl Input {
         Self::File {
             path: path.into(),
             debug_file: None,
+            arch: None,
             manifest_path: None,
         }
     }
@@ -156,9 +160,14 @@ pub fn open_in(
         Input::File {
             path,
             debug_file,
+            arch,
             manifest_path,
         } => {
             let file = Mapping::open(path)?;
+            let file = match arch {
+                Some(arch) => of_architecture(file, arch)?,
+                None => file,
+            };
             // What is no object file is refused before anything else is asked.
             let image = Image::parse(path, &file)?;
             let debug = match debug_file {
@@ -243,6 +252,46 @@ fn beside_manifest(context: &Context, manifest: &Path) -> Result<Context> {
     }
 }
 
+/// Of a universal file the image for `wanted`; another file where it is for that architecture.
+///
+/// # Errors
+///
+/// It holds no such image.
+fn of_architecture(file: Mapping, wanted: &str) -> Result<Mapping> {
+    let image = Image::parse(file.path(), &file)?;
+    // Apple's name for it.
+    let plain = match wanted {
+        "arm64" | "arm64e" => "aarch64",
+        "x64" | "amd64" => "x86_64",
+        other => other,
+    };
+    let universal = image.architecture == Architecture::Universal;
+    let parts = image.sections.iter().filter(|_| universal);
+    let parts: Vec<_> = parts
+        .map(|part| (part.name.to_string(), part.file))
+        .collect();
+    let all: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
+    let all = match universal {
+        true => all.join(", "),
+        false => image.architecture.to_string(),
+    };
+    let found = parts.iter().find(|(name, _)| name == plain);
+    let found = found.map(|(_, range)| *range);
+    let same = !universal && all == plain;
+    drop(image);
+    match found {
+        Some(range) => Ok(file.narrowed(range)),
+        None if same => Ok(file),
+        None => Err(Error::usage(
+            format_args!(
+                "`{}` holds no image for the architecture `{wanted}`",
+                file.path().display()
+            ),
+            format!("it is for {all}"),
+        )),
+    }
+}
+
 /// Refuses to build outside of a project. Cargo's own error would not mention `--file`.
 fn in_project(context: &Context, selection: &Selection) -> Result<()> {
     let mut places = context.directory().ancestors();
@@ -264,7 +313,13 @@ fn in_project(context: &Context, selection: &Selection) -> Result<()> {
 ///
 /// It cannot be read, or is another build's: its symbols would name the wrong code.
 fn given(path: &Path, image: &Image<'_>, debug: &Path) -> Result<Mapping> {
+    let inside = separate::inside_bundle(debug);
+    let debug = inside.as_deref().unwrap_or(debug);
     let mapping = Mapping::open(debug)?;
+    if Pdb::is_pdb(&mapping) {
+        given_pdb(path, image, debug, &mapping)?;
+        return Ok(mapping);
+    }
     let theirs = Image::parse(debug, &mapping)?;
     if let (Some(ours), Some(other)) = (image.build_id(), theirs.build_id())
         && ours != other
@@ -294,8 +349,67 @@ fn given(path: &Path, image: &Image<'_>, debug: &Path) -> Result<Mapping> {
     Ok(mapping)
 }
 
+/// Whether the PDB that the user named is of the same build.
+///
+/// # Errors
+///
+/// It is another build's, or damaged.
+fn given_pdb(path: &Path, image: &Image<'_>, debug: &Path, bytes: &[u8]) -> Result<()> {
+    let problem = match (Pdb::parse(bytes), image.build_id()) {
+        (None, _) => "its tables of contents are damaged",
+        (Some(_), None) => "this file names no PDB",
+        (Some(pdb), Some(ours)) if pdb.identity() != ours => "their GUIDs differ",
+        _ => return Ok(()),
+    };
+    Err(Error::failed(
+        format_args!(
+            "`{}` is not the debug file of `{}`: {problem}",
+            debug.display(),
+            path.display()
+        ),
+        "name the debug file that was made in the same build",
+    ))
+}
+
+/// The PDB that the file names, at the path that it names or beside the file, where it is of the same
+/// build.
+fn pdb_beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
+    let named = image.pdb_path()?;
+    let own = named.rsplit(['/', '\\']).next()?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let candidates = [
+        directory.join(own),
+        path.with_extension("pdb"),
+        PathBuf::from(&*named),
+    ];
+    candidates.into_iter().find_map(|candidate| {
+        let mapping = Mapping::open(&candidate).ok()?;
+        let pdb = Pdb::parse(&mapping)?;
+        let same = Some(pdb.identity()) == image.build_id();
+        drop(pdb);
+        same.then_some(mapping)
+    })
+}
+
+/// The dSYM bundle beside the file, where it is of the same build.
+fn bundle_beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
+    let found = separate::candidates(path, None, None);
+    found.into_iter().find_map(|(_, path)| {
+        let mapping = Mapping::open(&path).ok()?;
+        let theirs = Image::parse(&path, &mapping).ok()?;
+        let same = theirs.build_id().is_some() && theirs.build_id() == image.build_id();
+        drop(theirs);
+        same.then_some(mapping)
+    })
+}
+
 /// The debug file of a stripped file, where its build id or debug link leads to one that matches.
 fn beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
+    match image.format {
+        Format::Pe => return pdb_beside(path, image),
+        Format::MachO => return bundle_beside(path, image),
+        _ => {}
+    }
     if image
         .sections
         .iter()
@@ -316,7 +430,7 @@ fn beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
         let belongs = match by {
             FoundBy::BuildId => Image::parse(&path, &mapping).ok()?.build_id() == image.build_id(),
             FoundBy::DebugLink => Some(separate::crc32(&mapping)) == checksum,
-            // Only Mach-O files have bundles; their depth is not read yet.
+            // Only Mach-O files have bundles.
             FoundBy::Bundle => false,
         };
         belongs.then_some(mapping)

@@ -1,8 +1,8 @@
 //! What one run of the analysis hands to `report`: the file, the rows that were asked for, and what
 //! the reader must know about them.
 
-use super::{model::Artifact, open::Opened, partition, subject::Subject};
-use codecost::{Result, image::Format, report::Warning};
+use super::{depth, model::Artifact, open::Opened, partition, subject::Subject};
+use codecost::{Result, report::Warning};
 
 /// A finished analysis. `R` is what was asked for, mostly a list of rows.
 #[derive(Clone, Debug)]
@@ -71,6 +71,7 @@ pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
         architecture: subject.image.architecture.to_string(),
         file_size: opened.files.file.len() as u64,
         shipped_size: subject.image.shipped_size(),
+        depth: depth::of(subject),
         package: facts.package,
         target_name: facts.target_name,
         profile: facts.profile,
@@ -90,37 +91,7 @@ fn notes(mut notes: Vec<String>, stripped: bool) -> Vec<String> {
 
 /// What makes the figures less than they seem: one warning per cause.
 fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if !subject.image.parts.is_empty() {
-        warnings.push(Warning::new(
-            "not-linked",
-            "objects wait for a linker, so what their code refers to, and their unwind tables and \
-             debug information, are known by object only",
-        ));
-    } else if subject.image.format != Format::Elf {
-        warnings.push(Warning::new(
-            "format-without-depth",
-            format!(
-                "of {} files only sections, symbols and padding are read, so most owners are unknown",
-                subject.image.format.as_str()
-            ),
-        ));
-    } else if subject.stripped {
-        let help = match is_built {
-            true => {
-                "look for a build script that gives the linker `-s` or `--strip-all` \
-                 (`cargo::rustc-link-arg`)"
-            }
-            false => "pass its debug file with `--debug-file`, or build it with `strip = \"none\"`",
-        };
-        warnings.push(
-            Warning::new(
-                "stripped",
-                "the file has no symbol table, so most owners are unknown",
-            )
-            .help(help),
-        );
-    }
+    let mut warnings = depth::warnings(subject, is_built);
     warnings.push(
         Warning::new("damaged-symbols", "symbol names lie outside their table")
             .count(subject.symbols.damaged_names + subject.dynamic_symbols.damaged_names),

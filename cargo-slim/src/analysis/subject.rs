@@ -5,12 +5,15 @@ use crate::ledger::{CodeReferences, DebugClaims, Inlined, Inputs, Ledger, Pointe
 use codecost::{
     Error, Result,
     address::AddressRange,
-    attribution::{Catalogue, CodeMap, CrateId, Crates, SymbolOwners, UnitOwners},
+    attribution::{
+        Catalogue, CodeMap, CrateId, Crates, Evidence, SymbolOwners, UnitOwners, path_root,
+    },
     demangle::Name,
     hashing::NumberMap,
     image::{
         Image, Mapping, SectionKind, SymbolTable, UnwindTables,
         debug_info::{DebugInfo, DebugSection, DwarfSections, separate},
+        pdb::Pdb,
     },
 };
 use std::{borrow::Cow, path::Path, sync::OnceLock};
@@ -82,8 +85,11 @@ pub struct Subject<'a> {
     names: OnceLock<FunctionNames>,
     /// The file that holds parts of the debug information, where it was not found.
     pub unread_shared_debug: Option<String>,
-    /// Whether there is no symbol table, neither in the file nor beside it.
+    /// Whether there is no symbol table, neither in the file nor beside it; or one that names next to
+    /// none of the functions.
     pub stripped: bool,
+    /// The PDB of the file.
+    pub pdb: Option<Pdb<'a>>,
     /// What the functions refer to, where that was looked for before anybody asked.
     references: Option<CodeReferences>,
     /// What the loader writes into data, where that was looked for.
@@ -108,7 +114,12 @@ impl<'a> Subject<'a> {
         };
         let ((mut symbols, dynamic_symbols, pointers), unwind) =
             rayon::join(symbols, || image.unwind_tables());
-        let debug_image = match &files.debug {
+        let pdb = files.debug.as_ref().and_then(|debug| Pdb::parse(debug));
+        if let Some(pdb) = &pdb {
+            symbols = pdb.symbols(&image);
+        }
+        let debug = files.debug.as_ref().filter(|_| pdb.is_none());
+        let debug_image = match debug {
             Some(debug) => Some(Image::parse(debug.path(), debug)?),
             None => None,
         };
@@ -163,8 +174,8 @@ impl<'a> Subject<'a> {
             let known = units.functions(&info, &code_ranges(&image), &mut crates);
             code.learn(&image, named, &known);
         }
-        let stripped = symbols.symbols.is_empty();
-        if stripped {
+        let stripped = symbols.symbols.is_empty() || is_nameless(&image, &code);
+        if symbols.symbols.is_empty() {
             symbols = SymbolTable {
                 section: None,
                 strings: None,
@@ -186,6 +197,7 @@ impl<'a> Subject<'a> {
             crates,
             leaf,
             stripped,
+            pdb,
             unread_shared_debug,
             references,
             pointers,
@@ -282,6 +294,11 @@ impl<'a> Subject<'a> {
     ///
     /// There is no debug information.
     pub fn inlined(&mut self, path: &Path) -> Result<Vec<Inlined>> {
+        if let Some(pdb) = &self.pdb {
+            let inlined = of_pdb(pdb, &self.image, &mut self.crates);
+            self.labels = labels(&self.crates);
+            return Ok(inlined);
+        }
         let info = self.debug.load();
         if info.is_empty() {
             return Err(without_debug_info(path, "`--by inlined`"));
@@ -348,6 +365,40 @@ impl<'a> Subject<'a> {
         // Ids are made by `crates` only; the first entry, `[unknown]`, always exists.
         self.labels.get(id.0 as usize).unwrap_or(&self.labels[0])
     }
+}
+
+/// What a PDB says was inlined, by address.
+fn of_pdb(pdb: &Pdb<'_>, image: &Image<'_>, crates: &mut Crates<'_>) -> Vec<Inlined> {
+    let code = pdb.inlined(image);
+    let names = code.names.iter();
+    let writers: Vec<_> = names
+        .map(|name| {
+            let (id, sure) = crates.resolve(path_root(name)?, None);
+            let evidence = if sure {
+                Evidence::DebugInfo
+            } else {
+                Evidence::Inferred
+            };
+            Some((id, evidence))
+        })
+        .collect();
+    let pieces = code.pieces.into_iter();
+    pieces
+        .filter_map(|(range, name)| {
+            let (id, evidence) = (*writers.get(name as usize)?)?;
+            Some((range, id, evidence))
+        })
+        .collect()
+}
+
+/// Whether a table of symbols, in a format that keeps the exported ones when it is stripped, names
+/// less than a tenth of the functions.
+fn is_nameless(image: &Image<'_>, code: &CodeMap) -> bool {
+    let named = code
+        .functions
+        .iter()
+        .filter(|function| function.symbol.is_some());
+    !image.symbols_have_sizes() && named.count() < code.functions.len() / 10
 }
 
 /// The functions of a [`Subject`], while the rest of it is in use.

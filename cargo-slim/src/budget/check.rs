@@ -339,11 +339,13 @@ fn measure_file(context: &Context, input: &Input, path: &Path, needed: Needed) -
         let input = match input {
             Input::File {
                 debug_file,
+                arch,
                 manifest_path,
                 ..
             } => Input::File {
                 path: path.into(),
                 debug_file: debug_file.clone(),
+                arch: arch.clone(),
                 manifest_path: manifest_path.clone(),
             },
             Input::Build(_) => Input::file(path),

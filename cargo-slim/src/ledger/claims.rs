@@ -388,6 +388,7 @@ fn unclaimed(
         | SectionKind::Symbols
         | SectionKind::DynamicSymbols
         | SectionKind::Strings
+        | SectionKind::Signature
         | SectionKind::EhFrameHeader => CrateId::LINKER,
         SectionKind::ReadOnlyData
         | SectionKind::Data

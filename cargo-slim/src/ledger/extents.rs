@@ -34,12 +34,13 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
         .map(|segment| segment.address);
     let mut named: Vec<(VirtualAddress, u64, u32, u32)> = Vec::new();
     let mut more = Vec::new();
+    let mut unsized_names: Vec<(VirtualAddress, u32)> = Vec::new();
     for (position, symbol) in inputs.symbols.symbols.iter().enumerate() {
         let wanted = matches!(
             symbol.kind,
             SymbolKind::Object | SymbolKind::Tls | SymbolKind::Untyped
         ) && symbol.section.is_some()
-            && !symbol.name.is_empty();
+            && (!symbol.name.is_empty() || symbol.index == Symbol::OUTSIDE);
         if !wanted {
             continue;
         }
@@ -51,6 +52,9 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
         };
         if !holds_objects(at.kind) {
             continue;
+        }
+        if symbol.size == 0 && !image.symbols_have_sizes() {
+            unsized_names.push((address, position as u32));
         }
         if symbol.size > 0 {
             let size = symbol.size.min(at.addresses().end().0 - address.0);
@@ -100,7 +104,21 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
         }
         cut(at, whole.end(), index, &starts, &mut objects);
     }
+    unsized_names.sort_unstable();
+    name(&mut objects, &unsized_names);
     objects
+}
+
+/// Names what was cut at the address of a symbol without a size: it reaches to the next thing that
+/// something refers to, most likely.
+fn name(objects: &mut [DataObject], names: &[(VirtualAddress, u32)]) {
+    for object in objects.iter_mut().filter(|object| object.symbol.is_none()) {
+        let at = names.partition_point(|(address, _)| *address < object.range.start);
+        let found = names
+            .get(at)
+            .filter(|(address, _)| *address == object.range.start);
+        object.symbol = found.map(|(_, position)| *position);
+    }
 }
 
 /// Cuts what no symbol covers at every known start.

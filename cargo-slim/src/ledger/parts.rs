@@ -96,8 +96,10 @@ fn category(kind: SectionKind) -> Option<Category> {
         | SectionKind::Hash
         | SectionKind::Versions => Some(Category::Symbols),
         SectionKind::Debug => Some(Category::Debug),
-        SectionKind::Loader | SectionKind::Metadata | SectionKind::Comment | SectionKind::Other => {
-            Some(Category::Other)
-        }
+        SectionKind::Loader
+        | SectionKind::Metadata
+        | SectionKind::Comment
+        | SectionKind::Signature
+        | SectionKind::Other => Some(Category::Other),
     }
 }

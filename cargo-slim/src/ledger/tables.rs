@@ -172,15 +172,20 @@ impl Tables<'_, '_, '_> {
             return;
         };
         let first = table.symbols.first();
+        // What was found elsewhere follows the table's own.
+        let own = table.symbols.iter();
+        let stand = own
+            .take_while(|symbol| symbol.index != Symbol::OUTSIDE)
+            .count();
         let entries = Table {
             start: first.map_or(0, |symbol| u64::from(symbol.index)) * table.entry_size,
             entry_size: table.entry_size,
             category: Category::Symbols,
-            entries: by_symbol(owners),
+            entries: by_symbol(owners.get(..stand).unwrap_or(owners)),
         };
         self.claims.add_run(section, Run::Table(entries));
         self.claims.reserve(strings, owners.len());
-        for (symbol, party) in table.symbols.iter().zip(owners) {
+        for (symbol, party) in table.symbols.iter().zip(owners).take(stand) {
             if !symbol.name.is_empty() {
                 let name = Claim {
                     start: u64::from(symbol.name_offset),
@@ -284,7 +289,7 @@ impl Tables<'_, '_, '_> {
                 entries.push((party, evidence));
             }
             let claim = Table {
-                start: 0,
+                start: table.start,
                 entry_size: table.entry_size,
                 category: Category::Relocations,
                 entries,
@@ -317,6 +322,17 @@ impl Tables<'_, '_, '_> {
             let (section, index) = frames.get(next.checked_sub(1)?)?;
             section.contains(range.start).then_some(*index)
         };
+        let mut data: Vec<(FileRange, u32)> = Vec::new();
+        if !unwind.parts.is_empty() {
+            let all = image.sections.iter().zip(0..);
+            data.extend(all.map(|(section, index)| (section.file, index)));
+            data.sort_unstable();
+        }
+        let any_section = |range: FileRange| {
+            let next = data.partition_point(|(section, _)| section.start <= range.start);
+            let (section, index) = data.get(next.checked_sub(1)?)?;
+            section.contains(range.start).then_some(*index)
+        };
         let mut specific: Vec<(VirtualAddress, PartyId)> = Vec::new();
         let mut near = 0;
         for entry in &unwind.entries {
@@ -330,6 +346,16 @@ impl Tables<'_, '_, '_> {
                 self.claim(section, entry.file, Category::Unwind, party, evidence);
             }
             specific.extend(entry.lsda.map(|address| (address, party)));
+        }
+        for part in &unwind.parts {
+            let at = self.inputs.code.at_near(part.function, &mut near);
+            let (party, evidence) = match at {
+                Some(index) => (self.functions[index as usize], Evidence::Unwind),
+                None => (self.linker, Evidence::Format),
+            };
+            if let Some(section) = any_section(part.file) {
+                self.claim(section, part.file, Category::Unwind, party, evidence);
+            }
         }
         for range in &unwind.common {
             if let Some(section) = section_of(*range) {

@@ -5,7 +5,7 @@ use crate::analysis::{
     Analysis, Total,
     model::{
         Artifact, CrateInfo, CrateRow, DataRow, Finding, FunctionRow, GenericInstance, GenericRow,
-        Loads, Overview, RequiredVersion, SectionRow, SegmentRow,
+        Hardening, Loads, Overview, ReadDepth, RequiredVersion, SectionRow, SegmentRow,
     },
 };
 use crate::ledger::{ByCategory, Category};
@@ -307,6 +307,19 @@ pub(super) fn loads() -> Loads {
         oldest_glibc: Some("2.34".into()),
         interpreter: Some("/lib64/ld-linux-x86-64.so.2".into()),
         run_paths: vec![],
+        libraries: vec![],
+        oldest_system: None,
+        subsystem: None,
+        hardening: vec![
+            Hardening {
+                name: "pie",
+                value: "yes",
+            },
+            Hardening {
+                name: "relro",
+                value: "full",
+            },
+        ],
     }
 }
 
@@ -346,6 +359,14 @@ pub(super) fn analysis<R>(rows: R) -> Analysis<R> {
             architecture: "x86_64".into(),
             file_size: FILE,
             shipped_size: shipped,
+            depth: ReadDepth {
+                functions: true,
+                data: true,
+                unwind: true,
+                relocations: true,
+                units: true,
+                debug: true,
+            },
             package: Some("ripgrep".into()),
             target_name: Some("rg".into()),
             profile: Some("release".into()),

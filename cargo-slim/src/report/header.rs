@@ -1,6 +1,6 @@
 //! What was analysed: the lines above every table, and `artifact` in JSON.
 
-use crate::analysis::model::Artifact;
+use crate::analysis::model::{Artifact, ReadDepth};
 use codecost::{
     report::{Page, printable},
     units::Bytes,
@@ -16,6 +16,7 @@ pub(super) struct JsonArtifact<'a> {
     architecture: &'a str,
     file_size: u64,
     shipped_size: Option<u64>,
+    depth: JsonDepth,
     package: Option<&'a str>,
     target_name: Option<&'a str>,
     profile: Option<&'a str>,
@@ -30,10 +31,43 @@ impl<'a> JsonArtifact<'a> {
             architecture: &artifact.architecture,
             file_size: artifact.file_size,
             shipped_size: artifact.shipped_size,
+            depth: JsonDepth::new(artifact.depth),
             package: artifact.package.as_deref(),
             target_name: artifact.target_name.as_deref(),
             profile: artifact.profile.as_deref(),
             build_notes: &artifact.build_notes,
+        }
+    }
+}
+
+/// `artifact.depth`.
+#[derive(Serialize)]
+struct JsonDepth {
+    functions: bool,
+    data: bool,
+    unwind: bool,
+    relocations: bool,
+    units: bool,
+    debug: bool,
+}
+
+impl JsonDepth {
+    fn new(depth: ReadDepth) -> Self {
+        let ReadDepth {
+            functions,
+            data,
+            unwind,
+            relocations,
+            units,
+            debug,
+        } = depth;
+        Self {
+            functions,
+            data,
+            unwind,
+            relocations,
+            units,
+            debug,
         }
     }
 }
@@ -46,6 +80,7 @@ pub(super) fn page(artifact: &Artifact) -> Page {
         architecture,
         file_size,
         shipped_size,
+        depth: _,
         package,
         target_name: _,
         profile,

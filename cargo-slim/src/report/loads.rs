@@ -3,7 +3,7 @@
 use super::envelope::report_of;
 use crate::analysis::{
     Analysis,
-    model::{Loads, RequiredVersion, SegmentRow},
+    model::{Hardening, Library, Loads, RequiredVersion, SegmentRow},
 };
 use codecost::{
     Result,
@@ -52,6 +52,48 @@ struct JsonVersion<'a> {
     symbols: &'a [String],
 }
 
+/// A library as Mach-O and PE ask for it.
+#[derive(Serialize)]
+struct JsonLibrary<'a> {
+    name: &'a str,
+    version: Option<&'a str>,
+    compatible: Option<&'a str>,
+    optional: bool,
+    functions: Option<u32>,
+}
+
+impl<'a> JsonLibrary<'a> {
+    fn new(library: &'a Library) -> Self {
+        let Library {
+            name,
+            version,
+            compatible,
+            optional,
+            functions,
+        } = library;
+        Self {
+            name,
+            version: version.as_deref(),
+            compatible: compatible.as_deref(),
+            optional: *optional,
+            functions: *functions,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonHardening {
+    name: &'static str,
+    value: &'static str,
+}
+
+impl JsonHardening {
+    fn new(fact: &Hardening) -> Self {
+        let Hardening { name, value } = *fact;
+        Self { name, value }
+    }
+}
+
 /// Shows the segments, and what the file needs to run.
 ///
 /// # Errors
@@ -70,6 +112,10 @@ pub fn write(
         oldest_glibc,
         interpreter,
         run_paths,
+        libraries,
+        oldest_system,
+        subsystem,
+        hardening,
     } = loads;
     let table = Table::new(segments)
         .name("name", "Segment", |row| row.name.as_str().into())
@@ -94,12 +140,18 @@ pub fn write(
         .total_label("mapped")
         .default_limit(0);
     let versions: Vec<_> = versions.iter().map(JsonVersion::new).collect();
+    let libraries: Vec<_> = libraries.iter().map(JsonLibrary::new).collect();
+    let hardening: Vec<_> = hardening.iter().map(JsonHardening::new).collect();
     let report = report_of(analysis, "loads", table)
         .member("needed", needed)
         .member("versions", &versions)
         .member("oldest_glibc", oldest_glibc)
         .member("interpreter", interpreter)
         .member("run_paths", run_paths)
+        .member("libraries", &libraries)
+        .member("oldest_system", oldest_system)
+        .member("subsystem", subsystem)
+        .member("hardening", &hardening)
         .after(requirements(loads));
     console.write_report(&report, options, JsonSegment::new)
 }
@@ -125,7 +177,11 @@ fn requirements(loads: &Loads) -> Page {
         [] => "none".to_owned(),
         items => items.join(", "),
     };
-    let mut facts = vec![("needs", list(&loads.needed))];
+    let needed = match &loads.libraries[..] {
+        [] => list(&loads.needed),
+        libraries => libraries.iter().map(library).collect::<Vec<_>>().join(", "),
+    };
+    let mut facts = vec![("needs", needed)];
     facts.extend(loads.interpreter.clone().map(|path| ("interpreter", path)));
     if !loads.run_paths.is_empty() {
         facts.push(("looks in", list(&loads.run_paths)));
@@ -136,9 +192,31 @@ fn requirements(loads: &Loads) -> Page {
             format!("{oldest}{}", because(loads, oldest)),
         ));
     }
+    let system = loads.oldest_system.clone();
+    facts.extend(system.map(|system| ("oldest system", system)));
+    let subsystem = loads.subsystem.map(str::to_owned);
+    facts.extend(subsystem.map(|subsystem| ("subsystem", subsystem)));
+    let protected = loads.hardening.iter();
+    let protected = protected.map(|fact| format!("{} {}", fact.name, fact.value));
+    let protected: Vec<_> = protected.collect();
+    if !protected.is_empty() {
+        facts.push(("hardening", protected.join(", ")));
+    }
     let facts = facts.into_iter();
     let facts = facts.map(|(key, value)| (key.to_owned(), printable(&value).into_owned()));
     Page::new().heading("At run time").facts(facts.collect())
+}
+
+/// `KERNEL32.dll (54 functions)`, `libobjc.A.dylib 228.0`.
+fn library(library: &Library) -> String {
+    let mut text = library.name.clone();
+    text.extend(library.version.iter().map(|version| format!(" {version}")));
+    let functions = library.functions.map(u64::from);
+    text.extend(functions.map(|count| format!(" ({})", counted(count, "function"))));
+    if library.optional {
+        text.push_str(" (optional)");
+    }
+    text
 }
 
 /// Which symbols ask for that glibc: without them an older one would do.

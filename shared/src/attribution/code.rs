@@ -57,7 +57,7 @@ impl CodeMap {
 
         // And for those that only the unwind tables know: a page that is not used costs nothing, a
         // copy of all of them does.
-        let most = candidates.len().saturating_add(unwind.entries.len());
+        let most = candidates.len().saturating_add(unwind.extents().count());
         map.functions.reserve(most);
         let mut next = 0;
         // The end of the code that has been given away.
@@ -90,7 +90,15 @@ impl CodeMap {
                     Range::<VirtualAddress>::new(address, symbol.size).end(),
                     Evidence::Symbol,
                 )
-            } else if let Some(entry) = unwind.entry_at(address) {
+            } else if let Some(function) = unwind.function_at(address) {
+                if function.start != address {
+                    // A label inside a function that is listed.
+                    continue;
+                }
+                (function.end(), Evidence::Unwind)
+            } else if let (Some(entry), true) =
+                (unwind.entry_at(address), unwind.functions.is_empty())
+            {
                 let end = entry.function.end();
                 (
                     following.map_or(end, |following| end.min(following)),
@@ -98,10 +106,15 @@ impl CodeMap {
                 )
             } else {
                 let end = section_range.end();
-                (
-                    following.map_or(end, |following| end.min(following)),
-                    Evidence::Inferred,
-                )
+                let end = following.map_or(end, |following| end.min(following));
+                let listed = unwind.next_function(address);
+                let end = listed.map_or(end, |listed| end.min(listed));
+                let range = Range::<VirtualAddress>::between(address, end);
+                let range = match listed.is_some() {
+                    true => image.without_fill(range),
+                    false => range,
+                };
+                (range.end(), Evidence::Inferred)
             };
             // What overlaps (damage, or two entry points of one piece of assembly) stays with the
             // first.
@@ -124,16 +137,16 @@ impl CodeMap {
                 extent,
             });
         }
-        let found = unwind.entries.iter().map(|entry| {
-            (
-                KnownFunction {
-                    range: entry.function,
-                    owner: None,
-                },
-                Evidence::Unwind,
-            )
-        });
-        map.fill_gaps(image, found);
+        let known = |range| KnownFunction { range, owner: None };
+        let found = unwind.extents();
+        map.fill_gaps(image, found.map(|range| (known(range), Evidence::Unwind)));
+        if !unwind.guessed.is_empty() {
+            let guessed = unwind.guessed.iter();
+            map.fill_gaps(
+                image,
+                guessed.map(|range| (known(*range), Evidence::Inferred)),
+            );
+        }
         map
     }
 

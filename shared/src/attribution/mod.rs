@@ -26,6 +26,6 @@ pub use evidence::Evidence;
 pub use function::Function;
 pub use origin::Origin;
 #[cfg(feature = "binary")]
-pub use owner::{Owner, SymbolOwners, codegen_unit, made_by_compiler};
+pub use owner::{Owner, SymbolOwners, codegen_unit, made_by_compiler, path_root};
 #[cfg(feature = "binary")]
 pub use units::UnitOwners;

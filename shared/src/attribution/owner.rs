@@ -71,6 +71,10 @@ pub struct SymbolOwners {
     alone: bool,
     /// Whether what a library exports is Rust's.
     exports: bool,
+    /// Whether names may be paths: [`SymbolTable::names_are_paths`].
+    paths: bool,
+    /// Whether units own whatever stands under them: [`SymbolTable::files_are_exact`].
+    exact: bool,
 }
 
 impl SymbolOwners {
@@ -128,6 +132,8 @@ impl SymbolOwners {
             leaf: leaf.or(guess),
             leaf_is_guess: guess.is_some(),
             exports,
+            paths: table.names_are_paths,
+            exact: table.files_are_exact,
         }
     }
 
@@ -184,7 +190,8 @@ impl SymbolOwners {
     pub fn unit(&self, symbol: &Symbol<'_>) -> Option<CrateId> {
         let unit = self.file_crate(symbol)?;
         let name = &*symbol.name;
-        let own = name.is_empty()
+        let own = self.exact
+            || name.is_empty()
             || name.starts_with("_R")
             || name.starts_with("_ZN")
             || made_by_compiler(name)
@@ -222,6 +229,10 @@ impl SymbolOwners {
                     None => crates.resolve(&root.name, root.disambiguator),
                 };
                 Some((id, certain(sure && name.defining_is_exact())))
+            }
+            (Scheme::Other, _) if self.paths => {
+                let root = path_root(&symbol.name);
+                root.map(|root| of_debug_info(root, unit, crates))
             }
             _ => None,
         };
@@ -342,6 +353,36 @@ impl SymbolOwners {
     /// Whether the leaf is named by an export or by the file's name only.
     pub fn leaf_is_guess(&self) -> bool {
         self.leaf_is_guess
+    }
+}
+
+/// The crate that a path as a debugger shows it starts with: `core` of `core::fmt::impl$3::fmt` and of
+/// `enum2$<core::option::Option<u8> >::take`. Names of C have no path.
+pub fn path_root(path: &str) -> Option<&str> {
+    let path = path.trim_start_matches(['<', '&', '*']);
+    let path = path.strip_prefix("enum2$<").unwrap_or(path);
+    let (root, _) = path.split_once("::")?;
+    let plain = !root.is_empty()
+        && root
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !root.starts_with(|first: char| first.is_ascii_digit());
+    plain.then_some(root)
+}
+
+/// The crate of that name: the unit's own, else the one that is known by it.
+fn of_debug_info(
+    root: &str,
+    unit: Option<CrateId>,
+    crates: &mut Crates<'_>,
+) -> (CrateId, Evidence) {
+    if let Some(unit) = unit.filter(|unit| crates.info(*unit).name == root) {
+        return (unit, Evidence::DebugInfo);
+    }
+    let (id, sure) = crates.resolve(root, None);
+    match sure {
+        true => (id, Evidence::DebugInfo),
+        false => (id, Evidence::Inferred),
     }
 }
 

@@ -4,6 +4,7 @@
 //! between instructions (hand-written assembly), the sweep may read it as code and report an
 //! address that nobody refers to; callers keep only those that fall into data.
 
+mod aarch64;
 mod flow;
 mod instruction;
 mod x86_64;
@@ -92,15 +93,21 @@ pub trait Lister: Sync {
 
 /// The disassembler for an architecture, if there is one.
 pub fn disassembler(architecture: Architecture) -> Option<&'static dyn Disassembler> {
-    Some(decoder(architecture)?)
+    match architecture {
+        Architecture::Aarch64 => Some(&aarch64::Aarch64),
+        other => Some(decoder(other)?),
+    }
 }
 
 /// The lister for an architecture, if there is one.
 pub fn lister(architecture: Architecture) -> Option<&'static dyn Lister> {
-    Some(decoder(architecture)?)
+    match architecture {
+        Architecture::Aarch64 => Some(&aarch64::Aarch64),
+        other => Some(decoder(other)?),
+    }
 }
 
-/// The decoder behind both.
+/// The decoder behind both, of all but AArch64.
 fn decoder(architecture: Architecture) -> Option<&'static x86_64::X86_64> {
     match architecture {
         Architecture::X86_64 => Some(&x86_64::X86_64),

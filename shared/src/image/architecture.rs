@@ -117,6 +117,34 @@ impl Architecture {
         }
     }
 
+    /// The processor of a Mach-O file (`mach/machine.h`).
+    pub(super) fn from_macho(cpu: u32) -> Self {
+        match cpu {
+            0x0100_0007 => Self::X86_64,
+            0x0000_0007 => Self::I686,
+            0x0100_000c | 0x0200_000c => Self::Aarch64,
+            0x0000_000c => Self::Arm,
+            0x0100_0012 => Self::PowerPc64,
+            0x0000_0012 => Self::PowerPc,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The processor of a COFF file (`IMAGE_FILE_MACHINE_*`).
+    pub(super) fn from_coff(machine: u16) -> Self {
+        match machine {
+            0x8664 => Self::X86_64,
+            0x014c => Self::I686,
+            // Also code that calls, and is called by, emulated x86-64.
+            0xaa64 | 0xa641 | 0xa64e => Self::Aarch64,
+            0x01c0 | 0x01c2 | 0x01c4 => Self::Arm,
+            0x5064 => Self::Riscv64,
+            0x5032 => Self::Riscv32,
+            0x6264 => Self::LoongArch64,
+            _ => Self::Unknown,
+        }
+    }
+
     /// What `object` calls the architecture of a Mach-O, PE or wasm file.
     pub(super) fn from_object(architecture: object::Architecture) -> Self {
         match architecture {

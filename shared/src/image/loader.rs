@@ -1,9 +1,13 @@
 //! The loader's view: needed libraries, required symbol versions, and so the oldest system that
-//! the file runs on. ELF is read by `goblin`, PE and Mach-O by `object`.
+//! the file runs on. ELF is read by `goblin`.
 //!
 //! Sources: the gABI's dynamic section, the LSB's symbol versioning.
 
-use super::{Format, Image, bounds::NameBudget, symbol::Names};
+use super::{
+    Image, hardening,
+    needs::{LoaderNeeds, VersionNeed},
+    symbol::Names,
+};
 use crate::{
     address::{FileOffset, FileRange},
     error::{Error, Result},
@@ -17,62 +21,12 @@ use goblin::{
         symver::{VerneedSection, VersymSection},
     },
 };
-use object::{
-    Endianness, LittleEndian,
-    macho::{MachHeader32, MachHeader64},
-    read::{
-        macho::MachHeader,
-        pe::{PeFile32, PeFile64},
-    },
-};
 use std::collections::BTreeMap;
-
-/// What must be there at run time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoaderNeeds {
-    /// Shared libraries.
-    pub libraries: Vec<String>,
-    /// Versions that these must offer, by library and version.
-    pub versions: Vec<VersionNeed>,
-    /// The oldest glibc that offers all of them.
-    pub oldest_glibc: Option<String>,
-    /// The program interpreter (dynamic loader).
-    pub interpreter: Option<String>,
-    /// Where the loader looks for libraries first.
-    pub run_paths: Vec<String>,
-}
-
-/// A version that a library must offer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VersionNeed {
-    /// The library.
-    pub library: String,
-    /// `GLIBC_2.34`, …
-    pub version: String,
-    /// The imported symbols that ask for it, sorted.
-    pub symbols: Vec<String>,
-}
-
-pub(super) fn needs(image: &Image<'_>) -> Result<LoaderNeeds> {
-    match image.format {
-        Format::Elf => elf(image),
-        // What is damaged is left out instead of ending the answer.
-        Format::Pe => Ok(LoaderNeeds {
-            libraries: libraries_of_pe(image).unwrap_or_default(),
-            ..Default::default()
-        }),
-        Format::MachO => Ok(LoaderNeeds {
-            libraries: libraries_of_macho(image).unwrap_or_default(),
-            ..Default::default()
-        }),
-        _ => Ok(LoaderNeeds::default()),
-    }
-}
 
 /// Program headers that are read: Linux runs no file with more than 64 KiB of them.
 const MAX_PROGRAM_HEADERS: usize = 1170;
 
-fn elf(image: &Image<'_>) -> Result<LoaderNeeds> {
+pub(super) fn needs(image: &Image<'_>) -> Result<LoaderNeeds> {
     parse_elf(image).map_err(|error| {
         Error::failed(
             format_args!("cannot read what the loader needs: {error}"),
@@ -95,6 +49,7 @@ fn parse_elf(image: &Image<'_>) -> goblin::error::Result<LoaderNeeds> {
     };
     let mut needs = LoaderNeeds {
         interpreter: interpreter(image, &program_headers),
+        hardening: hardening::facts(image),
         ..LoaderNeeds::default()
     };
     let Some(dynamic) = Dynamic::parse(image.bytes, &program_headers, ctx)? else {
@@ -169,42 +124,6 @@ fn parse_elf(image: &Image<'_>) -> goblin::error::Result<LoaderNeeds> {
     Ok(needs)
 }
 
-impl VersionNeed {
-    /// Whether it is glibc that must offer this version. Its names begin with `GLIBC_`, but so do
-    /// those of other libraries that took over what glibc once had: libgcc's
-    /// `__register_frame_info` is `GLIBC_2.0`, and programs for musl ask libgcc for it too.
-    pub fn is_of_glibc(&self) -> bool {
-        // What glibc installs, from its `shlib-versions`; on some processors libc and the dynamic
-        // loader have other numbers.
-        const LIBRARIES: [&str; 17] = [
-            "libc",
-            "libm",
-            "libmvec",
-            "libpthread",
-            "libdl",
-            "librt",
-            "libresolv",
-            "libutil",
-            "libanl",
-            "libnsl",
-            "libcrypt",
-            "libBrokenLocale",
-            "libthread_db",
-            "libnss_files",
-            "libnss_dns",
-            "libnss_compat",
-            "libc_malloc_debug",
-        ];
-        let (stem, _) = self
-            .library
-            .split_once(".so")
-            .unwrap_or((&self.library, ""));
-        // `ld-linux-x86-64.so.2`, `ld64.so.1`, `ld.so.1`; musl's loader is `ld-musl-*`.
-        let loader = stem == "ld" || stem == "ld64" || stem.starts_with("ld-linux");
-        self.version.starts_with("GLIBC_") && (loader || LIBRARIES.contains(&stem))
-    }
-}
-
 /// Generic-ABI RELR: the address of the table.
 const DT_RELR: u64 = 36;
 
@@ -246,53 +165,6 @@ fn numbers(version: &str) -> Vec<u64> {
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|part| part.parse().ok())
         .collect()
-}
-
-/// By `object`, which reads one descriptor at a time; `goblin` reads all imported symbols of all
-/// libraries first.
-fn libraries_of_pe(image: &Image<'_>) -> object::Result<Vec<String>> {
-    let table = if image.is_64 {
-        PeFile64::parse(image.bytes)?.import_table()?
-    } else {
-        PeFile32::parse(image.bytes)?.import_table()?
-    };
-    let mut libraries = Vec::new();
-    let Some(table) = table else {
-        return Ok(libraries);
-    };
-    let mut names = NameBudget::new(image.bytes);
-    let mut descriptors = table.descriptors()?;
-    while let Some(descriptor) = descriptors.next()? {
-        if names.is_spent() {
-            break;
-        }
-        libraries.push(names.read(|| table.name(descriptor.name.get(LittleEndian)).ok()));
-    }
-    Ok(libraries)
-}
-
-fn libraries_of_macho(image: &Image<'_>) -> object::Result<Vec<String>> {
-    match object::FileKind::parse(image.bytes)? {
-        object::FileKind::MachO32 => dylibs::<MachHeader32<Endianness>>(image.bytes),
-        object::FileKind::MachO64 => dylibs::<MachHeader64<Endianness>>(image.bytes),
-        // Each image in a universal file has its own.
-        _ => Ok(Vec::new()),
-    }
-}
-
-fn dylibs<H: MachHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<Vec<String>> {
-    let header = H::parse(bytes, 0)?;
-    let endian = header.endian()?;
-    let mut libraries = Vec::new();
-    let mut commands = header.load_commands(endian, bytes, 0)?;
-    while let Some(command) = commands.next()? {
-        if let Some(library) = command.dylib()? {
-            // The name stands inside the command, so all names together fit the file.
-            let name = command.string(endian, library.dylib.name)?;
-            libraries.push(String::from_utf8_lossy(name).into_owned());
-        }
-    }
-    Ok(libraries)
 }
 
 #[cfg(test)]

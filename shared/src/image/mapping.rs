@@ -6,7 +6,10 @@
 //! A file that keeps its length but changes is noticed by [`Mapping::check_unchanged`].
 #![allow(unsafe_code)]
 
-use crate::error::{Error, Result};
+use crate::{
+    address::FileRange,
+    error::{Error, Result},
+};
 use std::{
     fs::{File, Metadata},
     io,
@@ -22,6 +25,8 @@ pub struct Mapping {
     // Ahead of `map`, so that the handler forgets the range before it is unmapped.
     _guard: guard::Registration,
     map: Option<memmap2::Mmap>,
+    /// Of a file that holds several images the one that is meant.
+    window: Option<std::ops::Range<usize>>,
     /// `None`: a copy in memory, which nobody else writes to.
     identity: Option<Identity>,
 }
@@ -79,6 +84,7 @@ impl Mapping {
             path: path.into(),
             _guard: guard,
             map,
+            window: None,
             identity: Some(Identity::of(&metadata)),
         })
     }
@@ -105,8 +111,17 @@ impl Mapping {
             // Nobody else can shorten it.
             _guard: guard::Registration::new(path, &[]),
             map,
+            window: None,
             identity: None,
         })
+    }
+
+    /// Only the bytes of `range`, as if they were the file; nothing where they are not inside.
+    pub fn narrowed(mut self, range: FileRange) -> Self {
+        let start = usize::try_from(range.start.0).unwrap_or(usize::MAX);
+        let end = usize::try_from(range.end().0).unwrap_or(usize::MAX);
+        self.window = Some(start..end);
+        self
     }
 
     /// The path as it was given.
@@ -136,7 +151,11 @@ impl Deref for Mapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.map.as_deref().unwrap_or_default()
+        let all = self.map.as_deref().unwrap_or_default();
+        match &self.window {
+            Some(window) => all.get(window.clone()).unwrap_or_default(),
+            None => all,
+        }
     }
 }
 

@@ -11,10 +11,17 @@ mod architecture;
 mod bounds;
 pub mod debug_info;
 mod elf;
+mod fields;
+mod fill;
+mod hardening;
 mod loader;
+mod macho;
 mod mapping;
+mod needs;
 mod other;
 mod parts;
+pub mod pdb;
+mod pe;
 mod relocation;
 mod section;
 mod segments;
@@ -25,17 +32,17 @@ mod unwind;
 mod wasm;
 
 pub use architecture::Architecture;
-pub use loader::{LoaderNeeds, VersionNeed};
 pub use mapping::Mapping;
+pub use needs::{Hardening, Library, LoaderNeeds, VersionNeed};
 pub use parts::Part;
 pub use relocation::{Relocation, RelocationTable};
 pub use section::{RelocationFormat, Section, SectionKind, Segment, TableRange};
 pub use strip::Stripped;
 pub use symbol::{Binding, Symbol, SymbolKind, SymbolTable};
-pub use unwind::{FrameTable, UnwindEntry, UnwindTables};
+pub use unwind::{FrameTable, UnwindEntry, UnwindPart, UnwindTables};
 
 use crate::{
-    address::{FileRange, VirtualAddress},
+    address::{AddressRange, FileRange, VirtualAddress},
     error::{Error, Result},
 };
 use std::{borrow::Cow, path::Path};
@@ -102,6 +109,18 @@ pub struct Image<'d> {
     pub parts: Vec<Part>,
     /// Loaded sections that have an address, as (address, index), sorted.
     by_address: Vec<(VirtualAddress, u32)>,
+    /// What only its format has.
+    native: Native,
+}
+
+/// What was read of headers that only one format has.
+#[derive(Clone, Debug, Default)]
+enum Native {
+    /// Nothing that the other fields do not say.
+    #[default]
+    None,
+    MachO(Box<macho::Commands>),
+    Pe(Box<pe::Header>),
 }
 
 impl<'d> Image<'d> {
@@ -125,7 +144,9 @@ impl<'d> Image<'d> {
             object::FileKind::Elf32 => elf::parse::<object::elf::FileHeader32<_>>(bytes),
             object::FileKind::Elf64 => elf::parse::<object::elf::FileHeader64<_>>(bytes),
             object::FileKind::Archive => parts::archive(bytes),
-            kind => other::parse(kind, bytes),
+            object::FileKind::Pe32 | object::FileKind::Pe64 => pe::parse(bytes),
+            // Relocatable ones are read with all objects.
+            kind => macho::parse(bytes).unwrap_or_else(|| other::parse(kind, bytes)),
         }
         .map_err(|error| format(lower_case_start(&error)))?;
         section::bound(&mut image.sections, bytes.len() as u64);
@@ -225,6 +246,11 @@ impl<'d> Image<'d> {
 
     /// The symbol table that a linker or debugger reads (`.symtab`); empty in a stripped file.
     pub fn symbols(&self) -> SymbolTable<'d> {
+        match &self.native {
+            Native::None => {}
+            Native::MachO(commands) => return macho::symbols(self, commands),
+            Native::Pe(header) => return pe::symbols(self, header),
+        }
         if self.parts.is_empty() {
             symbol_elf::read(self, false).unwrap_or_else(|| other::symbols(self))
         } else {
@@ -234,16 +260,54 @@ impl<'d> Image<'d> {
 
     /// The symbol table that the loader reads (`.dynsym`).
     pub fn dynamic_symbols(&self) -> SymbolTable<'d> {
-        symbol_elf::read(self, true).unwrap_or_default()
+        match &self.native {
+            Native::None => symbol_elf::read(self, true).unwrap_or_default(),
+            // All are among the symbols, whether the table there has them or not.
+            Native::MachO(_) => SymbolTable::default(),
+            Native::Pe(header) => pe::exports(self, header).unwrap_or_default(),
+        }
     }
 
     /// The relocations that the loader applies (RELA, REL, RELR), one table a section.
     pub fn relocations(&self, dynamic_symbols: &SymbolTable<'d>) -> Vec<RelocationTable> {
-        relocation::read(self, dynamic_symbols)
+        match &self.native {
+            Native::None => relocation::read(self, dynamic_symbols),
+            Native::MachO(commands) => macho::relocations(self, commands),
+            Native::Pe(header) => pe::relocations(self, header),
+        }
     }
 
-    /// What tells builds apart: the `NT_GNU_BUILD_ID` note of ELF files.
+    /// Whether symbols say how long each thing is. Where they do not, other tables tell it.
+    pub fn symbols_have_sizes(&self) -> bool {
+        match self.native {
+            Native::None => true,
+            Native::MachO(_) | Native::Pe(_) => false,
+        }
+    }
+
+    /// The path of its PDB as the linker was told it, where it names one.
+    pub fn pdb_path(&self) -> Option<Cow<'d, str>> {
+        match &self.native {
+            Native::Pe(header) => {
+                // GNU's linkers write a build id in this form, without a path.
+                let path = pe::identity(header, self.bytes)?.path;
+                (!path.is_empty()).then(|| String::from_utf8_lossy(path))
+            }
+            Native::None | Native::MachO(_) => None,
+        }
+    }
+
+    /// What tells builds apart: the `NT_GNU_BUILD_ID` note of ELF files, the UUID of Mach-O, the GUID
+    /// of a PE file's PDB.
     pub fn build_id(&self) -> Option<&'d [u8]> {
+        match &self.native {
+            Native::None => {}
+            Native::MachO(commands) => {
+                let at = usize::try_from(commands.uuid?).ok()?;
+                return self.bytes.get(at..at.checked_add(16)?);
+            }
+            Native::Pe(header) => return Some(pe::identity(header, self.bytes)?.guid),
+        }
         let (_, section) = self.section(".note.gnu.build-id")?;
         let note = self.section_bytes(section);
         // Sizes of name and description, type 3; the name is `GNU` and a zero.
@@ -260,12 +324,32 @@ impl<'d> Image<'d> {
     ///
     /// The dynamic tables are damaged.
     pub fn loader_needs(&self) -> Result<LoaderNeeds> {
-        loader::needs(self)
+        match &self.native {
+            Native::None if self.format == Format::Elf => loader::needs(self),
+            Native::None => Ok(LoaderNeeds::default()),
+            // What is damaged is left out instead of ending the answer.
+            Native::MachO(commands) => Ok(macho::facts(self, commands)),
+            Native::Pe(header) => Ok(pe::facts(self, header)),
+        }
+    }
+
+    /// `code` without what stands at its end to align what follows.
+    pub fn without_fill(&self, code: AddressRange) -> AddressRange {
+        match self.section_at(code.start) {
+            Some((_, section)) => fill::without(self, section, code),
+            None => code,
+        }
     }
 
     /// What the unwind tables say: the extent of every function that can be unwound.
     pub fn unwind_tables(&self) -> UnwindTables {
-        unwind::read(self)
+        let mut tables = unwind::read(self);
+        match &self.native {
+            Native::None => {}
+            Native::MachO(commands) => macho::unwind(self, commands, &mut tables),
+            Native::Pe(header) => pe::unwind(self, header, &mut tables),
+        }
+        tables
     }
 
     /// Bytes that the file would have with `strip = "symbols"`; `None` where the format gives no
@@ -277,7 +361,11 @@ impl<'d> Image<'d> {
     /// What of the file stays with `strip = "symbols"`, piece by piece; `None` where the format
     /// gives no way to tell.
     pub fn stripped(&self) -> Option<Stripped> {
-        strip::stripped(self)
+        match &self.native {
+            Native::None => strip::stripped(self),
+            Native::MachO(commands) => Some(macho::stripped(self, commands)),
+            Native::Pe(_) => Some(pe::stripped(self)),
+        }
     }
 
     /// A section's content, decompressed where it is compressed. `None` when it cannot be, or

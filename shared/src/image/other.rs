@@ -109,6 +109,7 @@ pub(super) fn empty(bytes: &[u8], format: Format) -> Image<'_> {
         library: false,
         parts: Vec::new(),
         by_address: Vec::new(),
+        native: super::Native::None,
     }
 }
 

@@ -31,7 +31,9 @@ pub struct Relocation {
 pub struct RelocationTable {
     /// The section.
     pub section: u32,
-    /// Bytes of one entry.
+    /// Where the first entry stands in the section.
+    pub start: u64,
+    /// Bytes of one entry; 0 where entries have no bytes of their own.
     pub entry_size: u64,
     /// All relocations in the order of the table. One entry of RELR stands for up to 63.
     pub relocations: Vec<Relocation>,
@@ -145,6 +147,7 @@ fn table<E: FileHeader<Endian = Endianness>>(
     };
     RelocationTable {
         section: index,
+        start: 0,
         entry_size,
         relocations,
     }

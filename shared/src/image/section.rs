@@ -55,6 +55,8 @@ pub enum SectionKind {
     Comment,
     /// A member of an archive.
     Member,
+    /// A signature over the file: of Apple's tools, or a certificate of Windows.
+    Signature,
     /// Space the linker asks for but does not use.
     Padding,
     /// Anything else.
@@ -80,6 +82,7 @@ impl SectionKind {
             Self::Debug => "debug",
             Self::Metadata => "metadata",
             Self::Member => "member",
+            Self::Signature => "signature",
             Self::Padding => "padding",
             Self::Other => "other",
         }

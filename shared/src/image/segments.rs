@@ -190,7 +190,7 @@ fn eh_frame(image: &Image<'_>, header: &Segment) -> Option<Section<'static>> {
 }
 
 /// The entries of the dynamic table, by their tags; of several with one tag the first.
-fn dynamic_values(image: &Image<'_>) -> BTreeMap<u64, u64> {
+pub(super) fn dynamic_values(image: &Image<'_>) -> BTreeMap<u64, u64> {
     let mut values = BTreeMap::new();
     let Some(table) = image.segments.iter().find(|one| one.name == "DYNAMIC") else {
         return values;

@@ -61,6 +61,12 @@ pub struct Symbol<'d> {
     pub file: Option<u32>,
 }
 
+impl Symbol<'_> {
+    /// The position of a symbol that stands in no table of this file but was found elsewhere, such as
+    /// among the exports.
+    pub const OUTSIDE: u32 = u32::MAX;
+}
+
 /// A symbol table.
 #[derive(Clone, Debug, Default)]
 pub struct SymbolTable<'d> {
@@ -76,6 +82,11 @@ pub struct SymbolTable<'d> {
     pub files: Vec<Cow<'d, str>>,
     /// Whether the file is a shared library, so that its global symbols are what it exports.
     pub of_library: bool,
+    /// Whether names of Rust's are paths as a debugger shows them, `core::fmt::impl$3::fmt`, where they
+    /// are not mangled.
+    pub names_are_paths: bool,
+    /// Whether the file entries name the object file of each symbol, whatever its name and binding.
+    pub files_are_exact: bool,
     /// Names left out because together they are far longer than the string table: only a damaged
     /// or hostile file does that.
     pub damaged_names: u64,
@@ -127,5 +138,43 @@ impl<'d> Names<'d> {
                 Cow::Borrowed("")
             }
         }
+    }
+}
+
+/// The codegen unit that an object file's path names, as ELF's file entries have it:
+/// `…/x-0123.x.4567-cgu.0.rcgu.o`, `…/libx-0123.rlib(x-0123.x.4567-cgu.0.rcgu.o)`; of others the
+/// path.
+pub(super) fn unit_of_object(path: Cow<'_, str>) -> Cow<'_, str> {
+    let name = |path: &str| {
+        let member = match path
+            .strip_suffix(')')
+            .and_then(|path| path.rsplit_once('('))
+        {
+            Some((_, member)) => member,
+            None => path.rsplit(['/', '\\']).next().unwrap_or(path),
+        };
+        let unit = member.strip_suffix(".rcgu.o")?.split_once('.')?.1;
+        Some(unit.to_owned())
+    };
+    match name(&path) {
+        Some(unit) => Cow::Owned(unit),
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn object_files_name_their_units() {
+        let of = |path: &'static str| unit_of_object(Cow::Borrowed(path)).into_owned();
+        assert_eq!(of("/t/deps/rg-0a.rg.12ab-cgu.00.rcgu.o"), "rg.12ab-cgu.00");
+        assert_eq!(
+            of("/t/libregex-77.rlib(regex-77.regex.9f-cgu.3.rcgu.o)"),
+            "regex.9f-cgu.3"
+        );
+        assert_eq!(of(r"C:\t\rg-0a.rg.12ab-cgu.00.rcgu.o"), "rg.12ab-cgu.00");
+        assert_eq!(of("/t/libring-1.rlib(sha.o)"), "/t/libring-1.rlib(sha.o)");
     }
 }

@@ -39,11 +39,27 @@ pub struct FrameTable {
     pub functions: Vec<VirtualAddress>,
 }
 
+/// Further bytes that describe a function.
+#[derive(Clone, Copy, Debug)]
+pub struct UnwindPart {
+    /// Where they stand in the file.
+    pub file: FileRange,
+    /// Where the function starts.
+    pub function: VirtualAddress,
+}
+
 /// All unwind tables of an image.
 #[derive(Clone, Debug, Default)]
 pub struct UnwindTables {
     /// The entries of all `.eh_frame` sections, by function address.
     pub entries: Vec<UnwindEntry>,
+    /// Bytes that describe functions outside of the entries.
+    pub parts: Vec<UnwindPart>,
+    /// The functions by address, where the format lists them apart from the unwind tables, or where
+    /// several entries are one function: then they, and not the entries, say where functions end.
+    pub functions: Vec<AddressRange>,
+    /// Code between these that has the looks of functions; by address.
+    pub guessed: Vec<AddressRange>,
     /// Common information entries and terminators, shared by many functions.
     pub common: Vec<FileRange>,
     /// The search tables.
@@ -56,6 +72,13 @@ pub struct UnwindTables {
 }
 
 impl UnwindTables {
+    /// Brings the entries into the order of their functions.
+    pub(super) fn sort(&mut self) {
+        // Old and new tables of a rewritten binary (BOLT) may describe one address twice; the stable
+        // order keeps the first.
+        self.entries.sort_by_key(|entry| entry.function.start);
+    }
+
     /// The entry whose function holds `address`.
     pub fn entry_at(&self, address: VirtualAddress) -> Option<&UnwindEntry> {
         let next = self
@@ -63,6 +86,29 @@ impl UnwindTables {
             .partition_point(|entry| entry.function.start <= address);
         let entry = self.entries.get(next.checked_sub(1)?)?;
         entry.function.contains(address).then_some(entry)
+    }
+
+    /// Of functions that are listed apart, the one that holds `address`.
+    pub fn function_at(&self, address: VirtualAddress) -> Option<AddressRange> {
+        let next = self.functions.partition_point(|it| it.start <= address);
+        let function = *self.functions.get(next.checked_sub(1)?)?;
+        function.contains(address).then_some(function)
+    }
+
+    /// Of functions that are listed apart, where the first one after `address` starts.
+    pub fn next_function(&self, address: VirtualAddress) -> Option<VirtualAddress> {
+        let next = self.functions.partition_point(|it| it.start <= address);
+        self.functions.get(next).map(|function| function.start)
+    }
+
+    /// Where functions start and end, as the tables say it; by address.
+    pub fn extents(&self) -> impl Iterator<Item = AddressRange> + '_ {
+        let apart = self.functions.iter().copied();
+        let entries = match self.functions.is_empty() {
+            true => &self.entries[..],
+            false => &[],
+        };
+        apart.chain(entries.iter().map(|entry| entry.function))
     }
 }
 
@@ -107,9 +153,7 @@ pub(super) fn read(image: &Image<'_>) -> UnwindTables {
             _ => {}
         }
     }
-    // Old and new tables of a rewritten binary (BOLT) may describe one address twice; the stable
-    // order keeps the first.
-    tables.entries.sort_by_key(|entry| entry.function.start);
+    tables.sort();
     tables
 }
 

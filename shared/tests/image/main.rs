@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(all(target_os = "linux", feature = "binary"))]
 
+mod foreign;
 mod forms;
 mod objects;
+mod pdb;
 mod specimens;
 
 use codecost::{
@@ -24,6 +26,11 @@ fn functions(path: &Path) -> Vec<Row> {
     let file = Mapping::open(path).unwrap();
     let image = Image::parse(path, &file).unwrap();
     let symbols = image.symbols();
+    // A library without any still says what it exports.
+    let symbols = match symbols.symbols.is_empty() {
+        true => image.dynamic_symbols(),
+        false => symbols,
+    };
     let catalogue = Catalogue::empty();
     let mut crates = Crates::new(&catalogue);
     let owners = SymbolOwners::new(&symbols, &mut crates);

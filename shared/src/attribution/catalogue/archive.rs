@@ -115,6 +115,7 @@ fn read_symbols<'data, R: ReadRef<'data>>(
     let mut rust_member: HashMap<u64, bool> = HashMap::new();
     let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
     let mut settled = learned.disambiguator.is_some();
+    let mut apple = false;
     for symbol in archive.symbols().ok()?? {
         let symbol = symbol.ok()?;
         let offset = symbol.offset();
@@ -124,11 +125,15 @@ fn read_symbols<'data, R: ReadRef<'data>>(
                     .member(offset)
                     .is_ok_and(|member| is_rust(member.name()))
         });
-        let mangled = is_mangled(symbol.name());
+        // Objects for Apple's systems put an underscore before each name.
+        apple |= symbol.name().starts_with(b"__R") || symbol.name().starts_with(b"__ZN");
+        let plain = symbol.name().strip_prefix(b"_").filter(|_| apple);
+        let spelled = plain.unwrap_or(symbol.name());
+        let mangled = is_mangled(spelled);
         if own && mangled && settled {
             continue;
         }
-        let Ok(text) = std::str::from_utf8(symbol.name()) else {
+        let Ok(text) = std::str::from_utf8(spelled) else {
             continue;
         };
         match name {

@@ -62,6 +62,14 @@ pub fn candidates(
     found
 }
 
+/// The file with the debug information in a dSYM bundle, where `path` is one and has but one.
+pub fn inside_bundle(path: &Path) -> Option<PathBuf> {
+    let directory = path.join("Contents/Resources/DWARF");
+    let mut entries = std::fs::read_dir(directory).ok()?;
+    let only = entries.next()?.ok()?.path();
+    entries.next().is_none().then_some(only)
+}
+
 /// `.gnu_debugaltlink`: the file to which `dwz` has moved what several files have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct SharedLink<'d> {

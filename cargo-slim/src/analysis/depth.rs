@@ -1,0 +1,144 @@
+//! What was read of a file, and why the rest was not.
+
+use super::{model::ReadDepth, subject::Subject};
+use codecost::{
+    disasm::disassembler,
+    image::{Architecture, Format, SymbolKind},
+    report::Warning,
+};
+
+/// What was read of the file.
+pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
+    let image = &subject.image;
+    let linked = image.parts.is_empty() && image.architecture != Architecture::Universal;
+    let deep = linked && matches!(image.format, Format::Elf | Format::MachO | Format::Pe);
+    let apart = is_apart(subject);
+    ReadDepth {
+        functions: deep || !subject.code.functions.is_empty(),
+        data: deep && disassembler(image.architecture).is_some(),
+        unwind: deep && subject.unwind.damaged == 0,
+        relocations: deep,
+        units: !subject.stripped && apart != Some(Apart::Pdb) && image.format != Format::Wasm,
+        debug: deep && apart.is_none(),
+    }
+}
+
+/// Debug information that the file has elsewhere and that was not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Apart {
+    /// In a PDB.
+    Pdb,
+    /// In the object files, from where `dsymutil` puts it into a bundle.
+    Objects,
+}
+
+fn is_apart(subject: &Subject<'_>) -> Option<Apart> {
+    let image = &subject.image;
+    match image.format {
+        Format::Pe if subject.pdb.is_none() && image.pdb_path().is_some() => Some(Apart::Pdb),
+        Format::MachO if subject.debug.is_empty() && has_objects(subject) => Some(Apart::Objects),
+        _ => None,
+    }
+}
+
+/// Whether the symbols name object files: what was compiled with debug information.
+fn has_objects(subject: &Subject<'_>) -> bool {
+    let symbols = &subject.symbols;
+    let mut files = symbols.symbols.iter();
+    !symbols.files.is_empty() && files.any(|symbol| symbol.kind == SymbolKind::File)
+}
+
+/// One warning for each reason.
+pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
+    let image = &subject.image;
+    let mut warnings = Vec::new();
+    if !image.parts.is_empty() {
+        warnings.push(Warning::new(
+            "not-linked",
+            "objects wait for a linker, so what their code refers to, and their unwind tables and \
+             debug information, are known by object only",
+        ));
+        return warnings;
+    }
+    if image.architecture == Architecture::Universal {
+        let names: Vec<&str> = image.sections.iter().map(|part| &*part.name).collect();
+        let first = names.first().copied().unwrap_or("aarch64");
+        warnings.push(
+            Warning::new(
+                "universal-file",
+                format!(
+                    "the file holds an image for each of {}, which are not read together",
+                    names.join(", ")
+                ),
+            )
+            .help(format!("choose one with `--arch {first}`")),
+        );
+        return warnings;
+    }
+    match image.format {
+        Format::Elf | Format::MachO | Format::Pe => {}
+        Format::Wasm | Format::Archive | Format::Object => {
+            warnings.push(Warning::new(
+                "format-without-depth",
+                format!(
+                    "of {} files only sections, symbols and padding are read, so most owners are \
+                     unknown",
+                    image.format.as_str()
+                ),
+            ));
+            return warnings;
+        }
+    }
+    let apart = is_apart(subject);
+    match apart {
+        Some(Apart::Pdb) => {
+            let path = image.pdb_path().unwrap_or_default();
+            let name = path.rsplit(['/', '\\']).next().unwrap_or(&path);
+            let what =
+                "its functions and their crates have no names, and it has no debug information";
+            warnings.push(
+                Warning::new(
+                    "no-pdb",
+                    format!("`{name}` is not beside the file or is another build's, so {what}"),
+                )
+                .help("pass the PDB with `--debug-file`"),
+            );
+        }
+        Some(Apart::Objects) => warnings.push(
+            Warning::new(
+                "no-dsym",
+                "the debug information is in the object files, and no dSYM bundle is beside the \
+                 file, so it is not read",
+            )
+            .help(
+                "make the bundle with `dsymutil`, or build with `split-debuginfo = \"packed\"`; \
+                 pass it with `--debug-file` where it is elsewhere",
+            ),
+        ),
+        None => {}
+    }
+    if subject.stripped && apart != Some(Apart::Pdb) {
+        let help = match is_built {
+            true => {
+                "look for a build script that gives the linker `-s` or `--strip-all` \
+                 (`cargo::rustc-link-arg`)"
+            }
+            false => "pass its debug file with `--debug-file`, or build it with `strip = \"none\"`",
+        };
+        let message = match image.format {
+            Format::Elf => "the file has no symbol table, so most owners are unknown",
+            _ => "the file has no symbols for most of its functions, so most owners are unknown",
+        };
+        warnings.push(Warning::new("stripped", message).help(help));
+    }
+    if disassembler(image.architecture).is_none() {
+        warnings.push(Warning::new(
+            "no-disassembler",
+            format!(
+                "machine code for {} is not decoded, so anonymous data has no owner",
+                image.architecture
+            ),
+        ));
+    }
+    warnings
+}
