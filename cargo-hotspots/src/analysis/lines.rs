@@ -95,3 +95,37 @@ fn merged(rows: impl Iterator<Item = LineRow>) -> Vec<LineRow> {
     }
     merged.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture::Fixture;
+    use codecost::attribution::Origin;
+
+    #[test]
+    fn the_instances_of_a_generic_function_are_one_row_for_each_line() {
+        let mut fixture = Fixture::new();
+        let app = fixture.krate("app", Origin::Workspace, false);
+        let byte = fixture.function("app::total::<u8>", app);
+        let word = fixture.function("app::total::<u32>", app);
+        let other = fixture.function("app::other::<u32>", app);
+        for (function, line, samples) in [(byte, 7, 3), (word, 7, 4), (word, 8, 2), (other, 7, 1)] {
+            let frame = fixture.frame(&[function]);
+            let scope = fixture.symbols.scopes.last_mut().unwrap();
+            (scope.file, scope.line) = (Some(SourceId(0)), Some(line));
+            let stack = fixture.stack(&[frame]);
+            fixture.samples(stack, samples);
+        }
+        let rows = rows(&Shares::new(&fixture.profile, &fixture.symbols));
+        let shown: Vec<_> = rows
+            .iter()
+            .map(|row| (row.line.unwrap(), row.function.as_str(), row.own.samples))
+            .collect();
+        let expected = [
+            (7, "app::total", 7),
+            (8, "app::total::<u32>", 2),
+            (7, "app::other::<u32>", 1),
+        ];
+        assert_eq!(shown, expected);
+    }
+}

@@ -1,5 +1,7 @@
 //! `cargo hotspots loops`: the hottest loops, a table and a card for each of the first.
 
+mod json;
+
 use super::common::{next, part, report, share};
 use crate::{
     analysis::{
@@ -13,12 +15,12 @@ use codecost::{
     console::Console,
     front::quoted,
     report::{
-        Cell, CrateName, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
-        short_name,
+        Cell, CrateName, Emphasis, Nth, OutputOptions, Page, Table, numbered, printable, short_name,
     },
     units::{Share, counted, counted_as},
 };
-use serde::Serialize;
+
+use json::JsonLoop;
 
 /// Loops that people see a card of.
 const CARDS: usize = 3;
@@ -26,190 +28,6 @@ const CARDS: usize = 3;
 const NAMED: usize = 4;
 /// Instructions that a card lists.
 const LISTED: usize = 40;
-
-/// One row in JSON. All figures are without inner loops, but for `inclusive`.
-#[derive(Serialize)]
-struct JsonLoop<'a> {
-    id: RowId<'a>,
-    function: &'a str,
-    #[serde(rename = "crate")]
-    owner: Option<&'a str>,
-    version: Option<&'a str>,
-    /// In whose machine code it is.
-    symbol: &'a str,
-    file: Option<&'a str>,
-    line: Option<u32>,
-    address: u64,
-    #[serde(rename = "self")]
-    own: f64,
-    inclusive: f64,
-    samples: u64,
-    instructions: usize,
-    blocks: usize,
-    depth: u32,
-    bounds_checks: usize,
-    checks: Vec<JsonCheck<'a>>,
-    simd: JsonSimd,
-    calls: usize,
-    called: Vec<JsonCalled<'a>>,
-    divisions: usize,
-    square_roots: usize,
-    locks: usize,
-    allocates: bool,
-    lines: Vec<JsonLine<'a>>,
-    code: Vec<JsonCode<'a>>,
-    model: Option<JsonModel<'a>>,
-}
-
-#[derive(Serialize)]
-struct JsonSimd {
-    packed: usize,
-    scalar: usize,
-    width: u32,
-}
-
-#[derive(Serialize)]
-struct JsonCheck<'a> {
-    kind: &'static str,
-    panics: &'a str,
-    file: Option<&'a str>,
-    line: Option<u32>,
-    text: Option<&'a str>,
-    variable: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct JsonCalled<'a> {
-    name: &'a str,
-    count: usize,
-}
-
-#[derive(Serialize)]
-struct JsonLine<'a> {
-    file: &'a str,
-    line: u32,
-    text: Option<&'a str>,
-    #[serde(rename = "self")]
-    own: f64,
-}
-
-#[derive(Serialize)]
-struct JsonCode<'a> {
-    address: u64,
-    text: &'a str,
-    target: Option<&'a str>,
-    #[serde(rename = "self")]
-    own: f64,
-}
-
-/// What `llvm-mca` models; no measurement.
-#[derive(Serialize)]
-struct JsonModel<'a> {
-    tool: &'static str,
-    cpu: &'a str,
-    cycles_per_iteration: f64,
-    bottleneck: Option<&'a str>,
-}
-
-impl<'a> JsonLoop<'a> {
-    fn new(numbered: &Nth<'a, Card>, total: Weight) -> Self {
-        let card = numbered.row;
-        let owner = card.owner.as_ref();
-        let Simd {
-            packed,
-            scalar,
-            width,
-        } = card.simd;
-        Self {
-            id: RowId {
-                kind: "loop",
-                owner: owner.map_or("", |owner| &owner.name),
-                name: &card.function,
-                nth: numbered.nth,
-            },
-            function: &card.function,
-            owner: owner.map(|owner| owner.name.as_str()),
-            version: owner.and_then(|owner| owner.version.as_deref()),
-            symbol: &card.symbol,
-            file: card.file.as_deref(),
-            line: card.line,
-            address: card.header.0,
-            own: share(card.own.period, total),
-            inclusive: share(card.inclusive.period, total),
-            samples: card.own.samples,
-            instructions: card.instructions,
-            blocks: card.blocks,
-            depth: card.depth,
-            bounds_checks: bounds_checks(card),
-            checks: card.checks.iter().map(JsonCheck::new).collect(),
-            simd: JsonSimd {
-                packed,
-                scalar,
-                width,
-            },
-            calls: card.calls.iter().map(|(_, count)| count).sum(),
-            called: card
-                .calls
-                .iter()
-                .map(|(name, count)| JsonCalled {
-                    name,
-                    count: *count,
-                })
-                .collect(),
-            divisions: card.divisions,
-            square_roots: card.square_roots,
-            locks: card.locks,
-            allocates: card.allocations > 0,
-            lines: card
-                .lines
-                .iter()
-                .map(|line| JsonLine {
-                    file: &line.file,
-                    line: line.line,
-                    text: line.text.as_deref(),
-                    own: share(line.own.period, total),
-                })
-                .collect(),
-            code: card
-                .code
-                .iter()
-                .map(|line| JsonCode {
-                    address: line.address.0,
-                    text: &line.text,
-                    target: line.target.as_deref(),
-                    own: share(line.own.period, total),
-                })
-                .collect(),
-            model: card.model.as_ref().map(|model| JsonModel {
-                tool: "llvm-mca",
-                cpu: &model.cpu,
-                cycles_per_iteration: model.cycles,
-                bottleneck: model.bottleneck.as_deref(),
-            }),
-        }
-    }
-}
-
-impl<'a> JsonCheck<'a> {
-    fn new(check: &'a Check) -> Self {
-        let Check {
-            kind,
-            panics,
-            file,
-            line,
-            text,
-            variable,
-        } = check;
-        Self {
-            kind: kind.as_str(),
-            panics,
-            file: file.as_deref(),
-            line: *line,
-            text: text.as_deref(),
-            variable: variable.as_deref(),
-        }
-    }
-}
 
 fn bounds_checks(card: &Card) -> usize {
     let checks = card.checks.iter();
@@ -230,7 +48,7 @@ pub fn write(
 ) -> Result<()> {
     let total = analysis.total;
     let rows = numbered(&analysis.rows, |card| [card.function.as_str()]);
-    let table = table(&rows, total, options.full_names)
+    let table = with_contents(table(&rows, total, options.full_names))
         .total_label("all loops")
         .when_empty("no loop has samples");
     let chosen = table.select(options)?;
@@ -277,10 +95,6 @@ fn table<'a>(
     total: Weight,
     full_names: bool,
 ) -> Table<'a, Nth<'a, Card>> {
-    let count = |count: usize| match count {
-        0 => Cell::Empty,
-        count => Cell::Count(count as u64),
-    };
     let largest = Weight {
         period: rows.first().map_or(0, |row| row.row.own.period),
         samples: 0,
@@ -327,6 +141,15 @@ fn table<'a>(
                 .map_or(Cell::Empty, |line| Cell::Count(line.into()))
         })
         .machines_only()
+}
+
+/// What is in each loop.
+fn with_contents<'a>(table: Table<'a, Nth<'a, Card>>) -> Table<'a, Nth<'a, Card>> {
+    let count = |count: usize| match count {
+        0 => Cell::Empty,
+        count => Cell::Count(count as u64),
+    };
+    table
         .number("instructions", "Instr.", |row| {
             Cell::Count(row.row.instructions as u64)
         })

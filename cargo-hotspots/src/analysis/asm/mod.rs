@@ -17,6 +17,7 @@ mod chains;
 mod code;
 mod find;
 mod flow;
+mod loop_sources;
 mod loops;
 mod marks;
 mod mca;

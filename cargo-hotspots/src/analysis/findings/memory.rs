@@ -90,7 +90,7 @@ pub(super) fn growth(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Findi
     let most = kinds.into_iter().max_by_key(|(name, time)| (*time, *name));
     if let Some((container, time)) = most {
         let share = Share::of(time, shares.total.period);
-        evidence.push(format!("{share} of it by {container}"));
+        evidence.push(format!("most by {container} ({share})"));
     }
     Some(Finding {
         code: "growth",
