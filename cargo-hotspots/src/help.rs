@@ -27,6 +27,9 @@ Examples:
   cargo hotspots crates --bin rg -- TODO src   record again, and show it by crate
   cargo hotspots asm my_crate::hot             show a function's annotated assembly
   cargo hotspots overview --input perf.data    open an existing recording
+  cargo hotspots alloc --bin rg -- TODO src    who allocates, how much, and for whom
+  cargo hotspots stat --bin rg -- TODO src     what the run costs, counted
+  cargo hotspots report --bench -o perf.md     all of it on one page, with what to do first
   cargo hotspots --bench --save-baseline main  keep the benchmarks to compare with later
   cargo hotspots check --bench --baseline main check whether one became slower since
 
@@ -35,7 +38,7 @@ error.";
 
 /// What `-h` leaves to `--help`, so that it fits a screen.
 const RARE: [&str; 9] = [
-    "package", "example", "profile", "features", "output", "limit", "filter", "exec", "pid",
+    "pid", "package", "example", "profile", "features", "output", "limit", "filter", "exec",
 ];
 
 impl Commands for Cli {

@@ -103,7 +103,10 @@ fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
                     counted(facts.samples, "sample")
                 ),
             )
-            .help("let the program run longer, or raise `--frequency`")
+            .help(match profile.allocations {
+                Some(_) => "keep the stack of each allocation: `--sample-bytes 0`",
+                None => "let the program run longer, or raise `--frequency`",
+            })
             .count(facts.samples),
         );
     }

@@ -35,7 +35,7 @@ pub(crate) struct AllocationFlags {
     /// Mean number of bytes allocated between two stacks; 0 keeps the stack of each allocation
     ///
     /// All allocations are counted in any case. By default the first 50,000 have a stack each, and
-    /// then one in 4 KiB, or with `--call-graph dwarf` one in 64 KiB.
+    /// then one in 4 KiB; with `--call-graph dwarf` the first 1,000, and then one in 16 KiB.
     #[arg(long, value_name = "BYTES", help_heading = RECORD)]
     sample_bytes: Option<u64>,
     /// Exit with 100 if the recording is unreliable

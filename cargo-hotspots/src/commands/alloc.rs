@@ -15,7 +15,7 @@ use codecost::{
 
 const COUNT: &str = "Counting";
 
-/// Who allocates: blocks and bytes by function and crate, and what grows, leaks or is freed at once
+/// Who allocates: blocks and bytes by function and crate
 ///
 /// The program runs with a small library preloaded that counts every allocation, reallocation and
 /// free. Call stacks are kept of the first ones, then of a random sample by bytes; the totals stay

@@ -24,7 +24,7 @@ use codecost::{
     report::{Format, FormatFlags, OutputOptions, RowFlags},
 };
 
-/// A performance report: what an operation costs, what costs most, and what to do first
+/// A performance report: costs, bottlenecks with evidence, and a plan
 ///
 /// The program runs a few times: once counted, once sampled, once with its allocations recorded, and
 /// on a machine without counters once simulated. With --bench each benchmark is measured, too. With

@@ -10,7 +10,7 @@ use codecost::{
     report::{FormatFlags, RowFlags},
 };
 
-/// What a run costs: time, faults, switches, memory, system calls, instructions and misses
+/// What a run costs: time, memory, faults, switches, system calls, instructions
 ///
 /// Everything is counted, nothing sampled. On a machine without counters of its own, instructions
 /// and misses come from a second run under valgrind's cachegrind, and are labelled as simulated.

@@ -182,7 +182,8 @@ pub(super) fn scope(function: &str, file: Option<&str>, line: Option<u32>) -> Na
     NamedScope {
         function: match function {
             "" | "???" => "[unknown]".to_owned(),
-            name => name.to_owned(),
+            // Our own exports mark what is inlined.
+            name => name.strip_suffix(" (inlined)").unwrap_or(name).to_owned(),
         },
         file: file
             .filter(|file| !matches!(*file, "" | "???"))

@@ -57,6 +57,27 @@ impl Bucket {
     }
 }
 
+/// The bucket that a tool has written as a function's name.
+pub(super) fn of_name(name: &str) -> Option<Bucket> {
+    [LIBC, ALLOCATOR, KERNEL, VDSO, JIT, LINKER, UNKNOWN]
+        .into_iter()
+        .find(|bucket| bucket.name == name)
+}
+
+/// A crate that comes with std and that nearly nobody else's code is seen in by that name alone.
+pub(super) fn of_std(name: &str) -> Option<Bucket> {
+    const WITH_STD: [&str; 5] = [
+        "hashbrown",
+        "compiler_builtins",
+        "panic_unwind",
+        "rustc_demangle",
+        "std_detect",
+    ];
+    let name = WITH_STD.into_iter().find(|known| *known == name)?;
+    let origin = Origin::StdDependency;
+    Some(Bucket { name, origin })
+}
+
 /// Shared libraries that are libc or come with it, by what comes before `.so`, `-` or a digit.
 const LIBC_FILES: [&str; 16] = [
     "libc",

@@ -10,7 +10,7 @@ use crate::{
     symbols::{FunctionId, Scope},
 };
 use codecost::{
-    attribution::{CrateId, Evidence},
+    attribution::Evidence,
     demangle::{Name, Scheme},
 };
 
@@ -50,6 +50,9 @@ fn function(
     library: Option<Bucket>,
     collector: &mut Collector<'_>,
 ) -> FunctionId {
+    if let Some(bucket) = buckets::of_name(&scope.function) {
+        return collector.bucket(bucket);
+    }
     let name = Name::parse(&scope.function);
     let text = name.full();
     let owner = match library {
@@ -58,9 +61,6 @@ fn function(
             .owners
             .of_name(&name, &text, scope.file.as_deref()),
     };
-    if owner.0 == CrateId::UNKNOWN && scope.function == "[unknown]" {
-        return collector.bucket(buckets::UNKNOWN);
-    }
     collector.function(text, owner, (None, None))
 }
 
@@ -74,7 +74,12 @@ pub(super) fn root(name: &Name<'_>, text: &str) -> Option<String> {
     let start = start.strip_prefix("mut ").unwrap_or(start);
     let (root, _) = start.split_once("::")?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!root.is_empty() && root.chars().all(is_name)).then(|| root.to_owned())
+    match root {
+        // What the compiler makes for the allocator is std's.
+        "__rustc" => Some("std".to_owned()),
+        "" => None,
+        root => root.chars().all(is_name).then(|| root.to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -210,13 +210,23 @@ impl<'c> Owners<'c> {
         if let Some(root) = named::root(name, text) {
             let hash = name.defining().and_then(|root| root.disambiguator);
             let (id, certain) = self.crates.resolve(&root, hash);
+            if self.crates.info(id).origin == Origin::Unknown
+                && let Some(bucket) = buckets::of_std(&root)
+            {
+                return (self.bucket(bucket), Evidence::Inferred);
+            }
             let evidence = match certain {
                 true => Evidence::Symbol,
                 false => Evidence::Inferred,
             };
             return (id, evidence);
         }
-        self.native(Some(text), Evidence::Inferred, ModuleFacts::default())
+        let facts = ModuleFacts {
+            library: None,
+            // Nothing says which library it is in, so that libc's own names decide.
+            is_static: true,
+        };
+        self.native(Some(text), Evidence::Inferred, facts)
     }
 
     /// A crate by its exact name and hash.

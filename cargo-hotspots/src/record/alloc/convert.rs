@@ -11,7 +11,7 @@ use super::{
     },
     image::Counted,
 };
-use crate::allocations::Raw;
+use crate::allocations::{Counts, PARTS, Raw, Totals};
 use codecost::{Error, Result};
 use perf_event_open_sys::bindings as sys;
 use std::{fs::File, io, os::unix::fs::OpenOptionsExt as _};
@@ -48,6 +48,17 @@ fn write_to(file: File, setup: &Setup, jobs: &[Job], counted: &[Counted]) -> io:
             0,
             Raw::Totals(counted.totals),
         );
+        if counted.stacks.is_empty() {
+            // Without any stack all of it is nobody's, and still all of it.
+            let counts = whole(&counted.totals);
+            push(
+                &mut records,
+                counted.pid,
+                &[],
+                counts.bytes,
+                Raw::Counts(counts),
+            );
+        }
         for (frames, counts) in &counted.stacks {
             push(
                 &mut records,
@@ -68,6 +79,23 @@ fn write_to(file: File, setup: &Setup, jobs: &[Job], counted: &[Counted]) -> io:
     }
     let facts = builtin::facts(setup, attributes, longest);
     writer.finish(&facts)
+}
+
+/// What a process allocated, as if with one stack.
+fn whole(totals: &Totals) -> Counts {
+    Counts {
+        samples: 1,
+        allocations: totals.allocations.saturating_mul(PARTS),
+        reallocations: totals.reallocations.saturating_mul(PARTS),
+        bytes: totals.bytes,
+        peak_bytes: totals.peak_bytes,
+        leaked_bytes: totals.leaked_bytes,
+        made_reallocations: totals.reallocations.saturating_mul(PARTS),
+        made_bytes: totals.bytes,
+        made_peak_bytes: totals.peak_bytes,
+        made_leaked_bytes: totals.leaked_bytes,
+        ..Counts::default()
+    }
 }
 
 /// An event of the kernel that never happens, with what is in our samples.

@@ -36,7 +36,7 @@ use codecost::{
     console::Console,
 };
 use image::Counted;
-use preload::{BY_POINTERS, BY_TABLES, EXACT};
+use preload::{BY_POINTERS, BY_TABLES, EXACT, EXACT_BY_TABLES};
 use std::path::Path;
 
 /// The event, as perf would name it: samples weigh the bytes that were asked for.
@@ -199,7 +199,11 @@ fn say_begin(
             codecost::units::thousands(EXACT),
             BY_POINTERS >> 10
         ),
-        (CallGraphChoice::Dwarf, _, None) => format!("a stack each {} KiB", BY_TABLES >> 10),
+        (CallGraphChoice::Dwarf, _, None) => format!(
+            "the stacks of the first {}, then one each {} KiB",
+            codecost::units::thousands(EXACT_BY_TABLES),
+            BY_TABLES >> 10
+        ),
         (_, _, Some(interval)) => {
             format!("a stack each {} B", codecost::units::thousands(interval))
         }

@@ -13,10 +13,12 @@ use std::{
 /// Bytes between two stacks: one by frame pointers takes a tenth of a microsecond, one by unwind
 /// tables ten.
 pub(super) const BY_POINTERS: u64 = 4 << 10;
-pub(super) const BY_TABLES: u64 = 64 << 10;
+pub(super) const BY_TABLES: u64 = 16 << 10;
 /// So many allocations have their stacks by frame pointers before any is left to chance: what a
 /// small program does is known exactly, and a large one has not been slowed by much.
 pub(super) const EXACT: u64 = 50_000;
+/// The same by unwind tables, which take ten milliseconds for these.
+pub(super) const EXACT_BY_TABLES: u64 = 1_000;
 
 /// The variables for a program that counts in `file`. With `interval` 0, and with `every` where
 /// stacks are followed by frame pointers, each allocation has its stack.
@@ -47,7 +49,7 @@ pub(in crate::record) fn variables(
         // Asked for by name: then all of them.
         None if every && stacks == 0 => (usual, u64::MAX),
         None if stacks == 0 => (usual, EXACT),
-        None => (usual, 0),
+        None => (usual, EXACT_BY_TABLES),
     };
     // Another one in each run: what chance leaves out is not always the same.
     let seed = RandomState::new().build_hasher().finish();
