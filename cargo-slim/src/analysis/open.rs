@@ -123,12 +123,15 @@ pub fn open(input: &Input, with_debug: bool, first: &mut dyn FnMut(&[String])) -
 /// As [`open`].
 pub fn open_tables(input: &Input, first: &mut dyn FnMut(&[String])) -> Result<Opened> {
     let Input::File {
-        path, debug_file, ..
+        path,
+        debug_file,
+        arch,
+        manifest_path: _,
     } = input
     else {
         return open(input, false, first);
     };
-    let file = Mapping::open(path)?;
+    let file = mapped(path, arch.as_deref())?;
     let image = Image::parse(path, &file)?;
     if let Some(debug) = debug_file {
         given(path, &image, debug)?;
@@ -163,11 +166,7 @@ pub fn open_in(
             arch,
             manifest_path,
         } => {
-            let file = Mapping::open(path)?;
-            let file = match arch {
-                Some(arch) => of_architecture(file, arch)?,
-                None => file,
-            };
+            let file = mapped(path, arch.as_deref())?;
             // What is no object file is refused before anything else is asked.
             let image = Image::parse(path, &file)?;
             let debug = match debug_file {
@@ -237,6 +236,15 @@ pub fn open_in(
                 facts: Facts { build, ..facts },
             })
         }
+    }
+}
+
+/// The file, or of a universal one the image for this processor.
+fn mapped(path: &Path, arch: Option<&str>) -> Result<Mapping> {
+    let file = Mapping::open(path)?;
+    match arch {
+        Some(arch) => of_architecture(file, arch),
+        None => Ok(file),
     }
 }
 

@@ -2,7 +2,7 @@
 //! the reader must know about them.
 
 use super::{depth, model::Artifact, open::Opened, partition, subject::Subject};
-use codecost::{Result, report::Warning};
+use codecost::{Result, image::Format, report::Warning};
 
 /// A finished analysis. `R` is what was asked for, mostly a list of rows.
 #[derive(Clone, Debug)]

@@ -220,6 +220,7 @@ impl<'a> Subject<'a> {
             labels: labels(&crates),
             crates,
             leaf: None,
+            pdb: None,
             debug: DebugSections::default(),
             names: OnceLock::new(),
             unread_shared_debug: None,
