@@ -559,14 +559,14 @@ fn a_function_that_was_split_is_shown_with_its_cold_part() {
 fn another_processor_is_refused_with_a_way_round() {
     let recorded = recorded();
     let mut bytes = std::fs::read(recorded.program()).unwrap();
-    // e_machine: AArch64.
-    bytes[18] = 183;
-    let copy = recorded.directory.path().join("arm");
+    // e_machine: RISC-V.
+    bytes[18] = 243;
+    let copy = recorded.directory.path().join("riscv");
     std::fs::write(&copy, bytes).unwrap();
     let profile = one_sample(&copy, "");
     let error = asm(&profile, &Symbols::default(), &Query::of("hot::locks")).unwrap_err();
     assert_eq!(error.exit_code(), 101);
-    assert!(error.to_string().contains("aarch64"), "{error}");
+    assert!(error.to_string().contains("riscv64"), "{error}");
     assert!(error.hint().unwrap().contains("cargo hotspots lines"));
 }
 

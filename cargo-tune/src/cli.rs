@@ -258,7 +258,9 @@ pub(crate) struct WorkloadFlag {
 
 /// Leaves cargo's own flags to `--help`, so that `-h` shows what is particular to this tool.
 pub(crate) fn hide_cargo_flags(arg: Arg) -> Arg {
-    let hidden = ["package", "bin", "example", "features", "limit", "filter"];
+    let hidden = [
+        "package", "bin", "example", "features", "profile", "limit", "filter",
+    ];
     let hide = arg.is_hide_short_help_set() || hidden.contains(&arg.get_id().as_str());
     arg.hide_short_help(hide)
 }

@@ -126,11 +126,14 @@ pub fn open_tables(input: &Input, first: &mut dyn FnMut(&[String])) -> Result<Op
         path,
         debug_file,
         arch,
-        manifest_path: _,
+        manifest_path,
     } = input
     else {
         return open(input, false, first);
     };
+    if let Some(manifest) = manifest_path {
+        beside_manifest(&Context::current()?, manifest)?;
+    }
     let file = mapped(path, arch.as_deref())?;
     let image = Image::parse(path, &file)?;
     if let Some(debug) = debug_file {

@@ -6,7 +6,7 @@
 
 use super::{
     Page,
-    page::{Block, Emphasis, Grid, GridColumn},
+    page::{Block, Emphasis, Grid},
     table::Kind,
 };
 use anstyle::{AnsiColor, Style as Ansi};
@@ -281,6 +281,15 @@ fn fit(grid: &Grid, width: Option<usize>) -> (Vec<(usize, usize)>, Vec<&str>) {
     let before = fitted.clone();
     if let Some(width) = width {
         shrink(grid, width, &mut fitted);
+        for (index, width) in &mut fitted {
+            if before
+                .iter()
+                .any(|&(other, natural)| other == *index && natural > *width)
+            {
+                // Where names are cut between modules, they take less than they were given.
+                *width = widest(grid, *index, |cell| columns_of(&elide(cell, *width)));
+            }
+        }
     }
     let stays = |index| fitted.iter().any(|&(other, _)| other == index);
     let dropped = before.into_iter().filter(|&(index, _)| !stays(index));
@@ -289,24 +298,22 @@ fn fit(grid: &Grid, width: Option<usize>) -> (Vec<(usize, usize)>, Vec<&str>) {
     (fitted, titles)
 }
 
+/// The widest cell of a column, its title included, as `measure` has it.
+fn widest(grid: &Grid, index: usize, measure: impl Fn(&str) -> usize) -> usize {
+    let rows = (0..grid.rows.len()).map(|row| grid.rows.cell(row, index));
+    let labels = grid.cut.iter().chain(&grid.totals);
+    let labels = labels.filter_map(|row| row.get(index).map(String::as_str));
+    let title = grid.columns.get(index).map(|column| &*column.title);
+    let cells = rows.chain(labels).chain(title);
+    cells.map(measure).max().unwrap_or(0)
+}
+
 /// The columns that say something, each as wide as its widest cell.
 fn visible(grid: &Grid) -> Vec<(usize, usize)> {
-    let labels = grid.cut.iter().chain(&grid.totals);
-    let natural = |index: usize, column: &GridColumn| {
-        let rows = (0..grid.rows.len()).map(|row| grid.rows.cell(row, index));
-        let labels = labels
-            .clone()
-            .filter_map(|row| row.get(index).map(String::as_str));
-        rows.chain(labels)
-            .map(columns_of)
-            .max()
-            .unwrap_or(0)
-            .max(column.title.width())
-    };
     grid.columns
         .iter()
         .enumerate()
-        .map(|(index, column)| (index, natural(index, column)))
+        .map(|(index, _)| (index, widest(grid, index, columns_of)))
         .filter(|&(index, natural)| natural > 0 && !grid.is_blank(index))
         .collect()
 }
