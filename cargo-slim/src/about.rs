@@ -21,7 +21,7 @@ Examples:
 Exit codes: 0 success; 2 wrong usage; 100 check failed; 101 error.";
 
 /// What `-h` leaves to `--help`, so that it fits a screen.
-const RARE: [&str; 4] = ["example", "profile", "features", "filter"];
+const RARE: [&str; 5] = ["example", "profile", "features", "filter", "output"];
 
 impl Commands for Cli {
     type Unnamed = Overview;
