@@ -69,11 +69,18 @@ impl<'s, 'a> References<'s, 'a> {
     /// What makes the graph less than it seems.
     pub(super) fn warning(&self) -> Option<Warning> {
         let facts = self.facts();
-        let architecture = self.subject.image.architecture;
+        let image = &self.subject.image;
+        if !image.parts.is_empty() {
+            let message = "objects are not linked, so nothing is known to refer to anything, and all \
+                           that is retained is uncertain";
+            let help = "look at the program that they are linked into";
+            return Some(Warning::new("graph-incomplete", message).help(help));
+        }
         if !facts.decoded {
             let message = format!(
-                "{architecture} code is not decoded here, so only pointers in data are known as \
-                 references, and nearly all that is retained is uncertain"
+                "{} code is not decoded here, so only pointers in data are known as references, \
+                 and nearly all that is retained is uncertain",
+                image.architecture
             );
             let help = "look at a build of the same program for x86-64";
             return Some(Warning::new("graph-incomplete", message).help(help));

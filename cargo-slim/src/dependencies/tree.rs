@@ -225,3 +225,115 @@ fn users(dependencies: &Dependencies, at: usize) -> impl Iterator<Item = usize> 
         })
         .map(|(at, _)| at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codecost::cargo::Dependency;
+
+    fn package(name: &str, version: &str, uses: &[usize]) -> Dependency {
+        Dependency {
+            id: format!("{name}@{version}"),
+            name: name.into(),
+            version: version.into(),
+            member: name == "app",
+            proc_macro: name == "derive",
+            programs: Vec::new(),
+            features: Vec::new(),
+            table: BTreeMap::new(),
+            uses: uses
+                .iter()
+                .map(|to| Use {
+                    to: *to,
+                    normal: true,
+                    ..Use::default()
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn bytes_go_to_who_alone_brings_them() {
+        let mut dependencies = Dependencies::default();
+        dependencies.packages = vec![
+            package("app", "0.1.0", &[1, 2, 6]),
+            package("left", "1.0.0", &[3, 4]),
+            package("right", "1.0.0", &[3, 5]),
+            package("both", "1.0.0", &[]),
+            package("twice", "1.0.0", &[]),
+            package("twice", "2.0.0", &[]),
+            package("derive", "1.0.0", &[7]),
+            package("parser", "1.0.0", &[]),
+            package("elsewhere", "1.0.0", &[0]),
+        ];
+        let counted = |package: &str, version: &str, bytes| Counted {
+            package: package.into(),
+            version: version.into(),
+            bytes,
+        };
+        let counted = [
+            counted("app", "0.1.0", 100),
+            counted("left", "1.0.0", 10),
+            counted("both", "1.0.0", 7),
+            counted("twice", "1.0.0", 3),
+            counted("twice", "2.0.0", 4),
+            counted("core", "", 50),
+        ];
+        let tree = tree(&dependencies, 0, &counted);
+        let shown: Vec<_> = tree
+            .rows
+            .iter()
+            .map(|row| {
+                (
+                    row.name.as_str(),
+                    row.own,
+                    row.exclusive,
+                    row.shared,
+                    row.kind,
+                )
+            })
+            .collect();
+        use DependencyKind::{Build, Duplicate, Normal};
+        assert_eq!(
+            shown,
+            [
+                ("app", 100, 124, 0, Normal),
+                ("left", 10, 13, 7, Normal),
+                ("both", 7, 7, 0, Normal),
+                ("twice", 3, 3, 0, Duplicate),
+                ("right", 0, 4, 7, Normal),
+                ("twice", 4, 4, 0, Duplicate),
+                ("derive", 0, 0, 0, Build),
+                ("parser", 0, 0, 0, Build),
+            ]
+        );
+        assert_eq!(tree.rows[1].shared_with, ["right"]);
+        assert_eq!(tree.rows[3].parents, ["left 1.0.0"]);
+        assert_eq!(tree.others, [("core".to_owned(), 50)]);
+    }
+
+    #[test]
+    fn what_has_no_byte_and_brings_none_is_unused() {
+        let mut dependencies = Dependencies::default();
+        dependencies.packages = vec![
+            package("app", "0.1.0", &[1, 2]),
+            package("idle", "1.0.0", &[]),
+            package("facade", "1.0.0", &[3]),
+            package("worker", "1.0.0", &[]),
+        ];
+        let counted = [Counted {
+            package: "worker".into(),
+            version: "1.0.0".into(),
+            bytes: 5,
+        }];
+        let tree = tree(&dependencies, 0, &counted);
+        let kind = |name: &str| {
+            tree.rows
+                .iter()
+                .find(|row| row.name == name)
+                .map(|row| row.kind)
+        };
+        assert_eq!(kind("idle"), Some(DependencyKind::Unused));
+        assert_eq!(kind("facade"), Some(DependencyKind::Normal));
+    }
+}
