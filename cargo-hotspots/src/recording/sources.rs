@@ -102,7 +102,7 @@ pub fn keep<'n>(
         ..Index::default()
     };
     let mut room = MOST;
-    for name in names.filter(|name| !name.starts_with("/rustc/")) {
+    for name in names.filter(|name| is_source(name)) {
         if index.files.len() == FILES {
             break;
         }
@@ -120,6 +120,16 @@ pub fn keep<'n>(
         });
     }
     fs::write(directory.join(INDEX), serde_json::to_vec(&index)?)
+}
+
+/// Whether a name is of a source file that is not Rust's own. A program names its sources itself: no
+/// other file is copied because of that.
+fn is_source(name: &str) -> bool {
+    const KINDS: [&str; 12] = [
+        "rs", "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "inc", "s", "S", "asm",
+    ];
+    let kind = name.rsplit_once('.').map_or("", |(_, kind)| kind);
+    KINDS.contains(&kind) && !name.starts_with("/rustc/")
 }
 
 /// FNV-1a: tells whether a file is the same, not whether somebody forged it.
@@ -142,6 +152,7 @@ mod tests {
             "/a.rs" => Some(b"fn a() {}".to_vec()),
             "/large.rs" => Some(vec![b'x'; MOST_OF_ONE as usize + 1]),
             "/rustc/0/library/core/src/num.rs" => Some(b"std".to_vec()),
+            "/etc/passwd" => Some(b"no source".to_vec()),
             _ => None,
         };
         let names = [
@@ -149,6 +160,7 @@ mod tests {
             "/a.rs",
             "/large.rs",
             "/rustc/0/library/core/src/num.rs",
+            "/etc/passwd",
         ];
         keep(&data, names.into_iter(), read).unwrap();
         let sources = Sources::of(&data).unwrap();
@@ -159,6 +171,7 @@ mod tests {
         assert_eq!(sources.get("/large.rs").unwrap().text, None);
         assert!(sources.get("/gone.rs").is_none());
         assert!(sources.get(names[3]).is_none());
+        assert!(sources.get(names[4]).is_none());
         // Somebody else's file.
         fs::write(directory.path().join(DIRECTORY).join(INDEX), "{]").unwrap();
         assert!(Sources::of(&data).is_none());

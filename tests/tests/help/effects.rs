@@ -49,7 +49,7 @@ fn situations(tool: &str, command: &str) -> Vec<Words> {
             "record.data stackless.data",
             "@40 record.data stackless.data",
         ],
-        ("hotspots", "doctor") => vec!["", "@40"],
+        ("hotspots", "doctor" | "recordings") => vec!["", "@40"],
         ("hotspots", "asm" | "callers" | "callees") => vec![
             "first --input record.data",
             "first --bin app",
@@ -133,6 +133,10 @@ fn samples(tool: &str, command: &str, flag: &str) -> Vec<Words> {
         ("hotspots", _, "--call-graph") => vec!["--call-graph fp"],
         ("hotspots", _, "--event") => vec!["--event page-faults"],
         ("hotspots", _, "--recorder") => vec!["--recorder perf"],
+        ("hotspots", _, "--by") => vec!["--by crate", "--by function"],
+        ("hotspots", _, "--title") => vec!["--title other"],
+        ("hotspots", _, "--min-width") => vec!["--min-width 60%"],
+        ("hotspots", _, "--syntax") => vec!["--syntax att"],
         ("hotspots", _, "--to") => vec!["--to pprof", "--to firefox"],
         _ => Vec::new(),
     }
