@@ -53,6 +53,7 @@ const PLANS: [(&str, Plan<'_>); 3] = [
             ("cli", Cli),
             ("gating", Helper),
             ("help", Helper),
+            ("operations", Helper),
             ("report", Report),
             ("allocations", Domain),
             ("analysis", Domain),
