@@ -24,6 +24,7 @@ mod help;
 pub mod input;
 pub mod machine;
 pub mod open;
+mod operations;
 mod paths;
 pub mod perf_data;
 pub mod profile;

@@ -56,6 +56,7 @@ const PLANS: [(&str, Plan<'_>); 3] = [
             ("cli", Cli),
             ("gating", Helper),
             ("help", Helper),
+            ("operations", Helper),
             ("report", Report),
             ("allocations", Domain),
             ("analysis", Domain),

@@ -1,7 +1,7 @@
 //! The flags of `cargo hotspots stat`: what to run.
 
 use super::{BUILD, RUN};
-use crate::record::{RecordOptions, What};
+use crate::gate::compare::Current;
 use clap::{Args, ValueHint};
 use codecost::{
     Error, Result,
@@ -32,7 +32,7 @@ impl StatFlags {
     /// # Errors
     ///
     /// A usage error: a library is to be run.
-    pub(crate) fn options(self, console: &Console) -> Result<RecordOptions> {
+    pub(crate) fn current(self, console: &Console) -> Result<Current> {
         let Self {
             exec,
             arguments,
@@ -47,15 +47,10 @@ impl StatFlags {
                 "measure what calls it: `--bench`, `--test`, `--example` or `--bin`",
             ));
         }
-        Ok(RecordOptions {
-            what: exec.map_or(What::Target, What::Program),
-            arguments,
-            frequency: 0,
-            call_graph: None,
-            event: None,
-            recorder: None,
-            allocations: None,
+        Ok(Current {
             selection,
+            program: exec,
+            arguments,
         })
     }
 }

@@ -3,21 +3,18 @@
 use crate::{
     analysis::{self, Subject, alloc},
     cli::GateTarget,
-    gate::{
-        compare::{self, Current, Options},
-        harness::{Harness, Throughput},
-        prepare, stop, work,
-    },
-    gating::{self, ConsoleTalk},
+    gate::compare::{Current, Options},
+    gating,
     open::{Request, Source},
-    record::{self, AllocationOptions, FREQUENCY, RecordOptions, What},
+    operations,
+    record::{self, AllocationOptions, RecordOptions},
     report, stat,
-    summary::{self, Benchmark, Inputs},
+    summary::{self, Inputs},
 };
 use clap::Args;
 use codecost::{
-    Error, Result,
-    cargo::{Context, TargetChoice},
+    Result,
+    cargo::TargetChoice,
     console::Console,
     error::exit_code,
     front::{Command, quoted},
@@ -64,7 +61,7 @@ impl Command for Report {
         let current = target.current(console)?;
         let mut not_measured = Vec::new();
 
-        let options = options(&current);
+        let options = operations::options(&current);
         let record::Run { measured, again } = record::measure(&options, console)?;
         let usage = measured.usage;
         let is_short = usage.user_ns.saturating_add(usage.system_ns) < AUTO_NS;
@@ -97,7 +94,7 @@ impl Command for Report {
             .open(console)
             .and_then(|opened| alloc::alloc(&opened.subject(), alloc::Options::default()));
         let allocations = or_said(allocations, "allocations", &mut not_measured);
-        let benchmarks = benchmarks(&current, &mut not_measured, console)?;
+        let benchmarks = operations::measure(&current, &mut not_measured, console)?;
         let (target, arguments) = words(&current);
         let comparison = match baseline {
             Some(baseline) => Some(gating::gate(&against(current, baseline, &output), console)?),
@@ -151,22 +148,6 @@ fn words(current: &Current) -> (String, String) {
     }
 }
 
-fn options(current: &Current) -> RecordOptions {
-    RecordOptions {
-        what: match &current.program {
-            Some(path) => What::Program(path.clone()),
-            None => What::Target,
-        },
-        arguments: current.arguments.clone(),
-        frequency: FREQUENCY,
-        call_graph: None,
-        event: None,
-        recorder: None,
-        allocations: None,
-        selection: current.selection.clone(),
-    }
-}
-
 fn request(options: RecordOptions) -> Request {
     Request {
         source: Source::Record(Box::new(options)),
@@ -187,51 +168,4 @@ fn against(current: Current, baseline: String, output: &OutputOptions) -> Option
         work: true,
         shard: None,
     }
-}
-
-/// What an operation of each benchmark costs; none where nothing of it is a benchmark.
-fn benchmarks(
-    current: &Current,
-    not_measured: &mut Vec<String>,
-    console: &mut Console,
-) -> Result<Vec<Benchmark>> {
-    let context = Context::current()?;
-    stop::watch();
-    let mut talk = ConsoleTalk::new(console, "");
-    let (sides, ..) = compare::current_side(&context, current, &mut talk)?;
-    let scratch =
-        tempfile::tempdir().map_err(|source| Error::write(std::env::temp_dir(), source))?;
-    let home = scratch.path().join("h");
-    let mut benchmarks = Vec::new();
-    for side in sides
-        .iter()
-        .filter(|side| side.program.harness != Harness::Process)
-    {
-        let measured = prepare::measure_once(&context, side, &home, &stop::is_wanted, &mut talk)?;
-        for (id, result) in measured {
-            let work = work::count(&context, &side.program, &id)?;
-            let mut benchmark = Benchmark {
-                name: id,
-                target: side.target.clone(),
-                allocations: work.operation.map(|it| it.allocations),
-                bytes: work.operation.map(|it| it.bytes),
-                instructions: work.instructions,
-                ..Benchmark::default()
-            };
-            match result {
-                Ok(measured) => {
-                    benchmark.minimum_ns = Some(measured.minimum);
-                    benchmark.p50_ns = Some(measured.median);
-                    benchmark.p90_ns = measured.p90;
-                    benchmark.throughput = measured.throughput.map(|work| match work {
-                        Throughput::Bytes(work) => (work * 1e9 / measured.median, "bytes"),
-                        Throughput::Elements(work) => (work * 1e9 / measured.median, "elements"),
-                    });
-                }
-                Err(failure) => not_measured.push(format!("`{}`: it {failure}", benchmark.name)),
-            }
-            benchmarks.push(benchmark);
-        }
-    }
-    Ok(benchmarks)
 }

@@ -1,13 +1,19 @@
 //! `cargo hotspots stat`.
 
-use crate::{cli::StatFlags, record, report, stat};
+use crate::{
+    cli::StatFlags,
+    gate::compare::Current,
+    operations, record, report,
+    stat::{self, Measured},
+};
 use clap::{Args, ValueEnum};
 use codecost::{
     Result,
+    cargo::TargetChoice,
     console::Console,
     error::exit_code,
     front::Command,
-    report::{FormatFlags, RowFlags},
+    report::{FormatFlags, RowFlags, Warning},
 };
 
 /// What a run costs: time, memory, faults, switches, system calls, instructions
@@ -57,8 +63,15 @@ impl Command for Stat {
             rows,
         } = self;
         let output = format.options(rows)?;
-        let options = program.options(console)?;
-        let record::Run { measured, again } = record::measure(&options, console)?;
+        let current = program.current(console)?;
+        let options = operations::options(&current);
+        let record::Run {
+            mut measured,
+            again,
+        } = record::measure(&options, console)?;
+        if let TargetChoice::Bench(_) = current.selection.target {
+            of_operation(&current, &mut measured, console)?;
+        }
         let usage = measured.usage;
         let cpu = usage.user_ns.saturating_add(usage.system_ns);
         let wanted = match simulate {
@@ -78,4 +91,31 @@ impl Command for Stat {
         report::stat::write(&stat, &output, console)?;
         Ok(exit_code::OK)
     }
+}
+
+/// What one operation of the only benchmark costs; several have nothing in common.
+fn of_operation(current: &Current, measured: &mut Measured, console: &mut Console) -> Result<()> {
+    let mut not_measured = Vec::new();
+    let benchmarks = operations::measure(current, &mut not_measured, console)?;
+    match benchmarks.as_slice() {
+        [only] => {
+            let metrics = [
+                ("duration", only.p50_ns),
+                ("instructions", only.instructions.map(|count| count as f64)),
+            ];
+            let known = metrics.into_iter();
+            let known = known.filter_map(|(name, value)| Some((name, value?)));
+            measured.per_operation = known.collect();
+        }
+        [] => {}
+        several => measured.problems.push(
+            Warning::new(
+                "no-operation",
+                "figures of one operation are shown for one benchmark only",
+            )
+            .help("name it: `-- ID`; `cargo hotspots report --bench` has those of all")
+            .count(several.len() as u64),
+        ),
+    }
+    Ok(())
 }

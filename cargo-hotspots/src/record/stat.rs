@@ -82,7 +82,7 @@ pub(super) fn measure(
         duration_ns: nanoseconds(outcome.duration),
         usage,
         counters: counted.counters,
-        operations: None,
+        per_operation: Vec::new(),
         problems: counted.problems,
     };
     let again = plan.jobs.first().map(|job| job.command(context));

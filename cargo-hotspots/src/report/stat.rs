@@ -1,6 +1,6 @@
 //! `cargo hotspots stat`: what a run cost, figure by figure.
 
-use super::common::SCHEMA;
+use super::{check, common::SCHEMA};
 use crate::stat::{
     Metric, Stat, Value, Verdict,
     model::{Measured, Unit},
@@ -36,7 +36,6 @@ struct JsonRun<'a> {
     build_notes: &'a [String],
     programs: Vec<JsonProgram<'a>>,
     duration_ns: u64,
-    operations: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +50,7 @@ struct JsonProgram<'a> {
 }
 
 impl<'a> JsonMetric<'a> {
-    fn new(metric: &'a Metric, operations: Option<u64>) -> Self {
+    fn new(metric: &'a Metric, measured: &Measured) -> Self {
         Self {
             id: metric.name,
             metric: metric.name,
@@ -62,7 +61,7 @@ impl<'a> JsonMetric<'a> {
             },
             unit: metric.unit.as_str(),
             source: metric.source.as_str(),
-            per_operation: metric.per_operation(operations),
+            per_operation: measured.of_operation(metric.name),
         }
     }
 }
@@ -79,7 +78,6 @@ pub fn write(stat: &Stat, options: &OutputOptions, console: &mut Console) -> Res
         warnings,
         measured,
     } = stat;
-    let operations = measured.operations;
     let table = Table::new(metrics)
         .name("metric", "Metric", |row| row.name.into())
         .number("value", "Value", |row| match (row.value, row.unit) {
@@ -93,8 +91,12 @@ pub fn write(stat: &Stat, options: &OutputOptions, console: &mut Console) -> Res
         .machines_only()
         .text("source", "Source", |row| row.source.as_str().into())
         .number("per_operation", "Per operation", move |row| {
-            row.per_operation(operations)
-                .map_or(Cell::Empty, |value| Cell::text(format!("{value:.1}")))
+            let value = measured.of_operation(row.name);
+            match (value, row.unit) {
+                (None, _) => Cell::Empty,
+                (Some(value), Unit::Nanoseconds) => check::time(value),
+                (Some(value), _) => Cell::Count(value as u64),
+            }
         })
         .default_limit(0);
     let Verdict { bound, because } = verdict;
@@ -109,7 +111,7 @@ pub fn write(stat: &Stat, options: &OutputOptions, console: &mut Console) -> Res
         )
         .before(head(measured, verdict))
         .warnings(warnings.iter().cloned());
-    console.write_report(&report, options, |row| JsonMetric::new(row, operations))
+    console.write_report(&report, options, |row| JsonMetric::new(row, measured))
 }
 
 fn run(measured: &Measured) -> JsonRun<'_> {
@@ -131,7 +133,6 @@ fn run(measured: &Measured) -> JsonRun<'_> {
             })
             .collect(),
         duration_ns: measured.duration_ns,
-        operations: measured.operations,
     }
 }
 

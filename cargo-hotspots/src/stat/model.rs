@@ -21,8 +21,8 @@ pub struct Measured {
     pub usage: Usage,
     /// What could be counted.
     pub counters: Vec<Counter>,
-    /// How many times what is measured was done, where a benchmark says so.
-    pub operations: Option<u64>,
+    /// What one operation costs by the name of the metric, where there is one benchmark.
+    pub per_operation: Vec<(&'static str, f64)>,
     /// What makes the figures less than they seem.
     pub problems: Vec<Warning>,
 }
@@ -35,6 +35,12 @@ impl Measured {
             .cpu_ns()
             .saturating_add(self.usage.queued_ns.unwrap_or(0));
         self.duration_ns.saturating_sub(busy)
+    }
+
+    /// A metric of one operation.
+    pub fn of_operation(&self, metric: &str) -> Option<f64> {
+        let found = self.per_operation.iter().find(|(name, _)| *name == metric);
+        found.map(|(_, value)| *value)
     }
 
     /// A counter by its name.
@@ -163,17 +169,6 @@ impl Metric {
             value,
             unit,
             source,
-        }
-    }
-
-    /// The figure for one of `operations`, for what adds up over them.
-    pub fn per_operation(&self, operations: Option<u64>) -> Option<f64> {
-        let adds_up = matches!(self.unit, Unit::Nanoseconds | Unit::Count);
-        match (self.value, operations) {
-            (Value::Whole(value), Some(operations)) if adds_up && operations > 0 => {
-                Some(value as f64 / operations as f64)
-            }
-            _ => None,
         }
     }
 }

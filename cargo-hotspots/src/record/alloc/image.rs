@@ -1,6 +1,6 @@
 //! The file that the preloaded library counts in: made before the program runs, read after.
 //!
-//! The layout is that of `shim/alloc.rs`, which must agree. The program could have written anything
+//! The layout is that of `shim/shared.rs`, which must agree. The program could have written anything
 //! into it, so nothing in it is trusted.
 
 use crate::allocations::{Counts, Totals};

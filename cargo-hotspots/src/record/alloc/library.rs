@@ -13,7 +13,18 @@ use std::{
     process::Stdio,
 };
 
-const SOURCE: &str = include_str!("../../../shim/alloc.rs");
+/// Its source, the root first.
+const SOURCES: [(&str, &str); 9] = [
+    ("alloc.rs", include_str!("../../../shim/alloc.rs")),
+    ("calls.rs", include_str!("../../../shim/calls.rs")),
+    ("entries.rs", include_str!("../../../shim/entries.rs")),
+    ("life.rs", include_str!("../../../shim/life.rs")),
+    ("maps.rs", include_str!("../../../shim/maps.rs")),
+    ("shared.rs", include_str!("../../../shim/shared.rs")),
+    ("stacks.rs", include_str!("../../../shim/stacks.rs")),
+    ("tail.rs", include_str!("../../../shim/tail.rs")),
+    ("thread.rs", include_str!("../../../shim/thread.rs")),
+];
 
 /// Optimised; frame pointers, because stacks are followed from its own frames outward; stripped,
 /// because it is mapped into every recorded program.
@@ -35,7 +46,7 @@ pub(in crate::record) fn library(
     compiling: &mut dyn FnMut(),
 ) -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
-    (SOURCE, FLAGS, &toolchain.release, &toolchain.commit_hash).hash(&mut hasher);
+    (SOURCES, FLAGS, &toolchain.release, &toolchain.commit_hash).hash(&mut hasher);
     toolchain.host.hash(&mut hasher);
     let name = format!("hotspots-alloc-{:016x}.so", hasher.finish());
     let directory = Store::of_user(context)?.directory().join("library");
@@ -51,11 +62,14 @@ pub(in crate::record) fn library(
 fn compile(context: &Context, toolchain: &Toolchain, directory: &Path, to: &Path) -> Result<()> {
     let scratch =
         tempfile::tempdir_in(directory).map_err(|source| Error::write(directory, source))?;
-    let source = scratch.path().join("alloc.rs");
     let made = scratch.path().join("alloc.so");
-    fs::write(&source, SOURCE).map_err(|error| Error::write(&source, error))?;
+    for (name, text) in SOURCES {
+        let source = scratch.path().join(name);
+        fs::write(&source, text).map_err(|error| Error::write(source, error))?;
+    }
     let mut command = context.command(&toolchain.rustc);
-    command.args(FLAGS).arg("-o").arg(&made).arg(&source);
+    command.args(FLAGS).arg("-o").arg(&made);
+    command.arg(scratch.path().join("alloc.rs"));
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -1,0 +1,171 @@
+//! The beginning and the end of the process, and of its children.
+
+use super::*;
+
+#[used]
+#[link_section = ".init_array"]
+pub(crate) static BEGIN: extern "C" fn() = begin;
+
+#[used]
+#[link_section = ".fini_array"]
+pub(crate) static END: extern "C" fn() = end;
+
+pub(crate) extern "C" fn begin() {
+    unsafe { begin_in(own()) }
+}
+
+/// `PATH`, `INTERVAL:EXACT:HOW:SEED` and the user's own preloaded libraries, each in its variable.
+pub(crate) unsafe fn begin_in(own: &mut Own) {
+    let path = getenv(c"CARGO_HOTSPOTS_ALLOC_FILE".as_ptr());
+    let how = getenv(c"CARGO_HOTSPOTS_ALLOC_HOW".as_ptr());
+    if path.is_null() || how.is_null() {
+        return;
+    }
+    let countdown = own.begin_own_work();
+    let file = open(path, 0o2000002);
+    if file >= 0 {
+        // Readable and writable, shared.
+        let base = mmap(null_mut(), SIZE, 3, 1, file, 0);
+        close(file);
+        if base as isize != -1 {
+            let options = options(how);
+            INTERVAL.store(options[0].max(1), Relaxed);
+            EVERY.store(options[1] == u64::MAX, Relaxed);
+            EXACT_LEFT.store(options[1].min(i64::MAX as u64) as i64, Relaxed);
+            BY_TABLES.store(options[2] == 1, Relaxed);
+            NO_STACKS.store(options[2] == 2, Relaxed);
+            SEED.store(options[3], Relaxed);
+            set_up(&*(base as *const Header), base as usize, options[0]);
+        }
+    }
+    // Programs that this one starts are not recorded, and find what the user gave them.
+    let before = getenv(c"CARGO_HOTSPOTS_ALLOC_PRELOAD".as_ptr());
+    if before.is_null() || *before == 0 {
+        unsetenv(c"LD_PRELOAD".as_ptr());
+    } else {
+        setenv(c"LD_PRELOAD".as_ptr(), before, 1);
+    }
+    unsetenv(c"CARGO_HOTSPOTS_ALLOC_FILE".as_ptr());
+    unsetenv(c"CARGO_HOTSPOTS_ALLOC_HOW".as_ptr());
+    unsetenv(c"CARGO_HOTSPOTS_ALLOC_PRELOAD".as_ptr());
+    own.end_own_work(countdown);
+    own.register();
+}
+
+pub(crate) unsafe fn set_up(header: &Header, base: usize, interval: u64) {
+    header.version.store(VERSION, Relaxed);
+    header.pid.store(getpid() as u32, Relaxed);
+    header.interval.store(interval, Relaxed);
+    header.complete.store(1, Relaxed);
+    header.entries.store(NO_ROOM + 1, Relaxed);
+    header.sizes.store(u32::from(check_usable()), Relaxed);
+    // What there was before the file.
+    let live = EARLY.bytes.load(Relaxed) as i64 - EARLY.freed_bytes.load(Relaxed) as i64;
+    header.live.store(live, Relaxed);
+    header.peak.store(live, Relaxed);
+    let first = &*((base + SLOTS_AT + (OWN_SLOTS + SHARED_SLOTS - 1) * SLOT_SIZE) as *const Slot);
+    first
+        .allocations
+        .store(EARLY.allocations.load(Relaxed), Relaxed);
+    first
+        .reallocations
+        .store(EARLY.reallocations.load(Relaxed), Relaxed);
+    first.frees.store(EARLY.frees.load(Relaxed), Relaxed);
+    first.bytes.store(EARLY.bytes.load(Relaxed), Relaxed);
+    first
+        .freed_bytes
+        .store(EARLY.freed_bytes.load(Relaxed), Relaxed);
+    BASE.store(base, Release);
+    dump_maps(header);
+    if BY_TABLES.load(Relaxed) {
+        // The first walk allocates and loads tables; now nobody is in the way.
+        let mut walk = Walk {
+            frames: [0; DEPTH],
+            depth: 0,
+            from: 0,
+            cut: false,
+        };
+        walk.by_tables();
+    }
+    pthread_atfork(None, Some(forked), Some(is_child));
+    let mut key = 0;
+    if pthread_key_create(&mut key, Some(thread_ends)) == 0 {
+        KEY.store(key, Relaxed);
+    }
+    header.magic.store(MAGIC, Release);
+}
+
+/// Numbers with `:` between them.
+pub(crate) unsafe fn options(text: *const c_char) -> [u64; 4] {
+    let mut values = [0u64; 4];
+    let mut nth = 0;
+    let mut at = text as *const u8;
+    while *at != 0 && nth < 4 {
+        match *at {
+            b':' => nth += 1,
+            c @ b'0'..=b'9' => {
+                values[nth] = values[nth]
+                    .saturating_mul(10)
+                    .saturating_add(u64::from(c - b'0'));
+            }
+            _ => {}
+        }
+        at = at.add(1);
+    }
+    values
+}
+
+/// Whether `usable` is what glibc says.
+pub(crate) unsafe fn check_usable() -> bool {
+    // RTLD_NEXT
+    let theirs = dlsym(-1isize as *mut c_void, c"malloc_usable_size".as_ptr());
+    if theirs.is_null() {
+        return false;
+    }
+    let theirs: unsafe extern "C" fn(*mut c_void) -> usize = std::mem::transmute(theirs);
+    for size in [1, 24, 25, 100, 4096, 100_000, 1 << 20] {
+        let block = __libc_malloc(size);
+        if block.is_null() {
+            return false;
+        }
+        let same = usable(block) == theirs(block);
+        __libc_free(block);
+        if !same {
+            return false;
+        }
+    }
+    true
+}
+
+/// Thread-locals are destroyed before this or after; from here on each block counts at once.
+pub(crate) extern "C" fn thread_ends(_: *mut c_void) {
+    let own = own();
+    own.ending = true;
+    unsafe { own.live(0) };
+}
+
+pub(crate) extern "C" fn forked() {
+    if let Some(header) = unsafe { header() } {
+        header.forks.fetch_add(1, Relaxed);
+    }
+}
+
+/// A child that goes on without an `exec` counts for itself, which nobody reads.
+pub(crate) extern "C" fn is_child() {
+    let base = BASE.load(Relaxed);
+    if base != 0 {
+        // Private, anonymous, fixed.
+        unsafe { mmap(base as *mut c_void, SIZE, 3, 0x32 | 0x4000, -1, 0) };
+        NO_STACKS.store(true, Relaxed);
+    }
+}
+
+pub(crate) extern "C" fn end() {
+    if let Some(header) = unsafe { header() } {
+        let own = own();
+        let countdown = own.begin_own_work();
+        unsafe { dump_maps(header) };
+        own.end_own_work(countdown);
+        header.ended.store(1, Relaxed);
+    }
+}
