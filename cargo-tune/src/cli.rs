@@ -67,6 +67,7 @@ pub(crate) struct GoalFlags {
     nightly: bool,
     /// The oldest glibc that the program must start with, such as 2.31
     #[arg(long, value_name = "VERSION", value_parser = str::parse::<Glibc>, help_heading = GOAL)]
+    #[arg(hide_short_help = true)]
     glibc: Option<Glibc>,
 }
 

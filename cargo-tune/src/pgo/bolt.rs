@@ -2,8 +2,8 @@
 //!
 //! `llvm-bolt` reads the program with the relocations that the linker kept (`--emit-relocs`), makes
 //! one that counts its branches, and moves what runs together. It needs no rustc of its age: it
-//! works on machine code. What it leaves is a second layout; the original stays in
-//! `.bolt.org.text`, partly alive.
+//! works on machine code. What does not fit into the old layout becomes a second one; the original
+//! then stays in `.bolt.org.text`, partly alive.
 
 use std::cmp::Reverse;
 use std::env::{self, consts::EXE_SUFFIX};
@@ -13,14 +13,17 @@ use std::process::{Command, Stdio};
 
 use codecost::{Error, Result};
 
-/// How the code is laid out.
-const LAYOUT: [&str; 6] = [
+/// How the code is laid out: in pages of the usual size and, where it fits, in the place of the old
+/// layout. Otherwise the file grows by both, and by megabytes of padding.
+const LAYOUT: [&str; 8] = [
     "-reorder-blocks=ext-tsp",
     "-reorder-functions=hfsort",
     "-split-functions",
     "-split-all-cold",
     "-split-eh",
     "-icf=1",
+    "-no-huge-pages",
+    "-use-old-text",
 ];
 
 /// The tools of one version.
@@ -47,9 +50,10 @@ impl Bolt {
         }
         found.sort_by_key(|(version, _)| Reverse(*version));
         for (_, bolt) in found {
-            // Distributions put links on `PATH` and the tools into one directory.
-            let real = bolt.canonicalize().unwrap_or_else(|_| bolt.clone());
-            let own = real.parent().map(Path::to_path_buf);
+            // Distributions put links on `PATH` and the tools into one directory, and BOLT looks for
+            // its libraries beside the name that it was started by.
+            let bolt = bolt.canonicalize().unwrap_or(bolt);
+            let own = bolt.parent().map(Path::to_path_buf);
             let name = format!("merge-fdata{EXE_SUFFIX}");
             let mut beside = own.iter().chain(&directories).map(|at| at.join(&name));
             if let Some(merge) = beside.find(|tool| tool.is_file()) {

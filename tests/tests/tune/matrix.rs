@@ -8,6 +8,8 @@ use crate::project::{Call, MANIFEST, Project, Run};
 
 /// How many projects are made.
 const PROJECTS: u64 = 100;
+/// How many are looked at side by side.
+const WORKERS: u64 = 4;
 
 /// A sequence that is the same on every machine (xorshift).
 struct Random(u64);
@@ -319,33 +321,39 @@ fn toml_key(text: &str) -> &str {
 
 #[test]
 fn what_is_shown_is_what_rustc_gets() {
-    let mut failures = Vec::new();
-    let mut overrides = 0;
-    for seed in 1..=PROJECTS {
-        let case = case(seed);
-        let mut arguments = vec!["--profile", case.profile];
-        for argument in &case.arguments {
-            arguments.extend(["--config", argument.as_str()]);
-        }
-        let run = case
-            .project
-            .json(&[&["show"], arguments.as_slice()].concat());
-        let calls = case.project.recorded(&arguments);
-        let wrong = differences(&case, &run, &calls);
-        if !wrong.is_empty() {
-            failures.push(format!(
-                "seed {seed}: {}\n{}",
-                wrong.join("\n"),
-                case.text()
-            ));
-        }
-        overrides += usize::from(run.stdout.contains("profile.release.package"));
-    }
+    // Each project waits for cargo most of the time, so several go side by side.
+    let workers: Vec<Vec<(Option<String>, bool)>> = std::thread::scope(|scope| {
+        let of = |worker: u64| (1..=PROJECTS).filter(move |seed| seed % WORKERS == worker);
+        let spawned: Vec<_> = (0..WORKERS)
+            .map(|worker| scope.spawn(move || of(worker).map(compared).collect()))
+            .collect();
+        let joined = spawned.into_iter().map(|worker| worker.join());
+        joined.map(|result| result.expect("a worker")).collect()
+    });
+    let all: Vec<(Option<String>, bool)> = workers.into_iter().flatten().collect();
+    let failures: Vec<&str> = all.iter().filter_map(|(f, _)| f.as_deref()).collect();
     assert!(
         failures.is_empty(),
         "{} of {PROJECTS}: {}",
         failures.len(),
         failures.join("\n\n")
     );
+    let overrides = all.iter().filter(|(_, has_override)| *has_override).count();
     assert!(overrides >= 10, "only {overrides} projects have overrides");
+}
+
+/// What differs in one project, and whether it has overrides.
+fn compared(seed: u64) -> (Option<String>, bool) {
+    let case = case(seed);
+    let mut arguments = vec!["--profile", case.profile];
+    for argument in &case.arguments {
+        arguments.extend(["--config", argument.as_str()]);
+    }
+    let show = [&["show"], arguments.as_slice()].concat();
+    let run = case.project.json(&show);
+    let calls = case.project.recorded(&arguments);
+    let wrong = differences(&case, &run, &calls);
+    let failure = format!("seed {seed}: {}\n{}", wrong.join("\n"), case.text());
+    let has_override = run.stdout.contains("profile.release.package");
+    ((!wrong.is_empty()).then_some(failure), has_override)
 }

@@ -57,6 +57,7 @@ fn trained(project: &Project) -> Run {
         "app 5 cold",
         "--llvm-profdata",
         &tool(),
+        "--bolt",
         "--keep",
     ])
 }
@@ -75,7 +76,7 @@ fn a_profile_is_trained_kept_used_and_ages() {
     let json = trained(&project).json();
     let rows = json["rows"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
-    assert_eq!(names, ["plain", "plan", "pgo"]);
+    assert_eq!(names, ["plain", "plan", "pgo", "pgo+bolt"]);
     for row in rows {
         assert_ne!(row["status"], "failed", "{row}");
         assert!(row["file_size"].as_u64().unwrap() > 100_000, "{row}");
@@ -86,6 +87,14 @@ fn a_profile_is_trained_kept_used_and_ages() {
         !project.path("target/release").exists(),
         "the user's own build"
     );
+
+    // What BOLT made still has names for `cargo slim`, and is not twice as large.
+    let size = |row: usize| rows[row]["shipped_size"].as_u64().unwrap();
+    assert!(size(3) < size(2) * 3 / 2, "{} and {}", size(3), size(2));
+    let laid_out = project.path("target/codecost/tune/pgo/release/bolt/app");
+    let mut slim = command(env!("CARGO_BIN_EXE_slim-under-test"));
+    slim.args(["slim", "functions", "-n", "0", "--file"]);
+    assert!(succeed(slim.arg(&laid_out)).contains("dep::hot"));
 
     // LLVM counts the same functions.
     let kept = project.path("pgo/app.profdata");
