@@ -63,7 +63,9 @@ pub(super) fn outward(shares: &Shares<'_>, selected: &Selected) -> Calls {
         total += weight;
         let mut node = 0;
         let mut from = Some((stack, Some(at)));
+        let mut outermost = stack;
         'outward: while let Some((stack, behind)) = from {
+            outermost = stack;
             for (position, scope) in shares.scopes(stack) {
                 if behind.is_some_and(|behind| position <= behind) {
                     continue;
@@ -76,7 +78,8 @@ pub(super) fn outward(shares: &Shares<'_>, selected: &Selected) -> Calls {
             }
             from = shares.caller(stack).map(|caller| (caller, None));
         }
-        if from.is_none() {
+        // Where callers are missing, the scope that stands for them is the outermost.
+        if from.is_none() && !shares.is_missing(outermost) {
             node = tree.child(node, ROOT);
             tree.add(node, weight);
         }

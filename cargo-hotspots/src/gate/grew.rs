@@ -18,7 +18,7 @@ use crate::{
         model::{ChangeKind, Comparison as Profiles, Weight},
     },
     open::Opened,
-    record::{self, FREQUENCY, RecordOptions, What},
+    record::{self, RecordOptions, What},
 };
 use codecost::{
     Result,
@@ -113,14 +113,11 @@ fn profile(
     let options = RecordOptions {
         what: What::Program(program.path.clone()),
         arguments: arguments(program, id),
-        frequency: FREQUENCY,
-        call_graph: None,
-        event: None,
-        recorder: None,
         selection: Selection {
             target_dir: Some(kept.path().to_path_buf()),
             ..Selection::default()
         },
+        ..RecordOptions::default()
     };
     let recording = record::record_in(&there, &options, console)?;
     // Read as a whole before its directory is deleted.

@@ -41,7 +41,10 @@ pub(crate) mod system;
 #[cfg(target_os = "linux")]
 pub(crate) mod trial;
 
-pub use options::{CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What};
+pub use options::{
+    CallGraphChoice, FREQUENCY, MOST_STACK_BYTES, ProgramOutput, RecordOptions, RecorderChoice,
+    STACK_BYTES, What,
+};
 
 use crate::recording::Recording;
 use codecost::{
@@ -105,7 +108,7 @@ pub fn latest(selection: &Selection) -> Result<Recording> {
 ///
 /// As [`latest`].
 pub fn latest_in(context: &Context, selection: &Selection) -> Result<Recording> {
-    Store::find(context, selection)?.latest()
+    Store::find_made(context, selection)?.latest()
 }
 
 /// A recording by its path: a `perf.data`, or the directory of a recording that this tool made; or
@@ -118,7 +121,7 @@ pub fn open(operand: &Path) -> Result<Recording> {
     let number = operand.to_str().and_then(|text| text.parse::<u64>().ok());
     match number.filter(|_| !operand.exists()) {
         Some(number) => {
-            let store = Store::find(&Context::current()?, &Selection::default())?;
+            let store = Store::find_made(&Context::current()?, &Selection::default())?;
             store::open(&store.numbered(number))
         }
         None => store::open(operand),
