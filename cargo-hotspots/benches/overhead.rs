@@ -113,15 +113,14 @@ fn main() {
         let options = RecordOptions {
             what: What::Program(program.into()),
             arguments: vec![figure.into()],
-            frequency: 997,
             call_graph: Some(call_graph),
-            event: None,
             recorder: Some(recorder),
             allocations: None,
             selection: Selection {
                 target_dir: Some(directory.into()),
                 ..Selection::default()
             },
+            ..RecordOptions::default()
         };
         let mut console = Console::system();
         console.set_verbosity(Verbosity::Quiet);

@@ -10,8 +10,11 @@ pub(crate) use stat::StatFlags;
 use crate::{
     analysis::Frames,
     gate::compare::Current,
-    open::{Request, Source},
-    record::{CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What},
+    open::{Request, Shown, Source},
+    record::{
+        CallGraphChoice, FREQUENCY, MOST_STACK_BYTES, ProgramOutput, RecordOptions, RecorderChoice,
+        STACK_BYTES, What,
+    },
 };
 use clap::{Args, ValueEnum, ValueHint, value_parser};
 use codecost::{
@@ -19,8 +22,9 @@ use codecost::{
     cargo::{CargoFlags, Selection, TargetChoice, TripleFlag},
     console::Console,
     disasm::Syntax,
+    units::Time,
 };
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 const RUN: &str = "Program or recording";
 const RECORD: &str = "Recording options";
@@ -28,7 +32,7 @@ const RECORD: &str = "Recording options";
 /// Which recording a command shows, and how one is made.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RecordingFlags {
-    /// Open a recording: a perf.data file, or the directory or number of a kept one
+    /// Open a recording: a perf.data file (or `-`), or the directory or number of a kept one
     ///
     /// Files of samply (Firefox Profiler), callgrind, DHAT and heaptrack open, too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]
@@ -38,10 +42,12 @@ pub(crate) struct RecordingFlags {
     program: ProgramFlags,
     #[command(flatten)]
     recorder: RecorderFlags,
+    #[command(flatten)]
+    shown: ShownFlags,
     /// Exit with 100 if the recording is unreliable
     ///
     /// A recording is unreliable if more than 1 % of its samples were lost, more than 10 % of its
-    /// stacks do not reach the program's start or were truncated, or more than 5 % of its samples
+    /// stacks do not reach the program's start, were truncated or have a hole, or more than 5 % of its samples
     /// are in code of which nothing is known, or if less than 80 % of the CPU time was sampled.
     #[arg(long, help_heading = RUN, hide_short_help = true)]
     strict: bool,
@@ -51,6 +57,30 @@ pub(crate) struct RecordingFlags {
     triple: TripleFlag,
 }
 
+/// Which samples of a recording are shown.
+#[derive(Args, Clone, Debug, Default)]
+struct ShownFlags {
+    /// Show only threads of this name or number (repeatable; `*` stands for any text)
+    #[arg(long, alias = "comm", value_name = "NAME", help_heading = RUN, hide_short_help = true)]
+    thread: Vec<String>,
+    /// Show only processes of this name or number (repeatable; `*` stands for any text)
+    ///
+    /// What a Criterion benchmark starts, such as `cargo metadata`, is left out unless it is named
+    /// here.
+    #[arg(long, value_name = "NAME", help_heading = RUN, hide_short_help = true)]
+    process: Vec<String>,
+}
+
+impl From<ShownFlags> for Shown {
+    fn from(flags: ShownFlags) -> Self {
+        let ShownFlags { thread, process } = flags;
+        Self {
+            threads: thread,
+            processes: process,
+        }
+    }
+}
+
 /// What to run when cargo does not build it, and with which arguments.
 #[derive(Args, Clone, Debug, Default)]
 struct ProgramFlags {
@@ -58,10 +88,21 @@ struct ProgramFlags {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
     #[arg(conflicts_with_all = BUILD)]
     exec: Option<PathBuf>,
-    /// Record this running process until Ctrl-C
+    /// Record this running process until Ctrl-C (or SIGTERM, SIGHUP)
     #[arg(long, value_name = "PID", value_parser = value_parser!(i32).range(1..))]
     #[arg(help_heading = RUN, conflicts_with_all = BUILD, conflicts_with_all = ["exec", "arguments"])]
     pid: Option<i32>,
+    /// End the recording after this time (`10s`, `2m`), and the program with it
+    ///
+    /// A program that was started for the recording gets SIGTERM then; a process that ran already
+    /// (`--pid`) runs on.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = RUN)]
+    #[arg(hide_short_help = true)]
+    duration: Option<Duration>,
+    /// Where the program's standard output goes [default: inherit, to standard error]
+    #[arg(long, value_name = "inherit|null|FILE", value_parser = program_output)]
+    #[arg(help_heading = RUN, hide_short_help = true, conflicts_with = "pid")]
+    stdout: Option<ProgramOutput>,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
     arguments: Vec<OsString>,
@@ -143,10 +184,15 @@ struct RecorderFlags {
     #[arg(long, value_name = "HZ", value_parser = value_parser!(u32).range(1..=100_000))]
     #[arg(help_heading = RECORD, hide_short_help = true)]
     frequency: Option<u32>,
-    /// How to record call stacks [default: dwarf]
-    #[arg(long, value_enum, value_name = "HOW", help_heading = RECORD, hide_short_help = true)]
+    /// How to record call stacks: `fp`, `dwarf[,BYTES]` or `none` [default: dwarf]
+    ///
+    /// `fp`: by frame pointers, which the build is told to keep. `dwarf`: by copies of the stack of
+    /// so many bytes (16384; at most 65528) and unwind tables. `none`: no call stacks.
+    #[arg(long, value_name = "HOW", value_parser = call_graph, help_heading = RECORD)]
+    #[arg(hide_short_help = true)]
     call_graph: Option<CallGraphFlag>,
-    /// The event to sample, as perf names it [default: cycles, or cpu-clock without a PMU]
+    /// The event to sample, as perf names it [default: cycles, or cpu-clock without a PMU]; with
+    /// --input, the event of the recording to show
     #[arg(long, value_name = "EVENT", help_heading = RECORD, hide_short_help = true)]
     event: Option<String>,
     /// Which program takes the samples [default: perf if it is installed]
@@ -154,15 +200,57 @@ struct RecorderFlags {
     recorder: Option<RecorderFlag>,
 }
 
-/// `--call-graph`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum CallGraphFlag {
-    /// By frame pointers, which the build is told to keep
-    Fp,
-    /// By copies of the stack and unwind tables
-    Dwarf,
-    /// No call stacks
-    None,
+/// `--call-graph`, and the bytes that are copied of each stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CallGraphFlag {
+    how: CallGraphChoice,
+    bytes: u32,
+}
+
+fn call_graph(text: &str) -> Result<CallGraphFlag, String> {
+    let (how, bytes) = match text.split_once(',') {
+        Some((how, bytes)) => (how, Some(bytes)),
+        None => (text, None),
+    };
+    let how = match how {
+        "fp" => CallGraphChoice::FramePointers,
+        "dwarf" => CallGraphChoice::Dwarf,
+        "none" => CallGraphChoice::None,
+        _ => return Err("write `fp`, `dwarf`, `dwarf,BYTES` or `none`".into()),
+    };
+    let Some(bytes) = bytes else {
+        let bytes = STACK_BYTES;
+        return Ok(CallGraphFlag { how, bytes });
+    };
+    let asked = bytes.parse::<u32>().ok();
+    // The kernel takes multiples of eight.
+    let asked = asked.filter(|bytes| (8..=MOST_STACK_BYTES).contains(bytes));
+    match asked {
+        Some(bytes) if how == CallGraphChoice::Dwarf => Ok(CallGraphFlag {
+            how,
+            bytes: bytes / 8 * 8,
+        }),
+        Some(_) => Err("only `dwarf` copies stacks".into()),
+        None => Err(format!(
+            "give the bytes that are copied of each stack, at most {MOST_STACK_BYTES}"
+        )),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let time: Time = text.parse().map_err(|error| format!("{error}"))?;
+    match time.0.is_zero() {
+        true => Err("nothing is recorded in no time".into()),
+        false => Ok(time.0),
+    }
+}
+
+fn program_output(text: &str) -> Result<ProgramOutput, std::convert::Infallible> {
+    Ok(match text {
+        "inherit" => ProgramOutput::Inherit,
+        "null" => ProgramOutput::Null,
+        path => ProgramOutput::File(path.into()),
+    })
 }
 
 /// `--recorder`.
@@ -195,13 +283,14 @@ const BUILD: [&str; 15] = [
 
 /// Flags that have no effect on a file that exists: those of a new recording, of a build, and of
 /// where cargo looks things up.
-const NOT_WITH_INPUT: [&str; 27] = [
+const NOT_WITH_INPUT: [&str; 28] = [
     "exec",
     "pid",
     "arguments",
+    "duration",
+    "stdout",
     "frequency",
     "call_graph",
-    "event",
     "recorder",
     "package",
     "lib",
@@ -240,31 +329,31 @@ impl RecordingFlags {
     ///
     /// # Errors
     ///
-    /// A usage error: a library is to be run, or flags of a recording are given without a program.
+    /// A usage error: flags of a recording are given without a program.
     pub(crate) fn request(self, otherwise: Unless, console: &Console) -> Result<Request> {
         let Self {
             input,
             program,
             recorder,
+            shown,
             strict,
             cargo,
             triple,
         } = self;
         let mut selection = cargo.selection(triple.triple);
         console.configure_cargo(&mut selection);
-        if selection.target == TargetChoice::Lib {
-            return Err(Error::usage(
-                "a library does not run by itself",
-                "record what calls it: `--bench`, `--test`, `--example` or `--bin`",
-            ));
-        }
+        let request = |source| Request {
+            source,
+            shown: shown.into(),
+            strict,
+        };
         if let Some(path) = input {
-            let source = Source::Input(path);
-            return Ok(Request { source, strict });
+            return Ok(request(Source::Input(path, recorder.event)));
         }
         let names_target = selection.target != TargetChoice::Default;
         if otherwise == Unless::Latest && !names_target && !program.is_given() {
-            if let Some(flag) = recorder.given().or_else(|| build_flag(&selection)) {
+            let given = recorder.given().or_else(|| program.given());
+            if let Some(flag) = given.or_else(|| build_flag(&selection)) {
                 return Err(Error::usage(
                     format_args!("`{flag}` is for a new recording, and nothing says what to run"),
                     format_args!(
@@ -273,12 +362,10 @@ impl RecordingFlags {
                     ),
                 ));
             }
-            let source = Source::Latest(Box::new(selection));
-            return Ok(Request { source, strict });
+            return Ok(request(Source::Latest(Box::new(selection))));
         }
         let options = record_options(program, recorder, selection);
-        let source = Source::Record(Box::new(options));
-        Ok(Request { source, strict })
+        Ok(request(Source::Record(Box::new(options))))
     }
 }
 
@@ -322,22 +409,29 @@ impl RecordingFlags {
             input,
             program,
             recorder,
+            shown,
             strict,
             cargo,
             triple,
         } = self;
+        let given = program.given();
         let ProgramFlags {
             exec,
             pid,
+            duration: _,
+            stdout: _,
             arguments,
         } = program;
         let of_recording = [
             ("--input", input.is_some()),
             ("--pid", pid.is_some()),
+            ("--thread", !shown.thread.is_empty()),
+            ("--process", !shown.process.is_empty()),
             ("--strict", strict),
         ]
         .into_iter()
         .find_map(|(flag, given)| given.then_some(flag))
+        .or(given)
         .or_else(|| recorder.given());
         if let Some(flag) = of_recording {
             return Err(Error::usage(
@@ -359,9 +453,17 @@ impl ProgramFlags {
         let Self {
             exec,
             pid,
+            duration: _,
+            stdout: _,
             arguments,
         } = self;
         exec.is_some() || pid.is_some() || !arguments.is_empty()
+    }
+
+    /// A flag that says how the program runs, as the user wrote it.
+    fn given(&self) -> Option<&'static str> {
+        let duration = self.duration.map(|_| "--duration");
+        duration.or_else(|| self.stdout.as_ref().map(|_| "--stdout"))
     }
 }
 
@@ -393,6 +495,8 @@ fn record_options(
     let ProgramFlags {
         exec,
         pid,
+        duration,
+        stdout,
         arguments,
     } = program;
     let RecorderFlags {
@@ -409,10 +513,13 @@ fn record_options(
         },
         arguments,
         frequency: frequency.unwrap_or(FREQUENCY),
-        call_graph: call_graph.map(CallGraphChoice::from),
+        call_graph: call_graph.map(|flag| flag.how),
+        stack_bytes: call_graph.map_or(STACK_BYTES, |flag| flag.bytes),
         event,
         recorder: recorder.map(RecorderChoice::from),
         allocations: None,
+        duration,
+        output: stdout.unwrap_or_default(),
         selection,
     }
 }
@@ -451,16 +558,6 @@ fn build_flag(selection: &Selection) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(flag, given)| given.then_some(flag))
-}
-
-impl From<CallGraphFlag> for CallGraphChoice {
-    fn from(flag: CallGraphFlag) -> Self {
-        match flag {
-            CallGraphFlag::Fp => Self::FramePointers,
-            CallGraphFlag::Dwarf => Self::Dwarf,
-            CallGraphFlag::None => Self::None,
-        }
-    }
 }
 
 impl From<RecorderFlag> for RecorderChoice {

@@ -36,6 +36,9 @@ Examples:
 Exit codes: 0 done; 2 wrong usage; 100 a check failed, or --strict refuses the recording; 101 \
 error.";
 
+const TEST: &str = "A test: of this name, or the unit tests of the binary or library of this name; \
+                    without a name all that `cargo test` would run";
+
 /// What `-h` leaves to `--help`, so that it fits a screen.
 const RARE: [&str; 9] = [
     "pid", "package", "example", "profile", "features", "output", "limit", "filter", "exec",
@@ -48,8 +51,9 @@ impl Commands for Cli {
 
     fn describe(command: clap::Command) -> clap::Command {
         let arrange = |arg: clap::Arg| match arg.get_id().as_str() {
-            // A library does not run; the flag is there to say so.
-            "lib" => arg.hide(true),
+            // What runs of a library are its unit tests.
+            "lib" => arg.help("The unit tests of the library"),
+            "test" => arg.help(TEST),
             // Benchmarks are what this tool is used for most.
             "bench" => arg.hide_short_help(false),
             _ => arg,

@@ -1,9 +1,15 @@
 //! From what the user asked for to a recording, read and named.
 
+mod kept;
+mod packed;
+mod shown;
+
+pub use shown::Shown;
+
 use crate::{
     analysis::{Subject, asm::SourceRoots, model::Facts},
     export::Symbolized,
-    input,
+    input, perf_data,
     profile::{Module, ModuleKind, Profile},
     record::{self, RecordOptions},
     recording::{
@@ -24,16 +30,20 @@ use codecost::{
 };
 use std::{
     collections::BTreeMap,
+    io,
     panic::resume_unwind,
     path::{Path, PathBuf},
     thread,
 };
+use tempfile::NamedTempFile;
 
 /// Which recording is asked for, and whether one of poor quality is a failure.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Where it comes from.
     pub source: Source,
+    /// Which of its samples are shown.
+    pub shown: Shown,
     /// Whether poor quality is a failure.
     pub strict: bool,
 }
@@ -41,8 +51,8 @@ pub struct Request {
 /// Where a recording comes from.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A recording that exists.
-    Input(PathBuf),
+    /// A recording that exists, and the event of it that is shown; `-` for standard input.
+    Input(PathBuf, Option<String>),
     /// The latest one of this workspace.
     Latest(Box<Selection>),
     /// The latest one of allocations; made now if there is none.
@@ -71,9 +81,20 @@ impl Request {
     }
 
     fn read(&self, timeline: bool, console: &mut Console) -> Result<Opened> {
+        let mut piped = None;
+        let mut event = None;
         let (recording, input_flag) = match &self.source {
-            Source::Input(path) => {
-                let flag = format!(" --input {}", quoted(&path.display().to_string()));
+            Source::Input(path, of) if path.as_os_str() == "-" => {
+                event = of.as_deref();
+                let file = piped.insert(standard_input()?);
+                (record::open(file.path())?, " --input -".to_owned())
+            }
+            Source::Input(path, of) => {
+                let mut flag = format!(" --input {}", quoted(&path.display().to_string()));
+                event = of.as_deref();
+                if let Some(event) = event {
+                    flag.push_str(&format!(" --event {}", quoted(event)));
+                }
                 (record::open(path)?, flag)
             }
             Source::Latest(selection) => (record::latest(selection)?, String::new()),
@@ -86,8 +107,14 @@ impl Request {
             Source::Record(options) => (made(options, console)?, String::new()),
         };
         let progress = console.progress("reading the recording", None);
-        let opened = Opened::read(recording, input_flag, timeline);
+        let reading = Reading {
+            timeline,
+            event,
+            shown: &self.shown,
+        };
+        let opened = Opened::read_as(recording, input_flag, &reading);
         drop(progress);
+        drop(piped);
         let opened = opened?;
         if let Source::Record(_) = self.source {
             opened.keep_sources(console);
@@ -121,6 +148,28 @@ fn made(options: &RecordOptions, console: &mut Console) -> Result<Recording> {
     Ok(made)
 }
 
+/// Standard input as a file: what is at its end says how to read what comes first.
+fn standard_input() -> Result<NamedTempFile> {
+    let path = Path::new("-");
+    let fail = |error| Error::read(path, error);
+    let mut file = tempfile::Builder::new()
+        .prefix("cargo-hotspots-")
+        .tempfile()
+        .map_err(fail)?;
+    io::copy(&mut io::stdin().lock(), &mut file).map_err(fail)?;
+    Ok(file)
+}
+
+/// What of a recording is read.
+#[derive(Clone, Copy, Debug)]
+struct Reading<'r> {
+    /// Whether each single sample is kept.
+    timeline: bool,
+    /// The event that is shown.
+    event: Option<&'r str>,
+    shown: &'r Shown,
+}
+
 /// A recording, read and named.
 #[derive(Debug)]
 pub struct Opened {
@@ -142,15 +191,42 @@ impl Opened {
     ///
     /// It cannot be read.
     pub fn read(recording: Recording, input_flag: String, timeline: bool) -> Result<Self> {
+        let reading = Reading {
+            timeline,
+            event: None,
+            shown: &Shown::default(),
+        };
+        Self::read_as(recording, input_flag, &reading)
+    }
+
+    fn read_as(recording: Recording, input_flag: String, reading: &Reading<'_>) -> Result<Self> {
+        // Single samples are not kept, and only one event is.
+        let keeps = !reading.timeline && reading.event.is_none();
+        if keeps && let Some((mut profile, symbols)) = kept::read(&recording) {
+            let about = recording.about.as_ref();
+            reading.shown.apply(about, &mut profile)?;
+            return Ok(Self {
+                recording,
+                profile,
+                symbols,
+                input_flag,
+            });
+        }
         let programs = programs(&recording);
         let substitutes: Vec<(PathBuf, PathBuf)> = programs
             .iter()
             .filter_map(|program| Some((program.path.clone(), program.copy.clone()?)))
             .collect();
         let context = context_of(&recording)?;
-        let (profile, around) = thread::scope(|scope| {
+        let (mut profile, around) = thread::scope(|scope| {
             let around = scope.spawn(|| Surroundings::look(&context));
-            let profile = input::read(&recording.data, &substitutes, timeline);
+            let options = perf_data::Options {
+                substitutes: &substitutes,
+                timeline: reading.timeline,
+                search: true,
+                event: reading.event,
+            };
+            let profile = input::read(&recording.data, &options);
             let around = around.join().unwrap_or_else(|panic| resume_unwind(panic));
             profile.map(|profile| (profile, around))
         })?;
@@ -159,6 +235,11 @@ impl Opened {
             None => Catalogue::empty(),
         };
         let symbols = symbolize::symbolize(&profile, &catalogue);
+        if keeps && profile.named.is_empty() && profile.allocations.is_none() {
+            kept::write(&recording, &profile, &symbols);
+        }
+        let about = recording.about.as_ref();
+        reading.shown.apply(about, &mut profile)?;
         Ok(Self {
             recording,
             profile,

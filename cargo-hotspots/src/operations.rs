@@ -7,7 +7,7 @@ use crate::{
         prepare, stop, work,
     },
     gating::ConsoleTalk,
-    record::{FREQUENCY, RecordOptions, What},
+    record::{RecordOptions, What},
     summary::Benchmark,
 };
 use codecost::{Error, Result, cargo::Context, console::Console};
@@ -67,11 +67,7 @@ pub(crate) fn options(current: &Current) -> RecordOptions {
             None => What::Target,
         },
         arguments: current.arguments.clone(),
-        frequency: FREQUENCY,
-        call_graph: None,
-        event: None,
-        recorder: None,
-        allocations: None,
         selection: current.selection.clone(),
+        ..RecordOptions::default()
     }
 }

@@ -25,7 +25,7 @@ pub struct FrameId(pub u32);
 pub struct StackId(pub u32);
 
 /// A thread, by its position in [`Profile::threads`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadId(pub u32);
 
 /// An address in the memory of a process while it ran.
@@ -41,6 +41,8 @@ pub struct Profile {
     pub other_events: Vec<(String, u64)>,
     /// How call stacks were recorded.
     pub call_graph: CallGraph,
+    /// How much of a stack there can be.
+    pub stack_limit: StackLimit,
     /// Samples that were read. Each has a period; `counts` sum to both.
     pub samples: u64,
     /// The sum of all periods.
@@ -53,6 +55,8 @@ pub struct Profile {
     pub threads: Vec<Thread>,
     /// All files and other regions that code ran in.
     pub modules: Vec<Module>,
+    /// The kernel that ran.
+    pub kernel: Kernel,
     /// Distinct places.
     pub frames: Vec<Frame>,
     /// Distinct stacks as a tree: a caller comes before its callees.
@@ -68,6 +72,41 @@ pub struct Profile {
     pub allocations: Option<Box<Allocations<StackId>>>,
     /// How good the data is.
     pub losses: Losses,
+    /// Places without an unwind table whose caller could not be found, in order.
+    pub without_tables: Vec<FrameId>,
+    /// Samples that are not in this profile, because other processes or threads were chosen.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// How much of a stack a sample can have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StackLimit {
+    /// Bytes that are copied of it.
+    pub bytes: Option<u32>,
+    /// Frames that the kernel follows (`kernel.perf_event_max_stack`).
+    pub frames: Option<u32>,
+}
+
+/// Samples of a process that are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The process's name.
+    pub process: String,
+    /// Its samples.
+    pub samples: u64,
+    /// The sum of their periods.
+    pub period: u64,
+}
+
+/// The kernel that ran while samples were taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kernel {
+    /// Its release, as `uname -r` prints it.
+    pub release: Option<String>,
+    /// Its build id.
+    pub build_id: Option<Vec<u8>>,
+    /// A symbol of it and where it was, which says where the kernel was loaded.
+    pub reference: Option<(String, RuntimeAddress)>,
 }
 
 /// How call stacks were recorded.
@@ -104,6 +143,8 @@ pub struct Thread {
     pub tid: i32,
     /// What it calls itself; the process's name where it has none.
     pub name: String,
+    /// What its process is called.
+    pub process: String,
 }
 
 /// What a range of addresses is mapped to.
@@ -132,6 +173,8 @@ pub enum ModuleKind {
     Vdso,
     /// Executable memory that belongs to no file.
     Jit,
+    /// No code: it stands for the callers that a stack does not have, whose end is missing.
+    Missing,
     /// Nothing is known of these addresses.
     Unknown,
 }
@@ -180,7 +223,7 @@ pub struct StackNode {
 }
 
 /// Samples of one thread with one stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// The thread.
     pub thread: ThreadId,
@@ -190,6 +233,12 @@ pub struct Count {
     pub samples: u64,
     /// The sum of their periods.
     pub period: u64,
+    /// How many of the samples have a stack that ends before its thread's first function.
+    pub unrooted: u64,
+    /// How many others have a stack that was cut off, because there was no room for more.
+    pub truncated: u64,
+    /// How many have a stack with a hole, see [`Losses::broken`].
+    pub broken: u64,
 }
 
 /// One sample.
@@ -210,11 +259,14 @@ pub struct TimedSample {
 pub struct Losses {
     /// That the kernel says it dropped (`PERF_RECORD_LOST`, `LOST_SAMPLES`).
     pub lost: u64,
-    /// Whose stack does not reach a thread's first function, for whatever reason; includes
-    /// `truncated`. Zero when no stacks were recorded.
+    /// Whose stack ends before a thread's first function, though it was not cut off. Zero when no
+    /// stacks were recorded.
     pub unrooted: u64,
-    /// Whose copied stack was too small to unwind to the end.
+    /// Whose stack was cut off: the copy of it was too small, or the kernel follows no more frames.
     pub truncated: u64,
+    /// Whose frame pointers pass over a caller: the unwind table of one of the functions says that
+    /// the frame pointer does not lead to its caller. Zero when stacks were copied.
+    pub broken: u64,
     /// How often the kernel stopped sampling for a while, because samples took it too long.
     pub throttled: u64,
     /// Records, not samples, that came out of order.
@@ -226,6 +278,29 @@ pub struct Losses {
 }
 
 impl Profile {
+    /// Adds up samples, periods and what of `losses` concerns single samples, after `counts` have
+    /// changed.
+    pub fn add_up(&mut self) {
+        let sum = |of: fn(&Count) -> u64| {
+            let counts = self.counts.iter().map(of);
+            counts.fold(0_u64, u64::saturating_add)
+        };
+        self.samples = sum(|count| count.samples);
+        self.period = sum(|count| count.period);
+        let stacks = self.call_graph != CallGraph::None;
+        let if_any = |losses: u64| if stacks { losses } else { 0 };
+        self.losses.unrooted = if_any(sum(|count| count.unrooted));
+        self.losses.truncated = if_any(sum(|count| count.truncated));
+        self.losses.broken = if_any(sum(|count| count.broken));
+    }
+
+    /// Whether a frame stands for callers that are missing.
+    pub fn is_missing(&self, frame: FrameId) -> bool {
+        let frame = self.frames.get(frame.0 as usize);
+        let module = frame.and_then(|frame| self.modules.get(frame.module.0 as usize));
+        module.is_some_and(|module| module.kind == ModuleKind::Missing)
+    }
+
     /// The frames of a stack, innermost first.
     pub fn frames_of(&self, stack: StackId) -> impl Iterator<Item = FrameId> + '_ {
         let mut next = Some(stack);

@@ -24,6 +24,8 @@ pub struct SourceId(pub u32);
 pub struct Symbols {
     /// Distinct functions.
     pub functions: Vec<Function>,
+    /// What else functions are called: the names that symbol tables have for their code.
+    pub aliases: Vec<(String, FunctionId)>,
     /// Crates and buckets (`[kernel]`, `[libc]`, `[unknown]`).
     pub crates: Vec<Owner>,
     /// Source files as the debug information names them.
@@ -74,7 +76,8 @@ pub struct Chain {
     pub first: u32,
     /// How many scopes; at least one. The last is the function that is not inlined.
     pub len: u32,
-    /// The physical symbol around the address, as the symbol table has it.
+    /// The function that the physical code around the address is of: what the debug information
+    /// says, else the symbol table. Both are one function, by its address.
     pub symbol: FunctionId,
     /// The symbol's extent, where there is one.
     pub extent: Option<AddressRange>,

@@ -484,6 +484,7 @@ fn one_sample(program: &Path, symbol: &str) -> Profile {
             stack: StackId(0),
             samples: 1,
             period: 1,
+            ..Count::default()
         }],
         ..Profile::default()
     }

@@ -33,6 +33,7 @@ fn read(bytes: &[u8]) -> codecost::Result<Profile> {
         substitutes: &[],
         timeline: true,
         search: false,
+        event: None,
     };
     let size = bytes.len() as u64;
     let profile = read_from(
@@ -61,8 +62,8 @@ fn check(profile: &Profile) {
         }
     }
     assert_eq!((samples, period), (profile.samples, profile.period));
-    assert!(profile.losses.truncated <= profile.losses.unrooted);
-    assert!(profile.losses.unrooted <= profile.samples);
+    assert!(profile.losses.truncated <= profile.samples);
+    assert!(profile.losses.unrooted <= profile.samples - profile.losses.truncated);
     for (index, node) in profile.stacks.iter().enumerate() {
         assert!(node.caller.is_none_or(|caller| (caller.0 as usize) < index));
     }

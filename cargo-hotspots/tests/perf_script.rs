@@ -123,6 +123,10 @@ fn by_us(recording: &Path, start: u64) -> (Vec<Sample>, Profile) {
         for (index, frame) in profile.frames_of(sample.stack).enumerate() {
             let frame = profile.frames[frame.0 as usize];
             let module = &profile.modules[frame.module.0 as usize];
+            // It says that the stack has no end, where perf says nothing.
+            if module.kind == ModuleKind::Missing {
+                continue;
+            }
             let (address, object) = match (frame.place, module.kind) {
                 // perf leaves the return addresses of the kernel as they are.
                 (Place::Memory(address), ModuleKind::Kernel) => {
@@ -342,10 +346,7 @@ fn copied_stacks_unwind_as_perf_unwinds_them() {
         );
         // 200 levels of recursion do not fit in the copy, 20 do.
         assert!(losses.truncated > 10, "{losses:?}");
-        assert!(
-            losses.unrooted - losses.truncated <= profile.samples / 100,
-            "{losses:?}"
-        );
+        assert!(losses.unrooted <= profile.samples / 100, "{losses:?}");
         assert!(profile.threads.iter().any(|thread| thread.name == "sorter"));
         // The clock is read in the vdso, whose callers are found by its own tables.
         let vdso = profile
@@ -375,9 +376,10 @@ fn frame_pointers_lead_where_perf_says() {
     at_least(&agreement, 0.99);
     assert_eq!(profile.call_graph, CallGraph::FramePointers);
     // The recursion is deeper than the 127 frames that the kernel follows.
-    let thread_roots = profile.samples - profile.losses.unrooted;
-    assert!(thread_roots * 2 > profile.samples, "{:?}", profile.losses);
-    assert!(profile.losses.unrooted > 10, "{:?}", profile.losses);
+    let losses = profile.losses;
+    let thread_roots = profile.samples - losses.unrooted - losses.truncated;
+    assert!(thread_roots * 2 > profile.samples, "{losses:?}");
+    assert!(losses.truncated > 10, "{losses:?}");
 }
 
 #[test]
@@ -468,7 +470,7 @@ fn processes_of_one_program_share_its_file() {
     let (modules, samples) = program_samples(&profile, &fixture.program);
     assert_eq!(modules, 1);
     assert!(samples > 100);
-    let lost = profile.losses.unrooted - profile.losses.truncated;
+    let lost = profile.losses.unrooted;
     assert!(lost * 50 <= profile.samples, "{:?}", profile.losses);
 }
 
@@ -496,7 +498,8 @@ fn another_build_is_not_mistaken_for_the_one_that_ran() {
                 frame.module.0 as usize == index && matches!(frame.place, Place::Code(_))
             });
             assert_eq!(profile.modules[index].file.is_some(), code);
-            (problem, profile.losses.unrooted)
+            let losses = profile.losses;
+            (problem, losses.unrooted + losses.truncated)
         };
         assert_eq!(read(&[]).0, Some(ModuleProblem::Missing));
         fixture.build(&["-C", &link, "-C", "opt-level=1"]);

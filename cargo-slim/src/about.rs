@@ -21,9 +21,7 @@ Examples:
 Exit codes: 0 success; 2 wrong usage; 100 check failed; 101 error.";
 
 /// What `-h` leaves to `--help`, so that it fits a screen.
-const RARE: [&str; 6] = [
-    "example", "profile", "features", "filter", "output", "arch",
-];
+const RARE: [&str; 6] = ["example", "profile", "features", "filter", "output", "arch"];
 
 impl Commands for Cli {
     type Unnamed = Overview;

@@ -9,6 +9,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         substitutes: &[],
         timeline: true,
         search: false,
+        event: None,
     };
     let size = bytes.len() as u64;
     if let Ok(profile) = read_from(Cursor::new(bytes), Path::new("fuzz"), size, None, &options) {

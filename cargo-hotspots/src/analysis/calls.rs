@@ -77,7 +77,9 @@ pub(super) fn outward(shares: &Shares<'_>, selected: &Selected, frames: Frames) 
         total += weight;
         path.clear();
         let mut from = Some((stack, Some(at)));
+        let mut outermost = stack;
         while let Some((stack, behind)) = from {
+            outermost = stack;
             let callers = shares
                 .scopes(stack)
                 .filter(|(position, _)| behind.is_none_or(|behind| *position > behind));
@@ -91,7 +93,8 @@ pub(super) fn outward(shares: &Shares<'_>, selected: &Selected, frames: Frames) 
             node = tree.child(node, *function);
             tree.add(node, weight);
         }
-        if path.len() <= DEPTH as usize {
+        // Where callers are missing, the scope that stands for them is the outermost.
+        if path.len() <= DEPTH as usize && !shares.is_missing(outermost) {
             node = tree.child(node, ROOT);
             tree.add(node, weight);
         }

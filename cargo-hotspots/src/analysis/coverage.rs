@@ -6,6 +6,7 @@
 //! 20 ms, and it does not know children that nobody waited for.
 
 use super::{
+    advice::{self, Symptom},
     model::{Facts, Weight},
     shares::Shares,
 };
@@ -25,7 +26,8 @@ impl Facts {
     /// The part of the used CPU time that was sampled; `None` where one of the two is not known.
     pub fn coverage(&self) -> Option<f64> {
         let used = self.account?.cpu_ns();
-        let sampled = self.cpu_ns?;
+        let left_out = self.left_out.iter().map(|left| left.period);
+        let sampled = left_out.fold(self.cpu_ns?, u64::saturating_add);
         (used > 0).then(|| sampled as f64 / used as f64)
     }
 
@@ -39,14 +41,14 @@ impl Facts {
 /// Why time is missing, and what to do about it.
 struct Cause {
     why: String,
-    help: &'static str,
+    help: String,
 }
 
 /// Says how much is missing, and why.
 pub(super) fn warning(shares: &Shares<'_>, facts: &Facts) -> Option<Warning> {
     let share = facts.low_coverage()?;
     let used = facts.account?.cpu_ns();
-    let missing = used.saturating_sub(facts.cpu_ns?);
+    let missing = ((1.0 - share) * used as f64) as u64;
     let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
     let Cause { why, help } = cause(shares.profile, shares.total, facts, missing);
     let message = format!(
@@ -58,29 +60,52 @@ pub(super) fn warning(shares: &Shares<'_>, facts: &Facts) -> Option<Warning> {
     Some(Warning::new("low-coverage", message).help(help))
 }
 
+/// Why it is not known how much of the CPU time was sampled, where it is not.
+pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
+    if facts.coverage().is_some() {
+        return None;
+    }
+    let (why, help) = match (facts.account, facts.cpu_ns) {
+        (None, _) => (
+            "the recording does not say what the program used".to_owned(),
+            "`cargo hotspots` keeps the kernel's account of what it records itself",
+        ),
+        (Some(_), None) => (
+            format!("`{}` does not count time", facts.event),
+            "`--event cpu-clock` does",
+        ),
+        (Some(_), Some(_)) => (
+            "the program used no CPU time that the kernel counts".to_owned(),
+            "let it run longer",
+        ),
+    };
+    let message = format!("how much of the CPU time was sampled is not known: {why}");
+    Some(Warning::new("coverage-unknown", message).help(help))
+}
+
 fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause {
+    let remedy = |symptom| advice::remedy(symptom, facts.call_graph, facts.stack_limit, None);
     let is_enough = |hidden: u64| hidden.saturating_mul(2) >= missing;
     let period = total.period / total.samples.max(1);
     let in_kernel = facts.account.map_or(0, |account| account.system_ns);
     if is_user_only(&facts.event) && is_enough(in_kernel) {
         return Cause {
             why: "time in the kernel is not sampled".into(),
-            help: "record with `--recorder perf` where `kernel.perf_event_paranoid` is at most 1; \
-                   `cargo hotspots doctor` says what is in the way",
+            help: remedy(Symptom::KernelNotSampled),
         };
     }
     let lost = profile.losses.lost;
     if is_enough(lost.saturating_mul(period)) {
         return Cause {
             why: format!("{} were lost", counted(lost, "sample")),
-            help: "lower `--frequency`, or record stacks by `--call-graph fp`, which are smaller",
+            help: remedy(Symptom::Lost),
         };
     }
     if profile.losses.throttled > 0 {
         let times = counted(profile.losses.throttled, "time");
         return Cause {
             why: format!("the kernel stopped sampling {times}, because it took too long"),
-            help: "lower `--frequency`, or record with `--call-graph fp`",
+            help: remedy(Symptom::Throttled),
         };
     }
     // Each thread has a clock of its own, which first ticks one period after the thread's start:
@@ -91,13 +116,12 @@ fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause
                 "{} started meanwhile, and many ended before their first sample",
                 counted(profile.started, "thread")
             ),
-            help: "raise `--frequency`, so that short-lived threads and processes are sampled too",
+            help: remedy(Symptom::ShortLived),
         };
     }
     Cause {
         why: "the recording does not say why".into(),
-        help: "raise or lower `--frequency`, and compare; `cargo hotspots doctor` says what this \
-               machine allows",
+        help: remedy(Symptom::Uncovered),
     }
 }
 
@@ -194,5 +218,10 @@ mod tests {
         let (said, facts) = warned(|fixture| fixture.profile.event = "cycles".into(), 5, 0);
         assert_eq!(said, [""; 0]);
         assert_eq!(facts.coverage(), None);
+        let said = unknown(&facts).unwrap();
+        assert_eq!(said.code, "coverage-unknown");
+        assert!(said.message.contains("`cycles` does not count time"));
+        let foreign = unknown(&Facts::default()).unwrap();
+        assert!(foreign.message.contains("what the program used"));
     }
 }

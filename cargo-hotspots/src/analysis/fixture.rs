@@ -28,6 +28,7 @@ impl Fixture {
                 pid: 10,
                 tid: 10,
                 name: "app".into(),
+                process: "app".into(),
             }],
             ..Profile::default()
         };
@@ -126,6 +127,7 @@ impl Fixture {
             stack,
             samples,
             period,
+            ..Count::default()
         });
     }
 }

@@ -4,6 +4,7 @@
 //! recording. What they share is in `subject` (quality, errors) and `shares` (who a sample counts
 //! for).
 
+mod advice;
 pub mod alloc;
 mod ask;
 pub mod asm;

@@ -3,7 +3,7 @@
 //! what they are a share of is [`Analysis::total`].
 
 use crate::{
-    profile::{CallGraph, Losses},
+    profile::{CallGraph, LeftOut, Losses, StackLimit},
     recording::{Account, Degradation, Program},
 };
 use codecost::{attribution::Evidence, report::Warning};
@@ -52,6 +52,10 @@ pub struct Facts {
     pub degradations: Vec<Degradation>,
     /// How call stacks were recorded.
     pub call_graph: CallGraph,
+    /// How much of a stack there can be.
+    pub stack_limit: StackLimit,
+    /// Samples that are left out, because other processes or threads are shown.
+    pub left_out: Vec<LeftOut>,
     /// Samples.
     pub samples: u64,
     /// From start to end of the run; where the recording does not say, from the first sample to the

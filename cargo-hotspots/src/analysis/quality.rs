@@ -1,6 +1,9 @@
 //! How good a recording is, and what its figures cannot say.
 
+mod culprits;
+
 use super::{
+    advice::{self, Culprit, Symptom},
     coverage,
     model::{Facts, Quality},
     shares::Shares,
@@ -8,7 +11,7 @@ use super::{
 use crate::profile::{CallGraph, Module, ModuleProblem, Profile};
 use codecost::{
     report::Warning,
-    units::{Share, counted},
+    units::{Bytes, Share, counted},
 };
 use std::collections::BTreeMap;
 
@@ -19,7 +22,11 @@ const FEW: u64 = 100;
 const MOST_LOST: f64 = 0.01;
 const MOST_UNROOTED: f64 = 0.10;
 const MOST_TRUNCATED: f64 = 0.10;
+const MOST_BROKEN: f64 = 0.10;
 const MOST_UNKNOWN: f64 = 0.05;
+
+/// Above this, code without unwind tables is named.
+const NOTICED: f64 = 0.01;
 
 /// The quality of the samples.
 pub(super) fn measure(shares: &Shares<'_>) -> Quality {
@@ -60,6 +67,7 @@ impl Facts {
             ("lost", losses.lost, asked, MOST_LOST),
             ("unrooted", losses.unrooted, of, MOST_UNROOTED),
             ("truncated", losses.truncated, of, MOST_TRUNCATED),
+            ("broken", losses.broken, of, MOST_BROKEN),
             ("unknown", unknown, of, MOST_UNKNOWN),
         ];
         let mut exceeded: Vec<String> = figures
@@ -85,6 +93,7 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     let mut warnings = recorded(shares.profile, facts);
     warnings.extend(coverage::warning(shares, facts));
     warnings.extend(lost(facts));
+    warnings.extend(stacks(shares, facts));
     warnings.extend(damaged(facts));
     warnings.extend(unknown(shares, facts));
     warnings.extend(programs(facts));
@@ -116,7 +125,7 @@ fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
                 "no-stacks",
                 "no call stacks were recorded: `charged` and `caused` end at the inline chain",
             )
-            .help("record with `--call-graph dwarf` or `--call-graph fp`"),
+            .help(remedy(facts, Symptom::NoStacks, None)),
         );
     }
     if profile.call_graph == CallGraph::CallEdges {
@@ -143,53 +152,102 @@ fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
                     named.join(", ")
                 ),
             )
-            .help("record the event of interest alone: `--event NAME`")
+            .help("show another one with `--event NAME`")
             .count(profile.other_events.len() as u64),
         );
     }
     warnings
 }
 
-/// Samples and callers that were lost while recording.
+/// Samples that were lost while recording.
 fn lost(facts: &Facts) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let losses = facts.quality.losses;
-    let share = |part: u64| Share::of(part, facts.samples);
     if share_of(losses.lost, facts.samples.saturating_add(losses.lost)) > MOST_LOST {
         warnings.push(
             Warning::new(
                 "lost-samples",
                 format!("{} were lost", counted(losses.lost, "sample")),
             )
-            .help("lower `--frequency`, or record stacks by `--call-graph fp`, which are smaller")
+            .help(remedy(facts, Symptom::Lost, None))
             .count(losses.lost),
         );
     }
+    warnings
+}
+
+fn remedy(facts: &Facts, symptom: Symptom, culprit: Option<&Culprit>) -> String {
+    advice::remedy(symptom, facts.call_graph, facts.stack_limit, culprit)
+}
+
+/// Callers that the stacks do not have, by cause.
+fn stacks(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let losses = facts.quality.losses;
+    let share = |part: u64| Share::of(part, facts.samples);
     if share(losses.truncated).0 > MOST_TRUNCATED {
+        let limit = match (facts.stack_limit.frames, facts.stack_limit.bytes) {
+            (Some(frames), _) => format!("the {frames} frames that the kernel follows"),
+            (None, Some(bytes)) => format!("the {} that are copied of them", Bytes(bytes.into())),
+            (None, None) => "what is recorded of them".into(),
+        };
+        let what = format!(
+            "{} of the stacks are deeper than {limit}",
+            share(losses.truncated)
+        );
+        let help = remedy(facts, Symptom::Truncated, None);
+        let warning = Warning::new("truncated-stacks", what).help(help);
+        warnings.push(warning.count(losses.truncated));
+    }
+    if share(losses.broken).0 > MOST_BROKEN {
+        let culprit = culprits::of_broken(shares);
+        let named = culprit
+            .as_ref()
+            .map(|culprit| format!(", such as {culprit}"));
+        let what = format!(
+            "{} of the stacks have a hole: code without frame pointers{} hides its callers",
+            share(losses.broken),
+            named.unwrap_or_default()
+        );
+        let help = remedy(facts, Symptom::Broken, culprit.as_ref());
         warnings.push(
-            Warning::new(
-                "truncated-stacks",
-                format!(
-                    "{} of the stacks are deeper than what was copied of them",
-                    share(losses.truncated)
-                ),
-            )
-            .help("record with `--call-graph fp`: its depth is not bounded by bytes")
-            .count(losses.truncated),
+            Warning::new("broken-stacks", what)
+                .help(help)
+                .count(losses.broken),
         );
     }
-    let elsewhere = losses.unrooted.saturating_sub(losses.truncated);
-    if share(elsewhere).0 > MOST_UNROOTED {
+    let culprit = culprits::without_tables(shares);
+    if let Some((culprit, samples)) = &culprit
+        && share(*samples).0 > NOTICED
+    {
+        let what = format!(
+            "{} of the stacks end in {culprit}, which has no unwind tables",
+            share(*samples)
+        );
+        let help = remedy(facts, Symptom::NoTables, Some(culprit));
         warnings.push(
-            Warning::new(
-                "unrooted-stacks",
-                format!(
-                    "{} of the stacks end before a thread's first function: callers are missing",
-                    share(elsewhere)
-                ),
-            )
-            .help("record with `--call-graph dwarf`, which follows code without frame pointers")
-            .count(elsewhere),
+            Warning::new("no-unwind-tables", what)
+                .help(help)
+                .count(*samples),
+        );
+    }
+    let explained = culprit.map_or(0, |(_, samples)| samples);
+    let elsewhere = losses.unrooted.saturating_sub(explained);
+    if share(elsewhere).0 > MOST_UNROOTED {
+        let culprit = culprits::of_unrooted(shares);
+        let named = culprit
+            .as_ref()
+            .map(|culprit| format!(", most of them in {culprit}"));
+        let what = format!(
+            "{} of the stacks end before a thread's first function{}: callers are missing",
+            share(elsewhere),
+            named.unwrap_or_default()
+        );
+        let help = remedy(facts, Symptom::Unrooted, culprit.as_ref());
+        warnings.push(
+            Warning::new("unrooted-stacks", what)
+                .help(help)
+                .count(elsewhere),
         );
     }
     warnings

@@ -45,16 +45,26 @@ pub fn select(
         });
     }
     let exact: Vec<_> = all().filter(|(_, name)| *name == wanted).collect();
-    if !exact.is_empty() && (wanted.contains('<') || path_of(wanted) == wanted) {
+    if !exact.is_empty() {
         let siblings = all().filter(|(_, name)| path_of(name) == wanted);
-        let functions: Vec<_> = match exact.as_slice() {
-            // `a::f` is also the path of `a::f::<u8>`.
-            _ if !wanted.contains('<') => siblings.map(|(id, _)| id).collect(),
-            _ => exact.iter().map(|(id, _)| *id).collect(),
+        // `a::f` is also the path of `a::f::<u8>`.
+        let siblings: Vec<_> = siblings.map(|(id, _)| id).collect();
+        let functions = match siblings.is_empty() || wanted.contains('<') {
+            true => exact.iter().map(|(id, _)| *id).collect(),
+            false => siblings,
         };
         return Ok(Selected {
             name: wanted.to_owned(),
             functions,
+        });
+    }
+    // What a symbol table calls it, where the debug information has another name.
+    let called = symbols.aliases.iter().filter(|(name, _)| name == wanted);
+    let called: std::collections::BTreeSet<_> = called.map(|(_, function)| *function).collect();
+    if !called.is_empty() {
+        return Ok(Selected {
+            name: wanted.to_owned(),
+            functions: called.into_iter().collect(),
         });
     }
     let bare = path_of(wanted);
@@ -73,8 +83,13 @@ pub fn select(
         path.strip_suffix(bare.as_str())
             .is_some_and(|before| before.is_empty() || before.ends_with("::"))
     };
+    let ends_with_arguments = |name: &str| {
+        let before = name.strip_suffix(wanted).filter(|_| wanted.contains('<'));
+        before.is_some_and(|before| before.is_empty() || before.ends_with("::"))
+    };
     type Level<'l> = &'l dyn Fn(FunctionId, &str, &str) -> bool;
-    let levels: [Level<'_>; 4] = [
+    let levels: [Level<'_>; 5] = [
+        &|_, name, _| ends_with_arguments(name),
         &|_, _, path| path == wanted,
         &|id, name, _| shown(id, name),
         &|_, _, path| ends(path),

@@ -7,7 +7,8 @@
 //! - as `charged` for the first scope, outward, that is none of the system (std, libc, the
 //!   allocator, kernel, vdso). Where there is none, as in a stack that ends inside libc, it stays
 //!   with the innermost scope: no time is lost, and no crate gets what it may not have asked for;
-//! - as `caused` for the first scope of a workspace crate, or for no crate;
+//! - as `caused` for the first scope of a workspace crate, or for no crate; where callers are
+//!   missing, for these;
 //! - as `inclusive` once for each crate and function that occurs in it.
 //!
 //! Stacks share their callers, so all of it is computed once for each node of the tree of stacks,
@@ -132,7 +133,11 @@ impl<'a> Shares<'a> {
         let of_workspace = |scope: &Scope| {
             self.origin(scope) == Some(Origin::Workspace) && !self.owner_is_system(scope)
         };
-        let caused = inner(&of_workspace).or(outer.and_then(|outer| outer.caused));
+        // Who caused a stack whose callers are missing is not known.
+        let missing = || own.filter(|_| self.is_missing(stack));
+        let caused = inner(&of_workspace)
+            .or_else(|| outer.and_then(|outer| outer.caused))
+            .or_else(missing);
         Settled {
             own,
             charged,
@@ -160,6 +165,12 @@ impl<'a> Shares<'a> {
             .iter()
             .enumerate()
             .map(move |(nth, scope)| (first + nth as u32, scope))
+    }
+
+    /// Whether a stack stands for callers that are missing.
+    pub(crate) fn is_missing(&self, stack: usize) -> bool {
+        let node = self.profile.stacks.get(stack);
+        node.is_some_and(|node| self.profile.is_missing(node.frame))
     }
 
     /// The scope at a position.

@@ -2,6 +2,7 @@
 //! once, their quality is measured, and a recording without samples is an error that says why.
 
 use super::{
+    coverage,
     model::{Analysis, Facts},
     quality,
     shares::Shares,
@@ -46,7 +47,8 @@ impl Subject<'_> {
         }
         let facts = facts(self, &shares);
         let rows = rows(&shares)?;
-        let warnings = quality::warnings(&shares, &facts);
+        let mut warnings = quality::warnings(&shares, &facts);
+        warnings.extend(coverage::unknown(&facts));
         Ok(Analysis {
             facts,
             total: shares.total,
@@ -93,6 +95,8 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         build_notes,
         degradations,
         call_graph: profile.call_graph,
+        stack_limit: profile.stack_limit,
+        left_out: profile.left_out.clone(),
         samples: shares.total.samples,
         duration_ns: account.map_or(profile.duration_ns, |account| account.duration_ns),
         cpu_ns: is_clock(&profile.event).then_some(shares.total.period),

@@ -1,11 +1,11 @@
 //! The flags of `cargo hotspots alloc`: what to run, and which stacks to keep.
 
-use super::{BUILD, CallGraphFlag, RECORD, RUN, build_flag};
+use super::{BUILD, RECORD, RUN, build_flag};
 use crate::{
-    open::{Request, Source},
+    open::{Request, Shown, Source},
     record::{AllocationOptions, CallGraphChoice, RecordOptions, What},
 };
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 use codecost::{
     Error, Result,
     cargo::{CargoFlags, TargetChoice, TripleFlag},
@@ -31,7 +31,7 @@ pub(crate) struct AllocationFlags {
     ///
     /// With `fp` given here the stack of every allocation is kept.
     #[arg(long, value_enum, value_name = "HOW", help_heading = RECORD)]
-    call_graph: Option<CallGraphFlag>,
+    call_graph: Option<StackFlag>,
     /// Mean number of bytes allocated between two stacks; 0 keeps the stack of each allocation
     ///
     /// All allocations are counted in any case. By default the first 50,000 have a stack each, and
@@ -45,6 +45,27 @@ pub(crate) struct AllocationFlags {
     cargo: CargoFlags,
     #[command(flatten)]
     triple: TripleFlag,
+}
+
+/// `--call-graph`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StackFlag {
+    /// Frame pointers
+    Fp,
+    /// Copies of the stack, and unwind tables
+    Dwarf,
+    /// No call stacks
+    None,
+}
+
+impl From<StackFlag> for CallGraphChoice {
+    fn from(flag: StackFlag) -> Self {
+        match flag {
+            StackFlag::Fp => Self::FramePointers,
+            StackFlag::Dwarf => Self::Dwarf,
+            StackFlag::None => Self::None,
+        }
+    }
 }
 
 /// Flags that have no effect on a file that exists.
@@ -101,8 +122,12 @@ impl AllocationFlags {
             ));
         }
         if let Some(path) = input {
-            let source = Source::Input(path);
-            return Ok(Request { source, strict });
+            let source = Source::Input(path, None);
+            return Ok(Request {
+                source,
+                shown: Shown::default(),
+                strict,
+            });
         }
         let asks = selection.target != TargetChoice::Default
             || exec.is_some()
@@ -110,24 +135,27 @@ impl AllocationFlags {
             || call_graph.is_some()
             || sample_bytes.is_some()
             || build_flag(&selection).is_some();
-        let every = call_graph == Some(CallGraphFlag::Fp);
+        let every = call_graph == Some(StackFlag::Fp);
         let options = Box::new(RecordOptions {
             what: exec.map_or(What::Target, What::Program),
             arguments,
             frequency: 0,
             call_graph: call_graph.map(CallGraphChoice::from),
-            event: None,
-            recorder: None,
             allocations: Some(AllocationOptions {
                 interval: sample_bytes,
                 every,
             }),
             selection,
+            ..RecordOptions::default()
         });
         let source = match asks {
             true => Source::Record(options),
             false => Source::LatestOfAllocations(options),
         };
-        Ok(Request { source, strict })
+        Ok(Request {
+            source,
+            shown: Shown::default(),
+            strict,
+        })
     }
 }

@@ -93,7 +93,6 @@ fn what_comes_later_is_not_there() {
             .any(|line| line.trim_start().starts_with(later));
         assert!(!listed, "{later}");
     }
-    assert!(!help.contains("--lib"));
 }
 
 #[test]
@@ -103,6 +102,41 @@ fn bare_it_records_the_default_target() {
         assert_eq!(record.what, What::Target);
         assert_eq!(record.selection.target, TargetChoice::Default);
         assert_eq!(record.frequency, 997);
+    }
+}
+
+#[test]
+fn how_to_record_and_what_to_show() {
+    let record = recorded(
+        "cargo-hotspots crates --lib --call-graph dwarf,65528 --duration 10s --stdout null -- slow",
+    );
+    assert_eq!(record.selection.target, TargetChoice::Lib);
+    assert_eq!(record.call_graph, Some(CallGraphChoice::Dwarf));
+    assert_eq!(record.stack_bytes, 65_528);
+    assert_eq!(record.duration, Some(Duration::from_secs(10)));
+    assert_eq!(record.output, ProgramOutput::Null);
+    let record = recorded("cargo-hotspots --call-graph dwarf --stdout out.txt");
+    assert_eq!(record.stack_bytes, STACK_BYTES);
+    assert_eq!(record.output, ProgramOutput::File("out.txt".into()));
+    let shown = request("cargo-hotspots crates --thread a --comm b-* --process 7").shown;
+    assert_eq!(shown.threads, ["a", "b-*"]);
+    assert_eq!(shown.processes, ["7"]);
+    match request("cargo-hotspots crates --input - --event cycles").source {
+        Source::Input(path, event) => {
+            assert_eq!(path.to_str(), Some("-"));
+            assert_eq!(event.as_deref(), Some("cycles"));
+        }
+        other => panic!("{other:?}"),
+    }
+    for line in [
+        "cargo-hotspots --call-graph dwarf,65529",
+        "cargo-hotspots --call-graph fp,4096",
+        "cargo-hotspots --call-graph lbr",
+        "cargo-hotspots --duration 0s",
+        "cargo-hotspots crates --input x --duration 5s",
+    ] {
+        let parsed = crate::definition().try_get_matches_from(words(line));
+        assert!(parsed.is_err(), "{line}");
     }
 }
 
@@ -189,7 +223,6 @@ fn wrong_usage_is_2_with_a_way_on() {
             "help: to record a binary of that name, write `cargo hotspots --bin rg`",
         ),
         ("cargo-hotspots crate", "'crates'"),
-        ("cargo-hotspots --lib", "help: record what calls it"),
         (
             "cargo-hotspots crates --frequency 99",
             "leave out `--frequency` to open the latest recording again",

@@ -13,8 +13,8 @@ use crate::{
         verdict::Status,
     },
     gating::{self, ConsoleTalk, code},
-    open::{Request, Source},
-    record::{FREQUENCY, RecordOptions, What},
+    open::{Request, Shown, Source},
+    record::{RecordOptions, What},
     report,
 };
 use clap::{Args, ValueHint};
@@ -296,13 +296,10 @@ fn hold(
                 None => What::Target,
             },
             arguments: current.arguments.clone(),
-            frequency: FREQUENCY,
-            call_graph: None,
-            event: None,
-            recorder: None,
-            allocations: None,
             selection: current.selection.clone(),
+            ..RecordOptions::default()
         })),
+        shown: Shown::default(),
         strict: false,
     };
     let opened = request.open(console)?;

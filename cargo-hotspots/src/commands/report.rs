@@ -5,7 +5,7 @@ use crate::{
     cli::GateTarget,
     gate::compare::{Current, Options},
     gating,
-    open::{Request, Source},
+    open::{Request, Shown, Source},
     operations,
     record::{self, AllocationOptions, RecordOptions},
     report, stat,
@@ -151,6 +151,7 @@ fn words(current: &Current) -> (String, String) {
 fn request(options: RecordOptions) -> Request {
     Request {
         source: Source::Record(Box::new(options)),
+        shown: Shown::default(),
         strict: false,
     }
 }

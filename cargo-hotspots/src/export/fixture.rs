@@ -22,6 +22,7 @@ pub(super) fn profile() -> Profile {
         stack: StackId(stack),
         samples,
         period: samples * 1_000_000,
+        ..Count::default()
     };
     let timed = |time_ns, stack| TimedSample {
         time_ns,
@@ -39,6 +40,7 @@ pub(super) fn profile() -> Profile {
             pid: 7,
             tid: 7,
             name: "app".into(),
+            process: "app".into(),
         }],
         modules: vec![Module {
             name: "/app".into(),

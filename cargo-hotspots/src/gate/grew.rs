@@ -18,7 +18,7 @@ use crate::{
         model::{ChangeKind, Comparison as Profiles, Facts},
     },
     open::Opened,
-    record::{self, FREQUENCY, RecordOptions, What},
+    record::{self, RecordOptions, What},
 };
 use codecost::{
     Result,
@@ -113,15 +113,11 @@ fn profile(
     let options = RecordOptions {
         what: What::Program(program.path.clone()),
         arguments: arguments(program, id),
-        frequency: FREQUENCY,
-        call_graph: None,
-        event: None,
-        recorder: None,
-        allocations: None,
         selection: Selection {
             target_dir: Some(kept.path().to_path_buf()),
             ..Selection::default()
         },
+        ..RecordOptions::default()
     };
     let recording = record::record_in(&there, &options, console)?;
     // Read as a whole before its directory is deleted.

@@ -121,6 +121,7 @@ impl Builder {
             pid,
             tid,
             name: name.to_owned(),
+            process: String::new(),
         });
         ThreadId(self.threads.len() as u32 - 1)
     }
@@ -146,6 +147,7 @@ impl Builder {
                 stack,
                 samples,
                 period,
+                ..Count::default()
             })
             .collect();
         counts.sort_unstable_by_key(|count| (count.thread, count.stack));

@@ -24,7 +24,7 @@ use flate2::read::GzDecoder;
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// A compressed file may become so large; the Firefox Profiler does not show larger ones either.
@@ -39,23 +39,23 @@ enum Kind {
     Heaptrack,
 }
 
-/// Reads a recording; `substitutes` and `timeline` as of [`perf_data::read`].
+/// Reads a recording.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or is no recording of a known form.
-pub fn read(path: &Path, substitutes: &[(PathBuf, PathBuf)], timeline: bool) -> Result<Profile> {
+pub fn read(path: &Path, options: &perf_data::Options<'_>) -> Result<Profile> {
     let fail = |error| Error::read(path, error);
     let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
     // What is no file, or none of ours, is perf's reader's to refuse.
     if !is_file {
-        return perf_data::read(path, substitutes, timeline);
+        return perf_data::read_as(path, options);
     }
     let file = File::open(path).map_err(fail)?;
     let mut reader = unpacked(BufReader::new(file)).map_err(fail)?;
     let start = reader.fill_buf().map_err(fail)?;
     let Some(kind) = kind_of(start) else {
-        return perf_data::read(path, substitutes, timeline);
+        return perf_data::read_as(path, options);
     };
     let damaged = |reason: String| {
         Error::failed(
@@ -64,8 +64,14 @@ pub fn read(path: &Path, substitutes: &[(PathBuf, PathBuf)], timeline: bool) -> 
              damaged",
         )
     };
+    if let (Some(event), false) = (options.event, kind == Kind::Perf) {
+        return Err(Error::usage(
+            format_args!("`{}` has no event `{event}`", path.display()),
+            "leave out `--event`: only a perf.data has several",
+        ));
+    }
     match kind {
-        Kind::Perf => perf_data::read(path, substitutes, timeline),
+        Kind::Perf => perf_data::read_as(path, options),
         Kind::Callgrind => callgrind::read(&mut reader).map_err(damaged),
         Kind::Heaptrack => heaptrack::read(&mut reader).map_err(damaged),
         Kind::Json => {
@@ -74,7 +80,7 @@ pub fn read(path: &Path, substitutes: &[(PathBuf, PathBuf)], timeline: bool) -> 
             if json.get("dhatFileVersion").is_some() {
                 dhat::read(&json).map_err(damaged)
             } else if json.get("threads").is_some() && json.get("meta").is_some() {
-                firefox::read(&json, timeline).map_err(damaged)
+                firefox::read(&json, options.timeline).map_err(damaged)
             } else {
                 Err(damaged("it is JSON of an unknown form".into()))
             }

@@ -37,7 +37,14 @@ pub(super) struct Layout {
     pub(super) user_registers: u64,
     /// The period of samples that have none of their own.
     pub(super) period: u64,
+    /// How many frames of a stack the kernel follows.
+    pub(super) most_frames: u32,
+    /// How many bytes of a stack are copied.
+    pub(super) stack_bytes: u32,
 }
+
+/// `kernel.perf_event_max_stack` unless somebody changes it (`PERF_MAX_STACK_DEPTH`).
+const USUAL_FRAMES: u32 = 127;
 
 /// `PERF_SAMPLE_BRANCH_HW_INDEX`
 const BRANCH_HW_INDEX: u64 = 1 << 17;
@@ -55,6 +62,13 @@ impl Attribute {
             return None;
         };
         let word = |at: usize| Cursor::new(bytes.get(at..).unwrap_or_default()).u64();
+        // The second half of the word is `sample_max_stack`, of Linux 4.8 and later; zero leaves it
+        // to the kernel. Before it is the structure's own size.
+        let size = word(0).unwrap_or_default() >> 32;
+        let most_frames = match word(104) {
+            Some(word) if size >= 112 && (word >> 32) as u16 > 0 => u32::from((word >> 32) as u16),
+            _ => USUAL_FRAMES,
+        };
         let period = match attr.sampling_policy {
             SamplingPolicy::Period(period) => period.get(),
             SamplingPolicy::Frequency(_) | SamplingPolicy::NoSampling => 1,
@@ -70,6 +84,8 @@ impl Attribute {
                 branch_index: attr.branch_sample_format.bits() & BRANCH_HW_INDEX != 0,
                 user_registers: attr.sample_regs_user,
                 period,
+                most_frames,
+                stack_bytes: word(88).unwrap_or_default() as u32,
             },
             attr,
         })

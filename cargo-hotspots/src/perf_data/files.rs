@@ -5,14 +5,18 @@
 use super::{
     module_file::{Entry, Identity, OpenFile, Recorded, State},
     options::Options,
+    process::AddressSpace,
     roots, search,
 };
-use crate::profile::{Module, ModuleId, ModuleKind, Place};
+use crate::profile::{Module, ModuleId, ModuleKind, Place, RuntimeAddress};
 use codecost::{
     address::{FileOffset, VirtualAddress},
     image::Image,
 };
 use std::{collections::HashMap, sync::Arc};
+
+/// What stands for callers that are missing.
+const MISSING: &str = "[callers missing]";
 
 /// All modules of a recording.
 pub(super) struct Files<'o> {
@@ -35,6 +39,8 @@ pub(super) struct Special {
     pub(super) kernel: ModuleId,
     pub(super) unknown: ModuleId,
     pub(super) jit: ModuleId,
+    /// What stands for callers that are missing.
+    pub(super) missing: ModuleId,
 }
 
 impl<'o> Files<'o> {
@@ -49,6 +55,7 @@ impl<'o> Files<'o> {
             kernel: files.add_special("[kernel]", ModuleKind::Kernel),
             unknown: files.add_special("[unknown]", ModuleKind::Unknown),
             jit: files.add_special("[jit]", ModuleKind::Jit),
+            missing: files.add_special(MISSING, ModuleKind::Missing),
         };
         (files, special)
     }
@@ -139,6 +146,18 @@ impl<'o> Files<'o> {
             },
             _ => (Place::Offset(offset), None),
         }
+    }
+
+    /// The file at an address of a process, and where in it that is.
+    pub(super) fn code_at(
+        &mut self,
+        space: &AddressSpace,
+        address: RuntimeAddress,
+    ) -> Option<(&mut OpenFile, VirtualAddress)> {
+        let (module, offset) = space.find(address)?;
+        let (opened, _) = self.open(module)?;
+        let address = opened.address(offset)?;
+        Some((opened, address))
     }
 
     /// Whether a module is the C library.

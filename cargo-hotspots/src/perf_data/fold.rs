@@ -27,15 +27,15 @@ pub(super) type EventId = usize;
 struct Tally {
     samples: u64,
     period: u64,
+    unrooted: u64,
+    truncated: u64,
+    broken: u64,
 }
 
 /// All samples of an event.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Total {
     pub(super) samples: u64,
-    pub(super) period: u64,
-    pub(super) unrooted: u64,
-    pub(super) truncated: u64,
     pub(super) first: Option<u64>,
     pub(super) last: Option<u64>,
 }
@@ -52,6 +52,7 @@ pub(super) struct Addition {
     pub(super) period: u64,
     pub(super) unrooted: bool,
     pub(super) truncated: bool,
+    pub(super) broken: bool,
 }
 
 /// What is left when one event was chosen.
@@ -101,12 +102,18 @@ impl Fold {
         caller
     }
 
-    pub(super) fn thread(&mut self, pid: i32, tid: i32, name: Option<&str>) -> ThreadId {
+    /// The thread, with its name and that of its process.
+    pub(super) fn thread(&mut self, pid: i32, tid: i32, names: [Option<&str>; 2]) -> ThreadId {
         *self.thread_ids.entry((pid, tid)).or_insert_with(|| {
+            let [name, process] = names;
+            let or = |name: Option<&str>, number: i32| {
+                name.map_or_else(|| format!("[{number}]"), str::to_owned)
+            };
             self.threads.push(Thread {
                 pid,
                 tid,
-                name: name.map_or_else(|| format!("[{tid}]"), str::to_owned),
+                name: or(name, tid),
+                process: or(process, pid),
             });
             ThreadId(self.threads.len() as u32 - 1)
         })
@@ -117,6 +124,10 @@ impl Fold {
         let id = self.thread_ids.get(&(pid, tid));
         if let Some(thread) = id.and_then(|id| self.threads.get_mut(id.0 as usize)) {
             name.clone_into(&mut thread.name);
+        }
+        if pid == tid {
+            let own = self.threads.iter_mut().filter(|thread| thread.pid == pid);
+            own.for_each(|thread| name.clone_into(&mut thread.process));
         }
     }
 
@@ -135,16 +146,17 @@ impl Fold {
             period,
             unrooted,
             truncated,
+            broken,
         } = addition;
         let tally = self.counts.entry((event, thread, stack)).or_default();
         tally.samples = tally.samples.saturating_add(samples);
         tally.period = tally.period.saturating_add(period);
-        let total = self.totals.entry(event).or_default();
         let add = |sum: &mut u64, is: bool| *sum = sum.saturating_add(if is { samples } else { 0 });
+        add(&mut tally.unrooted, unrooted);
+        add(&mut tally.truncated, truncated);
+        add(&mut tally.broken, broken);
+        let total = self.totals.entry(event).or_default();
         add(&mut total.samples, true);
-        total.period = total.period.saturating_add(period);
-        add(&mut total.unrooted, unrooted);
-        add(&mut total.truncated, truncated);
         if let Some(time) = time {
             total.first = Some(total.first.map_or(time, |first| first.min(time)));
             total.last = Some(total.last.map_or(time, |last| last.max(time)));
@@ -188,6 +200,9 @@ impl Fold {
                 stack,
                 samples: tally.samples,
                 period: tally.period,
+                unrooted: tally.unrooted,
+                truncated: tally.truncated,
+                broken: tally.broken,
             });
         }
         let timeline = self.timeline.map(|timeline| {

@@ -3,6 +3,7 @@
 //! ```text
 //! header   events, build ids              stream   records, unpacked      order   by time
 //! process  what is mapped where           files    the same build?        unwind  callers
+//! code     callers of code without unwind tables    known     of each place once
 //! fold     equal stacks once
 //! ```
 //!
@@ -18,10 +19,12 @@
 
 mod attribute;
 mod bytes;
+mod code;
 mod files;
 mod fold;
 mod header;
 mod kind;
+mod known;
 mod module_file;
 mod options;
 mod order;
@@ -58,6 +61,21 @@ use stream::Stream;
 ///
 /// The file cannot be read or is no recording. Damage inside is no error but counted.
 pub fn read(path: &Path, substitutes: &[(PathBuf, PathBuf)], timeline: bool) -> Result<Profile> {
+    let options = Options {
+        substitutes,
+        timeline,
+        search: true,
+        event: None,
+    };
+    read_as(path, &options)
+}
+
+/// As [`read`], as the options say.
+///
+/// # Errors
+///
+/// As of [`read`]; or the recording has no samples of the event that is asked for.
+pub fn read_as(path: &Path, options: &Options<'_>) -> Result<Profile> {
     let fail = |error| Error::read(path, error);
     let before = std::fs::metadata(path).map_err(fail)?;
     if before.is_dir() {
@@ -74,18 +92,13 @@ pub fn read(path: &Path, substitutes: &[(PathBuf, PathBuf)], timeline: bool) -> 
     }
     let file = File::open(path).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
-    let options = Options {
-        substitutes,
-        timeline,
-        search: true,
-    };
     let reader = BufReader::with_capacity(64 << 10, file);
     read_from(
         reader,
         path,
         metadata.len(),
         metadata.modified().ok(),
-        &options,
+        options,
     )
 }
 
@@ -131,7 +144,7 @@ pub fn read_from(
     reader.losses.disordered = rounds.disordered;
     reader.losses.unreadable += stream.unreadable;
     reader.losses.cut_off |= stream.cut_off;
-    Ok(reader.finish())
+    reader.finish(options.event)
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! What is known of a module's file, and the file once it is opened.
 
-use super::unwind::Span;
+use super::{
+    code::{CodeOf, FileCode},
+    unwind::Span,
+};
 use crate::profile::{ModuleKind, ModuleProblem};
 use codecost::{
     address::{AddressRange, FileOffset, FileRange, VirtualAddress},
+    disasm::{CallTarget, StackFrame},
     image::Mapping,
 };
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
@@ -61,6 +65,8 @@ pub(super) struct OpenFile {
     pub(super) span: Option<Span>,
     /// The functions that threads begin with, once they were asked for.
     pub(super) roots: Option<Vec<AddressRange>>,
+    /// What is known of its machine code, once it was asked for.
+    pub(super) code: Option<Box<FileCode>>,
 }
 
 impl OpenFile {
@@ -73,5 +79,39 @@ impl OpenFile {
         // Pages at the border of two segments are mapped for both; code runs in the one for code.
         let (range, address, _) = holds(true).or_else(|| holds(false))?;
         address.checked_add(offset.checked_since(range.start)?)
+    }
+
+    /// What is known of its machine code, and the code.
+    fn code(&mut self) -> (&mut FileCode, CodeOf<'_>) {
+        let mapping: &Mapping = &self.mapping;
+        let code = self
+            .code
+            .get_or_insert_with(|| Box::new(FileCode::of(mapping)));
+        let segments = self.segments.as_slice();
+        (code, CodeOf { mapping, segments })
+    }
+
+    /// See [`FileCode::has_table`].
+    pub(super) fn has_table(&mut self, address: VirtualAddress) -> Option<bool> {
+        let (code, file) = self.code();
+        code.has_table(file, address)
+    }
+
+    /// See [`FileCode::frame_at`].
+    pub(super) fn frame_at(&mut self, at: VirtualAddress) -> Option<StackFrame> {
+        let (code, file) = self.code();
+        code.frame_at(file, at)
+    }
+
+    /// See [`FileCode::function_at`].
+    pub(super) fn function_at(&mut self, at: VirtualAddress) -> Option<AddressRange> {
+        let (code, file) = self.code();
+        code.function_at(file, at)
+    }
+
+    /// See [`FileCode::call_before`].
+    pub(super) fn call_before(&mut self, at: VirtualAddress) -> Option<CallTarget> {
+        let (code, file) = self.code();
+        code.call_before(file, at)
     }
 }

@@ -12,4 +12,7 @@ pub struct Options<'o> {
     /// Whether to look for files where they were and where copies are kept by build id; otherwise
     /// only `substitutes` are opened.
     pub search: bool,
+    /// The event whose samples are read, as perf names it, with or without its modifiers; `None`
+    /// for the one that counts time, else the first.
+    pub event: Option<&'o str>,
 }

@@ -3,12 +3,13 @@
 use super::{
     files::{Files, Special},
     fold::Fold,
+    known::Known,
     process::AddressSpace,
     sample::Sample,
-    unwind::{Ending, Engine, Step},
+    unwind::{Ending, Engine, Step, Walk},
 };
 use crate::profile::{FrameId, ModuleId, ModuleKind, Place, RuntimeAddress};
-use codecost::address::FileOffset;
+use codecost::{address::FileOffset, disasm::CallTarget};
 use linux_perf_data::linux_perf_event_reader::CpuMode;
 use std::sync::Arc;
 
@@ -19,6 +20,15 @@ pub(super) struct Places<'o> {
     /// `None` for a processor whose stacks cannot be unwound.
     pub(super) engine: Option<Engine>,
     pub(super) fold: Fold,
+    pub(super) known: Known,
+}
+
+/// How a stack ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StackEnd {
+    pub(super) ending: Ending,
+    /// Whether frame pointers have passed over a caller on the way.
+    pub(super) broken: bool,
 }
 
 /// Marks in a callchain, by `enum perf_callchain_context`: what follows is of the kernel, …
@@ -30,17 +40,35 @@ mod context {
 }
 
 impl Places<'_> {
-    /// The frames of a sample, innermost first, and how they end.
+    /// The frames of a sample, innermost first, and how they end. Where callers are missing, a
+    /// frame that stands for them is the outermost.
     pub(super) fn stack_of(
         &mut self,
         sample: &Sample<'_>,
         space: &Arc<AddressSpace>,
         frames: &mut Vec<FrameId>,
-    ) -> Ending {
+    ) -> StackEnd {
+        let end = self.frames_of(sample, space, frames);
+        let has_stack = sample.registers.is_some() || !sample.callchain.0.is_empty();
+        if end.ending != Ending::Root && has_stack {
+            let missing = self.special.missing;
+            let frame = self.fold.frame(missing, Place::Memory(RuntimeAddress(0)));
+            frames.push(frame);
+        }
+        end
+    }
+
+    fn frames_of(
+        &mut self,
+        sample: &Sample<'_>,
+        space: &Arc<AddressSpace>,
+        frames: &mut Vec<FrameId>,
+    ) -> StackEnd {
         let mut mode = sample.mode;
         let mut is_first = true;
         let mut user_chain = false;
         let mut last = Step::Stop;
+        let (mut followed, mut broken) = (0_u32, false);
         for address in sample.callchain.iter() {
             if address >= context::FIRST {
                 mode = match address {
@@ -55,6 +83,7 @@ impl Places<'_> {
             // The first is the next instruction; the others are where calls return to.
             let address = RuntimeAddress(address.saturating_sub(u64::from(!is_first)));
             is_first = false;
+            followed = followed.saturating_add(1);
             if is_kernel(mode) {
                 frames.push(self.kernel(address));
                 continue;
@@ -65,8 +94,12 @@ impl Places<'_> {
             let (frame, step) = self.resolve(space, address);
             // Whoever uses the frame pointer for something else leads nowhere.
             if user_chain && step == Step::Stop && !self.is_mapped(frame) {
-                last = Step::Stop;
+                (last, followed) = (Step::Stop, 0);
                 break;
+            }
+            // There is a caller; whether it is this function's, its unwind table says.
+            if user_chain && !broken {
+                broken = self.passes_over_a_caller(frames, last);
             }
             let frame = match user_chain {
                 false => self.at_system_call(sample, space, address).unwrap_or(frame),
@@ -82,13 +115,59 @@ impl Places<'_> {
         {
             frames.push(self.kernel(RuntimeAddress(ip)));
         }
-        if user_chain {
-            return match self.begins_a_thread(frames, last) {
-                true => Ending::Root,
-                false => Ending::Lost,
-            };
+        let ending = match user_chain {
+            true if self.begins_a_thread(frames, last) => Ending::Root,
+            true if followed >= sample.most_frames => Ending::Truncated,
+            true => Ending::Lost,
+            false => self.without_user_chain(sample, space, frames),
+        };
+        StackEnd { ending, broken }
+    }
+
+    /// Whether the frame pointer, at the outermost of the frames so far, does not lead to its
+    /// caller. The innermost is where it is, all others where they call.
+    fn passes_over_a_caller(&mut self, frames: &[FrameId], step: Step) -> bool {
+        let Some((frame, inner)) = frames.split_last() else {
+            return false;
+        };
+        let inner = inner.iter().filter_map(|frame| self.fold.frame_at(*frame));
+        let is_innermost = inner
+            .into_iter()
+            .all(|frame| frame.module == self.special.kernel);
+        if let Some(known) = self.known.passes_over(*frame, is_innermost) {
+            return known;
         }
-        self.without_user_chain(sample, space, frames)
+        let without_table = self.is_without_table(*frame);
+        let leads = self
+            .engine
+            .as_mut()
+            .filter(|_| !without_table)
+            .and_then(|engine| engine.frame_pointer_leads_on(step, is_innermost));
+        let passes_over = leads == Some(false);
+        self.known.note_passing(*frame, is_innermost, passes_over);
+        passes_over
+    }
+
+    /// Whether the code at a place has no unwind table, as far as that can be told.
+    fn is_without_table(&mut self, frame: FrameId) -> bool {
+        if let Some(known) = self.known.is_without_table(frame) {
+            return known;
+        }
+        let without = self.fold.frame_at(frame).is_some_and(|found| {
+            let Place::Code(address) = found.place else {
+                return false;
+            };
+            let is_file = self.files.kind(found.module) == ModuleKind::File;
+            let opened = self.files.open(found.module).filter(|_| is_file);
+            opened.is_some_and(|(opened, _)| opened.has_table(address) == Some(false))
+        });
+        self.known.note_table(frame, without);
+        without
+    }
+
+    /// The places without an unwind table whose caller could not be found.
+    pub(super) fn without_tables(&self) -> Vec<FrameId> {
+        self.known.lost.iter().copied().collect()
     }
 
     /// Goes on where no frame pointers lead: by the copy of the stack, else with the sample's own
@@ -182,27 +261,94 @@ impl Places<'_> {
         let Some(mut walk) = walk else {
             return Ending::Lost;
         };
+        let mut at = ip;
         loop {
-            let Some(engine) = self.engine.as_mut() else {
-                return Ending::Lost;
-            };
-            let return_address = match engine.next(&mut walk, step) {
+            let return_address = match self.return_address(&mut walk, space, (frame, at), step) {
                 Ok(address) => address,
                 // Its first function has no unwind table in some builds.
                 Err(Ending::Lost) if self.ends_in_loader(frames) => return Ending::Root,
                 Err(ending) => return ending,
             };
             let call = RuntimeAddress(return_address.saturating_sub(1));
-            let (frame, next) = self.resolve(space, call);
-            if next == Step::Stop && !self.is_mapped(frame) {
+            let (caller, next) = self.resolve(space, call);
+            if next == Step::Stop && !self.is_mapped(caller) {
                 // No caller, but something else that was on the stack.
                 return match self.ends_in_loader(frames) {
                     true => Ending::Root,
                     false => Ending::Lost,
                 };
             }
-            frames.push(frame);
-            step = next;
+            frames.push(caller);
+            (frame, step, at) = (caller, next, RuntimeAddress(return_address));
+        }
+    }
+
+    /// Where the function at `frame`, which goes on `at`, returns to: by its unwind table; where it
+    /// has none by its machine code, as far as that proves it.
+    fn return_address(
+        &mut self,
+        walk: &mut Walk<'_>,
+        space: &Arc<AddressSpace>,
+        (frame, at): (FrameId, RuntimeAddress),
+        step: Step,
+    ) -> Result<u64, Ending> {
+        let without = matches!(step, Step::Tables(_)) && self.is_without_table(frame);
+        let Some(engine) = self.engine.as_mut() else {
+            return Err(Ending::Lost);
+        };
+        if !without {
+            return engine.next(walk, step);
+        }
+        if let Some((opened, address)) = self.files.code_at(space, at)
+            && let Some(found) = opened.frame_at(address)
+        {
+            let returns = walk.return_address(found)?;
+            if self.call_that_returns_to(space, returns).is_some() {
+                walk.leave(found, returns);
+                return Ok(returns);
+            }
+        }
+        if let Some(Place::Code(address)) = self.fold.frame_at(frame).map(|found| found.place)
+            && let Some(found) = self.fold.frame_at(frame)
+            && self.files.is_named_root(found.module, address)
+        {
+            return Err(Ending::Root);
+        }
+        // The frame pointer may be a caller's caller's: it is right when the call leads here.
+        let function = self.files.code_at(space, at).and_then(|(opened, address)| {
+            let function = opened.function_at(address)?;
+            Some(RuntimeAddress(
+                at.0 - address.checked_since(function.start)?,
+            ))
+        });
+        let engine = self.engine.as_mut().ok_or(Ending::Lost)?;
+        if let Ok(returns) = engine.next(walk, step)
+            && function.is_some()
+            && self.call_that_returns_to(space, returns) == Some(function)
+        {
+            return Ok(returns);
+        }
+        self.known.lost.insert(frame);
+        Err(Ending::Lost)
+    }
+
+    /// Whether there is a call before an address, and the function that it calls where the
+    /// instruction says so.
+    fn call_that_returns_to(
+        &mut self,
+        space: &Arc<AddressSpace>,
+        returns: u64,
+    ) -> Option<Option<RuntimeAddress>> {
+        // The call itself, which may be the last instruction of its function.
+        let call = RuntimeAddress(returns.checked_sub(1)?);
+        let (opened, address) = self.files.code_at(space, call)?;
+        let address = address.checked_add(1)?;
+        match opened.call_before(address)? {
+            CallTarget::To(target) => {
+                let distance = target.0.wrapping_sub(address.0);
+                Some(Some(RuntimeAddress(returns.wrapping_add(distance))))
+            }
+            CallTarget::Computed => Some(None),
         }
     }
 

@@ -7,6 +7,7 @@ use super::{
     fold::{Addition, EventId, Fold},
     header::Header,
     kind,
+    known::Known,
     module_file::{Identity, Recorded},
     options::Options,
     order::{Event, Rounds},
@@ -17,9 +18,9 @@ use super::{
 };
 use crate::{
     allocations::{Allocations, Raw},
-    profile::{CallGraph, FrameId, Losses, Profile, RuntimeAddress, StackId},
+    profile::{CallGraph, FrameId, Kernel, Losses, Profile, RuntimeAddress, StackId, StackLimit},
 };
-use codecost::address::FileOffset;
+use codecost::{Error, Result, address::FileOffset};
 use linux_perf_data::linux_perf_event_reader::{
     CpuMode, EventRecord, Mmap2FileId, RawData, RawEventRecord, RecordType, SampleFormat,
 };
@@ -37,6 +38,7 @@ pub(super) struct Reader<'o> {
     lost: (u64, u64),
     /// Threads and processes.
     started: u64,
+    kernel: Kernel,
     frames: Vec<FrameId>,
     allocations: Option<Box<Allocations<StackId>>>,
 }
@@ -48,6 +50,11 @@ impl<'o> Reader<'o> {
         options: &'o Options<'o>,
     ) -> Self {
         let build_ids = std::mem::take(&mut header.build_ids);
+        let kernel = Kernel {
+            release: header.kernel.clone(),
+            build_id: build_ids.get(KERNEL_MAP).cloned(),
+            reference: None,
+        };
         let recorded = Recorded {
             build_ids,
             kernel: header.kernel.take(),
@@ -79,6 +86,7 @@ impl<'o> Reader<'o> {
                 special,
                 engine: Engine::new(header.architecture.as_deref(), registers),
                 fold: Fold::new(options.timeline),
+                known: Known::default(),
             },
             losses: Losses {
                 cut_off: header.cut_off,
@@ -86,6 +94,7 @@ impl<'o> Reader<'o> {
             },
             lost: (0, 0),
             started: 0,
+            kernel,
             frames: Vec::new(),
             allocations: None,
             header,
@@ -212,7 +221,15 @@ impl<'o> Reader<'o> {
     }
 
     fn map(&mut self, map: Map<'_>) {
-        // The kernel's own memory needs no map: all of it is one module.
+        // The kernel's own memory needs no map: all of it is one module. Its record has the place
+        // of a symbol: `[kernel.kallsyms]_text`.
+        if let Some(symbol) = map.path.strip_prefix(KERNEL_MAP)
+            && map.pid == -1
+            && !symbol.is_empty()
+        {
+            let symbol = String::from_utf8_lossy(symbol).into_owned();
+            self.kernel.reference = Some((symbol, RuntimeAddress(map.offset.0)));
+        }
         if map.pid == -1 || !matches!(map.mode, CpuMode::User | CpuMode::Unknown) {
             return;
         }
@@ -239,12 +256,12 @@ impl<'o> Reader<'o> {
         let space = self.processes.space(sample.pid).clone();
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear();
-        let ending = self.places.stack_of(sample, &space, &mut frames);
+        let end = self.places.stack_of(sample, &space, &mut frames);
         let stack = self.places.fold.stack(&frames);
         self.frames = frames;
-        let name = self.processes.name_of(sample.pid, sample.tid);
+        let names = [sample.tid, sample.pid].map(|tid| self.processes.name_of(sample.pid, tid));
         let fold = &mut self.places.fold;
-        let thread = fold.thread(sample.pid, sample.tid, name);
+        let thread = fold.thread(sample.pid, sample.tid, names);
         fold.add(Addition {
             event,
             thread,
@@ -252,8 +269,9 @@ impl<'o> Reader<'o> {
             time: sample.time,
             samples: counts.map_or(1, |counts| counts.samples),
             period: sample.period,
-            unrooted: ending != Ending::Root,
-            truncated: ending == Ending::Truncated,
+            unrooted: end.ending == Ending::Lost,
+            truncated: end.ending == Ending::Truncated,
+            broken: end.broken,
         });
         if let (Some(counts), Some(stack)) = (counts, stack) {
             let allocations = self.allocations.get_or_insert_default();
@@ -262,20 +280,28 @@ impl<'o> Reader<'o> {
         Some(())
     }
 
-    /// The profile of the event that counts time, or else the first, that has samples.
-    pub(super) fn finish(self) -> Profile {
+    /// The profile of the event that is asked for; else of the one that counts time, or else the
+    /// first, that has samples.
+    ///
+    /// # Errors
+    ///
+    /// A usage error: there is no such event.
+    pub(super) fn finish(self, event: Option<&str>) -> Result<Profile> {
         let attributes = &self.header.attributes;
         let fold = &self.places.fold;
         let sampled = |index: &usize| fold.total(*index).samples > 0;
         let is_time = |index: &usize| attributes.get(*index).is_some_and(|it| it.is_time());
         let all = 0..attributes.len();
-        let chosen = all
-            .clone()
-            .filter(sampled)
-            .find(is_time)
-            .or_else(|| all.clone().find(sampled))
-            .or_else(|| all.clone().find(is_time))
-            .unwrap_or_default();
+        let chosen = match event {
+            Some(event) => self.event_of(event)?,
+            None => all
+                .clone()
+                .filter(sampled)
+                .find(is_time)
+                .or_else(|| all.clone().find(sampled))
+                .or_else(|| all.clone().find(is_time))
+                .unwrap_or_default(),
+        };
         let others = all.filter(|index| *index != chosen && sampled(index));
         let name = |index: usize| {
             let name = attributes.get(index).map(|it| it.display_name());
@@ -295,16 +321,30 @@ impl<'o> Reader<'o> {
             CallGraph::None
         };
         let event = name(chosen);
+        let layout = attributes.get(chosen).map(|it| it.layout);
+        let stack_limit = match call_graph {
+            CallGraph::Dwarf => StackLimit {
+                bytes: layout.map(|layout| layout.stack_bytes),
+                frames: None,
+            },
+            CallGraph::FramePointers => StackLimit {
+                bytes: None,
+                frames: layout.map(|layout| layout.most_frames),
+            },
+            CallGraph::None | CallGraph::CallEdges => StackLimit::default(),
+        };
+        let without_tables = self.places.without_tables();
         let folded = self.places.fold.finish(chosen);
         // The tables of files go first: the files then belong to the profile alone.
         drop(self.places.engine);
         let unplaced = self.allocations.as_ref().map_or(0, |it| it.totals.lost);
-        Profile {
+        let mut profile = Profile {
             event,
             other_events,
             call_graph,
-            samples: total.samples,
-            period: total.period,
+            stack_limit,
+            samples: 0,
+            period: 0,
             duration_ns: match (total.first, total.last) {
                 (Some(first), Some(last)) => last.saturating_sub(first),
                 _ => 0,
@@ -312,6 +352,7 @@ impl<'o> Reader<'o> {
             started: self.started,
             threads: folded.threads,
             modules: self.places.files.into_modules(),
+            kernel: self.kernel,
             frames: folded.frames,
             stacks: folded.stacks,
             counts: folded.counts,
@@ -322,16 +363,40 @@ impl<'o> Reader<'o> {
                 // perf asks the kernel for its count of lost samples at the end, and writes down
                 // what the buffers said on the way: the same ones.
                 lost: self.lost.0.max(self.lost.1).saturating_add(unplaced),
-                unrooted: match call_graph {
-                    CallGraph::None => 0,
-                    _ => total.unrooted,
-                },
-                truncated: total.truncated,
                 ..self.losses
             },
-        }
+            without_tables,
+            left_out: Vec::new(),
+        };
+        profile.add_up();
+        Ok(profile)
+    }
+
+    /// The event of this name: in full, else without its modifiers.
+    fn event_of(&self, wanted: &str) -> Result<EventId> {
+        let names: Vec<String> = self
+            .header
+            .attributes
+            .iter()
+            .map(Attribute::display_name)
+            .collect();
+        let bare = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+        let in_full = names.iter().position(|name| name == wanted);
+        let found = in_full.or_else(|| names.iter().position(|name| bare(name) == wanted));
+        found
+            .and_then(|at| self.events.get(at).copied())
+            .ok_or_else(|| {
+                let listed: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                Error::usage(
+                    format_args!("the recording has no event `{wanted}`"),
+                    format_args!("it has {}", listed.join(", ")),
+                )
+            })
     }
 }
+
+/// How perf calls the kernel's own code.
+const KERNEL_MAP: &[u8] = b"[kernel.kallsyms]";
 
 /// A mapping, as the recording tells of it.
 struct Map<'d> {

@@ -27,6 +27,8 @@ pub(super) struct Sample<'d> {
     pub(super) registers: Option<Registers<'d>>,
     /// A copy of the program's stack from its stack pointer on.
     pub(super) stack: Option<StackCopy<'d>>,
+    /// With so many addresses `callchain` is cut off.
+    pub(super) most_frames: u32,
 }
 
 /// Registers of the program.
@@ -143,6 +145,7 @@ impl<'d> Sample<'d> {
             raw,
             registers,
             stack,
+            most_frames: layout.most_frames,
         })
     }
 }

@@ -162,6 +162,7 @@ fn check(
         segments,
         span: None,
         roots: None,
+        code: None,
     })
 }
 

@@ -79,6 +79,7 @@ impl Forge {
             substitutes: &[],
             timeline: true,
             search: false,
+            event: None,
         };
         let size = self.0.len() as u64;
         read_from(
@@ -281,6 +282,8 @@ fn callers_stand_at_their_call() {
         memory((u64::MAX << 32) + 8),
         offset(0x10),
         offset(0x1f),
+        // What stands for the callers that are missing.
+        memory(0),
     ];
     assert_eq!(stack, expected);
     assert_eq!(
@@ -299,6 +302,8 @@ fn counts_inside_samples_are_skipped() {
         branch_index: false,
         user_registers: 0,
         period: 1,
+        most_frames: 127,
+        stack_bytes: 0,
     };
     let chain = |body: &[u64], read_format| {
         let body = words(body);
@@ -347,6 +352,7 @@ fn aarch64_is_unwound_by_its_own_registers() {
         substitutes: &substitutes,
         timeline: false,
         search: false,
+        event: None,
     };
     let size = forge.0.len() as u64;
     let bytes = Cursor::new(&forge.0);
@@ -356,6 +362,7 @@ fn aarch64_is_unwound_by_its_own_registers() {
         .map(|frame| profile.frames[frame.0 as usize].place)
         .collect();
     let code = |address| Place::Code(codecost::address::VirtualAddress(address));
-    assert_eq!(places, [code(0x250), code(0x24b)]);
+    let missing = Place::Memory(RuntimeAddress(0));
+    assert_eq!(places, [code(0x250), code(0x24b), missing]);
     assert_eq!(profile.call_graph, CallGraph::Dwarf);
 }

@@ -8,6 +8,7 @@
 use super::sample::{Registers, StackCopy};
 use codecost::{
     address::VirtualAddress,
+    disasm::{FramePointer, StackFrame},
     image::{Image, Mapping},
 };
 use framehop::{
@@ -79,6 +80,10 @@ pub(super) struct State<U: Unwinder> {
 
 /// A power of two.
 const CACHES: usize = 32;
+/// A stack that is made up: its end, and a frame on it.
+const MADE_UP_STACK: u64 = 0x7000_0000_0000;
+const MADE_UP_FRAME: u64 = MADE_UP_STACK + (16 << 20);
+const MADE_UP_WORD: u64 = MADE_UP_FRAME + (1 << 20);
 /// No file is here: framehop then follows the frame pointer.
 const NO_FILE: u64 = 0x1000;
 const FIRST_BASE: u64 = 1 << 20;
@@ -153,6 +158,25 @@ where
         matches!(end, Ok(None))
     }
 
+    /// The return address by registers and a stack that are made up, and whether it is read from
+    /// `expected`; `None` where that cannot be told.
+    fn reads_from(
+        &mut self,
+        address: FrameAddress,
+        mut registers: U::UnwindRegs,
+        expected: u64,
+    ) -> Option<bool> {
+        let mut last = None;
+        let mut read = |address: u64| {
+            last = Some(address);
+            Ok(MADE_UP_WORD)
+        };
+        match self.step(address, &mut registers, &mut read) {
+            Ok(Some(_)) => Some(last == Some(expected)),
+            _ => None,
+        }
+    }
+
     /// The return address of the function at `address`.
     fn step(
         &mut self,
@@ -183,6 +207,51 @@ pub(super) struct Walk<'d> {
 enum WalkRegisters {
     X86_64(UnwindRegsX86_64),
     Aarch64(UnwindRegsAarch64),
+}
+
+impl Walk<'_> {
+    /// The return address of a frame that machine code tells.
+    ///
+    /// # Errors
+    ///
+    /// It is after the end of the copy, or this processor's code is not read.
+    pub(super) fn return_address(&self, frame: StackFrame) -> Result<u64, Ending> {
+        let WalkRegisters::X86_64(registers) = &self.registers else {
+            return Err(Ending::Lost);
+        };
+        let at = registers.sp().checked_add(frame.return_address);
+        match at.and_then(|at| self.word(at)) {
+            Some(word) => Ok(word),
+            None if self.stack.full => Err(Ending::Truncated),
+            None => Err(Ending::Lost),
+        }
+    }
+
+    /// Goes on to the caller of such a frame.
+    pub(super) fn leave(&mut self, frame: StackFrame, returns: u64) {
+        let kept = match (frame.frame_pointer, &self.registers) {
+            (FramePointer::Saved(above), WalkRegisters::X86_64(registers)) => {
+                let at = registers.sp().checked_add(above);
+                at.and_then(|at| self.word(at))
+            }
+            _ => None,
+        };
+        if let WalkRegisters::X86_64(registers) = &mut self.registers {
+            let above = frame.return_address.saturating_add(8);
+            registers.set_sp(registers.sp().saturating_add(above));
+            registers.set_ip(returns);
+            if let Some(word) = kept {
+                registers.set_bp(word);
+            }
+        }
+        self.frames += 1;
+    }
+
+    fn word(&self, address: u64) -> Option<u64> {
+        let offset = usize::try_from(address.checked_sub(self.start)?).ok()?;
+        let word = self.stack.bytes.get(offset..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*word))
+    }
 }
 
 fn cache_of(address: u64) -> usize {
@@ -221,6 +290,35 @@ impl Engine {
             }
             Self::Aarch64(state) => {
                 state.is_root(step, UnwindRegsAarch64::new(NO_FILE, NO_FILE, NO_FILE))
+            }
+        }
+    }
+
+    /// Whether the caller of the function at `step` is the one that the frame pointer leads to: its
+    /// unwind table reads the return address from beside the frame. `None` where that cannot be
+    /// told.
+    pub(super) fn frame_pointer_leads_on(
+        &mut self,
+        step: Step,
+        is_innermost: bool,
+    ) -> Option<bool> {
+        let Step::Tables(TableAddress(address)) = step else {
+            return None;
+        };
+        let address = match is_innermost {
+            true => FrameAddress::InstructionPointer(address),
+            false => FrameAddress::from_return_address(address + 1)?,
+        };
+        let expected = MADE_UP_FRAME + 8;
+        match self {
+            Self::X86_64(state) => {
+                let registers =
+                    UnwindRegsX86_64::new(address.address(), MADE_UP_STACK, MADE_UP_FRAME);
+                state.reads_from(address, registers, expected)
+            }
+            Self::Aarch64(state) => {
+                let registers = UnwindRegsAarch64::new(MADE_UP_WORD, MADE_UP_STACK, MADE_UP_FRAME);
+                state.reads_from(address, registers, expected)
             }
         }
     }

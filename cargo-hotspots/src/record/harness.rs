@@ -24,6 +24,8 @@ pub(crate) enum Harness {
     Criterion,
     Divan,
     Libtest,
+    /// Gungraun, or Iai-Callgrind as it was called: it runs each benchmark under valgrind.
+    Gungraun,
     Plain,
 }
 
@@ -60,6 +62,7 @@ impl Harness {
             Self::Criterion => "criterion",
             Self::Divan => "divan",
             Self::Libtest => "libtest",
+            Self::Gungraun => "gungraun",
             Self::Plain => "plain",
         }
     }
@@ -77,8 +80,10 @@ impl Harness {
     }
 
     fn of_symbols<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let (mut criterion, mut divan, mut libtest) = (0u32, 0u32, 0u32);
+        let (mut criterion, mut divan, mut libtest, mut gungraun) = (0u32, 0u32, 0u32, 0u32);
         for name in names {
+            gungraun +=
+                u32::from(is_of_crate(name, "gungraun") || is_of_crate(name, "iai_callgrind"));
             criterion += u32::from(is_of_crate(name, "criterion"));
             divan += u32::from(is_of_crate(name, "divan"));
             libtest += u32::from(is_of_crate(name, "test") && name.contains("test_main"));
@@ -86,6 +91,8 @@ impl Harness {
         // Libtest's main is linked only when it is the harness; a library may bring the others.
         if libtest > 0 {
             Self::Libtest
+        } else if gungraun > criterion.max(divan) {
+            Self::Gungraun
         } else if criterion == 0 && divan == 0 {
             Self::Plain
         } else if criterion >= divan {
@@ -176,6 +183,8 @@ mod tests {
         assert_eq!(of(&["_ZN9criterion9benchmark3runE"]), Harness::Criterion);
         assert_eq!(of(&["_RNvCs3abC_9criterion3run"]), Harness::Criterion);
         assert_eq!(of(&["_RNvNtC5divan3cli3run"]), Harness::Divan);
+        let gungraun = "_ZN8gungraun10__internal3run17h0123456789abcdefE";
+        assert_eq!(of(&[gungraun]), Harness::Gungraun);
         assert_eq!(
             of(&["_ZN4test16test_main_static17h0123456789abcdefE"]),
             Harness::Libtest

@@ -22,6 +22,7 @@ use codecost::{
     cargo::Context,
     console::{Console, Verbosity},
     report::Warning,
+    units::Time,
 };
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -42,6 +43,7 @@ pub(super) fn record(
     let mut choice = Choice::new(options, &machine)?;
     let mut announce = |additions: &[String]| announce(console, additions);
     let plan = plan::plan(context, options, choice.call_graph, &mut announce)?;
+    say_left_out(console, &plan);
     choice.settle(options, &machine, plan.jobs.len());
     let store = match &plan.build {
         Some(build) => Store::of_target(&build.target_directory),
@@ -53,6 +55,7 @@ pub(super) fn record(
         event: choice.event_for(&choice.recorder, &machine),
         frequency: choice.frequency,
         call_graph: choice.call_graph,
+        stack_bytes: options.stack_bytes,
         data: unfinished.data(),
         command: command(&plan, options),
         mlock_kb: machine.mlock_kb,
@@ -137,12 +140,12 @@ pub(super) fn note_ends(programs: &mut [Program], options: &RecordOptions, outco
         program.exit_code = end.code;
         program.signal = end.signal;
         program.traffic = end.traffic;
-        program.interrupted = outcome.interrupted;
+        program.interrupted = outcome.is_cut_short();
     }
     if let What::Process(_) = options.what {
         programs
             .iter_mut()
-            .for_each(|program| program.interrupted = outcome.interrupted);
+            .for_each(|program| program.interrupted = outcome.is_cut_short());
     }
 }
 
@@ -323,8 +326,25 @@ fn run(
         _ => Recorder::Builtin,
     };
     match options.what {
-        What::Process(pid) => session::attach(pid, &recorder, setup),
-        _ => session::run(context, &plan.jobs, &recorder, setup),
+        What::Process(pid) => session::attach(pid, &recorder, setup, options.duration),
+        _ => session::run(context, &plan.jobs, &recorder, setup, options),
+    }
+}
+
+/// What is not recorded though it is a target of the kind that was asked for.
+fn say_left_out(console: &mut Console, plan: &Plan) {
+    for left in plan.build.iter().flat_map(|build| &build.left_out) {
+        let features = left.required_features.join(",");
+        let message = format!(
+            "`{}` requires features that are not active: {features}",
+            left.name
+        );
+        let warning = Warning::new("left-out", message);
+        console.warning(&warning.help(format!("record it too: `--features {features}`")));
+    }
+    for name in &plan.under_valgrind {
+        let message = format!("`{name}` runs its benchmarks under valgrind, and is left out");
+        console.warning(&Warning::new("left-out", message));
     }
 }
 
@@ -336,7 +356,10 @@ fn say_begin(
     setup: &Setup,
 ) {
     let what = match options.what {
-        What::Process(pid) => format!("process {pid}; end with Ctrl-C"),
+        What::Process(pid) => match options.duration {
+            Some(duration) => format!("process {pid} for {}", Time(duration)),
+            None => format!("process {pid}; end with Ctrl-C"),
+        },
         _ => {
             let words = plan
                 .jobs
@@ -363,7 +386,7 @@ fn check(
     outcome: &Outcome,
 ) -> Result<()> {
     let failed = |program: &Program| {
-        !outcome.interrupted
+        !outcome.is_cut_short()
             && (program.exit_code.is_some_and(|code| code != 0) || program.signal.is_some())
     };
     let nothing = outcome

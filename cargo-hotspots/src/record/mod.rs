@@ -51,7 +51,8 @@ pub(crate) mod system;
 pub(crate) mod trial;
 
 pub use options::{
-    AllocationOptions, CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What,
+    AllocationOptions, CallGraphChoice, FREQUENCY, MOST_STACK_BYTES, ProgramOutput, RecordOptions,
+    RecorderChoice, STACK_BYTES, What,
 };
 
 use crate::{
@@ -193,7 +194,7 @@ pub fn latest(selection: &Selection) -> Result<Recording> {
 ///
 /// As [`latest`].
 pub fn latest_in(context: &Context, selection: &Selection) -> Result<Recording> {
-    Store::find(context, selection)?.latest()
+    Store::find_made(context, selection)?.latest()
 }
 
 /// The latest recording of allocations; `None` when there is none.
@@ -228,7 +229,7 @@ pub fn open(operand: &Path) -> Result<Recording> {
     let number = operand.to_str().and_then(|text| text.parse::<u64>().ok());
     match number.filter(|_| !operand.exists()) {
         Some(number) => {
-            let store = Store::find(&Context::current()?, &Selection::default())?;
+            let store = Store::find_made(&Context::current()?, &Selection::default())?;
             store::open(&store.numbered(number))
         }
         None => store::open(operand),

@@ -1,10 +1,16 @@
 //! What to record and how: the validated options of a recording.
 
 use codecost::cargo::Selection;
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// The default number of samples a second: a prime, so that it does not run in step with anything.
 pub const FREQUENCY: u32 = 997;
+
+/// Bytes of the user's stack in each sample, unless another size is asked for. 8 KiB would unwind
+/// 5 % of a deep program's samples, 16 KiB 70 %.
+pub const STACK_BYTES: u32 = 16 * 1024;
+/// The largest copy that fits a record.
+pub const MOST_STACK_BYTES: u32 = 65_528;
 
 /// What to record, and how.
 #[derive(Clone, Debug)]
@@ -17,12 +23,18 @@ pub struct RecordOptions {
     pub frequency: u32,
     /// How to record call stacks; `None` for the best way that works.
     pub call_graph: Option<CallGraphChoice>,
+    /// Bytes of the stack that each sample has a copy of, with [`CallGraphChoice::Dwarf`].
+    pub stack_bytes: u32,
     /// The event; `None` for cycles, or for the CPU clock on a machine without a PMU.
     pub event: Option<String>,
     /// The recorder; `None` for perf where it is installed.
     pub recorder: Option<RecorderChoice>,
     /// What of allocations to record, in place of time.
     pub allocations: Option<AllocationOptions>,
+    /// End the recording after this time; `None` for when the program ends.
+    pub duration: Option<Duration>,
+    /// Where the program's standard output goes.
+    pub output: ProgramOutput,
     /// Cargo's flags: they choose the build, and where recordings are kept.
     pub selection: Selection,
 }
@@ -34,6 +46,36 @@ pub struct AllocationOptions {
     pub interval: Option<u64>,
     /// The stack of each allocation, where they are followed by frame pointers.
     pub every: bool,
+}
+
+impl Default for RecordOptions {
+    fn default() -> Self {
+        Self {
+            what: What::Target,
+            arguments: Vec::new(),
+            frequency: FREQUENCY,
+            call_graph: None,
+            stack_bytes: STACK_BYTES,
+            event: None,
+            recorder: None,
+            allocations: None,
+            duration: None,
+            output: ProgramOutput::default(),
+            selection: Selection::default(),
+        }
+    }
+}
+
+/// Where the program's standard output goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ProgramOutput {
+    /// To standard error, because standard output has the report.
+    #[default]
+    Inherit,
+    /// Nowhere.
+    Null,
+    /// Into a file.
+    File(PathBuf),
 }
 
 /// Which program to record.

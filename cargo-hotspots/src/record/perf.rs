@@ -5,8 +5,8 @@
 //! recording. Its control fifo (perf 5.10) says when it is ready: perf answers a command only
 //! after it has enabled its events. At the end it gets SIGINT, as from a user's Ctrl-C.
 
-use super::{builtin::attributes::STACK_BYTES, options::CallGraphChoice};
 use super::{
+    options::CallGraphChoice,
     setup::{Setup, Whom},
     system,
 };
@@ -68,7 +68,10 @@ pub(crate) fn arguments(setup: &Setup, perf: &Perf, whom: &Whom) -> Vec<String> 
     arguments.extend(["--freq".into(), setup.frequency.to_string()]);
     match setup.call_graph {
         CallGraphChoice::Dwarf => {
-            arguments.extend(["--call-graph".into(), format!("dwarf,{STACK_BYTES}")]);
+            arguments.extend([
+                "--call-graph".into(),
+                format!("dwarf,{}", setup.stack_bytes),
+            ]);
         }
         CallGraphChoice::FramePointers => arguments.extend(["--call-graph".into(), "fp".into()]),
         CallGraphChoice::None => {}

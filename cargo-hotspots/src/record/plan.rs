@@ -35,6 +35,8 @@ pub(super) struct Job {
 pub(super) struct Plan {
     pub(super) jobs: Vec<Job>,
     pub(super) build: Option<Build>,
+    /// Benchmarks that run under valgrind, which would be what is recorded.
+    pub(super) under_valgrind: Vec<String>,
 }
 
 impl Job {
@@ -68,10 +70,12 @@ pub(super) fn plan(
         What::Program(path) => Ok(Plan {
             jobs: vec![existing(context, path, &options.arguments)?],
             build: None,
+            under_valgrind: Vec::new(),
         }),
         What::Process(_) => Ok(Plan {
             jobs: Vec::new(),
             build: None,
+            under_valgrind: Vec::new(),
         }),
     }
 }
@@ -86,21 +90,22 @@ fn built(
     let no_program = |what: &str| {
         Error::usage(
             format_args!("{what} does not run by itself"),
-            "name a program with --bin, --example, --test or --bench",
+            "record its unit tests with --lib, or a program with --bin, --example, --test or --bench",
         )
     };
-    if selection.target == TargetChoice::Lib {
-        return Err(no_program("a library"));
-    }
     let additions = match call_graph {
         CallGraphChoice::FramePointers => Additions::PROFILING.with_frame_pointers(),
         _ => Additions::PROFILING,
     };
     let build = match selection.target {
         TargetChoice::Bench(None) => Build::all(context, selection, &additions)?,
+        TargetChoice::Lib | TargetChoice::Test(_) => {
+            Build::tests(context, selection, &additions, first)?
+        }
         _ => Build::one_announced(context, selection, &additions, first)?,
     };
     let mut jobs = Vec::new();
+    let mut under_valgrind = Vec::new();
     for artifact in &build.artifacts {
         if artifact.target.kind.is_library() {
             return Err(no_program(&format!(
@@ -108,11 +113,25 @@ fn built(
                 artifact.target.name
             )));
         }
-        jobs.push(job(context, artifact, &options.arguments)?);
+        let job = job(context, artifact, &options.arguments)?;
+        match job.program.harness.as_deref() == Some(Harness::Gungraun.as_str()) {
+            true => under_valgrind.push(job.name),
+            false => jobs.push(job),
+        }
+    }
+    if jobs.is_empty() {
+        return Err(Error::usage(
+            format_args!(
+                "`{}` runs its benchmarks under valgrind, which would be what is recorded",
+                under_valgrind.join("`, `")
+            ),
+            "record a program that calls the same code: `--example`, `--bin`, or another `--bench`",
+        ));
     }
     Ok(Plan {
         jobs,
         build: Some(build),
+        under_valgrind,
     })
 }
 

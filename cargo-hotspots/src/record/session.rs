@@ -1,10 +1,12 @@
 //! One recording from its first program to its last: start the recorder, let the programs run one
-//! after the other, heed Ctrl-C, end the recorder.
+//! after the other, heed Ctrl-C and the time that was asked for, end the
+//! recorder.
 
 use super::{
     builtin::{self, Counts},
     counters::{Counted, Counters},
     held::{End, Held},
+    options::{ProgramOutput, RecordOptions},
     perf,
     plan::Job,
     setup::{Setup, Whom},
@@ -13,6 +15,7 @@ use super::{
 use crate::machine::Perf;
 use codecost::{Error, Result, cargo::Context};
 use std::{
+    fs::File,
     io,
     os::fd::AsFd as _,
     process::Stdio,
@@ -41,6 +44,8 @@ pub(super) struct Outcome {
     /// For each program that was started, in their order.
     pub(super) ends: Vec<End>,
     pub(super) interrupted: bool,
+    /// Whether the time was up that was asked for.
+    pub(super) timed_out: bool,
     /// From the first program's start to the end of the recording.
     pub(super) duration: Duration,
     /// The CPU time that was used meanwhile, where the kernel says it.
@@ -51,6 +56,13 @@ pub(super) struct Outcome {
     pub(super) counted: Option<Counted>,
     /// What perf said.
     pub(super) said: String,
+}
+
+impl Outcome {
+    /// Whether the recording ended before the programs did.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.interrupted || self.timed_out
+    }
 }
 
 /// Why there is no recording.
@@ -131,14 +143,14 @@ pub(super) fn run(
     jobs: &[Job],
     recorder: &Recorder<'_>,
     setup: &Setup,
+    options: &RecordOptions,
 ) -> Result<Outcome, Failure> {
     let interrupts = Interrupts::watch();
     let mut programs = Vec::new();
+    let outputs = Outputs::open(context, &options.output)?;
     for job in jobs {
         let mut command = job.command(context);
-        // Our own output is data.
-        let output = io::stderr().as_fd().try_clone_to_owned();
-        command.stdout(output.map_or_else(|_| Stdio::inherit(), Stdio::from));
+        command.stdout(outputs.next());
         programs.push(Held::start(command).map_err(|source| cannot_run(job, source))?);
     }
     let whom = Whom::Held(programs.iter().map(Held::pid).collect());
@@ -147,17 +159,24 @@ pub(super) fn run(
     let mut outcome = Outcome::default();
     let mut used = Used::default();
     for (program, job) in programs.iter_mut().zip(jobs) {
-        if interrupts.count() > 0 {
+        if interrupts.count() > 0 || outcome.timed_out {
             break;
         }
         let failed = |source| cannot_run(job, source);
         program.release().map_err(failed)?;
         let end = loop {
-            if let Some(end) = program.wait(STEP).map_err(failed)? {
+            let left = options.duration.map(|duration| {
+                let left = duration.saturating_sub(start.elapsed());
+                // Zero would not look for the end at all.
+                left.max(Duration::from_millis(1))
+            });
+            let patience = left.map_or(STEP, |left| left.min(STEP));
+            if let Some(end) = program.wait(patience).map_err(failed)? {
                 used += end.used;
                 break end;
             }
-            if interrupts.count() > 0 {
+            outcome.timed_out = is_over(start, options.duration);
+            if interrupts.count() > 0 || outcome.timed_out {
                 // Only what ran until now was asked for.
                 used += system::used(program.pid()).unwrap_or_default();
                 outcome.duration = start.elapsed();
@@ -180,9 +199,50 @@ pub(super) fn run(
     Ok(outcome)
 }
 
-/// After Ctrl-C: gives the program time to end as it wants, then less.
+/// Whether the time that was asked for is up.
+fn is_over(start: Instant, duration: Option<Duration>) -> bool {
+    duration.is_some_and(|duration| start.elapsed() >= duration)
+}
+
+/// Where the programs' standard output goes.
+enum Outputs {
+    Stderr,
+    Null,
+    File(File),
+}
+
+impl Outputs {
+    fn open(context: &Context, output: &ProgramOutput) -> Result<Self> {
+        Ok(match output {
+            // Our own output is data.
+            ProgramOutput::Inherit => Self::Stderr,
+            ProgramOutput::Null => Self::Null,
+            ProgramOutput::File(path) => {
+                let path = context.absolute(path);
+                let file = File::create(&path);
+                Self::File(file.map_err(|source| Error::write(path, source))?)
+            }
+        })
+    }
+
+    /// That of one more program.
+    fn next(&self) -> Stdio {
+        let copy = match self {
+            Self::Stderr => io::stderr().as_fd().try_clone_to_owned().map(Stdio::from),
+            Self::Null => Ok(Stdio::null()),
+            Self::File(file) => file.try_clone().map(Stdio::from),
+        };
+        copy.unwrap_or_else(|_| Stdio::inherit())
+    }
+}
+
+/// After Ctrl-C, or when the time is up: gives the program time to end as it wants, then less.
 fn let_end(program: &mut Held, interrupts: &Interrupts) -> io::Result<End> {
-    if let Some(signal) = interrupts.to_pass_on() {
+    let signal = match interrupts.count() {
+        0 => Some(libc::SIGTERM),
+        _ => interrupts.to_pass_on(),
+    };
+    if let Some(signal) = signal {
         program.send(signal);
     }
     let first = interrupts.count();
@@ -202,21 +262,32 @@ fn let_end(program: &mut Held, interrupts: &Interrupts) -> io::Result<End> {
 }
 
 /// Records a process that runs, until it or the user ends that. It is never signalled.
-pub(super) fn attach(pid: i32, recorder: &Recorder<'_>, setup: &Setup) -> Result<Outcome, Failure> {
+pub(super) fn attach(
+    pid: i32,
+    recorder: &Recorder<'_>,
+    setup: &Setup,
+    duration: Option<Duration>,
+) -> Result<Outcome, Failure> {
     let interrupts = Interrupts::watch();
     let mut active = Active::start(recorder, setup, &Whom::Running(pid))?;
     let start = Instant::now();
     let before = system::used(pid);
     // When it ends by itself, the last look is at most one step old.
     let mut now = before;
-    while interrupts.count() == 0 && system::exists(pid) && !active.has_ended() {
-        std::thread::sleep(STEP);
+    while interrupts.count() == 0
+        && !is_over(start, duration)
+        && system::exists(pid)
+        && !active.has_ended()
+    {
+        let left = duration.map(|duration| duration.saturating_sub(start.elapsed()));
+        std::thread::sleep(left.map_or(STEP, |left| left.min(STEP)));
         now = system::used(pid).or(now);
     }
     let mut outcome = Outcome {
         duration: start.elapsed(),
         used: now.zip(before).map(|(now, before)| now.since(before)),
         interrupted: interrupts.count() > 0,
+        timed_out: is_over(start, duration),
         ..Outcome::default()
     };
     active.finish(&mut outcome, setup, &interrupts)?;

@@ -11,6 +11,8 @@ pub(crate) struct Setup {
     /// Samples a second.
     pub(crate) frequency: u32,
     pub(crate) call_graph: CallGraphChoice,
+    /// Bytes of the stack in each sample, where stacks are copied.
+    pub(crate) stack_bytes: u32,
     /// The file to write; its directory exists and is the recording's own.
     pub(crate) data: PathBuf,
     /// For the file's header.

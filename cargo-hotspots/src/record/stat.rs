@@ -38,13 +38,14 @@ pub(super) fn measure(
         event: String::new(),
         frequency: 0,
         call_graph: CallGraphChoice::None,
+        stack_bytes: 0,
         // Nothing is written.
         data: PathBuf::new(),
         command: linux::command(&plan, options),
         mlock_kb: None,
         root: false,
     };
-    let outcome = session::run(context, &plan.jobs, &Recorder::Counters, &setup);
+    let outcome = session::run(context, &plan.jobs, &Recorder::Counters, &setup, options);
     let outcome = outcome.map_err(|failure| match failure {
         Failure::Other(error) => error,
         // There is no such recorder here.

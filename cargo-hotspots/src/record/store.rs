@@ -100,6 +100,54 @@ impl Store {
             })
     }
 
+    /// As [`Store::find`], of recordings that were made: without asking cargo, which takes longer
+    /// than all else, where no setting moves the target directory and only one of the packages
+    /// around the working directory has recordings.
+    pub(super) fn find_made(context: &Context, selection: &Selection) -> Result<Self> {
+        let plain = selection.target_dir.is_none() && selection.manifest_path.is_none();
+        match plain.then(|| Self::around(context)).flatten() {
+            Some(found) => Ok(found),
+            None => Self::find(context, selection),
+        }
+    }
+
+    fn around(context: &Context) -> Option<Self> {
+        let moved = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+        if moved.iter().any(|name| context.var_os(name).is_some()) {
+            return None;
+        }
+        let moves = |directory: &Path| {
+            ["config.toml", "config"].iter().any(|name| {
+                let text = fs::read_to_string(directory.join(name));
+                // An included file may say anything.
+                text.is_ok_and(|text| text.contains("target-dir") || text.contains("include"))
+            })
+        };
+        if context.cargo_home().is_some_and(|home| moves(&home)) {
+            return None;
+        }
+        let mut found = None;
+        for directory in context.directory().ancestors() {
+            if moves(&directory.join(".cargo")) {
+                return None;
+            }
+            let Ok(manifest) = fs::read_to_string(directory.join("Cargo.toml")) else {
+                continue;
+            };
+            let store = Self::of_target(&directory.join("target"));
+            if store.root.join(LATEST).exists() && found.replace(store).is_some() {
+                return None;
+            }
+            // What is around the workspace is another project. Configuration further out could
+            // still move the target directory.
+            if manifest.contains("[workspace") {
+                let mut outer = directory.ancestors().skip(1);
+                return found.filter(|_| !outer.any(|outer| moves(&outer.join(".cargo"))));
+            }
+        }
+        found
+    }
+
     /// The newest recording.
     pub(super) fn latest(&self) -> Result<Recording> {
         let nothing = || {
@@ -383,6 +431,34 @@ mod tests {
         fs::write(going_on.directory().join(MARK), "4294967294").unwrap();
         store.clean();
         assert!(!going_on.directory().exists());
+    }
+
+    #[test]
+    fn recordings_around_are_found_without_cargo_unless_something_moves_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let package = directory.path().join("member");
+        fs::create_dir_all(package.join("src")).unwrap();
+        fs::write(package.join("Cargo.toml"), "").unwrap();
+        let home = directory.path().join("home");
+        let context = Context::at(package.join("src"))
+            .with_env("CARGO_HOME", &home)
+            .without_env("CARGO_TARGET_DIR")
+            .without_env("CARGO_BUILD_TARGET_DIR");
+        assert_eq!(Store::around(&context), None);
+        let own = Store::of_target(&package.join("target"));
+        own.create().unwrap().finish(about("x")).unwrap();
+        assert_eq!(Store::around(&context), Some(own));
+        let moved = context.clone().with_env("CARGO_TARGET_DIR", "elsewhere");
+        assert_eq!(Store::around(&moved), None);
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("config.toml"), "build.target-dir = \"x\"").unwrap();
+        assert_eq!(Store::around(&context), None);
+        fs::remove_dir_all(&home).unwrap();
+        // The workspace around it has some, too: cargo must say which.
+        fs::write(directory.path().join("Cargo.toml"), "").unwrap();
+        let outer = Store::of_target(&directory.path().join("target"));
+        outer.create().unwrap().finish(about("y")).unwrap();
+        assert_eq!(Store::around(&context), None);
     }
 
     #[test]

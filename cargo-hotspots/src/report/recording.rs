@@ -31,6 +31,8 @@ pub(super) struct JsonRecording<'a> {
     threads: u64,
     processes: u64,
     quality: JsonQuality,
+    /// What is not shown: other processes and threads, by their process.
+    left_out: Vec<JsonLeftOut<'a>>,
     /// Which bounds of `--strict` are exceeded, in words.
     exceeded: Vec<String>,
     recorder: Option<&'a str>,
@@ -46,11 +48,18 @@ pub(super) struct JsonRecording<'a> {
 struct JsonQuality {
     unrooted: Option<f64>,
     truncated: Option<f64>,
+    broken: Option<f64>,
     unknown: f64,
     line_zero: f64,
     disordered: u64,
     unreadable: u64,
     cut_off: bool,
+}
+
+#[derive(Serialize)]
+struct JsonLeftOut<'a> {
+    process: &'a str,
+    samples: u64,
 }
 
 #[derive(Serialize)]
@@ -96,6 +105,8 @@ impl<'a> JsonRecording<'a> {
             build_notes,
             degradations,
             call_graph,
+            stack_limit: _,
+            left_out,
             samples,
             duration_ns,
             cpu_ns,
@@ -126,12 +137,20 @@ impl<'a> JsonRecording<'a> {
             quality: JsonQuality {
                 unrooted: of_stacks(losses.unrooted),
                 truncated: of_stacks(losses.truncated),
+                broken: of_stacks(losses.broken),
                 unknown: of_all(*unknown),
                 line_zero: of_all(*line_zero),
                 disordered: losses.disordered,
                 unreadable: losses.unreadable,
                 cut_off: losses.cut_off,
             },
+            left_out: left_out
+                .iter()
+                .map(|left| JsonLeftOut {
+                    process: &left.process,
+                    samples: left.samples,
+                })
+                .collect(),
             exceeded: facts.exceeded(),
             recorder: recorder.as_deref(),
             call_graph: call_graph_name(*call_graph),
@@ -219,6 +238,9 @@ pub(super) fn page(facts: &Facts) -> Page {
         let notes = format!("for this recording with {}", facts.build_notes.join(", "));
         lines.push(("build".to_owned(), notes));
     }
+    if !facts.left_out.is_empty() {
+        lines.push(("left out".to_owned(), left_out(facts)));
+    }
     let lines = lines
         .into_iter()
         .map(|(key, value)| (key, printable(&value).into_owned()));
@@ -231,6 +253,18 @@ pub(super) fn page(facts: &Facts) -> Page {
         format!("doubtful: {}", exceeded.join("; ")),
         Emphasis::Strong,
     )
+}
+
+/// `412 samples of `cargo` (5.1%)`: what is in the recording and not shown.
+fn left_out(facts: &Facts) -> String {
+    let all = facts.left_out.iter().map(|left| left.samples);
+    let all = all.fold(facts.samples, u64::saturating_add);
+    let said = facts.left_out.iter().map(|left| {
+        let samples = counted(left.samples, "sample");
+        let share = Share::of(left.samples, all);
+        format!("{samples} of process `{}` ({share} of all)", left.process)
+    });
+    said.collect::<Vec<_>>().join(", ")
 }
 
 /// `9,523 samples, 99.1% of the CPU time, 0 lost, 1.2% unrooted, 0.3% truncated, 0.1% unknown, 1.2%
@@ -255,6 +289,10 @@ fn quality(facts: &Facts) -> String {
     } else {
         said.push(format!("{} unrooted", share(losses.unrooted)));
         said.push(format!("{} truncated", share(losses.truncated)));
+        // Only frame pointers pass over callers.
+        if facts.call_graph == CallGraph::FramePointers {
+            said.push(format!("{} broken", share(losses.broken)));
+        }
     }
     said.push(format!("{} unknown", share(unknown)));
     said.push(format!("{} line 0", share(line_zero)));

@@ -240,7 +240,8 @@ fn a_doubtful_recording_says_so() {
         .iter()
         .map(|warning| warning["code"].as_str().unwrap())
         .collect();
-    assert_eq!(codes, ["lost-samples", "truncated-stacks"]);
+    let lost = ["lost-samples", "truncated-stacks", "unrooted-stacks"];
+    assert_eq!(&codes[codes.len() - 3..], lost, "{codes:?}");
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub(super) const LINKER: Bucket = Bucket {
     name: "[linker]",
     origin: Origin::Linker,
 };
+/// Callers that a stack does not have, because its end is missing.
+pub(super) const MISSING: Bucket = Bucket {
+    name: "[callers missing]",
+    origin: Origin::Unknown,
+};
 /// No evidence.
 pub(super) const UNKNOWN: Bucket = Bucket {
     name: "[unknown]",
@@ -170,7 +175,7 @@ pub(super) fn is_system(info: &CrateInfo) -> bool {
         }
         Origin::Workspace => false,
         _ => {
-            [LIBC.name, ALLOCATOR.name].contains(&info.name.as_str())
+            [LIBC.name, ALLOCATOR.name, MISSING.name].contains(&info.name.as_str())
                 || ALLOCATOR_CRATES.contains(&info.name.as_str())
         }
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::symbols::{Chain, Function, FunctionId, Gaps, Owner, OwnerId, Scope, SourceId, Symbols};
 use codecost::attribution::{Catalogue, CrateId, Evidence};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Symbols in the making.
 pub(super) struct Collector<'c> {
@@ -16,6 +16,7 @@ pub(super) struct Collector<'c> {
     known_owners: HashMap<CrateId, OwnerId>,
     known_functions: HashMap<(String, OwnerId), FunctionId>,
     known_files: HashMap<String, SourceId>,
+    known_aliases: HashSet<(String, FunctionId)>,
 }
 
 impl<'c> Collector<'c> {
@@ -28,6 +29,7 @@ impl<'c> Collector<'c> {
             known_owners: HashMap::new(),
             known_functions: HashMap::new(),
             known_files: HashMap::new(),
+            known_aliases: HashSet::new(),
         }
     }
 
@@ -91,6 +93,19 @@ impl<'c> Collector<'c> {
         });
         self.known_functions.insert(key, next);
         next
+    }
+
+    /// Another name of a function.
+    pub(super) fn alias(&mut self, name: String, function: FunctionId) {
+        let own = self.symbols.functions.get(function.0 as usize);
+        if own.is_none_or(|own| own.name == name) {
+            return;
+        }
+        let alias = (name, function);
+        if !self.known_aliases.contains(&alias) {
+            self.symbols.aliases.push(alias.clone());
+            self.known_aliases.insert(alias);
+        }
     }
 
     /// The one function that represents all of a bucket.

@@ -9,27 +9,27 @@
 //! A function is its full name, without hashes, and its crate: the many copies of a generic
 //! function in several units and both copies of a function that was outlined are one.
 //!
-//! Limits: debug information that `dwz` moved into a supplementary file is not read. A kernel's
-//! symbols are not: `/proc/kallsyms` is of the kernel that runs now, and a recording does not say
-//! from which boot it is.
+//! Limits: debug information that `dwz` moved into a supplementary file is not read. Functions of a
+//! kernel have names where that kernel runs here (`kernel`), else it is one row.
 
 mod buckets;
 mod collect;
 mod dwarf;
 mod files;
 mod jit;
+mod kernel;
 mod named;
 mod owners;
 mod table;
 
 use crate::{
-    profile::{FrameId, Module, ModuleId, ModuleKind, Place, Profile},
+    profile::{FrameId, Kernel, Module, ModuleId, ModuleKind, Place, Profile},
     symbols::{Chain, FunctionId, Scope, Symbols},
 };
 use codecost::{
     address::{AddressRange, VirtualAddress},
     attribution::{Catalogue, SymbolOwners},
-    demangle::{Name, Part},
+    demangle::{Name, Part, Scheme},
     image::{Image, Mapping, Symbol, SymbolTable, debug_info::DebugInfo},
 };
 use collect::Collector;
@@ -62,7 +62,10 @@ pub fn symbolize(profile: &Profile, catalogue: &Catalogue) -> Symbols {
     for (id, mut frames) in frames {
         frames.sort_unstable();
         if let Some(module) = profile.modules.get(id.0 as usize) {
-            of_module(module, &frames, &processes, &mut collector);
+            match module.kind {
+                ModuleKind::Kernel => of_kernel(&profile.kernel, &frames, &mut collector),
+                _ => of_module(module, &frames, &processes, &mut collector),
+            }
         }
     }
     named::set(profile, &mut collector);
@@ -85,6 +88,7 @@ fn of_module(
         ModuleKind::Kernel => buckets::KERNEL,
         ModuleKind::Vdso => buckets::VDSO,
         ModuleKind::Jit => buckets::JIT,
+        ModuleKind::Missing => buckets::MISSING,
         ModuleKind::Unknown => buckets::UNKNOWN,
     };
     let names = match module.kind {
@@ -107,6 +111,28 @@ fn of_module(
             }
             None => lone,
         };
+        collector.set(frame.0 as usize, chain);
+    }
+}
+
+/// The kernel: its functions where their names are known.
+fn of_kernel(kernel: &Kernel, frames: &[(Place, FrameId)], collector: &mut Collector<'_>) {
+    let names = kernel::Names::read(kernel);
+    let function = collector.bucket(buckets::KERNEL);
+    let lone = collector.lone(function);
+    for (place, frame) in frames {
+        let name = match place {
+            Place::Memory(address) => names.at(*address),
+            _ => None,
+        };
+        let chain = name.map_or(lone, |name| {
+            let owner = (
+                collector.owners.bucket(buckets::KERNEL),
+                codecost::attribution::Evidence::Symbol,
+            );
+            let function = collector.function(name.to_owned(), owner, (None, None));
+            collector.lone(function)
+        });
         collector.set(frame.0 as usize, chain);
     }
 }
@@ -160,7 +186,11 @@ fn of_file(
     if let Some(debug) = &debug {
         programs.push(debug.path().to_path_buf());
     }
+    // Of a system library all code is one bucket: its symbols name it, and what is inlined into
+    // what in there is not worth inflating a debug file that is larger than most programs.
+    let system = buckets::of_library(&module.name).is_some();
     let sections = match &debug_image {
+        Some(_) if system => Sections::default(),
         Some(other) if !files::has_debug_info(&image) => Sections::of(other),
         _ => Sections::of(&image),
     };
@@ -211,6 +241,7 @@ fn of_file(
         collector,
         by_place: HashMap::new(),
         by_symbol: HashMap::new(),
+        named_by: HashSet::new(),
         without_debug_info: 0,
         without_symbol: 0,
     };
@@ -269,6 +300,27 @@ fn describe(
     described
 }
 
+/// A name in full: a legacy linkage name says no generic arguments, so those of `name`, which is
+/// the debug information's (`total<u8>`), are added. Of closures and what is inside of them they
+/// are left out: there they are those of the function around.
+fn instance(linkage: &str, name: Option<&str>) -> String {
+    let linkage = Name::parse(linkage);
+    let full = linkage.full();
+    if linkage.scheme() != Scheme::Legacy {
+        return full;
+    }
+    let arguments = name.and_then(|name| {
+        let at = name.find('<')?;
+        let own = name.get(..at)?;
+        let is_own = !own.is_empty() && name.ends_with('>') && full.ends_with(own);
+        is_own.then(|| name.get(at..)).flatten()
+    });
+    match arguments {
+        Some(arguments) => format!("{full}::{arguments}"),
+        None => full,
+    }
+}
+
 /// Turns the answers for one file into chains.
 struct Resolver<'a, 'c, 'd> {
     image: &'a Image<'d>,
@@ -280,6 +332,8 @@ struct Resolver<'a, 'c, 'd> {
     /// With the file, where only a line's path tells the crate.
     by_place: HashMap<(dwarf::EntryId, Option<&'a str>), FunctionId>,
     by_symbol: HashMap<&'a str, FunctionId>,
+    /// Which symbols were seen for which functions.
+    named_by: HashSet<(&'a str, FunctionId)>,
     without_debug_info: u64,
     without_symbol: u64,
 }
@@ -334,7 +388,7 @@ impl<'a> Resolver<'a, '_, '_> {
         let collector = &mut *self.collector;
         let owner = collector.owners.of_function(found, info, key.1, self.facts);
         let name = match (&found.linkage, &found.name) {
-            (Some(linkage), _) => Name::parse(linkage).full(),
+            (Some(linkage), name) => instance(linkage, name.as_deref()),
             (None, Some(name)) => name.clone(),
             (None, None) => buckets::UNKNOWN.name.to_owned(),
         };
@@ -376,7 +430,6 @@ impl<'a> Resolver<'a, '_, '_> {
     fn chain(&mut self, address: VirtualAddress, answer: Option<&'a Answer>) -> Chain {
         let symbol = self.tables.at(address);
         let extent = symbol.as_ref().map(|(_, extent, _)| *extent);
-        let physical = symbol.map(|(symbol, _, owners)| self.symbol(symbol, owners));
         let mut scopes: Vec<Scope> = Vec::new();
         for frame in answer.iter().flat_map(|answer| &answer.frames) {
             let file = frame.file.as_deref();
@@ -386,8 +439,17 @@ impl<'a> Resolver<'a, '_, '_> {
                 line: frame.line,
             });
         }
+        if let (Some(outermost), Some((symbol, ..))) = (scopes.last(), &symbol) {
+            // One function by its address: what the symbol is called is another name for it.
+            let outermost = outermost.function;
+            if self.named_by.insert((&*symbol.name, outermost)) {
+                let name = Name::parse(&symbol.name).full();
+                self.collector.alias(name, outermost);
+            }
+        }
         if scopes.is_empty() {
             self.without_debug_info += 1;
+            let physical = symbol.map(|(symbol, _, owners)| self.symbol(symbol, owners));
             let row = answer.and_then(|answer| answer.row.as_ref());
             let file = row.and_then(|(file, _)| file.as_deref());
             scopes.push(Scope {
@@ -397,9 +459,7 @@ impl<'a> Resolver<'a, '_, '_> {
             });
         }
         let outermost = scopes.last().map(|scope| scope.function);
-        let physical = physical
-            .or(outermost)
-            .unwrap_or_else(|| self.collector.bucket(buckets::UNKNOWN));
+        let physical = outermost.unwrap_or_else(|| self.collector.bucket(buckets::UNKNOWN));
         let line_zero = answer.is_some_and(|answer| answer.line_zero);
         self.collector.chain(&scopes, physical, extent, line_zero)
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod account;
+mod cases;
 mod harnesses;
 
 use cargo_hotspots::{
@@ -215,7 +216,6 @@ fn driven() {
         arguments: set("ARGS")
             .map(|text| text.split(' ').map(Into::into).collect())
             .unwrap_or_default(),
-        frequency: 997,
         call_graph: match set("STACKS").as_deref() {
             Some("dwarf") => Some(CallGraphChoice::Dwarf),
             Some("fp") => Some(CallGraphChoice::FramePointers),
@@ -239,6 +239,7 @@ fn driven() {
             quiet: true,
             ..Selection::default()
         },
+        ..RecordOptions::default()
     };
     let mut console = Console::system();
     console.set_verbosity(Verbosity::Verbose);

@@ -119,6 +119,7 @@ fn what_is_in_no_file() {
             pid: std::process::id() as i32,
             tid: 1,
             name: "x".into(),
+            process: "x".into(),
         }],
         ..Profile::default()
     };

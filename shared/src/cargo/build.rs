@@ -10,8 +10,9 @@
 //! standard error. Limit: a program that embeds its `OUT_DIR` embeds another path than in the
 //! user's build.
 
+mod settings;
+
 use super::{
-    config::{self, Inputs, Value, canonical},
     context::Context,
     environment::{self, Facts},
     lookup::Lookup,
@@ -22,6 +23,7 @@ use super::{
     workspace::{Candidate, Workspace},
 };
 use crate::error::{Error, Result};
+use settings::Settings;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -107,6 +109,8 @@ pub struct Build {
     pub scripts: Vec<ScriptOutput>,
     /// All binaries that it made, those included that tests and benchmarks need.
     pub executables: Vec<BuiltExecutable>,
+    /// Targets that were left out, as cargo does, because features that they require are not active.
+    pub left_out: Vec<Candidate>,
     /// The profile in use.
     pub profile: String,
     /// The triple that it was built for.
@@ -144,15 +148,77 @@ impl Build {
         )
     }
 
-    /// Builds every target that `selection` leaves open, such as all benchmarks.
+    /// Builds every target that `selection` leaves open, such as all benchmarks; what requires
+    /// features that are not active is left out, as cargo does.
+    ///
+    /// # Errors
+    ///
+    /// The build failed, or nothing is left.
     pub fn all(context: &Context, selection: &Selection, additions: &Additions) -> Result<Self> {
         let (workspace, plan) = prepare(context, selection)?;
         let candidates = workspace.candidates(selection)?;
-        let first = &mut |_: &[String]| {};
-        run(
+        some(
+            context,
+            selection,
+            additions,
+            &workspace,
+            plan,
+            candidates,
+            &mut |_| {},
+        )
+    }
+
+    /// Builds programs of tests, see [`Workspace::test_candidates`]; `first` as in
+    /// [`Build::one_announced`].
+    ///
+    /// # Errors
+    ///
+    /// The build failed, or there is nothing to build.
+    pub fn tests(
+        context: &Context,
+        selection: &Selection,
+        additions: &Additions,
+        first: &mut dyn FnMut(&[String]),
+    ) -> Result<Self> {
+        let (workspace, plan) = prepare(context, selection)?;
+        let candidates = workspace.test_candidates(selection)?;
+        some(
             context, selection, additions, &workspace, plan, candidates, first,
         )
     }
+}
+
+/// Builds those of `candidates` whose features are active.
+fn some(
+    context: &Context,
+    selection: &Selection,
+    additions: &Additions,
+    workspace: &Workspace,
+    plan: Plan,
+    candidates: Vec<Candidate>,
+    first: &mut dyn FnMut(&[String]),
+) -> Result<Build> {
+    let (wanted, left_out) = workspace.with_features(candidates, selection);
+    if wanted.is_empty() {
+        let names: Vec<_> = left_out
+            .iter()
+            .map(|left| format!("`{}`", left.name))
+            .collect();
+        let mut features: Vec<&str> = left_out
+            .iter()
+            .flat_map(|left| left.required_features.iter().map(String::as_str))
+            .collect();
+        features.sort_unstable();
+        features.dedup();
+        return Err(Error::usage(
+            format_args!("{} requires features that are not active", names.join(", ")),
+            format_args!("activate them: --features {}", features.join(",")),
+        ));
+    }
+    let build = run(
+        context, selection, additions, workspace, plan, wanted, first,
+    )?;
+    Ok(Build { left_out, ..build })
 }
 
 /// Facts that do not depend on the workspace.
@@ -234,11 +300,17 @@ fn run(
     let profile = selection.profile().to_owned();
 
     let mut command = context.cargo();
-    command.args(["build", "--message-format=json-render-diagnostics"]);
+    // Only `cargo test` builds unit tests.
+    let unit_tests = candidates.iter().any(|wanted| wanted.tests_of.is_some());
+    match unit_tests {
+        true => command.args(["test", "--no-run"]),
+        false => command.arg("build"),
+    };
+    command.arg("--message-format=json-render-diagnostics");
     command
         .args(selection.common_args())
         .args(selection.compile_args());
-    let words = command_words(selection, &candidates);
+    let words = command_words(selection, &candidates, unit_tests);
     for candidate in &candidates {
         command.args(target_args(candidate));
     }
@@ -318,6 +390,7 @@ fn run(
     Ok(Build {
         artifacts: artifacts.collect::<Result<_>>()?,
         executables,
+        left_out: Vec::new(),
         target_directory: user_target(context, selection, workspace),
         crates: messages.crates,
         scripts: messages.scripts,
@@ -331,10 +404,17 @@ fn run(
 }
 
 /// The command as the user would type it.
-fn command_words(selection: &Selection, candidates: &[Candidate]) -> String {
-    let mut words = vec!["cargo build".to_owned()];
+fn command_words(selection: &Selection, candidates: &[Candidate], unit_tests: bool) -> String {
+    let command = match unit_tests {
+        true => "cargo test --no-run",
+        false => "cargo build",
+    };
+    let mut words = vec![command.to_owned()];
     words.extend(selection.compile_args());
-    words.extend(candidates.iter().map(Candidate::flags));
+    words.extend(candidates.iter().map(|candidate| match candidate.tests_of {
+        Some(_) => target_args(candidate).join(" "),
+        None => candidate.flags(),
+    }));
     words.join(" ")
 }
 
@@ -347,10 +427,11 @@ fn target_args(candidate: &Candidate) -> Vec<String> {
         format!("{}:{}", candidate.package, candidate.version)
     };
     let mut args = vec!["--package".to_owned(), package];
-    if candidate.kind.is_library() {
+    let kind = candidate.tests_of.unwrap_or(candidate.kind);
+    if kind.is_library() {
         args.push("--lib".into());
     } else {
-        args.push(format!("--{}", candidate.kind));
+        args.push(format!("--{kind}"));
         args.push(candidate.name.clone());
     }
     args
@@ -360,80 +441,6 @@ fn user_target(context: &Context, selection: &Selection, workspace: &Workspace) 
     match &selection.target_dir {
         Some(directory) => context.absolute(directory),
         None => workspace.target_directory().to_path_buf(),
-    }
-}
-
-/// Where the user's own settings for the build are.
-struct Settings<'a> {
-    context: &'a Context,
-    selection: &'a Selection,
-    workspace: &'a Workspace,
-    toolchain: &'a Toolchain,
-    rustflags: &'a Rustflags,
-}
-
-impl Settings<'_> {
-    /// The user's level of debug information, where it is at least `debug = 1`.
-    fn stronger_debug(&self) -> Option<&'static str> {
-        let level = |text: &str| match text {
-            "limited" | "1" => Some("1"),
-            "full" | "2" => Some("2"),
-            _ => None,
-        };
-        // A flag comes behind what the profile makes cargo pass.
-        if let Some(flag) = self.rustflags.codegen("debuginfo") {
-            return level(flag);
-        }
-        level(&canonical("debug", &self.profile_key("debug")?))
-    }
-
-    /// Whether debug information would go into files beside the program, where it need not: macOS
-    /// and MSVC know nothing else.
-    fn splits_debug(&self, triple: &str) -> bool {
-        if triple.contains("-apple-") || triple.contains("-windows-") {
-            return false;
-        }
-        match self.rustflags.codegen("split-debuginfo") {
-            Some(flag) => flag != "off",
-            None => self
-                .profile_key("split-debuginfo")
-                .is_some_and(|setting| canonical("split-debuginfo", &setting) != "off"),
-        }
-    }
-
-    /// The value of a key of the profile in use.
-    fn profile_key(&self, key: &str) -> Option<Value> {
-        let Self {
-            context,
-            selection,
-            workspace,
-            toolchain,
-            rustflags: _,
-        } = *self;
-        let members: Vec<PathBuf> = workspace
-            .members()
-            .iter()
-            .map(|package| package.manifest_path.clone().into())
-            .collect();
-        let cargo_home = context.cargo_home();
-        let inputs = Inputs {
-            cwd: context.directory(),
-            workspace_root: workspace.root(),
-            member_manifests: &members,
-            cargo_home: cargo_home.as_deref(),
-            environment: &context.variables(),
-            cli: &selection.config,
-            profile: selection.profile(),
-            host: &toolchain.host,
-            triple: selection.triple.as_deref(),
-            // Only rustflags can depend on `cfg(…)` tables.
-            cfgs: &|_| Vec::new(),
-            packages: None,
-            nearest: None,
-        };
-        // A configuration that cannot be read makes cargo fail, with a better message than ours.
-        let effective = config::effective(&inputs).ok()?;
-        Some(effective.get(key)?.value.clone())
     }
 }
 

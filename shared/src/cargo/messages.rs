@@ -220,6 +220,13 @@ fn file_of(artifact: &Artifact, candidate: &Candidate) -> Option<PathBuf> {
         return None;
     }
     let kind = &artifact.target.kind;
+    if let Some(of) = candidate.tests_of {
+        let own = kind.contains(&Kind::Bin) == (of == TargetKind::Bin);
+        let executable = artifact.executable.as_ref();
+        return executable
+            .filter(|_| own && artifact.profile.test && !kind.contains(&Kind::Test))
+            .map(Into::into);
+    }
     let own = match candidate.kind {
         TargetKind::Bin => kind.contains(&Kind::Bin),
         TargetKind::Example => kind.contains(&Kind::Example),

@@ -5,6 +5,8 @@
 //! them as flags to paste. `--no-deps` resolves nothing: it needs neither the network nor a lock
 //! file and writes neither.
 
+mod testing;
+
 use super::{
     context::{Context, stdout_of},
     selection::{Selection, TargetChoice},
@@ -86,12 +88,15 @@ pub struct Candidate {
     pub crate_types: Vec<String>,
     /// Features without which cargo does not build it.
     pub required_features: Vec<String>,
+    /// Of a program of unit tests (`kind` is then [`TargetKind::Test`]): the library or binary that
+    /// they are of.
+    pub tests_of: Option<TargetKind>,
 }
 
 impl Candidate {
     /// `-p X --bin Y`: the flags that choose it.
     pub fn flags(&self) -> String {
-        if self.kind.is_library() {
+        if self.kind.is_library() || self.tests_of.is_some_and(TargetKind::is_library) {
             format!("-p {} --lib", self.package)
         } else {
             format!("-p {} --{} {}", self.package, self.kind, self.name)
@@ -490,6 +495,7 @@ fn candidate(package: &Package, target: &Target, kind: TargetKind) -> Candidate 
         kind,
         crate_types: target.crate_types.iter().map(ToString::to_string).collect(),
         required_features: target.required_features.clone(),
+        tests_of: None,
     }
 }
 

@@ -7,11 +7,13 @@
 mod aarch64;
 mod flow;
 mod instruction;
+mod stack;
 mod x86_64;
 mod x86_64_instructions;
 
 pub use flow::{Block, Graph, Loop};
 pub use instruction::{Flow, Instruction, Syntax, Target, Vector, Work};
+pub use stack::{CallTarget, FramePointer, StackFrame, call_before, stack_frame};
 
 use crate::{address::VirtualAddress, image::Architecture};
 

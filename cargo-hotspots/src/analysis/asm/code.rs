@@ -19,6 +19,9 @@ pub(super) struct Code<'d> {
     pub(super) lister: Option<&'static dyn Lister>,
     /// Functions by address; those at one address are one entry.
     pub(super) functions: Vec<Extent<'d>>,
+    /// What the debug information calls functions, by their position: symbols may not have the
+    /// generic arguments, or the crate.
+    described: HashMap<usize, String>,
     slots: Vec<Slot>,
     imports: SymbolTable<'d>,
 }
@@ -68,6 +71,7 @@ impl<'d> Code<'d> {
             lister: lister(image.architecture),
             image,
             functions,
+            described: HashMap::new(),
             slots,
             imports,
         }
@@ -83,8 +87,27 @@ impl<'d> Code<'d> {
         function.range.contains(address).then_some(found)
     }
 
+    /// Calls the function at `position` what the debug information calls it.
+    pub(super) fn describe(&mut self, position: usize, name: &str) {
+        self.described.insert(position, name.to_owned());
+    }
+
+    /// What symbols call the function at `position`, where that is not its name.
+    pub(super) fn aliases(&self, position: usize) -> Vec<String> {
+        let (Some(own), Some(function)) =
+            (self.described.get(&position), self.functions.get(position))
+        else {
+            return Vec::new();
+        };
+        let names = function.names.iter().map(|name| Name::parse(name).full());
+        names.filter(|name| name != own).collect()
+    }
+
     /// The name of the function at `position`, in full.
     pub(super) fn function_name(&self, position: usize) -> Option<String> {
+        if let Some(described) = self.described.get(&position) {
+            return Some(described.clone());
+        }
         let function = self.functions.get(position)?;
         Some(Name::parse(function.names.first()?).full())
     }
@@ -93,7 +116,7 @@ impl<'d> Code<'d> {
     pub(super) fn name_of(&self, address: VirtualAddress) -> Option<String> {
         let known = self.function_at(address).and_then(|found| {
             let function = self.functions.get(found)?;
-            let name = Name::parse(function.names.first()?).full();
+            let name = self.function_name(found)?;
             Some(match address.checked_since(function.range.start)? {
                 0 => name,
                 offset => format!("{name}+{offset:#x}"),

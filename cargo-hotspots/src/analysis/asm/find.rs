@@ -24,6 +24,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 pub(super) struct Copy {
     /// Its name in full.
     pub(super) full: String,
+    /// What symbols call it, where that is another name.
+    pub(super) aliases: Vec<String>,
+    /// As tables show it.
+    pub(super) shown: String,
     /// The file, by its position among those that were opened.
     pub(super) file: usize,
     /// The symbol that it is in, by its position there.
@@ -102,7 +106,8 @@ pub(super) fn find(
     };
     copies.sort_by_key(|copy| (std::cmp::Reverse(copy.own.period), copy.file, copy.function));
     // A name with its arguments means that copy only.
-    let exactly = |copy: &Copy| copy.full == name;
+    let exactly =
+        |copy: &Copy| copy.full == name || name.contains("::<") && is_end_of(name, &copy.full);
     let (copies, others) = if copies.iter().any(exactly) && function != name {
         copies.into_iter().partition(exactly)
     } else {
@@ -128,7 +133,11 @@ impl Pattern<'_> {
         }
         let names: std::collections::BTreeSet<String> = copies
             .iter()
-            .filter(|copy| self.fits(&copy.full, level))
+            .filter(|copy| {
+                self.fits(&copy.full, level)
+                    || copy.aliases.iter().any(|alias| self.fits(alias, level))
+                    || level == Level::End && copy.shown == self.name
+            })
             .map(|copy| family(&copy.full))
             .collect();
         let mut found: BTreeMap<String, Vec<Copy>> = BTreeMap::new();
@@ -146,10 +155,7 @@ impl Pattern<'_> {
 
     fn fits(&self, full: &str, level: Level) -> bool {
         let name = self.name;
-        let at_end = |text: &str| {
-            text.strip_suffix(name)
-                .is_some_and(|before| before.is_empty() || before.ends_with("::"))
-        };
+        let at_end = |text: &str| is_end_of(name, text);
         match level {
             Level::Full => full == name,
             // Cheap tests first: there may be a hundred thousand names.
@@ -169,6 +175,12 @@ impl Pattern<'_> {
                 .is_some_and(|pattern| pattern.is_match(full)),
         }
     }
+}
+
+/// Whether `text` is a path that ends in the path `name`.
+fn is_end_of(name: &str, text: &str) -> bool {
+    let before = text.strip_suffix(name);
+    before.is_some_and(|before| before.is_empty() || before.ends_with("::"))
 }
 
 /// As tables show it.
@@ -291,6 +303,8 @@ mod tests {
     fn copy(full: &str, period: u64) -> Copy {
         Copy {
             full: full.into(),
+            aliases: Vec::new(),
+            shown: String::new(),
             file: 0,
             function: 0,
             inlined: false,

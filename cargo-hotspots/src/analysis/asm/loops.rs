@@ -100,7 +100,7 @@ pub(crate) fn cards(
         period: profile.period,
     };
     let debug = open::debug_files(profile);
-    let opened = open::open(profile, &debug);
+    let opened = open::open(profile, symbols, &debug);
     if opened.is_empty() {
         return Err(nothing_opened(profile));
     }

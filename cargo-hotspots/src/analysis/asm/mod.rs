@@ -37,7 +37,9 @@ use crate::{
     symbols::Symbols,
 };
 use code::Code;
-use codecost::{Error, Result, disasm::Syntax, report::Warning, units::counted};
+use codecost::{
+    Error, Result, attribution::Origin, disasm::Syntax, report::Warning, units::counted,
+};
 use find::{Copy, Found};
 use model::{Asm, Caller, Weight};
 use open::CodeFile;
@@ -111,9 +113,15 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
         period: profile.period,
     };
     let debug = open::debug_files(profile);
-    let opened = open::open(profile, &debug);
+    let opened = open::open(profile, symbols, &debug);
     if opened.is_empty() {
         return Err(nothing_opened(profile));
+    }
+    if let Some(owner) = without_file(symbols, name) {
+        return Err(Error::failed(
+            format!("the machine code of `{name}` is in no file: it is of {owner}"),
+            "`cargo hotspots callers` shows who asked for it",
+        ));
     }
     let hot = open::hot_copies(profile, symbols, &opened);
     let all = || {
@@ -153,7 +161,6 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
     let mut files = Files::default();
     let mut gaps = Gaps::default();
     let choice = Choice {
-        function: &function,
         copies: &copies,
         shown: &shown,
         syntax: *syntax,
@@ -168,9 +175,20 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
     Ok(found)
 }
 
+/// Whose a function of this name is, where its code is in no file that could be shown.
+fn without_file<'s>(symbols: &'s Symbols, name: &str) -> Option<&'s str> {
+    let mut named = symbols
+        .functions
+        .iter()
+        .filter(|known| known.name == name)
+        .filter_map(|known| symbols.crates.get(known.owner.0 as usize));
+    let owner = named.next()?;
+    let no_file = matches!(owner.origin, Origin::Kernel | Origin::Vdso | Origin::Jit);
+    (no_file && named.next().is_none()).then_some(owner.name.as_str())
+}
+
 /// What is shown of a function.
 struct Choice<'c> {
-    function: &'c str,
     copies: &'c [Copy],
     /// Which of the copies, by their positions.
     shown: &'c [usize],
@@ -225,7 +243,7 @@ fn build(
         let wanted: Vec<PartRequest<'_>> = wanted
             .map(|copy| PartRequest {
                 function: copy.function,
-                only: copy.inlined.then_some(choice.function),
+                only: copy.inlined.then_some(copy.full.as_str()),
             })
             .collect();
         let (parts, any) = builder.build(&wanted);

@@ -9,12 +9,14 @@ use super::{
 };
 use crate::{
     profile::{FrameId, ModuleId, ModuleKind, Place, Profile},
-    symbols::Symbols,
+    symbols::{FunctionId, Symbols},
 };
 use codecost::{
     address::VirtualAddress,
+    attribution::Origin,
     demangle::{Name, Part},
     image::{Image, Mapping, debug_info::separate},
+    report::{CrateName, short_name},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -72,6 +74,7 @@ fn self_weights(profile: &Profile) -> BTreeMap<FrameId, Weight> {
 /// The files that have samples, the hottest first. Linear in frames and symbols.
 pub(super) fn open<'p>(
     profile: &'p Profile,
+    symbols: &Symbols,
     debug: &'p HashMap<usize, Mapping>,
 ) -> Vec<CodeFile<'p>> {
     let mut hits: HashMap<ModuleId, BTreeMap<VirtualAddress, Weight>> = HashMap::new();
@@ -106,7 +109,49 @@ pub(super) fn open<'p>(
         periods.fold(0_u64, u64::saturating_add)
     };
     opened.sort_by_key(|opened| std::cmp::Reverse(weight(opened)));
+    for opened in &mut opened {
+        describe(profile, symbols, opened);
+    }
     opened
+}
+
+/// Names functions as all other views do: by what the debug information says of their addresses.
+/// Where it has several for one (identical code that the linker folded), the first one counts.
+fn describe(profile: &Profile, symbols: &Symbols, opened: &mut CodeFile<'_>) {
+    let mut named: BTreeMap<usize, FunctionId> = BTreeMap::new();
+    for (at, frame) in (0..).map(FrameId).zip(&profile.frames) {
+        let Place::Code(address) = frame.place else {
+            continue;
+        };
+        if frame.module == opened.module
+            && let Some(function) = opened.code.function_at(address)
+            && let Some(chain) = symbols.chains.get(at.0 as usize)
+        {
+            named.entry(function).or_insert(chain.symbol);
+        }
+    }
+    for (function, id) in named {
+        if let Some(known) = symbols.functions.get(id.0 as usize)
+            && !known.name.starts_with('[')
+        {
+            opened.code.describe(function, &known.name);
+        }
+    }
+}
+
+/// The names of functions as tables show them, by their full names.
+fn shown_names(symbols: &Symbols) -> HashMap<&str, String> {
+    let named = symbols.functions.iter().map(|function| {
+        let owner = symbols.crates.get(function.owner.0 as usize);
+        let owner = CrateName {
+            name: owner.map_or("", |owner| owner.name.as_str()),
+            version: None,
+            origin: owner.map_or(Origin::Unknown, |owner| owner.origin),
+        };
+        let shown = short_name(&function.name, owner).into_owned();
+        (function.name.as_str(), shown)
+    });
+    named.collect()
 }
 
 /// All copies of functions that have samples: symbols, and what was inlined into them.
@@ -115,6 +160,8 @@ pub(super) fn hot_copies(
     symbols: &Symbols,
     opened: &[CodeFile<'_>],
 ) -> Vec<Copy> {
+    let shown = shown_names(symbols);
+    let shown = |full: &str| shown.get(full).cloned().unwrap_or_default();
     let mut hot = Vec::new();
     for (file, opened) in opened.iter().enumerate() {
         for (function, own) in symbol_weights(opened) {
@@ -122,6 +169,8 @@ pub(super) fn hot_copies(
                 continue;
             };
             hot.push(Copy {
+                shown: shown(&full),
+                aliases: opened.code.aliases(function),
                 full,
                 file,
                 function,
@@ -136,10 +185,10 @@ pub(super) fn hot_copies(
         .map(|(file, opened)| (opened.module, file))
         .collect();
     let mut inlined: BTreeMap<(&str, usize, usize), Weight> = BTreeMap::new();
-    for (id, weight) in self_weights(profile) {
-        let Some(frame) = profile.frames.get(id.0 as usize) else {
-            continue;
-        };
+    let weights = self_weights(profile);
+    // Also what was only inlined where it calls others: callers show it.
+    for (id, frame) in (0..).map(FrameId).zip(&profile.frames) {
+        let weight = weights.get(&id).copied().unwrap_or_default();
         let (Some(file), Place::Code(address)) = (files.get(&frame.module), frame.place) else {
             continue;
         };
@@ -165,6 +214,8 @@ pub(super) fn hot_copies(
         .into_iter()
         .map(|((full, file, function), own)| Copy {
             full: full.to_owned(),
+            aliases: Vec::new(),
+            shown: shown(full),
             file,
             function,
             inlined: true,
@@ -210,11 +261,14 @@ pub(super) fn cold_copies(opened: &[CodeFile<'_>], hot: &[Copy]) -> Vec<Copy> {
         for (function, extent) in opened.code.functions.iter().enumerate() {
             let is_hot = known.contains(&(file, function));
             // Of a hot one the first name is there already.
-            for symbol in extent.names.iter().skip(usize::from(is_hot)) {
+            for (nth, symbol) in extent.names.iter().enumerate().skip(usize::from(is_hot)) {
                 let name = Name::parse(symbol);
                 if name.part() == Part::Whole || name.part() == Part::Merged {
+                    let described = opened.code.function_name(function).filter(|_| nth == 0);
                     all.push(Copy {
-                        full: name.full(),
+                        full: described.unwrap_or_else(|| name.full()),
+                        aliases: opened.code.aliases(function),
+                        shown: String::new(),
                         file,
                         function,
                         inlined: false,

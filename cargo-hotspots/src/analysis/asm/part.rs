@@ -152,7 +152,10 @@ impl Builder<'_, '_> {
         let symbol = extent.names.first()?;
         let mut built = Built {
             part: Part {
-                function: Name::parse(symbol).full(),
+                function: match chains.iter().find_map(|chain| chain.last()) {
+                    Some(outermost) => outermost.function.clone(),
+                    None => Name::parse(symbol).full(),
+                },
                 symbol: symbol.to_string(),
                 inlined: only.is_some(),
                 irreducible: graph.irreducible,

@@ -66,7 +66,7 @@ impl Harness {
             Linked::Criterion => Self::Criterion,
             Linked::Divan => Self::Divan,
             Linked::Libtest => Self::Libtest,
-            Linked::Plain => Self::Process,
+            Linked::Plain | Linked::Gungraun => Self::Process,
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) mod seen;
 
 use super::{
     linux,
-    options::{CallGraphChoice, RecordOptions, What},
+    options::{CallGraphChoice, RecordOptions, STACK_BYTES, What},
     plan::{self, Job},
     session::{self, Failure, Outcome, Recorder},
     setup::Setup,
@@ -98,13 +98,14 @@ pub(super) fn record(
         event: EVENT.into(),
         frequency: 0,
         call_graph,
+        stack_bytes: STACK_BYTES,
         data,
         command: linux::command(&plan, options),
         mlock_kb: None,
         root: false,
     };
     say_begin(console, &plan.jobs, how, call_graph);
-    let outcome = session::run(context, &plan.jobs, &Recorder::Within, &setup)
+    let outcome = session::run(context, &plan.jobs, &Recorder::Within, &setup, options)
         .map_err(|failure| error_of(failure, options))?;
     linux::note_ends(&mut programs, options, &outcome);
     linux::say_ends(console, &plan.jobs, &programs, &outcome);

@@ -12,10 +12,6 @@ use std::{
     os::fd::{FromRawFd as _, OwnedFd},
 };
 
-/// Bytes of the user's stack in each sample. 8 KiB would unwind 5 % of a deep program's samples,
-/// 16 KiB 70 %; a record cannot be longer than 64 KiB.
-pub(crate) const STACK_BYTES: u32 = 16 * 1024;
-
 /// All bytes of the fifth version, of Linux 4.1: it has everything that is used here.
 pub(in crate::record) const SIZE: u32 = sys::PERF_ATTR_SIZE_VER5;
 
@@ -45,7 +41,7 @@ pub(crate) fn counter(event: &Event, frequency: u32) -> sys::perf_event_attr {
 pub(super) fn sampler(
     event: &Event,
     frequency: u32,
-    call_graph: CallGraphChoice,
+    (call_graph, stack_bytes): (CallGraphChoice, u32),
     wake_at: u32,
 ) -> sys::perf_event_attr {
     let mut attributes = counter(event, frequency);
@@ -68,7 +64,7 @@ pub(super) fn sampler(
             // Also of data: perf finds unwind tables by where a file's first segment is.
             attributes.set_mmap_data(1);
             attributes.sample_regs_user = REGISTERS;
-            attributes.sample_stack_user = STACK_BYTES;
+            attributes.sample_stack_user = stack_bytes;
         }
         CallGraphChoice::FramePointers => {
             attributes.sample_type |= u64::from(sys::PERF_SAMPLE_CALLCHAIN);

@@ -137,8 +137,7 @@ impl Events {
             match Self::try_open(setup, event, whom, &cpus, pages) {
                 // Another recording of the same user may hold part of the allowance.
                 Err(Refusal::Map(error))
-                    if error.raw_os_error() == Some(libc::EPERM)
-                        && fits(pages / 2, setup.call_graph) =>
+                    if error.raw_os_error() == Some(libc::EPERM) && fits(pages / 2, setup) =>
                 {
                     pages /= 2;
                 }
@@ -157,7 +156,12 @@ impl Events {
         let size = pages.saturating_mul(ring::page_size());
         // A quarter: the rest is reserve until this process gets its turn.
         let wake_at = u32::try_from(size / 4).unwrap_or(u32::MAX);
-        let mut attributes = attributes::sampler(event, setup.frequency, setup.call_graph, wake_at);
+        let mut attributes = attributes::sampler(
+            event,
+            setup.frequency,
+            (setup.call_graph, setup.stack_bytes),
+            wake_at,
+        );
         attributes.set_build_id(1);
         let mut events = Self {
             attributes,
@@ -343,9 +347,9 @@ fn first_pages(setup: &Setup) -> usize {
     1 << pages.ilog2()
 }
 
-fn fits(pages: usize, call_graph: CallGraphChoice) -> bool {
-    let sample = match call_graph {
-        CallGraphChoice::Dwarf => attributes::STACK_BYTES as usize + 512,
+fn fits(pages: usize, setup: &Setup) -> bool {
+    let sample = match setup.call_graph {
+        CallGraphChoice::Dwarf => setup.stack_bytes as usize + 512,
         CallGraphChoice::FramePointers => 1200,
         CallGraphChoice::None => 64,
     };

@@ -1,0 +1,183 @@
+//! What to do about a recording that is not what it could be: one function from what is wrong, how
+//! stacks were recorded, how much of a stack there can be, and whose code is in the way, to the
+//! remedy. No remedy is what was done already.
+
+use crate::{
+    profile::{CallGraph, StackLimit},
+    record::MOST_STACK_BYTES,
+};
+use std::fmt;
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Symptom {
+    /// Samples were lost, because the recorder was too slow.
+    Lost,
+    /// The kernel stopped sampling for a while, because it took too long.
+    Throttled,
+    /// Stacks were cut off.
+    Truncated,
+    /// Stacks have holes.
+    Broken,
+    /// Stacks end in code without unwind tables.
+    NoTables,
+    /// Stacks end too early for another reason.
+    Unrooted,
+    /// No stacks were recorded.
+    NoStacks,
+    /// Threads and processes ended before their first sample.
+    ShortLived,
+    /// Time in the kernel is not sampled.
+    KernelNotSampled,
+    /// Time is missing, and the recording does not say why.
+    Uncovered,
+}
+
+/// Whose code is in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Culprit {
+    /// The function that most of the samples concern.
+    pub(super) function: String,
+    /// The file that it is in.
+    pub(super) file: String,
+    /// Whether that is the program itself, which the user builds.
+    pub(super) is_program: bool,
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` of `{}`", self.function, self.file)
+    }
+}
+
+/// How many frames the kernel follows after the remedy for stacks that are too deep.
+const FRAMES: u32 = 1024;
+
+/// What to do about it.
+pub(super) fn remedy(
+    symptom: Symptom,
+    mode: CallGraph,
+    limit: StackLimit,
+    culprit: Option<&Culprit>,
+) -> String {
+    let more_bytes = format!("`--call-graph dwarf,{MOST_STACK_BYTES}`");
+    let sysctl = || {
+        let frames = limit
+            .frames
+            .unwrap_or_default()
+            .saturating_mul(4)
+            .max(FRAMES);
+        format!("`sudo sysctl kernel.perf_event_max_stack={frames}`")
+    };
+    match (symptom, mode) {
+        (Symptom::Lost | Symptom::Throttled, CallGraph::Dwarf) => {
+            "lower `--frequency`, or record stacks by `--call-graph fp`, which are smaller".into()
+        }
+        (
+            Symptom::Lost | Symptom::Throttled,
+            CallGraph::FramePointers | CallGraph::None | CallGraph::CallEdges,
+        ) => "lower `--frequency`".into(),
+        (Symptom::Truncated, CallGraph::Dwarf) => match limit.bytes {
+            Some(bytes) if bytes >= MOST_STACK_BYTES => {
+                format!("{}, then record with `--call-graph fp`", sysctl())
+            }
+            _ => format!("copy more of each stack: {more_bytes}"),
+        },
+        (Symptom::Truncated, CallGraph::FramePointers) => format!(
+            "let the kernel follow more frames: {}; or copy the stacks: {more_bytes}",
+            sysctl()
+        ),
+        (Symptom::Broken | Symptom::Unrooted, CallGraph::FramePointers) => {
+            match culprit.is_some_and(|culprit| culprit.is_program) {
+                true => "record with `--call-graph dwarf`, or build the program with \
+                         `-C force-frame-pointers=yes`, as `cargo hotspots --bin NAME` does"
+                    .into(),
+                false => "record with `--call-graph dwarf`, which needs no frame pointers".into(),
+            }
+        }
+        (Symptom::NoTables, _) => "give it unwind tables: `.cfi_startproc` and `.cfi_endproc` in \
+                                   assembly, `-fasynchronous-unwind-tables` for C"
+            .into(),
+        (Symptom::Broken | Symptom::Unrooted, CallGraph::Dwarf) => {
+            "`cargo hotspots callees '[callers missing]'` lists where the stacks end".into()
+        }
+        (
+            Symptom::NoStacks | Symptom::Truncated | Symptom::Broken | Symptom::Unrooted,
+            CallGraph::None | CallGraph::CallEdges,
+        ) => "record with `--call-graph dwarf` or `--call-graph fp`".into(),
+        (Symptom::NoStacks, _) => {
+            "`cargo hotspots doctor` says what this machine allows a recorder".into()
+        }
+        (Symptom::ShortLived, _) => {
+            "raise `--frequency`, so that short-lived threads and processes are sampled too".into()
+        }
+        (Symptom::KernelNotSampled, _) => {
+            "record with `--recorder perf` where `kernel.perf_event_paranoid` is at most 1; \
+             `cargo hotspots doctor` says what is in the way"
+                .into()
+        }
+        (Symptom::Uncovered, _) => "raise or lower `--frequency`, and compare; `cargo hotspots \
+                                    doctor` says what this machine allows"
+            .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SYMPTOMS: [Symptom; 10] = [
+        Symptom::Lost,
+        Symptom::Throttled,
+        Symptom::Truncated,
+        Symptom::Broken,
+        Symptom::NoTables,
+        Symptom::Unrooted,
+        Symptom::NoStacks,
+        Symptom::ShortLived,
+        Symptom::KernelNotSampled,
+        Symptom::Uncovered,
+    ];
+
+    #[test]
+    fn no_remedy_is_what_was_done_already() {
+        let culprit = |is_program| Culprit {
+            function: "f".into(),
+            file: "a".into(),
+            is_program,
+        };
+        let culprits = [None, Some(culprit(true)), Some(culprit(false))];
+        for symptom in SYMPTOMS {
+            for bytes in [Some(8192), Some(16384), Some(MOST_STACK_BYTES), None] {
+                for (mode, same) in [
+                    (CallGraph::Dwarf, "`--call-graph dwarf`"),
+                    (CallGraph::FramePointers, "`--call-graph fp`"),
+                    (CallGraph::None, "`--call-graph none`"),
+                ] {
+                    for culprit in &culprits {
+                        let frames = Some(127);
+                        let limit = StackLimit { bytes, frames };
+                        let said = remedy(symptom, mode, limit, culprit.as_ref());
+                        let cell = format!("{symptom:?} {mode:?} {bytes:?}: {said}");
+                        assert!(!said.is_empty() && !said.contains(same), "{cell}");
+                        let largest = bytes == Some(MOST_STACK_BYTES) && mode == CallGraph::Dwarf;
+                        assert!(!(largest && said.contains("dwarf,")), "{cell}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cuts_a_stack_off_is_what_is_raised() {
+        let of = |mode, bytes, frames| {
+            remedy(Symptom::Truncated, mode, StackLimit { bytes, frames }, None)
+        };
+        let copied = of(CallGraph::Dwarf, Some(16384), None);
+        assert!(copied.contains("--call-graph dwarf,65528"), "{copied}");
+        let all = of(CallGraph::Dwarf, Some(65528), None);
+        assert!(all.contains("kernel.perf_event_max_stack=1024"), "{all}");
+        let followed = of(CallGraph::FramePointers, None, Some(1024));
+        assert!(followed.contains("max_stack=4096"), "{followed}");
+    }
+}
