@@ -4,10 +4,15 @@ use crate::hotspots;
 use integration_tests::{
     command::{command, succeed},
     fixture::Fixture,
+    published::{B3SUM, V0},
     tool::{Run, Tool},
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The program, built once, and its recordings.
 struct Answers {
@@ -282,6 +287,73 @@ fn the_hottest_loop_is_the_innermost_with_its_check_and_the_samples_of_perf() {
     assert!(
         codes.iter().any(|code| **code == "changed-source"),
         "{codes:?}"
+    );
+}
+
+/// A published program whose hot loop is written in assembly, for the widest vectors that there are.
+#[test]
+fn the_vector_loop_of_a_published_program_is_that_of_objdump() {
+    let program = B3SUM.build(V0, Path::new(env!("CARGO_TARGET_TMPDIR"))).file;
+    let here = tempfile::tempdir().unwrap();
+    let tool = hotspots().in_directory(here.path());
+    let large = std::env::current_exe().unwrap();
+    let program = program.to_str().unwrap();
+    let mut words = vec![
+        "loops",
+        "--message-format",
+        "json",
+        "--target-dir",
+        "target",
+    ];
+    words.extend(["--exec", program, "--", "--num-threads=1"]);
+    words.extend(vec![large.to_str().unwrap(); 8]);
+    let run = tool.run(words);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let report = json(&run);
+    let hot = &rows(&report)[0];
+    assert_eq!(hot["crate"], "blake3", "{hot}");
+    assert!(hot["self"].as_f64().unwrap() > 0.2, "{hot}");
+    let code = hot["code"].as_array().unwrap();
+    assert_eq!(hot["instructions"], code.len());
+    let address = |row: &Value| row["address"].as_u64().unwrap();
+    let range = [
+        format!("--start-address={:#x}", address(&code[0])),
+        format!("--stop-address={:#x}", address(&code[code.len() - 1]) + 1),
+    ];
+    let text = succeed(command("objdump").arg("-d").args(range).arg(program));
+    // `  14f0:\t62 f1 7c 48 28 d0 \tvmovaps %zmm0,%zmm2`
+    let objdump: BTreeMap<u64, &str> = text
+        .lines()
+        .filter_map(|line| {
+            let (address, rest) = line.split_once(":\t")?;
+            let address = u64::from_str_radix(address.trim(), 16).ok()?;
+            Some((address, rest.split_once('\t')?.1.trim()))
+        })
+        .collect();
+    let mut width = 0;
+    for row in code {
+        let theirs = objdump
+            .get(&address(row))
+            .unwrap_or_else(|| panic!("{row}"));
+        let ours = row["text"].as_str().unwrap();
+        for (register, bits) in [("xmm", 128), ("ymm", 256), ("zmm", 512)] {
+            assert_eq!(
+                ours.contains(register),
+                theirs.contains(register),
+                "{theirs}: {row}"
+            );
+            // Moving and loading is no arithmetic.
+            if ours.contains(register) && !ours.contains("mov") {
+                width = width.max(bits);
+            }
+        }
+    }
+    assert_eq!(hot["simd"]["width"], width, "{hot}");
+    let counts = [&hot["simd"]["packed"], &hot["simd"]["scalar"]].map(|n| n.as_u64().unwrap());
+    let vectors = objdump.values().filter(|text| text.contains("mm")).count() as u64;
+    assert!(
+        counts[0] > 100 && counts[1] == 0 && counts[0] <= vectors,
+        "{hot}"
     );
 }
 
