@@ -4,6 +4,7 @@
 
 mod alloc;
 mod answers;
+mod costs;
 mod shares;
 mod views;
 mod witnesses;

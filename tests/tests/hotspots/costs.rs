@@ -1,0 +1,280 @@
+//! What a run costs, the report, and the files of other tools, beside what these tools say.
+
+use crate::hotspots;
+use integration_tests::command::{command, succeed};
+use integration_tests::fixture::Fixture;
+use integration_tests::tool::{Run, Tool};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn json(run: &Run) -> Value {
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stdout))
+}
+
+fn rows<'r>(report: &'r Value, key: &str) -> &'r [Value] {
+    report[key].as_array().expect("rows")
+}
+
+fn metric<'r>(report: &'r Value, name: &str) -> &'r Value {
+    let found = rows(report, "rows")
+        .iter()
+        .find(|row| row["metric"] == name);
+    found.unwrap_or_else(|| panic!("no metric {name}"))
+}
+
+/// A column by crate, as shares of the whole.
+fn by_crate(report: &Value, key: &str) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    for row in rows(report, "rows") {
+        let name = row["name"].as_str().unwrap().to_owned();
+        *sums.entry(name).or_insert(0.0) += row[key].as_f64().unwrap();
+    }
+    sums
+}
+
+fn assert_near(a: &BTreeMap<String, f64>, b: &BTreeMap<String, f64>, within: f64) {
+    for name in ["boxes", "strings", "vectors", "tables", "helper"] {
+        let (a, b) = (a[name], b[name]);
+        assert!((a - b).abs() <= within, "{name}: {a} and {b}");
+    }
+}
+
+/// The fixture, built as a user builds it, with debug information.
+fn built() -> (Fixture, Tool, PathBuf) {
+    let fixture = Fixture::new("allocating");
+    fixture.cargo(&[
+        "build",
+        "--release",
+        "--quiet",
+        "--config",
+        "profile.release.debug=1",
+    ]);
+    let program = fixture.path().join("target/release/allocating");
+    let tool = hotspots().in_directory(fixture.path());
+    (fixture, tool, program)
+}
+
+#[test]
+fn costs_are_those_that_the_kernel_and_cachegrind_count() {
+    let (fixture, tool, program) = built();
+    let exec = ["--exec", program.to_str().unwrap(), "--", "500"];
+    let all = ["stat", "--simulate", "always", "--message-format", "json"];
+    let report = json(&tool.run(all.iter().chain(&exec)));
+    let count = |name: &str| metric(&report, name)["value"].as_u64();
+    assert_eq!(metric(&report, "task-clock")["source"], "kernel");
+    assert!(count("peak-memory").unwrap() > 1 << 20);
+    assert!(count("page-faults").unwrap() > 50);
+    // Where the processor does not count, a simulation does, and says so; it is cachegrind's own.
+    let instructions = metric(&report, "instructions");
+    if instructions["source"] == "simulated" {
+        let out = fixture.path().join("cachegrind.out");
+        succeed(
+            command("valgrind")
+                .args(["--tool=cachegrind", "--quiet", "--cache-sim=yes"])
+                .arg(format!("--cachegrind-out-file={}", out.display()))
+                .arg(&program)
+                .arg("500"),
+        );
+        let text = fs::read_to_string(out).unwrap();
+        let summary = text
+            .lines()
+            .find_map(|line| line.strip_prefix("summary: "))
+            .unwrap();
+        let own: f64 = summary.split(' ').next().unwrap().parse().unwrap();
+        let ratio = instructions["value"].as_f64().unwrap() / own;
+        // The keys of hash maps are random.
+        assert!((ratio - 1.0).abs() < 0.02, "{ratio}");
+        assert!(metric(&report, "cycles")["value"].is_null());
+        let says = rows(&report, "warnings")
+            .iter()
+            .any(|it| it["code"] == "no-pmu");
+        assert!(says, "{}", report["warnings"]);
+    }
+    // A program that sleeps is not fast.
+    let run = tool.run([
+        "stat",
+        "--simulate",
+        "never",
+        "--message-format",
+        "json",
+        "--exec",
+        "sleep",
+        "--",
+        "0.3",
+    ]);
+    let report = json(&run);
+    assert_eq!(report["verdict"]["bound"], "waiting");
+    let waiting = metric(&report, "waiting")["value"].as_u64().unwrap();
+    assert!(waiting > 150_000_000, "{waiting}");
+}
+
+#[test]
+fn files_of_dhat_heaptrack_and_callgrind_say_what_our_own_recording_says() {
+    let (fixture, tool, program) = built();
+    let name = program.to_str().unwrap();
+    let path = |name: &str| fixture.path().join(name);
+    let own = |growth: &str| {
+        let run = tool.run([
+            "alloc",
+            "--growth",
+            growth,
+            "--sample-bytes",
+            "0",
+            "--message-format",
+            "json",
+            "--exec",
+            name,
+            "--",
+            "2000",
+        ]);
+        let report = json(&run);
+        let sums = rows(&report, "crates").iter().map(|row| {
+            let share = row["charged"].as_f64().unwrap();
+            (row["name"].as_str().unwrap().to_owned(), share)
+        });
+        sums.collect::<BTreeMap<String, f64>>()
+    };
+    let opened = |file: &Path| {
+        let file = file.to_str().unwrap();
+        json(&tool.run(["crates", "--input", file, "--message-format", "json"]))
+    };
+    succeed(
+        command("valgrind")
+            .args(["--tool=dhat", "--quiet", "--num-callers=40"])
+            .arg(format!("--dhat-out-file={}", path("dhat.json").display()))
+            .arg(&program)
+            .arg("2000"),
+    );
+    let dhat = opened(&path("dhat.json"));
+    assert_near(&by_crate(&dhat, "charged"), &own("made-by"), 0.02);
+    succeed(
+        command("heaptrack")
+            .arg("-o")
+            .arg(path("heap"))
+            .arg(&program)
+            .arg("2000"),
+    );
+    let file = ["heap.zst", "heap.gz"]
+        .map(path)
+        .into_iter()
+        .find(|file| file.exists());
+    let heaptrack = opened(&file.expect("heaptrack writes heap.zst or heap.gz"));
+    assert_near(&by_crate(&heaptrack, "charged"), &own("grown-by"), 0.02);
+    succeed(
+        command("valgrind")
+            .args(["--tool=callgrind", "--quiet"])
+            .arg(format!(
+                "--callgrind-out-file={}",
+                path("callgrind.out").display()
+            ))
+            .arg(&program)
+            .arg("500"),
+    );
+    let callgrind = opened(&path("callgrind.out"));
+    let text = fs::read_to_string(path("callgrind.out")).unwrap();
+    let total = text
+        .lines()
+        .find_map(|line| line.strip_prefix("totals: "))
+        .unwrap();
+    let total: f64 = total.parse().unwrap();
+    let samples = callgrind["recording"]["samples"].as_f64().unwrap();
+    assert!((samples / total - 1.0).abs() < 1e-3, "{samples} of {total}");
+    let says = rows(&callgrind, "warnings")
+        .iter()
+        .any(|it| it["code"] == "estimated-stacks");
+    assert!(says, "{}", callgrind["warnings"]);
+    let charged = by_crate(&callgrind, "charged");
+    assert!(
+        charged["tables"] > 0.1 && charged["strings"] > 0.02,
+        "{charged:?}"
+    );
+}
+
+/// What is exported for the Firefox Profiler opens again; addresses of a file that is at hand are
+/// looked up in it.
+#[test]
+fn a_firefox_profile_opens_and_is_symbolized() {
+    let (fixture, tool, program) = built();
+    let names = succeed(command("nm").arg("--defined-only").arg(&program));
+    let address = names.lines().find_map(|line| {
+        let (address, rest) = line.split_once(' ')?;
+        let is_run = rest.contains("tables") && rest.contains("run");
+        is_run.then(|| u64::from_str_radix(address, 16).unwrap())
+    });
+    let address = address.expect("tables::run") + 4;
+    let file = fixture.path().join("profile.json");
+    let profile = serde_json::json!({
+        "meta": {"interval": 1.0},
+        "libs": [{"name": "allocating", "path": program, "codeId": null}],
+        "threads": [{
+            "name": "main", "pid": 1, "tid": 1,
+            "samples": {"stack": [0, 0, 0], "time": [0.0, 1.0, 2.0]},
+            "stackTable": {"frame": [0], "prefix": [null]},
+            "frameTable": {"address": [address], "inlineDepth": [0], "func": [0], "line": [null]},
+            "funcTable": {"name": [0], "resource": [0], "fileName": [null], "lineNumber": [null]},
+            "resourceTable": {"lib": [0]},
+            "stringArray": ["0x1234"]
+        }]
+    });
+    fs::write(&file, profile.to_string()).unwrap();
+    let run = tool.run([
+        "functions",
+        "--input",
+        file.to_str().unwrap(),
+        "--message-format",
+        "json",
+    ]);
+    let report = json(&run);
+    let row = &rows(&report, "rows")[0];
+    assert_eq!(row["crate"], "tables", "{row}");
+    assert_eq!(row["samples"], 3);
+    // What is none is an error that names the file, and no panic.
+    for text in [
+        "{",
+        "{\"meta\": {}, \"threads\": 3}",
+        "{\"dhatFileVersion\": 9}",
+    ] {
+        fs::write(&file, text).unwrap();
+        let run = tool.run(["functions", "--input", file.to_str().unwrap()]);
+        assert_eq!(run.code, Some(101), "{text}: {}", run.stderr);
+        assert!(run.stderr.contains("profile.json"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn the_report_names_what_costs_most_and_what_to_do() {
+    let (fixture, tool, program) = built();
+    let file = fixture.path().join("perf.md");
+    let exec = ["--exec", program.to_str().unwrap(), "--", "40000"];
+    let all = ["report", "-o", file.to_str().unwrap()];
+    let run = tool.run(all.iter().chain(&exec));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let text = fs::read_to_string(&file).unwrap();
+    for part in [
+        "## One run",
+        "## Bottlenecks",
+        "## Plan",
+        "## Not measured",
+        "at the peak",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let all = ["report", "--message-format", "json"];
+    let report = json(&tool.run(all.iter().chain(&exec)));
+    assert_eq!(report["view"], "report");
+    let bottlenecks = rows(&report, "bottlenecks");
+    assert!(!bottlenecks.is_empty() && bottlenecks.len() <= 3);
+    for bottleneck in bottlenecks {
+        assert!(
+            !bottleneck["evidence"].as_array().unwrap().is_empty(),
+            "{bottleneck}"
+        );
+    }
+    assert_eq!(rows(&report, "plan").len(), bottlenecks.len());
+    assert!(report["allocations"]["allocations"].as_u64().unwrap() > 100_000);
+}
