@@ -8,7 +8,7 @@
 mod findings;
 mod model;
 
-pub use findings::{AllocFinding, Kind};
+pub use model::{AllocFinding, Kind};
 pub use model::{AllocRow, AllocTable, By, Figures, Growth, Options, Unit};
 
 use super::{
