@@ -103,6 +103,7 @@ fn samples(tool: &str, command: &str, flag: &str) -> Vec<Words> {
         (_, _, "--color") => vec!["--color always"],
         ("slim", _, "--file") => vec!["--file other"],
         ("slim", _, "--debug-file") => vec!["--debug-file other", "--debug-file nowhere"],
+        ("slim", _, "--arch") => vec!["--arch riscv64"],
         ("slim", _, "--by") => vec!["--by inlined", "--by instantiated"],
         ("slim", _, "--rev") => vec!["--rev HEAD~1..HEAD"],
         ("slim", _, "--config-file") => vec!["--config-file other.toml"],
