@@ -378,6 +378,8 @@ fn unclaimed(
             CrateId::PADDING
         }
         SectionKind::Padding => CrateId::PADDING,
+        // Mach-O's pages of compact unwind entries are seldom full.
+        SectionKind::UnwindIndex if blank() => CrateId::PADDING,
         SectionKind::Plt
         | SectionKind::Got
         | SectionKind::Loader

@@ -243,8 +243,13 @@ impl SymbolOwners {
         let Some((defined, defined_by)) = defined else {
             return self.foreign_owner(symbol, unit, crates);
         };
-        let (instantiated, instantiated_by) = instance
-            .or(unit.map(|unit| (unit, Evidence::Symbol)))
+        let of_unit = unit.map(|unit| (unit, Evidence::Symbol));
+        // Of equal functions that were folded into one, another crate's name may have stayed.
+        let made = match self.exact {
+            true => of_unit.or(instance),
+            false => instance.or(of_unit),
+        };
+        let (instantiated, instantiated_by) = made
             // A global v0 function without a suffix is no instance: it is compiled where it is
             // written. Merged into one unit, only the name speaks.
             .unwrap_or_else(|| {

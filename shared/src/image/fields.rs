@@ -1,5 +1,8 @@
 //! Numbers at places of a file, in its byte order; `None` beyond its end.
 
+/// No name has more bytes.
+const LONGEST: usize = 1 << 16;
+
 /// The bytes of a file, or of a part of it, as a row of fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'d> {
@@ -66,9 +69,11 @@ impl<'d> Fields<'d> {
         field.get(..end.unwrap_or(size))
     }
 
-    /// The text that starts there and ends before a zero.
+    /// The text that starts there and ends before a zero. A longer one than names are is damage, and
+    /// would be looked through again and again.
     pub(super) fn terminated(&self, at: u64) -> Option<&'d [u8]> {
         let rest = self.bytes.get(usize::try_from(at).ok()?..)?;
+        let rest = rest.get(..LONGEST).unwrap_or(rest);
         rest.get(..memchr::memchr(0, rest)?)
     }
 }

@@ -94,8 +94,7 @@ fn words(code: &[u8]) -> usize {
     4 * fill.count()
 }
 
-/// The longest end that consists of instructions that do nothing. Zeroes count behind four of them,
-/// for a jump may end in some.
+/// How much of the end does nothing.
 fn x86(code: &[u8]) -> usize {
     match nops(code) {
         0 => trailing_zeroes(code),
@@ -103,18 +102,28 @@ fn x86(code: &[u8]) -> usize {
     }
 }
 
+/// What linkers put between object files: zeroes behind the end of a function. A jump or a call may end
+/// in zeroes, too, so few of them count behind `ret` and `ud2` only.
 fn trailing_zeroes(code: &[u8]) -> usize {
     let zeroes = code.iter().rev().take_while(|byte| **byte == 0).count();
-    if zeroes > 4 {
-        return match code.get(code.len() - zeroes - 1) {
-            // `ret`, `ud2`, `int3`
-            Some(0xc3 | 0x0b | 0xcc) => zeroes,
-            _ => zeroes - 4,
-        };
+    let before = |distance: usize| {
+        let at = code.len().checked_sub(zeroes + distance)?;
+        code.get(at)
+    };
+    let ends = match (before(2), before(1)) {
+        // The distance of a jump or a call of 195 bytes.
+        (Some(0xe8 | 0xe9), Some(0xc3)) if zeroes == 3 => false,
+        (_, Some(0xc3)) => true,
+        (Some(0x0f), Some(0x0b)) => true,
+        _ => false,
+    };
+    match ends {
+        true => zeroes,
+        false => zeroes.saturating_sub(4),
     }
-    0
 }
 
+/// The longest end that consists of instructions that do nothing.
 fn nops(code: &[u8]) -> usize {
     let most = code.len().min(LONGEST);
     let longest = (1..=most).rev().find(|length| {
@@ -156,6 +165,8 @@ mod tests {
         assert_eq!(x86(&[0xc3, 0xcc, 0xcc]), 2);
         assert_eq!(x86(&[0xeb, 0x90]), 0);
         assert_eq!(x86(&[0xe9, 1, 0, 0, 0]), 0);
+        assert_eq!(x86(&[0xe9, 0xc3, 0, 0, 0]), 0);
+        assert_eq!(x86(&[0x5d, 0xc3, 0, 0, 0]), 3);
         assert_eq!(x86(&[0xc3, 0, 0, 0, 0, 0, 0]), 6);
         assert_eq!(
             x86(&[

@@ -110,6 +110,7 @@ fn samples(tool: &str, command: &str, flag: &str) -> Vec<Words> {
         ("slim", _, "--file") => vec!["--file other"],
         ("slim", _, "--debug-file") => vec!["--debug-file other", "--debug-file nowhere"],
         ("slim", "retained", "--by") => vec!["--by crate"],
+        ("slim", _, "--arch") => vec!["--arch riscv64"],
         ("slim", _, "--by") => vec!["--by inlined", "--by instantiated"],
         ("slim", _, "--without") => vec!["--without entry"],
         ("slim", _, "--chains") => vec!["--chains 1"],

@@ -117,11 +117,15 @@ fn release(text: &[u8]) -> Option<String> {
 
 /// Paths of the standard library's sources.
 fn paths(text: &[u8], found: &mut Producer) {
-    let library = memchr::memmem::Finder::new(b"/library/");
+    // Below it, paths are spelled as on the machine that made the file: `/library\core\src\…`.
+    let library = memchr::memmem::Finder::new(b"/library");
     let mut rest = text;
     while let Some(at) = library.find(rest) {
         let before = &rest[at.saturating_sub(64)..at];
         rest = &rest[at + 1..];
+        if !matches!(rest.get("library".len()), Some(b'/' | b'\\')) {
+            continue;
+        }
         let Some(slash) = before.iter().rposition(|byte| *byte == b'/') else {
             continue;
         };
@@ -212,6 +216,8 @@ mod tests {
         assert!(found.is_rust());
         assert_eq!(found.release(None), None);
         assert!(!producer(paths, b"/home/me/rust/library/a.rs /library/").is_rust());
+        let windows = br"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library\core\src\io.rs";
+        assert!(producer(paths, windows).is_rust());
     }
 
     #[test]

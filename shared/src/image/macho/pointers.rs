@@ -140,6 +140,8 @@ fn chained(image: &Image<'_>, bytes: &[u8]) -> Vec<Relocation> {
         little_endian: image.little_endian,
     };
     let mut pointers = Pointers::new(image);
+    // Each page has two bytes of its own.
+    let mut left = bytes.len();
     let mut read = || -> Option<()> {
         let starts = u64::from(fields.u32(4)?);
         let segments = fields.u32(starts)?;
@@ -162,6 +164,7 @@ fn chained(image: &Image<'_>, bytes: &[u8]) -> Vec<Relocation> {
             };
             let page_size = u64::from(fields.u16(of + 4)?);
             for page in 0..u64::from(fields.u16(of + 20)?) {
+                left = left.checked_sub(1)?;
                 let start = fields.u16(of + 22 + 2 * page)?;
                 // DYLD_CHAINED_PTR_START_NONE, and several chains in a page (32 bits only).
                 if start & 0x8000 != 0 {
@@ -218,7 +221,7 @@ fn chain(pointers: &mut Pointers<'_, '_>, form: Form, first: u64, page: u64) -> 
             }
         };
         pointers.push(slot, target)?;
-        if next == 0 || slot - first + next >= page.max(1) {
+        if next == 0 || slot.wrapping_sub(first).saturating_add(next) >= page.max(1) {
             break;
         }
         slot = slot.wrapping_add(next);

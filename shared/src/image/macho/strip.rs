@@ -95,7 +95,7 @@ fn kept(image: &Image<'_>, commands: &Commands) -> Option<(u64, u64)> {
         let name = entries.u32(at)?;
         if strings.insert(name) && length < most {
             let text = names.terminated(name.into());
-            length += text.map_or(0, |text| text.len() as u64 + 1);
+            length += text.map_or(most, |text| text.len() as u64 + 1);
         }
     }
     Some((kept * entry_size, length.next_multiple_of(8)))

@@ -18,7 +18,7 @@ use crate::{
     address::{AddressRange, VirtualAddress},
     hashing::NumberMap,
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 const N_STAB: u8 = 0xe0;
 const N_EXT: u8 = 0x01;
@@ -89,6 +89,7 @@ fn read<'d>(image: &Image<'d>, commands: &Commands) -> Option<SymbolTable<'d>> {
         image,
         names: Names::new(names),
         units: NumberMap::default(),
+        globals: HashMap::new(),
         file: None,
         function: None,
     };
@@ -112,10 +113,11 @@ fn read<'d>(image: &Image<'d>, commands: &Commands) -> Option<SymbolTable<'d>> {
     }
     table.damaged_names = reader.names.damaged;
     // A name of a global variable's stab is the symbol's own.
-    let units = reader.units;
+    let (units, globals) = (reader.units, reader.globals);
     for symbol in &mut table.symbols {
         if symbol.file.is_none() && symbol.section.is_some() {
-            symbol.file = units.get(&symbol.address.0).copied();
+            let by_address = units.get(&symbol.address.0).copied();
+            symbol.file = by_address.or_else(|| globals.get(&symbol.name).copied());
         }
     }
     Some(table)
@@ -126,6 +128,8 @@ struct Reader<'a, 'd> {
     names: Names<'d>,
     /// The object file of what stands at an address.
     units: NumberMap<u64, u32>,
+    /// The object file of global variables, by name: their stabs have no address.
+    globals: HashMap<Cow<'d, str>, u32>,
     /// The object file that the stabs are about.
     file: Option<u32>,
     /// The function that they are about, and its section.
@@ -155,13 +159,7 @@ impl<'d> Reader<'_, 'd> {
             return symbol;
         }
         // A compiler's names have an underscore in front.
-        symbol.name = match spelled {
-            Cow::Borrowed(name) => Cow::Borrowed(name.strip_prefix('_').unwrap_or(name)),
-            Cow::Owned(name) => match name.strip_prefix('_') {
-                Some(plain) => Cow::Owned(plain.to_owned()),
-                None => Cow::Owned(name),
-            },
-        };
+        symbol.name = plain(spelled);
         let external = entry.kind & N_EXT != 0;
         // N_PEXT: seen by all of the image, but by nobody else.
         symbol.binding = match (external, entry.description & 0x80 != 0) {
@@ -232,7 +230,15 @@ impl<'d> Reader<'_, 'd> {
                 }
                 symbol.file = self.file;
             }
-            // N_STSYM, N_LCSYM: variables of the file. N_GSYM has no address.
+            // N_GSYM
+            0x20 => {
+                symbol.file = self.file;
+                if let Some(file) = self.file {
+                    let name = plain(symbol.name.clone());
+                    self.globals.entry(name).or_insert(file);
+                }
+            }
+            // N_STSYM, N_LCSYM: variables of the file.
             0x26 | 0x28 => {
                 symbol.section = section;
                 symbol.file = self.file;
@@ -242,5 +248,16 @@ impl<'d> Reader<'_, 'd> {
             }
             _ => symbol.file = self.file,
         }
+    }
+}
+
+/// A name without the underscore that stands before each of a compiler's.
+fn plain(spelled: Cow<'_, str>) -> Cow<'_, str> {
+    match spelled {
+        Cow::Borrowed(name) => Cow::Borrowed(name.strip_prefix('_').unwrap_or(name)),
+        Cow::Owned(name) => match name.strip_prefix('_') {
+            Some(plain) => Cow::Owned(plain.to_owned()),
+            None => Cow::Owned(name),
+        },
     }
 }

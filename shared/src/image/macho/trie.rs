@@ -17,7 +17,10 @@ use crate::{address::VirtualAddress, hashing::NumberMap};
 use std::borrow::Cow;
 
 /// Names together may be so many times as long as the trie that they share.
-const MAX_SPELLING: usize = 16;
+const MAX_SPELLING: usize = 64;
+
+/// And what is exported so many times.
+const MAX_NAMES: usize = 16;
 
 /// What the image exports from its own sections, in the order of names.
 pub(crate) fn exports(image: &Image<'_>, commands: &Commands) -> Vec<Symbol<'static>> {
@@ -28,6 +31,7 @@ pub(crate) fn exports(image: &Image<'_>, commands: &Commands) -> Vec<Symbol<'sta
     let text = image.segments.iter().find(|one| one.name == "__TEXT");
     let base = text.map_or(0, |text| text.address.0);
     let mut found = Vec::new();
+    let mut names = bytes.len().saturating_mul(MAX_NAMES);
     let mut spelling = bytes.len().saturating_mul(MAX_SPELLING);
     let mut seen: NumberMap<u64, ()> = NumberMap::default();
     let mut open: Vec<(u64, Vec<u8>)> = vec![(0, Vec::new())];
@@ -39,6 +43,10 @@ pub(crate) fn exports(image: &Image<'_>, commands: &Commands) -> Vec<Symbol<'sta
             continue;
         };
         if let Some(offset) = exported {
+            let Some(left) = names.checked_sub(name.len()) else {
+                break;
+            };
+            names = left;
             found.extend(symbol(image, &name, base.wrapping_add(offset)));
         }
         for (part, child) in edges.into_iter().rev() {

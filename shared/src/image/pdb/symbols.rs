@@ -76,7 +76,16 @@ pub(super) fn read<'d>(
             .distance_to(symbol.address)
             .and_then(|start| contribution_at(&contributions, start));
         if let Some((contribution, first)) = at {
-            symbol.file = symbol.file.or(Some(contribution.module.into()));
+            // Of functions that were folded into one, the linker kept one object file's.
+            let kept = Some(u32::from(contribution.module));
+            if symbol.file.is_some_and(|file| Some(file) != kept) {
+                // Names of the others come after its own.
+                symbol.binding = Binding::Local;
+                if symbol.kind == SymbolKind::Function {
+                    symbol.kind = SymbolKind::Untyped;
+                }
+            }
+            symbol.file = kept;
             if symbol.size == 0 && first {
                 symbol.size = contribution.size.into();
             }

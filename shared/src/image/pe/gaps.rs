@@ -59,10 +59,14 @@ fn split(image: &Image<'_>, gap: AddressRange, found: &mut Vec<AddressRange>) {
     let skipped = fill::leading(image.architecture, bytes);
     let mut start = skipped;
     let mut push = |start: usize, end: usize| {
+        // Behind the last function there is only fill.
+        if fill::leading(image.architecture, &bytes[start..end]) == end - start {
+            return;
+        }
         let from = VirtualAddress(gap.start.0 + start as u64);
         let range = Range::<VirtualAddress>::new(from, (end - start) as u64);
         let range = image.without_fill(range);
-        if !range.is_empty() && bytes[start..end].iter().any(|byte| *byte != 0) {
+        if !range.is_empty() {
             found.push(range);
         }
     };

@@ -50,7 +50,8 @@ pub(super) fn read(
     parts.push((address_map, addresses.saturating_mul(ADDRESS)));
     if let Some(map) = header.at(bytes, state_map) {
         // State to go to, action.
-        let actions = (0..states).map_while(|state| map.u32(u64::from(state * STATE + 4)));
+        let actions =
+            (0..states).map_while(|state| map.u32(u64::from(state) * u64::from(STATE) + 4));
         funclets.extend(actions.filter(|action| *action > 0));
     }
     if tries == 0 {

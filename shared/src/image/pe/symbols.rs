@@ -185,7 +185,10 @@ pub(crate) fn exports(image: &Image<'_>, header: &Header) -> Option<SymbolTable<
         let Some((section, of)) = image.section_at(address) else {
             continue;
         };
-        let name = budget.read(|| header.at(image.bytes, name)?.terminated(0));
+        let Some(name) = header.at(image.bytes, name).and_then(|it| it.terminated(0)) else {
+            break;
+        };
+        let name = budget.read(|| Some(name));
         let extent = extents.binary_search_by_key(&address, |function| function.start);
         table.symbols.push(Symbol {
             name: Cow::Owned(name),
@@ -268,9 +271,11 @@ pub(super) fn each_import<'d>(header: &Header, bytes: &'d [u8], found: &mut dyn 
                 continue;
             }
             let at = value as u32;
-            if let Some(text) = header.at(bytes, at).and_then(|fields| fields.terminated(2)) {
-                import.places.push((at, 2 + text_size(text)));
-            }
+            let Some(text) = header.at(bytes, at).and_then(|fields| fields.terminated(2)) else {
+                return;
+            };
+            left = left.saturating_sub(text.len() as u64 / 8);
+            import.places.push((at, 2 + text_size(text)));
         }
         if table != addresses {
             let size = (u64::from(import.count) + 1) * entry;

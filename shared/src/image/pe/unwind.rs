@@ -117,7 +117,7 @@ fn x64(header: &Header, bytes: &[u8], data: u32, entry: &mut Entry) -> Option<u3
     // UNW_FLAG_EHANDLER, UNW_FLAG_UHANDLER
     if flags & 3 != 0 {
         entry.parts.push((data, size + 4));
-        return Some(data + size + 4);
+        return data.checked_add(size + 4);
     }
     entry.parts.push((data, size));
     None
