@@ -117,12 +117,12 @@ fn deep(cases: &Cases) {
         said.contains("4.0 KiB") && help.contains("dwarf,65528"),
         "{said} {help}"
     );
-    let callers = cases.view(&["callers", "cases::work"]);
+    let callers = cases.view(&["callers", "deep::down"]);
     assert!(row(&callers, "[callers missing]").is_some() && row(&callers, "[root]").is_none());
     // What it says helps.
     let whole = cases.record("deep", &["--call-graph", "dwarf,65528"], &[]);
     assert!(quality(&whole, "truncated") < 0.01, "{whole}");
-    let callers = cases.view(&["callers", "cases::work", "-n", "0"]);
+    let callers = cases.view(&["callers", "deep::down", "-n", "0"]);
     assert!(row(&callers, "[callers missing]").is_none(), "{callers}");
 
     let followed = cases.view(&[
