@@ -8,8 +8,7 @@
 mod findings;
 mod model;
 
-pub use findings::{AllocFinding, Kind};
-pub use model::{AllocRow, AllocTable, By, Figures, Growth, Options, Unit};
+pub use model::{AllocFinding, AllocRow, AllocTable, By, Figures, Growth, Kind, Options, Unit};
 
 use super::{
     label::{label_of, no_workspace_caller, unknown},

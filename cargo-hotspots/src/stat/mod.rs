@@ -13,9 +13,8 @@ pub mod model;
 mod simulate;
 mod verdict;
 
-pub use model::{Counter, Measured, Metric, Source, Stat, Usage, Value};
+pub use model::{Bound, Counter, Measured, Metric, Source, Stat, Usage, Value, Verdict};
 pub use simulate::{Simulated, simulate};
-pub use verdict::{Bound, Verdict};
 
 use codecost::report::Warning;
 use model::{Unit, counted, known, nanoseconds};

@@ -1,6 +1,5 @@
 //! What a run cost, as it was measured, and the rows that the report shows.
 
-use super::verdict::Verdict;
 use crate::recording::Program;
 use codecost::report::Warning;
 
@@ -171,6 +170,56 @@ impl Metric {
             source,
         }
     }
+}
+
+/// What takes most of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Instructions.
+    Cpu,
+    /// Waiting for memory.
+    Memory,
+    /// The kernel's work on its behalf.
+    Kernel,
+    /// It did not run: a lock, a disk, a device, another process.
+    Waiting,
+    /// It ran, and what it ran for was not measured.
+    Running,
+}
+
+impl Bound {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Kernel => "kernel",
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+        }
+    }
+}
+
+impl Bound {
+    /// As a sentence has it: `bound by …`.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Cpu => "computing",
+            Self::Memory => "memory",
+            Self::Kernel => "the kernel",
+            Self::Waiting => "waiting",
+            Self::Running => "the processor",
+        }
+    }
+}
+
+/// What takes most of the time, and why that is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// `None` when too little was measured.
+    pub bound: Option<Bound>,
+    /// The figures that it rests on.
+    pub because: String,
 }
 
 /// All that is said of a run.

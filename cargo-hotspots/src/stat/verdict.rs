@@ -1,58 +1,8 @@
 //! What a program spends its time on: computing, memory, the kernel, or waiting. Only from what was
 //! measured: without counters nobody knows whether it is computing or memory that takes the time.
 
-use super::model::{Measured, Usage};
+use super::model::{Bound, Measured, Usage, Verdict};
 use codecost::units::Share;
-
-/// What takes most of the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// Instructions.
-    Cpu,
-    /// Waiting for memory.
-    Memory,
-    /// The kernel's work on its behalf.
-    Kernel,
-    /// It did not run: a lock, a disk, a device, another process.
-    Waiting,
-    /// It ran, and what it ran for was not measured.
-    Running,
-}
-
-impl Bound {
-    /// The name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Memory => "memory",
-            Self::Kernel => "kernel",
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-        }
-    }
-}
-
-impl Bound {
-    /// As a sentence has it: `bound by …`.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Cpu => "computing",
-            Self::Memory => "memory",
-            Self::Kernel => "the kernel",
-            Self::Waiting => "waiting",
-            Self::Running => "the processor",
-        }
-    }
-}
-
-/// What takes most of the time, and why that is said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// `None` when too little was measured.
-    pub bound: Option<Bound>,
-    /// The figures that it rests on.
-    pub because: String,
-}
 
 /// A larger part of the time in which it neither runs nor is ready to is what takes the time.
 const WAITS: f64 = 0.5;

@@ -9,10 +9,7 @@ use crate::{
     profile::{FrameId, NamedScope, Profile},
     symbols::{FunctionId, Scope},
 };
-use codecost::{
-    attribution::Evidence,
-    demangle::{Name, Scheme},
-};
+use codecost::{attribution::Evidence, demangle::Name};
 
 /// Sets the chains of all frames that have names.
 pub(super) fn set(profile: &Profile, collector: &mut Collector<'_>) {
@@ -62,48 +59,4 @@ fn function(
             .of_name(&name, &text, scope.file.as_deref()),
     };
     collector.function(text, owner, (None, None))
-}
-
-/// The crate that a demangled name begins with: `alloc` of `<alloc::vec::Vec<T> as core::…>::f`.
-pub(super) fn root(name: &Name<'_>, text: &str) -> Option<String> {
-    if name.scheme() != Scheme::Other {
-        return name.defining().map(|root| root.name.into_owned());
-    }
-    let start = text.trim_start_matches(['<', '&', '*', '(', '[']);
-    let start = start.strip_prefix("impl ").unwrap_or(start);
-    let start = start.strip_prefix("mut ").unwrap_or(start);
-    let (root, _) = start.split_once("::")?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    match root {
-        // What the compiler makes for the allocator is std's.
-        "__rustc" => Some("std".to_owned()),
-        "" => None,
-        root => root.chars().all(is_name).then(|| root.to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn demangled_names_begin_with_their_crate() {
-        for (text, expected) in [
-            ("alloc::raw_vec::RawVec<T,A>::grow_one", Some("alloc")),
-            (
-                "<alloc::vec::Vec<T> as core::ops::Drop>::drop",
-                Some("alloc"),
-            ),
-            (
-                "<&mut csv::Reader<R> as core::iter::Iterator>::next",
-                Some("csv"),
-            ),
-            ("malloc", None),
-            ("(below main)", None),
-            ("_ZN4core3fmt5write17h0123456789abcdefE", Some("core")),
-        ] {
-            let name = Name::parse(text);
-            assert_eq!(root(&name, text).as_deref(), expected, "{text}");
-        }
-    }
 }

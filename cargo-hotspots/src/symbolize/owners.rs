@@ -23,7 +23,6 @@
 use super::{
     buckets::{self, Bucket},
     dwarf::Described,
-    named,
 };
 use codecost::{
     attribution::{
@@ -207,7 +206,7 @@ impl<'c> Owners<'c> {
         if let Some(found) = file.and_then(|file| self.of_path(file)) {
             return (self.crates.intern(found, None), Evidence::DebugInfo);
         }
-        if let Some(root) = named::root(name, text) {
+        if let Some(root) = root(name, text) {
             let hash = name.defining().and_then(|root| root.disambiguator);
             let (id, certain) = self.crates.resolve(&root, hash);
             if self.crates.info(id).origin == Origin::Unknown
@@ -378,5 +377,49 @@ fn absolute(path: &str, unit: &Unit<'_>) -> String {
             format!("{}/{path}", String::from_utf8_lossy(directory))
         }
         _ => path.to_owned(),
+    }
+}
+
+/// The crate that a demangled name begins with: `alloc` of `<alloc::vec::Vec<T> as core::…>::f`.
+fn root(name: &Name<'_>, text: &str) -> Option<String> {
+    if name.scheme() != Scheme::Other {
+        return name.defining().map(|root| root.name.into_owned());
+    }
+    let start = text.trim_start_matches(['<', '&', '*', '(', '[']);
+    let start = start.strip_prefix("impl ").unwrap_or(start);
+    let start = start.strip_prefix("mut ").unwrap_or(start);
+    let (root, _) = start.split_once("::")?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match root {
+        // What the compiler makes for the allocator is std's.
+        "__rustc" => Some("std".to_owned()),
+        "" => None,
+        root => root.chars().all(is_name).then(|| root.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn demangled_names_begin_with_their_crate() {
+        for (text, expected) in [
+            ("alloc::raw_vec::RawVec<T,A>::grow_one", Some("alloc")),
+            (
+                "<alloc::vec::Vec<T> as core::ops::Drop>::drop",
+                Some("alloc"),
+            ),
+            (
+                "<&mut csv::Reader<R> as core::iter::Iterator>::next",
+                Some("csv"),
+            ),
+            ("malloc", None),
+            ("(below main)", None),
+            ("_ZN4core3fmt5write17h0123456789abcdefE", Some("core")),
+        ] {
+            let name = Name::parse(text);
+            assert_eq!(root(&name, text).as_deref(), expected, "{text}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! std that names one, between the allocator and the place, decides. None says what a change would
 //! save, because that was not measured.
 
-use super::Growth;
+use super::model::{AllocFinding, Growth, Kind};
 use crate::{
     allocations::{Allocations, Counts, PARTS},
     analysis::{select::path_of, shares::Shares, subject::Subject},
@@ -24,76 +24,19 @@ const MOST: usize = 6;
 /// A place with a smaller part of the blocks and of the bytes is not worth a line.
 const WORTH: f64 = 0.02;
 
-/// What is done at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// A vector or string that got more room, step by step.
-    Growth,
-    /// A string made by formatting.
-    Formatting,
-    /// A copy of a value.
-    Clone,
-    /// A hash table that got more room.
-    HashTable,
-    /// Values boxed one by one, all of one size.
-    Boxes,
-    /// Blocks that were freed soon after.
-    ShortLived,
-}
-
-impl Kind {
-    /// The code in JSON.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Growth => "grown-step-by-step",
-            Self::Formatting => "formatting",
-            Self::Clone => "clones",
-            Self::HashTable => "hash-tables",
-            Self::Boxes => "boxes-of-one-size",
-            Self::ShortLived => "short-lived",
+/// What acts on it.
+fn advice(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Growth => "`with_capacity` or `reserve` with the final length allocates once",
+        Kind::Formatting => {
+            "`write!` into a buffer that is kept, or formatting only when it \
+                             is shown, makes no string"
         }
+        Kind::Clone => "a borrow, an `Rc` or moving the value makes no copy",
+        Kind::HashTable => "`with_capacity` allocates a table once; `clear` keeps its memory",
+        Kind::Boxes => "one `Vec` of them, or an arena, allocates for many at once",
+        Kind::ShortLived => "a buffer outside the loop, cleared for each turn, is allocated once",
     }
-
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Growth => "`with_capacity` or `reserve` with the final length allocates once",
-            Self::Formatting => {
-                "`write!` into a buffer that is kept, or formatting only when it \
-                                 is shown, makes no string"
-            }
-            Self::Clone => "a borrow, an `Rc` or moving the value makes no copy",
-            Self::HashTable => "`with_capacity` allocates a table once; `clear` keeps its memory",
-            Self::Boxes => "one `Vec` of them, or an arena, allocates for many at once",
-            Self::ShortLived => {
-                "a buffer outside the loop, cleared for each turn, is allocated once"
-            }
-        }
-    }
-}
-
-/// Something worth acting on.
-#[derive(Clone, Debug)]
-pub struct AllocFinding {
-    /// What is done.
-    pub kind: Kind,
-    /// One sentence.
-    pub title: String,
-    /// The function that it is charged to.
-    pub function: String,
-    /// The source file.
-    pub file: Option<String>,
-    /// The line.
-    pub line: Option<u32>,
-    /// Allocations and reallocations there.
-    pub count: u64,
-    /// The bytes that these asked for.
-    pub bytes: u64,
-    /// `count` as a share of all.
-    pub share: f64,
-    /// The evidence, line by line.
-    pub evidence: Vec<String>,
-    /// The command to look further.
-    pub command: String,
 }
 
 type Place = (Option<FunctionId>, Option<SourceId>, Option<u32>);
@@ -268,7 +211,7 @@ fn finding(
             "{short} of them are freed before 16 others are made"
         ));
     }
-    evidence.push(kind.advice().to_owned());
+    evidence.push(advice(kind).to_owned());
     Some(AllocFinding {
         kind,
         title: format!("{what}: {} of all allocations", Share(share)),

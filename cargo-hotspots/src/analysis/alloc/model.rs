@@ -1,6 +1,5 @@
 //! Rows of allocations, as the analysis hands them to `report`.
 
-use super::findings::AllocFinding;
 use crate::{
     allocations::{Counts, Totals},
     analysis::model::CrateInfo,
@@ -189,4 +188,60 @@ pub struct AllocTable {
     pub crates: Vec<AllocRow>,
     /// What a programmer can act on.
     pub findings: Vec<AllocFinding>,
+}
+
+/// What is done at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A vector or string that got more room, step by step.
+    Growth,
+    /// A string made by formatting.
+    Formatting,
+    /// A copy of a value.
+    Clone,
+    /// A hash table that got more room.
+    HashTable,
+    /// Values boxed one by one, all of one size.
+    Boxes,
+    /// Blocks that were freed soon after.
+    ShortLived,
+}
+
+impl Kind {
+    /// The code in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Growth => "grown-step-by-step",
+            Self::Formatting => "formatting",
+            Self::Clone => "clones",
+            Self::HashTable => "hash-tables",
+            Self::Boxes => "boxes-of-one-size",
+            Self::ShortLived => "short-lived",
+        }
+    }
+}
+
+/// Something worth acting on.
+#[derive(Clone, Debug)]
+pub struct AllocFinding {
+    /// What is done.
+    pub kind: Kind,
+    /// One sentence.
+    pub title: String,
+    /// The function that it is charged to.
+    pub function: String,
+    /// The source file.
+    pub file: Option<String>,
+    /// The line.
+    pub line: Option<u32>,
+    /// Allocations and reallocations there.
+    pub count: u64,
+    /// The bytes that these asked for.
+    pub bytes: u64,
+    /// `count` as a share of all.
+    pub share: f64,
+    /// The evidence, line by line.
+    pub evidence: Vec<String>,
+    /// The command to look further.
+    pub command: String,
 }
