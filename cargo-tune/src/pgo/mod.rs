@@ -11,6 +11,7 @@
 
 pub mod bolt;
 pub mod coverage;
+mod judge;
 pub mod kept;
 pub mod profdata;
 mod programs;

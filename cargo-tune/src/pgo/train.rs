@@ -8,7 +8,8 @@ use codecost::console::Console;
 use codecost::{Error, Result};
 
 use super::bolt::Bolt;
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Functions};
+use super::judge::{choose, confirm, verified};
 use super::kept::{self, Note, Place};
 use super::profdata::{self, Merged};
 use super::programs::{Optimised, Programs};
@@ -20,8 +21,7 @@ use crate::project::Project;
 use crate::receipt::fnv1a;
 use crate::trial::bench::{Bench, settings, weigh};
 use crate::trial::outcome::{Outcome, Status};
-use crate::trial::paired::{Interval, holm};
-use crate::trial::settle::is_faster_again;
+use crate::trial::paired::Interval;
 use crate::trial::timing::{self, Timed};
 use crate::trial::variant::{Role, Variant};
 use crate::trial::workload::{Workload, Workloads};
@@ -117,47 +117,33 @@ pub fn train(
         programs: &programs,
         training: &training,
     };
-    console.status("Building", &format!("{name} that counts"));
-    let instrumented = programs.instrumented()?;
-    console.status("Training", &options.training().join("; "));
-    let (raw, directory) = made.run(&instrumented)?;
-    let to = programs.directory().join("merged.profdata");
-    let tool = options.tool.as_deref();
-    let merged = profdata::merge(&project.toolchain, tool, &directory, &raw, &to)?;
-    let functions = profdata::functions(&merged.tool, &merged.path)?;
-    if functions.covered() == 0 {
-        return Err(Error::failed(
-            format!("no function of `{name}` ran while it was trained"),
-            "name commands that run the program with --workload or --train",
-        ));
-    }
+    let Counted {
+        raw,
+        merged,
+        functions,
+    } = made.counted(&name, options, console)?;
 
     console.status("Building", &format!("{name} as it is"));
     let mut baseline = Outcome {
         variant: Variant::new(Role::Plain, Vec::new()),
         ..Outcome::baseline()
     };
-    baseline.weighed = Some(bench.build(&baseline.variant)?);
+    let plain = bench.build(&baseline.variant)?;
+    // What the plain build does not pass, no other one need be built for.
+    if let Some(verify) = &verify {
+        verify.output(project, &plain.path)?;
+    }
+    baseline.weighed = Some(plain);
     let mut rows = Vec::new();
     if !planned.assignments.is_empty() {
         console.status("Building", &format!("{name} with the plan for speed"));
         rows.push(bench.outcome(planned.clone()));
     }
-    console.status("Building", &format!("{name} with the profile"));
-    let optimised = programs.optimised(&merged.path)?;
-    rows.push(outcome(Role::Pgo, &planned, &optimised));
+    let (optimised, fdata) = made.rows(bolt.as_ref(), &planned, &merged, &mut rows, console)?;
     let coverage = functions.by_crate(&optimised.said);
-    let mut fdata = None;
-    if let Some(bolt) = &bolt {
-        console.status("Building", &format!("{name} with the profile, for BOLT"));
-        let (row, counts) = match made.bolted(bolt, &merged.path) {
-            Ok((optimised, counts)) => (outcome(Role::PgoBolt, &planned, &optimised), Some(counts)),
-            Err(error) => (failed(Role::PgoBolt, &planned, &error), None),
-        };
-        rows.push(row);
-        fdata = counts;
+    if let Some(verify) = &verify {
+        verified(project, verify, &mut rows);
     }
-    verified(project, verify.as_ref(), &baseline, &mut rows)?;
     let timed = timing::time(project, &workload, &mut baseline, &mut rows, console)?;
     let mut notices = notices(options, &raw, timed.as_ref());
     if let Some(timed) = &timed {
@@ -226,6 +212,13 @@ pub(super) fn runnable(project: &Project, candidate: &Candidate) -> Result<()> {
     Ok(())
 }
 
+/// What the runs counted.
+struct Counted {
+    raw: Raw,
+    merged: Merged,
+    functions: Functions,
+}
+
 /// The runs that count.
 struct Training<'a, 'p> {
     project: &'a Project,
@@ -234,6 +227,54 @@ struct Training<'a, 'p> {
 }
 
 impl Training<'_, '_> {
+    /// Builds the program that counts, trains it and merges its counts.
+    fn counted(&self, name: &str, options: &Options, console: &mut Console) -> Result<Counted> {
+        console.status("Building", &format!("{name} that counts"));
+        let instrumented = self.programs.instrumented()?;
+        console.status("Training", &options.training().join("; "));
+        let (raw, directory) = self.run(&instrumented)?;
+        let to = self.programs.directory().join("merged.profdata");
+        let (toolchain, tool) = (&self.project.toolchain, options.tool.as_deref());
+        let merged = profdata::merge(toolchain, tool, &directory, &raw, &to)?;
+        let functions = profdata::functions(&merged.tool, &merged.path)?;
+        if functions.covered() == 0 {
+            return Err(Error::failed(
+                format!("no function of `{name}` ran while it was trained"),
+                "name commands that run the program with --workload or --train",
+            ));
+        }
+        Ok(Counted {
+            raw,
+            merged,
+            functions,
+        })
+    }
+
+    /// Builds the program with its profile, and with BOLT where that is given: a row for each. The
+    /// first, and BOLT's counts.
+    fn rows(
+        &self,
+        bolt: Option<&Bolt>,
+        planned: &Variant,
+        merged: &Merged,
+        rows: &mut Vec<Outcome>,
+        console: &mut Console,
+    ) -> Result<(Optimised, Option<PathBuf>)> {
+        console.status("Building", "with the profile");
+        let optimised = self.programs.optimised(&merged.path)?;
+        rows.push(outcome(Role::Pgo, planned, &optimised));
+        let Some(bolt) = bolt else {
+            return Ok((optimised, None));
+        };
+        console.status("Building", "with the profile, for BOLT");
+        let (row, counts) = match self.bolted(bolt, &merged.path) {
+            Ok((laid_out, counts)) => (outcome(Role::PgoBolt, planned, &laid_out), Some(counts)),
+            Err(error) => (failed(Role::PgoBolt, planned, &error), None),
+        };
+        rows.push(row);
+        Ok((optimised, counts))
+    }
+
     /// Runs the instrumented program; the raw profiles and their directory.
     fn run(&self, instrumented: &Path) -> Result<(Raw, PathBuf)> {
         let directory = self.programs.emptied("raw")?;
@@ -306,114 +347,6 @@ fn failed(role: Role, planned: &Variant, error: &Error) -> Outcome {
         time: None,
         status: Status::Failed,
         reason: Some(error.to_string()),
-    }
-}
-
-/// Marks the variants that the command does not take. That the plain build passes is a condition.
-fn verified(
-    project: &Project,
-    verify: Option<&Workload>,
-    baseline: &Outcome,
-    rows: &mut [Outcome],
-) -> Result<()> {
-    let Some(verify) = verify else { return Ok(()) };
-    if let Some(plain) = &baseline.weighed {
-        verify.output(project, &plain.path)?;
-    }
-    for row in rows.iter_mut() {
-        if let Some(weighed) = row
-            .weighed
-            .as_ref()
-            .filter(|_| row.status != Status::Failed)
-            && let Err(error) = verify.output(project, &weighed.path)
-        {
-            row.status = Status::Failed;
-            row.reason = Some(format!("--verify: {error}"));
-        }
-    }
-    Ok(())
-}
-
-/// Takes the last step that is proven faster than the best one before it; Holm's method corrects
-/// for the number of steps.
-fn choose(timed: &Timed, baseline: &mut Outcome, rows: &mut [Outcome]) {
-    let mut best: Option<usize> = None;
-    let compared: Vec<Option<Interval>> = rows
-        .iter()
-        .enumerate()
-        .map(|(row, outcome)| {
-            let built = outcome.status != Status::Failed;
-            built.then(|| {
-                timed
-                    .compare(row, row.checked_sub(1))
-                    .or_else(|| timed.compare(row, None))
-            })?
-        })
-        .collect();
-    let p: Vec<f64> = compared
-        .iter()
-        .map(|interval| interval.map_or(1.0, |interval| interval.p_faster))
-        .collect();
-    for (index, holds) in holm(&p).into_iter().enumerate() {
-        let Some(row) = rows
-            .get_mut(index)
-            .filter(|row| row.status != Status::Failed)
-        else {
-            continue;
-        };
-        // Against the best before it, which need not be the step before it.
-        let gain = match best {
-            Some(best) if best + 1 == index => compared.get(index).copied().flatten(),
-            other => timed.compare(index, other),
-        };
-        let faster = gain.is_some_and(|gain| gain.high < 1.0) && holds;
-        if faster {
-            row.status = Status::Kept;
-            best = Some(index);
-        } else {
-            row.status = Status::Dropped;
-            row.reason = Some(match gain {
-                Some(gain) if gain.low > 1.0 => "it is slower".to_owned(),
-                Some(_) => "no gain was shown beside what comes before it".to_owned(),
-                None => "the program is the same".to_owned(),
-            });
-        }
-    }
-    match best.and_then(|best| rows.get_mut(best)) {
-        Some(best) => best.status = Status::Chosen,
-        None => baseline.status = Status::Chosen,
-    }
-}
-
-/// Times the chosen variant once more against what comes before it: the best of several noisy
-/// figures is likely to be too good.
-fn confirm(
-    project: &Project,
-    workload: &Workloads,
-    baseline: &mut Outcome,
-    rows: &mut [Outcome],
-    console: &mut Console,
-) {
-    while let Some(chosen) = rows.iter().position(|row| row.status == Status::Chosen) {
-        let path = |row: &Outcome| row.weighed.as_ref().map(|weighed| weighed.path.clone());
-        let before = rows.iter().take(chosen);
-        let before = before.collect::<Vec<_>>();
-        let before = before.iter().rposition(|row| row.status == Status::Kept);
-        let reference = before.and_then(|index| rows.get(index)).unwrap_or(baseline);
-        let paths = path(reference).zip(rows.get(chosen).and_then(path));
-        let Some(row) = rows.get(chosen) else { return };
-        console.status("Confirming", &row.variant.name());
-        if paths.is_some_and(|(from, to)| is_faster_again(project, workload, &from, &to)) {
-            return;
-        }
-        if let Some(row) = rows.get_mut(chosen) {
-            row.status = Status::Dropped;
-            row.reason = Some("the gain did not show again on fresh runs".to_owned());
-        }
-        match before.and_then(|index| rows.get_mut(index)) {
-            Some(before) => before.status = Status::Chosen,
-            None => baseline.status = Status::Chosen,
-        }
     }
 }
 
