@@ -71,7 +71,7 @@ fn self_weights(profile: &Profile) -> BTreeMap<FrameId, Weight> {
     weights
 }
 
-/// The files that have samples, the hottest first. Linear in frames and symbols.
+/// The files that code ran in, the hottest first. Linear in frames and symbols.
 pub(super) fn open<'p>(
     profile: &'p Profile,
     symbols: &Symbols,
@@ -84,6 +84,12 @@ pub(super) fn open<'p>(
         {
             let module = hits.entry(frame.module).or_default();
             *module.entry(address).or_default() += weight;
+        }
+    }
+    // Code that only called what was sampled ran, too.
+    for frame in &profile.frames {
+        if let Place::Code(_) = frame.place {
+            hits.entry(frame.module).or_default();
         }
     }
     let modules = profile.modules.iter().enumerate();
