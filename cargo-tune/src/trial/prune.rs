@@ -2,9 +2,8 @@
 //!
 //! Two bounds. A knob without a danger is left in a recipe for size whatever its own part is, so
 //! its part need not be known (`cargo tune measure` shows it). And where `s` is larger than `z`, 2
-//! is larger than `s`, and 3 larger than 2: each of them inlines and unrolls more. That order was
-//! seen in all programs where `s` is larger by more than a hundredth; where the two are closer, all
-//! levels are tried.
+//! is taken to be larger than `s`, and 3 than 2: each of them inlines and unrolls more. That is a
+//! rule of thumb, not a proof; where the two differ by less than a hundredth, all levels are tried.
 
 use codecost::cargo::config::Value;
 
