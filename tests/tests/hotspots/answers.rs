@@ -110,10 +110,11 @@ fn a_comparison_is_in_the_time_that_the_program_itself_measures() {
     assert!(ns(second, "delta") > 0.15, "{second}");
     let first = row("answers::first");
     assert!(ns(first, "delta_ns") < -0.5 * before["first"], "{first}");
-    assert_eq!(
-        rows(&diff)[0]["name"],
-        "answers",
-        "the largest change first"
+    // The crate's change is that of its functions together, give or take what the second one's is.
+    let largest = rows(&diff)[0]["name"].as_str().unwrap();
+    assert!(
+        ["answers", "answers::first"].contains(&largest),
+        "the largest change first: {largest}"
     );
     for (key, total) in [("before_ns", "cpu_before_ns"), ("after_ns", "cpu_after_ns")] {
         let crates = rows(&diff).iter().filter(|row| row["kind"] == "crate");

@@ -42,8 +42,11 @@ fn assert_near(a: &BTreeMap<String, f64>, b: &BTreeMap<String, f64>, within: f64
     const OWN: [&str; 5] = ["boxes", "strings", "vectors", "tables", "helper"];
     let whole = |of: &BTreeMap<String, f64>| OWN.map(|name| of[name]).iter().sum::<f64>();
     for name in OWN {
-        let (a, b) = (a[name] / whole(a), b[name] / whole(b));
-        assert!((a - b).abs() <= within, "{name}: {a} and {b}");
+        let (one, other) = (a[name] / whole(a), b[name] / whole(b));
+        assert!(
+            (one - other).abs() <= within,
+            "{name}: {one} and {other} of {a:?} and {b:?}"
+        );
     }
 }
 

@@ -39,11 +39,13 @@ fn assert_known(report: &Report) {
 #[test]
 fn code_that_nobody_decodes_has_unknown_copies() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/ledger");
-    assert_known(&generics(&corpus.join("elf64-pie")));
-    for other in ["elf64-aarch64", "elf32-static", "elf64-s390x-be"] {
+    for decoded in ["elf64-pie", "elf64-aarch64"] {
+        assert_known(&generics(&corpus.join(decoded)));
+    }
+    for other in ["elf32-static", "elf64-s390x-be"] {
         assert_unknown(&generics(&corpus.join(other)));
     }
-    let file = corpus.join("elf64-aarch64");
+    let file = corpus.join("elf64-s390x-be");
     let run = |format| {
         let arguments = ["generics", "--message-format", format, "--file"];
         let arguments = arguments.map(Path::new).into_iter().chain([&*file]);
@@ -67,9 +69,9 @@ fn a_published_program_knows_them_and_says_when_it_cannot() {
     assert!(report.sum("identical") > 0);
 
     let directory = tempfile::tempdir().unwrap();
-    // The same file, said to be for a processor that we do not decode (`e_machine`, AArch64).
+    // The same file, said to be for a processor that we do not decode (`e_machine`, RISC-V).
     let mut bytes = fs::read(&whole).unwrap();
-    bytes[18..20].copy_from_slice(&183_u16.to_le_bytes());
+    bytes[18..20].copy_from_slice(&243_u16.to_le_bytes());
     let foreign = directory.path().join("foreign");
     fs::write(&foreign, bytes).unwrap();
     let other = generics(&foreign);
