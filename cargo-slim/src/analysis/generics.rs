@@ -160,6 +160,6 @@ fn warning(subject: &Subject<'_>, rows: &[GenericRow]) -> Warning {
             subject.image.architecture
         ),
     )
-    .help("look at a build of the same program for x86-64")
+    .help("look at a build of the same program for x86-64 or AArch64")
     .count(unknown as u64)
 }

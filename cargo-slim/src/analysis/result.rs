@@ -46,8 +46,13 @@ impl<R> Analysis<R> {
             .map(|row| row.memory)
             .fold(0, u64::saturating_add);
         let mut warnings = warnings(subject, opened.facts.build.is_some());
+        let more = more.into_iter();
+        let more: Vec<_> = more.filter(|warning| warning.count != Some(0)).collect();
+        // One for each cause: what the rows say of it says more.
+        warnings.retain(|warning| {
+            warning.count != Some(0) && more.iter().all(|other| other.code != warning.code)
+        });
         warnings.extend(more);
-        warnings.retain(|warning| warning.count != Some(0));
         opened.files.check_unchanged()?;
         Ok(Self {
             total: Total {
