@@ -4,7 +4,7 @@
 //! debug information does, with a hash of its content; its text is in a file by its number. Rust's
 //! own sources are left out: they belong to a toolchain and do not change.
 //!
-//! Limits: of more than [`MOST`] bytes only the hashes are kept.
+//! Limits: of more than `MOST` bytes only the hashes are kept.
 
 use serde::{Deserialize, Serialize};
 use std::{

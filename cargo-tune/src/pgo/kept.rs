@@ -19,7 +19,7 @@ const SCHEMA: &str = "cargo-tune-pgo/1";
 /// What is known of a kept profile.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Note {
-    /// [`SCHEMA`].
+    /// `SCHEMA`.
     pub schema: String,
     /// The version of this tool.
     pub tool_version: String,
