@@ -27,6 +27,8 @@ pub(super) struct Builder {
     threads: Vec<Thread>,
     counts: HashMap<(ThreadId, StackId), (u64, u64)>,
     timeline: Vec<TimedSample>,
+    /// Costs that are less than one, together.
+    carried: f64,
 }
 
 impl Builder {
@@ -130,6 +132,16 @@ impl Builder {
         let count = self.counts.entry((thread, stack)).or_default();
         count.0 = count.0.saturating_add(samples);
         count.1 = count.1.saturating_add(period);
+    }
+
+    /// A part of a cost. What is less than a whole one waits for the next, so that nothing is lost.
+    pub(super) fn add_part(&mut self, thread: ThreadId, stack: StackId, part: f64) {
+        self.carried += part;
+        let whole = (self.carried + 1e-9).floor().max(0.0);
+        self.carried -= whole;
+        if whole > 0.0 {
+            self.add(thread, stack, whole as u64, whole as u64);
+        }
     }
 
     /// Keeps a single sample.

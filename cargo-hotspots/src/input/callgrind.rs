@@ -297,7 +297,7 @@ impl Graph {
             if let Some(given) = given.get_mut(id) {
                 *given += own;
             }
-            self.spend(id, stack, caller, (thread, part), &modules, &mut builder);
+            self.spend(id, caller, (thread, part), &modules, &mut builder);
             if depth >= MOST_DEPTH || nodes >= MOST_NODES {
                 continue;
             }
@@ -311,10 +311,10 @@ impl Graph {
         // What was too little to be followed is still the function's own, by whomever called.
         for (id, (function, given)) in self.functions.iter().zip(given).enumerate() {
             let rest = function.own_sum as f64 - given;
-            if rest >= 1.0 {
+            if rest > 1e-6 {
                 let frame = self.frame(id, &modules, &mut builder);
                 let stack = builder.stack(None, frame);
-                builder.add(thread, stack, rest as u64, rest as u64);
+                builder.add_part(thread, stack, rest);
             }
         }
         builder.finish(&self.event, CallGraph::CallEdges, false)
@@ -324,7 +324,6 @@ impl Graph {
     fn spend(
         &self,
         id: usize,
-        stack: StackId,
         caller: Option<StackId>,
         (thread, part): (ThreadId, f64),
         modules: &HashMap<u32, ModuleId>,
@@ -338,10 +337,6 @@ impl Graph {
             return;
         };
         for ((file, line), cost) in &function.own {
-            let cost = (*cost as f64 * part).round() as u64;
-            if cost == 0 {
-                continue;
-            }
             let own = scope(
                 self.names.text(*name),
                 Some(self.names.text(*file)),
@@ -364,9 +359,8 @@ impl Graph {
                 }
             };
             let place = builder.stack(caller, frame);
-            builder.add(thread, place, cost, cost);
+            builder.add_part(thread, place, *cost as f64 * part);
         }
-        let _ = stack;
     }
 
     fn modules(&self, builder: &mut Builder) -> HashMap<u32, ModuleId> {

@@ -1,6 +1,7 @@
 //! Each finding where it must be made, and where it must not.
 
-use crate::slim;
+use crate::{cache, slim};
+use integration_tests::published::{B3SUM, HYPERFINE, RIPGREP, V0};
 use serde_json::Value;
 use std::{fs, path::Path};
 use tempfile::TempDir;
@@ -251,4 +252,46 @@ fn lto_that_a_library_of_two_kinds_loses_is_found() {
     let alone = make("[\"cdylib\"]");
     let found = findings(&alone.path().join("app"), &["--lib"]);
     assert_eq!(finding(&found, "lto-left-out"), None);
+}
+
+/// The words of a command as a shell takes them; our own quoting needs no more than single quotes.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for letter in command.chars() {
+        match letter {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            _ => words.last_mut().unwrap().push(letter),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Who follows a finding sees what the page did not have.
+#[test]
+fn the_command_of_each_finding_has_rows() {
+    let mut followed = 0;
+    for program in [B3SUM, HYPERFINE, RIPGREP] {
+        let file = program.build(V0, cache()).file;
+        let report = slim().view(&["overview"], &file);
+        for finding in report.json["findings"].as_array().unwrap() {
+            let command = words(finding["command"].as_str().unwrap());
+            let Some(arguments) = command.strip_prefix(&["cargo".to_owned(), "slim".to_owned()])
+            else {
+                continue;
+            };
+            let format = ["--message-format".to_owned(), "json".to_owned()];
+            let shown = slim().run(arguments.iter().chain(&format)).report();
+            assert!(!shown.rows().is_empty(), "{finding}");
+            let page = report.json.to_string();
+            let told = |row: &&Value| !page.contains(&row["name"].to_string());
+            let instances = shown.rows().iter().any(|row| row["instances"].is_array());
+            let new = shown.rows().iter().any(|row| told(&row));
+            assert!(new || instances, "{finding}");
+            followed += 1;
+        }
+    }
+    assert!(followed >= 3, "{followed} findings");
 }
