@@ -93,7 +93,7 @@ fn a_profile_is_trained_kept_used_and_ages() {
     assert!(size(3) < size(2) * 3 / 2, "{} and {}", size(3), size(2));
     let laid_out = project.path("target/codecost/tune/pgo/release/bolt/app");
     let mut slim = command(env!("CARGO_BIN_EXE_slim-under-test"));
-    slim.args(["slim", "functions", "-n", "0", "--file"]);
+    slim.args(["slim", "functions", "--message-format", "json", "--file"]);
     assert!(succeed(slim.arg(&laid_out)).contains("dep::hot"));
 
     // LLVM counts the same functions.
