@@ -5,7 +5,7 @@
 //! several definitions (`-z muldefs`), so every reference goes to it, wherever it is.
 
 use crate::command::{command, succeed};
-use crate::witness::{nm, readelf_sections};
+use crate::witness::{Symbol, nm, readelf_sections};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,9 @@ pub struct Relink {
 pub struct Dropped {
     /// Of `.text`.
     pub code: u64,
+    /// Of the functions that are gone, each with the fill behind it. What the section lacks differs
+    /// from that by the fill that the functions left over need at their new places.
+    pub functions: u64,
     /// Of constants and variables.
     pub data: u64,
 }
@@ -95,6 +98,7 @@ impl Relink {
 impl Dropped {
     /// What `cut` lacks of `whole`.
     pub fn between(whole: &Path, cut: &Path) -> Self {
+        let functions = gone(whole, cut);
         let sizes = |file: &Path| -> BTreeMap<String, u64> {
             let sections = readelf_sections(file).into_iter();
             let held = sections.filter(|section| section.kind != "NOBITS");
@@ -109,7 +113,41 @@ impl Dropped {
         };
         Self {
             code: of(&[".text"]),
+            functions,
             data: of(&[".rodata", ".data.rel.ro", ".data"]),
         }
     }
+}
+
+/// The largest alignment of a function.
+const FILL: u64 = 64;
+
+/// Bytes of the functions of `whole` that `cut` has not, by the symbol tables.
+fn gone(whole: &Path, cut: &Path) -> u64 {
+    let functions = |file: &Path| -> Vec<Symbol> {
+        let mut found = nm(file);
+        found.retain(|symbol| "tTwW".contains(symbol.class) && symbol.size > 1);
+        found.sort_by_key(|symbol| symbol.address);
+        // Several names of one function.
+        found.dedup_by_key(|symbol| symbol.address);
+        found
+    };
+    let mut left: BTreeMap<(String, u64), usize> = BTreeMap::new();
+    for symbol in functions(cut) {
+        *left.entry((symbol.name, symbol.size)).or_default() += 1;
+    }
+    let all = functions(whole);
+    let mut bytes = 0;
+    for (at, symbol) in all.iter().enumerate() {
+        let key = (symbol.name.clone(), symbol.size);
+        if let Some(count) = left.get_mut(&key).filter(|count| **count > 0) {
+            *count -= 1;
+            continue;
+        }
+        let end = symbol.address + symbol.size;
+        let next = all.get(at + 1).map_or(end, |next| next.address);
+        let fill = next.saturating_sub(end);
+        bytes += symbol.size + if fill < FILL { fill } else { 0 };
+    }
+    bytes
 }
