@@ -121,7 +121,7 @@ pub fn ledger(bytes: &[u8]) -> bool {
     let objects = ledger.data.len();
     assert!(objects <= bytes.len() * 4, "{objects} objects");
 
-    let made = analysis::overview(&opened, &mut subject).unwrap();
+    let made = analysis::overview(&opened, &mut subject, usize::MAX).unwrap();
     show(&made, report::overview::write);
 
     let made = analysis::sections(&opened, &subject).unwrap();

@@ -11,6 +11,7 @@ use super::{
     generics,
     model::{Artifact, CrateRow, Finding},
     open::Opened,
+    references::References,
     subject::Subject,
 };
 use crate::ledger::{Category, Ledger};
@@ -38,8 +39,14 @@ pub(super) fn find(
     let artifact_flags = same_artifact(opened);
     let mut findings = versions(crates);
     findings.extend(families(subject, &artifact_flags));
-    findings.extend(floats::find(subject, ledger, &artifact_flags));
-    findings.extend(calls::find(subject, ledger, &artifact_flags));
+    // Whose function it is that could be changed: without a workspace there is none, and the graph
+    // takes longer than all the rest.
+    let ours = |row: &CrateRow| row.label.origin == Origin::Workspace;
+    let references = crates.iter().any(ours);
+    let references = references.then(|| References::new(subject, ledger));
+    let references = references.as_ref();
+    findings.extend(floats::find(subject, ledger, references, &artifact_flags));
+    findings.extend(references.and_then(|references| calls::find(references, &artifact_flags)));
     findings.extend(build::debug_info(opened, subject, &artifact_flags));
     findings.extend(large_dependency(opened, artifact, crates));
     findings.extend(build::lost_lto(opened, artifact, crates));
@@ -198,17 +205,12 @@ fn large_dependency(opened: &Opened, artifact: &Artifact, crates: &[CrateRow]) -
 }
 
 /// A generic function with at least this many copies is worth a look.
-const MANY_COPIES: u64 = 8;
+const MANY_COPIES: usize = 8;
 
 /// The family whose copies beyond the largest cost most. Drop glue is left out, because the compiler writes it.
 fn families(subject: &Subject<'_>, artifact_flags: &str) -> Option<Finding> {
-    let rows = generics::rows(subject);
-    let family = rows
-        .iter()
-        .filter(|row| {
-            row.copies >= MANY_COPIES && !row.name.starts_with("core::ptr::drop_in_place")
-        })
-        .max_by_key(|row| row.file - row.largest)?;
+    let counts = |name: &str| !name.starts_with("core::ptr::drop_in_place");
+    let family = generics::largest(subject, MANY_COPIES, counts)?;
     let mut evidence = vec![format!(
         "{} copies, {} in all, the largest {}",
         family.copies,

@@ -7,7 +7,7 @@ use codecost::{
     attribution::{CrateId, Evidence, Function},
 };
 use rayon::prelude::*;
-use std::cmp::Reverse;
+use std::{borrow::Cow, cmp::Reverse};
 
 /// The functions.
 ///
@@ -18,26 +18,31 @@ pub fn functions<'a>(
     opened: &Opened,
     subject: &'a Subject<'_>,
 ) -> Result<Analysis<Vec<FunctionRow<'a>>>> {
-    Analysis::new(opened, subject, rows(subject), [])
+    subject.names();
+    Analysis::new(opened, subject, rows(subject, usize::MAX), [])
 }
 
-/// One row a function, largest first. Aliases of one address are one row.
-pub(super) fn rows<'a>(subject: &'a Subject<'_>) -> Vec<FunctionRow<'a>> {
+/// One row a function, largest first. Aliases of one address are one row. Only the first `named` rows
+/// have their names.
+pub(super) fn rows<'a>(subject: &'a Subject<'_>, named: usize) -> Vec<FunctionRow<'a>> {
     // Numbers sort faster than rows.
     let mut order: Vec<_> = (0..)
         .zip(&subject.code.functions)
         .map(|(at, f)| (Reverse(f.range.size), at))
         .collect();
     order.par_sort_unstable();
-    let names = subject.names();
-    let row = |(_, at): &(_, usize)| {
+    let row = |(nth, (_, at)): (usize, &(_, usize))| {
         let function = subject.code.functions.get(*at)?;
-        Some(row(subject, function, names.get(*at)))
+        let name = match nth < named {
+            true => subject.name(*at),
+            false => Cow::Borrowed(""),
+        };
+        Some(row(subject, function, name))
     };
-    order.iter().filter_map(row).collect()
+    order.iter().enumerate().filter_map(row).collect()
 }
 
-fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> FunctionRow<'a> {
+fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: Cow<'a, str>) -> FunctionRow<'a> {
     let symbol = |at: u32| {
         subject
             .symbols

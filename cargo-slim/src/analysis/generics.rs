@@ -14,7 +14,11 @@ use codecost::{
     report::Warning,
 };
 use rayon::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+};
 
 /// The generic functions.
 ///
@@ -80,6 +84,49 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
             .then_with(|| first(a).cmp(&first(b)))
     });
     rows
+}
+
+/// The family of at least `copies` copies that `counts`, with the most bytes beyond its largest copy.
+pub(super) fn largest(
+    subject: &Subject<'_>,
+    copies: usize,
+    counts: impl Fn(&str) -> bool,
+) -> Option<GenericRow> {
+    // A number for each key is enough to tell which family is the largest.
+    let hasher = RandomState::new();
+    let keyed = |key: &mut String, function| {
+        let name = names::name_of(function, &subject.symbols)?;
+        name.is_generic().then(|| {
+            key.clear();
+            name.write_family_key(key);
+            ((function.owner.defined, hasher.hash_one(&*key)), function)
+        })
+    };
+    let functions = subject.code.functions.par_iter();
+    let keyed: Vec<_> = functions.map_init(String::new, keyed).flatten().collect();
+    let mut families: HashMap<(CrateId, u64), Vec<&Function>> = HashMap::new();
+    for (key, function) in keyed {
+        families.entry(key).or_default().push(function);
+    }
+    let beyond = |family: &[&Function]| {
+        let sizes = || family.iter().map(|function| function.range.size);
+        sizes().sum::<u64>() - sizes().max().unwrap_or_default()
+    };
+    let mut families: Vec<_> = families
+        .into_iter()
+        .filter(|(_, family)| family.len() >= copies)
+        .map(|((id, _), family)| (beyond(&family), id, family))
+        .collect();
+    // Of equals the one that stands first, so that each run gives the same answer.
+    let first = |family: &[&Function]| family.iter().map(|function| function.range.start).min();
+    families.sort_by_cached_key(|(beyond, _, family)| (Reverse(*beyond), first(family)));
+    let named = |family: &[&Function]| {
+        let name = names::name_of(family.first()?, &subject.symbols)?;
+        Some(name.family())
+    };
+    let mut families = families.into_iter();
+    let found = families.find(|(_, _, family)| named(family).is_some_and(|name| counts(&name)));
+    found.map(|(_, id, family)| row(subject, id, family))
 }
 
 fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> GenericRow {

@@ -262,7 +262,7 @@ impl Sites {
                 let from = references.graph.function(at as u32);
                 let piece = crate::graph::piece(&subject.image, function);
                 let mut found: BTreeMap<u32, u32> = BTreeMap::new();
-                decoder.calls(piece.code, piece.address, &mut |reference: Reference| {
+                decoder.calls(&[piece], &mut |_, reference: Reference| {
                     if let Some(to) = places.at(reference.to) {
                         *found.entry(to).or_default() += 1;
                     }

@@ -14,7 +14,7 @@ pub use codecost::{
     attribution::{CrateInfo, CrateKey},
     image::{Hardening, Library},
 };
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 /// Which crate each function is counted for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,7 +124,7 @@ pub struct CrateRow {
 #[derive(Clone, Debug)]
 pub struct FunctionRow<'a> {
     /// The demangled name without hashes.
-    pub name: &'a str,
+    pub name: Cow<'a, str>,
     /// The symbol as the table spells it; empty when there is none.
     pub symbol: &'a str,
     /// Further symbols at the same address.

@@ -10,7 +10,7 @@ use super::{
 };
 use codecost::Result;
 
-/// Sections, crates, functions and findings.
+/// Sections, crates, functions and findings. Only the `named` largest functions have their names.
 ///
 /// # Errors
 ///
@@ -18,8 +18,9 @@ use codecost::Result;
 pub fn overview<'a>(
     opened: &Opened,
     subject: &'a mut Subject<'_>,
+    named: usize,
 ) -> Result<Analysis<Overview<'a>>> {
-    let (ledger, ()) = subject.ledger_beside(|ledger| ledger, |functions| functions.spell_out());
+    let ledger = subject.ledger(&[]);
     let subject = &*subject;
     let artifact = result::artifact(opened, subject);
     let crates = crates::rows(subject, &ledger, By::Defined);
@@ -27,7 +28,7 @@ pub fn overview<'a>(
     let overview = Overview {
         sections: partition::rows(&subject.image),
         crates,
-        functions: functions::rows(subject),
+        functions: functions::rows(subject, named),
         findings,
     };
     Analysis::new(opened, subject, overview, [])

@@ -107,7 +107,7 @@ impl<'s, 'a> References<'s, 'a> {
         match self.graph.node(node) {
             Node::Start => "[loader]".into(),
             Node::Unknown => "[unknown]".into(),
-            Node::Function(at) => self.subject.names().get(at as usize).into(),
+            Node::Function(at) => self.subject.name(at as usize),
             Node::Object(at) => match self.ledger.data.get(at as usize) {
                 Some(object) => self.object_name(object).into(),
                 None => "[unknown]".into(),
@@ -138,7 +138,7 @@ impl<'s, 'a> References<'s, 'a> {
             let Some(function) = target.and_then(|target| self.subject.code.at(target)) else {
                 continue;
             };
-            let name = self.subject.names().get(function as usize);
+            let name = self.subject.name(function as usize);
             // `<T as Trait>::method`
             if let Some(end) = name.rfind(">::").filter(|_| name.starts_with('<')) {
                 let inner = name.get(1..end).filter(|inner| inner.contains(" as "));

@@ -39,6 +39,8 @@ pub fn retained<'s>(
     ledger: &'s Ledger,
     options: &RetainedOptions,
 ) -> Result<Analysis<Retained<'s>>> {
+    // All of them will be asked for.
+    subject.names();
     let mut references = References::new(subject, ledger);
     let without = match options.without.is_empty() {
         true => None,

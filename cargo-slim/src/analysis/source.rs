@@ -21,6 +21,14 @@ pub(super) struct At {
     pub(super) inlined: Vec<String>,
 }
 
+/// A function at an address, itself or inlined.
+pub(super) struct Frame {
+    /// Its symbol.
+    pub(super) symbol: Option<String>,
+    /// The line in it.
+    pub(super) place: Option<SourcePlace>,
+}
+
 /// More functions than this are not inlined into each other.
 const DEEPEST: usize = 64;
 
@@ -63,35 +71,45 @@ impl<'d> Source<'d> {
 
     /// What is at `address`; nothing where the debug information does not know it or is damaged.
     pub(super) fn at(&self, address: VirtualAddress) -> At {
-        let mut at = At::default();
+        let mut frames = self.frames(address);
+        // The last is the function that the code is in.
+        let place = frames.iter_mut().find_map(|frame| frame.place.take());
+        frames.pop();
+        let full = |frame: Frame| match frame.symbol {
+            Some(symbol) => Name::parse(&symbol).full(),
+            None => "[unknown]".into(),
+        };
+        At {
+            place,
+            inlined: frames.into_iter().map(full).collect(),
+        }
+    }
+
+    /// The functions at `address`, the innermost first and the one that the code is in last.
+    pub(super) fn frames(&self, address: VirtualAddress) -> Vec<Frame> {
+        let mut found = Vec::new();
         let Some(context) = &self.context else {
-            return at;
+            return found;
         };
         let mut frames = match context.find_frames(address.0) {
             LookupResult::Output(Ok(frames)) => frames,
-            LookupResult::Output(Err(_)) => return at,
+            LookupResult::Output(Err(_)) => return found,
             load @ LookupResult::Load { .. } => match load.skip_all_loads() {
                 Ok(frames) => frames,
-                Err(_) => return at,
+                Err(_) => return found,
             },
         };
-        let mut names = Vec::new();
-        while let (Ok(Some(frame)), true) = (frames.next(), names.len() < DEEPEST) {
+        while let (Ok(Some(frame)), true) = (frames.next(), found.len() < DEEPEST) {
             let place = frame.location.and_then(|location| {
                 let file = location.file?.to_owned();
                 let line = location.line.filter(|line| *line > 0);
                 Some(SourcePlace { file, line })
             });
-            at.place = at.place.or(place);
-            let name = frame
-                .function
-                .as_ref()
-                .and_then(|name| name.raw_name().ok());
-            names.push(name.map_or_else(|| "[unknown]".into(), |name| Name::parse(&name).full()));
+            let name = frame.function.as_ref();
+            let name = name.and_then(|name| name.raw_name().ok());
+            let symbol = name.map(|name| name.into_owned());
+            found.push(Frame { symbol, place });
         }
-        // The last is the function that the code is in.
-        names.pop();
-        at.inlined = names;
-        at
+        found
     }
 }

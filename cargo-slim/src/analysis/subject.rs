@@ -1,6 +1,9 @@
 //! The analysed file, opened and attributed: what all views start from.
 
-use super::{model::CrateInfo, names::FunctionNames};
+use super::{
+    model::CrateInfo,
+    names::{self, FunctionNames},
+};
 use crate::ledger::{CodeReferences, DebugClaims, Inlined, Inputs, Ledger, Pointers, code_pieces};
 use codecost::{
     Error, Result,
@@ -279,7 +282,6 @@ impl<'a> Subject<'a> {
             symbols: &self.symbols,
             code: &self.code,
             labels: &self.labels,
-            names: &self.names,
         };
         let crates = &mut self.crates;
         // One after the other, so something else can be done beside it.
@@ -358,7 +360,20 @@ impl<'a> Subject<'a> {
 
     /// The functions' full names.
     pub(super) fn names(&self) -> &FunctionNames {
-        names_of(&self.names, &self.code, &self.symbols)
+        let spell = || FunctionNames::new(&self.code.functions, &self.symbols);
+        self.names.get_or_init(spell)
+    }
+
+    /// The full name of one function; where few are asked for, the others are not spelt out.
+    pub(super) fn name(&self, at: usize) -> Cow<'_, str> {
+        if let Some(names) = self.names.get() {
+            return names.get(at).into();
+        }
+        let mut text = String::new();
+        if let Some(function) = self.code.functions.get(at) {
+            names::write(function, &self.symbols, &mut text);
+        }
+        text.into()
     }
 
     /// How a crate is shown.
@@ -409,27 +424,6 @@ pub(crate) struct Functions<'s, 'a> {
     pub(crate) code: &'s CodeMap,
     /// How each crate that has functions is shown, by its number.
     pub(crate) labels: &'s [CrateInfo],
-    names: &'s OnceLock<FunctionNames>,
-}
-
-impl<'s> Functions<'s, '_> {
-    /// Has their full names at hand for later.
-    pub(super) fn spell_out(&self) {
-        self.names();
-    }
-
-    /// Their full names.
-    pub(super) fn names(&self) -> &'s FunctionNames {
-        names_of(self.names, self.code, self.symbols)
-    }
-}
-
-fn names_of<'s>(
-    names: &'s OnceLock<FunctionNames>,
-    code: &CodeMap,
-    symbols: &SymbolTable<'_>,
-) -> &'s FunctionNames {
-    names.get_or_init(|| FunctionNames::new(&code.functions, symbols))
 }
 
 /// The debug sections of a file, decompressed where they were compressed.

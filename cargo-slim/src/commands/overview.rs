@@ -23,7 +23,8 @@ impl front::Command for Overview {
         };
         self.flags
             .run(needs, console, |opened, subject, options, console| {
-                let analysis = analysis::overview(opened, subject)?;
+                let analysis =
+                    analysis::overview(opened, subject, report::overview::named(options))?;
                 report::overview::write(&analysis, options, console)
             })
     }

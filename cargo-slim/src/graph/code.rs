@@ -6,7 +6,7 @@ use super::{
 };
 use codecost::{
     attribution::{Evidence, Function},
-    disasm::{Disassembler, Piece},
+    disasm::{Disassembler, Piece, Reference},
     image::{Format, Image},
 };
 use rayon::prelude::*;
@@ -28,21 +28,23 @@ pub(super) fn edges(
         .with_max_len(4)
         .enumerate()
         .map(|(chunk, functions)| {
+            let first = FIRST + (chunk * FUNCTIONS) as u32;
+            let pieces: Vec<Piece<'_>> = functions
+                .iter()
+                .map(|function| piece(inputs.image, function))
+                .collect();
             let mut found = Vec::new();
-            let mut targets = Vec::new();
-            for (function, from) in functions.iter().zip(FIRST + (chunk * FUNCTIONS) as u32..) {
-                let piece = piece(inputs.image, function);
-                let mut add = |reference: codecost::disasm::Reference| {
-                    targets.extend(places.node_at(reference.to).filter(|to| *to != from));
-                };
-                decoder.calls(piece.code, piece.address, &mut add);
-                if absolute {
-                    decoder.references(&[piece], true, &mut |_, reference| add(reference));
-                }
-                targets.sort_unstable();
-                targets.dedup();
-                found.extend(targets.drain(..).map(|to| (from, to)));
+            let mut add = |index: usize, reference: Reference| {
+                let from = first + index as u32;
+                let to = places.node_at(reference.to).filter(|to| *to != from);
+                found.extend(to.map(|to| (from, to)));
+            };
+            decoder.calls(&pieces, &mut add);
+            if absolute {
+                decoder.references(&pieces, true, &mut add);
             }
+            found.sort_unstable();
+            found.dedup();
             found
         })
         .collect();

@@ -121,14 +121,14 @@ impl<'a, 'd> Links<'a, 'd> {
             return sites;
         };
         let piece = super::code::piece(image, function);
-        let mut add = |reference: Reference| {
+        let mut add = |_, reference: Reference| {
             if self.places.node_at(reference.to) == Some(to) {
                 sites.push(reference);
             }
         };
-        decoder.calls(piece.code, piece.address, &mut add);
+        decoder.calls(&[piece], &mut add);
         if !image.position_independent {
-            decoder.references(&[piece], true, &mut |_, reference| add(reference));
+            decoder.references(&[piece], true, &mut add);
         }
         sites
     }

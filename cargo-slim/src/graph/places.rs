@@ -3,7 +3,7 @@
 use super::inputs::{FIRST, Inputs};
 use codecost::{
     address::{AddressIndex, AddressRange, VirtualAddress},
-    disasm::{ReferenceKind, disassembler},
+    disasm::{Piece, ReferenceKind, disassembler},
     image::SectionKind,
 };
 
@@ -68,7 +68,11 @@ impl<'a, 'd> Places<'a, 'd> {
             let size = usize::try_from(range.size).unwrap_or(usize::MAX);
             let code = code.get(..size).unwrap_or(code);
             let (jumps, tables) = (&mut self.jumps, &self.tables);
-            decoder.calls(code, range.start, &mut |reference| {
+            let piece = Piece {
+                code,
+                address: range.start,
+            };
+            decoder.calls(&[piece], &mut |_, reference| {
                 if reference.kind == ReferenceKind::Call && within(tables, reference.to) {
                     jumps.push((reference.from, reference.to));
                 }

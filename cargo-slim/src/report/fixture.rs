@@ -105,18 +105,21 @@ pub(super) fn crates() -> Vec<CrateRow> {
 }
 
 pub(super) fn functions() -> Vec<FunctionRow<'static>> {
-    let row = |name, symbol, label: CrateInfo, by: Option<CrateInfo>, address, file| FunctionRow {
-        name,
-        symbol,
-        aliases: Vec::new(),
-        label: Box::leak(Box::new(label)),
-        instantiated_by: by.map(|by| &*Box::leak(Box::new(by))),
-        section: ".text",
-        address: VirtualAddress(address),
-        file,
-        shipped: file,
-        evidence: Evidence::Symbol,
-    };
+    let row =
+        |name: &'static str, symbol, label: CrateInfo, by: Option<CrateInfo>, address, file| {
+            FunctionRow {
+                name: name.into(),
+                symbol,
+                aliases: Vec::new(),
+                label: Box::leak(Box::new(label)),
+                instantiated_by: by.map(|by| &*Box::leak(Box::new(by))),
+                section: ".text",
+                address: VirtualAddress(address),
+                file,
+                shipped: file,
+                evidence: Evidence::Symbol,
+            }
+        };
     let automata = || label("regex_automata", "0.4.9", Origin::Registry);
     let rg = || label("rg", "14.1.1", Origin::Workspace);
     let mut rows = vec![

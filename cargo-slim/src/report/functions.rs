@@ -145,7 +145,7 @@ fn text(to: &mut Vec<u8>, key: &str, value: Option<&str>) {
 }
 
 pub(super) fn count<'r, 'a>(rows: &'r [FunctionRow<'a>]) -> Vec<Nth<'r, FunctionRow<'a>>> {
-    numbered(rows, |row| [&row.label.name, row.name])
+    numbered(rows, |row| [&row.label.name, &row.name])
 }
 
 /// The rows without the count that only JSON needs.
@@ -176,13 +176,13 @@ pub(super) fn table<'a>(
             Cell::maybe_text(row.row.label.version.as_deref())
         })
         .machines_only()
-        .name("name", "Function", |row| row.row.name.into());
+        .name("name", "Function", |row| row.row.name.as_ref().into());
     let table = match full_names {
         true => table,
         false => table
             .machines_only()
             .name("short", "Function", |row| {
-                Cell::text(short(row.row.name, row.row.label))
+                Cell::text(short(&row.row.name, row.row.label))
             })
             .people_only(),
     };
@@ -242,7 +242,7 @@ mod tests {
     fn lines_are_what_serde_would_write() {
         let mut rows = fixture::functions();
         let mut odd = rows[0].clone();
-        odd.name = "a::\"b\"\\\u{1}λ";
+        odd.name = "a::\"b\"\\\u{1}λ".into();
         odd.aliases = vec!["one", "tw\"o"];
         odd.symbol = "";
         odd.instantiated_by = None;

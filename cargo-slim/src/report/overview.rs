@@ -54,6 +54,15 @@ impl<'a> JsonFinding<'a> {
     }
 }
 
+/// How many functions will be shown, largest first.
+pub fn named(options: &OutputOptions) -> usize {
+    match options.limit {
+        _ if options.filter.is_some() => usize::MAX,
+        Some(0) => usize::MAX,
+        limit => limit.unwrap_or(FUNCTIONS),
+    }
+}
+
 /// Shows the overview.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::analysis::{
     Analysis,
-    model::{CrateInfo, Referrer, SourcePlace, Why, WhyRow},
+    model::{CrateInfo, Referrer, Why, WhyRow},
 };
 use codecost::{
     Result,
@@ -237,7 +237,7 @@ fn step(page: Page, row: &WhyRow<'_>, ambiguous: &Ambiguous<'_>, full: bool) -> 
     let place = row
         .place
         .as_ref()
-        .map(|place| format!("  {}", shown(place)));
+        .map(|place| format!("  {}", place.short()));
     let goes = match row.only && row.retained > 0 {
         true => format!("  {} go with it", Bytes(row.retained)),
         false => String::new(),
@@ -277,16 +277,6 @@ fn named(name: &str, label: &CrateInfo, full: bool) -> String {
         true => name.to_owned(),
         false => short(name, label).into_owned(),
     }
-}
-
-/// The file's last parts and the line.
-fn shown(place: &SourcePlace) -> String {
-    let parts: Vec<&str> = place.file.rsplit(['/', '\\']).take(3).collect();
-    let mut text = parts.into_iter().rev().collect::<Vec<_>>().join("/");
-    if let Some(line) = place.line {
-        text += &format!(":{line}");
-    }
-    text
 }
 
 fn referrers(mut page: Page, why: &Why<'_>, ambiguous: &Ambiguous<'_>, full: bool) -> Page {

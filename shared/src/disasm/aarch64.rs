@@ -63,21 +63,22 @@ impl Disassembler for Aarch64 {
         hasher.finish()
     }
 
-    fn calls(&self, code: &[u8], address: VirtualAddress, found: &mut dyn FnMut(Reference)) {
-        let inside = Range::<VirtualAddress>::new(address, code.len() as u64);
-        for (word, from) in words(code, address) {
-            let near = Near::of(word, from).filter(|near| near.branch);
-            if let Some(near) = near.filter(|near| !inside.contains(near.to)) {
-                let (to, kind) = (near.to, ReferenceKind::Address);
-                found(Reference { from, to, kind });
+    fn calls(&self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) {
+        for (piece, index) in pieces.iter().zip(0..) {
+            let inside = Range::<VirtualAddress>::new(piece.address, piece.code.len() as u64);
+            let mut outside = |reference: Reference| {
+                if !inside.contains(reference.to) {
+                    found(index, reference);
+                }
+            };
+            for (word, from) in words(piece.code, piece.address) {
+                if let Some(near) = Near::of(word, from).filter(|near| near.branch) {
+                    let (to, kind) = (near.to, ReferenceKind::Call);
+                    outside(Reference { from, to, kind });
+                }
             }
+            sweep::references(piece, &mut Vec::new(), &mut outside);
         }
-        let piece = Piece { code, address };
-        sweep::references(&piece, &mut Vec::new(), &mut |reference| {
-            if !inside.contains(reference.to) {
-                found(reference);
-            }
-        });
     }
 
     fn is_padding(&self, code: &[u8]) -> bool {

@@ -15,7 +15,10 @@ pub use flow::{Block, Graph, Loop};
 pub use instruction::{Flow, Instruction, Syntax, Target, Vector, Work};
 pub use stack::{CallTarget, FramePointer, StackFrame, call_before, stack_frame};
 
-use crate::{address::VirtualAddress, image::Architecture};
+use crate::{
+    address::{AddressRange, VirtualAddress},
+    image::Architecture,
+};
 
 /// An address that an instruction refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,76 @@ pub struct Piece<'a> {
     pub address: VirtualAddress,
 }
 
+/// Few addresses that are looked for in much code.
+#[derive(Debug)]
+pub struct Sought {
+    /// The first address, less what an instruction may have behind a distance.
+    low: u64,
+    size: u64,
+    /// A bit for each block of addresses, those that are far apart together.
+    blocks: Vec<u64>,
+    /// What is sought, in order, apart from each other.
+    ranges: Vec<(u64, u64)>,
+}
+
+impl Sought {
+    /// A block has this many bits of an address.
+    const BLOCK: u32 = 6;
+    const BITS: u64 = 1 << 16;
+    /// The largest number that stands behind a distance.
+    const BEHIND: u64 = 4;
+
+    /// These ranges.
+    pub fn new(ranges: impl IntoIterator<Item = AddressRange>) -> Self {
+        let mut ranges: Vec<(u64, u64)> = ranges
+            .into_iter()
+            .filter(|range| range.size > 0)
+            .map(|range| (range.start.0.saturating_sub(Self::BEHIND), range.end().0))
+            .collect();
+        ranges.sort_unstable();
+        let mut merged: Vec<(u64, u64)> = Vec::new();
+        for (start, end) in ranges {
+            match merged.last_mut() {
+                Some((_, last)) if start <= *last => *last = end.max(*last),
+                _ => merged.push((start, end)),
+            }
+        }
+        let ranges = merged;
+        let low = ranges.first().map_or(0, |(start, _)| *start);
+        let end = ranges.last().map_or(0, |(_, end)| *end);
+        let mut blocks = vec![0; (Self::BITS / 64) as usize];
+        for (start, end) in ranges.iter().copied() {
+            let (first, last) = ((start - low) >> Self::BLOCK, (end - 1 - low) >> Self::BLOCK);
+            // More are all of them.
+            for block in first..=last.min(first + Self::BITS) {
+                blocks[(block % Self::BITS / 64) as usize] |= 1 << (block % 64);
+            }
+        }
+        Self {
+            low,
+            size: end - low,
+            blocks,
+            ranges,
+        }
+    }
+
+    /// Whether `distance` from the first address may be one.
+    #[inline]
+    fn may_be(&self, distance: u64) -> bool {
+        let block = distance >> Self::BLOCK;
+        distance < self.size
+            && self.blocks[(block % Self::BITS / 64) as usize] >> (block % 64) & 1 == 1
+            && self.holds(self.low + distance)
+    }
+
+    fn holds(&self, address: u64) -> bool {
+        let next = self.ranges.partition_point(|(_, end)| *end <= address);
+        self.ranges
+            .get(next)
+            .is_some_and(|(start, _)| *start <= address)
+    }
+}
+
 /// Reads the machine code of one processor.
 pub trait Disassembler: Sync {
     /// Calls `found` with each address of data that the instructions of `pieces` refer to, and with
@@ -70,9 +143,18 @@ pub trait Disassembler: Sync {
     /// to, within the code as offsets.
     fn position_free(&self, code: &[u8], address: VirtualAddress) -> u64;
 
-    /// Calls `found` with the address of each function, or slot that holds one, that `code` calls,
-    /// jumps to or takes the address of outside itself.
-    fn calls(&self, code: &[u8], address: VirtualAddress, found: &mut dyn FnMut(Reference));
+    /// Calls `found` with the address of each function, or slot that holds one, that a piece calls,
+    /// jumps to or takes the address of outside itself, and with the piece's place in the list; in
+    /// no order.
+    ///
+    /// Linear in the size of the pieces. Many at once are faster than one by one.
+    fn calls(&self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference));
+
+    /// Whether `piece` may refer to an address that is sought, by what `calls` would find, short jumps
+    /// left out; `false` is sure. Much faster than to look for it.
+    fn may_refer(&self, _piece: Piece<'_>, _sought: &Sought) -> bool {
+        true
+    }
 
     /// Whether `code` does nothing: what compilers and linkers put between functions.
     fn is_padding(&self, code: &[u8]) -> bool;

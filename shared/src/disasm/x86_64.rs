@@ -5,7 +5,7 @@ mod plain;
 mod sweep;
 
 use super::{
-    Disassembler, Instruction as Decoded, Lister, Piece, Reference, ReferenceKind, Syntax,
+    Disassembler, Instruction as Decoded, Lister, Piece, Reference, ReferenceKind, Sought, Syntax,
 };
 use crate::address::{Range, VirtualAddress};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
@@ -48,10 +48,7 @@ impl Disassembler for X86_64 {
             let bytes = code.get(start..decoder.position()).unwrap_or_default();
             let offsets = decoder.get_constant_offsets(&instruction);
             let relative = instruction.is_ip_rel_memory_operand();
-            let near = matches!(
-                instruction.op0_kind(),
-                OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
-            ) && instruction.op_count() > 0;
+            let near = near(&instruction);
             let (from, size) = if relative && offsets.has_displacement() {
                 (offsets.displacement_offset(), offsets.displacement_size())
             } else if near && offsets.has_immediate() {
@@ -71,37 +68,22 @@ impl Disassembler for X86_64 {
         hasher.finish()
     }
 
-    fn calls(&self, code: &[u8], address: VirtualAddress, found: &mut dyn FnMut(Reference)) {
-        let mut decoder = Decoder::with_ip(64, code, address.0, DecoderOptions::NONE);
-        let mut instruction = Instruction::default();
-        let inside = Range::<VirtualAddress>::new(address, code.len() as u64);
-        while decoder.can_decode() {
-            decoder.decode_out(&mut instruction);
-            let near = matches!(
-                instruction.op0_kind(),
-                OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
-            );
-            let (to, kind) = if instruction.is_ip_rel_memory_operand() {
-                let leads = matches!(instruction.mnemonic(), Mnemonic::Call | Mnemonic::Jmp);
-                let kind = match leads {
-                    true => ReferenceKind::Call,
-                    false => access(&instruction),
-                };
-                (instruction.ip_rel_memory_address(), kind)
-            } else if near {
-                (instruction.near_branch_target(), ReferenceKind::Call)
-            } else {
-                continue;
+    fn calls(&self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) {
+        sweep::calls(pieces, found);
+    }
+
+    fn may_refer(&self, piece: Piece<'_>, sought: &Sought) -> bool {
+        // Each four bytes may be a distance from behind them.
+        let from = piece.address.0.wrapping_add(4).wrapping_sub(sought.low);
+        let mut distances = piece.code.windows(4).zip(0_u64..);
+        distances.any(|(distance, at)| {
+            let [a, b, c, d] = *distance else {
+                return false;
             };
-            let to = VirtualAddress(to);
-            if !inside.contains(to) {
-                found(Reference {
-                    from: VirtualAddress(instruction.ip()),
-                    to,
-                    kind,
-                });
-            }
-        }
+            let distance = i32::from_le_bytes([a, b, c, d]);
+            let from = from.wrapping_add(at);
+            sought.may_be(from.wrapping_add_signed(distance.into()))
+        })
     }
 
     fn is_padding(&self, code: &[u8]) -> bool {
@@ -126,6 +108,15 @@ impl Disassembler for X86_64 {
     }
 }
 
+/// Whether it calls or jumps to an address that stands in it.
+fn near(instruction: &Instruction) -> bool {
+    let is_near = matches!(
+        instruction.op0_kind(),
+        OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
+    );
+    is_near && instruction.op_count() > 0
+}
+
 fn access(instruction: &Instruction) -> ReferenceKind {
     if instruction.mnemonic() == Mnemonic::Lea {
         ReferenceKind::Address
@@ -148,6 +139,29 @@ mod tests {
         assert_eq!(hash(&one, 0x1000), hash(&two, 0x1100));
         // The same bytes lead elsewhere.
         assert_ne!(hash(&one, 0x1000), hash(&one, 0x1100));
+    }
+
+    #[test]
+    fn what_may_refer_is_all_that_does() {
+        let range = |start, size| Range::<VirtualAddress>::new(VirtualAddress(start), size);
+        let sought = Sought::new([range(0x2000, 0x10), range(0x9_0000, 8)]);
+        let may = |code: &[u8], at| {
+            let address = VirtualAddress(at);
+            X86_64.may_refer(Piece { code, address }, &sought)
+        };
+        // call; the same from elsewhere; lea; cmp [rip + …], 1 with a number of four bytes behind.
+        assert!(may(&[0xe8, 0xfb, 0x0f, 0, 0], 0x1000));
+        assert!(!may(&[0xe8, 0xfb, 0x0f, 0, 0], 0x1100));
+        assert!(may(&[0x48, 0x8d, 0x05, 0xf9, 0xef, 0x08, 0], 0x1000));
+        assert!(may(&[0x81, 0x3d, 0xf6, 0x0f, 0, 0, 1, 0, 0, 0], 0x1000));
+        assert!(!may(&[], 0x2000));
+        assert!(!X86_64.may_refer(
+            Piece {
+                code: &[0; 16],
+                address: VirtualAddress(0x2000)
+            },
+            &Sought::new([])
+        ));
     }
 
     #[test]

@@ -116,27 +116,85 @@ fn float_formatting_is_found_with_its_only_caller() {
         float["evidence"].to_string().contains("app::report"),
         "{float}"
     );
-    // Its next step shows what it counted.
+    // It counts what its pattern finds, and its next step says why that is there.
     let command = float["command"].as_str().unwrap();
-    let filter = command.split('\'').nth(1).unwrap();
-    let report = slim().in_directory(floats.path().join("app")).run([
-        "functions",
-        "--message-format",
-        "json",
-        "--filter",
-        filter,
-    ]);
-    let rows = report.report().rows().len();
-    let counted = format!("{rows} functions of core");
+    let pattern = command.split('\'').nth(1).unwrap();
+    let app = floats.path().join("app");
+    let run = |arguments: &[&str]| slim().in_directory(&app).run(arguments).report();
+    let filter = pattern.trim_matches('/');
+    let functions = run(&["functions", "--filter", filter, "--message-format", "json"]);
+    let counted = format!("{} functions of core", functions.rows().len());
     assert!(
         float["evidence"].to_string().contains(&counted),
-        "{rows} {float}"
+        "{counted} {float}"
     );
+    let why = run(&["why", pattern, "--message-format", "json"]);
+    let last = why.rows().iter().rfind(|row| row["chain"] == 1).unwrap();
+    assert_eq!(last["crate"], "core", "{last}");
+    let asks = why.rows().iter().any(|row| row["name"] == "app::report");
+    assert!(asks, "{:?}", why.rows());
 
     let none = make(QUIET);
     assert_eq!(
         finding(&findings(&none.path().join("app"), &[]), "float-formatting"),
         None
+    );
+}
+
+/// Who could do without it is a function of the workspace, and not the dependency that writes the
+/// float down, nor the one that calls back.
+#[test]
+fn float_formatting_is_asked_for_by_the_workspace() {
+    let app = format!(
+        "{MANIFEST}[dependencies]\nhelper = {{ path = \"../helper\" }}\n\
+         [profile.release]\ndebug = 1\n"
+    );
+    let helper = MANIFEST.replace("app", "helper");
+    let make = |main: &str| {
+        project(&[
+            ("app/Cargo.toml", &app),
+            ("app/src/main.rs", main),
+            ("helper/Cargo.toml", &helper),
+            (
+                "helper/src/lib.rs",
+                "#[inline(never)]\npub fn shout(n: f64) -> String { format!(\"{n}!\") }\n\
+                 #[inline(never)]\npub fn call<F: FnOnce() -> String>(f: F) -> String { f() }\n",
+            ),
+        ])
+    };
+    let float = |main: &str| {
+        let directory = make(main);
+        let found = findings(&directory.path().join("app"), &[]);
+        finding(&found, "float-formatting").expect("found").clone()
+    };
+    let through = float(
+        "#[inline(never)]\nfn total(n: usize) -> f64 { n as f64 / 3.0 }\n\
+         #[inline(always)]\nfn report(n: usize) {\n    println!(\"{}\", helper::shout(total(n)))\n}\n\
+         #[inline(never)]\nfn work() { report(std::env::args().count()) }\n\
+         fn main() { work() }\n",
+    );
+    let evidence = through["evidence"][0].as_str().unwrap();
+    assert_eq!(
+        evidence, "asked for by `app::report` (src/main.rs:5), through `helper::shout`",
+        "{through}"
+    );
+    assert!(
+        through["title"].as_str().unwrap().ends_with("of `app`"),
+        "{through}"
+    );
+
+    let back = float(
+        "fn main() {\n    let n = std::env::args().count() as f64 / 3.0;\n    \
+         println!(\"{}\", helper::call(|| {\n        format!(\"{n}\")\n    }))\n}\n",
+    );
+    let evidence = back["evidence"][0].as_str().unwrap();
+    assert!(
+        evidence.starts_with("asked for by `app::main") && evidence.contains("(src/main.rs:4)"),
+        "{back}"
+    );
+    assert!(
+        !back["title"].as_str().unwrap().contains("helper"),
+        "{back}"
     );
 }
 

@@ -1,20 +1,12 @@
 //! One call of the workspace that keeps much of a dependency.
 
-use super::super::{model::Finding, references::References, subject::Subject};
-use crate::{
-    graph::{FIRST, Kept, Node},
-    ledger::Ledger,
-};
+use super::super::{model::Finding, references::References};
+use crate::graph::{FIRST, Kept, Node};
 use codecost::{attribution::Origin, front::quoted, units::Bytes};
 
 /// The function of a dependency that retains most, of those that one function of the workspace
 /// alone refers to.
-pub(super) fn find(
-    subject: &Subject<'_>,
-    ledger: &Ledger,
-    artifact_flags: &str,
-) -> Option<Finding> {
-    let references = References::new(subject, ledger);
+pub(super) fn find(references: &References<'_, '_>, artifact_flags: &str) -> Option<Finding> {
     let graph = &references.graph;
     let kept = Kept::new(graph);
     let back = graph.edges.reversed();

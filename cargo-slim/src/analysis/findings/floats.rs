@@ -1,28 +1,42 @@
 //! Formatting of floating-point numbers: some 15 KiB of core that one `{}` of an `f64` pulls in.
 
-use super::super::{model::Finding, subject::Subject};
-use crate::ledger::Ledger;
+use super::super::{model::Finding, references::References, source::Source, subject::Subject};
+use crate::{
+    graph::{Links, Node},
+    ledger::Ledger,
+};
 use codecost::{
-    address::VirtualAddress,
-    attribution::Function,
+    address::{AddressRange, VirtualAddress},
+    attribution::{CrateId, Function, Origin},
     demangle::Name,
-    disasm::{Disassembler, disassembler},
+    disasm::{Sought, disassembler},
+    graph::Paths,
     units::Bytes,
 };
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Callers that are named.
+/// Users that are named.
 const NAMED: usize = 3;
 
-/// The finding, when all callers are in one crate.
+/// Where more functions of the workspace format floats, none of them is the reason.
+const FEW: usize = 8;
+
+/// What in a function's name says that it formats floats; the last is for methods of `f64`, whose
+/// names do not say where they stand.
+const PATTERN: &str = "flt2dec|fmt::float|<f(32|64) as core::fmt";
+
+/// The finding: by which functions of the workspace the program asks for it, where they are few;
+/// without a workspace, when all callers are in one crate.
 pub(super) fn find(
     subject: &Subject<'_>,
     ledger: &Ledger,
+    references: Option<&References<'_, '_>>,
     artifact_flags: &str,
 ) -> Option<Finding> {
-    let linked = subject.image.parts.is_empty();
-    let decoder = disassembler(subject.image.architecture).filter(|_| linked)?;
+    if !subject.image.parts.is_empty() {
+        return None;
+    }
     let functions = &subject.code.functions;
     let group: BTreeSet<u32> = (0..)
         .zip(functions)
@@ -36,106 +50,192 @@ pub(super) fn find(
         .iter()
         .map(|at| functions[*at as usize].range.size)
         .sum();
+    let of_workspace = references.and_then(|references| of_workspace(references, &group));
+    let (whose, mut evidence) = of_workspace.or_else(|| of_one_crate(subject, ledger, &group))?;
+    evidence.push(format!(
+        "{} functions of core, {}",
+        group.len(),
+        Bytes(bytes)
+    ));
+    Some(Finding {
+        code: "float-formatting",
+        title: format!("formatting of floats is there for {whose}"),
+        bytes,
+        evidence,
+        command: format!("cargo slim why '/{PATTERN}/' {artifact_flags}"),
+    })
+}
 
-    let callers = callers(subject, ledger, decoder, &group);
+/// The functions of the workspace that ask for it, themselves or through others' code, and where.
+fn of_workspace(
+    references: &References<'_, '_>,
+    group: &BTreeSet<u32>,
+) -> Option<(String, Vec<String>)> {
+    let graph = &references.graph;
+    let is_ours = |node: u32| {
+        let is_code = matches!(graph.node(node), Node::Function(_));
+        is_code && references.label(node).origin == Origin::Workspace
+    };
+    let back = graph.edges.reversed();
+    let group: Vec<u32> = group.iter().map(|at| graph.function(*at)).collect();
+    // What leads there without passing a function of the workspace.
+    let enter = |node| graph.is_reached(node) && !is_ours(node);
+    let between = Paths::new(&back, &group, enter);
+    let mut users: BTreeMap<u32, u32> = BTreeMap::new();
+    let nodes = 0..graph.sizes.len() as u32;
+    for to in nodes.filter(|node| between.distance(*node).is_some()) {
+        for user in back.of(to).iter().filter(|user| is_ours(**user)) {
+            if graph.is_reached(*user) {
+                users.entry(*user).or_insert(to);
+            }
+        }
+    }
+    if users.is_empty() || users.len() > FEW {
+        return None;
+    }
+    let inputs = references.inputs();
+    let links = Links::new(graph, &inputs);
+    let source = Source::new(references.subject);
+    let mut evidence: Vec<String> = users
+        .iter()
+        .take(NAMED)
+        .map(|(user, to)| {
+            let mut way = between.to(*to);
+            way.push(*user);
+            way.reverse();
+            let sites: Vec<VirtualAddress> = way
+                .windows(2)
+                .filter_map(|pair| links.of(pair[0], pair[1], &|_| false).at)
+                .collect();
+            let mut text = place(references, &source, *user, &sites);
+            if !group.contains(to) && matches!(graph.node(*to), Node::Function(_)) {
+                text.push_str(&format!(", through `{}`", references.name(*to)));
+            }
+            text
+        })
+        .collect();
+    if users.len() > NAMED {
+        evidence.push(format!("and by {} more functions", users.len() - NAMED));
+    }
+    let crates: BTreeSet<&str> = users
+        .keys()
+        .map(|user| &*references.label(*user).name)
+        .collect();
+    let count = match users.len() {
+        1 => "one function".into(),
+        count => format!("{count} functions"),
+    };
+    let whose = match (crates.len(), crates.first()) {
+        (1, Some(name)) => format!("{count}, of `{name}`"),
+        _ => format!("{count} of the workspace"),
+    };
+    Some((whose, evidence))
+}
+
+/// The innermost function of the user's crate on the way, which `sites` are, with its line where that
+/// is known. It may be a closure that was inlined into others' code.
+fn place(
+    references: &References<'_, '_>,
+    source: &Source<'_>,
+    user: u32,
+    sites: &[VirtualAddress],
+) -> String {
+    let ours = &references.label(user).name;
+    let mut frames = sites.iter().rev().flat_map(|site| source.frames(*site));
+    let innermost = frames.find_map(|frame| {
+        let name = Name::parse(frame.symbol.as_deref()?);
+        let is_ours = name.defining().is_some_and(|found| found.name == **ours);
+        is_ours.then(|| (name.full(), frame.place))
+    });
+    let Some((name, place)) = innermost else {
+        return format!("asked for by `{}`", references.name(user));
+    };
+    let place = place.map(|place| format!(" ({})", place.short()));
+    format!("asked for by `{name}`{}", place.unwrap_or_default())
+}
+
+/// The crate that all callers are of, and who they are.
+fn of_one_crate(
+    subject: &Subject<'_>,
+    ledger: &Ledger,
+    group: &BTreeSet<u32>,
+) -> Option<(String, Vec<String>)> {
+    let functions = &subject.code.functions;
     let mut crates: BTreeMap<u32, Vec<&Function>> = BTreeMap::new();
-    for at in callers {
+    for at in callers(subject, ledger, group)? {
         let function = &functions[at];
         crates
             .entry(function.owner.defined.0)
             .or_default()
             .push(function);
     }
-    let (only, others) = (crates.len() == 1).then(|| crates.pop_first()).flatten()?;
+    let (only, callers) = (crates.len() == 1).then(|| crates.pop_first()).flatten()?;
     let name = |function: &&Function| {
         let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
         Some(format!("called by `{}`", Name::parse(&symbol.name).full()))
     };
-    let mut evidence: Vec<_> = others.iter().filter_map(name).take(NAMED).collect();
-    if others.len() > NAMED {
+    let mut evidence: Vec<_> = callers.iter().filter_map(name).take(NAMED).collect();
+    if callers.len() > NAMED {
         evidence.push(format!(
             "and by {} more functions of that crate",
-            others.len() - NAMED
+            callers.len() - NAMED
         ));
     }
-    let label = subject.label(codecost::attribution::CrateId(only));
-    evidence.push(format!(
-        "{} functions of core, {}",
-        group.len(),
-        Bytes(bytes)
-    ));
-    let whose = if others.len() == 1 {
-        "one function"
-    } else {
-        "one crate only"
+    let whose = match callers.len() {
+        1 => "one function",
+        _ => "one crate only",
     };
-    Some(Finding {
-        code: "float-formatting",
-        title: format!(
-            "formatting of floats is there for {whose}, of `{}`",
-            label.name
-        ),
-        bytes,
-        evidence,
-        // The last is for methods of `f64`, whose names do not say where they stand.
-        command: format!(
-            "cargo slim functions {artifact_flags} --filter 'flt2dec|fmt::float|<f(32|64) as core::fmt'"
-        ),
-    })
+    let label = subject.label(CrateId(only));
+    Some((format!("{whose}, of `{}`", label.name), evidence))
 }
 
-/// The functions outside of `group` that call one of it, by their places.
-fn callers(
-    subject: &Subject<'_>,
-    ledger: &Ledger,
-    decoder: &dyn Disassembler,
-    group: &BTreeSet<u32>,
-) -> Vec<usize> {
+/// So many functions are looked through at once.
+const FUNCTIONS: usize = 256;
+
+/// The functions outside of `group` that call one of it, by their places; `None` where code is not
+/// decoded.
+fn callers(subject: &Subject<'_>, ledger: &Ledger, group: &BTreeSet<u32>) -> Option<Vec<usize>> {
+    let decoder = disassembler(subject.image.architecture)?;
     let functions = &subject.code.functions;
     // Calls go through slots that hold the address of one of them: entries of the global offset
-    // table, tables of formatting arguments.
-    let slots: HashMap<VirtualAddress, u32> = subject
+    // table, tables of formatting arguments, whose own address is taken.
+    let mut slots: HashSet<VirtualAddress> = subject
         .image
         .relocations(&subject.dynamic_symbols)
         .iter()
         .flat_map(|table| &table.relocations)
-        .filter_map(|relocation| {
-            let at = subject.code.at(relocation.target?)?;
-            group.contains(&at).then_some((relocation.slot, at))
+        .filter(|relocation| {
+            let at = relocation.target.and_then(|to| subject.code.at(to));
+            at.is_some_and(|at| group.contains(&at))
         })
+        .map(|relocation| relocation.slot)
         .collect();
-    let slot_objects: BTreeSet<VirtualAddress> = slots
-        .keys()
-        .filter_map(|slot| {
-            let next = ledger
-                .data
-                .partition_point(|object| object.range.start <= *slot);
-            Some(ledger.data.get(next.checked_sub(1)?)?.range.start)
-        })
-        .collect();
-    (0..functions.len())
-        .into_par_iter()
-        .filter(|at| !group.contains(&(*at as u32)))
-        .filter(|at| {
-            let function = &functions[*at];
-            let code = subject
-                .image
-                .bytes_at(function.range.start)
-                .unwrap_or_default();
-            let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
-            let mut calls = false;
-            let code = code.get(..size).unwrap_or(code);
-            decoder.calls(code, function.range.start, &mut |reference| {
-                calls |= slots.contains_key(&reference.to)
-                    || slot_objects.contains(&reference.to)
-                    || subject
-                        .code
-                        .at(reference.to)
-                        .is_some_and(|to| group.contains(&to));
-            });
-            calls
-        })
-        .collect()
+    let tables = slots.iter().filter_map(|slot| {
+        let data = &ledger.data;
+        let next = data.partition_point(|object| object.range.start <= *slot);
+        Some(data.get(next.checked_sub(1)?)?.range.start)
+    });
+    let tables: Vec<VirtualAddress> = tables.collect();
+    slots.extend(tables);
+    let ranges = group.iter().map(|at| functions[*at as usize].range);
+    let sought = Sought::new(ranges.chain(slots.iter().map(|slot| AddressRange::new(*slot, 1))));
+    // A short jump leads no further than to a neighbour.
+    let beside = |at: u32| group.contains(&(at + 1)) || group.contains(&at.wrapping_sub(1));
+    let is_called = |at: usize| {
+        let piece = crate::graph::piece(&subject.image, &functions[at]);
+        if group.contains(&(at as u32)) || !(decoder.may_refer(piece, &sought) || beside(at as u32))
+        {
+            return false;
+        }
+        let mut calls = false;
+        decoder.calls(&[piece], &mut |_, reference| {
+            let to = subject.code.at(reference.to);
+            calls |= slots.contains(&reference.to) || to.is_some_and(|to| group.contains(&to));
+        });
+        calls
+    };
+    let all = (0..functions.len()).into_par_iter().with_min_len(FUNCTIONS);
+    Some(all.filter(|at| is_called(*at)).collect())
 }
 
 fn formats_floats(subject: &Subject<'_>, function: &Function) -> bool {

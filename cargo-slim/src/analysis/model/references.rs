@@ -3,7 +3,7 @@
 use super::CrateInfo;
 use crate::dependencies::{Features, Tree};
 use codecost::address::VirtualAddress;
-use std::borrow::Cow;
+use std::{borrow::Cow, path::Path};
 
 /// Whose retained bytes are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +77,25 @@ pub struct SourcePlace {
     pub file: String,
     /// The line.
     pub line: Option<u32>,
+}
+
+impl SourcePlace {
+    /// As somebody in this directory would type it, else the last parts of the path; and the line.
+    pub fn short(&self) -> String {
+        let here = std::env::current_dir().ok();
+        let below = here.and_then(|here| Path::new(&self.file).strip_prefix(here).ok());
+        let mut text = match below {
+            Some(below) => below.display().to_string(),
+            None => {
+                let parts: Vec<&str> = self.file.rsplit(['/', '\\']).take(3).collect();
+                parts.into_iter().rev().collect::<Vec<_>>().join("/")
+            }
+        };
+        if let Some(line) = self.line {
+            text += &format!(":{line}");
+        }
+        text
+    }
 }
 
 /// Who refers to what was asked about, directly.

@@ -70,9 +70,10 @@ const UNKNOWN: u16 = Length::UNKNOWN as u16;
 
 impl Lengths {
     /// The tables, made when they are first asked for: they would otherwise be in the file.
-    pub(super) fn get() -> &'static Self {
-        static LENGTHS: OnceLock<Box<Lengths>> = OnceLock::new();
-        LENGTHS.get_or_init(Self::new)
+    /// `branches`: calls and jumps with a distance of four bytes count as relative too.
+    pub(super) fn get(branches: bool) -> &'static Self {
+        static LENGTHS: [OnceLock<Box<Lengths>>; 2] = [OnceLock::new(), OnceLock::new()];
+        LENGTHS[usize::from(branches)].get_or_init(|| Self::new(branches))
     }
 
     /// What the instruction at the start of `word` says of its length.
@@ -83,12 +84,15 @@ impl Lengths {
         Length((first as u8).wrapping_add(third))
     }
 
-    fn new() -> Box<Self> {
+    fn new(branches: bool) -> Box<Self> {
         let mut lengths = Box::new(Self {
             first: [UNKNOWN; 1 << 16],
             third: [0; ROWS << 8],
         });
-        let mut rows = Rows(vec![[0; 256]]);
+        let mut rows = Rows {
+            rows: vec![[0; 256]],
+            branches,
+        };
         let first = &mut lengths.first;
         let mut set = |a: u8, b: u8, entry: u16| {
             first[usize::from(u16::from_le_bytes([a, b]))] = entry;
@@ -124,7 +128,7 @@ impl Lengths {
         for prefix in (0x40..=0x4f).chain([0x66, 0xf3, 0xf2]) {
             set(prefix, 0x0f, u16::from(Length::PREFIX | 1));
         }
-        for (to, row) in lengths.third.chunks_exact_mut(256).zip(&rows.0) {
+        for (to, row) in lengths.third.chunks_exact_mut(256).zip(&rows.rows) {
             to.copy_from_slice(row);
         }
         lengths
@@ -147,7 +151,10 @@ fn alike(two: bool) -> Vec<Vec<u8>> {
 }
 
 /// What each value of the third byte adds to a length, without the same twice; the first adds nothing.
-struct Rows(Vec<[u8; 256]>);
+struct Rows {
+    rows: Vec<[u8; 256]>,
+    branches: bool,
+}
 
 impl Rows {
     /// The entry of an instruction whose third byte, behind any but the last two of `head`, is the
@@ -155,8 +162,8 @@ impl Rows {
     fn entry(&mut self, head: &[u8]) -> u16 {
         let prefixes = head.len() - 2;
         let sizes: [_; 256] = std::array::from_fn(|form| {
-            let (size, relative) = measure(head, &[form as u8, BASE])?;
-            let indexed = form & 0xc7 == 4 && measure(head, &[form as u8, NO_BASE])?.0 != size;
+            let (size, relative) = self.measure(head, &[form as u8, BASE])?;
+            let indexed = form & 0xc7 == 4 && self.measure(head, &[form as u8, NO_BASE])?.0 != size;
             let flags = [(relative, Length::RELATIVE), (indexed, Length::INDEXED)];
             let flags = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag);
             Some((size - prefixes as u8, flags.sum::<u8>()))
@@ -171,7 +178,8 @@ impl Rows {
 
     /// The entry of an instruction whose second byte is the form of its operands, if it has one.
     fn entry_with_form(&mut self, opcode: u8, form: u8) -> u16 {
-        let measured = measure(&[opcode, form], &[BASE]).zip(measure(&[opcode, form], &[NO_BASE]));
+        let measured = self.measure(&[opcode, form], &[BASE]);
+        let measured = measured.zip(self.measure(&[opcode, form], &[NO_BASE]));
         let Some(((size, relative), (far, _))) = measured else {
             return UNKNOWN;
         };
@@ -183,15 +191,27 @@ impl Rows {
     }
 
     fn with(&mut self, length: u8, row: [u8; 256]) -> u16 {
-        let at = match self.0.iter().position(|known| *known == row) {
+        let at = match self.rows.iter().position(|known| *known == row) {
             Some(at) => at,
-            None if self.0.len() < ROWS => {
-                self.0.push(row);
-                self.0.len() - 1
+            None if self.rows.len() < ROWS => {
+                self.rows.push(row);
+                self.rows.len() - 1
             }
             None => return UNKNOWN,
         };
         (at << 8) as u16 | u16::from(length)
+    }
+
+    /// The length that [`plain`] tells, and whether there is a relative operand.
+    fn measure(&self, head: &[u8], operands: &[u8]) -> Option<(u8, bool)> {
+        let mut code = [0; 24];
+        let bytes = head.iter().chain(operands);
+        code.iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
+        let plain = plain(&code)?;
+        let far = self.branches && plain.leads_far();
+        Some((plain.size as u8, plain.relative.is_some() || far))
     }
 }
 
@@ -199,29 +219,24 @@ impl Rows {
 const BASE: u8 = 0x24;
 const NO_BASE: u8 = 0x25;
 
-/// The length that [`plain`] tells, and whether there is a relative operand.
-fn measure(head: &[u8], operands: &[u8]) -> Option<(u8, bool)> {
-    let mut code = [0; 24];
-    let bytes = head.iter().chain(operands);
-    code.iter_mut()
-        .zip(bytes)
-        .for_each(|(to, from)| *to = *from);
-    let plain = plain(&code)?;
-    Some((plain.size as u8, plain.relative.is_some()))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{super::plain::every_form, *};
+    use super::{
+        super::{
+            near,
+            plain::{SHORT, every_form},
+        },
+        *,
+    };
     use iced_x86::{Decoder, DecoderOptions, Instruction};
 
     /// The length of the instruction at the start of `code`, prefixes first, and whether it is
     /// relative.
-    fn told(code: &[u8]) -> Option<(usize, bool)> {
+    fn told(code: &[u8], branches: bool) -> Option<(usize, bool)> {
         let mut at = 0;
         loop {
             let word = u64::from_le_bytes(*code.get(at..)?.first_chunk()?);
-            let length = Lengths::get().of(word);
+            let length = Lengths::get(branches).of(word);
             at += if length.is_doubtful() {
                 length.indexed(word)?
             } else {
@@ -237,8 +252,8 @@ mod tests {
     fn every_length_is_as_the_decoder_says() {
         let mut instruction = Instruction::default();
         let mut known = 0;
-        every_form(&mut |code| {
-            let Some((size, relative)) = told(code) else {
+        let mut check = |code: &[u8], branches| {
+            let Some((size, relative)) = told(code, branches) else {
                 return;
             };
             let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
@@ -246,11 +261,16 @@ mod tests {
             // What is no instruction behind a prefix may be one without it.
             if !instruction.is_invalid() {
                 assert_eq!(size, decoder.position(), "{code:02x?}");
-                let known = instruction.is_ip_rel_memory_operand();
+                let far = near(&instruction) && size > SHORT;
+                let known = instruction.is_ip_rel_memory_operand() || (branches && far);
                 assert_eq!(relative, known, "{code:02x?}");
             }
             known += 1;
+        };
+        every_form(&mut |code| {
+            check(code, false);
+            check(code, true);
         });
-        assert!(known > 700_000, "{known}");
+        assert!(known > 1_400_000, "{known}");
     }
 }

@@ -18,14 +18,28 @@ pub(super) struct Plain {
     pub(super) relative: Option<i32>,
     /// How it refers to it, where that is easily told.
     pub(super) kind: Option<ReferenceKind>,
+    /// The distance from its end to where it jumps or calls, if that stands in it.
+    pub(super) branch: Option<i32>,
+    /// Whether it jumps to or calls what stands at the address that it refers to.
+    pub(super) leads: bool,
 }
+
+impl Plain {
+    /// Whether it may lead to another function: short jumps nearly always stay in their own.
+    pub(super) fn leads_far(&self) -> bool {
+        self.branch.is_some() && self.size > SHORT
+    }
+}
+
+/// The size of a jump whose distance is one byte.
+pub(super) const SHORT: usize = 2;
 
 // What follows an opcode; 0 for those that are left to the decoder.
 /// Handled here.
 const PLAIN: u8 = 1;
 /// A byte with the form of the operands, and what it asks for.
 const FORM: u8 = 2;
-/// A number of one byte.
+/// A number of one byte; the distance of a jump where [`LARGE`] is set.
 const BYTE: u8 = 4;
 /// A number of four bytes; of two behind the prefix 66 unless REX.W says otherwise.
 const WORD: u8 = 8;
@@ -241,12 +255,19 @@ pub(super) fn plain(code: &[u8]) -> Option<Plain> {
         if follows & SPECIAL != 0 && wide {
             number = 8;
         }
-        return whole(code, at + number, None, None);
+        let branch = match (follows & LARGE, number) {
+            (0, _) | (_, 0) => None,
+            (_, 1) => Some((*code.get(at)? as i8).into()),
+            _ => Some(i32::from_le_bytes(*code.get(at..)?.first_chunk()?)),
+        };
+        let plain = whole(code, at + number, None, None);
+        return plain.map(|plain| Plain { branch, ..plain });
     }
     let form = *code.get(at)?;
     at += 1;
     let (mode, operand) = (form >> 6, form & 7);
     let mut kind = None;
+    let mut leads = false;
     if follows & SPECIAL != 0 {
         let which = form >> 3 & 7;
         match byte {
@@ -260,6 +281,7 @@ pub(super) fn plain(code: &[u8]) -> Option<Plain> {
             0xff if which < 2 => {}
             0xff if matches!(which, 2 | 4) && prefix == NONE => {
                 kind = Some(ReferenceKind::Access(8));
+                leads = true;
             }
             _ => return None,
         }
@@ -276,7 +298,8 @@ pub(super) fn plain(code: &[u8]) -> Option<Plain> {
         (0, 5) => {
             let distance = code.get(at..)?.first_chunk::<4>()?;
             let distance = i32::from_le_bytes(*distance);
-            whole(code, at + 4 + number, Some(distance), kind)
+            let plain = whole(code, at + 4 + number, Some(distance), kind);
+            plain.map(|plain| Plain { leads, ..plain })
         }
         _ => {
             let mut distance = match mode {
@@ -307,6 +330,8 @@ fn whole(
         size,
         relative,
         kind,
+        branch: None,
+        leads: false,
     })
 }
 
@@ -356,6 +381,11 @@ mod tests {
         if let (Some(_), Some(kind)) = (to, plain.kind) {
             assert_eq!(kind, access(decoded), "{code:02x?}");
         }
+        let to = super::super::near(decoded).then(|| decoded.near_branch_target());
+        let own = plain
+            .branch
+            .map(|distance| (plain.size as u64).wrapping_add_signed(distance.into()));
+        assert_eq!(own, to, "{code:02x?}");
         true
     }
 

@@ -10,10 +10,11 @@ use super::{
     super::{Piece, Reference, ReferenceKind},
     access,
     lengths::Lengths,
-    plain::plain,
+    near,
+    plain::{SHORT, plain},
 };
 use crate::address::VirtualAddress;
-use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
 /// So many functions are swept side by side.
 const LANES: usize = 3;
@@ -27,18 +28,42 @@ pub(super) fn references(
     absolute: bool,
     found: &mut dyn FnMut(usize, Reference),
 ) {
-    let mut waiting = pieces
-        .iter()
-        .zip(0..)
-        .map(|(piece, index)| Lane::new(piece, piece.code.len(), index));
     // Any number may be an address where code is not position-independent.
     if absolute {
-        for mut lane in waiting {
+        for mut lane in lanes::<false>(pieces) {
             while lane.decode(pieces, true, found) {}
         }
         return;
     }
-    let mut lanes: [Lane<'_>; LANES] =
+    all::<false>(pieces, found);
+}
+
+/// As [`Disassembler::calls`](super::Disassembler::calls).
+pub(super) fn calls(pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) {
+    all::<true>(pieces, &mut |index, reference| {
+        let inside = pieces.get(index).is_some_and(|piece| {
+            let distance = reference.to.0.wrapping_sub(piece.address.0);
+            distance < piece.code.len() as u64
+        });
+        if !inside {
+            found(index, reference);
+        }
+    });
+}
+
+/// One for each piece.
+fn lanes<'a, const BRANCHES: bool>(
+    pieces: &[Piece<'a>],
+) -> impl Iterator<Item = Lane<'a, BRANCHES>> {
+    let pieces = pieces.iter().zip(0..);
+    pieces.map(|(piece, index)| Lane::new(piece, piece.code.len(), index))
+}
+
+/// What all pieces refer to. With `BRANCHES`, calls and jumps out of a piece too, those through a
+/// slot as what they are.
+fn all<const BRANCHES: bool>(pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) {
+    let mut waiting = lanes::<BRANCHES>(pieces);
+    let mut lanes: [Lane<'_, BRANCHES>; LANES] =
         std::array::from_fn(|_| waiting.next().unwrap_or(Lane::IDLE));
     sweep(pieces, &mut lanes, &mut waiting, found);
     // What is begun when nothing waits any more has nobody beside it.
@@ -48,13 +73,13 @@ pub(super) fn references(
 }
 
 /// Sweeps `lanes` and those that wait, until one is at its end and none waits.
-fn sweep<'a, const LANES: usize>(
+fn sweep<'a, const LANES: usize, const BRANCHES: bool>(
     pieces: &[Piece<'a>],
-    lanes: &mut [Lane<'a>; LANES],
-    waiting: &mut impl Iterator<Item = Lane<'a>>,
+    lanes: &mut [Lane<'a, BRANCHES>; LANES],
+    waiting: &mut impl Iterator<Item = Lane<'a, BRANCHES>>,
     found: &mut dyn FnMut(usize, Reference),
 ) {
-    let lengths = Lengths::get();
+    let lengths = Lengths::get(BRANCHES);
     let mut notes = [(0, 0); NOTES];
     let mut noted = 0;
     'all: loop {
@@ -64,31 +89,35 @@ fn sweep<'a, const LANES: usize>(
             let word = u64::from_le_bytes(word.unwrap_or_else(|| end_of(rest)));
             let length = lengths.of(word);
             notes[noted % NOTES] = (lane.index, lane.left);
-            noted += usize::from(length.is_relative());
+            noted += usize::from(length.is_relative() | (BRANCHES && lane.leaves(word)));
             if !length.is_doubtful() {
                 lane.pass(length.bytes(), length.is_prefix());
             } else if let Some(bytes) = length.indexed(word) {
                 lane.pass(bytes, false);
             } else if !lane.step(pieces, found) {
                 *lane = waiting.next().unwrap_or(Lane::IDLE);
-                if lane.index == Lane::IDLE.index {
+                if lane.index == Lane::<BRANCHES>::IDLE.index {
                     break 'all;
                 }
             }
         }
         if noted > NOTES - LANES {
-            look(pieces, &notes[..noted], found);
+            look::<BRANCHES>(pieces, &notes[..noted], found);
             noted = 0;
         }
     }
-    look(pieces, &notes[..noted], found);
+    look::<BRANCHES>(pieces, &notes[..noted], found);
 }
 
 /// Looks at instructions that were noted: of which piece, and how many bytes before its end.
-fn look<'a>(pieces: &[Piece<'a>], notes: &[(u32, usize)], found: &mut dyn FnMut(usize, Reference)) {
+fn look<const BRANCHES: bool>(
+    pieces: &[Piece<'_>],
+    notes: &[(u32, usize)],
+    found: &mut dyn FnMut(usize, Reference),
+) {
     for (index, left) in notes.iter().copied() {
         if let Some(piece) = pieces.get(index as usize) {
-            Lane::new(piece, left, index).step(pieces, found);
+            Lane::<BRANCHES>::new(piece, left, index).step(pieces, found);
         }
     }
 }
@@ -103,20 +132,23 @@ fn end_of(rest: &[u8]) -> [u8; 8] {
 
 /// A function that is being swept.
 #[derive(Clone, Copy)]
-struct Lane<'a> {
+struct Lane<'a, const BRANCHES: bool> {
     /// What is left of it.
     rest: &'a [u8],
     /// How much was left where the instruction began: before its prefixes.
     left: usize,
+    /// The size of the whole.
+    size: usize,
     /// Which piece it is.
     index: u32,
 }
 
-impl<'a> Lane<'a> {
+impl<'a, const BRANCHES: bool> Lane<'a, BRANCHES> {
     /// Nothing to do.
     const IDLE: Self = Self {
         rest: &[],
         left: 0,
+        size: 0,
         index: u32::MAX,
     };
 
@@ -126,8 +158,18 @@ impl<'a> Lane<'a> {
         Self {
             rest: piece.code.get(from..).unwrap_or_default(),
             left,
+            size: piece.code.len(),
             index,
         }
+    }
+
+    /// Whether `word` begins with a short jump out of the piece.
+    #[inline]
+    fn leaves(&self, word: u64) -> bool {
+        let [opcode, distance, ..] = word.to_le_bytes();
+        let next = self.size - self.rest.len() + SHORT;
+        let to = next.wrapping_add_signed((distance as i8).into());
+        ((opcode & 0xf0 == 0x70) | (opcode == 0xeb)) & (to >= self.size)
     }
 
     /// Leaves an instruction behind, or only one of its prefixes. Nothing is behind one that is cut
@@ -151,8 +193,19 @@ impl<'a> Lane<'a> {
             let kind = plain.kind.unwrap_or_else(|| {
                 let decoded =
                     Decoder::with_ip(64, self.rest, from.0, DecoderOptions::NONE).decode();
-                access(&decoded)
+                kind_of::<BRANCHES>(&decoded)
             });
+            // Whoever does not ask for calls is told that they read the slot.
+            let kind = match BRANCHES && plain.leads {
+                true => ReferenceKind::Call,
+                false => kind,
+            };
+            found(self.index as usize, Reference { from, to, kind });
+        } else if let Some(distance) = plain.branch.filter(|_| BRANCHES) {
+            let from = self.address(pieces);
+            let next = from.0.wrapping_add(plain.size as u64);
+            let to = VirtualAddress(next.wrapping_add_signed(distance.into()));
+            let kind = ReferenceKind::Call;
             found(self.index as usize, Reference { from, to, kind });
         }
         self.pass(plain.size, false);
@@ -175,7 +228,11 @@ impl<'a> Lane<'a> {
         let mut found = |reference| found(self.index as usize, reference);
         if instruction.is_ip_rel_memory_operand() {
             let to = VirtualAddress(instruction.ip_rel_memory_address());
-            let kind = access(&instruction);
+            let kind = kind_of::<BRANCHES>(&instruction);
+            found(Reference { from, to, kind });
+        } else if BRANCHES && near(&instruction) {
+            let to = VirtualAddress(instruction.near_branch_target());
+            let kind = ReferenceKind::Call;
             found(Reference { from, to, kind });
         } else if absolute {
             absolute_operands(&instruction, &mut found);
@@ -201,6 +258,14 @@ impl<'a> Lane<'a> {
             let at = piece.code.len() - self.rest.len();
             VirtualAddress(piece.address.0.wrapping_add(at as u64))
         })
+    }
+}
+
+/// How a relative operand refers to its address; with `BRANCHES`, a call through a slot is one.
+fn kind_of<const BRANCHES: bool>(instruction: &Instruction) -> ReferenceKind {
+    match instruction.mnemonic() {
+        Mnemonic::Call | Mnemonic::Jmp if BRANCHES => ReferenceKind::Call,
+        _ => access(instruction),
     }
 }
 
@@ -309,7 +374,55 @@ mod tests {
                 found.sort_unstable_by_key(|reference| reference.from);
                 assert_eq!(found, expected, "{piece:x?}");
             }
+            let expected = pieces.iter().map(decoded_calls);
+            let mut found = vec![Vec::new(); pieces.len()];
+            calls(pieces, &mut |piece, reference| found[piece].push(reference));
+            for ((piece, found), expected) in pieces.iter().zip(&mut found).zip(expected) {
+                found.sort_unstable_by_key(|reference| reference.from);
+                assert_eq!(*found, expected, "{piece:x?}");
+            }
         }
+    }
+
+    /// What leaves a piece, by the decoder.
+    fn decoded_calls(piece: &Piece<'_>) -> Vec<Reference> {
+        let ip = piece.address.0;
+        let mut decoder = Decoder::with_ip(64, piece.code, ip, DecoderOptions::NONE);
+        let all = decoder.iter().filter_map(|instruction| {
+            let leads = matches!(instruction.mnemonic(), Mnemonic::Call | Mnemonic::Jmp);
+            let relative = instruction.is_ip_rel_memory_operand();
+            let (to, kind) = match (relative, near(&instruction)) {
+                (true, _) if leads => (instruction.ip_rel_memory_address(), ReferenceKind::Call),
+                (true, _) => (instruction.ip_rel_memory_address(), access(&instruction)),
+                (false, true) => (instruction.near_branch_target(), ReferenceKind::Call),
+                (false, false) => return None,
+            };
+            let outside = !(ip..ip + piece.code.len() as u64).contains(&to);
+            let (from, to) = (VirtualAddress(instruction.ip()), VirtualAddress(to));
+            outside.then_some(Reference { from, to, kind })
+        });
+        all.collect()
+    }
+
+    #[test]
+    fn jumps_out_of_a_piece_are_calls_and_those_within_are_not() {
+        // je -4; jmp +0; je +2; ret; jmp [rip + 0x10] behind the prefix REX.W; loop -16
+        let code = [
+            0x74, 0xfc, 0xeb, 0x00, 0x74, 0x02, 0xc3, 0x48, 0xff, 0x25, 0x10, 0, 0, 0, 0xe2, 0xf0,
+        ];
+        let piece = Piece {
+            code: &code,
+            address: VirtualAddress(0x1000),
+        };
+        let mut all = Vec::new();
+        calls(&[piece], &mut |_, reference| {
+            all.push((reference.to.0, reference.kind))
+        });
+        all.sort_unstable_by_key(|(to, _)| *to);
+        assert_eq!(
+            all,
+            [(0x0ffe, ReferenceKind::Call), (0x101e, ReferenceKind::Call)]
+        );
     }
 
     #[test]
