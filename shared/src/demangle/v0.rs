@@ -33,9 +33,11 @@ pub(super) struct Shape {
 /// A name of this scheme from behind its `_R`.
 fn unprefixed(symbol: &str) -> Option<&str> {
     // Mach-O and 32-bit Windows put one more underscore before every name.
-    symbol
-        .strip_prefix("_R")
-        .or_else(|| symbol.strip_prefix("__R"))
+    match symbol.as_bytes() {
+        [b'_', b'R', ..] => symbol.get(2..),
+        [b'_', b'_', b'R', ..] => symbol.get(3..),
+        _ => None,
+    }
 }
 
 impl<'a> Symbol<'a> {

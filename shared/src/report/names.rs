@@ -47,6 +47,14 @@ pub fn short_name<'a>(name: &'a str, owner: CrateName<'_>) -> Cow<'a, str> {
     let mut depth = 0_usize;
     let mut rest = name;
     while let Some(c) = rest.chars().next() {
+        let identifier = identifier(rest);
+        if identifier > 0 {
+            let (all, after) = rest.split_at(identifier);
+            word = Some(text.len());
+            text.push_str(all);
+            rest = after;
+            continue;
+        }
         if let Some(after) = rest.strip_prefix("::") {
             match word.take() {
                 // A module or a type's scope inside brackets: what follows is what counts.
@@ -56,26 +64,34 @@ pub fn short_name<'a>(name: &'a str, owner: CrateName<'_>) -> Cow<'a, str> {
             rest = after;
             continue;
         }
-        if c == '_' || c.is_alphanumeric() {
-            word = word.or(Some(text.len()));
-        } else {
-            word = None;
-            match c {
-                '<' => depth += 1,
-                // The arrow of a function type closes nothing.
-                '>' if !text.ends_with(['-', '=']) => depth = depth.saturating_sub(1),
-                _ => {}
-            }
+        word = None;
+        match c {
+            '<' => depth += 1,
+            // The arrow of a function type closes nothing.
+            '>' if !text.ends_with(['-', '=']) => depth = depth.saturating_sub(1),
+            _ => {}
         }
         text.push(c);
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     let text = unwrap_inherent(text);
-    if text.chars().count() > LONG {
+    if text.len() > LONG && text.chars().count() > LONG {
         collapse(&text).into()
     } else {
         text.into()
     }
+}
+
+/// How many bytes of `text` are an identifier. Nearly all of them are plain ASCII.
+fn identifier(text: &str) -> usize {
+    let is_plain = |byte: &u8| *byte == b'_' || byte.is_ascii_alphanumeric();
+    let plain = text.bytes().take_while(is_plain).count();
+    let rest = text.get(plain..).unwrap_or_default();
+    if rest.bytes().next().is_none_or(|byte| byte.is_ascii()) {
+        return plain;
+    }
+    let end = rest.find(|c: char| c != '_' && !c.is_alphanumeric());
+    plain + end.unwrap_or(rest.len())
 }
 
 /// Above this many characters a name says more without the arguments of its arguments.
