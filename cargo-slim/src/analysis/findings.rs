@@ -14,7 +14,10 @@ use super::{
     references::References,
     subject::Subject,
 };
-use crate::ledger::{Category, Ledger};
+use crate::{
+    graph::Kept,
+    ledger::{Category, Ledger},
+};
 use codecost::{
     attribution::Origin,
     front::quoted,
@@ -44,9 +47,10 @@ pub(super) fn find(
     let ours = |row: &CrateRow| row.label.origin == Origin::Workspace;
     let references = crates.iter().any(ours);
     let references = references.then(|| References::new(subject, ledger));
-    let references = references.as_ref();
-    findings.extend(floats::find(subject, ledger, references, &artifact_flags));
-    findings.extend(references.and_then(|references| calls::find(references, &artifact_flags)));
+    let kept = references.as_ref().map(|all| (all, Kept::new(&all.graph)));
+    let kept = kept.as_ref().map(|(references, kept)| (*references, kept));
+    findings.extend(floats::find(subject, ledger, kept, &artifact_flags));
+    findings.extend(kept.and_then(|(all, kept)| calls::find(all, kept, &artifact_flags)));
     findings.extend(build::debug_info(opened, subject, &artifact_flags));
     findings.extend(large_dependency(opened, artifact, crates));
     findings.extend(build::lost_lto(opened, artifact, crates));

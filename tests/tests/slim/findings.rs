@@ -141,6 +141,29 @@ fn float_formatting_is_found_with_its_only_caller() {
     );
 }
 
+/// What it says that goes, goes: the same program without the float is that much smaller.
+#[test]
+fn float_formatting_costs_what_the_finding_says() {
+    let make = |third: &str| {
+        let main = format!(
+            "fn main() {{\n    let n = std::env::args().count();\n    \
+             println!(\"{{n}} {{}}\", {third})\n}}\n"
+        );
+        project(&[("app/Cargo.toml", MANIFEST), ("app/src/main.rs", &main)])
+    };
+    let shipped = |directory: &TempDir| {
+        let arguments = ["sections", "--message-format", "json"];
+        let slim = slim().in_directory(directory.path().join("app"));
+        let report = slim.run(arguments).report();
+        report.json["artifact"]["shipped_size"].as_u64().unwrap()
+    };
+    let (with, without) = (make("n as f64 / 3.0"), make("n / 3"));
+    let found = findings(&with.path().join("app"), &[]);
+    let said = bytes(finding(&found, "float-formatting").expect("found"));
+    let less = shipped(&with) - shipped(&without);
+    assert!(said.abs_diff(less) * 20 < less, "{said} said, {less} less");
+}
+
 /// Who could do without it is a function of the workspace, and not the dependency that writes the
 /// float down, nor the one that calls back.
 #[test]

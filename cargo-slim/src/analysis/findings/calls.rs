@@ -1,14 +1,17 @@
 //! One call of the workspace that keeps much of a dependency.
 
 use super::super::{model::Finding, references::References};
-use crate::graph::{FIRST, Kept, Node};
+use crate::graph::{FIRST, Keep, Kept, Node};
 use codecost::{attribution::Origin, front::quoted, units::Bytes};
 
 /// The function of a dependency that retains most, of those that one function of the workspace
 /// alone refers to.
-pub(super) fn find(references: &References<'_, '_>, artifact_flags: &str) -> Option<Finding> {
+pub(super) fn find(
+    references: &References<'_, '_>,
+    kept: &Kept,
+    artifact_flags: &str,
+) -> Option<Finding> {
     let graph = &references.graph;
-    let kept = Kept::new(graph);
     let back = graph.edges.reversed();
     let origin = |node: u32| references.label(node).origin;
     let is_code = |node: u32| matches!(graph.node(node), Node::Function(_));
@@ -26,11 +29,10 @@ pub(super) fn find(references: &References<'_, '_>, artifact_flags: &str) -> Opt
     };
     let all = (FIRST..graph.sizes.len() as u32).filter(theirs);
     let lone = all.filter_map(|node| Some((kept.of(graph, node), node, only_user(node)?)));
-    let (keep, node, user) = lone.max_by_key(|(keep, node, _)| {
-        let sure = keep.retained.linked().saturating_sub(keep.uncertain);
-        (sure, std::cmp::Reverse(*node))
-    })?;
-    let bytes = keep.retained.linked().saturating_sub(keep.uncertain);
+    let sure = |keep: &Keep| keep.retained.shipped().saturating_sub(keep.uncertain);
+    let (keep, node, user) =
+        lone.max_by_key(|(keep, node, _)| (sure(keep), std::cmp::Reverse(*node)))?;
+    let bytes = sure(&keep);
     let (name, by) = (references.name(node), references.name(user));
     Some(Finding {
         code: "kept-by-one-call",

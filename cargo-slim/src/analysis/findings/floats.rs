@@ -2,7 +2,7 @@
 
 use super::super::{model::Finding, references::References, source::Source, subject::Subject};
 use crate::{
-    graph::{Links, Node},
+    graph::{Kept, Links, Node},
     ledger::Ledger,
 };
 use codecost::{
@@ -10,7 +10,7 @@ use codecost::{
     attribution::{CrateId, Function, Origin},
     demangle::Name,
     disasm::{Sought, disassembler},
-    graph::Paths,
+    graph::{NO_GROUP, Paths},
     units::Bytes,
 };
 use rayon::prelude::*;
@@ -31,7 +31,7 @@ const PATTERN: &str = "flt2dec|fmt::float|<f(32|64) as core::fmt";
 pub(super) fn find(
     subject: &Subject<'_>,
     ledger: &Ledger,
-    references: Option<&References<'_, '_>>,
+    kept: Option<(&References<'_, '_>, &Kept)>,
     artifact_flags: &str,
 ) -> Option<Finding> {
     if !subject.image.parts.is_empty() {
@@ -50,20 +50,37 @@ pub(super) fn find(
         .iter()
         .map(|at| functions[*at as usize].range.size)
         .sum();
-    let of_workspace = references.and_then(|references| of_workspace(references, &group));
+    let of_workspace = kept.and_then(|(references, _)| of_workspace(references, &group));
     let (whose, mut evidence) = of_workspace.or_else(|| of_one_crate(subject, ledger, &group))?;
     evidence.push(format!(
         "{} functions of core, {}",
         group.len(),
         Bytes(bytes)
     ));
+    let goes = kept.map(|(references, kept)| goes(references, kept, &group));
+    if let Some(goes) = goes {
+        let goes = Bytes(goes);
+        evidence.push(format!("{goes} go with them, tables and all"));
+    }
     Some(Finding {
         code: "float-formatting",
         title: format!("formatting of floats is there for {whose}"),
-        bytes,
+        bytes: goes.unwrap_or(bytes),
         evidence,
         command: format!("cargo slim why '/{PATTERN}/' {artifact_flags}"),
     })
+}
+
+/// All bytes that go if the group goes.
+fn goes(references: &References<'_, '_>, kept: &Kept, group: &BTreeSet<u32>) -> u64 {
+    let graph = &references.graph;
+    let mut groups = vec![NO_GROUP; graph.sizes.len()];
+    for at in group {
+        groups[graph.function(*at) as usize] = 0;
+    }
+    let keeps = kept.of_groups(graph, &groups, 1);
+    let keep = keeps.first().copied().unwrap_or_default();
+    keep.retained.shipped().saturating_sub(keep.uncertain)
 }
 
 /// The functions of the workspace that ask for it, themselves or through others' code, and where.
