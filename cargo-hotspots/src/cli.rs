@@ -19,7 +19,7 @@ use crate::{
 use clap::{Args, ValueEnum, ValueHint, value_parser};
 use codecost::{
     Error, Result,
-    cargo::{CargoFlags, Selection, TargetChoice, TripleFlag},
+    cargo::{BUILD_ARGUMENTS, CargoFlags, LOOKUP_ARGUMENTS, Selection, TargetChoice, TripleFlag},
     console::Console,
     disasm::Syntax,
     units::Time,
@@ -36,7 +36,8 @@ pub(crate) struct RecordingFlags {
     ///
     /// Files of samply (Firefox Profiler), callgrind, DHAT and heaptrack open, too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]
-    #[arg(conflicts_with_all = NOT_WITH_INPUT)]
+    #[arg(conflicts_with_all = RECORDING)]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS, conflicts_with_all = LOOKUP_ARGUMENTS)]
     input: Option<PathBuf>,
     #[command(flatten)]
     program: ProgramFlags,
@@ -86,11 +87,11 @@ impl From<ShownFlags> for Shown {
 struct ProgramFlags {
     /// Run and record this program instead of building one
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
-    #[arg(conflicts_with_all = BUILD)]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS)]
     exec: Option<PathBuf>,
     /// Record this running process until Ctrl-C (or SIGTERM, SIGHUP)
     #[arg(long, value_name = "PID", value_parser = value_parser!(i32).range(1..))]
-    #[arg(help_heading = RUN, conflicts_with_all = BUILD, conflicts_with_all = ["exec", "arguments"])]
+    #[arg(help_heading = RUN, conflicts_with_all = BUILD_ARGUMENTS, conflicts_with_all = ["exec", "arguments"])]
     pid: Option<i32>,
     /// End the recording after this time (`10s`, `2m`), and the program with it
     ///
@@ -113,7 +114,7 @@ struct ProgramFlags {
 pub(crate) struct GateTarget {
     /// Compare this program, as whole-process time, instead of building one
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
-    #[arg(conflicts_with_all = BUILD)]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS)]
     exec: Option<PathBuf>,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
@@ -262,28 +263,8 @@ enum RecorderFlag {
     Builtin,
 }
 
-/// Flags that say what cargo builds and how.
-const BUILD: [&str; 15] = [
-    "package",
-    "lib",
-    "bin",
-    "example",
-    "test",
-    "bench",
-    "features",
-    "all_features",
-    "no_default_features",
-    "release",
-    "profile",
-    "jobs",
-    "config",
-    "unstable",
-    "triple",
-];
-
-/// Flags that have no effect on a file that exists: those of a new recording, of a build, and of
-/// where cargo looks things up.
-const NOT_WITH_INPUT: [&str; 28] = [
+/// Flags of a new recording, which have no effect on a file that exists.
+const RECORDING: [&str; 8] = [
     "exec",
     "pid",
     "arguments",
@@ -292,26 +273,6 @@ const NOT_WITH_INPUT: [&str; 28] = [
     "frequency",
     "call_graph",
     "recorder",
-    "package",
-    "lib",
-    "bin",
-    "example",
-    "test",
-    "bench",
-    "features",
-    "all_features",
-    "no_default_features",
-    "release",
-    "profile",
-    "jobs",
-    "config",
-    "unstable",
-    "triple",
-    "manifest_path",
-    "target_dir",
-    "locked",
-    "offline",
-    "frozen",
 ];
 
 /// What a command opens when nothing says which recording.
@@ -382,20 +343,28 @@ impl GateTarget {
             cargo,
             triple,
         } = self;
-        let mut selection = cargo.selection(triple.triple);
-        console.configure_cargo(&mut selection);
-        if selection.target == TargetChoice::Lib {
-            return Err(Error::usage(
-                "a library does not run by itself",
-                "compare what calls it: `--bench`, `--example` or `--bin`",
-            ));
-        }
+        let how = "compare what calls it: `--bench`, `--example` or `--bin`";
         Ok(Current {
-            selection,
+            selection: runnable(cargo, triple, how, console)?,
             program: exec,
             arguments,
         })
     }
+}
+
+/// What cargo is to build, where that can run; `how` says what can instead of a library.
+fn runnable(
+    cargo: CargoFlags,
+    triple: TripleFlag,
+    how: &str,
+    console: &Console,
+) -> Result<Selection> {
+    let mut selection = cargo.selection(triple.triple);
+    console.configure_cargo(&mut selection);
+    if selection.target == TargetChoice::Lib {
+        return Err(Error::usage("a library does not run by itself", how));
+    }
+    Ok(selection)
 }
 
 impl RecordingFlags {

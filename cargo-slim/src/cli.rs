@@ -7,7 +7,7 @@ use crate::{
 use clap::{Args, ValueHint};
 use codecost::{
     Result,
-    cargo::{CargoFlags, TripleFlag},
+    cargo::{BUILD_ARGUMENTS, CargoFlags, TripleFlag},
     console::Console,
     error::exit_code,
     report::{FormatFlags, OutputOptions, RowFlags},
@@ -17,32 +17,12 @@ use std::path::PathBuf;
 /// The heading of what is not built.
 pub(crate) const INPUT: &str = "Input";
 
-/// Flags that choose what is built and how, and that mean nothing where nothing is.
-pub(crate) const BUILD_ONLY: [&str; 16] = [
-    "package",
-    "lib",
-    "bin",
-    "example",
-    "test",
-    "bench",
-    "features",
-    "all_features",
-    "no_default_features",
-    "release",
-    "profile",
-    "jobs",
-    "target_dir",
-    "config",
-    "unstable",
-    "triple",
-];
-
 /// What to analyse: a file, or what cargo builds.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct InputFlags {
     /// Analyse this file instead of building one
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = INPUT)]
-    #[arg(conflicts_with_all = BUILD_ONLY)]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS, conflicts_with = "target_dir")]
     file: Option<PathBuf>,
     /// The separate debug file, dSYM or PDB of the file
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = INPUT)]

@@ -1,14 +1,14 @@
 //! The flags of `cargo hotspots alloc`: what to run, and which stacks to keep.
 
-use super::{BUILD, RECORD, RUN, build_flag};
+use super::{RECORD, RUN, build_flag, runnable};
 use crate::{
     open::{Request, Shown, Source},
     record::{AllocationOptions, CallGraphChoice, RecordOptions, What},
 };
 use clap::{Args, ValueEnum, ValueHint};
 use codecost::{
-    Error, Result,
-    cargo::{CargoFlags, TargetChoice, TripleFlag},
+    Result,
+    cargo::{BUILD_ARGUMENTS, CargoFlags, LOOKUP_ARGUMENTS, TargetChoice, TripleFlag},
     console::Console,
 };
 use std::{ffi::OsString, path::PathBuf};
@@ -18,11 +18,12 @@ use std::{ffi::OsString, path::PathBuf};
 pub(crate) struct AllocationFlags {
     /// Open this recording of allocations
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]
-    #[arg(conflicts_with_all = NOT_WITH_INPUT)]
+    #[arg(conflicts_with_all = ["exec", "arguments", "call_graph", "sample_bytes"])]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS, conflicts_with_all = LOOKUP_ARGUMENTS)]
     input: Option<PathBuf>,
     /// Run and record this program instead of building one
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
-    #[arg(conflicts_with_all = BUILD)]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS)]
     exec: Option<PathBuf>,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
@@ -68,34 +69,6 @@ impl From<StackFlag> for CallGraphChoice {
     }
 }
 
-/// Flags that have no effect on a file that exists.
-const NOT_WITH_INPUT: [&str; 24] = [
-    "exec",
-    "arguments",
-    "call_graph",
-    "sample_bytes",
-    "package",
-    "lib",
-    "bin",
-    "example",
-    "test",
-    "bench",
-    "features",
-    "all_features",
-    "no_default_features",
-    "release",
-    "profile",
-    "jobs",
-    "config",
-    "unstable",
-    "triple",
-    "manifest_path",
-    "target_dir",
-    "locked",
-    "offline",
-    "frozen",
-];
-
 impl AllocationFlags {
     /// Which recording the flags ask for: the latest of allocations unless they say what to run.
     ///
@@ -113,14 +86,8 @@ impl AllocationFlags {
             cargo,
             triple,
         } = self;
-        let mut selection = cargo.selection(triple.triple);
-        console.configure_cargo(&mut selection);
-        if selection.target == TargetChoice::Lib {
-            return Err(Error::usage(
-                "a library does not run by itself",
-                "record what calls it: `--bench`, `--test`, `--example` or `--bin`",
-            ));
-        }
+        let how = "record what calls it: `--bench`, `--test`, `--example` or `--bin`";
+        let selection = runnable(cargo, triple, how, console)?;
         if let Some(path) = input {
             let source = Source::Input(path, None);
             return Ok(Request {

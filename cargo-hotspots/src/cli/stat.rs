@@ -1,11 +1,11 @@
 //! The flags of `cargo hotspots stat`: what to run.
 
-use super::{BUILD, RUN};
+use super::{RUN, runnable};
 use crate::gate::compare::Current;
 use clap::{Args, ValueHint};
 use codecost::{
-    Error, Result,
-    cargo::{CargoFlags, TargetChoice, TripleFlag},
+    Result,
+    cargo::{BUILD_ARGUMENTS, CargoFlags, TripleFlag},
     console::Console,
 };
 use std::{ffi::OsString, path::PathBuf};
@@ -15,7 +15,7 @@ use std::{ffi::OsString, path::PathBuf};
 pub(crate) struct StatFlags {
     /// Run and measure this program instead of building one
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
-    #[arg(conflicts_with_all = BUILD)]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS)]
     exec: Option<PathBuf>,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
@@ -39,16 +39,9 @@ impl StatFlags {
             cargo,
             triple,
         } = self;
-        let mut selection = cargo.selection(triple.triple);
-        console.configure_cargo(&mut selection);
-        if selection.target == TargetChoice::Lib {
-            return Err(Error::usage(
-                "a library does not run by itself",
-                "measure what calls it: `--bench`, `--test`, `--example` or `--bin`",
-            ));
-        }
+        let how = "measure what calls it: `--bench`, `--test`, `--example` or `--bin`";
         Ok(Current {
-            selection,
+            selection: runnable(cargo, triple, how, console)?,
             program: exec,
             arguments,
         })

@@ -1,13 +1,10 @@
 //! `cargo slim diff`.
 
-use crate::{
-    cli::{BUILD_ONLY, INPUT},
-    compare, report,
-};
+use crate::{cli::INPUT, compare, report};
 use clap::{Args, ValueHint};
 use codecost::{
     Error, Result,
-    cargo::{CargoFlags, Context, TripleFlag},
+    cargo::{BUILD_ARGUMENTS, CargoFlags, Context, LOOKUP_ARGUMENTS, TripleFlag},
     console::Console,
     error::exit_code,
     front,
@@ -28,7 +25,7 @@ use std::path::PathBuf;
 pub(crate) struct Diff {
     /// The binary or snapshot to compare with
     #[arg(required_unless_present = "rev", requires = "new", value_hint = ValueHint::FilePath)]
-    #[arg(conflicts_with_all = BUILD_ONLY.iter().chain(&LOOKUP).collect::<Vec<_>>())]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS, conflicts_with_all = LOOKUP_ARGUMENTS)]
     old: Option<PathBuf>,
     /// The binary or snapshot that may have grown
     #[arg(value_hint = ValueHint::FilePath)]
@@ -45,9 +42,6 @@ pub(crate) struct Diff {
     #[command(flatten)]
     rows: RowFlags,
 }
-
-/// Flags that say how cargo finds things: two files need no cargo.
-const LOOKUP: [&str; 4] = ["manifest_path", "locked", "offline", "frozen"];
 
 impl front::Command for Diff {
     fn run(self, console: &mut Console) -> Result<u8> {

@@ -115,6 +115,30 @@ pub struct TripleFlag {
     pub triple: Option<String>,
 }
 
+/// The arguments by which clap knows cargo's flags that say what is built and how: they mean nothing
+/// where nothing is.
+pub const BUILD_ARGUMENTS: [&str; 15] = [
+    "package",
+    "lib",
+    "bin",
+    "example",
+    "test",
+    "bench",
+    "features",
+    "all_features",
+    "no_default_features",
+    "release",
+    "profile",
+    "jobs",
+    "config",
+    "unstable",
+    "triple",
+];
+
+/// Those of where cargo looks things up, and where it writes.
+pub const LOOKUP_ARGUMENTS: [&str; 5] =
+    ["manifest_path", "target_dir", "locked", "offline", "frozen"];
+
 /// All of cargo's own flags but `--target`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CargoFlags {

@@ -25,7 +25,8 @@ pub use build::{Additions, Build};
 pub use context::Context;
 pub use dependencies::{Dependencies, Dependency, Use};
 pub use flags::{
-    BuildFlags, CargoFlags, LookupFlags, ManifestFlags, ProfileFlags, TargetFlags, TripleFlag,
+    BUILD_ARGUMENTS, BuildFlags, CargoFlags, LOOKUP_ARGUMENTS, LookupFlags, ManifestFlags,
+    ProfileFlags, TargetFlags, TripleFlag,
 };
 pub use messages::{BuiltArtifact, BuiltCrate, BuiltExecutable, ScriptOutput};
 pub use packageid::{PackageSource, package_of_id};
