@@ -174,7 +174,7 @@ impl<'a> Subject<'a> {
             let known = units.functions(&info, &code_ranges(&image), &mut crates);
             code.learn(&image, named, &known);
         }
-        let stripped = symbols.symbols.is_empty() || is_nameless(&image, &code);
+        let stripped = symbols.symbols.is_empty() || is_nameless(&image, &symbols, &code);
         if symbols.symbols.is_empty() {
             symbols = SymbolTable {
                 section: None,
@@ -394,12 +394,17 @@ fn of_pdb(pdb: &Pdb<'_>, image: &Image<'_>, crates: &mut Crates<'_>) -> Vec<Inli
 
 /// Whether a table of symbols, in a format that keeps the exported ones when it is stripped, names
 /// less than a tenth of the functions.
-fn is_nameless(image: &Image<'_>, code: &CodeMap) -> bool {
+fn is_nameless(image: &Image<'_>, symbols: &SymbolTable<'_>, code: &CodeMap) -> bool {
+    let is_named = |at: u32| {
+        let symbol = symbols.symbols.get(at as usize);
+        symbol.is_some_and(|symbol| !symbol.name.is_empty() || !symbols.are_numbered)
+    };
     let named = code
         .functions
         .iter()
-        .filter(|function| function.symbol.is_some());
-    !image.symbols_have_sizes() && named.count() < code.functions.len() / 10
+        .filter(|function| function.symbol.is_some_and(is_named));
+    let listed = !image.symbols_have_sizes() || symbols.are_numbered;
+    listed && named.count() < code.functions.len() / 10
 }
 
 /// The functions of a [`Subject`], while the rest of it is in use.

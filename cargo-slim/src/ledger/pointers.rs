@@ -5,7 +5,7 @@
 
 use codecost::{
     address::VirtualAddress,
-    image::{Image, RelocationTable, SectionKind, SymbolTable},
+    image::{Format, Image, RelocationTable, SectionKind, SymbolTable},
 };
 
 /// The load-time relocations of an image.
@@ -49,7 +49,9 @@ fn end_of_text(
         return None;
     }
     let (_, section) = image.section_at(target)?;
-    if section.kind != SectionKind::ReadOnlyData {
+    // WebAssembly has one section for all data.
+    let readable = section.kind == SectionKind::ReadOnlyData || image.format == Format::Wasm;
+    if !readable {
         return None;
     }
     let text = image

@@ -12,6 +12,7 @@ use codecost::{
     units::counted,
 };
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One row in JSON.
 #[derive(Serialize)]
@@ -60,6 +61,9 @@ struct JsonLibrary<'a> {
     compatible: Option<&'a str>,
     optional: bool,
     functions: Option<u32>,
+    /// What else is imported, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    others: BTreeMap<&'static str, u32>,
 }
 
 impl<'a> JsonLibrary<'a> {
@@ -70,6 +74,7 @@ impl<'a> JsonLibrary<'a> {
             compatible,
             optional,
             functions,
+            others,
         } = library;
         Self {
             name,
@@ -77,6 +82,7 @@ impl<'a> JsonLibrary<'a> {
             compatible: compatible.as_deref(),
             optional: *optional,
             functions: *functions,
+            others: others.iter().copied().collect(),
         }
     }
 }

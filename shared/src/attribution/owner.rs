@@ -203,6 +203,9 @@ impl SymbolOwners {
 
     /// The owner of `symbol`, from its name, its file entry and the catalogue.
     pub fn owner(&self, symbol: &Symbol<'_>, name: &Name<'_>, crates: &mut Crates<'_>) -> Owner {
+        if symbol.name.is_empty() && symbol.file.is_none() {
+            return Owner::UNKNOWN;
+        }
         let unit = self.file_crate(symbol).filter(|_| !self.merged);
         let certain = |certain| {
             if certain {
