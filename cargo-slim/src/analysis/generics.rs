@@ -10,7 +10,7 @@ use super::{
 use codecost::{
     Error, Result,
     attribution::{CrateId, Function},
-    disasm::disassembler,
+    disasm::{Decoder, Disassembler, decoder_of},
     report::Warning,
 };
 use rayon::prelude::*;
@@ -66,10 +66,11 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
     for (key, function) in keyed {
         families.entry(key).or_default().push(function);
     }
+    let decoder = decoder_of(&subject.image);
     let mut rows: Vec<_> = families
         .into_par_iter()
         .filter(|(_, copies)| copies.len() > 1)
-        .map(|((id, _), copies)| row(subject, id, copies))
+        .map(|((id, _), copies)| row(subject, decoder.as_ref(), id, copies))
         .collect();
     // Families of one name and size are ordered by address, so that each run gives the same order.
     let first = |row: &GenericRow| row.instances.first().map(|copy| copy.address);
@@ -82,7 +83,12 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
     rows
 }
 
-fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> GenericRow {
+fn row(
+    subject: &Subject<'_>,
+    decoder: Option<&Decoder<'_>>,
+    id: CrateId,
+    mut copies: Vec<&Function>,
+) -> GenericRow {
     copies.sort_by(|a, b| {
         b.range
             .size
@@ -107,7 +113,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
         file,
         shipped: file,
         largest: copies.first().map_or(0, |function| function.range.size),
-        identical: identical(subject, &copies),
+        identical: decoder.map(|decoder| identical(subject, &**decoder, &copies)),
         instances: copies
             .iter()
             .map(|function| GenericInstance {
@@ -124,10 +130,8 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
 }
 
 /// Bytes in copies that equal an earlier one: the same instructions that refer to the same
-/// addresses, as a linker that folds identical code compares them. `None` where instructions of
-/// this architecture are not decoded.
-fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
-    let decoder = disassembler(subject.image.architecture)?;
+/// addresses, as a linker that folds identical code compares them.
+fn identical(subject: &Subject<'_>, decoder: &dyn Disassembler, copies: &[&Function]) -> u64 {
     let mut bytes = 0;
     // Sorted by size: only neighbours can be equal.
     for same in copies.chunk_by(|a, b| a.range.size == b.range.size) {
@@ -147,7 +151,7 @@ fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
             }
         }
     }
-    Some(bytes)
+    bytes
 }
 
 /// Why `identical` is unknown, where it is.

@@ -10,6 +10,8 @@ type Reader<'d> = EndianSlice<'d, RunTimeEndian>;
 /// The debug information, for questions about single addresses.
 pub(super) struct Source<'d> {
     context: Option<Context<Reader<'d>>>,
+    /// What its addresses are counted from.
+    base: u64,
 }
 
 /// What is at an address.
@@ -38,6 +40,7 @@ impl<'d> Source<'d> {
         let dwarf = gimli::Dwarf::load(section).ok();
         let dwarf = dwarf.filter(|_| !subject.debug.is_empty());
         Self {
+            base: subject.image.debug_base(),
             context: dwarf.and_then(|dwarf| Context::from_dwarf(dwarf).ok()),
         }
     }
@@ -47,9 +50,15 @@ impl<'d> Source<'d> {
         self.context.is_some()
     }
 
+    /// The address as the debug information counts it.
+    fn probe(&self, address: VirtualAddress) -> Option<u64> {
+        address.0.checked_sub(self.base)
+    }
+
     /// The line at which the innermost function at `address` was inlined: of the call.
     pub(super) fn call_at(&self, address: VirtualAddress) -> Option<SourcePlace> {
-        let mut frames = match self.context.as_ref()?.find_frames(address.0) {
+        let probe = self.probe(address)?;
+        let mut frames = match self.context.as_ref()?.find_frames(probe) {
             LookupResult::Output(frames) => frames.ok()?,
             load @ LookupResult::Load { .. } => load.skip_all_loads().ok()?,
         };
@@ -64,10 +73,10 @@ impl<'d> Source<'d> {
     /// What is at `address`; nothing where the debug information does not know it or is damaged.
     pub(super) fn at(&self, address: VirtualAddress) -> At {
         let mut at = At::default();
-        let Some(context) = &self.context else {
+        let (Some(context), Some(probe)) = (&self.context, self.probe(address)) else {
             return at;
         };
-        let mut frames = match context.find_frames(address.0) {
+        let mut frames = match context.find_frames(probe) {
             LookupResult::Output(Ok(frames)) => frames,
             LookupResult::Output(Err(_)) => return at,
             load @ LookupResult::Load { .. } => match load.skip_all_loads() {

@@ -442,6 +442,8 @@ fn names_of<'s>(
 pub struct DebugSections<'a> {
     sections: Vec<(String, Cow<'a, [u8]>)>,
     big_endian: bool,
+    /// What addresses of code are counted from.
+    code_base: u64,
 }
 
 impl<'a> DebugSections<'a> {
@@ -465,11 +467,12 @@ impl<'a> DebugSections<'a> {
             Self {
                 sections,
                 big_endian: !image.little_endian,
+                code_base: image.debug_base(),
             }
         };
         // Objects keep theirs for the linker to put together: in each, addresses and offsets wait for
-        // relocations.
-        if !image.parts.is_empty() {
+        // relocations. Of a component each module has its own.
+        if !image.parts.is_empty() || image.is_component() {
             return Self::default();
         }
         let mut all = debug
@@ -502,6 +505,7 @@ impl<'a> DebugSections<'a> {
     /// The units' headers; linear in their number.
     pub fn load(&self) -> DebugInfo<'_> {
         let mut sections = DwarfSections::new(self.big_endian);
+        sections.code_base = self.code_base;
         for (name, bytes) in &self.sections {
             sections.add(name, bytes);
         }

@@ -278,7 +278,7 @@ pub(super) fn loads() -> Loads {
     let segment = |name: &str, permissions: &str, address, file, memory, loaded| SegmentRow {
         name: name.into(),
         permissions: permissions.into(),
-        address: VirtualAddress(address),
+        address: Some(VirtualAddress(address)),
         file,
         memory,
         loaded,
@@ -320,6 +320,11 @@ pub(super) fn loads() -> Loads {
                 value: "full",
             },
         ],
+        exports: vec![],
+        resources: vec![],
+        starts: vec![],
+        features: vec![],
+        producers: vec![],
     }
 }
 

@@ -6,7 +6,7 @@ use codecost::{
     address::VirtualAddress,
     attribution::Function,
     demangle::Name,
-    disasm::{Disassembler, disassembler},
+    disasm::{Disassembler, decoder_of},
     units::Bytes,
 };
 use rayon::prelude::*;
@@ -22,7 +22,7 @@ pub(super) fn find(
     artifact_flags: &str,
 ) -> Option<Finding> {
     let linked = subject.image.parts.is_empty();
-    let decoder = disassembler(subject.image.architecture).filter(|_| linked)?;
+    let decoder = decoder_of(&subject.image).filter(|_| linked)?;
     let functions = &subject.code.functions;
     let group: BTreeSet<u32> = (0..)
         .zip(functions)
@@ -37,7 +37,7 @@ pub(super) fn find(
         .map(|at| functions[*at as usize].range.size)
         .sum();
 
-    let callers = callers(subject, ledger, decoder, &group);
+    let callers = callers(subject, ledger, &*decoder, &group);
     let mut crates: BTreeMap<u32, Vec<&Function>> = BTreeMap::new();
     for at in callers {
         let function = &functions[at];

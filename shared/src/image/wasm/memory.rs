@@ -92,8 +92,8 @@ impl Module {
         let mut holding = near.filter_map(|at| {
             let distance = address.checked_sub(start(at))?;
             let segment = &self.segments[*at as usize];
-            (distance < segment.file.size)
-                .then_some(VirtualAddress(segment.file.start.0 + distance))
+            let inside = distance < segment.file.size;
+            inside.then(|| VirtualAddress(segment.file.start.0 + distance))
         });
         holding.next()
     }
@@ -117,8 +117,9 @@ impl Module {
 /// `memory.init` by its number, after the prefix.
 const MEMORY_INIT: [u8; 2] = [0xfc, 8];
 
-/// So many functions with `memory.init` are looked through: a linker writes one.
-const MOST: usize = 16;
+/// So many functions with `memory.init` are looked through: a linker writes one or two, but other
+/// instructions may hold the same bytes.
+const MOST: usize = 256;
 
 /// Finds out where passive segments go: shared memory has only such, and the start function copies
 /// them with `memory.init`, once. Where several do it or the numbers are computed, nothing is known.
@@ -138,7 +139,12 @@ pub(super) fn passive(module: &mut Module, bytes: &[u8]) {
     let mut done = VirtualAddress(0);
     for at in memchr::memmem::find_iter(code, &MEMORY_INIT) {
         let place = VirtualAddress(whole.start.0 + at as u64);
-        if place < done {
+        // The number of the segment, and of the first memory.
+        let mut numbers = BinaryReader::new(code.get(at + 2..).unwrap_or_default(), 0);
+        let segment = numbers.read_var_u32().ok();
+        let segment = segment.and_then(|number| module.segments.get(number as usize));
+        let copies_one = segment.is_some_and(|segment| segment.passive);
+        if place < done || !copies_one || !matches!(numbers.read_u8(), Ok(0)) {
             continue;
         }
         let bodies = module.bodies();
@@ -180,6 +186,11 @@ fn copies(bytes: &[u8], body: AddressRange, found: &mut Vec<(u32, u64)>) {
                     found.push((data_index, address));
                 }
                 None
+            }
+            // Takes one away.
+            Ok(Operator::GlobalSet { .. }) => {
+                numbers = [None, numbers[0], numbers[1]];
+                continue;
             }
             Ok(_) => None,
             Err(_) => return,

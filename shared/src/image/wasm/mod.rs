@@ -145,6 +145,14 @@ impl Image<'_> {
         }
     }
 
+    /// What debug information counts addresses of code from: 0, but in WebAssembly where the content
+    /// of the code section starts.
+    pub fn debug_base(&self) -> u64 {
+        let mut modules = self.modules().iter();
+        let code = modules.find_map(Module::code_start);
+        code.map_or(0, |start| start.0)
+    }
+
     /// The parts of a section that hold constants and variables: all of it, but in WebAssembly what
     /// its segments hold.
     pub fn data_ranges(&self, section: u32) -> Vec<AddressRange> {

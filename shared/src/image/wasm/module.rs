@@ -294,9 +294,26 @@ impl Module {
         self.by_address = known;
     }
 
+    /// Where the content of the code section starts.
+    pub(super) fn code_start(&self) -> Option<VirtualAddress> {
+        let mut sections = self.sections.iter();
+        let code = sections.find(|section| section.kind == Kind::Known(10))?;
+        Some(VirtualAddress(code.content.start.0))
+    }
+
+    /// Where it starts in the file.
+    pub fn start(&self) -> VirtualAddress {
+        VirtualAddress(self.file.start.0)
+    }
+
     /// Whether addresses have 64 bits.
     pub fn is_64(&self) -> bool {
         self.memories.first().is_some_and(|memory| memory.is_64)
+    }
+
+    /// The data segments in the order of the file.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     /// How many functions are defined.
