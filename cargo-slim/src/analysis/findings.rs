@@ -41,6 +41,7 @@ pub(super) fn find(
     findings.extend(floats::find(subject, ledger, &artifact_flags));
     findings.extend(calls::find(subject, ledger, &artifact_flags));
     findings.extend(build::debug_info(opened, subject, &artifact_flags));
+    findings.extend(build::names(opened, subject, &artifact_flags));
     findings.extend(large_dependency(opened, artifact, crates));
     findings.extend(build::lost_lto(opened, artifact, crates));
     findings.retain(|finding| finding.bytes >= WORTH);

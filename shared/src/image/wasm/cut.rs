@@ -43,6 +43,7 @@ pub(super) enum Kind {
 }
 
 /// What is cut.
+#[derive(Clone, Copy)]
 struct Piece {
     file: FileRange,
     component: bool,
@@ -53,16 +54,18 @@ pub(super) fn cut(image: &mut Image<'_>, component: bool) -> Vec<Cut> {
     let mut names = bounds::NameBudget::new(image.bytes);
     let mut modules = Vec::new();
     // Components can hold components.
-    let mut waiting = vec![Piece {
+    let mut pieces = vec![Piece {
         file: bounds::clip(image.bytes, 0, image.bytes.len() as u64),
         component,
     }];
-    while let Some(piece) = waiting.pop() {
+    let mut next = 0;
+    while let Some(piece) = pieces.get(next).copied() {
         if piece.component {
-            components(image, &piece, &mut names, &mut waiting);
+            components(image, &piece, &mut names, &mut pieces);
         } else {
             modules.push(module(image, &piece, &mut names));
         }
+        next += 1;
     }
     modules.sort_by_key(|module| module.file.start);
     if component {
@@ -80,7 +83,7 @@ fn components(
     image: &mut Image<'_>,
     piece: &Piece,
     names: &mut bounds::NameBudget,
-    waiting: &mut Vec<Piece>,
+    pieces: &mut Vec<Piece>,
 ) {
     let start = piece.file.start.0;
     let end = piece.file.end().0;
@@ -91,7 +94,7 @@ fn components(
         // A module, or a component, with a header of its own.
         if matches!(raw.id, 1 | 4) && content.size >= HEADER {
             header(image, SECTION_HEADER, at, raw.content);
-            waiting.push(Piece {
+            pieces.push(Piece {
                 file: content,
                 component: raw.id == 4,
             });

@@ -196,7 +196,7 @@ impl Module {
 
     fn read_exports(&mut self, bytes: &[u8], section: &Found) -> Option<()> {
         let reader: ExportSectionReader<'_> = limited(bytes, section)?;
-        let mut entries = reader.into_iter_with_offsets();
+        let entries = reader.into_iter_with_offsets();
         let mut last: Option<(usize, wasmparser::Export<'_>)> = None;
         let mut add = |(start, export): (usize, wasmparser::Export<'_>), end: u64| {
             let what = match export.kind {
@@ -213,7 +213,7 @@ impl Module {
                 index: export.index,
             });
         };
-        while let Some(next) = entries.next() {
+        for next in entries {
             let (start, export) = next.ok()?;
             if let Some(last) = last.replace((start, export)) {
                 add(last, start as u64);
