@@ -76,6 +76,24 @@ pub fn pdb(bytes: &[u8]) {
     assert!(inlined.pieces.len() <= bytes.len() * 2);
 }
 
+/// Reads WebAssembly: a byte that says whether a module or a component, and what follows its header.
+///
+/// # Panics
+///
+/// As [`image`] and [`ledger`].
+pub fn wasm(bytes: &[u8]) {
+    let Some((kind, sections)) = bytes.split_first() else {
+        return;
+    };
+    let version = match kind & 1 {
+        0 => [1, 0, 0, 0],
+        _ => [13, 0, 1, 0],
+    };
+    let bytes = [b"\0asm", &version[..], sections].concat();
+    image(&bytes);
+    assert!(ledger(&bytes), "refused");
+}
+
 /// Asks for every form of a name.
 ///
 /// # Panics

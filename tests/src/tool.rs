@@ -191,7 +191,7 @@ impl Report {
     }
 
     /// The rows whose text field holds `value`.
-    pub fn rows_where<'a>(&'a self, field: &'a str, value: &'a str) -> Vec<&'a Value> {
+    pub fn rows_where(&self, field: &str, value: &str) -> Vec<&Value> {
         self.rows()
             .iter()
             .filter(|row| row[field] == value)

@@ -49,6 +49,29 @@ fn whole_files_add_up() {
     assert!(read >= 15, "{read} files of the corpus could be read");
 }
 
+/// Modules and components whole, cut, and with bits flipped.
+#[test]
+fn modules_add_up() {
+    let mut numbers = Numbers(0x000d_ecad_e011);
+    let check = |bytes: &[u8], what: &str| bound::bounded(LIMIT, what, || replay::wasm(bytes));
+    for (path, bytes) in corpus("wasm") {
+        let name = path.display();
+        check(&bytes, &name.to_string());
+        let lengths = (0..64).chain((64..bytes.len()).step_by(bytes.len() / 32 + 1));
+        for length in lengths.filter(|length| *length <= bytes.len()) {
+            check(&bytes[..length], &format!("{name} cut to {length}"));
+        }
+        for round in 0..48 {
+            let mut bytes = bytes.clone();
+            for _ in 0..6 {
+                let at = numbers.below(bytes.len());
+                bytes[at] ^= 1 << numbers.below(8);
+            }
+            check(&bytes, &format!("{name}, round {round}"));
+        }
+    }
+}
+
 #[test]
 fn files_cut_anywhere_add_up() {
     for (path, bytes) in files() {

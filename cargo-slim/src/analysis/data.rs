@@ -104,14 +104,15 @@ pub(super) fn row(
     let crates_unknown = members
         .iter()
         .all(|owner| owner.defined == CrateId::UNKNOWN);
+    let address = subject
+        .image
+        .place_in_section(object.section, object.range.start);
     let name = match (named, kind) {
         (Some(name), DataKind::Static) => name,
         // A name from the source says more than the contents.
         (Some(name), DataKind::String) if !made_by_compiler(&name) => name,
         (_, DataKind::String) => excerpt(bytes),
-        (named, kind) => {
-            named.unwrap_or_else(|| format!("[{} at {}]", kind.as_str(), object.range.start))
-        }
+        (named, kind) => named.unwrap_or_else(|| format!("[{} at {address}]", kind.as_str())),
     };
     let file = in_file(section, object);
     DataRow {
@@ -121,9 +122,7 @@ pub(super) fn row(
             .cloned()
             .unwrap_or_else(|| subject.label(CrateId::UNKNOWN).clone()),
         section: section.name.to_string(),
-        address: subject
-            .image
-            .place_in_section(object.section, object.range.start),
+        address,
         file,
         shipped: file,
         kind: kind.as_str(),
@@ -190,32 +189,35 @@ fn kind(
 /// Vtables: drop glue (or null), size, alignment, then only functions. Locations: text, its
 /// length, line and column.
 fn shape(subject: &Subject<'_>, object: &DataObject, slots: &Slots) -> Option<DataKind> {
-    if !subject.image.is_64 {
-        return None;
-    }
+    // Bytes of a pointer.
+    let long = if subject.image.is_64 { 8 } else { 4 };
     let word = |index: u64| {
-        let at = object.range.start.checked_add(index * 8)?;
+        let at = object.range.start.checked_add(index * long)?;
         subject
             .image
             .word_at(at)
-            .filter(|_| index * 8 + 8 <= object.range.size)
+            .filter(|_| index * long + long <= object.range.size)
     };
     let is_slot = |index: u64| {
         object
             .range
             .start
-            .checked_add(index * 8)
+            .checked_add(index * long)
             .is_some_and(|at| slots.contains(at))
     };
     let align = word(2)?;
     let (size, plain) = (word(1)?, !is_slot(1) && !is_slot(2));
-    if object.range.size == 24 && is_slot(0) && plain {
-        let (line, column) = (align & 0xffff_ffff, align >> 32);
+    let location = if long == 8 { 24 } else { 16 };
+    if object.range.size == location && is_slot(0) && plain {
+        let (line, column) = match long {
+            8 => (align & 0xffff_ffff, align >> 32),
+            _ => (align, word(3)?),
+        };
         if (1..1 << 24).contains(&line) && (1..1 << 16).contains(&column) && size < 4096 {
             return Some(DataKind::Location);
         }
     }
-    let methods = object.range.size / 8;
+    let methods = object.range.size / long;
     let vtable = plain
         && align.is_power_of_two()
         && align <= 4096

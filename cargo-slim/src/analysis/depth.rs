@@ -2,7 +2,7 @@
 
 use super::{model::ReadDepth, subject::Subject};
 use codecost::{
-    disasm::disassembler,
+    disasm::is_decoded,
     image::{Architecture, Format, SymbolKind},
     report::Warning,
 };
@@ -11,14 +11,18 @@ use codecost::{
 pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
     let image = &subject.image;
     let linked = image.parts.is_empty() && image.architecture != Architecture::Universal;
-    let deep = linked && matches!(image.format, Format::Elf | Format::MachO | Format::Pe);
+    let deep = linked
+        && matches!(
+            image.format,
+            Format::Elf | Format::MachO | Format::Pe | Format::Wasm
+        );
     let apart = is_apart(subject);
     ReadDepth {
         functions: deep || !subject.code.functions.is_empty(),
-        data: deep && disassembler(image.architecture).is_some(),
+        data: deep && is_decoded(image),
         unwind: deep && subject.unwind.damaged == 0,
         relocations: deep,
-        units: !subject.stripped && apart != Some(Apart::Pdb) && image.format != Format::Wasm,
+        units: !subject.stripped && apart != Some(Apart::Pdb),
         debug: deep && apart.is_none(),
     }
 }
@@ -76,8 +80,8 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         return warnings;
     }
     match image.format {
-        Format::Elf | Format::MachO | Format::Pe => {}
-        Format::Wasm | Format::Archive | Format::Object => {
+        Format::Elf | Format::MachO | Format::Pe | Format::Wasm => {}
+        Format::Archive | Format::Object => {
             warnings.push(Warning::new(
                 "format-without-depth",
                 format!(
@@ -131,7 +135,7 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         };
         warnings.push(Warning::new("stripped", message).help(help));
     }
-    if disassembler(image.architecture).is_none() {
+    if !is_decoded(image) {
         warnings.push(Warning::new(
             "no-disassembler",
             format!(

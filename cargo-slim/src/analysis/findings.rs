@@ -52,6 +52,7 @@ pub(super) fn find(
     findings.extend(floats::find(subject, ledger, kept, &artifact_flags));
     findings.extend(kept.and_then(|(all, kept)| calls::find(all, kept, &artifact_flags)));
     findings.extend(build::debug_info(opened, subject, &artifact_flags));
+    findings.extend(build::names(opened, subject, &artifact_flags));
     findings.extend(large_dependency(opened, artifact, crates));
     findings.extend(build::lost_lto(opened, artifact, crates));
     findings.retain(|finding| finding.bytes >= WORTH);

@@ -10,7 +10,7 @@ use super::{
 use codecost::{
     Error, Result,
     attribution::{CrateId, Function},
-    disasm::disassembler,
+    disasm::{Decoder, Disassembler, decoder_of},
     report::Warning,
 };
 use rayon::prelude::*;
@@ -70,10 +70,11 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
     for (key, function) in keyed {
         families.entry(key).or_default().push(function);
     }
+    let decoder = decoder_of(&subject.image);
     let mut rows: Vec<_> = families
         .into_par_iter()
         .filter(|(_, copies)| copies.len() > 1)
-        .map(|((id, _), copies)| row(subject, id, copies))
+        .map(|((id, _), copies)| row(subject, decoder.as_ref(), id, copies))
         .collect();
     // Families of one name and size are ordered by address, so that each run gives the same order.
     let first = |row: &GenericRow| row.instances.first().map(|copy| copy.address);
@@ -126,10 +127,16 @@ pub(super) fn largest(
     };
     let mut families = families.into_iter();
     let found = families.find(|(_, _, family)| named(family).is_some_and(|name| counts(&name)));
-    found.map(|(_, id, family)| row(subject, id, family))
+    let decoder = decoder_of(&subject.image);
+    found.map(|(_, id, family)| row(subject, decoder.as_ref(), id, family))
 }
 
-fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> GenericRow {
+fn row(
+    subject: &Subject<'_>,
+    decoder: Option<&Decoder<'_>>,
+    id: CrateId,
+    mut copies: Vec<&Function>,
+) -> GenericRow {
     copies.sort_by(|a, b| {
         b.range
             .size
@@ -154,7 +161,7 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
         file,
         shipped: file,
         largest: copies.first().map_or(0, |function| function.range.size),
-        identical: identical(subject, &copies),
+        identical: decoder.map(|decoder| identical(subject, &**decoder, &copies)),
         instances: copies
             .iter()
             .map(|function| GenericInstance {
@@ -171,10 +178,8 @@ fn row(subject: &Subject<'_>, id: CrateId, mut copies: Vec<&Function>) -> Generi
 }
 
 /// Bytes in copies that equal an earlier one: the same instructions that refer to the same
-/// addresses, as a linker that folds identical code compares them. `None` where instructions of
-/// this architecture are not decoded.
-fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
-    let decoder = disassembler(subject.image.architecture)?;
+/// addresses, as a linker that folds identical code compares them.
+fn identical(subject: &Subject<'_>, decoder: &dyn Disassembler, copies: &[&Function]) -> u64 {
     let mut bytes = 0;
     // Sorted by size: only neighbours can be equal.
     for same in copies.chunk_by(|a, b| a.range.size == b.range.size) {
@@ -194,7 +199,7 @@ fn identical(subject: &Subject<'_>, copies: &[&Function]) -> Option<u64> {
             }
         }
     }
-    Some(bytes)
+    bytes
 }
 
 /// Why `identical` is unknown, where it is.

@@ -19,7 +19,7 @@ use crate::{
 use codecost::{
     Result,
     attribution::{CrateId, Origin},
-    disasm::{Reference, disassembler},
+    disasm::{Reference, decoder_of},
     graph::NO_GROUP,
     image::SectionKind,
 };
@@ -242,7 +242,7 @@ impl Sites {
     /// Decodes all code once more, on all cores, to count.
     fn new(references: &References<'_, '_>) -> Self {
         let subject = references.subject;
-        let Some(decoder) = disassembler(subject.image.architecture) else {
+        let Some(decoder) = decoder_of(&subject.image) else {
             return Self {
                 counted: Vec::new(),
             };

@@ -6,7 +6,7 @@ use super::{
     result::Analysis,
     subject::Subject,
 };
-use codecost::{Error, Result};
+use codecost::{Error, Result, address::VirtualAddress, image::Image};
 
 /// Segments, and what the file needs to run.
 ///
@@ -19,17 +19,15 @@ pub fn loads(opened: &Opened, subject: &Subject<'_>) -> Result<Analysis<Loads>> 
 
 fn view(subject: &Subject<'_>) -> Result<Loads> {
     let image = &subject.image;
-    if image.segments.is_empty() {
+    if image.segments.is_empty() && image.modules().is_empty() {
         let format = image.format.as_str();
         return Err(Error::failed(
             format_args!("this {format} file has no segments for a loader to map"),
             "`cargo slim sections` shows what it is made of",
         ));
     }
-    let segments = subject
-        .image
-        .segments
-        .iter()
+    let segments = image.segments.iter();
+    let segments = segments
         .map(|segment| SegmentRow {
             name: segment.name.clone(),
             permissions: [
@@ -40,12 +38,13 @@ fn view(subject: &Subject<'_>) -> Result<Loads> {
             .iter()
             .map(|(set, letter)| if *set { *letter } else { '-' })
             .collect(),
-            address: segment.address,
+            address: Some(segment.address),
             file: segment.file.size,
             memory: segment.memory,
             loaded: segment.loaded,
         })
-        .collect();
+        .chain(of_modules(image));
+    let segments = segments.collect();
     let needs = subject.image.loader_needs()?;
     Ok(Loads {
         segments,
@@ -66,5 +65,31 @@ fn view(subject: &Subject<'_>) -> Result<Loads> {
         oldest_system: needs.oldest_system,
         subsystem: needs.subsystem,
         hardening: needs.hardening,
+        exports: needs.exports,
+        resources: needs.resources,
+        starts: needs.starts,
+        features: needs.features,
+        producers: needs.producers,
+    })
+}
+
+/// The data segments of WebAssembly, which the engine, or where they are passive the code, copies
+/// into the linear memory.
+fn of_modules<'i>(image: &'i Image<'_>) -> impl Iterator<Item = SegmentRow> + 'i {
+    let several = image.modules().len() > 1;
+    let modules = image.modules().iter().enumerate();
+    modules.flat_map(move |(number, module)| {
+        let segments = module.segments().iter().enumerate();
+        segments.map(move |(at, segment)| SegmentRow {
+            name: match several {
+                true => format!("module {number}: data {at}"),
+                false => format!("data {at}"),
+            },
+            permissions: "rw-".into(),
+            address: segment.address.map(VirtualAddress),
+            file: segment.file.size,
+            memory: segment.file.size,
+            loaded: !segment.passive,
+        })
     })
 }

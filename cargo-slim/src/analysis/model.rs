@@ -12,7 +12,7 @@ use crate::ledger::ByCategory;
 use codecost::{address::VirtualAddress, attribution::Evidence};
 pub use codecost::{
     attribution::{CrateInfo, CrateKey},
-    image::{Hardening, Library},
+    image::{Hardening, Library, Resource},
 };
 use std::{borrow::Cow, path::PathBuf};
 
@@ -239,6 +239,16 @@ pub struct Loads {
     pub subsystem: Option<&'static str>,
     /// How the file is protected, as its headers say.
     pub hardening: Vec<Hardening>,
+    /// What WebAssembly offers: what it is, and its name.
+    pub exports: Vec<(&'static str, String)>,
+    /// The memories and tables of WebAssembly.
+    pub resources: Vec<Resource>,
+    /// What runs when WebAssembly is instantiated.
+    pub starts: Vec<String>,
+    /// The extensions of WebAssembly that are used.
+    pub features: Vec<String>,
+    /// The compilers and tools that WebAssembly names.
+    pub producers: Vec<String>,
 }
 
 /// One segment.
@@ -248,13 +258,14 @@ pub struct SegmentRow {
     pub name: String,
     /// `r-x` and so on.
     pub permissions: String,
-    /// The virtual address.
-    pub address: VirtualAddress,
+    /// The virtual address; `None` where code decides it.
+    pub address: Option<VirtualAddress>,
     /// Bytes in the file.
     pub file: u64,
     /// Bytes in memory.
     pub memory: u64,
-    /// Whether the loader maps it (`PT_LOAD`); only these add up.
+    /// Whether the loader maps it (`PT_LOAD`; of WebAssembly whether the engine copies it); only these
+    /// add up.
     pub loaded: bool,
 }
 

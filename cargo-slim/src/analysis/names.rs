@@ -74,7 +74,7 @@ impl FunctionNames {
                             name.write_family(&mut families.text);
                         }
                     }
-                    None => write_address(function, &mut names.text),
+                    None => write_place(function, symbols, &mut names.text),
                 }
                 names.end();
                 families.end();
@@ -130,10 +130,16 @@ pub(super) fn name_of<'a>(function: &Function, symbols: &'a SymbolTable<'_>) -> 
 pub(super) fn write(function: &Function, symbols: &SymbolTable<'_>, out: &mut String) {
     match name_of(function, symbols) {
         Some(name) => name.write_full(out),
-        None => write_address(function, out),
+        None => write_place(function, symbols, out),
     }
 }
 
-fn write_address(function: &Function, out: &mut String) {
-    out.push_str(&format!("[function at {}]", function.range.start));
+/// A function without a name: by its number, where functions have one, else by its address.
+fn write_place(function: &Function, symbols: &SymbolTable<'_>, out: &mut String) {
+    let symbol = function.symbol.filter(|_| symbols.are_numbered);
+    let symbol = symbol.and_then(|at| symbols.symbols.get(at as usize));
+    match symbol {
+        Some(symbol) => out.push_str(&format!("[function {}]", symbol.index)),
+        None => out.push_str(&format!("[function at {}]", function.range.start)),
+    }
 }

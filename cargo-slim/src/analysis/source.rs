@@ -10,6 +10,8 @@ type Reader<'d> = EndianSlice<'d, RunTimeEndian>;
 /// The debug information, for questions about single addresses.
 pub(super) struct Source<'d> {
     context: Option<Context<Reader<'d>>>,
+    /// What its addresses are counted from.
+    base: u64,
 }
 
 /// What is at an address.
@@ -46,6 +48,7 @@ impl<'d> Source<'d> {
         let dwarf = gimli::Dwarf::load(section).ok();
         let dwarf = dwarf.filter(|_| !subject.debug.is_empty());
         Self {
+            base: subject.image.debug_base(),
             context: dwarf.and_then(|dwarf| Context::from_dwarf(dwarf).ok()),
         }
     }
@@ -55,9 +58,15 @@ impl<'d> Source<'d> {
         self.context.is_some()
     }
 
+    /// The address as the debug information counts it.
+    fn probe(&self, address: VirtualAddress) -> Option<u64> {
+        address.0.checked_sub(self.base)
+    }
+
     /// The line at which the innermost function at `address` was inlined: of the call.
     pub(super) fn call_at(&self, address: VirtualAddress) -> Option<SourcePlace> {
-        let mut frames = match self.context.as_ref()?.find_frames(address.0) {
+        let probe = self.probe(address)?;
+        let mut frames = match self.context.as_ref()?.find_frames(probe) {
             LookupResult::Output(frames) => frames.ok()?,
             load @ LookupResult::Load { .. } => load.skip_all_loads().ok()?,
         };
@@ -88,10 +97,10 @@ impl<'d> Source<'d> {
     /// The functions at `address`, the innermost first and the one that the code is in last.
     pub(super) fn frames(&self, address: VirtualAddress) -> Vec<Frame> {
         let mut found = Vec::new();
-        let Some(context) = &self.context else {
+        let (Some(context), Some(probe)) = (&self.context, self.probe(address)) else {
             return found;
         };
-        let mut frames = match context.find_frames(address.0) {
+        let mut frames = match context.find_frames(probe) {
             LookupResult::Output(Ok(frames)) => frames,
             LookupResult::Output(Err(_)) => return found,
             load @ LookupResult::Load { .. } => match load.skip_all_loads() {

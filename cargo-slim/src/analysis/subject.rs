@@ -177,7 +177,7 @@ impl<'a> Subject<'a> {
             let known = units.functions(&info, &code_ranges(&image), &mut crates);
             code.learn(&image, named, &known);
         }
-        let stripped = symbols.symbols.is_empty() || is_nameless(&image, &code);
+        let stripped = symbols.symbols.is_empty() || is_nameless(&image, &symbols, &code);
         if symbols.symbols.is_empty() {
             symbols = SymbolTable {
                 section: None,
@@ -409,12 +409,17 @@ fn of_pdb(pdb: &Pdb<'_>, image: &Image<'_>, crates: &mut Crates<'_>) -> Vec<Inli
 
 /// Whether a table of symbols, in a format that keeps the exported ones when it is stripped, names
 /// less than a tenth of the functions.
-fn is_nameless(image: &Image<'_>, code: &CodeMap) -> bool {
+fn is_nameless(image: &Image<'_>, symbols: &SymbolTable<'_>, code: &CodeMap) -> bool {
+    let is_named = |at: u32| {
+        let symbol = symbols.symbols.get(at as usize);
+        symbol.is_some_and(|symbol| !symbol.name.is_empty() || !symbols.are_numbered)
+    };
     let named = code
         .functions
         .iter()
-        .filter(|function| function.symbol.is_some());
-    !image.symbols_have_sizes() && named.count() < code.functions.len() / 10
+        .filter(|function| function.symbol.is_some_and(is_named));
+    let listed = !image.symbols_have_sizes() || symbols.are_numbered;
+    listed && named.count() < code.functions.len() / 10
 }
 
 /// The functions of a [`Subject`], while the rest of it is in use.
@@ -431,6 +436,8 @@ pub(crate) struct Functions<'s, 'a> {
 pub struct DebugSections<'a> {
     sections: Vec<(String, Cow<'a, [u8]>)>,
     big_endian: bool,
+    /// What addresses of code are counted from.
+    code_base: u64,
 }
 
 impl<'a> DebugSections<'a> {
@@ -454,11 +461,12 @@ impl<'a> DebugSections<'a> {
             Self {
                 sections,
                 big_endian: !image.little_endian,
+                code_base: image.debug_base(),
             }
         };
         // Objects keep theirs for the linker to put together: in each, addresses and offsets wait for
-        // relocations.
-        if !image.parts.is_empty() {
+        // relocations. Of a component each module has its own.
+        if !image.parts.is_empty() || image.is_component() {
             return Self::default();
         }
         let mut all = debug
@@ -491,6 +499,7 @@ impl<'a> DebugSections<'a> {
     /// The units' headers; linear in their number.
     pub fn load(&self) -> DebugInfo<'_> {
         let mut sections = DwarfSections::new(self.big_endian);
+        sections.code_base = self.code_base;
         for (name, bytes) in &self.sections {
             sections.add(name, bytes);
         }

@@ -8,7 +8,7 @@ use super::{
 };
 use codecost::{
     address::VirtualAddress,
-    disasm::{Reference, ReferenceKind, disassembler},
+    disasm::{Decoder, Reference, ReferenceKind, decoder_of},
 };
 
 /// How one node refers to another.
@@ -62,6 +62,7 @@ pub struct Links<'a, 'd> {
     graph: &'a Graph,
     inputs: &'a Inputs<'a, 'd>,
     places: Places<'a, 'd>,
+    decoder: Option<Decoder<'a>>,
 }
 
 impl<'a, 'd> Links<'a, 'd> {
@@ -71,6 +72,7 @@ impl<'a, 'd> Links<'a, 'd> {
             graph,
             inputs,
             places: Places::new(inputs),
+            decoder: decoder_of(inputs.image),
         }
     }
 
@@ -117,7 +119,7 @@ impl<'a, 'd> Links<'a, 'd> {
         let mut sites = Vec::new();
         let image = self.inputs.image;
         let function = self.inputs.code.functions.get(function as usize);
-        let (Some(function), Some(decoder)) = (function, disassembler(image.architecture)) else {
+        let (Some(function), Some(decoder)) = (function, &self.decoder) else {
             return sites;
         };
         let piece = super::code::piece(image, function);

@@ -8,7 +8,7 @@ use super::{
     sizes::{self, Sizes},
 };
 use codecost::{
-    disasm::disassembler,
+    disasm::decoder_of,
     graph::{Edges, reached},
     image::SectionKind,
 };
@@ -54,9 +54,9 @@ impl Graph {
         let nodes = FIRST as usize + inputs.code.functions.len() + inputs.objects.len();
         // In objects the instructions wait for the linker to fill in what they refer to.
         let linked = inputs.image.parts.is_empty();
-        let decoder = disassembler(inputs.image.architecture).filter(|_| linked);
-        let mut pairs = match decoder {
-            Some(decoder) => code::edges(inputs, &places, decoder),
+        let decoder = decoder_of(inputs.image).filter(|_| linked);
+        let mut pairs = match &decoder {
+            Some(decoder) => code::edges(inputs, &places, &**decoder),
             None => Vec::new(),
         };
         code::personalities(inputs, &places, &mut pairs);

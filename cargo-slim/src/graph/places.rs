@@ -3,7 +3,7 @@
 use super::inputs::{FIRST, Inputs};
 use codecost::{
     address::{AddressIndex, AddressRange, VirtualAddress},
-    disasm::{Piece, ReferenceKind, disassembler},
+    disasm::{Piece, ReferenceKind, decoder_of},
     image::SectionKind,
 };
 
@@ -60,7 +60,10 @@ impl<'a, 'd> Places<'a, 'd> {
     }
 
     fn read_jumps(&mut self) {
-        let Some(decoder) = disassembler(self.inputs.image.architecture) else {
+        if self.jumping.is_empty() {
+            return;
+        }
+        let Some(decoder) = decoder_of(self.inputs.image) else {
             return;
         };
         for range in &self.jumping {

@@ -129,10 +129,6 @@ pub(super) struct Claims {
 /// A gap up to this size between pieces of data is alignment, when it is all zeroes.
 const MAX_ALIGNMENT_GAP: u64 = 64;
 
-/// Before the first body of a wasm module stand the section's number and length and how many bodies
-/// there are, then this body's length: at most five bytes for each number.
-const MAX_WASM_LENGTHS: u64 = 16;
-
 impl Claims {
     pub(super) fn new(image: &Image<'_>) -> Self {
         Self {
@@ -352,8 +348,8 @@ fn unclaimed(
     let blank = || bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0));
     let small = end - start < MAX_ALIGNMENT_GAP.max(section.align.min(4096));
     let bucket = match section.kind {
-        // The bodies of a module stand one after the other, each after its length.
-        SectionKind::Code if image.format == Format::Wasm && end - start <= MAX_WASM_LENGTHS => {
+        // How many functions or segments there are, and before each segment where it goes.
+        SectionKind::Code | SectionKind::Data if is_count(image, section, start, end) => {
             CrateId::HEADERS
         }
         SectionKind::Code => {
@@ -406,4 +402,13 @@ fn unclaimed(
         _ => CrateId::UNKNOWN,
     };
     book.bucket(bucket, Some(index), amount);
+}
+
+/// The longest that a number of WebAssembly, or what stands before a segment, can be.
+const MAX_WASM_NUMBERS: u64 = 32;
+
+/// Whether this part of a section of WebAssembly only says what follows it.
+fn is_count(image: &Image<'_>, section: &Section<'_>, start: u64, end: u64) -> bool {
+    let first = section.kind == SectionKind::Data || start == 0;
+    image.format == Format::Wasm && first && end - start <= MAX_WASM_NUMBERS
 }

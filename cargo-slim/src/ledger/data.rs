@@ -214,19 +214,22 @@ impl DataMap {
         // Pointers as (object that holds it, object that it points to), by holder.
         let mut near = 0;
         let tables = pointers.tables.iter();
-        let mut pointers: Vec<(u32, u32)> = tables
-            .flat_map(|table| &table.relocations)
-            .filter_map(|relocation| {
+        let pointers = tables.flat_map(|table| {
+            let guessed = table.guessed;
+            table.relocations.iter().map(move |one| (one, guessed))
+        });
+        let mut pointers: Vec<(u32, u32, bool)> = pointers
+            .filter_map(|(relocation, guessed)| {
                 let from = self.at_near(relocation.slot, &mut near)?;
                 let to = self.at(relocation.target?)?;
-                (from != to && !fixed[to]).then_some((from as u32, to as u32))
+                (from != to && !fixed[to]).then_some((from as u32, to as u32, guessed))
             })
             .collect();
         pointers.par_sort_unstable();
         pointers.dedup();
         // Where the references to each object begin.
         let mut first = vec![0; self.objects.len() + 1];
-        for (from, _) in &pointers {
+        for (from, ..) in &pointers {
             first[*from as usize + 1] += 1;
         }
         for index in 1..first.len() {
@@ -238,12 +241,12 @@ impl DataMap {
         while let Some(from) = queue.pop() {
             let source = self.objects[from as usize];
             let own = first[from as usize]..first[from as usize + 1];
-            for (_, to) in &pointers[own] {
+            for (_, to, guessed) in &pointers[own] {
                 let target = &mut self.objects[*to as usize];
                 let party = owners.union(target, source.party);
                 let evidence = stronger(
                     target.evidence,
-                    if source.evidence == Evidence::Inferred {
+                    if *guessed || source.evidence == Evidence::Inferred {
                         Evidence::Inferred
                     } else {
                         Evidence::Reference

@@ -9,7 +9,7 @@ use super::{
     radix,
 };
 use codecost::{
-    address::{Range, VirtualAddress},
+    address::{AddressRange, Range, VirtualAddress},
     image::{Symbol, SymbolKind},
 };
 use std::cmp::Reverse;
@@ -86,27 +86,40 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
         // otherwise thousands of sections could each hold all objects.
         let whole = Range::<VirtualAddress>::between(section.start.max(taken), section.end());
         taken = taken.max(section.end());
-        let first = named.partition_point(|object| object.0 < whole.start);
-        let last = named.partition_point(|object| object.0 < whole.end());
-        let mut at = whole.start;
-        for (address, size, _, position) in named[first..last.max(first)].iter().copied() {
-            let range = Range::<VirtualAddress>::between(
-                address.max(at),
-                Range::<VirtualAddress>::new(address, size).end(),
-            )
-            .intersection(whole);
-            if range.is_empty() {
-                continue;
-            }
-            cut(at, range.start, index, &starts, &mut objects);
-            objects.push(DataObject::new(range, index, Some(position), true));
-            at = range.end();
+        for part in image.data_ranges(index) {
+            let part = (part.intersection(whole), index);
+            fill(part, &named, &starts, &mut objects);
         }
-        cut(at, whole.end(), index, &starts, &mut objects);
     }
     unsized_names.sort_unstable();
     name(&mut objects, &unsized_names);
     objects
+}
+
+/// Cuts a part of a section into objects: those that have a name and a size, and what is between.
+fn fill(
+    (whole, section): (AddressRange, u32),
+    named: &[(VirtualAddress, u64, u32, u32)],
+    starts: &[VirtualAddress],
+    objects: &mut Vec<DataObject>,
+) {
+    let first = named.partition_point(|object| object.0 < whole.start);
+    let last = named.partition_point(|object| object.0 < whole.end());
+    let mut at = whole.start;
+    for (address, size, _, position) in named[first..last.max(first)].iter().copied() {
+        let range = Range::<VirtualAddress>::between(
+            address.max(at),
+            Range::<VirtualAddress>::new(address, size).end(),
+        )
+        .intersection(whole);
+        if range.is_empty() {
+            continue;
+        }
+        cut(at, range.start, section, starts, objects);
+        objects.push(DataObject::new(range, section, Some(position), true));
+        at = range.end();
+    }
+    cut(at, whole.end(), section, starts, objects);
 }
 
 /// Names what was cut at the address of a symbol without a size: it reaches to the next thing that

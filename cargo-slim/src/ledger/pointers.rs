@@ -5,7 +5,7 @@
 
 use codecost::{
     address::VirtualAddress,
-    image::{Image, RelocationTable, SectionKind, SymbolTable},
+    image::{Format, Image, RelocationTable, SectionKind, SymbolTable},
 };
 
 /// The load-time relocations of an image.
@@ -49,16 +49,20 @@ fn end_of_text(
         return None;
     }
     let (_, section) = image.section_at(target)?;
-    if section.kind != SectionKind::ReadOnlyData {
+    // WebAssembly has one section for all data.
+    let mixed = image.format == Format::Wasm && section.kind == SectionKind::Data;
+    if section.kind != SectionKind::ReadOnlyData && !mixed {
         return None;
     }
     let text = image
         .bytes_at(target)?
         .get(..length.min(MAX_CHECKED) as usize)?;
-    let valid = match std::str::from_utf8(text) {
-        Ok(_) => true,
-        Err(error) => length > MAX_CHECKED && error.error_len().is_none(),
-    };
+    // Small numbers are valid text, too, and there pointers are guessed.
+    let valid = !(mixed && text.contains(&0))
+        && match std::str::from_utf8(text) {
+            Ok(_) => true,
+            Err(error) => length > MAX_CHECKED && error.error_len().is_none(),
+        };
     if !valid {
         None
     } else {

@@ -4,7 +4,7 @@ use super::{object::holds_objects, radix};
 use codecost::{
     address::{AddressIndex, VirtualAddress},
     attribution::{CodeMap, Function},
-    disasm::{Piece, ReferenceKind, disassembler},
+    disasm::{Piece, ReferenceKind, decoder_of},
     image::Image,
 };
 use rayon::prelude::*;
@@ -75,7 +75,7 @@ impl CodeReferences {
     pub fn new(image: &Image<'_>, functions: &[Piece<'_>]) -> Self {
         // In objects the instructions wait for the linker to fill in what they refer to.
         let linked = image.parts.is_empty();
-        let Some(decoder) = disassembler(image.architecture).filter(|_| linked) else {
+        let Some(decoder) = decoder_of(image).filter(|_| linked) else {
             return Self::default();
         };
         let mut data: Vec<_> = image

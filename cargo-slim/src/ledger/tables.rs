@@ -12,7 +12,7 @@ use codecost::{
     address::{FileRange, VirtualAddress},
     attribution::{CrateId, Crates, Evidence, Owner},
     demangle::Name,
-    image::{Image, SectionKind, Symbol, SymbolKind, SymbolTable},
+    image::{EntryKind, Image, SectionKind, Symbol, SymbolKind, SymbolTable},
 };
 
 pub(super) fn claim(
@@ -50,6 +50,7 @@ pub(super) fn claim(
     table.relocations();
     table.unwind();
     table.metadata();
+    table.entries();
 }
 
 /// Of so many owners of one word of RELR the rest make no difference.
@@ -244,6 +245,10 @@ impl Tables<'_, '_, '_> {
     /// Each relocation is the owner's of the slot that it patches.
     fn relocations(&mut self) {
         for table in &self.inputs.pointers.tables {
+            if table.entry_size == 0 {
+                // What they have in common is written once, or they have no bytes at all.
+                continue;
+            }
             let mut entries = Vec::with_capacity(table.relocations.len());
             let (mut at, mut near) = (0, 0);
             while at < table.relocations.len() {
@@ -419,6 +424,22 @@ impl Tables<'_, '_, '_> {
                     evidence: Evidence::Unwind,
                 },
             );
+        }
+    }
+
+    /// What tables of contents say of one function each.
+    fn entries(&mut self) {
+        let mut near = 0;
+        for entry in self.inputs.image.table_entries() {
+            let Some(function) = self.inputs.code.at_near(entry.function, &mut near) else {
+                continue;
+            };
+            let party = self.functions[function as usize];
+            let (category, evidence) = match entry.kind {
+                EntryKind::Symbol => (Category::Symbols, Evidence::Symbol),
+                EntryKind::Pointer => (Category::Relocations, Evidence::Relocation),
+            };
+            self.claim(entry.section, entry.file, category, party, evidence);
         }
     }
 

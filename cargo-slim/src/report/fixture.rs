@@ -281,7 +281,7 @@ pub(super) fn loads() -> Loads {
     let segment = |name: &str, permissions: &str, address, file, memory, loaded| SegmentRow {
         name: name.into(),
         permissions: permissions.into(),
-        address: VirtualAddress(address),
+        address: Some(VirtualAddress(address)),
         file,
         memory,
         loaded,
@@ -323,6 +323,11 @@ pub(super) fn loads() -> Loads {
                 value: "full",
             },
         ],
+        exports: vec![],
+        resources: vec![],
+        starts: vec![],
+        features: vec![],
+        producers: vec![],
     }
 }
 

@@ -3,22 +3,23 @@
 use super::envelope::report_of;
 use crate::analysis::{
     Analysis,
-    model::{Hardening, Library, Loads, RequiredVersion, SegmentRow},
+    model::{Hardening, Library, Loads, RequiredVersion, Resource, SegmentRow},
 };
 use codecost::{
     Result,
     console::Console,
     report::{Cell, OutputOptions, Page, Table, printable},
-    units::counted,
+    units::{Bytes, counted, counted_as},
 };
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One row in JSON.
 #[derive(Serialize)]
 struct JsonSegment<'a> {
     name: &'a str,
     permissions: &'a str,
-    address: u64,
+    address: Option<u64>,
     file: u64,
     memory: u64,
     loaded: bool,
@@ -37,7 +38,7 @@ impl<'a> JsonSegment<'a> {
         Self {
             name,
             permissions,
-            address: address.0,
+            address: address.map(|address| address.0),
             file: *file,
             memory: *memory,
             loaded: *loaded,
@@ -60,6 +61,9 @@ struct JsonLibrary<'a> {
     compatible: Option<&'a str>,
     optional: bool,
     functions: Option<u32>,
+    /// What else is imported, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    others: BTreeMap<&'static str, u32>,
 }
 
 impl<'a> JsonLibrary<'a> {
@@ -70,6 +74,7 @@ impl<'a> JsonLibrary<'a> {
             compatible,
             optional,
             functions,
+            others,
         } = library;
         Self {
             name,
@@ -77,6 +82,7 @@ impl<'a> JsonLibrary<'a> {
             compatible: compatible.as_deref(),
             optional: *optional,
             functions: *functions,
+            others: others.iter().copied().collect(),
         }
     }
 }
@@ -85,6 +91,57 @@ impl<'a> JsonLibrary<'a> {
 struct JsonHardening {
     name: &'static str,
     value: &'static str,
+}
+
+/// What only WebAssembly says.
+#[derive(Serialize)]
+struct JsonModule<'a> {
+    exports: Vec<JsonExport<'a>>,
+    resources: Vec<JsonResource>,
+    start: &'a [String],
+    features: &'a [String],
+    producers: &'a [String],
+}
+
+#[derive(Serialize)]
+struct JsonExport<'a> {
+    kind: &'static str,
+    name: &'a str,
+}
+
+impl<'a> JsonExport<'a> {
+    fn new((kind, name): &'a (&'static str, String)) -> Self {
+        Self { kind, name }
+    }
+}
+
+/// Of a memory in pages of 64 KiB, of a table in entries.
+#[derive(Serialize)]
+struct JsonResource {
+    kind: &'static str,
+    minimum: u64,
+    maximum: Option<u64>,
+    shared: bool,
+    imported: bool,
+}
+
+impl JsonResource {
+    fn new(resource: &Resource) -> Self {
+        let Resource {
+            what,
+            least,
+            most,
+            shared,
+            imported,
+        } = *resource;
+        Self {
+            kind: what,
+            minimum: least,
+            maximum: most,
+            shared,
+            imported,
+        }
+    }
 }
 
 impl JsonHardening {
@@ -116,19 +173,33 @@ pub fn write(
         oldest_system,
         subsystem,
         hardening,
+        exports,
+        resources,
+        starts,
+        features,
+        producers,
     } = loads;
+    let is_wasm = analysis.artifact.format == "wasm";
     let table = Table::new(segments)
         .name("name", "Segment", |row| row.name.as_str().into())
         .text("permissions", "Access", |row| {
             row.permissions.as_str().into()
         })
-        .number("address", "Address", |row| Cell::Address(row.address.0))
+        .number("address", "Address", |row| match row.address {
+            Some(address) => Cell::Address(address.0),
+            None => "by code".into(),
+        })
         .number("file", "In file", |row| Cell::Bytes(row.file))
         .summed()
         .number("memory", "In memory", |row| Cell::Bytes(row.memory))
         .summed()
         .text("loaded", "Mapped", |row| {
-            if row.loaded { "yes" } else { "within another" }.into()
+            match (row.loaded, is_wasm) {
+                (true, _) => "yes",
+                (false, true) => "by code",
+                (false, false) => "within another",
+            }
+            .into()
         })
         .people_only()
         .text("loaded", "Mapped", |row| {
@@ -138,10 +209,18 @@ pub fn write(
         // Segments that are not mapped lie within those that are.
         .counting(|row| row.loaded)
         .total_label("mapped")
-        .default_limit(0);
+        // Memory that was packed has a segment for each run of bytes.
+        .default_limit(if is_wasm { 20 } else { 0 });
     let versions: Vec<_> = versions.iter().map(JsonVersion::new).collect();
     let libraries: Vec<_> = libraries.iter().map(JsonLibrary::new).collect();
     let hardening: Vec<_> = hardening.iter().map(JsonHardening::new).collect();
+    let wasm = is_wasm.then(|| JsonModule {
+        exports: exports.iter().map(JsonExport::new).collect(),
+        resources: resources.iter().map(JsonResource::new).collect(),
+        start: starts,
+        features,
+        producers,
+    });
     let report = report_of(analysis, "loads", table)
         .member("needed", needed)
         .member("versions", &versions)
@@ -152,7 +231,11 @@ pub fn write(
         .member("oldest_system", oldest_system)
         .member("subsystem", subsystem)
         .member("hardening", &hardening)
-        .after(requirements(loads));
+        .after(requirements(loads, is_wasm));
+    let report = match &wasm {
+        Some(wasm) => report.member("wasm", wasm),
+        None => report,
+    };
     console.write_report(&report, options, JsonSegment::new)
 }
 
@@ -172,7 +255,7 @@ impl<'a> JsonVersion<'a> {
 }
 
 /// What must be there at run time.
-fn requirements(loads: &Loads) -> Page {
+fn requirements(loads: &Loads, is_wasm: bool) -> Page {
     let list = |items: &[String]| match items {
         [] => "none".to_owned(),
         items => items.join(", "),
@@ -181,7 +264,8 @@ fn requirements(loads: &Loads) -> Page {
         [] => list(&loads.needed),
         libraries => libraries.iter().map(library).collect::<Vec<_>>().join(", "),
     };
-    let mut facts = vec![("needs", needed)];
+    let mut facts = vec![(if is_wasm { "imports" } else { "needs" }, needed)];
+    facts.extend(of_wasm(loads));
     facts.extend(loads.interpreter.clone().map(|path| ("interpreter", path)));
     if !loads.run_paths.is_empty() {
         facts.push(("looks in", list(&loads.run_paths)));
@@ -207,12 +291,73 @@ fn requirements(loads: &Loads) -> Page {
     Page::new().heading("At run time").facts(facts.collect())
 }
 
+/// What only WebAssembly says.
+fn of_wasm(loads: &Loads) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    if !loads.exports.is_empty() {
+        let names = loads.exports.iter().take(8).map(|(_, name)| name.as_str());
+        let mut text = names.collect::<Vec<_>>().join(", ");
+        if let Some(more) = loads.exports.len().checked_sub(8).filter(|more| *more > 0) {
+            text.push_str(&format!(" and {}", counted(more as u64, "more export")));
+        }
+        facts.push(("exports", text));
+    }
+    for kind in ["memory", "table"] {
+        let same = loads.resources.iter().filter(|one| one.what == kind);
+        let all: Vec<String> = same.map(resource).collect();
+        if !all.is_empty() {
+            facts.push((kind, all.join("; ")));
+        }
+    }
+    let lists = [
+        ("starts with", &loads.starts),
+        ("features", &loads.features),
+        ("made by", &loads.producers),
+    ];
+    let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+    facts.extend(lists.map(|(name, list)| (name, list.join(", "))));
+    facts
+}
+
+/// `1.1 MiB at first, at most 4.0 GiB, shared, imported`.
+fn resource(resource: &Resource) -> String {
+    let Resource {
+        what,
+        least,
+        most,
+        shared,
+        imported,
+    } = *resource;
+    // Pages of memory have 64 KiB.
+    let size = |count: u64| match what {
+        "memory" => Bytes(count.saturating_mul(1 << 16)).to_string(),
+        _ => counted_as(count, "entry", "entries"),
+    };
+    let mut text = format!("{} at first", size(least));
+    text.extend(most.map(|most| format!(", at most {}", size(most))));
+    for (word, holds) in [(", shared", shared), (", imported", imported)] {
+        text.push_str(if holds { word } else { "" });
+    }
+    text
+}
+
 /// `KERNEL32.dll (54 functions)`, `libobjc.A.dylib 228.0`.
 fn library(library: &Library) -> String {
     let mut text = library.name.clone();
     text.extend(library.version.iter().map(|version| format!(" {version}")));
     let functions = library.functions.map(u64::from);
-    text.extend(functions.map(|count| format!(" ({})", counted(count, "function"))));
+    let counts = functions.map(|count| (count, "function"));
+    let others = library.others.iter();
+    let others = others.map(|(what, count)| (u64::from(*count), *what));
+    let counts: Vec<String> = counts
+        .filter(|(count, _)| *count > 0 || library.others.is_empty())
+        .into_iter()
+        .chain(others)
+        .map(|(count, what)| counted(count, what))
+        .collect();
+    if !counts.is_empty() {
+        text.push_str(&format!(" ({})", counts.join(", ")));
+    }
     if library.optional {
         text.push_str(" (optional)");
     }

@@ -173,6 +173,9 @@ impl CodeMap {
             }
         }
         neighbours::settle(&mut self.functions, symbols, owners, crates);
+        if symbols.are_numbered {
+            neighbours::settle_copies(&mut self.functions, symbols, crates);
+        }
     }
 
     /// Adds functions where none is known yet.
@@ -257,10 +260,12 @@ impl CodeMap {
             {
                 at += 1;
             }
-            let Some(known) = known
-                .get(at)
-                .filter(|k| k.range.start == function.range.start)
-            else {
+            // Debug information of WebAssembly leaves out the length before a function.
+            let same = |known: &&KnownFunction| {
+                let (known, own) = (known.range, function.range);
+                known.start == own.start || (known.end() == own.end() && own.contains(known.start))
+            };
+            let Some(known) = known.get(at).filter(same) else {
                 continue;
             };
             let Some(owner) = known.owner else { continue };

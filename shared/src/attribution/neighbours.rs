@@ -8,6 +8,7 @@
 use super::{CrateId, Crates, Evidence, Function, Origin, Owner, SymbolOwners};
 use crate::{
     address::VirtualAddress,
+    demangle::Name,
     image::{Binding, SymbolKind, SymbolTable},
 };
 
@@ -64,6 +65,55 @@ pub(super) fn settle(
             function.owner = owner.unwrap_or(function.owner);
         }
         start = end;
+    }
+}
+
+/// Whose copies functions are that do not say it, in a format whose symbols stand under no file entry.
+///
+/// A generic function carries the crate that made this copy in its v0 name; a copy of an inline function
+/// does not. But linkers keep what comes from one object file together: between two functions that
+/// one crate made, the third is most likely its copy, too. So is what has a name of C.
+pub(super) fn settle_copies(
+    functions: &mut [Function],
+    symbols: &SymbolTable<'_>,
+    crates: &Crates<'_>,
+) {
+    let made_by = |function: &Function| {
+        let symbol = symbols.symbols.get(function.symbol? as usize)?;
+        Name::with_shape(&symbol.name, function.shape).instantiating()?;
+        let owner = function.owner;
+        let known = owner.instantiated_by <= Evidence::Inferred;
+        (known && !crates.is_bucket(owner.instantiated)).then_some(owner.instantiated)
+    };
+    // Of each function who made the nearest one after it that says so.
+    let mut after: Vec<Option<(u32, CrateId)>> = Vec::with_capacity(functions.len());
+    let mut last = None;
+    for function in functions.iter().rev() {
+        after.push(last);
+        if let Some(id) = made_by(function) {
+            last = Some((function.section, id));
+        }
+    }
+    after.reverse();
+    let mut before = None;
+    for (function, after) in functions.iter_mut().zip(after) {
+        if let Some(id) = made_by(function) {
+            before = Some((function.section, id));
+            continue;
+        }
+        let Some((section, id)) = before.filter(|before| Some(*before) == after) else {
+            continue;
+        };
+        let owner = &mut function.owner;
+        if section != function.section || owner.defined == CrateId::UNKNOWN {
+            continue;
+        }
+        if owner.defined == CrateId::NATIVE && owner.defined_by == Evidence::Inferred {
+            *owner = Owner::of(id, Evidence::Inferred);
+        } else if owner.instantiated != id {
+            owner.instantiated = id;
+            owner.instantiated_by = Evidence::Inferred;
+        }
     }
 }
 

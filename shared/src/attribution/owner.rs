@@ -203,6 +203,9 @@ impl SymbolOwners {
 
     /// The owner of `symbol`, from its name, its file entry and the catalogue.
     pub fn owner(&self, symbol: &Symbol<'_>, name: &Name<'_>, crates: &mut Crates<'_>) -> Owner {
+        if symbol.name.is_empty() && symbol.file.is_none() {
+            return Owner::UNKNOWN;
+        }
         let unit = self.file_crate(symbol).filter(|_| !self.merged);
         let certain = |certain| {
             if certain {
@@ -343,7 +346,9 @@ impl SymbolOwners {
             return None;
         }
         // wasm-bindgen's own functions, which the glue in JavaScript calls.
-        if name.starts_with("__wbindgen_") || name.starts_with("__externref_") {
+        // What describes imports and exports to its tool is of the crate that has them.
+        let describes = name.starts_with("__wbindgen_describe");
+        if name.starts_with("__externref_") || (name.starts_with("__wbindgen_") && !describes) {
             let id = crates.resolve("wasm_bindgen", None).0;
             return Some(Owner::of(id, Evidence::Inferred));
         }

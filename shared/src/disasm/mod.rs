@@ -8,6 +8,7 @@ mod aarch64;
 mod flow;
 mod instruction;
 mod stack;
+mod wasm;
 mod x86_64;
 mod x86_64_instructions;
 
@@ -17,8 +18,9 @@ pub use stack::{CallTarget, FramePointer, StackFrame, call_before, stack_frame};
 
 use crate::{
     address::{AddressRange, VirtualAddress},
-    image::Architecture,
+    image::{Architecture, Format, Image},
 };
+use std::ops::Deref;
 
 /// An address that an instruction refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +177,39 @@ pub trait Lister: Sync {
     ) -> Vec<Instruction>;
 }
 
-/// The disassembler for an architecture, if there is one.
+/// The disassembler of an image.
+pub enum Decoder<'i> {
+    /// Of a processor.
+    Processor(&'static dyn Disassembler),
+    /// Of WebAssembly, whose instructions name things by numbers that only the module explains.
+    Wasm(wasm::Wasm<'i>),
+}
+
+impl<'i> Deref for Decoder<'i> {
+    type Target = dyn Disassembler + 'i;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Processor(decoder) => *decoder,
+            Self::Wasm(wasm) => wasm,
+        }
+    }
+}
+
+/// The disassembler of an image, if there is one.
+pub fn decoder_of<'i>(image: &'i Image<'_>) -> Option<Decoder<'i>> {
+    if image.format == Format::Wasm {
+        return Some(Decoder::Wasm(wasm::Wasm::new(image)));
+    }
+    disassembler(image.architecture).map(Decoder::Processor)
+}
+
+/// Whether there is a disassembler for an image.
+pub fn is_decoded(image: &Image<'_>) -> bool {
+    image.format == Format::Wasm || disassembler(image.architecture).is_some()
+}
+
+/// The disassembler for a processor, if there is one.
 pub fn disassembler(architecture: Architecture) -> Option<&'static dyn Disassembler> {
     match architecture {
         Architecture::Aarch64 => Some(&aarch64::Aarch64),

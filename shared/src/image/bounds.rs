@@ -26,6 +26,21 @@ impl NameBudget {
         self.damaged
     }
 
+    /// Whether a name of so many bytes may be lent out.
+    pub(super) fn spend(&mut self, bytes: usize) -> bool {
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => {
+                self.left = 0;
+                self.damaged += 1;
+                false
+            }
+        }
+    }
+
     /// Whether no name is read any more.
     pub(super) fn is_spent(&self) -> bool {
         self.left == 0

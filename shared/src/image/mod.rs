@@ -33,13 +33,14 @@ mod wasm;
 
 pub use architecture::Architecture;
 pub use mapping::Mapping;
-pub use needs::{Hardening, Library, LoaderNeeds, VersionNeed};
+pub use needs::{Hardening, Library, LoaderNeeds, Resource, VersionNeed};
 pub use parts::Part;
 pub use relocation::{Relocation, RelocationTable};
 pub use section::{RelocationFormat, Section, SectionKind, Segment, TableRange};
 pub use strip::Stripped;
 pub use symbol::{Binding, Symbol, SymbolKind, SymbolTable};
 pub use unwind::{FrameTable, UnwindEntry, UnwindPart, UnwindTables};
+pub use wasm::{Constant, EntryKind, Module, Segment as DataSegment, TableEntry};
 
 use crate::{
     address::{AddressRange, FileRange, VirtualAddress},
@@ -121,6 +122,7 @@ enum Native {
     None,
     MachO(Box<macho::Commands>),
     Pe(Box<pe::Header>),
+    Wasm(Box<wasm::Modules>),
 }
 
 impl<'d> Image<'d> {
@@ -137,16 +139,21 @@ impl<'d> Image<'d> {
         if bytes.is_empty() {
             return Err(format("it is empty".into()));
         }
-        let kind = object::FileKind::parse(bytes).map_err(|_| {
-            format("its first bytes are those of no executable or object file".into())
-        })?;
-        let mut image = match kind {
-            object::FileKind::Elf32 => elf::parse::<object::elf::FileHeader32<_>>(bytes),
-            object::FileKind::Elf64 => elf::parse::<object::elf::FileHeader64<_>>(bytes),
-            object::FileKind::Archive => parts::archive(bytes),
-            object::FileKind::Pe32 | object::FileKind::Pe64 => pe::parse(bytes),
-            // Relocatable ones are read with all objects.
-            kind => macho::parse(bytes).unwrap_or_else(|| other::parse(kind, bytes)),
+        let mut image = match () {
+            () if wasm::is_wasm(bytes) => wasm::parse(bytes),
+            () => {
+                let kind = object::FileKind::parse(bytes).map_err(|_| {
+                    format("its first bytes are those of no executable or object file".into())
+                })?;
+                match kind {
+                    object::FileKind::Elf32 => elf::parse::<object::elf::FileHeader32<_>>(bytes),
+                    object::FileKind::Elf64 => elf::parse::<object::elf::FileHeader64<_>>(bytes),
+                    object::FileKind::Archive => parts::archive(bytes),
+                    object::FileKind::Pe32 | object::FileKind::Pe64 => pe::parse(bytes),
+                    // Relocatable ones are read with all objects.
+                    kind => macho::parse(bytes).unwrap_or_else(|| other::parse(kind, bytes)),
+                }
+            }
         }
         .map_err(|error| format(lower_case_start(&error)))?;
         section::bound(&mut image.sections, bytes.len() as u64);
@@ -250,6 +257,7 @@ impl<'d> Image<'d> {
             Native::None => {}
             Native::MachO(commands) => return macho::symbols(self, commands),
             Native::Pe(header) => return pe::symbols(self, header),
+            Native::Wasm(modules) => return wasm::symbols(self, modules),
         }
         if self.parts.is_empty() {
             symbol_elf::read(self, false).unwrap_or_else(|| other::symbols(self))
@@ -265,6 +273,7 @@ impl<'d> Image<'d> {
             // All are among the symbols, whether the table there has them or not.
             Native::MachO(_) => SymbolTable::default(),
             Native::Pe(header) => pe::exports(self, header).unwrap_or_default(),
+            Native::Wasm(modules) => wasm::exports(self, modules),
         }
     }
 
@@ -274,13 +283,14 @@ impl<'d> Image<'d> {
             Native::None => relocation::read(self, dynamic_symbols),
             Native::MachO(commands) => macho::relocations(self, commands),
             Native::Pe(header) => pe::relocations(self, header),
+            Native::Wasm(modules) => wasm::relocations(self, modules),
         }
     }
 
     /// Whether symbols say how long each thing is. Where they do not, other tables tell it.
     pub fn symbols_have_sizes(&self) -> bool {
         match self.native {
-            Native::None => true,
+            Native::None | Native::Wasm(_) => true,
             Native::MachO(_) | Native::Pe(_) => false,
         }
     }
@@ -293,7 +303,7 @@ impl<'d> Image<'d> {
                 let path = pe::identity(header, self.bytes)?.path;
                 (!path.is_empty()).then(|| String::from_utf8_lossy(path))
             }
-            Native::None | Native::MachO(_) => None,
+            Native::None | Native::MachO(_) | Native::Wasm(_) => None,
         }
     }
 
@@ -301,7 +311,7 @@ impl<'d> Image<'d> {
     /// of a PE file's PDB.
     pub fn build_id(&self) -> Option<&'d [u8]> {
         match &self.native {
-            Native::None => {}
+            Native::None | Native::Wasm(_) => {}
             Native::MachO(commands) => {
                 let at = usize::try_from(commands.uuid?).ok()?;
                 return self.bytes.get(at..at.checked_add(16)?);
@@ -330,6 +340,7 @@ impl<'d> Image<'d> {
             // What is damaged is left out instead of ending the answer.
             Native::MachO(commands) => Ok(macho::facts(self, commands)),
             Native::Pe(header) => Ok(pe::facts(self, header)),
+            Native::Wasm(modules) => Ok(wasm::facts(self, modules)),
         }
     }
 
@@ -341,11 +352,20 @@ impl<'d> Image<'d> {
         }
     }
 
+    /// Bytes of tables that are about one function each, in formats whose tables of contents name them
+    /// one by one.
+    pub fn table_entries(&self) -> Vec<TableEntry> {
+        match &self.native {
+            Native::Wasm(modules) => wasm::entries(self, modules),
+            Native::None | Native::MachO(_) | Native::Pe(_) => Vec::new(),
+        }
+    }
+
     /// What the unwind tables say: the extent of every function that can be unwound.
     pub fn unwind_tables(&self) -> UnwindTables {
         let mut tables = unwind::read(self);
         match &self.native {
-            Native::None => {}
+            Native::None | Native::Wasm(_) => {}
             Native::MachO(commands) => macho::unwind(self, commands, &mut tables),
             Native::Pe(header) => pe::unwind(self, header, &mut tables),
         }
@@ -365,6 +385,8 @@ impl<'d> Image<'d> {
             Native::None => strip::stripped(self),
             Native::MachO(commands) => Some(macho::stripped(self, commands)),
             Native::Pe(_) => Some(pe::stripped(self)),
+            // What is put together again is not cut.
+            Native::Wasm(modules) => (!modules.component).then(|| wasm::stripped(self)),
         }
     }
 

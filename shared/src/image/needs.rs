@@ -19,6 +19,16 @@ pub struct LoaderNeeds {
     pub oldest_system: Option<String>,
     /// What Windows runs it in: `console`, `gui`, …
     pub subsystem: Option<&'static str>,
+    /// What is offered under a name: what it is, and the name.
+    pub exports: Vec<(&'static str, String)>,
+    /// The memories and tables.
+    pub resources: Vec<Resource>,
+    /// What runs first.
+    pub starts: Vec<String>,
+    /// Extensions of the format that are used.
+    pub features: Vec<String>,
+    /// Compilers and tools that made it, with their versions.
+    pub producers: Vec<String>,
     /// How the file is protected, as its headers say.
     pub hardening: Vec<Hardening>,
 }
@@ -47,6 +57,23 @@ pub struct Library {
     pub optional: bool,
     /// How many functions and variables are imported from it.
     pub functions: Option<u32>,
+    /// What else is imported from it, by kind.
+    pub others: Vec<(&'static str, u32)>,
+}
+
+/// A memory or a table of WebAssembly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// `memory` or `table`.
+    pub what: &'static str,
+    /// How large it is at first: of a memory in pages of 64 KiB, of a table in entries.
+    pub least: u64,
+    /// How large it may become.
+    pub most: Option<u64>,
+    /// Whether threads share it.
+    pub shared: bool,
+    /// Whether it comes from outside.
+    pub imported: bool,
 }
 
 /// A fact on how a file is protected.

@@ -1,7 +1,7 @@
-//! All formats but ELF, by way of `object`'s common view: sections, symbols and the bytes between.
+//! Formats without a reader of their own, by way of `object`'s common view: sections, symbols and the bytes between.
 //!
 //! Enough for a ledger that sums to the file. What only one format knows (function starts of
-//! Mach-O, modules of a PDB, names of wasm) is not read here.
+//! Mach-O, modules of a PDB) is not read here.
 
 use super::{
     Architecture, Binding, Format, Image, Section, SectionKind, Segment, Symbol, SymbolKind,
@@ -16,7 +16,6 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
         FileKind::MachO32 | FileKind::MachO64 => Format::MachO,
         FileKind::MachOFat32 | FileKind::MachOFat64 => return universal(kind, bytes),
         FileKind::Pe32 | FileKind::Pe64 => Format::Pe,
-        FileKind::Wasm => Format::Wasm,
         _ => Format::Object,
     };
     let file = object::File::parse(bytes).map_err(|error| error.to_string())?;
@@ -30,16 +29,7 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     if format == Format::MachO && !linked {
         image.format = Format::Object;
     }
-    image.library = match format {
-        // A module without a start function is called by its exports.
-        Format::Wasm => file.symbols().all(|symbol| symbol.name() != Ok("_start")),
-        _ => file.kind() == object::ObjectKind::Dynamic,
-    };
-    if format == Format::Wasm {
-        image.entry = VirtualAddress(0);
-        super::wasm::sections(&mut image);
-        return Ok(image);
-    }
+    image.library = file.kind() == object::ObjectKind::Dynamic;
     let mut names = bounds::NameBudget::new(bytes);
     for section in file.sections() {
         let name = names.read(|| section.name_bytes().ok());
@@ -173,7 +163,11 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
     let Ok(file) = object::File::parse(image.bytes) else {
         return table;
     };
-    let places = Places::new(image, &file);
+    // The places of sections by the numbers that `object` gives them.
+    let places = file.sections().zip(0..);
+    let places: HashMap<usize, u32> = places
+        .map(|(section, place)| (section.index().0, place))
+        .collect();
     let mut names = bounds::NameBudget::new(image.bytes);
     for symbol in file.symbols() {
         // Mach-O puts an underscore before each name that a compiler gives.
@@ -182,7 +176,10 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
             let apple = matches!(file.format(), object::BinaryFormat::MachO);
             Some(name.strip_prefix(b"_").filter(|_| apple).unwrap_or(name))
         });
-        let (section, address) = places.of(image, &symbol);
+        let section = symbol.section_index();
+        let section = section.filter(|_| !symbol.is_undefined());
+        let section = section.and_then(|index| places.get(&index.0).copied());
+        let address = VirtualAddress(symbol.address());
         table.symbols.push(Symbol {
             name: Cow::Owned(name),
             name_offset: 0,
@@ -214,56 +211,6 @@ fn symbol_kind(kind: object::SymbolKind) -> SymbolKind {
         object::SymbolKind::Section => SymbolKind::Section,
         object::SymbolKind::Unknown | object::SymbolKind::Label => SymbolKind::Untyped,
         _ => SymbolKind::Other,
-    }
-}
-
-/// Where the symbols of a file are.
-struct Places {
-    /// The places of sections by the numbers that `object` gives them.
-    sections: HashMap<usize, u32>,
-    /// Of a wasm module: where the content of the code section starts.
-    code: Option<u64>,
-}
-
-impl Places {
-    fn new(image: &Image<'_>, file: &object::File<'_>) -> Self {
-        let is_wasm = image.format == Format::Wasm;
-        let sections = file.sections().zip(0..);
-        Self {
-            sections: sections
-                .filter(|_| !is_wasm)
-                .map(|(section, place)| (section.index().0, place))
-                .collect(),
-            code: super::wasm::code_start(image.bytes).filter(|_| is_wasm),
-        }
-    }
-
-    /// The section of a symbol, if it is defined in one, and its address.
-    fn of(
-        &self,
-        image: &Image<'_>,
-        symbol: &object::Symbol<'_, '_>,
-    ) -> (Option<u32>, VirtualAddress) {
-        let address = VirtualAddress(symbol.address());
-        if symbol.is_undefined() {
-            return (None, address);
-        }
-        if image.format == Format::Wasm {
-            // What else `object` takes for symbols has no place: globals are numbers, and the
-            // addresses of data are those of the linear memory.
-            let is_code = symbol.kind() == object::SymbolKind::Text && symbol.size() > 0;
-            let address = self.code.filter(|_| is_code).and_then(|code| {
-                let address = VirtualAddress(code.checked_add(symbol.address())?);
-                Some((image.section_at(address)?.0, address))
-            });
-            return match address {
-                Some((section, address)) => (Some(section), address),
-                None => (None, VirtualAddress(0)),
-            };
-        }
-        let section = symbol.section_index();
-        let known = section.and_then(|index| self.sections.get(&index.0).copied());
-        (known, address)
     }
 }
 

@@ -207,11 +207,12 @@ impl Image<'_> {
     }
 
     /// An address as the file's own tables give it: in objects and archives, where no section has
-    /// an address yet, the distance from the section's start.
+    /// an address yet, the distance from the section's start; of WebAssembly's data that in the linear
+    /// memory.
     pub fn place_in_section(&self, section: u32, address: VirtualAddress) -> VirtualAddress {
         match (&self.parts[..], self.sections.get(section as usize)) {
             ([_, ..], Some(section)) => VirtualAddress(address.0.wrapping_sub(section.address.0)),
-            _ => address,
+            _ => self.in_memory(address),
         }
     }
 }

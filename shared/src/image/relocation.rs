@@ -35,6 +35,8 @@ pub struct RelocationTable {
     pub start: u64,
     /// Bytes of one entry; 0 where entries have no bytes of their own.
     pub entry_size: u64,
+    /// Whether they were not listed but found where numbers look like addresses.
+    pub guessed: bool,
     /// All relocations in the order of the table. One entry of RELR stands for up to 63.
     pub relocations: Vec<Relocation>,
 }
@@ -149,6 +151,7 @@ fn table<E: FileHeader<Endian = Endianness>>(
         section: index,
         start: 0,
         entry_size,
+        guessed: false,
         relocations,
     }
 }

@@ -85,6 +85,8 @@ pub struct SymbolTable<'d> {
     /// Whether names of Rust's are paths as a debugger shows them, `core::fmt::impl$3::fmt`, where they
     /// are not mangled.
     pub names_are_paths: bool,
+    /// Whether functions have numbers, which stand for those without a name: [`Symbol::index`].
+    pub are_numbered: bool,
     /// Whether the file entries name the object file of each symbol, whatever its name and binding.
     pub files_are_exact: bool,
     /// Names left out because together they are far longer than the string table: only a damaged

@@ -156,7 +156,7 @@ fn sections_of_a_module_are_the_bytes_that_make_them() {
         ("<code>", section(10, &code)),
         ("<data>", section(11, b"\x01\x00\x41\x00\x0b\x03abc")),
         (
-            "name",
+            "name/functions",
             custom("name", b"\x01\x0c\x02\x00\x04work\x01\x03own"),
         ),
         ("producers", custom("producers", b"\x00")),
@@ -169,8 +169,19 @@ fn sections_of_a_module_are_the_bytes_that_make_them() {
     assert_eq!(image.sections.len(), parts.len());
     for ((name, part), found) in parts.iter().zip(&image.sections) {
         assert_eq!(found.name, *name);
-        assert_eq!(image.section_bytes(found), &part[..], "{name}");
+        // Number and length are headers, and so is the name of a custom section, and the number and
+        // the length of a subsection.
+        let header = match *name {
+            "name/functions" => 2 + 5 + 2,
+            "producers" => 2 + 10,
+            ".debug_str" => 2 + 11,
+            "<code>" => 3,
+            _ => 2,
+        };
+        assert_eq!(image.section_bytes(found), &part[header..], "{name}");
     }
+    let tables: u64 = image.tables.iter().map(|table| table.range.size).sum();
+    assert_eq!(tables, 8 + 6 * 2 + 1 + 9 + 12 + 13);
     // Functions are where their bodies are; the data section does not hide them.
     let symbols = image.symbols();
     let own = symbols
@@ -178,14 +189,15 @@ fn sections_of_a_module_are_the_bytes_that_make_them() {
         .iter()
         .find(|symbol| symbol.name == "own")
         .unwrap();
-    assert_eq!(image.bytes_at(own.address), Some(&[0, 0x0b][..]));
+    assert_eq!(image.bytes_at(own.address), Some(&[2, 0, 0x0b][..]));
     let work = symbols
         .symbols
         .iter()
         .find(|symbol| symbol.name == "work")
         .unwrap();
-    assert_eq!(work.size as usize, body.len());
-    assert!(image.bytes_at(work.address).unwrap().starts_with(&body));
+    let whole = [&leb(body.len())[..], &body].concat();
+    assert_eq!(work.size as usize, whole.len());
+    assert!(image.bytes_at(work.address).unwrap().starts_with(&whole));
     // A size beyond the end ends the list, and what is before stays.
     let cut = &bytes[..bytes.len() - 3];
     if let Ok(image) = Image::parse(path, cut) {

@@ -8,6 +8,7 @@ mod forms;
 mod objects;
 mod pdb;
 mod specimens;
+mod wasm;
 
 use codecost::{
     attribution::{Catalogue, CodeMap, Crates, SymbolOwners},

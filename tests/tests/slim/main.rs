@@ -16,6 +16,7 @@ mod names;
 mod references;
 mod split;
 mod sums;
+mod wasm;
 mod witnesses;
 
 use integration_tests::tool::Tool;

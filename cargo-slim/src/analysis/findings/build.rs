@@ -7,7 +7,10 @@ use super::super::{
     subject::Subject,
 };
 use crate::ledger::Category;
-use codecost::{image::SectionKind, units::Bytes};
+use codecost::{
+    image::{Format, SectionKind},
+    units::{Bytes, Share},
+};
 
 /// Debug information that is shipped: in a file that is there, or in a build whose own profile
 /// keeps it. That our analysis build has symbols and std's debug information says nothing of what
@@ -65,6 +68,35 @@ pub(super) fn debug_info(
         bytes,
         evidence,
         command: format!("cargo slim sections {artifact_flags} --filter debug"),
+    })
+}
+
+/// Names of functions that a module of WebAssembly ships: each page load pays for them.
+pub(super) fn names(
+    opened: &Opened,
+    subject: &Subject<'_>,
+    artifact_flags: &str,
+) -> Option<Finding> {
+    let strips = opened.facts.settings.strip.as_deref();
+    let keeps = strips.is_none_or(|strip| matches!(strip.trim_matches('"'), "none" | "false"));
+    if subject.image.format != Format::Wasm || (opened.facts.target.is_some() && !keeps) {
+        return None;
+    }
+    let sections = subject.image.sections.iter();
+    let names = sections.filter(|section| section.kind == SectionKind::Symbols);
+    let bytes: u64 = names.map(|section| section.file.size).sum();
+    let whole = subject.image.bytes.len() as u64;
+    Some(Finding {
+        code: "names-shipped",
+        title: "the module holds the names of its functions".into(),
+        bytes,
+        evidence: vec![
+            format!("{} of the file", Share::of(bytes, whole)),
+            "only stack traces and tools read them: `strip = \"symbols\"`, or `wasm-opt \
+             --strip-debug`, leaves them out"
+                .into(),
+        ],
+        command: format!("cargo slim sections {artifact_flags} --filter name/"),
     })
 }
 

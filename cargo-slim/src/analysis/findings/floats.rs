@@ -9,7 +9,7 @@ use codecost::{
     address::{AddressRange, VirtualAddress},
     attribution::{CrateId, Function, Origin},
     demangle::Name,
-    disasm::{Sought, disassembler},
+    disasm::{Sought, decoder_of},
     graph::{NO_GROUP, Paths},
     units::Bytes,
 };
@@ -212,7 +212,7 @@ const FUNCTIONS: usize = 256;
 /// The functions outside of `group` that call one of it, by their places; `None` where code is not
 /// decoded.
 fn callers(subject: &Subject<'_>, ledger: &Ledger, group: &BTreeSet<u32>) -> Option<Vec<usize>> {
-    let decoder = disassembler(subject.image.architecture)?;
+    let decoder = decoder_of(&subject.image)?;
     let functions = &subject.code.functions;
     // Calls go through slots that hold the address of one of them: entries of the global offset
     // table, tables of formatting arguments, whose own address is taken.

@@ -131,6 +131,8 @@ pub struct DwarfSections<'d> {
     data: [&'d [u8]; DebugSection::ALL.len()],
     /// Whether numbers have their most significant byte first.
     pub big_endian: bool,
+    /// What addresses of code are counted from: the code section's start in WebAssembly.
+    pub code_base: u64,
 }
 
 impl<'d> DwarfSections<'d> {
@@ -139,6 +141,7 @@ impl<'d> DwarfSections<'d> {
         Self {
             data: Default::default(),
             big_endian,
+            code_base: 0,
         }
     }
 

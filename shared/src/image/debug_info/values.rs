@@ -132,6 +132,15 @@ impl<'d> DebugInfo<'d> {
         code: CodeRef,
         mut found: impl FnMut(u64, u64),
     ) -> Result<(), Damaged> {
+        let base = self.sections.code_base;
+        let mut found = |start: u64, end: u64| {
+            // No function of WebAssembly starts at 0, where the linker's dropped ones are put.
+            if base == 0 {
+                found(start, end);
+            } else if start > 0 {
+                found(start.saturating_add(base), end.saturating_add(base));
+            }
+        };
         if let Some(list) = code.ranges {
             return self.range_list(limits, unit, list, found);
         }

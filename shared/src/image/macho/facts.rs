@@ -38,6 +38,7 @@ pub(crate) fn facts(image: &Image<'_>, commands: &Commands) -> LoaderNeeds {
             // LC_LOAD_WEAK_DYLIB
             optional: *command == 0x8000_0018,
             functions: None,
+            others: Vec::new(),
         })
     });
     let libraries: Vec<Library> = libraries.collect();

@@ -30,6 +30,7 @@ pub(crate) fn relocations(image: &Image<'_>, commands: &Commands) -> Vec<Relocat
                 section: section as u32,
                 start: 0,
                 entry_size: 0,
+                guessed: false,
                 relocations: read(image, image.bytes_in(file)),
             });
         }

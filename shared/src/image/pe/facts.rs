@@ -17,6 +17,7 @@ pub(crate) fn facts(image: &Image<'_>, header: &Header) -> LoaderNeeds {
             compatible: None,
             optional: false,
             functions: Some(import.count),
+            others: Vec::new(),
         });
     });
     LoaderNeeds {

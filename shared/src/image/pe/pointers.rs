@@ -50,6 +50,7 @@ pub(crate) fn relocations(image: &Image<'_>, header: &Header) -> Vec<RelocationT
             section,
             start: skip + at + 8,
             entry_size: 2,
+            guessed: false,
             relocations,
         });
         at += u64::from(length);

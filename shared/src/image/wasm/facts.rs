@@ -1,0 +1,129 @@
+//! What a module asks of who instantiates it, and what it offers.
+
+use super::{
+    super::{
+        Image, LoaderNeeds,
+        needs::{Library, Resource},
+    },
+    Modules,
+    cut::Kind,
+    module::{self, External, Limits, Module},
+};
+use crate::address::FileRange;
+use std::collections::BTreeMap;
+use wasmparser::ProducersSectionReader;
+
+/// So many names are listed of each kind; a module with more is counted.
+const MOST: usize = 1 << 16;
+
+pub(crate) fn facts(image: &Image<'_>, modules: &Modules) -> LoaderNeeds {
+    let mut needs = LoaderNeeds::default();
+    let mut imports: BTreeMap<String, [u32; 5]> = BTreeMap::new();
+    for module in &modules.modules {
+        for import in module.imports.iter().take(MOST) {
+            imports.entry(text(image, import.module)).or_default()[import.what as usize] += 1;
+        }
+        for export in module.exports.iter().take(MOST) {
+            let what = name_of(export.what);
+            needs.exports.push((what, text(image, export.name)));
+        }
+        let limits = module.memories.iter().map(|it| ("memory", it));
+        let limits = limits.chain(module.tables.iter().map(|it| ("table", it)));
+        needs
+            .resources
+            .extend(limits.map(|(what, it)| resource(what, it)));
+        if let Some(start) = module.start {
+            needs.starts.push(format!("function {start}"));
+        }
+        producers(image, module, &mut needs);
+    }
+    let libraries = imports.into_iter().map(|(name, counts)| {
+        let mut parts = counts.into_iter().zip([
+            External::Function,
+            External::Table,
+            External::Memory,
+            External::Global,
+            External::Tag,
+        ]);
+        let functions = parts.next().map(|(count, _)| count);
+        let others = parts.filter(|(count, _)| *count > 0);
+        Library {
+            name,
+            version: None,
+            compatible: None,
+            optional: false,
+            functions,
+            others: others.map(|(count, what)| (name_of(what), count)).collect(),
+        }
+    });
+    let exports = std::mem::take(&mut needs.exports);
+    LoaderNeeds {
+        exports,
+        resources: needs.resources,
+        starts: needs.starts,
+        features: needs.features,
+        producers: needs.producers,
+        ..LoaderNeeds::of_libraries(libraries.collect())
+    }
+}
+
+fn name_of(what: External) -> &'static str {
+    match what {
+        External::Function => "function",
+        External::Table => "table",
+        External::Memory => "memory",
+        External::Global => "global",
+        External::Tag => "tag",
+    }
+}
+
+fn resource(what: &'static str, limits: &Limits) -> Resource {
+    Resource {
+        what,
+        least: limits.least,
+        most: limits.most,
+        shared: limits.shared,
+        imported: limits.imported,
+    }
+}
+
+fn text(image: &Image<'_>, range: FileRange) -> String {
+    String::from_utf8_lossy(image.bytes_in(range)).into_owned()
+}
+
+/// The compilers and tools, and the extensions of the format, that the module says were used.
+fn producers(image: &Image<'_>, module: &Module, needs: &mut LoaderNeeds) {
+    for section in &module.sections {
+        let Kind::Custom(name) = &section.kind else {
+            continue;
+        };
+        let Some(mut reader) = module::reader(image.bytes, section) else {
+            continue;
+        };
+        match name.as_str() {
+            "producers" => {
+                let fields = ProducersSectionReader::new(reader).into_iter().flatten();
+                for field in fields.map_while(Result::ok) {
+                    for value in field.values.into_iter().map_while(Result::ok).take(64) {
+                        let text = [value.name, value.version].join(" ");
+                        needs.producers.push(text.trim_end().to_owned());
+                    }
+                }
+            }
+            // Each with a sign before it: `+` where it is used.
+            "target_features" => {
+                let count = reader.read_var_u32().unwrap_or_default();
+                for _ in 0..count.min(256) {
+                    let sign = reader.read_u8();
+                    let (Ok(sign), Ok(name)) = (sign, reader.read_string()) else {
+                        break;
+                    };
+                    if sign == b'+' {
+                        needs.features.push(name.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

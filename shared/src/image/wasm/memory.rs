@@ -1,0 +1,212 @@
+//! The linear memory: what the segments put where.
+
+use super::{
+    super::bounds,
+    module::{Module, first_operator},
+    place_of,
+};
+use crate::address::{AddressRange, FileRange, Range, VirtualAddress};
+use wasmparser::{BinaryReader, ConstExpr, DataKind, FunctionBody, Operator};
+
+/// A data segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// The bytes in the file.
+    pub file: FileRange,
+    /// Where they are in memory: of a passive segment where the start function puts them, `None`
+    /// where that is not seen.
+    pub address: Option<u64>,
+    /// Whether code puts it there, instead of the engine.
+    pub passive: bool,
+    /// Whether its address counts from one that the importer chooses.
+    pub relative: bool,
+}
+
+impl Segment {
+    pub(super) fn new(bytes: &[u8], data: &wasmparser::Data<'_>) -> Self {
+        let file = place_of(bytes, data.data);
+        let (address, passive, relative) = match &data.kind {
+            DataKind::Passive => (None, true, false),
+            DataKind::Active {
+                memory_index,
+                offset_expr,
+            } => {
+                let relative = matches!(
+                    first_operator(offset_expr),
+                    Some(Operator::GlobalGet { .. })
+                );
+                let address = constant(offset_expr).filter(|_| *memory_index == 0);
+                (address, false, relative)
+            }
+        };
+        Self {
+            file,
+            address,
+            passive,
+            relative,
+        }
+    }
+
+    /// Its bytes as places.
+    pub fn place(&self) -> AddressRange {
+        Range::<VirtualAddress>::new(VirtualAddress(self.file.start.0), self.file.size)
+    }
+}
+
+/// A number in code that is a memory address or a place in a table, if it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// The number.
+    pub value: u64,
+    /// Whether the linker wrote it: five bytes where fewer would do.
+    pub padded: bool,
+}
+
+/// The value of an offset: `i32.const N`, `i64.const N`, or `global.get G` and perhaps plus N, which
+/// counts from what the importer chooses.
+pub(super) fn constant(expression: &ConstExpr<'_>) -> Option<u64> {
+    let mut operators = expression.get_operators_reader();
+    let mut value = 0_u64;
+    // No offset has as many terms.
+    for _ in 0..8 {
+        match operators.read().ok()? {
+            Operator::I32Const { value: more } => {
+                value = value.wrapping_add(u64::from(more.cast_unsigned()));
+            }
+            Operator::I64Const { value: more } => value = value.wrapping_add(more.cast_unsigned()),
+            Operator::GlobalGet { .. } | Operator::I32Add | Operator::I64Add => {}
+            Operator::End => return Some(value),
+            _ => return None,
+        }
+    }
+    None
+}
+
+impl Module {
+    /// The place in the file of what is at an address of the linear memory.
+    pub fn memory_at(&self, address: u64) -> Option<VirtualAddress> {
+        let start = |at: &u32| self.segments[*at as usize].address.unwrap_or_default();
+        let next = self.by_address.partition_point(|at| start(at) <= address);
+        // Segments that overlap occur only in damaged files.
+        let near = self.by_address.get(..next)?.iter().rev().take(4);
+        let mut holding = near.filter_map(|at| {
+            let distance = address.checked_sub(start(at))?;
+            let segment = &self.segments[*at as usize];
+            let inside = distance < segment.file.size;
+            inside.then(|| VirtualAddress(segment.file.start.0 + distance))
+        });
+        holding.next()
+    }
+
+    /// The first address that a segment fills: numbers below are none of data's.
+    pub fn first_address(&self) -> Option<u64> {
+        let first = *self.by_address.first()?;
+        self.segments[first as usize].address
+    }
+
+    /// The segment that stands at a place.
+    pub fn segment_at(&self, place: VirtualAddress) -> Option<&Segment> {
+        let next = self
+            .segments
+            .partition_point(|segment| segment.file.start.0 <= place.0);
+        let segment = self.segments.get(next.checked_sub(1)?)?;
+        segment.place().contains(place).then_some(segment)
+    }
+}
+
+/// `memory.init` by its number, after the prefix.
+const MEMORY_INIT: [u8; 2] = [0xfc, 8];
+
+/// So many functions with `memory.init` are looked through: a linker writes one or two, but other
+/// instructions may hold the same bytes.
+const MOST: usize = 256;
+
+/// Finds out where passive segments go: shared memory has only such, and the start function copies
+/// them with `memory.init`, once. Where several do it or the numbers are computed, nothing is known.
+pub(super) fn passive(module: &mut Module, bytes: &[u8]) {
+    if !module.segments.iter().any(|segment| segment.passive) {
+        return;
+    }
+    let (Some(first), Some(last)) = (module.bodies().first(), module.bodies().last()) else {
+        return;
+    };
+    let whole = AddressRange::between(first.start, last.end());
+    let code = bounds::clip(bytes, whole.start.0, whole.size);
+    let code = bytes.get(code.start.0 as usize..code.end().0 as usize);
+    let code = code.unwrap_or_default();
+    let mut found: Vec<(u32, u64)> = Vec::new();
+    let mut looked_through = 0;
+    let mut done = VirtualAddress(0);
+    for at in memchr::memmem::find_iter(code, &MEMORY_INIT) {
+        let place = VirtualAddress(whole.start.0 + at as u64);
+        // The number of the segment, and of the first memory.
+        let mut numbers = BinaryReader::new(code.get(at + 2..).unwrap_or_default(), 0);
+        let segment = numbers.read_var_u32().ok();
+        let segment = segment.and_then(|number| module.segments.get(number as usize));
+        let copies_one = segment.is_some_and(|segment| segment.passive);
+        if place < done || !copies_one || !matches!(numbers.read_u8(), Ok(0)) {
+            continue;
+        }
+        let bodies = module.bodies();
+        let next = bodies.partition_point(|body| body.start <= place);
+        let Some(body) = next.checked_sub(1).and_then(|at| bodies.get(at)) else {
+            continue;
+        };
+        done = body.end();
+        looked_through += 1;
+        if looked_through > MOST {
+            return;
+        }
+        copies(bytes, *body, &mut found);
+    }
+    found.sort_unstable();
+    found.dedup();
+    for same in found.chunk_by(|a, b| a.0 == b.0) {
+        if let [(segment, address)] = same
+            && let Some(segment) = module.segments.get_mut(*segment as usize)
+            && segment.passive
+        {
+            segment.address = Some(*address);
+        }
+    }
+}
+
+/// The segments that a function copies from their start, and where to.
+fn copies(bytes: &[u8], body: AddressRange, found: &mut Vec<(u32, u64)>) {
+    let Some(reader) = operators(bytes, body) else {
+        return;
+    };
+    let mut numbers = [None; 3];
+    for operator in reader {
+        let number = match operator {
+            Ok(Operator::I32Const { value }) => Some(u64::from(value.cast_unsigned())),
+            Ok(Operator::I64Const { value }) => Some(value.cast_unsigned()),
+            Ok(Operator::MemoryInit { data_index, mem: 0 }) => {
+                if let [Some(address), Some(0), Some(_)] = numbers {
+                    found.push((data_index, address));
+                }
+                None
+            }
+            // Takes one away.
+            Ok(Operator::GlobalSet { .. }) => {
+                numbers = [None, numbers[0], numbers[1]];
+                continue;
+            }
+            Ok(_) => None,
+            Err(_) => return,
+        };
+        numbers = [numbers[1], numbers[2], number];
+    }
+}
+
+/// The instructions of a function that stands at `body`, with the length before it.
+pub(super) fn operators(
+    bytes: &[u8],
+    body: AddressRange,
+) -> Option<wasmparser::OperatorsReader<'_>> {
+    let start = usize::try_from(body.start.0).ok()?;
+    let end = usize::try_from(body.end().0).ok()?;
+    let mut reader = BinaryReader::new(bytes.get(start..end)?, start);
+    reader.read_var_u32().ok()?;
+    FunctionBody::new(reader).get_operators_reader().ok()
+}

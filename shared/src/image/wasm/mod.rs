@@ -1,0 +1,190 @@
+//! WebAssembly: modules, and the modules inside of components.
+//!
+//! Sources: the core specification's binary format, the tool conventions for linking, dynamic
+//! linking and `producers`, the component model's binary format; `wasmparser` reads the contents of
+//! sections, of which damage loses the rest and no more.
+//!
+//! Code and linear memory are two address spaces that both start at 0, and segments need not say
+//! where they go. To keep them apart, all that stands in the file is addressed by its place in the
+//! file, as engines do with code in stack traces. [`Module::memory_at`] and
+//! [`Image::place_in_section`](super::Image::place_in_section) lead from the one to the other.
+//!
+//! A function's extent is its entry in the code section: the length before the body, the locals and
+//! the instructions. So the functions tile the section, and their sizes are those of the linker's map.
+
+mod cut;
+mod facts;
+mod memory;
+mod module;
+mod names;
+mod pointers;
+mod strip;
+mod symbols;
+
+pub use memory::{Constant, Segment};
+pub use module::Module;
+
+pub(super) use facts::facts;
+pub(super) use names::entries;
+pub(super) use pointers::relocations;
+pub(super) use strip::stripped;
+pub(super) use symbols::{exports, symbols};
+
+use super::{Architecture, Format, Image, Native, bounds, other};
+use crate::address::{AddressRange, FileRange, VirtualAddress};
+
+/// All that was read of a file's modules.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Modules {
+    /// One, or those of a component in the order of the file.
+    pub(super) modules: Vec<Module>,
+    /// Whether the file is a component.
+    pub(super) component: bool,
+}
+
+/// Whether a file begins like one of wasm's.
+pub(super) fn is_wasm(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\0asm")
+}
+
+/// Version 1 of the format, layer 0: a module.
+const MODULE: [u8; 4] = [1, 0, 0, 0];
+
+/// Version 13 of the format, layer 1: a component.
+const COMPONENT: [u8; 4] = [13, 0, 1, 0];
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
+    let component = match bytes.get(4..8) {
+        Some(version) if version == MODULE => false,
+        Some(version) if version == COMPONENT => true,
+        Some([a, b, c, d]) => {
+            let version = u16::from_le_bytes([*a, *b]);
+            let layer = u16::from_le_bytes([*c, *d]);
+            return Err(format!(
+                "version {version} of layer {layer} of WebAssembly is not known"
+            ));
+        }
+        _ => return Err("its header is cut off".into()),
+    };
+    let mut image = other::empty(bytes, Format::Wasm);
+    let found = cut::cut(&mut image, component);
+    let mut modules: Vec<Module> = Vec::with_capacity(found.len());
+    for sections in &found {
+        modules.push(Module::read(bytes, sections));
+    }
+    let wide = modules.iter().any(Module::is_64);
+    image.architecture = match wide {
+        true => Architecture::Wasm64,
+        false => Architecture::Wasm32,
+    };
+    image.is_64 = wide;
+    if let [only] = &modules[..] {
+        image.entry = only
+            .start
+            .and_then(|index| only.body(index))
+            .map_or(VirtualAddress(0), |body| body.start);
+    }
+    // A module without `_start` is called by its exports.
+    image.library = !modules.iter().any(|module| module.exports_start(bytes));
+    image.native = Native::Wasm(Box::new(Modules { modules, component }));
+    Ok(image)
+}
+
+impl Modules {
+    /// The module that holds a place.
+    pub(super) fn at(&self, place: VirtualAddress) -> Option<&Module> {
+        let next = self
+            .modules
+            .partition_point(|module| module.file.start.0 <= place.0);
+        let module = self.modules.get(next.checked_sub(1)?)?;
+        (place.0 < module.file.end().0).then_some(module)
+    }
+}
+
+/// Bytes outside of the code that say something of a function.
+#[derive(Clone, Copy, Debug)]
+pub struct TableEntry {
+    /// Where they stand.
+    pub file: FileRange,
+    /// The section, by its place in [`Image::sections`](super::Image::sections).
+    pub section: u32,
+    /// Where the function starts.
+    pub function: VirtualAddress,
+    /// What they say.
+    pub kind: EntryKind,
+}
+
+/// What an entry of a table says of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Its name, as an export, for debuggers, or its type.
+    Symbol,
+    /// That it is in a table of functions.
+    Pointer,
+}
+
+impl Image<'_> {
+    /// The modules of a WebAssembly file, in the order of the file; of other files none.
+    pub fn modules(&self) -> &[Module] {
+        match &self.native {
+            Native::Wasm(modules) => &modules.modules,
+            _ => &[],
+        }
+    }
+
+    /// Whether it is a component: modules of WebAssembly with how they are put together.
+    pub fn is_component(&self) -> bool {
+        matches!(&self.native, Native::Wasm(modules) if modules.component)
+    }
+
+    /// The module of a WebAssembly file that holds a place.
+    pub fn module_at(&self, place: VirtualAddress) -> Option<&Module> {
+        match &self.native {
+            Native::Wasm(modules) => modules.at(place),
+            _ => None,
+        }
+    }
+
+    /// What debug information counts addresses of code from: 0, but in WebAssembly where the content
+    /// of the code section starts.
+    pub fn debug_base(&self) -> u64 {
+        let mut modules = self.modules().iter();
+        let code = modules.find_map(Module::code_start);
+        code.map_or(0, |start| start.0)
+    }
+
+    /// The parts of a section that hold constants and variables: all of it, but in WebAssembly what
+    /// its segments hold.
+    pub fn data_ranges(&self, section: u32) -> Vec<AddressRange> {
+        let Some(whole) = self.sections.get(section as usize) else {
+            return Vec::new();
+        };
+        let Native::Wasm(modules) = &self.native else {
+            return vec![whole.addresses()];
+        };
+        let module = modules.at(whole.address);
+        let segments = module.map_or(&[][..], |module| &module.segments);
+        let parts = segments.iter().map(|segment| segment.place());
+        let parts = parts.map(|part| part.intersection(whole.addresses()));
+        parts.filter(|part| !part.is_empty()).collect()
+    }
+
+    /// Where a place is shown to be: data of WebAssembly in the linear memory, where it is copied to
+    /// a known place.
+    pub(super) fn in_memory(&self, place: VirtualAddress) -> VirtualAddress {
+        let segment = self
+            .module_at(place)
+            .and_then(|module| module.segment_at(place));
+        let address = segment.and_then(|segment| {
+            let distance = place.checked_since(segment.place().start)?;
+            segment.address?.checked_add(distance)
+        });
+        address.map_or(place, VirtualAddress)
+    }
+}
+
+/// The place of a part of the file that was lent out.
+fn place_of(bytes: &[u8], part: &[u8]) -> FileRange {
+    let offset = (part.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
+    bounds::clip(bytes, offset as u64, part.len() as u64)
+}

@@ -1,0 +1,192 @@
+//! WebAssembly through the tool: crates and data against wasm-ld's map, what a module asks for, and
+//! what refers to what. Where things stand is told by `wasm-objdump` in `shared/tests/image/wasm.rs`.
+
+use crate::slim;
+use integration_tests::tool::{Report, number, text};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+fn repository(path: &str) -> PathBuf {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path);
+    assert!(path.is_file(), "{} is missing", path.display());
+    path
+}
+
+fn specimen(name: &str) -> PathBuf {
+    repository(&format!("shared/tests/image/specimens/{name}"))
+}
+
+/// The lines of the linker's map that begin with `what`.
+fn map(what: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(specimen("pieces.map")).unwrap();
+    let lines = text.lines().filter(|line| line.starts_with(what));
+    lines
+        .map(|line| line.split(' ').map(str::to_owned).collect())
+        .collect()
+}
+
+#[test]
+fn code_by_crate_is_that_of_the_map() {
+    let mut witness: BTreeMap<String, u64> = BTreeMap::new();
+    for line in map("code") {
+        *witness.entry(line[2].clone()).or_default() += line[1].parse::<u64>().unwrap();
+    }
+    let whole: u64 = witness.values().sum();
+    let arguments = ["crates", "--by", "instantiated"];
+    let report = slim().view(&arguments, &specimen("pieces.wasm"));
+    let mut off = 0;
+    for row in report.rows() {
+        let ours = number(row, "code");
+        off += ours.abs_diff(witness.remove(text(row, "name")).unwrap_or_default());
+    }
+    off += witness.values().sum::<u64>();
+    // Bytes that moved are missing in one place and too many in another.
+    assert!(
+        off / 2 * 100 <= whole,
+        "{off} of {whole} bytes, {witness:?}"
+    );
+}
+
+#[test]
+fn data_is_that_of_the_crates_in_the_map() {
+    let report = slim().view(&["data"], &specimen("pieces.wasm"));
+    let rows: Vec<(u64, u64, Vec<&str>)> = report
+        .rows()
+        .iter()
+        .map(|row| {
+            let crates = row["instantiated_by"].as_array().unwrap().iter();
+            let crates = crates.map(|name| name.as_str().unwrap());
+            let crates = crates.map(|name| name.split('@').next().unwrap());
+            (
+                number(row, "address"),
+                number(row, "file"),
+                crates.collect(),
+            )
+        })
+        .collect();
+    let (mut right, mut wrong) = (0, 0);
+    for line in map("data") {
+        let start = u64::from_str_radix(line[1].trim_start_matches("0x"), 16).unwrap();
+        let end = start + line[2].parse::<u64>().unwrap();
+        for (address, size, crates) in &rows {
+            let both = (address + size)
+                .min(end)
+                .saturating_sub(start.max(*address));
+            match crates.contains(&line[3].as_str()) {
+                true => right += both,
+                false => wrong += both,
+            }
+        }
+    }
+    assert!(right + wrong > 700, "{right} and {wrong} bytes");
+    assert!(
+        right * 10 >= (right + wrong) * 9,
+        "{right} right, {wrong} wrong"
+    );
+}
+
+fn unread(report: &Report) -> Vec<String> {
+    let depth = report.json["artifact"]["depth"].as_object().unwrap();
+    let unread = depth.iter().filter(|(_, read)| *read == false);
+    unread.map(|(what, _)| what.clone()).collect()
+}
+
+#[test]
+fn every_byte_has_a_row_and_every_depth_a_reason() {
+    for (name, missing, reasons) in [
+        ("pieces.wasm", vec![], vec![]),
+        ("pieces-threads.wasm", vec![], vec![]),
+        ("pieces-stripped.wasm", vec!["units"], vec!["stripped"]),
+    ] {
+        let file = specimen(name);
+        let size = fs::metadata(&file).unwrap().len();
+        let crates = slim().view(&["crates"], &file);
+        assert_eq!(crates.sum("file"), size, "{name}");
+        assert_eq!(crates.json["artifact"]["architecture"], "wasm32");
+        let sections = slim().view(&["sections"], &file);
+        assert_eq!(sections.sum("file"), size, "{name}");
+        assert!(
+            sections.rows_where("name", "[unknown]").is_empty(),
+            "{name}"
+        );
+        assert_eq!(unread(&crates), missing, "{name}");
+        let warnings = crates.json["warnings"].as_array().unwrap();
+        let codes: Vec<_> = warnings
+            .iter()
+            .map(|it| it["code"].as_str().unwrap())
+            .collect();
+        assert_eq!(codes, reasons, "{name}");
+    }
+}
+
+#[test]
+fn functions_without_a_name_have_their_number() {
+    let report = slim().view(&["functions"], &specimen("pieces-stripped.wasm"));
+    let named = report.rows_where("name", "speak");
+    assert_eq!(named.len(), 1);
+    assert_eq!(number(named[0], "file"), 406);
+    let nameless = report.rows_where("name", "[function 19]");
+    // `Formatter::pad_integral` is the twentieth.
+    assert_eq!(number(nameless[0], "file"), 1030);
+    assert_eq!(text(nameless[0], "crate"), "[unknown]");
+}
+
+#[test]
+fn loads_says_what_a_module_asks_for_and_offers() {
+    let report = slim().view(&["loads"], &specimen("pieces-threads.wasm"));
+    let row = &report.rows()[0];
+    assert_eq!(
+        (number(row, "address"), number(row, "file")),
+        (0x10_0000, 772)
+    );
+    assert_eq!(row["loaded"], false);
+    let wasm = &report.json["wasm"];
+    let memory = &wasm["resources"][0];
+    assert_eq!(memory["kind"], "memory");
+    assert_eq!(memory["maximum"], 256);
+    assert_eq!(
+        (&memory["shared"], &memory["imported"]),
+        (&true.into(), &true.into())
+    );
+    let exports: Vec<_> = wasm["exports"].as_array().unwrap().iter().collect();
+    assert!(
+        exports
+            .iter()
+            .any(|it| it["kind"] == "function" && it["name"] == "speak")
+    );
+    assert_eq!(wasm["start"][0], "function 0");
+    let features = wasm["features"].as_array().unwrap();
+    assert!(features.contains(&"atomics".into()), "{features:?}");
+    assert!(wasm["producers"].to_string().contains("rustc 1.63.0"));
+    assert_eq!(report.json["libraries"][0]["others"]["memory"], 1);
+}
+
+#[test]
+fn calls_constants_and_vtables_keep_what_they_refer_to() {
+    let file = specimen("pieces.wasm");
+    let report = slim().view(&["retained"], &file);
+    let row = |name: &str| report.rows_where("name", name)[0];
+    // All but the panic runtime hangs on the only export, and a method on the vtable's user.
+    let all = number(row("speak"), "retained");
+    assert!(all * 10 > 6_900 * 7, "{all} bytes");
+    let chosen = number(row("shapes::choose"), "retained");
+    let method = number(row("<shapes::Edged as words::Say>::say"), "retained");
+    assert!(chosen > method && method > 44, "{chosen} and {method}");
+    // The table of the sides, which only this method uses.
+    let sides = report.rows().iter().find(|row| number(row, "own") == 48);
+    assert!(sides.is_some(), "the 48 bytes of `SIDES` are one object");
+}
+
+#[test]
+fn debug_information_counts_from_the_code_section() {
+    let file = repository("fuzz/corpus/ledger/module.wasm");
+    let report = slim().view(&["crates", "--by", "inlined"], &file);
+    let size = fs::metadata(&file).unwrap().len();
+    assert_eq!(report.sum("file"), size);
+    let plain = slim().view(&["crates"], &file);
+    assert_eq!(plain.sum("code"), report.sum("code"));
+    let debug = report.rows().iter().filter(|row| number(row, "debug") > 0);
+    assert!(debug.count() > 0, "no unit owns debug information");
+    assert_eq!(unread(&report), Vec::<String>::new());
+}
