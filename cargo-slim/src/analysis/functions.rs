@@ -1,6 +1,7 @@
 //! Bytes by function.
 
 use super::{model::FunctionRow, open::Opened, result::Analysis, subject::Subject};
+use crate::inference::Basis;
 use codecost::{
     Result,
     address::AddressRange,
@@ -32,7 +33,11 @@ pub(super) fn rows<'a>(subject: &'a Subject<'_>) -> Vec<FunctionRow<'a>> {
     let names = subject.names();
     let row = |(_, at): &(_, usize)| {
         let function = subject.code.functions.get(*at)?;
-        Some(row(subject, function, names.get(*at)))
+        let basis = subject.inferred.get(*at).copied().flatten();
+        Some(FunctionRow {
+            inferred_by: basis.map(Basis::as_str),
+            ..row(subject, function, names.get(*at))
+        })
     };
     order.iter().filter_map(row).collect()
 }
@@ -67,6 +72,7 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
         // What the loader maps is what strip leaves.
         shipped: file,
         evidence: evidence(function),
+        inferred_by: None,
     }
 }
 

@@ -1,6 +1,9 @@
 //! `cargo slim loads`: what the loader makes of the file, and what it needs for that.
 
-use super::envelope::report_of;
+use super::{
+    envelope::report_of,
+    listed::{self, JsonPackage},
+};
 use crate::analysis::{
     Analysis,
     model::{Hardening, Library, Loads, RequiredVersion, SegmentRow},
@@ -139,6 +142,8 @@ pub fn write(
         .counting(|row| row.loaded)
         .total_label("mapped")
         .default_limit(0);
+    let listed = analysis.artifact.packages.as_ref();
+    let packages = listed.map_or_else(Page::new, listed::page);
     let versions: Vec<_> = versions.iter().map(JsonVersion::new).collect();
     let libraries: Vec<_> = libraries.iter().map(JsonLibrary::new).collect();
     let hardening: Vec<_> = hardening.iter().map(JsonHardening::new).collect();
@@ -152,7 +157,11 @@ pub fn write(
         .member("oldest_system", oldest_system)
         .member("subsystem", subsystem)
         .member("hardening", &hardening)
-        .after(requirements(loads));
+        .after(requirements(loads).then(packages));
+    let report = match listed {
+        Some(_) => report.member("packages", &JsonPackage::all(listed, None)),
+        None => report,
+    };
     console.write_report(&report, options, JsonSegment::new)
 }
 
