@@ -12,6 +12,7 @@ mod commands;
 pub mod compare;
 pub mod dependencies;
 pub mod graph;
+pub mod inference;
 pub mod ledger;
 pub mod report;
 pub mod snapshot;

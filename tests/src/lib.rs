@@ -15,6 +15,7 @@ pub mod relink;
 pub mod replay;
 pub mod tool;
 pub mod truth;
+pub mod wheels;
 pub mod witness;
 
 pub use published_programs::{command, programs as published};

@@ -6,7 +6,7 @@ use cargo_slim::analysis::{
     self, Analysis, Depth, Facts, Files, Opened, RetainedOptions, Subject, Wanted,
 };
 use cargo_slim::report;
-use codecost::attribution::Catalogue;
+use codecost::attribution::{Catalogue, PackageList};
 use codecost::console::Console;
 use codecost::demangle::Name;
 use codecost::image::{Image, Mapping, pdb::Pdb};
@@ -54,6 +54,27 @@ pub fn image(bytes: &[u8]) {
     }
     if let Some(shipped) = image.shipped_size() {
         assert!(shipped <= length);
+    }
+}
+
+/// Reads `bytes` as the section with a list of packages, and as a document beside a file.
+///
+/// # Panics
+///
+/// When a list has more than its text can say.
+pub fn packages(bytes: &[u8]) {
+    let lists = [
+        // Deflate makes at most 1032 bytes of one.
+        (PackageList::of_section(bytes), bytes.len() * 1032),
+        (
+            PackageList::of_document(Path::new("bom.json"), bytes),
+            bytes.len(),
+        ),
+    ];
+    for (list, most) in lists {
+        let packages = list.map(|list| list.packages).unwrap_or_default();
+        let names = packages.iter().map(|it| it.name.len() + it.version.len());
+        assert!(names.sum::<usize>() <= most);
     }
 }
 

@@ -25,6 +25,7 @@ const PLANS: [(&str, Plan<'_>); 3] = [
             ("compare", Domain),
             ("dependencies", Domain),
             ("graph", Domain),
+            ("inference", Domain),
             ("ledger", Domain),
             ("snapshot", Domain),
         ]),

@@ -251,3 +251,22 @@ proptest! {
         check(&bytes, "a mutated library");
     }
 }
+
+#[test]
+fn damaged_lists_of_packages_end() {
+    for (path, bytes) in corpus("packages") {
+        let read =
+            |bytes: &[u8], what: String| bound::bounded(LIMIT, &what, || replay::packages(bytes));
+        for length in 0..=bytes.len() {
+            read(
+                &bytes[..length],
+                format!("{} cut to {length}", path.display()),
+            );
+        }
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1 << (at % 8);
+            read(&bytes, format!("{} with byte {at} changed", path.display()));
+        }
+    }
+}

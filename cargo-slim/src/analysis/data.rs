@@ -107,6 +107,8 @@ pub(super) fn row(
     let address = subject
         .image
         .place_in_section(object.section, object.range.start);
+    let guessed = |owner: &Owner| owner.defined_by == Evidence::Inferred;
+    let is_guess = !subject.inferred.is_empty() && members.iter().any(guessed);
     let name = match (named, kind) {
         (Some(name), DataKind::Static) => name,
         // A name from the source says more than the contents.
@@ -128,10 +130,11 @@ pub(super) fn row(
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),
-        evidence: if crates_unknown {
-            Evidence::None
-        } else {
-            object.evidence
+        evidence: match crates_unknown {
+            true => Evidence::None,
+            // What refers to it is known, but not whose that is.
+            false if is_guess => object.evidence.max(Evidence::Inferred),
+            false => object.evidence,
         },
         users: Vec::new(),
     }

@@ -130,8 +130,11 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             false => "pass its debug file with `--debug-file`, or build it with `strip = \"none\"`",
         };
         let message = match image.format {
-            Format::Elf => "the file has no symbol table, so most owners are unknown",
-            _ => "the file has no symbols for most of its functions, so most owners are unknown",
+            Format::Elf => "the file has no symbol table, so most owners are unknown or inferred",
+            _ => {
+                "the file has no symbols for most of its functions, so most owners are unknown or \
+                 inferred"
+            }
         };
         warnings.push(Warning::new("stripped", message).help(help));
     }

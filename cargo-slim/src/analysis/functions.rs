@@ -1,6 +1,7 @@
 //! Bytes by function.
 
 use super::{model::FunctionRow, open::Opened, result::Analysis, subject::Subject};
+use crate::inference::Basis;
 use codecost::{
     Result,
     address::AddressRange,
@@ -37,7 +38,11 @@ pub(super) fn rows<'a>(subject: &'a Subject<'_>, named: usize) -> Vec<FunctionRo
             true => subject.name(*at),
             false => Cow::Borrowed(""),
         };
-        Some(row(subject, function, name))
+        let basis = subject.inferred.get(*at).copied().flatten();
+        Some(FunctionRow {
+            inferred_by: basis.map(Basis::as_str),
+            ..row(subject, function, name)
+        })
     };
     order.iter().enumerate().filter_map(row).collect()
 }
@@ -72,6 +77,7 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: Cow<'a, str>) ->
         // What the loader maps is what strip leaves.
         shipped: file,
         evidence: evidence(function),
+        inferred_by: None,
     }
 }
 

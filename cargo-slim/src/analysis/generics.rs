@@ -58,6 +58,8 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         .code
         .functions
         .par_iter()
+        // Families count copies, and only some of them are found by their code.
+        .filter(|function| !function.guessed)
         .filter_map(|function| {
             let name = names::name_of(function, &subject.symbols)?;
             name.is_generic().then(|| {

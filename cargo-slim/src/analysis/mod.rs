@@ -5,11 +5,13 @@
 
 mod crates;
 mod data;
+mod debug_sections;
 mod dependencies;
 mod depth;
 mod findings;
 mod functions;
 mod generics;
+mod inferred;
 mod inlined;
 mod language;
 mod loads;

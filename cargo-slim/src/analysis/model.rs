@@ -11,7 +11,7 @@ pub use references::{
 use crate::ledger::ByCategory;
 use codecost::{address::VirtualAddress, attribution::Evidence};
 pub use codecost::{
-    attribution::{CrateInfo, CrateKey},
+    attribution::{CrateInfo, CrateKey, ListedPackage},
     image::{Hardening, Library, Resource},
 };
 use std::{borrow::Cow, path::PathBuf};
@@ -63,6 +63,17 @@ pub struct Artifact {
     pub profile: Option<String>,
     /// What was added for this one build, in words (`strip=none`, `v0 names`, …).
     pub build_notes: Vec<String>,
+    /// The packages that a list in or beside the file says it is made from.
+    pub packages: Option<Listed>,
+}
+
+/// A list of packages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// `.dep-v0`, or the document's path.
+    pub source: String,
+    /// By name and version.
+    pub packages: Vec<ListedPackage>,
 }
 
 /// What was read of a file: `false` where the file, or what a file of its format has beside it, holds
@@ -143,6 +154,8 @@ pub struct FunctionRow<'a> {
     pub shipped: u64,
     /// How the defining crate is known.
     pub evidence: Evidence,
+    /// What it rests on, where it was inferred of a function without a symbol.
+    pub inferred_by: Option<&'static str>,
 }
 
 /// One generic family: all copies of one generic function.

@@ -1,7 +1,13 @@
 //! What one run of the analysis hands to `report`: the file, the rows that were asked for, and what
 //! the reader must know about them.
 
-use super::{depth, model::Artifact, open::Opened, partition, subject::Subject};
+use super::{
+    depth, inferred,
+    model::{Artifact, Listed},
+    open::Opened,
+    partition,
+    subject::Subject,
+};
 use codecost::{Result, image::Format, report::Warning};
 
 /// A finished analysis. `R` is what was asked for, mostly a list of rows.
@@ -29,6 +35,14 @@ pub struct Total {
 }
 
 impl<R> Analysis<R> {
+    /// Whether next to nothing of the file is named.
+    pub fn is_stripped(&self) -> bool {
+        let codes = ["stripped", "no-pdb", "inferred-owners"];
+        self.warnings
+            .iter()
+            .any(|warning| codes.contains(&warning.code))
+    }
+
     /// The analysis that found `rows`; `more` warnings are about these rows.
     ///
     /// # Errors
@@ -81,7 +95,17 @@ pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
         target_name: facts.target_name,
         profile: facts.profile,
         build_notes: notes(facts.build_notes, is_elf && subject.stripped),
+        packages: listed(opened),
     }
+}
+
+/// The list of packages; the compiled ones are known where cargo built the file.
+fn listed(opened: &Opened) -> Option<Listed> {
+    let list = opened.files.catalogue.listed()?;
+    Some(Listed {
+        source: list.source(),
+        packages: list.packages.clone(),
+    })
 }
 
 /// What was added to the build, in words. The file is the witness: where it has no symbols although
@@ -97,6 +121,7 @@ fn notes(mut notes: Vec<String>, stripped: bool) -> Vec<String> {
 /// What makes the figures less than they seem: one warning per cause.
 fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let mut warnings = depth::warnings(subject, is_built);
+    warnings.extend(inferred::warning(subject));
     warnings.push(
         Warning::new("damaged-symbols", "symbol names lie outside their table")
             .count(subject.symbols.damaged_names + subject.dynamic_symbols.damaged_names),

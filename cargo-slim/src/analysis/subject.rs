@@ -1,9 +1,11 @@
 //! The analysed file, opened and attributed: what all views start from.
 
 use super::{
+    debug_sections::DebugSections,
     model::CrateInfo,
     names::{self, FunctionNames},
 };
+use crate::inference::{self, Basis};
 use crate::ledger::{CodeReferences, DebugClaims, Inlined, Inputs, Ledger, Pointers, code_pieces};
 use codecost::{
     Error, Result,
@@ -14,9 +16,7 @@ use codecost::{
     demangle::Name,
     hashing::NumberMap,
     image::{
-        Image, Mapping, SectionKind, SymbolTable, UnwindTables,
-        debug_info::{DebugInfo, DebugSection, DwarfSections, separate},
-        pdb::Pdb,
+        Image, Mapping, SectionKind, SymbolTable, UnwindTables, debug_info::separate, pdb::Pdb,
     },
 };
 use std::{borrow::Cow, path::Path, sync::OnceLock};
@@ -93,6 +93,8 @@ pub struct Subject<'a> {
     pub stripped: bool,
     /// The PDB of the file.
     pub pdb: Option<Pdb<'a>>,
+    /// What the owner of each function rests on, where it was inferred; in their order, or empty.
+    pub inferred: Vec<Option<Basis>>,
     /// What the functions refer to, where that was looked for before anybody asked.
     references: Option<CodeReferences>,
     /// What the loader writes into data, where that was looked for.
@@ -185,6 +187,21 @@ impl<'a> Subject<'a> {
                 ..dynamic_symbols.clone()
             };
         }
+        let (mut references, mut pointers) = (references, pointers);
+        let mut inferred = Vec::new();
+        // What is linked into a file that has debug information is named there.
+        if stripped && image.parts.is_empty() && debug.is_empty() {
+            let found = references
+                .get_or_insert_with(|| CodeReferences::new(&image, &code_pieces(&image, &code)));
+            let pointers = pointers.get_or_insert_with(|| Pointers::new(&image, &dynamic_symbols));
+            let inputs = inference::Inputs {
+                image: &image,
+                owners: &owners,
+                references: found,
+                pointers,
+            };
+            inferred = inference::infer(&inputs, &mut code, &mut symbols, &mut crates);
+        }
         let labels = labels(&crates);
         let leaf = owners.leaf();
         Ok(Self {
@@ -202,6 +219,7 @@ impl<'a> Subject<'a> {
             stripped,
             pdb,
             unread_shared_debug,
+            inferred,
             references,
             pointers,
         })
@@ -227,6 +245,7 @@ impl<'a> Subject<'a> {
             debug: DebugSections::default(),
             names: OnceLock::new(),
             unread_shared_debug: None,
+            inferred: Vec::new(),
             references: None,
             pointers: None,
         }
@@ -429,82 +448,6 @@ pub(crate) struct Functions<'s, 'a> {
     pub(crate) code: &'s CodeMap,
     /// How each crate that has functions is shown, by its number.
     pub(crate) labels: &'s [CrateInfo],
-}
-
-/// The debug sections of a file, decompressed where they were compressed.
-#[derive(Debug, Default)]
-pub struct DebugSections<'a> {
-    sections: Vec<(String, Cow<'a, [u8]>)>,
-    big_endian: bool,
-    /// What addresses of code are counted from.
-    code_base: u64,
-}
-
-impl<'a> DebugSections<'a> {
-    /// The sections of the debug file if it has any, else the sections of the file itself.
-    fn of(image: &Image<'a>, debug: Option<&Image<'a>>, shared: Option<&Image<'a>>) -> Self {
-        // Sections that share their bytes (hostile files only) are not decompressed again and
-        // again.
-        let read = |image: &Image<'a>| {
-            let mut compressed = image.bytes.len() as u64;
-            let sections = image
-                .sections
-                .iter()
-                .filter(|section| section.kind == SectionKind::Debug && section.file.size > 0)
-                .filter_map(|section| {
-                    if section.compressed {
-                        compressed = compressed.checked_sub(section.file.size)?;
-                    }
-                    Some((section.name.to_string(), image.section_content(section)?))
-                })
-                .collect();
-            Self {
-                sections,
-                big_endian: !image.little_endian,
-                code_base: image.debug_base(),
-            }
-        };
-        // Objects keep theirs for the linker to put together: in each, addresses and offsets wait for
-        // relocations. Of a component each module has its own.
-        if !image.parts.is_empty() || image.is_component() {
-            return Self::default();
-        }
-        let mut all = debug
-            .map(read)
-            .filter(|debug| !debug.is_empty())
-            .unwrap_or_else(|| read(image));
-        let strings = shared.and_then(|shared| {
-            let (_, section) = shared.section(DebugSection::Str.name())?;
-            shared.section_content(section)
-        });
-        if let Some(strings) = strings {
-            let name = DebugSection::SharedStr.name().to_owned();
-            all.sections.push((name, strings));
-        }
-        all
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.sections.is_empty()
-    }
-
-    /// The content of the section of this name.
-    pub(crate) fn section(&self, name: &str) -> Option<&[u8]> {
-        let mut sections = self.sections.iter();
-        let found = sections.find(|(own, _)| own == name);
-        found.map(|(_, bytes)| &**bytes)
-    }
-
-    /// The units' headers; linear in their number.
-    pub fn load(&self) -> DebugInfo<'_> {
-        let mut sections = DwarfSections::new(self.big_endian);
-        sections.code_base = self.code_base;
-        for (name, bytes) in &self.sections {
-            sections.add(name, bytes);
-        }
-        DebugInfo::load(sections)
-    }
 }
 
 /// Code that was inlined.

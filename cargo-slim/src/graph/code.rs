@@ -65,8 +65,10 @@ pub fn piece<'d>(image: &Image<'d>, function: &Function) -> Piece<'d> {
 /// Where one file ends and the next begins the program does not say: neighbours whose symbols have
 /// no size, as assembly often leaves it out, are likely of one.
 pub(super) fn together(inputs: &Inputs<'_, '_>) -> Vec<(u32, u32)> {
-    let is_assembly =
-        |function: &Function| function.symbol.is_some() && function.extent != Evidence::Symbol;
+    let is_assembly = |function: &Function| {
+        let named = function.symbol.is_some() && !function.guessed;
+        named && function.extent != Evidence::Symbol
+    };
     let mut pairs = Vec::new();
     // Elsewhere no symbol has a size.
     if inputs.image.format != Format::Elf {

@@ -28,6 +28,12 @@ impl Pointers {
         }
         Self { tables, starts }
     }
+
+    /// Each slot that will hold an address of the image, and that address.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (VirtualAddress, VirtualAddress)> + '_ {
+        let all = self.tables.iter().flat_map(|table| &table.relocations);
+        all.filter_map(|relocation| Some((relocation.slot, relocation.target?)))
+    }
 }
 
 /// The longest text that is believed.

@@ -135,6 +135,17 @@ impl CodeReferences {
         Self { base, lists }
     }
 
+    /// Calls `found` with each function, by its place in the [`CodeMap`], and what it certainly refers
+    /// to.
+    pub(crate) fn each(&self, mut found: impl FnMut(u32, VirtualAddress)) {
+        for packed in self.lists.iter().flatten() {
+            let reference = packed.unpack(self.base);
+            if !reference.guess {
+                found(reference.function, reference.to);
+            }
+        }
+    }
+
     /// All of them in the order of what they refer to.
     pub(super) fn by_address(&self) -> Sorted {
         let lists: Vec<&[Packed]> = self.lists.iter().map(Vec::as_slice).collect();

@@ -3,6 +3,7 @@
 use super::{
     envelope::{report_of, share},
     lead::{Lead, lead},
+    listed::{self, JsonPackage},
 };
 use crate::{
     analysis::{
@@ -254,9 +255,20 @@ pub fn write(
 ) -> Result<()> {
     let total = analysis.total;
     let rows = count(&analysis.rows);
+    // Of a file with symbols, the linker has dropped what has no row.
+    let listed = analysis.artifact.packages.as_ref();
+    let listed = listed.filter(|_| analysis.is_stripped());
+    let unnamed = listed.map_or_else(Page::new, |it| listed::without_bytes(it, &analysis.rows));
     let report = report_of(analysis, "crates", with_parts(table(&rows, total), total))
         .member("by", &by.as_str())
-        .after(footnote(&analysis.rows, by, total));
+        .after(footnote(&analysis.rows, by, total).then(unnamed));
+    let report = match &analysis.artifact.packages {
+        Some(listed) => report.member(
+            "packages",
+            &JsonPackage::all(Some(listed), Some(&analysis.rows)),
+        ),
+        None => report,
+    };
     console.write_report(&report, options, |row| JsonCrate::new(row, total))
 }
 

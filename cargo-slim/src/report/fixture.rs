@@ -118,6 +118,7 @@ pub(super) fn functions() -> Vec<FunctionRow<'static>> {
                 file,
                 shipped: file,
                 evidence: Evidence::Symbol,
+                inferred_by: None,
             }
         };
     let automata = || label("regex_automata", "0.4.9", Origin::Registry);
@@ -379,6 +380,7 @@ pub(super) fn analysis<R>(rows: R) -> Analysis<R> {
             target_name: Some("rg".into()),
             profile: Some("release".into()),
             build_notes: vec!["strip=none".into(), "v0 names".into()],
+            packages: None,
         },
         total: Total {
             file: FILE,

@@ -34,6 +34,8 @@ pub(super) struct JsonFunction<'a> {
     shipped: Option<u64>,
     file: u64,
     evidence: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inferred_by: Option<&'static str>,
 }
 
 impl<'a> JsonFunction<'a> {
@@ -49,6 +51,7 @@ impl<'a> JsonFunction<'a> {
             shipped,
             file,
             evidence,
+            inferred_by,
         } = function.row;
         let CrateInfo {
             name: owner,
@@ -74,6 +77,7 @@ impl<'a> JsonFunction<'a> {
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
             evidence: evidence.as_str(),
+            inferred_by: *inferred_by,
         }
     }
 }
@@ -97,6 +101,7 @@ impl JsonRow for Line<'_> {
             shipped,
             file,
             evidence,
+            inferred_by,
         } = &self.0;
         to.extend_from_slice(b"{\"id\":\"");
         for part in id.parts() {
@@ -124,6 +129,9 @@ impl JsonRow for Line<'_> {
         to.extend_from_slice(b",\"file\":");
         serde_json::to_writer(&mut *to, file)?;
         text(to, "evidence", Some(evidence));
+        if inferred_by.is_some() {
+            text(to, "inferred_by", *inferred_by);
+        }
         to.push(b'}');
         Ok(())
     }

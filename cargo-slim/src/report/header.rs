@@ -1,5 +1,6 @@
 //! What was analysed: the lines above every table, and `artifact` in JSON.
 
+use super::listed::{self, JsonListed};
 use crate::analysis::model::{Artifact, ReadDepth};
 use codecost::{
     report::{Page, printable},
@@ -21,6 +22,8 @@ pub(super) struct JsonArtifact<'a> {
     target_name: Option<&'a str>,
     profile: Option<&'a str>,
     build_notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packages: Option<JsonListed<'a>>,
 }
 
 impl<'a> JsonArtifact<'a> {
@@ -36,6 +39,7 @@ impl<'a> JsonArtifact<'a> {
             target_name: artifact.target_name.as_deref(),
             profile: artifact.profile.as_deref(),
             build_notes: &artifact.build_notes,
+            packages: artifact.packages.as_ref().map(JsonListed::new),
         }
     }
 }
@@ -85,6 +89,7 @@ pub(super) fn page(artifact: &Artifact) -> Page {
         target_name: _,
         profile,
         build_notes,
+        packages,
     } = artifact;
     // An archive's members say what they are for, the archive does not.
     let mut about = vec![match architecture.as_str() {
@@ -102,9 +107,15 @@ pub(super) fn page(artifact: &Artifact) -> Page {
     if !build_notes.is_empty() {
         analysed += &format!(", this build with {}", build_notes.join(", "));
     }
-    let facts = [("file", file), ("shipped", shipped), ("analysed", analysed)];
+    let mut facts = vec![("file", file), ("shipped", shipped), ("analysed", analysed)];
+    facts.extend(
+        packages
+            .as_ref()
+            .map(|listed| ("packages", listed::fact(listed))),
+    );
+    let facts = facts.into_iter();
     let facts = facts.map(|(key, value)| (key.to_owned(), printable(&value).into_owned()));
-    Page::new().facts(facts.into())
+    Page::new().facts(facts.collect())
 }
 
 /// The path as a user in this directory would type it.

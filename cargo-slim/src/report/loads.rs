@@ -1,6 +1,9 @@
 //! `cargo slim loads`: what the loader makes of the file, and what it needs for that.
 
-use super::envelope::report_of;
+use super::{
+    envelope::report_of,
+    listed::{self, JsonPackage},
+};
 use crate::analysis::{
     Analysis,
     model::{Hardening, Library, Loads, RequiredVersion, Resource, SegmentRow},
@@ -211,6 +214,8 @@ pub fn write(
         .total_label("mapped")
         // Memory that was packed has a segment for each run of bytes.
         .default_limit(if is_wasm { 20 } else { 0 });
+    let listed = analysis.artifact.packages.as_ref();
+    let packages = listed.map_or_else(Page::new, listed::page);
     let versions: Vec<_> = versions.iter().map(JsonVersion::new).collect();
     let libraries: Vec<_> = libraries.iter().map(JsonLibrary::new).collect();
     let hardening: Vec<_> = hardening.iter().map(JsonHardening::new).collect();
@@ -231,7 +236,11 @@ pub fn write(
         .member("oldest_system", oldest_system)
         .member("subsystem", subsystem)
         .member("hardening", &hardening)
-        .after(requirements(loads, is_wasm));
+        .after(requirements(loads, is_wasm).then(packages));
+    let report = match listed {
+        Some(_) => report.member("packages", &JsonPackage::all(listed, None)),
+        None => report,
+    };
     let report = match &wasm {
         Some(wasm) => report.member("wasm", wasm),
         None => report,

@@ -24,6 +24,7 @@ mod envelope;
 mod github;
 mod header;
 mod lead;
+mod listed;
 mod names;
 mod sizes;
 

@@ -13,6 +13,8 @@ pub struct Function {
     /// Its symbol, an index into [`SymbolTable::symbols`](crate::image::SymbolTable::symbols); `None` when only the unwind tables or
     /// the debug information know it.
     pub symbol: Option<u32>,
+    /// Whether that symbol stands in no table: its code was found in a library.
+    pub guessed: bool,
     /// What reading the symbol's name found out.
     pub shape: Shape,
     /// Further symbols at the same address: a range of [`CodeMap::aliases`](super::CodeMap::aliases).

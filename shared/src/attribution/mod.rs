@@ -13,6 +13,10 @@ mod origin;
 #[cfg(feature = "binary")]
 mod owner;
 #[cfg(feature = "binary")]
+mod packages;
+#[cfg(feature = "binary")]
+mod signatures;
+#[cfg(feature = "binary")]
 mod units;
 
 #[cfg(feature = "binary")]
@@ -27,5 +31,9 @@ pub use function::Function;
 pub use origin::Origin;
 #[cfg(feature = "binary")]
 pub use owner::{Owner, SymbolOwners, codegen_unit, made_by_compiler, path_root};
+#[cfg(feature = "binary")]
+pub use packages::{ListedPackage, PackageList};
+#[cfg(feature = "binary")]
+pub use signatures::{Archives, Hole, Signature, Signatures};
 #[cfg(feature = "binary")]
 pub use units::UnitOwners;

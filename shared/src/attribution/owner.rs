@@ -1,6 +1,6 @@
 //! Who owns a symbol: who wrote it, and whose compilation made this copy.
 
-use super::{CrateId, Crates, Evidence};
+use super::{CrateId, CrateInfo, Crates, Evidence, PackageList};
 use crate::{
     demangle::{Name, Scheme},
     image::{Binding, Symbol, SymbolTable},
@@ -154,12 +154,20 @@ impl SymbolOwners {
     /// the file may say it.
     fn crate_of_export(table: &SymbolTable<'_>, crates: &mut Crates<'_>) -> Option<CrateId> {
         let catalogue = crates.catalogue();
-        let mut exported = table
+        let exported = table
             .symbols
             .iter()
             .filter(|symbol| symbol.section.is_some() && symbol.binding != Binding::Local);
-        let module = exported.find_map(|symbol| symbol.name.strip_prefix("PyInit_"));
-        let name = module.or(catalogue.file_crate())?;
+        // A list says what the package is called, whatever its module is.
+        if let Some(root) = catalogue.listed().and_then(PackageList::root) {
+            return Some(crates.intern(CrateInfo::of_package(root), None));
+        }
+        // A module may hold others, each of which has a function of its own.
+        let file = catalogue.file_crate();
+        let mut modules = exported.filter_map(|symbol| symbol.name.strip_prefix("PyInit_"));
+        let first = modules.next();
+        let own = file.filter(|file| first == Some(file) || modules.any(|module| module == *file));
+        let name = own.or(first).or(file)?;
         Some(crates.resolve(name, None).0)
     }
 

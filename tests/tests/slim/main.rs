@@ -15,6 +15,7 @@ mod map;
 mod names;
 mod references;
 mod split;
+mod stripped;
 mod sums;
 mod wasm;
 mod witnesses;

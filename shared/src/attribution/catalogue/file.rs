@@ -14,7 +14,7 @@ use super::{
     sysroot::{self, crate_name},
 };
 use crate::{
-    attribution::Origin,
+    attribution::{Origin, PackageList},
     cargo::{Context, Selection, Toolchain, Workspace},
     image::{Format, Image, Mapping, SectionKind},
 };
@@ -91,7 +91,7 @@ impl Catalogue {
                 let toolchain = Toolchain::load(context, &Selection::default()).ok()?;
                 let triple = triple_of(file, &toolchain);
                 let crates = sysroot::read(&toolchain, &triple);
-                Some((toolchain, crates))
+                Some((toolchain, crates, triple))
             });
             let beside = beside(file);
             (
@@ -102,19 +102,21 @@ impl Catalogue {
         });
         let mut catalogue = Self {
             file_crate: producer::crate_of_file_name(file),
+            file_stem: stem(file),
             ..Self::default()
         };
         let made_by = producer::of(mapping);
         catalogue.rust = made_by.is_rust();
         match (
-            made_by.release(toolchain.as_ref().map(|both| &both.0)),
+            made_by.release(toolchain.as_ref().map(|all| &all.0)),
             toolchain,
         ) {
-            (Some(other), Some((toolchain, crates))) if other == toolchain.release => {
+            (Some(other), Some((toolchain, crates, triple))) if other == toolchain.release => {
+                catalogue.libraries = Some(toolchain.libraries(&triple));
                 catalogue.add_toolchain(&toolchain, crates);
             }
             (Some(other), _) => catalogue.release = Some(other),
-            (None, Some((toolchain, crates))) => {
+            (None, Some((toolchain, crates, _))) => {
                 catalogue.foreign = true;
                 catalogue.add_toolchain(&toolchain, crates);
             }
@@ -129,8 +131,10 @@ impl Catalogue {
         for found in beside {
             catalogue.add_beside(found, workspace.as_ref(), file);
         }
+        catalogue.listed = PackageList::find(mapping, file);
         if !catalogue.complete {
             catalogue.add_mentioned(mapping);
+            catalogue.add_listed();
         }
         if let Some(workspace) = &workspace {
             catalogue.add_members(workspace);
@@ -186,6 +190,15 @@ impl Catalogue {
         }
     }
 
+    /// Crates of the packages that are listed, as cargo names a package's library.
+    fn add_listed(&mut self) {
+        let listed = self.listed.take();
+        for package in listed.iter().flat_map(|list| &list.packages) {
+            self.add(CrateInfo::of_package(package));
+        }
+        self.listed = listed;
+    }
+
     fn add_members(&mut self, workspace: &Workspace) {
         for member in workspace.members() {
             let Some(root) = member.manifest_path.parent() else {
@@ -232,6 +245,16 @@ impl Catalogue {
             }
         }
     }
+}
+
+/// The name of the file as cargo gives it to an executable: its crate's.
+fn stem(file: &Path) -> Option<String> {
+    if let Some(name) = producer::crate_of_file_name(file) {
+        return Some(name);
+    }
+    let name = file.file_name()?.to_str()?;
+    let stem = name.split('.').next().filter(|stem| !stem.is_empty())?;
+    Some(stem.to_owned())
 }
 
 /// The archives, and the executables' source lists, in `deps/` beside the file.

@@ -50,6 +50,17 @@ pub struct CrateInfo {
 pub type CrateKey<'a> = (&'a str, Origin, Option<&'a str>, Option<&'a str>);
 
 impl CrateInfo {
+    /// The library of a package that a list names, as cargo calls it unless told otherwise.
+    #[cfg(feature = "binary")]
+    pub(super) fn of_package(package: &super::ListedPackage) -> Self {
+        Self {
+            name: package.name.replace('-', "_"),
+            package: Some(package.name.clone()),
+            version: Some(package.version.clone()),
+            origin: package.origin,
+        }
+    }
+
     /// What tells it apart.
     pub fn key(&self) -> CrateKey<'_> {
         (
@@ -132,6 +143,14 @@ pub struct Catalogue {
     /// The crate that the file's own name tells.
     #[cfg(feature = "binary")]
     file_crate: Option<String>,
+    /// The name of the file itself, without what follows a dot.
+    #[cfg(feature = "binary")]
+    file_stem: Option<String>,
+    /// The libraries of the toolchain that made the file, where that toolchain is here.
+    libraries: Option<std::path::PathBuf>,
+    /// The packages that a list in or beside the file says it is made from.
+    #[cfg(feature = "binary")]
+    listed: Option<super::PackageList>,
 }
 
 /// Crates that live in the standard library's own repository.
@@ -308,6 +327,51 @@ impl Catalogue {
     /// location. C sources answer with the crate of their package, too.
     pub fn crate_of_path(&self, source: &str) -> Option<CrateInfo> {
         source::crate_of_path(self, source)
+    }
+
+    /// The crate of a panic's location. Beyond [`crate_of_path`](Self::crate_of_path), a source below a
+    /// directory `src` of no known package is likely that of a package that is called as the directory
+    /// above, or, relative to the root of the workspace, of the file's own.
+    #[cfg(feature = "binary")]
+    pub fn crate_of_panic(&self, source: &str) -> Option<CrateInfo> {
+        let known = source::crate_of_path(self, source);
+        let info = known.or_else(|| source::by_directory(self, source))?;
+        // Where the path does not show a registry, a list may.
+        let listed = |package: &&super::ListedPackage| {
+            info.package.as_ref() == Some(&package.name)
+                && info.version.as_ref() == Some(&package.version)
+        };
+        let vendored = info.origin == Origin::Path;
+        let list = self.listed.as_ref().filter(|_| vendored);
+        let package = list.and_then(|list| list.packages.iter().find(listed));
+        Some(package.map_or(info.clone(), CrateInfo::of_package))
+    }
+
+    /// Whether a crate is of the package that the file itself is of, as far as a list or the file's own
+    /// name tell.
+    #[cfg(feature = "binary")]
+    pub fn is_own(&self, info: &CrateInfo) -> bool {
+        match self.listed.as_ref().and_then(super::PackageList::root) {
+            Some(root) => info.package.as_deref() == Some(&root.name),
+            None => info.origin == Origin::Workspace && Some(&info.name) == self.file_stem.as_ref(),
+        }
+    }
+
+    /// The directory of the prebuilt libraries that were linked into the file, where the toolchain
+    /// that made it is here.
+    pub fn libraries(&self) -> Option<&std::path::Path> {
+        self.libraries.as_deref()
+    }
+
+    /// The release of the compiler that made the file, where the file says it.
+    pub fn release(&self) -> Option<&str> {
+        self.release.as_deref()
+    }
+
+    /// The packages that a list in or beside the file says it is made from.
+    #[cfg(feature = "binary")]
+    pub fn listed(&self) -> Option<&super::PackageList> {
+        self.listed.as_ref()
     }
 
     /// All crates, in no particular order.

@@ -7,6 +7,8 @@
 
 use super::{Catalogue, CrateInfo, Root};
 use crate::attribution::Origin;
+#[cfg(feature = "binary")]
+use crate::attribution::PackageList;
 
 pub(super) fn crate_of_path(catalogue: &Catalogue, source: &str) -> Option<CrateInfo> {
     let mut path = normalized(source);
@@ -114,16 +116,7 @@ fn library(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
         (None, path.split_once("/lib/rustlib/src/rust/")?.1)
     };
     let rest = rest.strip_prefix("library/")?;
-    let directory = rest.split('/').next()?;
-    let name = match directory {
-        "stdarch" if rest.starts_with("stdarch/crates/std_detect") => "std_detect",
-        "stdarch" => "core",
-        "portable-simd" if rest.contains("/std_float/") => "std",
-        "portable-simd" => "core",
-        "backtrace" => "std",
-        "compiler-builtins" => "compiler_builtins",
-        directory => directory,
-    };
+    let name = library_of(rest)?;
     let own =
         commit.is_none() || catalogue.commit.is_none() || commit == catalogue.commit.as_deref();
     let name = name.replace('-', "_");
@@ -132,6 +125,19 @@ fn library(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
         version: catalogue.release.clone().filter(|_| own),
         origin: super::toolchain_origin(&name),
         name,
+    })
+}
+
+/// The crate of a source below the directory `library` of the standard library's repository.
+fn library_of(source: &str) -> Option<&str> {
+    Some(match source.split('/').next()? {
+        "stdarch" if source.starts_with("stdarch/crates/std_detect") => "std_detect",
+        "stdarch" => "core",
+        "portable-simd" if source.contains("/std_float/") => "std",
+        "portable-simd" => "core",
+        "backtrace" => "std",
+        "compiler-builtins" => "compiler_builtins",
+        directory => directory,
     })
 }
 
@@ -149,6 +155,64 @@ fn by_layout(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
         }
     }
     Some(package_crate(catalogue, package, version, origin))
+}
+
+/// What the standard library depends on, for its backtraces mostly.
+#[cfg(feature = "binary")]
+const DEPENDENCIES: [&str; 8] = [
+    "addr2line",
+    "adler2",
+    "gimli",
+    "hashbrown",
+    "memchr",
+    "miniz_oxide",
+    "object",
+    "rustc-demangle",
+];
+
+/// The crate of a source in none of the known directories: of the package that stands in the directory
+/// above its `src`, as a list of packages says it, or else as that directory is called.
+#[cfg(feature = "binary")]
+pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateInfo> {
+    let path = normalized(source);
+    let info = |name: &str, package: Option<&str>, version: Option<&str>, origin| CrateInfo {
+        name: name.replace('-', "_"),
+        package: package.map(str::to_owned),
+        version: version.map(str::to_owned),
+        origin,
+    };
+    let list = catalogue.listed.as_ref();
+    let above = match path.split_once("/src/") {
+        Some((above, _)) => above,
+        None if path.starts_with("src/") => {
+            // The workspace's own root.
+            let root = list.and_then(PackageList::root).map(CrateInfo::of_package);
+            let named = catalogue.file_stem.as_deref();
+            return root.or_else(|| Some(info(named?, None, None, Origin::Workspace)));
+        }
+        None => return None,
+    };
+    let mut local = list.into_iter().flat_map(|list| &list.packages);
+    if let Some(package) = local.find(|package| package.stands_in(above)) {
+        return Some(CrateInfo::of_package(package));
+    }
+    let directory = above.rsplit('/').next().filter(|name| !name.is_empty())?;
+    // Distributions build the standard library, and what it depends on, in places of their own.
+    let below = path.strip_prefix("library/");
+    let below = below.or_else(|| Some(path.rsplit_once("/library/")?.1));
+    if let Some(name) = below
+        .and_then(library_of)
+        .filter(|name| super::LIBRARY.contains(name))
+    {
+        return Some(info(name, None, None, Origin::Std));
+    }
+    match name_and_version(directory) {
+        Some((name, version)) if DEPENDENCIES.contains(&name) => {
+            Some(info(name, Some(name), Some(version), Origin::StdDependency))
+        }
+        Some((name, version)) => Some(info(name, Some(name), Some(version), Origin::Path)),
+        None => Some(info(directory, None, None, Origin::Workspace)),
+    }
 }
 
 /// Package, version and origin, as far as the path shows them.
