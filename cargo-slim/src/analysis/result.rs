@@ -2,7 +2,11 @@
 //! the reader must know about them.
 
 use super::{depth, model::Artifact, open::Opened, partition, subject::Subject};
-use codecost::{Result, image::Format, report::Warning};
+use codecost::{
+    Result,
+    image::{Format, Module},
+    report::Warning,
+};
 
 /// A finished analysis. `R` is what was asked for, mostly a list of rows.
 #[derive(Clone, Debug)]
@@ -107,6 +111,15 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             "unwind tables could not be read to their end",
         )
         .count(subject.unwind.damaged),
+    );
+    let modules = subject.image.modules().iter();
+    warnings.push(
+        Warning::new(
+            "damaged-sections",
+            "sections of WebAssembly are damaged, or of a kind that is not known, and are not read \
+             to their end",
+        )
+        .count(modules.map(Module::damaged).sum()),
     );
     let info = subject.debug.load();
     warnings.push(

@@ -20,8 +20,16 @@ pub(crate) fn facts(image: &Image<'_>, modules: &Modules) -> LoaderNeeds {
     let mut needs = LoaderNeeds::default();
     let mut imports: BTreeMap<String, [u32; 5]> = BTreeMap::new();
     for module in &modules.modules {
+        // Many imports may share the bytes of one name, which is read once.
+        let mut by_place: BTreeMap<FileRange, [u32; 5]> = BTreeMap::new();
         for import in module.imports.iter().take(MOST) {
-            imports.entry(text(image, import.module)).or_default()[import.what as usize] += 1;
+            by_place.entry(import.module).or_default()[import.what as usize] += 1;
+        }
+        for (name, counts) in by_place {
+            let all = imports.entry(text(image, name)).or_default();
+            for (sum, count) in all.iter_mut().zip(counts) {
+                *sum += count;
+            }
         }
         for export in module.exports.iter().take(MOST) {
             let what = name_of(export.what);

@@ -85,6 +85,10 @@ pub(super) fn constant(expression: &ConstExpr<'_>) -> Option<u64> {
 impl Module {
     /// The place in the file of what is at an address of the linear memory.
     pub fn memory_at(&self, address: u64) -> Option<VirtualAddress> {
+        // Most numbers of code are small.
+        if self.first_address().is_none_or(|first| address < first) {
+            return None;
+        }
         let start = |at: &u32| self.segments[*at as usize].address.unwrap_or_default();
         let next = self.by_address.partition_point(|at| start(at) <= address);
         // Segments that overlap occur only in damaged files.

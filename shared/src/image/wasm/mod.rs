@@ -164,7 +164,10 @@ impl Image<'_> {
         };
         let module = modules.at(whole.address);
         let segments = module.map_or(&[][..], |module| &module.segments);
-        let parts = segments.iter().map(|segment| segment.place());
+        let first = segments.partition_point(|segment| segment.place().end() <= whole.address);
+        let parts = segments.get(first..).unwrap_or_default().iter();
+        let parts = parts.map(|segment| segment.place());
+        let parts = parts.take_while(|part| part.start < whole.addresses().end());
         let parts = parts.map(|part| part.intersection(whole.addresses()));
         parts.filter(|part| !part.is_empty()).collect()
     }

@@ -100,17 +100,24 @@ impl Module {
             sections: cut.sections.clone(),
             ..Self::default()
         };
+        // Each numbered section stands once; what repeats one is damage and is not read.
+        let mut seen = [false; 16];
         for section in &cut.sections {
             let Kind::Known(id) = section.kind else {
                 continue;
             };
+            if let Some(seen) = seen.get_mut(usize::from(id))
+                && std::mem::replace(seen, true)
+            {
+                module.damaged += 1;
+                continue;
+            }
             let read = match id {
                 1 => module.read_types(bytes, section),
                 2 => module.read_imports(bytes, section),
                 3 => module.read_functions(bytes, section),
                 4 => module.read_tables(bytes, section),
                 5 => module.read_memories(bytes, section),
-                6 => each::<wasmparser::Global<'_>>(bytes, section, |_, _| {}),
                 7 => module.read_exports(bytes, section),
                 8 => module.read_start(bytes, section),
                 9 => module.read_elements(bytes, section),
