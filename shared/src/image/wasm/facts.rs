@@ -6,8 +6,8 @@ use super::{
         needs::{Library, Resource},
     },
     Modules,
-    cut::Kind,
-    module::{self, External, Limits, Module},
+    found::{Kind, reader},
+    module::{External, Limits, Module},
 };
 use crate::address::FileRange;
 use std::collections::BTreeMap;
@@ -105,7 +105,7 @@ fn producers(image: &Image<'_>, module: &Module, needs: &mut LoaderNeeds) {
         let Kind::Custom(name) = &section.kind else {
             continue;
         };
-        let Some(mut reader) = module::reader(image.bytes, section) else {
+        let Some(mut reader) = reader(image.bytes, section) else {
             continue;
         };
         match name.as_str() {

@@ -14,15 +14,17 @@
 
 mod cut;
 mod facts;
+mod found;
 mod memory;
 mod module;
 mod names;
 mod pointers;
+mod segment;
 mod strip;
 mod symbols;
 
-pub use memory::{Constant, Segment};
 pub use module::Module;
+pub use segment::{Constant, Segment};
 
 pub(super) use facts::facts;
 pub(super) use names::entries;
@@ -70,7 +72,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
     let found = cut::cut(&mut image, component);
     let mut modules: Vec<Module> = Vec::with_capacity(found.len());
     for sections in &found {
-        modules.push(Module::read(bytes, sections));
+        let mut module = Module::read(bytes, sections);
+        memory::passive(&mut module, bytes);
+        module.sort_segments();
+        modules.push(module);
     }
     let wide = modules.iter().any(Module::is_64);
     image.architecture = match wide {

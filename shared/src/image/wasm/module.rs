@@ -1,15 +1,15 @@
 //! What the sections of a module say.
 
 use super::{
-    cut::{Cut, Found, Kind},
-    memory::{self, Segment},
+    found::{Cut, Found, Kind, limited, reader},
     place_of,
+    segment::{Segment, constant, first_operator},
 };
 use crate::address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress};
 use wasmparser::{
-    BinaryReader, CodeSectionReader, ConstExpr, ElementItems, ElementKind, ElementSectionReader,
-    ExportSectionReader, ExternalKind, FromReader, FunctionSectionReader, ImportSectionReader,
-    MemorySectionReader, Operator, SectionLimited, TableSectionReader, TypeRef, TypeSectionReader,
+    CodeSectionReader, ElementItems, ElementKind, ElementSectionReader, ExportSectionReader,
+    ExternalKind, FromReader, FunctionSectionReader, ImportSectionReader, MemorySectionReader,
+    Operator, SectionLimited, TableSectionReader, TypeRef, TypeSectionReader,
 };
 
 /// A module: where its functions, segments and names stand. Functions have one numbering, the
@@ -130,8 +130,6 @@ impl Module {
             }
         }
         module.table.sort_by_key(|fill| fill.first);
-        memory::passive(&mut module, bytes);
-        module.sort_segments();
         module
     }
 
@@ -265,7 +263,7 @@ impl Module {
                 offset_expr,
             } = element.kind
             {
-                let first = memory::constant(&offset_expr).unwrap_or_default();
+                let first = constant(&offset_expr).unwrap_or_default();
                 self.table.push(TableFill { first, from, count });
             }
         }
@@ -290,7 +288,8 @@ impl Module {
         })
     }
 
-    fn sort_segments(&mut self) {
+    /// Brings the segments whose address is known into the order of their addresses.
+    pub(super) fn sort_segments(&mut self) {
         let segments = &self.segments;
         let known = (0..segments.len() as u32).filter(|at| {
             let segment = &segments[*at as usize];
@@ -386,17 +385,6 @@ impl Module {
     }
 }
 
-/// A reader of a section's content that knows its place in the file.
-pub(super) fn reader<'d>(bytes: &'d [u8], section: &Found) -> Option<BinaryReader<'d>> {
-    let start = usize::try_from(section.content.start.0).ok()?;
-    let end = usize::try_from(section.content.end().0).ok()?;
-    Some(BinaryReader::new(bytes.get(start..end)?, start))
-}
-
-pub(super) fn limited<'d, T>(bytes: &'d [u8], section: &Found) -> Option<SectionLimited<'d, T>> {
-    SectionLimited::new(reader(bytes, section)?).ok()
-}
-
 /// Reads the items of a section; `None` where that ends early.
 fn each<'d, T: FromReader<'d>>(
     bytes: &'d [u8],
@@ -430,10 +418,6 @@ fn entries(numbers: SectionLimited<'_, u32>, into: &mut Vec<Entry>) -> Option<()
 
 fn between(start: u64, end: u64) -> FileRange {
     Range::<FileOffset>::between(FileOffset(start), FileOffset(end))
-}
-
-pub(super) fn first_operator<'d>(expression: &ConstExpr<'d>) -> Option<Operator<'d>> {
-    expression.get_operators_reader().read().ok()
 }
 
 fn of_memory(memory: &wasmparser::MemoryType, imported: bool) -> Limits {
