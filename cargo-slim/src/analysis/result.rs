@@ -8,7 +8,11 @@ use super::{
     partition,
     subject::Subject,
 };
-use codecost::{Result, image::Format, report::Warning};
+use codecost::{
+    Result,
+    image::{Format, Module},
+    report::Warning,
+};
 
 /// A finished analysis. `R` is what was asked for, mostly a list of rows.
 #[derive(Clone, Debug)]
@@ -132,6 +136,15 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             "unwind tables could not be read to their end",
         )
         .count(subject.unwind.damaged),
+    );
+    let modules = subject.image.modules().iter();
+    warnings.push(
+        Warning::new(
+            "damaged-sections",
+            "sections of WebAssembly are damaged, or of a kind that is not known, and are not read \
+             to their end",
+        )
+        .count(modules.map(Module::damaged).sum()),
     );
     let info = subject.debug.load();
     warnings.push(

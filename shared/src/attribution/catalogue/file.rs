@@ -429,9 +429,14 @@ fn mentioned(file: &Mapping) -> BTreeSet<String> {
         }
     };
     match Image::parse(file.path(), file) {
-        Ok(image) if image.format == Format::Elf && !image.sections.is_empty() => {
+        Ok(image)
+            if matches!(image.format, Format::Elf | Format::Wasm) && !image.sections.is_empty() =>
+        {
             for section in &image.sections {
-                let texts = section.kind == SectionKind::ReadOnlyData
+                // WebAssembly has one section for all data.
+                let mixed = image.format == Format::Wasm && section.kind == SectionKind::Data;
+                let texts = mixed
+                    || section.kind == SectionKind::ReadOnlyData
                     || [".debug_str", ".debug_line_str"].contains(&&*section.name);
                 if texts && let Some(content) = image.section_content(section) {
                     search(&content);

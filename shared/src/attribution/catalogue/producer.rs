@@ -61,6 +61,15 @@ pub(super) fn of(file: &Mapping) -> Producer {
     if !found.releases.is_empty() {
         return found;
     }
+    // Nearly all of a module is code, which holds no texts.
+    if image.format == Format::Wasm {
+        for section in &image.sections {
+            if section.kind == SectionKind::Data {
+                paths(image.section_bytes(section), &mut found);
+            }
+        }
+        return found;
+    }
     if image.format != Format::Elf {
         paths(file, &mut found);
         return found;

@@ -4,7 +4,10 @@
 //! content, without the name that a custom section begins with; number, length and name are headers.
 //! Custom sections that consist of subsections (`name`, `linking`, `dylink.0`) are cut into them.
 
-use super::super::{Image, Section, SectionKind, TableRange, bounds};
+use super::{
+    super::{Image, Section, SectionKind, TableRange, bounds},
+    found::{Cut, Found, Kind, module_name},
+};
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use std::borrow::Cow;
 
@@ -13,34 +16,6 @@ pub(super) const SECTION_HEADER: &str = "section header";
 
 /// Bytes of the magic number and the version.
 const HEADER: u64 = 8;
-
-/// The sections of one module.
-#[derive(Debug)]
-pub(super) struct Cut {
-    /// The whole module.
-    pub(super) file: FileRange,
-    pub(super) sections: Vec<Found>,
-}
-
-/// A section or a subsection.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) kind: Kind,
-    /// What follows its headers.
-    pub(super) content: FileRange,
-    /// Its place in [`Image::sections`].
-    pub(super) index: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A numbered section.
-    Known(u8),
-    /// A custom section, or what of it comes before and after its subsections.
-    Custom(String),
-    /// A subsection by its number, and the custom section it is in.
-    Part(&'static str, u8),
-}
 
 /// What is cut.
 #[derive(Clone, Copy)]
@@ -308,7 +283,7 @@ fn parts_of(image: &mut Image<'_>, whole: Found, of: &'static str, sections: &mu
 /// Puts the module's name, or its number, before the names of a component's sections.
 fn label(image: &mut Image<'_>, modules: &[Cut]) {
     for (number, module) in modules.iter().enumerate() {
-        let name = super::names::of_module(image.bytes, &module.sections);
+        let name = module_name(image.bytes, &module.sections);
         let name: Option<String> = name.map(|name| name.chars().take(64).collect());
         let label = match name.filter(|name| !name.is_empty()) {
             Some(name) => format!("module {number} ({name})"),

@@ -6,8 +6,8 @@ use super::{
         needs::{Library, Resource},
     },
     Modules,
-    cut::Kind,
-    module::{self, External, Limits, Module},
+    found::{Kind, reader},
+    module::{External, Limits, Module},
 };
 use crate::address::FileRange;
 use std::collections::BTreeMap;
@@ -20,8 +20,16 @@ pub(crate) fn facts(image: &Image<'_>, modules: &Modules) -> LoaderNeeds {
     let mut needs = LoaderNeeds::default();
     let mut imports: BTreeMap<String, [u32; 5]> = BTreeMap::new();
     for module in &modules.modules {
+        // Many imports may share the bytes of one name, which is read once.
+        let mut by_place: BTreeMap<FileRange, [u32; 5]> = BTreeMap::new();
         for import in module.imports.iter().take(MOST) {
-            imports.entry(text(image, import.module)).or_default()[import.what as usize] += 1;
+            by_place.entry(import.module).or_default()[import.what as usize] += 1;
+        }
+        for (name, counts) in by_place {
+            let all = imports.entry(text(image, name)).or_default();
+            for (sum, count) in all.iter_mut().zip(counts) {
+                *sum += count;
+            }
         }
         for export in module.exports.iter().take(MOST) {
             let what = name_of(export.what);
@@ -97,7 +105,7 @@ fn producers(image: &Image<'_>, module: &Module, needs: &mut LoaderNeeds) {
         let Kind::Custom(name) = &section.kind else {
             continue;
         };
-        let Some(mut reader) = module::reader(image.bytes, section) else {
+        let Some(mut reader) = reader(image.bytes, section) else {
             continue;
         };
         match name.as_str() {

@@ -14,15 +14,17 @@
 
 mod cut;
 mod facts;
+mod found;
 mod memory;
 mod module;
 mod names;
 mod pointers;
+mod segment;
 mod strip;
 mod symbols;
 
-pub use memory::{Constant, Segment};
 pub use module::Module;
+pub use segment::{Constant, Segment};
 
 pub(super) use facts::facts;
 pub(super) use names::entries;
@@ -70,7 +72,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
     let found = cut::cut(&mut image, component);
     let mut modules: Vec<Module> = Vec::with_capacity(found.len());
     for sections in &found {
-        modules.push(Module::read(bytes, sections));
+        let mut module = Module::read(bytes, sections);
+        memory::passive(&mut module, bytes);
+        module.sort_segments();
+        modules.push(module);
     }
     let wide = modules.iter().any(Module::is_64);
     image.architecture = match wide {
@@ -164,7 +169,10 @@ impl Image<'_> {
         };
         let module = modules.at(whole.address);
         let segments = module.map_or(&[][..], |module| &module.segments);
-        let parts = segments.iter().map(|segment| segment.place());
+        let first = segments.partition_point(|segment| segment.place().end() <= whole.address);
+        let parts = segments.get(first..).unwrap_or_default().iter();
+        let parts = parts.map(|segment| segment.place());
+        let parts = parts.take_while(|part| part.start < whole.addresses().end());
         let parts = parts.map(|part| part.intersection(whole.addresses()));
         parts.filter(|part| !part.is_empty()).collect()
     }

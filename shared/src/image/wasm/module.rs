@@ -1,15 +1,15 @@
 //! What the sections of a module say.
 
 use super::{
-    cut::{Cut, Found, Kind},
-    memory::{self, Segment},
+    found::{Cut, Found, Kind, limited, reader},
     place_of,
+    segment::{Segment, constant, first_operator},
 };
 use crate::address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress};
 use wasmparser::{
-    BinaryReader, CodeSectionReader, ConstExpr, ElementItems, ElementKind, ElementSectionReader,
-    ExportSectionReader, ExternalKind, FromReader, FunctionSectionReader, ImportSectionReader,
-    MemorySectionReader, Operator, SectionLimited, TableSectionReader, TypeRef, TypeSectionReader,
+    CodeSectionReader, ElementItems, ElementKind, ElementSectionReader, ExportSectionReader,
+    ExternalKind, FromReader, FunctionSectionReader, ImportSectionReader, MemorySectionReader,
+    Operator, SectionLimited, TableSectionReader, TypeRef, TypeSectionReader,
 };
 
 /// A module: where its functions, segments and names stand. Functions have one numbering, the
@@ -100,17 +100,24 @@ impl Module {
             sections: cut.sections.clone(),
             ..Self::default()
         };
+        // Each numbered section stands once; what repeats one is damage and is not read.
+        let mut seen = [false; 16];
         for section in &cut.sections {
             let Kind::Known(id) = section.kind else {
                 continue;
             };
+            if let Some(seen) = seen.get_mut(usize::from(id))
+                && std::mem::replace(seen, true)
+            {
+                module.damaged += 1;
+                continue;
+            }
             let read = match id {
                 1 => module.read_types(bytes, section),
                 2 => module.read_imports(bytes, section),
                 3 => module.read_functions(bytes, section),
                 4 => module.read_tables(bytes, section),
                 5 => module.read_memories(bytes, section),
-                6 => each::<wasmparser::Global<'_>>(bytes, section, |_, _| {}),
                 7 => module.read_exports(bytes, section),
                 8 => module.read_start(bytes, section),
                 9 => module.read_elements(bytes, section),
@@ -123,8 +130,6 @@ impl Module {
             }
         }
         module.table.sort_by_key(|fill| fill.first);
-        memory::passive(&mut module, bytes);
-        module.sort_segments();
         module
     }
 
@@ -258,7 +263,7 @@ impl Module {
                 offset_expr,
             } = element.kind
             {
-                let first = memory::constant(&offset_expr).unwrap_or_default();
+                let first = constant(&offset_expr).unwrap_or_default();
                 self.table.push(TableFill { first, from, count });
             }
         }
@@ -283,7 +288,8 @@ impl Module {
         })
     }
 
-    fn sort_segments(&mut self) {
+    /// Brings the segments whose address is known into the order of their addresses.
+    pub(super) fn sort_segments(&mut self) {
         let segments = &self.segments;
         let known = (0..segments.len() as u32).filter(|at| {
             let segment = &segments[*at as usize];
@@ -379,17 +385,6 @@ impl Module {
     }
 }
 
-/// A reader of a section's content that knows its place in the file.
-pub(super) fn reader<'d>(bytes: &'d [u8], section: &Found) -> Option<BinaryReader<'d>> {
-    let start = usize::try_from(section.content.start.0).ok()?;
-    let end = usize::try_from(section.content.end().0).ok()?;
-    Some(BinaryReader::new(bytes.get(start..end)?, start))
-}
-
-pub(super) fn limited<'d, T>(bytes: &'d [u8], section: &Found) -> Option<SectionLimited<'d, T>> {
-    SectionLimited::new(reader(bytes, section)?).ok()
-}
-
 /// Reads the items of a section; `None` where that ends early.
 fn each<'d, T: FromReader<'d>>(
     bytes: &'d [u8],
@@ -423,10 +418,6 @@ fn entries(numbers: SectionLimited<'_, u32>, into: &mut Vec<Entry>) -> Option<()
 
 fn between(start: u64, end: u64) -> FileRange {
     Range::<FileOffset>::between(FileOffset(start), FileOffset(end))
-}
-
-pub(super) fn first_operator<'d>(expression: &ConstExpr<'d>) -> Option<Operator<'d>> {
-    expression.get_operators_reader().read().ok()
 }
 
 fn of_memory(memory: &wasmparser::MemoryType, imported: bool) -> Limits {

@@ -3,8 +3,8 @@
 use super::{
     super::Image,
     EntryKind, Modules, TableEntry,
-    cut::{Found, Kind},
-    module::{self, External, Module},
+    found::{Kind, limited, part, reader},
+    module::{External, Module},
     place_of,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
@@ -20,22 +20,11 @@ pub(super) struct Named {
     pub(super) name: FileRange,
 }
 
-/// The name that the section `name` gives the module.
-pub(super) fn of_module<'d>(bytes: &'d [u8], sections: &[Found]) -> Option<&'d str> {
-    let section = part(sections, 0)?;
-    module::reader(bytes, section)?.read_unlimited_string().ok()
-}
-
-fn part(sections: &[Found], id: u8) -> Option<&Found> {
-    let mut sections = sections.iter();
-    sections.find(|section| section.kind == Kind::Part("name", id))
-}
-
 /// The names of functions in the section `name`, in the order of the file; what follows damage is
 /// left out.
 pub(super) fn of_functions(bytes: &[u8], module: &Module) -> Vec<Named> {
     let section = part(&module.sections, 1);
-    let map = section.and_then(|section| module::limited(bytes, section));
+    let map = section.and_then(|section| limited(bytes, section));
     let mut named = Vec::new();
     if let Some(map) = map {
         naming(bytes, map, &mut |entry| named.push(entry));
@@ -62,7 +51,7 @@ pub(super) fn of_linking<'d>(bytes: &'d [u8], module: &Module) -> Vec<(u32, &'d 
         if section.kind != Kind::Part("linking", 8) {
             continue;
         }
-        let Some(reader) = module::reader(bytes, section) else {
+        let Some(reader) = reader(bytes, section) else {
             continue;
         };
         symbols(reader, &mut names);
@@ -140,7 +129,7 @@ fn of_tables(image: &Image<'_>, module: &Module, all: &mut Vec<TableEntry>) {
             .iter()
             .find(|found| found.kind == Kind::Part("name", part));
         let Some(found) = found else { continue };
-        let maps: Option<wasmparser::IndirectNameMap<'_>> = module::limited(image.bytes, found);
+        let maps: Option<wasmparser::IndirectNameMap<'_>> = limited(image.bytes, found);
         for map in maps
             .into_iter()
             .flat_map(|maps| maps.into_iter_with_offsets())

@@ -9,9 +9,9 @@
 use super::{
     super::{Image, Relocation, RelocationTable, SectionKind},
     Modules,
-    memory::Segment,
     module::Module,
     names::place,
+    segment::Segment,
 };
 use crate::address::VirtualAddress;
 
