@@ -3,7 +3,7 @@
 use super::{model::ReadDepth, subject::Subject};
 use codecost::{
     disasm::disassembler,
-    image::{Architecture, Format, SymbolKind},
+    image::{Architecture, Format, SectionKind, SymbolKind},
     report::Warning,
 };
 
@@ -12,12 +12,13 @@ pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
     let image = &subject.image;
     let linked = image.parts.is_empty() && image.architecture != Architecture::Universal;
     let deep = linked && matches!(image.format, Format::Elf | Format::MachO | Format::Pe);
+    let of_objects = !image.parts.is_empty();
     let apart = is_apart(subject);
     ReadDepth {
         functions: deep || !subject.code.functions.is_empty(),
-        data: deep && disassembler(image.architecture).is_some(),
-        unwind: deep && subject.unwind.damaged == 0,
-        relocations: deep,
+        data: of_objects || deep && disassembler(image.architecture).is_some(),
+        unwind: (of_objects || deep) && subject.unwind.damaged == 0,
+        relocations: of_objects || deep,
         units: !subject.stripped && apart != Some(Apart::Pdb) && image.format != Format::Wasm,
         debug: deep && apart.is_none(),
     }
@@ -53,11 +54,14 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let image = &subject.image;
     let mut warnings = Vec::new();
     if !image.parts.is_empty() {
-        warnings.push(Warning::new(
-            "not-linked",
-            "objects wait for a linker, so what their code refers to, and their unwind tables and \
-             debug information, are known by object only",
-        ));
+        let mut sections = image.sections.iter();
+        if sections.any(|section| section.kind == SectionKind::Debug) {
+            warnings.push(Warning::new(
+                "not-linked",
+                "the debug information of objects waits for a linker, so its owners are known by \
+                 object only",
+            ));
+        }
         return warnings;
     }
     if image.architecture == Architecture::Universal {

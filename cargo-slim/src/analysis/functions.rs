@@ -60,6 +60,7 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
         instantiated_by: (owner.instantiated != CrateId::UNKNOWN)
             .then(|| subject.label(owner.instantiated)),
         section: &section.name,
+        member: subject.member_of(function.section),
         address: subject
             .image
             .place_in_section(function.section, function.range.start),

@@ -135,6 +135,8 @@ pub struct FunctionRow<'a> {
     pub instantiated_by: Option<&'a CrateInfo>,
     /// The section.
     pub section: &'a str,
+    /// The member of an archive of several that it is in.
+    pub member: Option<&'a str>,
     /// The virtual address.
     pub address: VirtualAddress,
     /// Bytes in the file, without padding.
@@ -189,6 +191,8 @@ pub struct DataRow {
     pub label: CrateInfo,
     /// The section.
     pub section: String,
+    /// The member of an archive of several that it is in.
+    pub member: Option<String>,
     /// The virtual address.
     pub address: VirtualAddress,
     /// Bytes in the file.

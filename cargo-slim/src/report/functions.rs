@@ -30,6 +30,8 @@ pub(super) struct JsonFunction<'a> {
     version: Option<&'a str>,
     instantiated_by: Option<&'a str>,
     section: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<&'a str>,
     address: u64,
     shipped: Option<u64>,
     file: u64,
@@ -45,6 +47,7 @@ impl<'a> JsonFunction<'a> {
             label,
             instantiated_by,
             section,
+            member,
             address,
             shipped,
             file,
@@ -70,6 +73,7 @@ impl<'a> JsonFunction<'a> {
             version: version.as_deref(),
             instantiated_by: instantiated_by.as_ref().map(|label| label.name.as_str()),
             section,
+            member: *member,
             address: address.0,
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
@@ -93,6 +97,7 @@ impl JsonRow for Line<'_> {
             version,
             instantiated_by,
             section,
+            member,
             address,
             shipped,
             file,
@@ -117,6 +122,9 @@ impl JsonRow for Line<'_> {
         text(to, "version", *version);
         text(to, "instantiated_by", *instantiated_by);
         text(to, "section", Some(section));
+        if member.is_some() {
+            text(to, "member", *member);
+        }
         to.extend_from_slice(b",\"address\":");
         serde_json::to_writer(&mut *to, address)?;
         to.extend_from_slice(b",\"shipped\":");
@@ -186,7 +194,7 @@ pub(super) fn table<'a>(
             })
             .people_only(),
     };
-    table
+    let table = table
         .text("instantiated_by", "Instantiated by", |row| {
             Cell::maybe_text(
                 row.row
@@ -199,7 +207,14 @@ pub(super) fn table<'a>(
         .text("section", "Section", |row| row.row.section.into())
         .machines_only()
         .number("address", "Address", |row| Cell::Address(row.row.address.0))
-        .machines_only()
+        .machines_only();
+    let table = match rows.iter().any(|row| row.row.member.is_some()) {
+        true => table
+            .text("member", "Member", |row| Cell::maybe_text(row.row.member))
+            .machines_only(),
+        false => table,
+    };
+    table
         .text("evidence", "Evidence", |row| {
             row.row.evidence.as_str().into()
         })
@@ -246,6 +261,7 @@ mod tests {
         odd.aliases = vec!["one", "tw\"o"];
         odd.symbol = "";
         odd.instantiated_by = None;
+        odd.member = Some("a.o");
         rows.push(odd.clone());
         rows.push(odd);
         for row in &count(&rows) {

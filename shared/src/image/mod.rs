@@ -38,7 +38,7 @@ pub use parts::Part;
 pub use relocation::{Relocation, RelocationTable};
 pub use section::{RelocationFormat, Section, SectionKind, Segment, TableRange};
 pub use strip::Stripped;
-pub use symbol::{Binding, Symbol, SymbolKind, SymbolTable};
+pub use symbol::{Binding, PartTable, Symbol, SymbolKind, SymbolTable};
 pub use unwind::{FrameTable, UnwindEntry, UnwindPart, UnwindTables};
 
 use crate::{
@@ -268,9 +268,12 @@ impl<'d> Image<'d> {
         }
     }
 
-    /// The relocations that the loader applies (RELA, REL, RELR), one table a section.
+    /// The relocations that the loader applies (RELA, REL, RELR), one table a section. Of objects and
+    /// archives those that a linker applies to what is loaded, by the [`symbols`](Self::symbols) in
+    /// place of the dynamic ones.
     pub fn relocations(&self, dynamic_symbols: &SymbolTable<'d>) -> Vec<RelocationTable> {
         match &self.native {
+            Native::None if !self.parts.is_empty() => parts::relocations(self, dynamic_symbols),
             Native::None => relocation::read(self, dynamic_symbols),
             Native::MachO(commands) => macho::relocations(self, commands),
             Native::Pe(header) => pe::relocations(self, header),
@@ -350,6 +353,12 @@ impl<'d> Image<'d> {
             Native::Pe(header) => pe::unwind(self, header, &mut tables),
         }
         tables
+    }
+
+    /// As [`unwind_tables`](Self::unwind_tables), of objects and archives, where only the
+    /// [`relocations`](Self::relocations) say which function an entry is for.
+    pub fn unwind_of_parts(&self, relocations: &[RelocationTable]) -> UnwindTables {
+        parts::unwind(self, relocations)
     }
 
     /// Bytes that the file would have with `strip = "symbols"`; `None` where the format gives no

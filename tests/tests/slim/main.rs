@@ -13,6 +13,7 @@ mod hostile;
 mod kinds;
 mod map;
 mod names;
+mod parts;
 mod references;
 mod split;
 mod sums;
