@@ -42,10 +42,12 @@ fn analysis() -> Analysis<Vec<FunctionRow<'static>>> {
         label: &LABEL,
         instantiated_by: None,
         section: ".text",
+        member: None,
         address: VirtualAddress(0x10_0000 + n * 64),
         file: ROWS - n,
         shipped: ROWS - n,
         evidence: Evidence::Symbol,
+        stack: None,
     };
     Analysis {
         artifact: Artifact {

@@ -30,9 +30,13 @@ pub(super) fn rows<'a>(subject: &'a Subject<'_>) -> Vec<FunctionRow<'a>> {
         .collect();
     order.par_sort_unstable();
     let names = subject.names();
+    let stacks = subject.image.stack_sizes();
     let row = |(_, at): &(_, usize)| {
         let function = subject.code.functions.get(*at)?;
-        Some(row(subject, function, names.get(*at)))
+        let mut row = row(subject, function, names.get(*at));
+        let stack = stacks.binary_search_by_key(&function.range.start, |it| it.function);
+        row.stack = stack.ok().map(|at| stacks[at].bytes);
+        Some(row)
     };
     order.iter().filter_map(row).collect()
 }
@@ -68,6 +72,7 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: &'a str) -> Func
         // What the loader maps is what strip leaves.
         shipped: file,
         evidence: evidence(function),
+        stack: None,
     }
 }
 

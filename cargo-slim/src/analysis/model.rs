@@ -8,6 +8,7 @@ pub use references::{
     Retained, RetainedBy, RetainedRow, SourcePlace, Why, WhyRow, Without,
 };
 
+pub use super::regions::RegionUse;
 use crate::ledger::ByCategory;
 use codecost::{address::VirtualAddress, attribution::Evidence};
 pub use codecost::{
@@ -145,6 +146,8 @@ pub struct FunctionRow<'a> {
     pub shipped: u64,
     /// How the defining crate is known.
     pub evidence: Evidence,
+    /// Bytes of its stack frame, where the compiler has listed them.
+    pub stack: Option<u64>,
 }
 
 /// One generic family: all copies of one generic function.
@@ -299,4 +302,6 @@ pub struct Overview<'a> {
     pub functions: Vec<FunctionRow<'a>>,
     /// At most three, most bytes first.
     pub findings: Vec<Finding>,
+    /// Of firmware: the regions of the chip's memory.
+    pub regions: Vec<RegionUse>,
 }

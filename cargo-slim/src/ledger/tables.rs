@@ -453,11 +453,24 @@ impl Tables<'_, '_, '_> {
         }
     }
 
-    /// rustc's metadata describes the crate that the artifact is.
+    /// rustc's metadata describes the crate that the artifact is, and so does what tools for firmware
+    /// read; but the list of stack frames has an entry for each function.
     fn metadata(&mut self) {
+        let mut near = 0;
+        for size in self.inputs.image.stack_sizes() {
+            let mut sections = self.inputs.image.sections.iter().zip(0..);
+            let section = sections.find(|(section, _)| section.file.contains(size.file.start));
+            let function = self.inputs.code.at_near(size.function, &mut near);
+            if let (Some((_, section)), Some(function)) = (section, function) {
+                let party = self.functions[function as usize];
+                let evidence = Evidence::Symbol;
+                self.claim(section, size.file, Category::Other, party, evidence);
+            }
+        }
         let Some(leaf) = self.inputs.leaf else { return };
         for (index, section) in self.inputs.image.sections.iter().enumerate() {
-            if section.kind == SectionKind::Metadata {
+            let listed = section.name.starts_with(".stack_sizes");
+            if section.kind == SectionKind::Metadata && !listed {
                 let party = self.parties.single(Owner::of(leaf, Evidence::Format));
                 let size = section.file.size;
                 let category = Category::Other;

@@ -117,6 +117,7 @@ pub(super) fn functions() -> Vec<FunctionRow<'static>> {
         file,
         shipped: file,
         evidence: Evidence::Symbol,
+        stack: None,
     };
     let automata = || label("regex_automata", "0.4.9", Origin::Registry);
     let rg = || label("rg", "14.1.1", Origin::Workspace);
@@ -330,6 +331,7 @@ pub(super) fn overview() -> Overview<'static> {
         sections: sections(),
         crates: crates(),
         functions: functions(),
+        regions: Vec::new(),
         findings: vec![
             Finding {
                 code: "two-versions",

@@ -36,6 +36,8 @@ pub(super) struct JsonFunction<'a> {
     shipped: Option<u64>,
     file: u64,
     evidence: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<u64>,
 }
 
 impl<'a> JsonFunction<'a> {
@@ -52,6 +54,7 @@ impl<'a> JsonFunction<'a> {
             shipped,
             file,
             evidence,
+            stack,
         } = function.row;
         let CrateInfo {
             name: owner,
@@ -78,6 +81,7 @@ impl<'a> JsonFunction<'a> {
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
             evidence: evidence.as_str(),
+            stack: *stack,
         }
     }
 }
@@ -102,6 +106,7 @@ impl JsonRow for Line<'_> {
             shipped,
             file,
             evidence,
+            stack,
         } = &self.0;
         to.extend_from_slice(b"{\"id\":\"");
         for part in id.parts() {
@@ -132,6 +137,10 @@ impl JsonRow for Line<'_> {
         to.extend_from_slice(b",\"file\":");
         serde_json::to_writer(&mut *to, file)?;
         text(to, "evidence", Some(evidence));
+        if stack.is_some() {
+            to.extend_from_slice(b",\"stack\":");
+            serde_json::to_writer(&mut *to, stack)?;
+        }
         to.push(b'}');
         Ok(())
     }
@@ -173,7 +182,15 @@ pub(super) fn table<'a>(
         shipped: |row: &Nth<'_, FunctionRow<'_>>| row.row.shipped,
         file: |row: &Nth<'_, FunctionRow<'_>>| row.row.file,
     };
-    let table = lead(Table::new(rows), figures)
+    let table = lead(Table::new(rows), figures);
+    // Only where the compiler was asked to list them.
+    let table = match rows.iter().any(|row| row.row.stack.is_some()) {
+        true => table.number("stack", "Stack", |row| {
+            row.row.stack.map_or(Cell::Empty, Cell::Bytes)
+        }),
+        false => table,
+    };
+    let table = table
         .text("crate", "Crate", |row| {
             Cell::text(ambiguous.name(row.row.label))
         })
@@ -262,6 +279,7 @@ mod tests {
         odd.symbol = "";
         odd.instantiated_by = None;
         odd.member = Some("a.o");
+        odd.stack = Some(32);
         rows.push(odd.clone());
         rows.push(odd);
         for row in &count(&rows) {

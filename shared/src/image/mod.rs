@@ -13,6 +13,7 @@ pub mod debug_info;
 mod elf;
 mod fields;
 mod fill;
+mod firmware;
 mod hardening;
 mod loader;
 mod macho;
@@ -32,6 +33,7 @@ mod unwind;
 mod wasm;
 
 pub use architecture::Architecture;
+pub use firmware::{LoadAddress, StackSize};
 pub use mapping::Mapping;
 pub use needs::{Hardening, Library, LoaderNeeds, VersionNeed};
 pub use parts::Part;

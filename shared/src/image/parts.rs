@@ -6,9 +6,11 @@
 
 mod contents;
 mod relocations;
+mod tables;
 mod unwind;
 
 pub(super) use relocations::read as relocations;
+pub(super) use tables::add as tables;
 pub(super) use unwind::read as unwind;
 
 use super::{
@@ -60,13 +62,6 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
         } else {
             bounds::clip(bytes, offset, size)
         };
-        if !file.is_empty() {
-            // Each member has a header of 60 bytes before it, and so have the tables of contents.
-            image.tables.push(TableRange {
-                name: MEMBER_HEADERS,
-                range: bounds::clip(bytes, file.start.0.saturating_sub(60), 60),
-            });
-        }
         let object = parse(image.bytes_in(file));
         let first = image.sections.len() as u32;
         match object {

@@ -7,6 +7,7 @@
 mod builds;
 mod data;
 mod findings;
+mod firmware;
 mod foreign;
 mod generics;
 mod hostile;

@@ -27,9 +27,13 @@ pub(super) fn tables(image: &mut Image<'_>) {
         let name = header[..16].trim_ascii_end();
         let content = at + HEADER;
         let table = table_name(name, bytes.get(content..).unwrap_or_default());
-        if let Some(table) = table {
-            add(MEMBER_HEADERS, at, HEADER);
-            add(table, content, size);
+        add(MEMBER_HEADERS, at, HEADER);
+        let long = name.strip_prefix(b"#1/").and_then(number);
+        match (table, long) {
+            (Some(table), _) => add(table, content, size),
+            // Part of the header in all but its place.
+            (None, Some(length)) => add(MEMBER_HEADERS, content, length.min(size)),
+            (None, None) => {}
         }
         // The members of a thin archive are elsewhere, its tables are not.
         let held = if thin && table.is_none() { 0 } else { size };

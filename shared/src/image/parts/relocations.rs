@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use object::{
-    Endianness, elf,
+    Endianness, Object as _, ObjectSection as _, RelocationTarget, elf,
     read::elf::{FileHeader, Rel, Rela, SectionHeader},
 };
 
@@ -36,7 +36,8 @@ pub(in crate::image) fn read(image: &Image<'_>, symbols: &SymbolTable<'_>) -> Ve
             Ok(object::FileKind::Elf32) => {
                 reader.elf::<elf::FileHeader32<Endianness>>(&mut tables);
             }
-            _ => {}
+            Ok(_) => reader.others(&mut tables),
+            Err(_) => {}
         }
     }
     tables
@@ -113,6 +114,66 @@ impl Reader<'_, '_> {
                 relocations,
             });
         }
+    }
+
+    /// COFF and Mach-O: their relocations have no section, so no bytes are claimed by them.
+    fn others(&self, tables: &mut Vec<RelocationTable>) {
+        let Ok(file) = object::File::parse(self.bytes) else {
+            return;
+        };
+        let sections = self.part.sections.clone();
+        // Sections of a damaged file may all list the same ones.
+        let mut left = self.bytes.len() / 8;
+        for (section, index) in file.sections().zip(sections.clone()) {
+            let Some(patched) = self.image.sections.get(index as usize) else {
+                continue;
+            };
+            if !patched.loaded {
+                continue;
+            }
+            let mut relocations = Vec::new();
+            for (offset, relocation) in section.relocations().take(left) {
+                let slot = VirtualAddress(patched.address.0.wrapping_add(offset));
+                let target = match relocation.target() {
+                    RelocationTarget::Symbol(symbol) => self.by_index(symbol.0),
+                    RelocationTarget::Section(section) => {
+                        // Sections are counted from 1.
+                        let place = section
+                            .0
+                            .checked_sub(1)
+                            .and_then(|at| u32::try_from(at).ok());
+                        let place = place.and_then(|place| sections.start.checked_add(place));
+                        let section = place.and_then(|at| self.image.sections.get(at as usize));
+                        section.map(|section| section.address)
+                    }
+                    _ => None,
+                };
+                relocations.push(Relocation {
+                    slot,
+                    target,
+                    symbol: None,
+                    entry: relocations.len() as u32,
+                });
+            }
+            left -= relocations.len();
+            tables.push(RelocationTable {
+                section: index,
+                start: 0,
+                entry_size: 0,
+                relocations,
+            });
+        }
+    }
+
+    /// Where the symbol with this number is; numbers of COFF leave some out.
+    fn by_index(&self, number: usize) -> Option<VirtualAddress> {
+        let range = self.of.symbols.start as usize..self.of.symbols.end as usize;
+        let symbols = self.symbols.symbols.get(range)?;
+        let number = u32::try_from(number).ok()?;
+        let at = symbols
+            .binary_search_by_key(&number, |symbol| symbol.index)
+            .ok()?;
+        symbols[at].section.map(|_| symbols[at].address)
     }
 
     /// How far from its symbol a relocation points. The displacements of x86-64's instructions count

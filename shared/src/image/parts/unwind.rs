@@ -7,16 +7,27 @@ use crate::{
     image::{Relocation, RelocationTable, Section, SectionKind, UnwindEntry, UnwindTables},
 };
 
+use std::collections::HashSet;
+
 /// The entries that have relocations. Linear in these and in the tables.
 pub(in crate::image) fn read(image: &Image<'_>, relocations: &[RelocationTable]) -> UnwindTables {
     let mut tables = UnwindTables::default();
+    // Each section once, whatever number of tables a damaged file has for it.
+    let mut read = HashSet::new();
     for table in relocations {
         let Some(first) = table.relocations.first() else {
             continue;
         };
-        let Some((_, section)) = image.section_at(first.slot) else {
+        let Some((index, section)) = image.section_at(first.slot) else {
             continue;
         };
+        let unwinds = matches!(
+            section.kind,
+            SectionKind::EhFrame | SectionKind::UnwindIndex
+        );
+        if !unwinds || !read.insert(index) {
+            continue;
+        }
         let mut fixed: Vec<Relocation> = table.relocations.clone();
         match section.kind {
             SectionKind::EhFrame => {
@@ -25,7 +36,7 @@ pub(in crate::image) fn read(image: &Image<'_>, relocations: &[RelocationTable])
             }
             SectionKind::UnwindIndex if section.name.starts_with(".ARM.exidx") => {
                 fixed.sort_by_key(|relocation| relocation.slot);
-                index(image, section, &fixed, &mut tables);
+                exception_index(image, section, &fixed, &mut tables);
             }
             _ => {}
         }
@@ -84,7 +95,7 @@ fn frames(
 
 /// Arm's index: pairs of words, the first of which leads to the function and the second maybe to its
 /// table.
-fn index(
+fn exception_index(
     image: &Image<'_>,
     section: &Section<'_>,
     fixed: &[Relocation],
