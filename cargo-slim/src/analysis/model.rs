@@ -8,7 +8,6 @@ pub use references::{
     Retained, RetainedBy, RetainedRow, SourcePlace, Why, WhyRow, Without,
 };
 
-pub use super::regions::RegionUse;
 use crate::ledger::ByCategory;
 use codecost::{address::VirtualAddress, attribution::Evidence};
 pub use codecost::{
@@ -289,6 +288,19 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// The command to look further or to act.
     pub command: String,
+}
+
+/// A region of memory and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionUse {
+    /// Its name in the script.
+    pub name: String,
+    /// Its first address.
+    pub origin: u64,
+    /// Its bytes.
+    pub length: u64,
+    /// How many of them there are up to the end of what the program takes.
+    pub used: u64,
 }
 
 /// The default view.

@@ -2,7 +2,7 @@
 
 use super::config::{Measure, Pattern};
 use crate::{
-    analysis::regions::RegionUse,
+    analysis::model::RegionUse,
     ledger::Category,
     snapshot::{Crate, Measures, Snapshot, Surveyed},
 };

@@ -151,6 +151,9 @@ impl<'d> Image<'d> {
             kind => macho::parse(bytes).unwrap_or_else(|| other::parse(kind, bytes)),
         }
         .map_err(|error| format(lower_case_start(&error)))?;
+        if image.format == Format::Object {
+            parts::tables(&mut image);
+        }
         section::bound(&mut image.sections, bytes.len() as u64);
         if image.format == Format::Object {
             parts::single(&mut image);

@@ -78,9 +78,6 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
             file: bounds::clip(bytes, offset, size),
         });
     }
-    if image.format == Format::Object {
-        super::parts::tables(&mut image, kind);
-    }
     // Headers have no section of their own: they end where the first section begins.
     let first = image
         .sections

@@ -90,7 +90,9 @@ fn parse(bytes: &[u8]) -> Option<Image<'_>> {
         object::FileKind::MachO32 | object::FileKind::MachO64 => other::parse(kind, bytes),
         _ => return None,
     };
-    image.ok().filter(|image| image.format == Format::Object)
+    let mut image = image.ok().filter(|image| image.format == Format::Object)?;
+    tables(&mut image);
+    Some(image)
 }
 
 /// Adds the sections and headers of an object that stands at `file`.

@@ -8,26 +8,13 @@
 
 mod script;
 
-use super::open::Opened;
+use super::{model::RegionUse, open::Opened};
 use codecost::image::{Format, Image};
 use script::Region;
 use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-/// A region of memory and what is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegionUse {
-    /// Its name in the script.
-    pub name: String,
-    /// Its first address.
-    pub origin: u64,
-    /// Its bytes.
-    pub length: u64,
-    /// How many of them there are up to the end of what the program takes.
-    pub used: u64,
-}
 
 /// The regions, and the file that lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

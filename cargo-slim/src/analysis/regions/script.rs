@@ -71,7 +71,9 @@ fn entries(body: &str) -> Vec<(&str, &str)> {
         };
         let start = before
             .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
-            .map_or(0, |at| at + 1);
+            .map_or(0, |at| {
+                at + before[at..].chars().next().map_or(1, char::len_utf8)
+            });
         (start < before.len()).then_some((start, before.len()))
     };
     let mut entries = Vec::new();

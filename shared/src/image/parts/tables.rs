@@ -19,8 +19,11 @@ const COFF_RELOCATION: u64 = 10;
 const MACHO_RELOCATION: u64 = 8;
 
 /// Adds them to the sections of an object. Linear in its sections.
-pub(in crate::image) fn add(image: &mut Image<'_>, kind: object::FileKind) {
+pub(in crate::image) fn add(image: &mut Image<'_>) {
     let mut found = Found(Vec::new());
+    let Ok(kind) = object::FileKind::parse(image.bytes) else {
+        return;
+    };
     // What is damaged is left out.
     let _ = match kind {
         object::FileKind::Coff => found.coff::<pe::ImageFileHeader>(image.bytes),
