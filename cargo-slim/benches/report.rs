@@ -35,20 +35,24 @@ fn analysis() -> Analysis<Vec<FunctionRow<'static>>> {
             "<rustc_middle::ty::context::TyCtxt as rustc_type_ir::interner::Interner>::\
              method_with_a_name::<rustc_middle::ty::generics_{n}>::{{closure#0}}"
         )
-        .leak(),
+        .into(),
         symbol: "_RNvXs_NtNtCs1234567890_12rustc_middle2ty7contextNtB4_6TyCtxtNtNtCs0987654321_\
                  13rustc_type_ir8interner8Interner18method_with_a_name",
         aliases: Vec::new(),
         label: &LABEL,
         instantiated_by: None,
         section: ".text",
+        member: None,
         address: VirtualAddress(0x10_0000 + n * 64),
         file: ROWS - n,
         shipped: ROWS - n,
         evidence: Evidence::Symbol,
+        inferred_by: None,
+        stack: None,
     };
     Analysis {
         artifact: Artifact {
+            packages: None,
             path: "librustc_driver.so".into(),
             format: "elf",
             architecture: "x86_64".into(),

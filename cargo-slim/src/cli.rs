@@ -28,6 +28,10 @@ pub(crate) struct InputFlags {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = INPUT)]
     #[arg(requires = "file", hide_short_help = true)]
     debug_file: Option<PathBuf>,
+    /// Of a package (wheel, npm, crate, gem, deb) or archive the file with this name
+    #[arg(long, value_name = "NAME", help_heading = INPUT)]
+    #[arg(requires = "file", hide_short_help = true)]
+    member: Option<String>,
     /// Of a universal file the image for this architecture, such as aarch64
     #[arg(long, value_name = "ARCH", help_heading = INPUT)]
     #[arg(requires = "file", hide_short_help = true)]
@@ -44,6 +48,7 @@ impl InputFlags {
         let Self {
             file,
             debug_file,
+            member,
             arch,
             cargo,
             triple,
@@ -53,6 +58,7 @@ impl InputFlags {
             Some(path) => Input::File {
                 path,
                 debug_file,
+                member,
                 arch,
                 manifest_path: selection.manifest_path,
             },

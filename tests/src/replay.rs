@@ -42,6 +42,14 @@ pub fn image(bytes: &[u8]) {
     let relocations: usize = tables.iter().map(|table| table.relocations.len()).sum();
     // One word of eight bytes stands for at most 63 slots.
     assert!(relocations <= bytes.len() * 32, "{relocations} relocations");
+    if !image.parts.is_empty() {
+        let tables = image.relocations(&symbols);
+        let relocations: usize = tables.iter().map(|table| table.relocations.len()).sum();
+        assert!(relocations <= bytes.len(), "{relocations} relocations");
+        let unwind = image.unwind_of_parts(&tables);
+        assert!(unwind.entries.len() <= bytes.len());
+    }
+    assert!(image.stack_sizes().len() <= bytes.len());
     let unwind = image.unwind_tables();
     assert!(unwind.entries.len() <= bytes.len());
     if let Ok(needs) = image.loader_needs() {
@@ -113,6 +121,20 @@ pub fn wasm(bytes: &[u8]) {
     let bytes = [b"\0asm", &version[..], sections].concat();
     image(&bytes);
     assert!(ledger(&bytes), "refused");
+}
+
+/// Looks for a native file in a package, and for the regions of a linker script.
+///
+/// # Panics
+///
+/// When more is unpacked than the package's size allows.
+pub fn package(bytes: &[u8]) {
+    let unpacked = analysis::package::unpack(bytes);
+    assert!(
+        unpacked <= bytes.len() as u64 * 64 + (1 << 20),
+        "{unpacked}"
+    );
+    let _ = analysis::regions::listed(bytes);
 }
 
 /// Asks for every form of a name.

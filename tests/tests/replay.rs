@@ -138,6 +138,28 @@ fn absurd_numbers_add_up() {
     }
 }
 
+/// Packages and linker scripts, cut anywhere and with flipped bits.
+#[test]
+fn damaged_packages_are_opened_or_refused() {
+    let mut numbers = Numbers(0x00da_1a9a_c4ed);
+    for (path, bytes) in corpus("package") {
+        let what = path.display().to_string();
+        let check = |bytes: &[u8]| bound::bounded(LIMIT, &what, || replay::package(bytes));
+        check(&bytes);
+        for length in (0..bytes.len()).step_by(bytes.len() / 64 + 1) {
+            check(&bytes[..length]);
+        }
+        for _ in 0..200 {
+            let mut bytes = bytes.clone();
+            for _ in 0..3 {
+                let at = numbers.below(bytes.len());
+                bytes[at] ^= 1 << numbers.below(8);
+            }
+            check(&bytes);
+        }
+    }
+}
+
 /// What would take minutes and gigabytes when the tables were believed.
 #[test]
 fn files_made_to_cost_are_no_dearer_than_others() {

@@ -29,7 +29,7 @@ pub fn data(opened: &Opened, subject: &mut Subject<'_>) -> Result<Analysis<Vec<D
 
 /// One row an object, largest first.
 fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
-    let slots = Slots::new(&subject.image.relocations(&subject.dynamic_symbols));
+    let slots = Slots::new(&subject.relocations());
     let mut rows: Vec<_> = ledger
         .data
         .iter()
@@ -124,6 +124,7 @@ pub(super) fn row(
             .cloned()
             .unwrap_or_else(|| subject.label(CrateId::UNKNOWN).clone()),
         section: section.name.to_string(),
+        member: subject.member_of(object.section).map(str::to_owned),
         address,
         file,
         shipped: file,

@@ -122,6 +122,7 @@ fn resolve(context: &Context, opened: &Opened, input: &Input) -> Result<(Depende
         Input::File {
             path,
             debug_file: _,
+            member: _,
             arch: _,
             manifest_path,
         } => {

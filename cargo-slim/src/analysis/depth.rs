@@ -3,7 +3,7 @@
 use super::{model::ReadDepth, subject::Subject};
 use codecost::{
     disasm::is_decoded,
-    image::{Architecture, Format, SymbolKind},
+    image::{Architecture, Format, SectionKind, SymbolKind},
     report::Warning,
 };
 
@@ -16,12 +16,13 @@ pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
             image.format,
             Format::Elf | Format::MachO | Format::Pe | Format::Wasm
         );
+    let of_objects = !image.parts.is_empty();
     let apart = is_apart(subject);
     ReadDepth {
         functions: deep || !subject.code.functions.is_empty(),
-        data: deep && is_decoded(image),
-        unwind: deep && subject.unwind.damaged == 0,
-        relocations: deep,
+        data: of_objects || deep && is_decoded(image),
+        unwind: (of_objects || deep) && subject.unwind.damaged == 0,
+        relocations: of_objects || deep,
         units: !subject.stripped && apart != Some(Apart::Pdb),
         debug: deep && apart.is_none(),
     }
@@ -57,11 +58,14 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let image = &subject.image;
     let mut warnings = Vec::new();
     if !image.parts.is_empty() {
-        warnings.push(Warning::new(
-            "not-linked",
-            "objects wait for a linker, so what their code refers to, and their unwind tables and \
-             debug information, are known by object only",
-        ));
+        let mut sections = image.sections.iter();
+        if sections.any(|section| section.kind == SectionKind::Debug) {
+            warnings.push(Warning::new(
+                "not-linked",
+                "the debug information of objects waits for a linker, so its owners are known by \
+                 object only",
+            ));
+        }
         return warnings;
     }
     if image.architecture == Architecture::Universal {

@@ -32,6 +32,7 @@ pub(super) fn rows<'a>(subject: &'a Subject<'_>, named: usize) -> Vec<FunctionRo
         .map(|(at, f)| (Reverse(f.range.size), at))
         .collect();
     order.par_sort_unstable();
+    let stacks = subject.image.stack_sizes();
     let row = |(nth, (_, at)): (usize, &(_, usize))| {
         let function = subject.code.functions.get(*at)?;
         let name = match nth < named {
@@ -39,8 +40,10 @@ pub(super) fn rows<'a>(subject: &'a Subject<'_>, named: usize) -> Vec<FunctionRo
             false => Cow::Borrowed(""),
         };
         let basis = subject.inferred.get(*at).copied().flatten();
+        let stack = stacks.binary_search_by_key(&function.range.start, |it| it.function);
         Some(FunctionRow {
             inferred_by: basis.map(Basis::as_str),
+            stack: stack.ok().map(|at| stacks[at].bytes),
             ..row(subject, function, name)
         })
     };
@@ -70,6 +73,7 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: Cow<'a, str>) ->
         instantiated_by: (owner.instantiated != CrateId::UNKNOWN)
             .then(|| subject.label(owner.instantiated)),
         section: &section.name,
+        member: subject.member_of(function.section),
         address: subject
             .image
             .place_in_section(function.section, function.range.start),
@@ -78,6 +82,7 @@ fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: Cow<'a, str>) ->
         shipped: file,
         evidence: evidence(function),
         inferred_by: None,
+        stack: None,
     }
 }
 

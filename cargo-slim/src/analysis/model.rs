@@ -146,6 +146,8 @@ pub struct FunctionRow<'a> {
     pub instantiated_by: Option<&'a CrateInfo>,
     /// The section.
     pub section: &'a str,
+    /// The member of an archive of several that it is in.
+    pub member: Option<&'a str>,
     /// The virtual address.
     pub address: VirtualAddress,
     /// Bytes in the file, without padding.
@@ -156,6 +158,8 @@ pub struct FunctionRow<'a> {
     pub evidence: Evidence,
     /// What it rests on, where it was inferred of a function without a symbol.
     pub inferred_by: Option<&'static str>,
+    /// Bytes of its stack frame, where the compiler has listed them.
+    pub stack: Option<u64>,
 }
 
 /// One generic family: all copies of one generic function.
@@ -202,6 +206,8 @@ pub struct DataRow {
     pub label: CrateInfo,
     /// The section.
     pub section: String,
+    /// The member of an archive of several that it is in.
+    pub member: Option<String>,
     /// The virtual address.
     pub address: VirtualAddress,
     /// Bytes in the file.
@@ -308,6 +314,19 @@ pub struct Finding {
     pub command: String,
 }
 
+/// A region of memory and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionUse {
+    /// Its name in the script.
+    pub name: String,
+    /// Its first address.
+    pub origin: u64,
+    /// Its bytes.
+    pub length: u64,
+    /// How many of them there are up to the end of what the program takes.
+    pub used: u64,
+}
+
 /// The default view.
 #[derive(Clone, Debug)]
 pub struct Overview<'a> {
@@ -319,4 +338,6 @@ pub struct Overview<'a> {
     pub functions: Vec<FunctionRow<'a>>,
     /// At most three, most bytes first.
     pub findings: Vec<Finding>,
+    /// Of firmware: the regions of the chip's memory.
+    pub regions: Vec<RegionUse>,
 }

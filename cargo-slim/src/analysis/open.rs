@@ -1,6 +1,6 @@
 //! From the options to mapped files: built by cargo, or there already.
 
-use super::subject::Files;
+use super::{package, subject::Files};
 use codecost::{
     Error, Result,
     attribution::Catalogue,
@@ -27,6 +27,8 @@ pub enum Input {
         path: PathBuf,
         /// Its debug file.
         debug_file: Option<PathBuf>,
+        /// Of a package or an archive the file that is meant.
+        member: Option<String>,
         /// Of a universal file the image for this architecture.
         arch: Option<String>,
         /// The manifest whose workspace names crates; `None` for the one here or above.
@@ -40,6 +42,7 @@ impl Input {
         Self::File {
             path: path.into(),
             debug_file: None,
+            member: None,
             arch: None,
             manifest_path: None,
         }
@@ -125,6 +128,7 @@ pub fn open_tables(input: &Input, first: &mut dyn FnMut(&[String])) -> Result<Op
     let Input::File {
         path,
         debug_file,
+        member,
         arch,
         manifest_path,
     } = input
@@ -134,8 +138,8 @@ pub fn open_tables(input: &Input, first: &mut dyn FnMut(&[String])) -> Result<Op
     if let Some(manifest) = manifest_path {
         beside_manifest(&Context::current()?, manifest)?;
     }
-    let file = mapped(path, arch.as_deref())?;
-    let image = Image::parse(path, &file)?;
+    let file = mapped(path, member.as_deref(), arch.as_deref())?;
+    let image = Image::parse(file.path(), &file)?;
     if let Some(debug) = debug_file {
         given(path, &image, debug)?;
     }
@@ -166,10 +170,12 @@ pub fn open_in(
         Input::File {
             path,
             debug_file,
+            member,
             arch,
             manifest_path,
         } => {
-            let file = mapped(path, arch.as_deref())?;
+            let file = mapped(path, member.as_deref(), arch.as_deref())?;
+            let path = &file.path().to_path_buf();
             // What is no object file is refused before anything else is asked.
             let image = Image::parse(path, &file)?;
             let debug = match debug_file {
@@ -242,9 +248,9 @@ pub fn open_in(
     }
 }
 
-/// The file, or of a universal one the image for this processor.
-fn mapped(path: &Path, arch: Option<&str>) -> Result<Mapping> {
-    let file = Mapping::open(path)?;
+/// The file, or what is meant of a package, an archive or a universal file.
+fn mapped(path: &Path, member: Option<&str>, arch: Option<&str>) -> Result<Mapping> {
+    let file = package::opened(Mapping::open(path)?, member)?;
     match arch {
         Some(arch) => of_architecture(file, arch),
         None => Ok(file),

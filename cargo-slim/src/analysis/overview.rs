@@ -4,7 +4,7 @@ use super::{
     crates, findings, functions,
     model::{By, Overview},
     open::Opened,
-    partition,
+    partition, regions,
     result::{self, Analysis},
     subject::Subject,
 };
@@ -30,6 +30,7 @@ pub fn overview<'a>(
         crates,
         functions: functions::rows(subject, named),
         findings,
+        regions: regions::of(opened, &subject.image).regions,
     };
     Analysis::new(opened, subject, overview, [])
 }

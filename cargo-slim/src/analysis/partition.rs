@@ -13,6 +13,8 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
         bucket("[headers]", "headers"),
         bucket("[padding]", "padding"),
         bucket("[unknown]", "unknown"),
+        bucket("[symbol index]", SectionKind::Symbols.as_str()),
+        bucket("[name table]", SectionKind::Strings.as_str()),
     ];
     let mut members = members(image);
     for piece in &layout.pieces {
@@ -29,7 +31,11 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
                 *shipped += piece.shipped;
                 continue;
             }
-            PieceKind::Table(_) => &mut rest[0],
+            PieceKind::Table(index) => match image.tables.get(index as usize).map(|it| it.name) {
+                Some("symbol index") => &mut rest[3],
+                Some("name table") => &mut rest[4],
+                _ => &mut rest[0],
+            },
             PieceKind::Padding => &mut rest[1],
             PieceKind::Unknown => &mut rest[2],
         };

@@ -16,7 +16,8 @@ use codecost::{
     demangle::Name,
     hashing::NumberMap,
     image::{
-        Image, Mapping, SectionKind, SymbolTable, UnwindTables, debug_info::separate, pdb::Pdb,
+        Image, Mapping, RelocationTable, SectionKind, SymbolTable, UnwindTables,
+        debug_info::separate, pdb::Pdb,
     },
 };
 use std::{borrow::Cow, path::Path, sync::OnceLock};
@@ -114,11 +115,16 @@ impl<'a> Subject<'a> {
         }
         let symbols = || {
             let dynamic_symbols = image.dynamic_symbols();
-            let pointers = (depth == Depth::Bytes).then(|| Pointers::new(&image, &dynamic_symbols));
-            (image.symbols(), dynamic_symbols, pointers)
+            let symbols = image.symbols();
+            let by = by(&image, &symbols, &dynamic_symbols);
+            let pointers = (depth == Depth::Bytes).then(|| Pointers::new(&image, by));
+            (symbols, dynamic_symbols, pointers)
         };
-        let ((mut symbols, dynamic_symbols, pointers), unwind) =
+        let ((mut symbols, dynamic_symbols, pointers), mut unwind) =
             rayon::join(symbols, || image.unwind_tables());
+        if let (Some(pointers), false) = (&pointers, image.parts.is_empty()) {
+            unwind = image.unwind_of_parts(pointers.tables());
+        }
         let pdb = files.debug.as_ref().and_then(|debug| Pdb::parse(debug));
         if let Some(pdb) = &pdb {
             symbols = pdb.symbols(&image);
@@ -165,9 +171,9 @@ impl<'a> Subject<'a> {
         let debug = DebugSections::of(&image, debug_image.as_ref(), shared_image.as_ref());
         // Debug information may add functions; else what they refer to can be looked for already.
         let references = if depth == Depth::Bytes && debug.is_empty() {
-            let pieces = code_pieces(&image, &code);
+            let references = references(&image, &code, pointers.as_ref());
             let name = || code.name(named, &owners, &mut crates);
-            let ((), references) = rayon::join(name, || CodeReferences::new(&image, &pieces));
+            let ((), references) = rayon::join(name, references);
             Some(references)
         } else {
             code.name(named, &owners, &mut crates);
@@ -275,14 +281,15 @@ impl<'a> Subject<'a> {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
-        let references = self.references.take().unwrap_or_else(|| {
-            let pieces = code_pieces(&self.image, &self.code);
-            CodeReferences::new(&self.image, &pieces)
+        let pointers = self.pointers.take().unwrap_or_else(|| {
+            let by = by(&self.image, &self.symbols, &self.dynamic_symbols);
+            Pointers::new(&self.image, by)
         });
-        let pointers = self
-            .pointers
-            .take()
-            .unwrap_or_else(|| Pointers::new(&self.image, &self.dynamic_symbols));
+        let references = self.references.take().unwrap_or_else(references(
+            &self.image,
+            &self.code,
+            Some(&pointers),
+        ));
         let inputs = Inputs {
             image: &self.image,
             symbols: &self.symbols,
@@ -377,6 +384,27 @@ impl<'a> Subject<'a> {
             .collect()
     }
 
+    /// The member that a section is in, where there are several.
+    pub(super) fn member_of(&self, section: u32) -> Option<&str> {
+        let several = self.image.parts.len() > 1;
+        let section = self
+            .image
+            .sections
+            .get(section as usize)
+            .filter(|_| several)?;
+        let part = self
+            .image
+            .parts
+            .get(self.image.part_at(section.file.start)?)?;
+        Some(&part.name)
+    }
+
+    /// What the loader patches; of objects and archives a linker.
+    pub(super) fn relocations(&self) -> Vec<RelocationTable> {
+        let by = by(&self.image, &self.symbols, &self.dynamic_symbols);
+        self.image.relocations(by)
+    }
+
     /// The functions' full names.
     pub(super) fn names(&self) -> &FunctionNames {
         let spell = || FunctionNames::new(&self.code.functions, &self.symbols);
@@ -400,6 +428,32 @@ impl<'a> Subject<'a> {
         // Ids are made by `crates` only; the first entry, `[unknown]`, always exists.
         self.labels.get(id.0 as usize).unwrap_or(&self.labels[0])
     }
+}
+
+/// The symbols that relocations are for: the loader's, or a linker's.
+fn by<'t, 'd>(
+    image: &Image<'_>,
+    symbols: &'t SymbolTable<'d>,
+    dynamic_symbols: &'t SymbolTable<'d>,
+) -> &'t SymbolTable<'d> {
+    match image.parts.is_empty() {
+        true => dynamic_symbols,
+        false => symbols,
+    }
+}
+
+/// What the functions refer to: of linked files their instructions say it, of objects the relocations.
+fn references<'s>(
+    image: &'s Image<'_>,
+    code: &CodeMap,
+    pointers: Option<&'s Pointers>,
+) -> impl FnOnce() -> CodeReferences + Send + 's {
+    let parts = pointers.filter(|_| !image.parts.is_empty());
+    let found = match parts {
+        Some(pointers) => Ok(CodeReferences::of_parts(image, code, pointers)),
+        None => Err(code_pieces(image, code)),
+    };
+    move || found.unwrap_or_else(|pieces| CodeReferences::new(image, &pieces))
 }
 
 /// What a PDB says was inlined, by address.

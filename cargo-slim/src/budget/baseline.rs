@@ -213,7 +213,8 @@ impl Unlike {
             | Measure::Gzip
             | Measure::Zstd
             | Measure::Flash
-            | Measure::Ram => self.whole.as_deref(),
+            | Measure::Ram
+            | Measure::Region(_) => self.whole.as_deref(),
         }
     }
 

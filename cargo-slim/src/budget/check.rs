@@ -13,11 +13,15 @@ use super::{
     update::{Edit, update},
 };
 use crate::{
-    analysis::Input,
+    analysis::{Input, package, regions},
     compare::Compared,
     snapshot::{self, Compressors, Measures, measure, survey_of},
 };
-use codecost::{Result, cargo::Context, image::Mapping};
+use codecost::{
+    Result,
+    cargo::Context,
+    image::{Image, Mapping},
+};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -329,9 +333,14 @@ fn measure_one(
 }
 
 fn measure_file(context: &Context, input: &Input, path: &Path, needed: Needed) -> Result<Measured> {
-    let file = Mapping::open(path)?;
+    let wanted = match input {
+        Input::File { member, .. } => member.as_deref(),
+        Input::Build(_) => None,
+    };
+    let file = package::opened(Mapping::open(path)?, wanted)?;
     let mut measured = Measured {
         measures: measure::of(path, &file, needed.compressors)?,
+        regions: regions::beside(path, &Image::parse(path, &file)?).regions,
         ..Measured::default()
     };
     file.check_unchanged()?;
@@ -339,12 +348,14 @@ fn measure_file(context: &Context, input: &Input, path: &Path, needed: Needed) -
         let input = match input {
             Input::File {
                 debug_file,
+                member,
                 arch,
                 manifest_path,
                 ..
             } => Input::File {
                 path: path.into(),
                 debug_file: debug_file.clone(),
+                member: member.clone(),
                 arch: arch.clone(),
                 manifest_path: manifest_path.clone(),
             },

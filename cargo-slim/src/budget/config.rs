@@ -112,6 +112,8 @@ pub enum Measure {
     Flash,
     /// Memory bytes of the writable segments.
     Ram,
+    /// What a region of a chip's memory holds.
+    Region(String),
     /// A section of the analysis build.
     Section(String),
     /// What ships of a crate, by name or `name@version`.
@@ -140,6 +142,7 @@ impl fmt::Display for Measure {
             Self::Zstd => f.pad("zstd"),
             Self::Flash => f.pad("flash"),
             Self::Ram => f.pad("ram"),
+            Self::Region(name) => f.pad(&format!("region:{name}")),
             Self::Section(name) => f.pad(&format!("section:{name}")),
             Self::Crate(name) => f.pad(&format!("crate:{name}")),
             Self::CrateFile(name) => f.pad(&format!("crate-file:{name}")),
@@ -399,6 +402,7 @@ impl Reader<'_> {
             return Ok(measure);
         }
         match text.split_once(':') {
+            Some(("region", name)) if !name.is_empty() => Ok(Measure::Region(name.into())),
             Some(("section", name)) if !name.is_empty() => Ok(Measure::Section(name.into())),
             Some(("crate", name)) if !name.is_empty() => Ok(Measure::Crate(name.into())),
             Some(("crate-file", name)) if !name.is_empty() => Ok(Measure::CrateFile(name.into())),
@@ -416,7 +420,7 @@ impl Reader<'_> {
             _ => Err(self.error(
                 at,
                 format_args!("`{text}` is not a measure"),
-                "measures are: file, shipped, gzip, zstd, flash, ram, section:.text, \
+                "measures are: file, shipped, gzip, zstd, flash, ram, region:FLASH, section:.text, \
                  crate:serde_json, crate-file:serde_json, function:/regex/",
             )),
         }

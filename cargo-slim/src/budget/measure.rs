@@ -2,6 +2,7 @@
 
 use super::config::{Measure, Pattern};
 use crate::{
+    analysis::model::RegionUse,
     ledger::Category,
     snapshot::{Crate, Measures, Snapshot, Surveyed},
 };
@@ -11,6 +12,8 @@ use crate::{
 pub struct Measured {
     /// Of the artifact as the user's own profile builds it.
     pub measures: Measures,
+    /// How full the regions of the chip's memory are, of firmware whose script was found.
+    pub regions: Vec<RegionUse>,
     /// Of the analysis build, where a rule asks for it.
     pub snapshot: Option<Snapshot>,
     /// Further names of functions, which share their code with another one.
@@ -64,6 +67,14 @@ impl Measured {
             Measure::Zstd => whole(zstd, "zstd was not measured"),
             Measure::Flash => whole(flash, no_segments),
             Measure::Ram => whole(ram, no_segments),
+            Measure::Region(name) => {
+                let region = self.regions.iter().find(|region| region.name == *name);
+                let used = region.map(|region| region.used);
+                match self.regions.is_empty() {
+                    true => whole(used, "no `memory.x` with a place for all of it was found"),
+                    false => whole(used, "`memory.x` has no such region"),
+                }
+            }
             Measure::Section(name) => self.parts(
                 |snapshot| section(snapshot, name),
                 || format!("there is no section `{name}`"),
@@ -133,6 +144,8 @@ pub(super) fn of_baseline(baseline: &Snapshot, measure: &Measure) -> Option<u64>
         Measure::Zstd => zstd,
         Measure::Flash => flash,
         Measure::Ram => ram,
+        // Snapshots do not know the chip.
+        Measure::Region(_) => None,
         Measure::Section(name) => Some(section(baseline, name).unwrap_or_default()),
         Measure::Crate(name) => Some(of_crate(baseline, name, shipped_of).unwrap_or_default()),
         Measure::CrateFile(name) => {

@@ -116,11 +116,27 @@ impl Run {
     }
 }
 
+/// Who has what nobody claims of a section.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    pub(super) party: PartyId,
+    pub(super) category: Category,
+    pub(super) evidence: Evidence,
+}
+
+/// A section that is settled.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    index: u32,
+    rest: Option<Rest>,
+}
+
 /// The claims on each section.
 #[derive(Debug)]
 pub(super) struct Claims {
     sections: Vec<Vec<Claim>>,
     runs: Vec<Vec<Run>>,
+    rests: Vec<Option<Rest>>,
     addresses: Vec<VirtualAddress>,
     /// Memory for sorting.
     spare: Vec<Claim>,
@@ -134,6 +150,7 @@ impl Claims {
         Self {
             sections: vec![Vec::new(); image.sections.len()],
             runs: vec![Vec::new(); image.sections.len()],
+            rests: vec![None; image.sections.len()],
             addresses: image
                 .sections
                 .iter()
@@ -147,6 +164,13 @@ impl Claims {
     pub(super) fn add_run(&mut self, section: u32, run: Run) {
         if let Some(runs) = self.runs.get_mut(section as usize) {
             runs.push(run);
+        }
+    }
+
+    /// Says whose the bytes of a section are that nobody claims.
+    pub(super) fn rest(&mut self, section: u32, rest: Rest) {
+        if let Some(of) = self.rests.get_mut(section as usize) {
+            *of = Some(rest);
         }
     }
 
@@ -255,11 +279,13 @@ impl Claims {
         let mut claims = std::mem::take(&mut self.sections[index as usize]);
         let runs = std::mem::take(&mut self.runs[index as usize]);
         let address = image.sections[index as usize].address;
+        let rest = self.rests.get(index as usize).copied().flatten();
+        let place = Place { index, rest };
         // Nearly always there is nothing else.
         if let ([], [run]) = (&claims[..], &runs[..]) {
             walk(
                 image,
-                index,
+                place,
                 window,
                 held,
                 run.claims(subjects, address),
@@ -269,7 +295,7 @@ impl Claims {
             let more = runs.iter().flat_map(|run| run.claims(subjects, address));
             claims.extend(more);
             in_order(&mut claims, &mut self.spare);
-            walk(image, index, window, held, claims.iter().copied(), book);
+            walk(image, place, window, held, claims.iter().copied(), book);
         }
     }
 }
@@ -277,12 +303,13 @@ impl Claims {
 /// Walks the section once; the earlier of two overlapping claims keeps the bytes.
 fn walk(
     image: &Image<'_>,
-    index: u32,
+    place: Place,
     window: (u64, u64),
     held: Option<u64>,
     claims: impl Iterator<Item = Claim>,
     book: &mut Book,
 ) {
+    let index = place.index;
     let section = &image.sections[index as usize];
     let in_file = held.is_some();
     // Mostly all of a section ships or nothing; names of sections that go are the end of theirs.
@@ -303,7 +330,7 @@ fn walk(
         if stop <= start {
             continue;
         }
-        unclaimed(image, index, (at, start), in_file, amount(start - at), book);
+        unclaimed(image, place, (at, start), in_file, amount(start - at), book);
         let key = Key {
             section: Some(index),
             category: claim.category,
@@ -313,7 +340,7 @@ fn walk(
         book.add(key, amount(stop - start));
         at = stop;
     }
-    unclaimed(image, index, (at, end), in_file, amount(end - at), book);
+    unclaimed(image, place, (at, end), in_file, amount(end - at), book);
 }
 
 /// By start, of those the longest first, of those the strongest first.
@@ -331,13 +358,28 @@ fn in_order(claims: &mut Vec<Claim>, spare: &mut Vec<Claim>) {
 /// Bytes of a section that nobody claimed.
 fn unclaimed(
     image: &Image<'_>,
-    index: u32,
+    Place { index, rest }: Place,
     (start, end): (u64, u64),
     in_file: bool,
     amount: Amount,
     book: &mut Book,
 ) {
     if start >= end {
+        return;
+    }
+    if let Some(rest) = rest {
+        let Rest {
+            party,
+            category,
+            evidence,
+        } = rest;
+        let key = Key {
+            section: Some(index),
+            category,
+            party,
+            evidence,
+        };
+        book.add(key, amount);
         return;
     }
     let section = &image.sections[index as usize];

@@ -44,7 +44,12 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
         if !wanted {
             continue;
         }
-        let Some(address) = address_of(symbol, thread_local) else {
+        // In objects each section has addresses of its own.
+        let address = match image.parts.is_empty() {
+            true => address_of(symbol, thread_local),
+            false => Some(symbol.address),
+        };
+        let Some(address) = address else {
             continue;
         };
         let Some((section, at)) = image.section_at(address) else {

@@ -2,7 +2,7 @@
 
 use codecost::{
     address::{FileOffset, FileRange, Range},
-    image::{Image, Stripped},
+    image::{Image, Stripped, TableRange},
 };
 
 /// What a piece of the file is.
@@ -49,7 +49,10 @@ impl Layout {
             .tables
             .iter()
             .enumerate()
-            .map(|(index, table)| (table.range, PieceKind::Table(index as u32)));
+            .map(|(index, table)| match table.name {
+                TableRange::PADDING => (table.range, PieceKind::Padding),
+                _ => (table.range, PieceKind::Table(index as u32)),
+            });
         let sections = image
             .sections
             .iter()

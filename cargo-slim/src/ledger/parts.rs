@@ -6,7 +6,7 @@
 
 use super::{
     category::Category,
-    claims::{Claim, Claims},
+    claims::{Claims, Rest},
     inputs::Inputs,
     sharing::Parties,
 };
@@ -36,6 +36,7 @@ pub(super) fn crates_of(inputs: &Inputs<'_, '_>, crates: &mut Crates<'_>) -> Vec
     parts.map(|part| crate_of(&part.name)).collect()
 }
 
+/// Claims what nothing else in an object claims.
 pub(super) fn claim(
     inputs: &Inputs<'_, '_>,
     of: &[Option<CrateId>],
@@ -49,25 +50,17 @@ pub(super) fn claim(
             let Some(section) = inputs.image.sections.get(index as usize) else {
                 continue;
             };
-            // Symbols of an object alone are claimed one by one.
-            let symbols = [inputs.symbols.section, inputs.symbols.strings];
-            if symbols.contains(&Some(index)) {
-                continue;
+            if let Some(category) = category(section.kind) {
+                let evidence = Evidence::Symbol;
+                claims.rest(
+                    index,
+                    Rest {
+                        party,
+                        category,
+                        evidence,
+                    },
+                );
             }
-            let claim = |category| Claim {
-                start: 0,
-                size: section.file.size,
-                party,
-                category,
-                evidence: Evidence::Symbol,
-            };
-            claims.add(
-                index,
-                claim(match category(section.kind) {
-                    Some(category) => category,
-                    None => continue,
-                }),
-            );
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Each target starts an object; a pointer followed by a length over valid text is a `&str`, so the
 //! text ends there, and something else starts.
 
+use super::object::holds_objects;
 use codecost::{
     address::VirtualAddress,
     image::{Format, Image, RelocationTable, SectionKind, SymbolTable},
@@ -18,13 +19,22 @@ pub struct Pointers {
 }
 
 impl Pointers {
-    /// Reads them. Linear in their number.
+    /// Reads them; of objects and archives by their symbols. Linear in their number.
     pub fn new(image: &Image<'_>, dynamic_symbols: &SymbolTable<'_>) -> Self {
         let tables = image.relocations(dynamic_symbols);
+        let linked = image.parts.is_empty();
         let mut starts = Vec::new();
-        for relocation in tables.iter().flat_map(|table| &table.relocations) {
-            starts.extend(relocation.target);
-            starts.extend(end_of_text(image, relocation.slot, relocation.target));
+        for table in &tables {
+            // Of an object also what its code asks for, which no length follows.
+            let first = table.relocations.first();
+            let place = first.and_then(|first| image.section_at(first.slot));
+            let of_data = linked || place.is_some_and(|(_, section)| holds_objects(section.kind));
+            for relocation in &table.relocations {
+                starts.extend(relocation.target);
+                if of_data {
+                    starts.extend(end_of_text(image, relocation.slot, relocation.target));
+                }
+            }
         }
         Self { tables, starts }
     }
@@ -33,6 +43,11 @@ impl Pointers {
     pub(crate) fn targets(&self) -> impl Iterator<Item = (VirtualAddress, VirtualAddress)> + '_ {
         let all = self.tables.iter().flat_map(|table| &table.relocations);
         all.filter_map(|relocation| Some((relocation.slot, relocation.target?)))
+    }
+
+    /// The tables of relocations.
+    pub fn tables(&self) -> &[RelocationTable] {
+        &self.tables
     }
 }
 

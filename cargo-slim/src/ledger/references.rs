@@ -1,11 +1,11 @@
 //! What code refers to in data: the first hop from a function to the constants that it uses.
 
-use super::{object::holds_objects, radix};
+use super::{object::holds_objects, pointers::Pointers, radix};
 use codecost::{
-    address::{AddressIndex, VirtualAddress},
+    address::{AddressIndex, AddressRange, VirtualAddress},
     attribution::{CodeMap, Function},
     disasm::{Piece, ReferenceKind, decoder_of},
-    image::Image,
+    image::{Image, SectionKind},
 };
 use rayon::prelude::*;
 
@@ -73,22 +73,11 @@ const FUNCTIONS: usize = 256;
 impl CodeReferences {
     /// Decodes all code of `image`, on all cores. `functions`: the [`code_pieces`] of its functions.
     pub fn new(image: &Image<'_>, functions: &[Piece<'_>]) -> Self {
-        // In objects the instructions wait for the linker to fill in what they refer to.
-        let linked = image.parts.is_empty();
-        let Some(decoder) = decoder_of(image).filter(|_| linked) else {
+        let Some(decoder) = decoder_of(image) else {
             return Self::default();
         };
-        let mut data: Vec<_> = image
-            .sections
-            .iter()
-            .filter(|section| section.loaded && holds_objects(section.kind))
-            .map(|section| section.addresses())
-            .collect();
-        data.sort_unstable();
-        let starts = data.iter().map(|range| range.start);
-        let base = starts
-            .min_by_key(|start| start.0 as i64)
-            .unwrap_or_default();
+        let data = data_sections(image);
+        let base = lowest(&data);
         let index = AddressIndex::new(data.iter().map(|range| range.start).collect());
         let is_data = |address: VirtualAddress| {
             let last = index.last_at(address);
@@ -146,6 +135,44 @@ impl CodeReferences {
         }
     }
 
+    /// Of objects and archives: the relocations of their code, which say exactly what the instructions
+    /// will refer to. Linear in their number.
+    pub fn of_parts(image: &Image<'_>, code: &CodeMap, pointers: &Pointers) -> Self {
+        let base = lowest(&data_sections(image));
+        let mut found = Vec::new();
+        let mut near = 0;
+        for table in pointers.tables() {
+            let mut relocations = table.relocations.iter().peekable();
+            let first = relocations
+                .peek()
+                .and_then(|first| image.section_at(first.slot));
+            if first.is_none_or(|(_, section)| section.kind != SectionKind::Code) {
+                continue;
+            }
+            for relocation in relocations {
+                let target = relocation.target.filter(|to| {
+                    let at = image.section_at(*to);
+                    at.is_some_and(|(_, section)| holds_objects(section.kind))
+                });
+                let Some(to) = target else { continue };
+                let Some(function) = code.at_near(relocation.slot, &mut near) else {
+                    continue;
+                };
+                let reference = CodeReference {
+                    to,
+                    function,
+                    access: 0,
+                    guess: false,
+                };
+                found.extend(Packed::new(base, reference));
+            }
+        }
+        Self {
+            base,
+            lists: vec![found],
+        }
+    }
+
     /// All of them in the order of what they refer to.
     pub(super) fn by_address(&self) -> Sorted {
         let lists: Vec<&[Packed]> = self.lists.iter().map(Vec::as_slice).collect();
@@ -159,6 +186,24 @@ impl CodeReferences {
             references,
         }
     }
+}
+
+/// Where data is, by address.
+fn data_sections(image: &Image<'_>) -> Vec<AddressRange> {
+    let sections = image.sections.iter();
+    let mut data: Vec<_> = sections
+        .filter(|section| section.loaded && holds_objects(section.kind))
+        .map(|section| section.addresses())
+        .collect();
+    data.sort_unstable();
+    data
+}
+
+fn lowest(data: &[AddressRange]) -> VirtualAddress {
+    let starts = data.iter().map(|range| range.start);
+    starts
+        .min_by_key(|start| start.0 as i64)
+        .unwrap_or_default()
 }
 
 /// References in the order of what they refer to.

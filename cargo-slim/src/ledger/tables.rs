@@ -12,7 +12,7 @@ use codecost::{
     address::{FileRange, VirtualAddress},
     attribution::{CrateId, Crates, Evidence, Owner},
     demangle::Name,
-    image::{EntryKind, Image, SectionKind, Symbol, SymbolKind, SymbolTable},
+    image::{EntryKind, Image, PartTable, SectionKind, Symbol, SymbolKind, SymbolTable},
 };
 
 pub(super) fn claim(
@@ -55,6 +55,13 @@ pub(super) fn claim(
 
 /// Of so many owners of one word of RELR the rest make no difference.
 const MAX_OWNERS: usize = 256;
+
+/// Where the last answer was.
+#[derive(Default)]
+struct Near {
+    data: usize,
+    code: u32,
+}
 
 struct Tables<'a, 'd, 'c> {
     inputs: &'a Inputs<'a, 'd>,
@@ -169,12 +176,20 @@ impl Tables<'_, '_, '_> {
     }
 
     fn symbol_table(&mut self, table: &SymbolTable<'_>, owners: &[PartyId]) {
+        for part in table.tables() {
+            let range = part.symbols.start as usize..part.symbols.end as usize;
+            let symbols = table.symbols.get(range.clone()).unwrap_or_default();
+            self.table_of(&part, symbols, owners.get(range).unwrap_or_default());
+        }
+    }
+
+    fn table_of(&mut self, table: &PartTable, symbols: &[Symbol<'_>], owners: &[PartyId]) {
         let (Some(section), Some(strings)) = (table.section, table.strings) else {
             return;
         };
-        let first = table.symbols.first();
+        let first = symbols.first();
         // What was found elsewhere follows the table's own.
-        let own = table.symbols.iter();
+        let own = symbols.iter();
         let stand = own
             .take_while(|symbol| symbol.index != Symbol::OUTSIDE)
             .count();
@@ -186,7 +201,7 @@ impl Tables<'_, '_, '_> {
         };
         self.claims.add_run(section, Run::Table(entries));
         self.claims.reserve(strings, owners.len());
-        for (symbol, party) in table.symbols.iter().zip(owners).take(stand) {
+        for (symbol, party) in symbols.iter().zip(owners).take(stand) {
             if !symbol.name.is_empty() {
                 let name = Claim {
                     start: u64::from(symbol.name_offset),
@@ -244,13 +259,14 @@ impl Tables<'_, '_, '_> {
 
     /// Each relocation is the owner's of the slot that it patches.
     fn relocations(&mut self) {
+        let linked = self.inputs.image.parts.is_empty();
         for table in &self.inputs.pointers.tables {
             if table.entry_size == 0 {
                 // What they have in common is written once, or they have no bytes at all.
                 continue;
             }
             let mut entries = Vec::with_capacity(table.relocations.len());
-            let (mut at, mut near) = (0, 0);
+            let (mut at, mut near) = (0, Near::default());
             while at < table.relocations.len() {
                 let entry = table.relocations[at].entry;
                 // One word of RELR patches many slots.
@@ -265,7 +281,7 @@ impl Tables<'_, '_, '_> {
                     if seen > MAX_OWNERS {
                         break;
                     }
-                    if let Some((party, by)) = self.data.party_near(relocation.slot, &mut near) {
+                    if let Some((party, by)) = self.patched(relocation.slot, &mut near) {
                         seen += self.parties.members(party).len();
                         // Nearly always all slots of an entry are one party's.
                         match only.replace(party) {
@@ -285,6 +301,8 @@ impl Tables<'_, '_, '_> {
                 }
                 at += count;
                 let (party, evidence) = match only {
+                    // Of an object the rest is its crate's.
+                    None if !linked => (self.linker, Evidence::None),
                     None => (self.linker, Evidence::Format),
                     Some(party) if owners.is_empty() => (party, evidence),
                     Some(_) => (self.parties.group(owners), evidence),
@@ -301,6 +319,19 @@ impl Tables<'_, '_, '_> {
             };
             self.claims.add_run(table.section, Run::Table(claim));
         }
+    }
+
+    /// Who owns what a relocation patches: data, in an object also code.
+    fn patched(&self, slot: VirtualAddress, near: &mut Near) -> Option<(PartyId, Evidence)> {
+        if let Some(found) = self.data.party_near(slot, &mut near.data) {
+            return Some(found);
+        }
+        if self.inputs.image.parts.is_empty() {
+            return None;
+        }
+        let function = self.inputs.code.at_near(slot, &mut near.code)?;
+        let party = *self.functions.get(function as usize)?;
+        Some((party, Evidence::Relocation))
     }
 
     fn unwind(&mut self) {
@@ -443,11 +474,24 @@ impl Tables<'_, '_, '_> {
         }
     }
 
-    /// rustc's metadata describes the crate that the artifact is.
+    /// rustc's metadata describes the crate that the artifact is, and so does what tools for firmware
+    /// read; but the list of stack frames has an entry for each function.
     fn metadata(&mut self) {
+        let mut near = 0;
+        for size in self.inputs.image.stack_sizes() {
+            let mut sections = self.inputs.image.sections.iter().zip(0..);
+            let section = sections.find(|(section, _)| section.file.contains(size.file.start));
+            let function = self.inputs.code.at_near(size.function, &mut near);
+            if let (Some((_, section)), Some(function)) = (section, function) {
+                let party = self.functions[function as usize];
+                let evidence = Evidence::Symbol;
+                self.claim(section, size.file, Category::Other, party, evidence);
+            }
+        }
         let Some(leaf) = self.inputs.leaf else { return };
         for (index, section) in self.inputs.image.sections.iter().enumerate() {
-            if section.kind == SectionKind::Metadata {
+            let listed = section.name.starts_with(".stack_sizes");
+            if section.kind == SectionKind::Metadata && !listed {
                 let party = self.parties.single(Owner::of(leaf, Evidence::Format));
                 let size = section.file.size;
                 let category = Category::Other;

@@ -26,6 +26,8 @@ struct JsonData<'a> {
     owner: &'a str,
     version: Option<&'a str>,
     section: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<&'a str>,
     address: u64,
     shipped: Option<u64>,
     file: u64,
@@ -50,6 +52,7 @@ impl<'a> JsonData<'a> {
             name,
             label,
             section,
+            member,
             address,
             shipped,
             file,
@@ -70,6 +73,7 @@ impl<'a> JsonData<'a> {
             owner: &label.name,
             version: label.version.as_deref(),
             section,
+            member: member.as_deref(),
             address: address.0,
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
@@ -143,7 +147,17 @@ pub fn write(
         shipped: |row: &Nth<'_, DataRow>| row.row.shipped,
         file: |row: &Nth<'_, DataRow>| row.row.file,
     };
-    let table = lead(Table::new(&rows), figures)
+    let members = rows.iter().any(|row| row.row.member.is_some());
+    let table = lead(Table::new(&rows), figures);
+    let table = match members {
+        true => table
+            .text("member", "Member", |row| {
+                Cell::maybe_text(row.row.member.as_deref())
+            })
+            .machines_only(),
+        false => table,
+    };
+    let table = table
         .text("kind", "Kind", |row| row.row.kind.into())
         .text("section", "Section", |row| row.row.section.as_str().into())
         .droppable(3)

@@ -114,11 +114,13 @@ pub(super) fn functions() -> Vec<FunctionRow<'static>> {
                 label: Box::leak(Box::new(label)),
                 instantiated_by: by.map(|by| &*Box::leak(Box::new(by))),
                 section: ".text",
+                member: None,
                 address: VirtualAddress(address),
                 file,
                 shipped: file,
                 evidence: Evidence::Symbol,
                 inferred_by: None,
+                stack: None,
             }
         };
     let automata = || label("regex_automata", "0.4.9", Origin::Registry);
@@ -245,6 +247,7 @@ pub(super) fn data() -> Vec<DataRow> {
         name: name.into(),
         label: owner,
         section: section.into(),
+        member: None,
         address: VirtualAddress(0x1_0040),
         file,
         shipped: file,
@@ -337,6 +340,7 @@ pub(super) fn overview() -> Overview<'static> {
         sections: sections(),
         crates: crates(),
         functions: functions(),
+        regions: Vec::new(),
         findings: vec![
             Finding {
                 code: "two-versions",

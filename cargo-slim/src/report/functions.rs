@@ -30,12 +30,16 @@ pub(super) struct JsonFunction<'a> {
     version: Option<&'a str>,
     instantiated_by: Option<&'a str>,
     section: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<&'a str>,
     address: u64,
     shipped: Option<u64>,
     file: u64,
     evidence: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     inferred_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<u64>,
 }
 
 impl<'a> JsonFunction<'a> {
@@ -47,11 +51,13 @@ impl<'a> JsonFunction<'a> {
             label,
             instantiated_by,
             section,
+            member,
             address,
             shipped,
             file,
             evidence,
             inferred_by,
+            stack,
         } = function.row;
         let CrateInfo {
             name: owner,
@@ -73,11 +79,13 @@ impl<'a> JsonFunction<'a> {
             version: version.as_deref(),
             instantiated_by: instantiated_by.as_ref().map(|label| label.name.as_str()),
             section,
+            member: *member,
             address: address.0,
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
             evidence: evidence.as_str(),
             inferred_by: *inferred_by,
+            stack: *stack,
         }
     }
 }
@@ -97,11 +105,13 @@ impl JsonRow for Line<'_> {
             version,
             instantiated_by,
             section,
+            member,
             address,
             shipped,
             file,
             evidence,
             inferred_by,
+            stack,
         } = &self.0;
         to.extend_from_slice(b"{\"id\":\"");
         for part in id.parts() {
@@ -122,6 +132,9 @@ impl JsonRow for Line<'_> {
         text(to, "version", *version);
         text(to, "instantiated_by", *instantiated_by);
         text(to, "section", Some(section));
+        if member.is_some() {
+            text(to, "member", *member);
+        }
         to.extend_from_slice(b",\"address\":");
         serde_json::to_writer(&mut *to, address)?;
         to.extend_from_slice(b",\"shipped\":");
@@ -131,6 +144,10 @@ impl JsonRow for Line<'_> {
         text(to, "evidence", Some(evidence));
         if inferred_by.is_some() {
             text(to, "inferred_by", *inferred_by);
+        }
+        if stack.is_some() {
+            to.extend_from_slice(b",\"stack\":");
+            serde_json::to_writer(&mut *to, stack)?;
         }
         to.push(b'}');
         Ok(())
@@ -173,7 +190,15 @@ pub(super) fn table<'a>(
         shipped: |row: &Nth<'_, FunctionRow<'_>>| row.row.shipped,
         file: |row: &Nth<'_, FunctionRow<'_>>| row.row.file,
     };
-    let table = lead(Table::new(rows), figures)
+    let table = lead(Table::new(rows), figures);
+    // Only where the compiler was asked to list them.
+    let table = match rows.iter().any(|row| row.row.stack.is_some()) {
+        true => table.number("stack", "Stack", |row| {
+            row.row.stack.map_or(Cell::Empty, Cell::Bytes)
+        }),
+        false => table,
+    };
+    let table = table
         .text("crate", "Crate", |row| {
             Cell::text(ambiguous.name(row.row.label))
         })
@@ -194,7 +219,7 @@ pub(super) fn table<'a>(
             })
             .people_only(),
     };
-    table
+    let table = table
         .text("instantiated_by", "Instantiated by", |row| {
             Cell::maybe_text(
                 row.row
@@ -207,7 +232,14 @@ pub(super) fn table<'a>(
         .text("section", "Section", |row| row.row.section.into())
         .machines_only()
         .number("address", "Address", |row| Cell::Address(row.row.address.0))
-        .machines_only()
+        .machines_only();
+    let table = match rows.iter().any(|row| row.row.member.is_some()) {
+        true => table
+            .text("member", "Member", |row| Cell::maybe_text(row.row.member))
+            .machines_only(),
+        false => table,
+    };
+    table
         .text("evidence", "Evidence", |row| {
             row.row.evidence.as_str().into()
         })
@@ -254,6 +286,8 @@ mod tests {
         odd.aliases = vec!["one", "tw\"o"];
         odd.symbol = "";
         odd.instantiated_by = None;
+        odd.member = Some("a.o");
+        odd.stack = Some(32);
         rows.push(odd.clone());
         rows.push(odd);
         for row in &count(&rows) {

@@ -100,6 +100,10 @@ pub(super) fn page(artifact: &Artifact) -> Page {
     about.extend(profile.as_ref().map(|profile| format!("profile {profile}")));
     let file = format!("{} ({})", shown(path), about.join(", "));
     let shipped = match shipped_size {
+        // Objects and static libraries do not ship themselves.
+        Some(size) if matches!(*format, "archive" | "object") => {
+            format!("at most {}, where all of it is linked", Bytes(*size))
+        }
         Some(size) => format!("{} when stripped (strip = \"symbols\")", Bytes(*size)),
         None => format!("n/a (not computed for {})", format_name(format)),
     };

@@ -2,19 +2,19 @@
 
 use super::{
     crates::{self, JsonCrate},
-    envelope::{next, report_of},
+    envelope::{next, report_of, share},
     functions::{self, JsonFunction},
     names::Ambiguous,
     sections::{self, JsonSection},
 };
 use crate::analysis::{
     Analysis,
-    model::{Finding, Overview},
+    model::{Finding, Overview, RegionUse},
 };
 use codecost::{
     Result,
     console::Console,
-    report::{Emphasis, Grid, OutputOptions, Page, Table, printable},
+    report::{Cell, Emphasis, Grid, OutputOptions, Page, Table, printable},
     units::Bytes,
 };
 use serde::Serialize;
@@ -63,6 +63,49 @@ pub fn named(options: &OutputOptions) -> usize {
     }
 }
 
+/// One region of memory in JSON.
+#[derive(Serialize)]
+struct JsonRegion<'a> {
+    name: &'a str,
+    origin: u64,
+    length: u64,
+    used: u64,
+}
+
+impl<'a> JsonRegion<'a> {
+    fn new(region: &'a RegionUse) -> Self {
+        let RegionUse {
+            name,
+            origin,
+            length,
+            used,
+        } = region;
+        Self {
+            name,
+            origin: *origin,
+            length: *length,
+            used: *used,
+        }
+    }
+}
+
+/// How full the memory of a chip is; nothing for programs that run on an operating system.
+fn memory(regions: &[RegionUse], options: &OutputOptions) -> Result<Page> {
+    if regions.is_empty() {
+        return Ok(Page::new());
+    }
+    let table = Table::new(regions)
+        .number("used", "Used", |row: &RegionUse| Cell::Bytes(row.used))
+        .number("length", "Of", |row| Cell::Bytes(row.length))
+        .number("share", "Full", |row| {
+            Cell::Share(share(row.used, row.length))
+        })
+        .bar("bar", |row| share(row.used, row.length))
+        .number("origin", "From", |row| Cell::Address(row.origin))
+        .text("name", "Region", |row| row.name.as_str().into());
+    Ok(Page::new().heading("Memory").grid(grid(&table, options)?))
+}
+
 /// Shows the overview.
 ///
 /// # Errors
@@ -78,6 +121,7 @@ pub fn write(
         crates,
         functions,
         findings,
+        regions,
     } = &analysis.rows;
     let total = analysis.total;
     let sections = sections::count(sections);
@@ -104,7 +148,7 @@ pub fn write(
         .default_limit(FUNCTIONS)
         .total_label("all functions")
         .when_empty("nothing: no functions are known");
-    let page = Page::new()
+    let page = memory(regions, options)?
         .heading("Sections")
         .grid(grid(
             &sections::table(&sections, total).default_limit(SECTIONS),
@@ -141,8 +185,15 @@ pub fn write(
         .member(
             "findings",
             &findings.iter().map(JsonFinding::new).collect::<Vec<_>>(),
-        )
-        .instead(page);
+        );
+    let report = match regions.is_empty() {
+        true => report,
+        false => report.member(
+            "memory_regions",
+            &regions.iter().map(JsonRegion::new).collect::<Vec<_>>(),
+        ),
+    };
+    let report = report.instead(page);
     console.write_report(&report, options, |row| JsonCrate::new(row, total))
 }
 

@@ -114,7 +114,14 @@ impl CodeMap {
                     true => image.without_fill(range),
                     false => range,
                 };
-                (range.end(), Evidence::Inferred)
+                // A section that a compiler made for this function alone ends with it.
+                let alone = !image.parts.is_empty()
+                    && address == section_range.start
+                    && following.is_none_or(|next| !section_range.contains(next));
+                match alone {
+                    true => (range.end(), Evidence::Symbol),
+                    false => (range.end(), Evidence::Inferred),
+                }
             };
             // What overlaps (damage, or two entry points of one piece of assembly) stays with the
             // first.

@@ -103,7 +103,8 @@ impl SymbolOwners {
         });
         let sources = sources.collect();
         // One crate's units only, yet functions of several crates that are no instances: merged.
-        let merged = alone.is_some() && {
+        // An object's functions are its unit's, the copies of `#[inline]` ones too.
+        let merged = alone.is_some() && table.parts.is_empty() && {
             let mut roots = HashSet::new();
             for symbol in table.symbols.iter().filter(|symbol| symbol.file.is_some()) {
                 let name = Name::parse(&symbol.name);
@@ -408,7 +409,7 @@ fn of_debug_info(
 /// `switch.table.f`, `alloc_1f`, `OUTLINED_FUNCTION_0`. What a C compiler numbers
 /// (`open_path.constprop.0`, `buffer.1`) is not meant: of C there is a source.
 pub fn made_by_compiler(name: &str) -> bool {
-    const BEGINNINGS: [&str; 11] = [
+    const BEGINNINGS: [&str; 12] = [
         "anon.",
         "str.",
         "vtable.",
@@ -418,6 +419,7 @@ pub fn made_by_compiler(name: &str) -> bool {
         "__unnamed_",
         "OUTLINED_FUNCTION_",
         "GCC_except_table",
+        "DW.ref.",
         "__covrec_",
         "_rust_extern_with_linkage_",
     ];

@@ -243,10 +243,25 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         }
         _ if plain.starts_with(".debug_") || plain.starts_with(".zdebug_") => SectionKind::Debug,
         _ if plain == ".gdb_index" => SectionKind::Debug,
-        _ if plain == ".rustc" => SectionKind::Metadata,
+        _ if plain == ".rustc" || is_metadata(plain) => SectionKind::Metadata,
         _ if plain == ".comment" || plain.starts_with(".gnu_debug") => SectionKind::Comment,
         _ => SectionKind::Other,
     }
+}
+
+/// What tools for firmware read from a program: defmt's messages, how to find them, the frames of its
+/// functions, what a chip's loader or a debugger is told.
+fn is_metadata(name: &str) -> bool {
+    const BEGINNINGS: [&str; 6] = [
+        ".defmt",
+        ".stack_sizes",
+        ".espressif",
+        ".esp.",
+        ".embassy",
+        ".probe-rs",
+    ];
+    let mut beginnings = BEGINNINGS.iter();
+    beginnings.any(|beginning| name.starts_with(beginning))
 }
 
 fn segment_name(kind: elf::ProgramType) -> String {

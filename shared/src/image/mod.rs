@@ -13,6 +13,7 @@ pub mod debug_info;
 mod elf;
 mod fields;
 mod fill;
+mod firmware;
 mod hardening;
 mod loader;
 mod macho;
@@ -32,13 +33,14 @@ mod unwind;
 mod wasm;
 
 pub use architecture::Architecture;
+pub use firmware::{LoadAddress, StackSize};
 pub use mapping::Mapping;
 pub use needs::{Hardening, Library, LoaderNeeds, Resource, VersionNeed};
 pub use parts::Part;
 pub use relocation::{Relocation, RelocationTable};
 pub use section::{RelocationFormat, Section, SectionKind, Segment, TableRange};
 pub use strip::Stripped;
-pub use symbol::{Binding, Symbol, SymbolKind, SymbolTable};
+pub use symbol::{Binding, PartTable, Symbol, SymbolKind, SymbolTable};
 pub use unwind::{FrameTable, UnwindEntry, UnwindPart, UnwindTables};
 pub use wasm::{Constant, EntryKind, Module, Segment as DataSegment, TableEntry};
 
@@ -156,6 +158,9 @@ impl<'d> Image<'d> {
             }
         }
         .map_err(|error| format(lower_case_start(&error)))?;
+        if image.format == Format::Object {
+            parts::tables(&mut image);
+        }
         section::bound(&mut image.sections, bytes.len() as u64);
         if image.format == Format::Object {
             parts::single(&mut image);
@@ -277,9 +282,12 @@ impl<'d> Image<'d> {
         }
     }
 
-    /// The relocations that the loader applies (RELA, REL, RELR), one table a section.
+    /// The relocations that the loader applies (RELA, REL, RELR), one table a section. Of objects and
+    /// archives those that a linker applies to what is loaded, by the [`symbols`](Self::symbols) in
+    /// place of the dynamic ones.
     pub fn relocations(&self, dynamic_symbols: &SymbolTable<'d>) -> Vec<RelocationTable> {
         match &self.native {
+            Native::None if !self.parts.is_empty() => parts::relocations(self, dynamic_symbols),
             Native::None => relocation::read(self, dynamic_symbols),
             Native::MachO(commands) => macho::relocations(self, commands),
             Native::Pe(header) => pe::relocations(self, header),
@@ -370,6 +378,12 @@ impl<'d> Image<'d> {
             Native::Pe(header) => pe::unwind(self, header, &mut tables),
         }
         tables
+    }
+
+    /// As [`unwind_tables`](Self::unwind_tables), of objects and archives, where only the
+    /// [`relocations`](Self::relocations) say which function an entry is for.
+    pub fn unwind_of_parts(&self, relocations: &[RelocationTable]) -> UnwindTables {
+        parts::unwind(self, relocations)
     }
 
     /// Bytes that the file would have with `strip = "symbols"`; `None` where the format gives no

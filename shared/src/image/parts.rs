@@ -2,9 +2,22 @@
 //!
 //! Such a file has no addresses: each section of each object starts at 0. To look things up by
 //! address all the same, every section gets a range of its own: what has bytes is addressed by its
-//! place in the file, zeroes come far behind. [`Image::place_in_section`] leads back.
+//! place in the file, zeroes come behind the file's end. [`Image::place_in_section`] leads back.
 
-use super::{Format, Image, Section, SymbolTable, TableRange, bounds, elf, other, symbol_elf};
+mod contents;
+mod relocations;
+mod tables;
+mod unwind;
+
+pub(super) use relocations::read as relocations;
+pub(super) use tables::add as tables;
+pub(super) use unwind::read as unwind;
+
+use super::{
+    Format, Image, Section, SymbolTable, TableRange, bounds, elf, other,
+    symbol::{PartTable, unit_of_object},
+    symbol_elf,
+};
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use object::read::archive::ArchiveFile;
 
@@ -21,21 +34,18 @@ pub struct Part {
     addresses: Vec<VirtualAddress>,
 }
 
-/// Zeroes of objects are addressed from here on; no file is as long.
-const ZEROES: u64 = 1 << 56;
-
-/// Addresses of all zeroes together stay below [`ZEROES`] plus this.
+/// Addresses of all zeroes together stay below this much behind the file.
 const MAX_ZEROES: u64 = 1 << 55;
+
+/// What stands before each member of an archive.
+const MEMBER_HEADERS: &str = "member headers";
 
 /// An archive, with the sections of all members that are objects, and the other members as one
 /// section each.
 pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
     let archive = ArchiveFile::parse(bytes).map_err(|error| error.to_string())?;
     let mut image = other::empty(bytes, Format::Archive);
-    image.tables.push(TableRange {
-        name: "archive header",
-        range: bounds::clip(bytes, 0, 8),
-    });
+    contents::tables(&mut image);
     let mut names = bounds::NameBudget::new(bytes);
     let mut zeroes = 0;
     for entry in archive.members() {
@@ -52,13 +62,6 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
         } else {
             bounds::clip(bytes, offset, size)
         };
-        if !file.is_empty() {
-            // Each member has a header of 60 bytes before it, and so have the tables of contents.
-            image.tables.push(TableRange {
-                name: "member header",
-                range: bounds::clip(bytes, file.start.0.saturating_sub(60), 60),
-            });
-        }
         let object = parse(image.bytes_in(file));
         let first = image.sections.len() as u32;
         match object {
@@ -87,7 +90,9 @@ fn parse(bytes: &[u8]) -> Option<Image<'_>> {
         object::FileKind::MachO32 | object::FileKind::MachO64 => other::parse(kind, bytes),
         _ => return None,
     };
-    image.ok().filter(|image| image.format == Format::Object)
+    let mut image = image.ok().filter(|image| image.format == Format::Object)?;
+    tables(&mut image);
+    Some(image)
 }
 
 /// Adds the sections and headers of an object that stands at `file`.
@@ -112,7 +117,7 @@ fn take_in<'d>(
     for mut section in object.sections {
         section.file = moved(section.file);
         addresses.push(section.address);
-        place(&mut section, zeroes);
+        place(&mut section, image.bytes.len() as u64, zeroes);
         if section.link > 0 {
             section.link += first;
         }
@@ -140,7 +145,7 @@ pub(super) fn single(image: &mut Image<'_>) {
         .map(|section| section.address)
         .collect();
     for section in &mut image.sections {
-        place(section, &mut zeroes);
+        place(section, image.bytes.len() as u64, &mut zeroes);
     }
     image.parts.push(Part {
         name: String::new(),
@@ -151,9 +156,9 @@ pub(super) fn single(image: &mut Image<'_>) {
     image.position_independent = true;
 }
 
-fn place(section: &mut Section<'_>, zeroes: &mut u64) {
+fn place(section: &mut Section<'_>, length: u64, zeroes: &mut u64) {
     section.address = if section.file.is_empty() {
-        let start = ZEROES + *zeroes;
+        let start = length + *zeroes;
         *zeroes = zeroes.saturating_add(section.memory).min(MAX_ZEROES);
         VirtualAddress(start)
     } else {
@@ -161,11 +166,17 @@ fn place(section: &mut Section<'_>, zeroes: &mut u64) {
     };
 }
 
-/// The symbols of all parts, one table after the other.
+/// The symbols of all parts, one table after the other. Each stands under the object file that it is
+/// in, whatever its own table says or does not say.
 pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
-    let mut all = SymbolTable::default();
+    let mut all = SymbolTable {
+        files_are_exact: true,
+        ..SymbolTable::default()
+    };
     for part in &image.parts {
+        let first = all.symbols.len() as u32;
         let Some(object) = parse(image.bytes_in(part.file)) else {
+            all.parts.push(PartTable::empty(first));
             continue;
         };
         let table = symbol_elf::read(&object, false).unwrap_or_else(|| other::symbols(&object));
@@ -173,24 +184,31 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
         let files = all.files.len() as u32;
         all.damaged_names += table.damaged_names;
         all.files.extend(table.files);
-        if image.parts.len() == 1 {
-            (all.section, all.strings) = (table.section, table.strings);
-            all.entry_size = table.entry_size;
+        // What is local stands under its file's entry, what is global under none.
+        if all.files.len() as u32 == files && !part.name.is_empty() {
+            let unit = unit_of_object(part.name.clone().into());
+            all.files.push(unit);
         }
+        let of_part = (all.files.len() as u32 > files).then_some(files);
         for mut symbol in table.symbols {
-            symbol.file = symbol.file.map(|file| file + files);
+            symbol.file = symbol.file.map(|file| file + files).or(of_part);
             if let Some(section) = symbol.section {
                 let own = part.addresses.get(section as usize);
                 let placed = image.sections.get((base + section) as usize);
-                let (Some(own), Some(placed)) = (own, placed) else {
-                    continue;
-                };
-                let value = symbol.address.0.wrapping_sub(own.0);
-                symbol.address = VirtualAddress(placed.address.0.wrapping_add(value));
-                symbol.section = Some(base + section);
+                symbol.section = own.zip(placed).map(|(own, placed)| {
+                    let value = symbol.address.0.wrapping_sub(own.0);
+                    symbol.address = VirtualAddress(placed.address.0.wrapping_add(value));
+                    base + section
+                });
             }
             all.symbols.push(symbol);
         }
+        all.parts.push(PartTable {
+            symbols: first..all.symbols.len() as u32,
+            section: table.section.map(|section| section + base),
+            strings: table.strings.map(|section| section + base),
+            entry_size: table.entry_size,
+        });
     }
     all
 }

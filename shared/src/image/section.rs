@@ -181,6 +181,11 @@ pub struct TableRange {
     pub range: FileRange,
 }
 
+impl TableRange {
+    /// The name of what only aligns what follows it.
+    pub const PADDING: &'static str = "padding";
+}
+
 /// Bytes in memory that all sections together may ask for: no machine has as many, and sums of
 /// them cannot overflow.
 const MAX_MEMORY: u64 = 1 << 56;

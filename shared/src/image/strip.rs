@@ -24,8 +24,10 @@ pub struct Stripped {
 
 /// `None` where the format gives no way to tell.
 pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
-    if image.format != Format::Elf {
-        return None;
+    match image.format {
+        Format::Elf => {}
+        Format::Archive | Format::Object => return linked(image),
+        Format::MachO | Format::Pe | Format::Wasm => return None,
     }
     let size = image.bytes.len() as u64;
     let mut stripped = Stripped {
@@ -100,6 +102,25 @@ pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
     stripped.size = end.min(size);
     stripped.fixed_end = fixed_end;
     Some(stripped)
+}
+
+/// Objects and archives do not ship themselves. What can ship of them is what a linker can take: the
+/// content of the sections that are loaded. `None` where there are none.
+fn linked(image: &Image<'_>) -> Option<Stripped> {
+    let sections = image.sections.iter();
+    let of = |section: &super::Section<'_>| match section.loaded {
+        true => section.file.size,
+        false => 0,
+    };
+    let sections: Vec<u64> = sections.map(of).collect();
+    let size = sections.iter().copied().fold(0, u64::saturating_add);
+    let any = image.sections.iter().any(|section| section.loaded);
+    any.then(|| Stripped {
+        size: size.min(image.bytes.len() as u64),
+        sections,
+        tables: vec![0; image.tables.len()],
+        fixed_end: 0,
+    })
 }
 
 /// Whether strip leaves the section out.

@@ -89,9 +89,52 @@ pub struct SymbolTable<'d> {
     pub are_numbered: bool,
     /// Whether the file entries name the object file of each symbol, whatever its name and binding.
     pub files_are_exact: bool,
+    /// Of objects and archives: which of the symbols are of which part, in the order of
+    /// [`Image::parts`](super::Image::parts); then `section`, `strings` and `entry_size` are nothing.
+    pub parts: Vec<PartTable>,
     /// Names left out because together they are far longer than the string table: only a damaged
     /// or hostile file does that.
     pub damaged_names: u64,
+}
+
+/// The symbol table of one object file among several.
+#[derive(Clone, Debug)]
+pub struct PartTable {
+    /// Its entries' places in [`SymbolTable::symbols`].
+    pub symbols: std::ops::Range<u32>,
+    /// The section it stands in.
+    pub section: Option<u32>,
+    /// The section its names stand in.
+    pub strings: Option<u32>,
+    /// Bytes of one entry.
+    pub entry_size: u64,
+}
+
+impl PartTable {
+    /// That of what has no symbols.
+    pub(super) fn empty(at: u32) -> Self {
+        Self {
+            symbols: at..at,
+            section: None,
+            strings: None,
+            entry_size: 0,
+        }
+    }
+}
+
+impl SymbolTable<'_> {
+    /// The tables that it was put together from.
+    pub fn tables(&self) -> Vec<PartTable> {
+        match self.parts.is_empty() {
+            true => vec![PartTable {
+                symbols: 0..self.symbols.len() as u32,
+                section: self.section,
+                strings: self.strings,
+                entry_size: self.entry_size,
+            }],
+            false => self.parts.clone(),
+        }
+    }
 }
 
 /// Reads names from a string table.

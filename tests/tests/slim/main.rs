@@ -7,12 +7,14 @@
 mod builds;
 mod data;
 mod findings;
+mod firmware;
 mod foreign;
 mod generics;
 mod hostile;
 mod kinds;
 mod map;
 mod names;
+mod parts;
 mod references;
 mod split;
 mod stripped;

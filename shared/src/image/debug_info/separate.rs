@@ -118,7 +118,11 @@ fn by_build_id(id: &[u8]) -> Option<PathBuf> {
 /// there is none or it is damaged.
 pub fn inside(image: &Image<'_>) -> Option<Vec<u8>> {
     let (_, section) = image.section(".gnu_debugdata")?;
-    let mut compressed = image.section_bytes(section);
+    unpacked(image.section_bytes(section))
+}
+
+/// The content of an xz file; `None` where it is damaged or far larger than the file.
+pub fn unpacked(mut compressed: &[u8]) -> Option<Vec<u8>> {
     // Tables of symbols become a quarter; what claims to have been far larger is made to fill memory.
     let limit = compressed.len().saturating_mul(MAX_EXPANSION);
     if uncompressed_size(compressed)? > limit as u64 {
@@ -134,16 +138,41 @@ pub fn inside(image: &Image<'_>) -> Option<Vec<u8>> {
 
 const MAX_EXPANSION: usize = 64;
 
-/// What the chunks of an xz file with one block say of their sizes together.
+/// What the chunks of an xz file say of their sizes together.
 ///
 /// Source: the .xz file format 1.2 and LZMA2 as in its reference decoder. The decoder keeps all that
 /// it has decoded, so it is asked only after the sizes are known to be sane.
 fn uncompressed_size(xz: &[u8]) -> Option<u64> {
-    // The stream's header has 12 bytes; then comes the first block's, whose length is a quarter less
-    // one of its first byte.
-    let block = xz.get(12..)?;
-    let header = (usize::from(*block.first()?) + 1) * 4;
-    let mut rest = block.get(header..)?;
+    // After each block stands a check, whose length the stream's header of 12 bytes says.
+    let check = match xz.get(7)? & 15 {
+        0 => 0,
+        1..=3 => 4,
+        4..=6 => 8,
+        7..=9 => 16,
+        10..=12 => 32,
+        _ => 64,
+    };
+    let mut sum = 0_u64;
+    let mut at = 12_usize;
+    loop {
+        // A block's header has four times its first byte and one more; the index begins with 0.
+        let first = usize::from(*xz.get(at)?);
+        if first == 0 {
+            return Some(sum);
+        }
+        at = at.checked_add((first + 1) * 4)?;
+        let (size, length) = block(xz.get(at..)?)?;
+        sum = sum.checked_add(size)?;
+        at = at
+            .checked_add(length)?
+            .next_multiple_of(4)
+            .checked_add(check)?;
+    }
+}
+
+/// What a block's chunks say of their sizes, and how many bytes they take.
+fn block(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut rest = bytes;
     let mut sum = 0_u64;
     loop {
         let size = |at: usize| {
@@ -152,7 +181,7 @@ fn uncompressed_size(xz: &[u8]) -> Option<u64> {
         };
         let control = *rest.first()?;
         let (plain, skip) = match control {
-            0 => return Some(sum),
+            0 => return Some((sum, bytes.len() - rest.len() + 1)),
             1 | 2 => (size(1)?, 3 + size(1)?),
             3..=0x7f => return None,
             0x80.. => {

@@ -1,0 +1,198 @@
+//! Packages: the native file inside a wheel, an npm or crates.io archive, a gem or a Debian package.
+//!
+//! What is inside is found by its content, not by its name. Where there are several native files the
+//! user chooses; nothing is written to the disk. A package may be made to fill the memory, so what is
+//! unpacked is bounded by the package's own size.
+
+mod limit;
+mod search;
+mod tar;
+mod zip;
+
+use codecost::{Error, Result, front::quoted, image::Mapping};
+use object::read::archive::ArchiveFile;
+use search::Search;
+use std::{io, path::Path};
+
+/// How a package is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    /// Wheels, and many others.
+    Zip,
+    /// `.tgz`, `.tar.gz`, `.crate`.
+    GzipTar,
+    /// Gems, which hold another one.
+    Tar,
+    /// Debian's, which hold another one too.
+    Deb,
+}
+
+impl Packing {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
+            [0x1f, 0x8b, 8, ..] => Some(Self::GzipTar),
+            _ if bytes.starts_with(b"!<arch>\ndebian-binary") => Some(Self::Deb),
+            _ if bytes.get(257..262) == Some(b"ustar") => Some(Self::Tar),
+            _ => None,
+        }
+    }
+}
+
+/// A choice of several files as lines that can be pasted has at most so many.
+const MAX_CHOICES: usize = 20;
+
+/// What `file` holds, where it is a package or an archive of which one member is wanted; else `file`.
+///
+/// # Errors
+///
+/// The package is damaged or holds no native file, it holds several and none was chosen, or there is
+/// none of the name that was chosen.
+pub fn opened(file: Mapping, wanted: Option<&str>) -> Result<Mapping> {
+    let Some(packing) = Packing::of(&file) else {
+        return match wanted {
+            Some(wanted) => of_archive(&file, wanted),
+            None => Ok(file),
+        };
+    };
+    let path = file.path();
+    let mut search = Search::new(wanted, file.len() as u64);
+    look(packing, &file, &mut search).map_err(|error| Error::Format {
+        path: path.into(),
+        reason: error.to_string(),
+    })?;
+    let (name, bytes) = chosen(path, search)?;
+    Mapping::of_bytes(path.join(name), &bytes)
+}
+
+/// Offers all files of a package to `search`.
+fn look(packing: Packing, bytes: &[u8], search: &mut Search<'_>) -> io::Result<()> {
+    match packing {
+        Packing::Zip => zip::read(bytes, search),
+        Packing::GzipTar => tar::compressed("data.tar.gz", bytes, search),
+        Packing::Tar => match tar::inner(bytes, search)? {
+            // A gem's files are in an archive of their own.
+            Some((name, inner)) => tar::compressed(&name, &inner, search),
+            None => Ok(()),
+        },
+        Packing::Deb => {
+            let archive = ArchiveFile::parse(bytes).map_err(io::Error::other)?;
+            for member in archive.members() {
+                let member = member.map_err(io::Error::other)?;
+                if !member.name().starts_with(b"data.tar") {
+                    continue;
+                }
+                let name = String::from_utf8_lossy(member.name()).into_owned();
+                let data = member.data(bytes).map_err(io::Error::other)?;
+                return tar::compressed(&name, data, search);
+            }
+            Err(io::Error::other("it has no `data.tar`"))
+        }
+    }
+}
+
+/// The file that was found, or why there is not one.
+fn chosen(path: &Path, search: Search<'_>) -> Result<(String, Vec<u8>)> {
+    let Search {
+        wanted,
+        natives,
+        found,
+        matches,
+        ..
+    } = search;
+    match (found, wanted) {
+        (Some(found), Some(_)) if matches == 1 => return Ok(found),
+        (Some(found), None) if natives.len() == 1 => return Ok(found),
+        _ => {}
+    }
+    let choices = choices(path, natives.iter().map(String::as_str));
+    let shown = path.display();
+    Err(match (natives.len(), wanted) {
+        (0, _) => Error::failed(
+            format_args!("`{shown}` is a package without any executable, library or object file"),
+            "name a package for a platform, such as a wheel whose name does not end in `any.whl`",
+        ),
+        (_, Some(wanted)) if matches > 1 => Error::usage(
+            format_args!("{matches} files in `{shown}` are called `{wanted}`"),
+            format_args!("choose one:{choices}"),
+        ),
+        (_, Some(wanted)) => Error::usage(
+            format_args!("`{shown}` holds no native file `{wanted}`"),
+            format_args!("choose one:{choices}"),
+        ),
+        (count, None) => Error::usage(
+            format_args!("`{shown}` holds {count} native files"),
+            format_args!("choose one:{choices}"),
+        ),
+    })
+}
+
+/// One line for each file, ready to be pasted.
+fn choices<'n>(path: &Path, names: impl Iterator<Item = &'n str> + Clone) -> String {
+    let package = quoted(&path.display().to_string());
+    let line = |name: &str| format!("\n  --file {package} --member {}", quoted(name));
+    let mut lines: String = names.clone().take(MAX_CHOICES).map(line).collect();
+    let more = names.count().saturating_sub(MAX_CHOICES);
+    if more > 0 {
+        lines += &format!("\n  … {more} more");
+    }
+    lines
+}
+
+/// A member of an archive; of a thin archive the file that it names.
+fn of_archive(file: &Mapping, wanted: &str) -> Result<Mapping> {
+    let path = file.path();
+    let archive = ArchiveFile::parse(&**file).map_err(|_| {
+        Error::usage(
+            format_args!("`{}` has no members", path.display()),
+            "leave out `--member`: it chooses from packages and archives",
+        )
+    })?;
+    let mut names = Vec::new();
+    let mut found = Vec::new();
+    for member in archive.members() {
+        let member = member.map_err(|error| Error::Format {
+            path: path.into(),
+            reason: error.to_string(),
+        })?;
+        let name = String::from_utf8_lossy(member.name()).into_owned();
+        if search::is_called(&name, wanted) {
+            found.push((name.clone(), member.file_range()));
+        }
+        // As many as are shown, and one to say that there are more.
+        if names.len() <= MAX_CHOICES {
+            names.push(name);
+        }
+    }
+    let [(name, (offset, size))] = &found[..] else {
+        let message = match found.len() {
+            0 => format!("`{}` has no member `{wanted}`", path.display()),
+            count => format!(
+                "{count} members of `{}` are called `{wanted}`",
+                path.display()
+            ),
+        };
+        let choices = choices(path, names.iter().map(String::as_str));
+        return Err(Error::usage(message, format_args!("choose one:{choices}")));
+    };
+    if archive.is_thin() {
+        return Mapping::open(path.parent().unwrap_or(Path::new("")).join(name));
+    }
+    let start = usize::try_from(*offset).unwrap_or(usize::MAX);
+    let end = start.saturating_add(usize::try_from(*size).unwrap_or(usize::MAX));
+    let bytes = file.get(start..end).unwrap_or_default();
+    Mapping::of_bytes(path.join(name), bytes)
+}
+
+/// Looks for native files in `bytes`; for tests and fuzzing. How many bytes were unpacked for it.
+pub fn unpack(bytes: &[u8]) -> u64 {
+    let mut search = Search::new(None, bytes.len() as u64);
+    if let Some(packing) = Packing::of(bytes) {
+        // What is damaged ends the search.
+        let _ = look(packing, bytes, &mut search);
+    }
+    search.unpacked()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Programs for bare chips, compiled without any library of Rust's and linked by the toolchain's own
+//! linker, which says how full the memory is.
+
+use crate::slim;
+use integration_tests::command::{command, rustc, succeed};
+use integration_tests::tool::{number, text};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const SOURCE: &str = r#"
+    #![feature(no_core, lang_items)] #![no_core] #![allow(internal_features)]
+    #[lang = "pointee_sized"] pub trait PointeeSized {}
+    #[lang = "meta_sized"] pub trait MetaSized: PointeeSized {}
+    #[lang = "sized"] pub trait Sized: MetaSized {}
+    #[lang = "copy"] pub trait Copy {}
+    impl Copy for u32 {}
+    #[lang = "drop_in_place"] unsafe fn drop_in_place<T: PointeeSized>(_: *mut T) {}
+    #[no_mangle] pub static mut START: [u32; 9] = [3; 9];
+    #[no_mangle] pub static mut ZERO: [u32; 256] = [0; 256];
+    #[inline(never)] pub fn one(x: u32) -> u32 {
+        match x { 0 => 7, 1 => 99, 2 => 123456, 3 => 5, 4 => 88888, _ => x } }
+    #[no_mangle] pub extern "C" fn start(x: u32) -> u32 { one(one(x)) }
+"#;
+
+const MEMORY: &str = "
+    /* a bootloader has the first 256 bytes */
+    MEMORY { FLASH (rx) : ORIGIN = 0x08000000 + 0x100, LENGTH = 64K - 0x100
+             RAM (xrw) : ORIGIN = 0x20000000, LENGTH = 8K }";
+
+const LAYOUT: &str = "
+    INCLUDE memory.x
+    ENTRY(start)
+    SECTIONS {
+      .text : { *(.text .text.*) } > FLASH
+      .ARM.exidx : { *(.ARM.exidx .ARM.exidx.*) } > FLASH
+      .rodata : ALIGN(16) { *(.rodata .rodata.*) } > FLASH
+      .data : ALIGN(8) { *(.data .data.*) } > RAM AT> FLASH
+      .bss : ALIGN(8) { *(.bss .bss.*) } > RAM
+      .defmt (INFO) : { BYTE(1) BYTE(2) }
+      .stack_sizes (INFO) : { KEEP(*(.stack_sizes)) }
+    }";
+
+/// Links the program; what the linker says of memory, by region.
+fn link(directory: &TempDir, triple: &str) -> (PathBuf, Vec<(String, u64)>) {
+    let at = |name: &str| directory.path().join(name);
+    for (name, text) in [("n.rs", SOURCE), ("memory.x", MEMORY), ("layout.x", LAYOUT)] {
+        fs::write(at(name), text).unwrap();
+    }
+    let mut compile = rustc();
+    compile.env("RUSTC_BOOTSTRAP", "1");
+    compile.args([
+        "--edition=2021",
+        "--crate-type=lib",
+        "--crate-name=tiny",
+        "-O",
+    ]);
+    compile.args(["-Ccodegen-units=1", "-Cpanic=abort", "-Zemit-stack-sizes"]);
+    compile.args([
+        "-Csymbol-mangling-version=v0",
+        "--emit=obj",
+        "--target",
+        triple,
+    ]);
+    succeed(compile.arg(at("n.rs")).arg("-o").arg(at("n.o")));
+    let libraries = succeed(rustc().args(["--print", "target-libdir"]));
+    let linker = Path::new(libraries.trim()).join("../bin/rust-lld");
+    let mut linker = command(linker);
+    linker.args(["-flavor", "gnu", "--print-memory-usage", "-T"]);
+    linker.arg(at("layout.x")).arg("-L").arg(directory.path());
+    let usage = succeed(linker.arg(at("n.o")).arg("-o").arg(at("firmware")));
+    let row = |line: &str| {
+        let (name, numbers) = line.split_once(':')?;
+        let (used, unit) = numbers.trim().split_once(' ')?;
+        assert!(unit.starts_with("B "), "{line}");
+        Some((name.trim().to_owned(), used.parse().unwrap()))
+    };
+    (at("firmware"), usage.lines().filter_map(row).collect())
+}
+
+#[test]
+fn memory_is_as_full_as_the_linker_says() {
+    for triple in ["thumbv7em-none-eabi", "riscv32imc-unknown-none-elf"] {
+        let directory = TempDir::new().unwrap();
+        let (file, witness) = link(&directory, triple);
+        assert_eq!(witness.len(), 2, "{witness:?}");
+        let report = slim().view(&["overview"], &file);
+        let regions = report.json["memory_regions"].as_array().unwrap();
+        let ours: Vec<_> = regions
+            .iter()
+            .map(|row| (text(row, "name").to_owned(), number(row, "used")))
+            .collect();
+        assert_eq!(ours, witness, "{triple}");
+        // Of another chip: the program does not fit.
+        let small = MEMORY.replace("0x20000000", "0x30000000");
+        fs::write(directory.path().join("memory.x"), small).unwrap();
+        let report = slim().view(&["overview"], &file);
+        assert!(report.json["memory_regions"].is_null());
+    }
+}
+
+/// A function of no frame at all has one of 0 bytes, as `.stack_sizes` says; `start` calls.
+#[test]
+fn stack_frames_and_metadata_are_known() {
+    let directory = TempDir::new().unwrap();
+    let (file, _) = link(&directory, "thumbv7em-none-eabi");
+    let functions = slim().view(&["functions", "-n", "0"], &file);
+    let start = functions.rows_where("name", "start")[0];
+    // `push {r7, lr}` is two words.
+    assert_eq!(number(start, "stack"), 8);
+    assert_eq!(number(start, "address") % 2, 0);
+    let sections = slim().view(&["sections", "-n", "0"], &file);
+    for (name, kind) in [
+        (".defmt", "metadata"),
+        (".stack_sizes", "metadata"),
+        (".ARM.exidx", "unwind"),
+    ] {
+        assert_eq!(text(sections.rows_where("name", name)[0], "kind"), kind);
+    }
+}
+
+#[test]
+fn a_region_has_a_budget() {
+    let directory = TempDir::new().unwrap();
+    let (_, witness) = link(&directory, "thumbv7em-none-eabi");
+    let flash = witness[0].1;
+    let budget = |limit: u64, region: &str| {
+        let text = format!(
+            "[[budget]]\nfile = \"firmware\"\nmeasure = \"region:{region}\"\nlimit = \"{limit} B\"\n"
+        );
+        fs::write(directory.path().join("slim.toml"), text).unwrap();
+        let run = slim().in_directory(directory.path()).run(["check"]);
+        (run.code, run.stdout)
+    };
+    assert_eq!(budget(flash, "FLASH").0, Some(0));
+    assert_eq!(budget(flash - 1, "FLASH").0, Some(100));
+    let (code, text) = budget(flash, "ROM");
+    assert_eq!(code, Some(100));
+    assert!(text.contains("no such region"), "{text}");
+}
