@@ -22,6 +22,11 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
         if let Some(member) = member.and_then(|member| members.get_mut(member)) {
             member.file += piece.range.size;
             member.shipped += piece.shipped;
+            if let PieceKind::Section(index) = piece.kind
+                && image.sections[index as usize].loaded
+            {
+                member.memory = member.memory.saturating_add(piece.range.size);
+            }
             continue;
         }
         let row = match piece.kind {
@@ -88,7 +93,9 @@ fn members(image: &Image<'_>) -> Vec<SectionRow> {
     let row = |part: &Part| {
         let of = part.sections.start as usize..part.sections.end as usize;
         let sections = image.sections.get(of).unwrap_or_default().iter();
-        let loaded = sections.filter(|section| section.loaded && !section.kind.is_tls_bss());
+        // What has bytes in the file is added piece by piece.
+        let zeroes = sections.filter(|section| section.loaded && section.file.is_empty());
+        let loaded = zeroes.filter(|section| !section.kind.is_tls_bss());
         SectionRow {
             memory: loaded.fold(0, |sum: u64, section| sum.saturating_add(section.memory)),
             ..bucket(&part.name, SectionKind::Member.as_str())

@@ -115,7 +115,15 @@ fn linked(image: &Image<'_>) -> Option<Stripped> {
     let sections: Vec<u64> = sections.map(of).collect();
     let size = sections.iter().copied().fold(0, u64::saturating_add);
     let any = image.sections.iter().any(|section| section.loaded);
-    any.then(|| Stripped {
+    // Where sections of a damaged file share bytes, these would count several times.
+    let places = image.sections.iter().map(|section| section.file);
+    let mut places: Vec<_> = places
+        .chain(image.tables.iter().map(|it| it.range))
+        .collect();
+    places.retain(|range| range.size > 0);
+    places.sort_unstable();
+    let apart = places.is_sorted_by(|a, b| a.end() <= b.start);
+    (any && apart).then(|| Stripped {
         size: size.min(image.bytes.len() as u64),
         sections,
         tables: vec![0; image.tables.len()],
