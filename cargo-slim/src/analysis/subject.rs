@@ -196,7 +196,8 @@ impl<'a> Subject<'a> {
         let (mut references, mut pointers) = (references, pointers);
         let mut inferred = Vec::new();
         // What is linked into a file that has debug information is named there.
-        if stripped && image.parts.is_empty() && debug.is_empty() {
+        let may_infer = inference::reads(&image) && debug.is_empty();
+        if stripped && image.parts.is_empty() && may_infer {
             let found = references
                 .get_or_insert_with(|| CodeReferences::new(&image, &code_pieces(&image, &code)));
             let pointers = pointers.get_or_insert_with(|| Pointers::new(&image, &dynamic_symbols));

@@ -102,7 +102,7 @@ pub fn infer(
     symbols: &mut SymbolTable<'_>,
     crates: &mut Crates<'_>,
 ) -> Vec<Option<Basis>> {
-    if disassembler(inputs.image.architecture).is_none() {
+    if !reads(inputs.image) {
         return Vec::new();
     }
     let mut guesses = vec![None; code.functions.len()];
@@ -126,6 +126,12 @@ pub fn infer(
         }
     }
     bases
+}
+
+/// Whether code of this kind is looked at. WebAssembly is not: nobody has measured how often it would
+/// be right there.
+pub fn reads(image: &Image<'_>) -> bool {
+    disassembler(image.architecture).is_some()
 }
 
 /// Whether nothing names the function.
