@@ -250,7 +250,7 @@ pub fn open_in(
 
 /// The file, or what is meant of a package, an archive or a universal file.
 fn mapped(path: &Path, member: Option<&str>, arch: Option<&str>) -> Result<Mapping> {
-    let file = package::opened(Mapping::open(path)?, member)?;
+    let file = package::open(path, member)?;
     match arch {
         Some(arch) => of_architecture(file, arch),
         None => Ok(file),

@@ -82,7 +82,7 @@ impl<'s, 'a> References<'s, 'a> {
                  and nearly all that is retained is uncertain",
                 image.architecture
             );
-            let help = "look at a build of the same program for x86-64";
+            let help = "look at a build of the same program for x86-64 or AArch64";
             return Some(Warning::new("graph-incomplete", message).help(help));
         }
         let whole = facts.known + facts.unknown;

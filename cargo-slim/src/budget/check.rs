@@ -17,11 +17,7 @@ use crate::{
     compare::Compared,
     snapshot::{self, Compressors, Measures, measure, survey_of},
 };
-use codecost::{
-    Result,
-    cargo::Context,
-    image::{Image, Mapping},
-};
+use codecost::{Result, cargo::Context, image::Image};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -337,7 +333,7 @@ fn measure_file(context: &Context, input: &Input, path: &Path, needed: Needed) -
         Input::File { member, .. } => member.as_deref(),
         Input::Build(_) => None,
     };
-    let file = package::opened(Mapping::open(path)?, wanted)?;
+    let file = package::open(path, wanted)?;
     let mut measured = Measured {
         measures: measure::of(path, &file, needed.compressors)?,
         regions: regions::beside(path, &Image::parse(path, &file)?).regions,

@@ -55,7 +55,8 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>) -> Vec<Root
             roots.push(Root { node, kind });
         }
     }
-    for symbol in &inputs.dynamic_symbols.symbols {
+    let exports = image.exports();
+    for symbol in exports.iter().chain(&inputs.dynamic_symbols.symbols) {
         let seen = symbol.section.is_some() && symbol.binding != Binding::Local;
         if !seen || symbol.kind == SymbolKind::Tls {
             continue;

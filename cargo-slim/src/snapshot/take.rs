@@ -8,7 +8,7 @@ use super::{
     model::{Measures, Snapshot},
     read, survey,
 };
-use crate::analysis::{self, Depth, Input, Subject};
+use crate::analysis::{self, Depth, Input, Subject, package};
 use codecost::{
     Error, Result,
     cargo::{Additions, Build, Context, Selection, TargetChoice, Workspace},
@@ -99,8 +99,8 @@ pub fn take(
             let compressors = Compressors::ALL;
             snapshot.measures = measures_as_built(context, selection, compressors, announce)?;
         }
-        Input::File { path, .. } if options.compressed => {
-            let file = Mapping::open(path)?;
+        Input::File { path, member, .. } if options.compressed => {
+            let file = package::open(path, member.as_deref())?;
             snapshot.measures = measure::of(path, &file, Compressors::ALL)?;
             file.check_unchanged()?;
         }
@@ -129,7 +129,7 @@ fn is_absent(context: &Context, selection: &Selection) -> Result<bool> {
 ///
 /// The file cannot be read, or is neither.
 pub fn open_or_survey(context: &Context, path: &Path) -> Result<Snapshot> {
-    let file = Mapping::open(path)?;
+    let file = Mapping::open(package::split(path).0)?;
     if read::is_snapshot(&file) {
         let snapshot = read::parse(path, &file)?;
         file.check_unchanged()?;

@@ -271,6 +271,15 @@ impl<'d> Image<'d> {
         }
     }
 
+    /// What a Mach-O file offers to others, by its export trie; of other formats nothing: there these
+    /// are the symbols that the loader reads.
+    pub fn exports(&self) -> Vec<Symbol<'static>> {
+        match &self.native {
+            Native::MachO(commands) => macho::exports(self, commands),
+            _ => Vec::new(),
+        }
+    }
+
     /// The symbol table that the loader reads (`.dynsym`).
     pub fn dynamic_symbols(&self) -> SymbolTable<'d> {
         match &self.native {

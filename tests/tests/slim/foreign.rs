@@ -140,3 +140,20 @@ fn an_image_of_a_universal_file_is_chosen_by_its_architecture() {
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("x86_64"), "{}", run.stderr);
 }
+
+/// What a library offers is kept, by the export trie of Mach-O as by the tables of the other formats.
+#[test]
+fn exports_are_roots() {
+    for (file, name) in [
+        ("apple-chained.dylib", "one_entry"),
+        ("windows-x86_64.dll", "one_entry"),
+    ] {
+        let file = specimen(file);
+        let arguments = ["why", name, "--message-format", "json", "--file"];
+        let file = file.display().to_string();
+        let report = slim()
+            .run(arguments.iter().copied().chain([&*file]))
+            .report();
+        assert_eq!(report.rows()[0]["via"], "export", "{:?}", report.rows());
+    }
+}

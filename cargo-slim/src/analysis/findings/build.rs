@@ -20,6 +20,10 @@ pub(super) fn debug_info(
     subject: &Subject<'_>,
     artifact_flags: &str,
 ) -> Option<Finding> {
+    // What a linker will make of an object is not its size without these.
+    if !subject.image.parts.is_empty() {
+        return None;
+    }
     let settings = &opened.facts.settings;
     let off = |value: &Option<String>| {
         value

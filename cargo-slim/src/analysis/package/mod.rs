@@ -42,6 +42,34 @@ impl Packing {
 /// A choice of several files as lines that can be pasted has at most so many.
 const MAX_CHOICES: usize = 20;
 
+/// The file at `path`, or what is meant of it, as [`opened`]. A path may go on inside of a package, as
+/// the header of a page prints it: `x.whl/x/x.so`.
+///
+/// # Errors
+///
+/// As [`opened`], or the file cannot be read.
+pub fn open(path: &Path, wanted: Option<&str>) -> Result<Mapping> {
+    let (outer, inner) = split(path);
+    opened(Mapping::open(outer)?, wanted.or(inner.as_deref()))
+}
+
+/// The file that a path leads to, and what follows if that lies inside of it.
+pub fn split(path: &Path) -> (&Path, Option<String>) {
+    let mut above = path.ancestors().skip(1);
+    let outer = match path.exists() {
+        true => None,
+        false => above.find(|above| above.is_file()),
+    };
+    let inner = outer.and_then(|outer| path.strip_prefix(outer).ok());
+    match outer.zip(inner) {
+        Some((outer, inner)) => {
+            let parts = inner.iter().map(|part| part.to_string_lossy());
+            (outer, Some(parts.collect::<Vec<_>>().join("/")))
+        }
+        None => (path, None),
+    }
+}
+
 /// What `file` holds, where it is a package or an archive of which one member is wanted; else `file`.
 ///
 /// # Errors

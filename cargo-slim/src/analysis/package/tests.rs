@@ -128,3 +128,25 @@ fn what_is_cut_is_no_panic() {
         }
     }
 }
+
+/// A path as the header prints it leads to the same file as its package and `--member` do.
+#[test]
+fn a_path_goes_on_inside_of_a_package() {
+    let directory = tempfile::tempdir().unwrap();
+    let package = directory.path().join("x.whl");
+    let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let native = &program[..4096];
+    let bytes = zip(&[("x/one.so", native, true), ("x/two.so", native, false)]);
+    std::fs::write(&package, bytes).unwrap();
+    let inside = package.join("x/two.so");
+    assert_eq!(
+        split(&inside),
+        (&*package, Some("x/two.so".into())),
+        "{inside:?}"
+    );
+    assert_eq!(split(&package), (&*package, None));
+    let absent = directory.path().join("y.whl/x/two.so");
+    assert_eq!(split(&absent), (&*absent, None));
+    assert_eq!(&*super::open(&inside, None).unwrap(), native);
+    assert!(super::open(&package, None).is_err(), "two to choose from");
+}

@@ -170,6 +170,37 @@ const DEPENDENCIES: [&str; 8] = [
     "rustc-demangle",
 ];
 
+/// Modules of the standard library that a program's own crate of the same name hardly has.
+#[cfg(feature = "binary")]
+const OF_LIBRARY: [(&str, &str); 18] = [
+    ("alloc", "collections"),
+    ("alloc", "raw_vec"),
+    ("alloc", "rc"),
+    ("alloc", "vec"),
+    ("core", "cell"),
+    ("core", "char"),
+    ("core", "fmt"),
+    ("core", "iter"),
+    ("core", "num"),
+    ("core", "option"),
+    ("core", "panicking"),
+    ("core", "result"),
+    ("core", "slice"),
+    ("core", "str"),
+    ("std", "io"),
+    ("std", "panicking"),
+    ("std", "sys"),
+    ("std", "thread"),
+];
+
+/// The crate of the standard library whose directory a relative path begins with, as it does in
+/// prebuilt libraries whose makers have cut what stood before.
+#[cfg(feature = "binary")]
+fn prebuilt(above: &str) -> Option<&'static str> {
+    let mut names = super::LIBRARY.iter().chain(&["backtrace"]);
+    names.find(|name| **name == above).copied()
+}
+
 /// The crate of a source in none of the known directories: of the package that stands in the directory
 /// above its `src`, as a list of packages says it, or else as that directory is called.
 #[cfg(feature = "binary")]
@@ -197,6 +228,14 @@ pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateI
         return Some(CrateInfo::of_package(package));
     }
     let directory = above.rsplit('/').next().filter(|name| !name.is_empty())?;
+    if let Some(name) = prebuilt(above) {
+        let rest = path.get(above.len() + "/src/".len()..)?;
+        // A directory of this name may be the user's own, too.
+        let file = rest.split(['/', '.']).next()?;
+        return OF_LIBRARY
+            .contains(&(name, file))
+            .then(|| info(name, None, None, Origin::Std));
+    }
     // Distributions build the standard library, and what it depends on, in places of their own.
     let below = path.strip_prefix("library/");
     let below = below.or_else(|| Some(path.rsplit_once("/library/")?.1));
@@ -275,5 +314,28 @@ fn package_crate(
         package: Some(package.into()),
         version: version.map(str::to_owned),
         origin,
+    }
+}
+
+#[cfg(all(test, feature = "binary"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_library_is_nobodys_workspace() {
+        let catalogue = Catalogue::empty();
+        let of = |path| by_directory(&catalogue, path).map(|info| (info.name, info.origin));
+        for (path, name) in [
+            ("core/src/num/flt2dec/strategy/dragon.rs", "core"),
+            ("std\\src\\sys\\pal\\windows\\c.rs", "std"),
+            ("alloc/src/raw_vec.rs", "alloc"),
+        ] {
+            assert_eq!(of(path), Some((name.to_owned(), Origin::Std)), "{path}");
+        }
+        // It could be either.
+        assert_eq!(of("core/src/engine.rs"), None);
+        assert_eq!(of("std/src/../../backtrace/src/symbolize/mod.rs"), None);
+        let own = Some(("core".to_owned(), Origin::Workspace));
+        assert_eq!(of("crates/core/src/engine.rs"), own);
     }
 }

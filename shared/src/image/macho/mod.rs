@@ -21,6 +21,7 @@ pub(super) use facts::facts;
 pub(super) use pointers::relocations;
 pub(super) use strip::stripped;
 pub(super) use symbols::symbols;
+pub(super) use trie::exports;
 pub(super) use unwind::read as unwind;
 
 use super::{
