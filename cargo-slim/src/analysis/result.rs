@@ -144,6 +144,7 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             "sections of WebAssembly are damaged, or of a kind that is not known, and are not read \
              to their end",
         )
+        .help("compare the file's size with its source's: it may be cut off")
         .count(modules.map(Module::damaged).sum()),
     );
     let info = subject.debug.load();

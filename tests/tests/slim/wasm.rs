@@ -190,3 +190,21 @@ fn debug_information_counts_from_the_code_section() {
     assert!(debug.count() > 0, "no unit owns debug information");
     assert_eq!(unread(&report), Vec::<String>::new());
 }
+
+/// Half a module is no module whose names are missing.
+#[test]
+fn a_module_that_is_cut_off_is_called_damaged() {
+    let whole = fs::read(specimen("pieces.wasm")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for (name, bytes, damaged) in [
+        ("whole.wasm", &whole[..], false),
+        ("cut.wasm", &whole[..whole.len() / 2], true),
+    ] {
+        let file = directory.path().join(name);
+        fs::write(&file, bytes).unwrap();
+        let report = slim().view(&["sections"], &file);
+        let warnings = report.json["warnings"].as_array().unwrap();
+        let said = warnings.iter().any(|it| it["code"] == "damaged-sections");
+        assert_eq!(said, damaged, "{warnings:?}");
+    }
+}

@@ -93,6 +93,9 @@ pub(super) struct Limits {
     pub(super) imported: bool,
 }
 
+/// The magic number and the version.
+const HEADER: u64 = 8;
+
 impl Module {
     pub(super) fn read(bytes: &[u8], cut: &Cut) -> Self {
         let mut module = Self {
@@ -100,6 +103,13 @@ impl Module {
             sections: cut.sections.clone(),
             ..Self::default()
         };
+        // Nothing can be read behind a section that promises more than there is: most likely the file
+        // is cut off.
+        let last = cut.sections.last().map(|section| section.content.end());
+        let end = last.or(cut.file.start.checked_add(HEADER));
+        if end.is_some_and(|end| end < cut.file.end()) {
+            module.damaged += 1;
+        }
         // Each numbered section stands once; what repeats one is damage and is not read.
         let mut seen = [false; 16];
         for section in &cut.sections {
