@@ -22,6 +22,7 @@ use codecost::{
     disasm::{Reference, decoder_of},
     graph::NO_GROUP,
     image::SectionKind,
+    report::Warning,
 };
 use rayon::prelude::*;
 use std::{
@@ -181,8 +182,14 @@ pub fn language(
         rows,
         graph: references.facts(),
     };
-    let warning = references.warning();
-    Analysis::new(opened, subject, rows, warning)
+    // Most of it is known by the names of functions.
+    let nameless = subject.stripped.then(|| {
+        let message = "functions without names are in no row, so the rows are no upper bounds";
+        let help = "look at the same program with its symbols, or with its debug file";
+        Warning::new("unnamed-functions", message).help(help)
+    });
+    let warnings = references.warning().into_iter().chain(nameless);
+    Analysis::new(opened, subject, rows, warnings)
 }
 
 fn row(references: &References<'_, '_>, kept: &Kept, sites: &Sites, part: Part) -> LanguageRow {
