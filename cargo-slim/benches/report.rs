@@ -53,6 +53,7 @@ fn analysis() -> Analysis<Vec<FunctionRow<'static>>> {
     Analysis {
         artifact: Artifact {
             packages: None,
+            flags: String::new(),
             path: "librustc_driver.so".into(),
             format: "elf",
             architecture: "x86_64".into(),

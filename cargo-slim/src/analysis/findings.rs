@@ -39,9 +39,9 @@ pub(super) fn find(
     artifact: &Artifact,
     crates: &[CrateRow],
 ) -> Vec<Finding> {
-    let artifact_flags = same_artifact(opened);
+    let artifact_flags = artifact.flags.as_str();
     let mut findings = versions(crates);
-    findings.extend(families(subject, &artifact_flags));
+    findings.extend(families(subject, artifact_flags));
     // Whose function it is that could be changed: without a workspace there is none, and the graph
     // takes longer than all the rest.
     let ours = |row: &CrateRow| row.label.origin == Origin::Workspace;
@@ -49,27 +49,16 @@ pub(super) fn find(
     let references = references.then(|| References::new(subject, ledger));
     let kept = references.as_ref().map(|all| (all, Kept::new(&all.graph)));
     let kept = kept.as_ref().map(|(references, kept)| (*references, kept));
-    findings.extend(floats::find(subject, ledger, kept, &artifact_flags));
-    findings.extend(kept.and_then(|(all, kept)| calls::find(all, kept, &artifact_flags)));
-    findings.extend(build::debug_info(opened, subject, &artifact_flags));
-    findings.extend(build::names(opened, subject, &artifact_flags));
+    findings.extend(floats::find(subject, ledger, kept, artifact_flags));
+    findings.extend(kept.and_then(|(all, kept)| calls::find(all, kept, artifact_flags)));
+    findings.extend(build::debug_info(opened, subject, artifact_flags));
+    findings.extend(build::names(opened, subject, artifact_flags));
     findings.extend(large_dependency(opened, artifact, crates));
     findings.extend(build::lost_lto(opened, artifact, crates));
     findings.retain(|finding| finding.bytes >= WORTH);
     findings.sort_by_key(|finding| Reverse(finding.bytes));
     findings.truncate(MOST);
     findings
-}
-
-/// The flags that choose the same artifact.
-fn same_artifact(opened: &Opened) -> String {
-    match &opened.facts.target {
-        Some(target) => target.flags(),
-        None => format!(
-            "--file {}",
-            quoted(&opened.files.file.path().display().to_string())
-        ),
-    }
 }
 
 /// Two versions of one crate: all but the largest are at stake. Std's own copies cannot be changed.

@@ -63,6 +63,8 @@ pub struct Artifact {
     pub profile: Option<String>,
     /// What was added for this one build, in words (`strip=none`, `v0 names`, …).
     pub build_notes: Vec<String>,
+    /// The flags that choose it again; empty where none are needed.
+    pub flags: String,
     /// The packages that a list in or beside the file says it is made from.
     pub packages: Option<Listed>,
 }

@@ -2,7 +2,10 @@
 
 use super::envelope::{next, report_of, share};
 use crate::{
-    analysis::{Analysis, model::Deps},
+    analysis::{
+        Analysis,
+        model::{Artifact, Deps},
+    },
     dependencies::{DependencyKind, DependencyRow, FeatureRow, Features, Proven, Status, Tree},
 };
 use codecost::{
@@ -207,7 +210,7 @@ pub fn write(
         .member("others", &others)
         .member("proven", &proofs)
         .before(proven.as_ref().map_or_else(Page::new, features))
-        .after(below(tree, proven.is_some()));
+        .after(below(tree, &analysis.artifact, proven.is_some()));
     console.write_report(&report, options, JsonDependency::new)
 }
 
@@ -251,7 +254,7 @@ fn features(proven: &Features) -> Page {
     page.gap().heading("Packages")
 }
 
-fn below(tree: &Tree, proven: bool) -> Page {
+fn below(tree: &Tree, artifact: &Artifact, proven: bool) -> Page {
     let mut page = Page::new();
     let outside: u64 = tree.others.iter().map(|(_, bytes)| bytes).sum();
     if outside > 0 {
@@ -292,6 +295,7 @@ fn below(tree: &Tree, proven: bool) -> Page {
         true => page,
         false => page.then(next(
             "cargo slim deps --features",
+            artifact,
             "prove by builds what each feature costs",
         )),
     }

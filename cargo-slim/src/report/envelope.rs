@@ -1,7 +1,7 @@
 //! What the reports of all commands have in common.
 
 use super::header::{self, JsonArtifact};
-use crate::analysis::{Analysis, Total};
+use crate::analysis::{Analysis, Total, model::Artifact};
 use codecost::{
     report::{Emphasis, Page, Report, Table},
     units::Share,
@@ -62,6 +62,8 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// A line below a table that leads on.
-pub(super) fn next(command: &str, what: &str) -> Page {
-    Page::new().line(format!("→ {command}  {what}"), Emphasis::Faint)
+pub(super) fn next(command: &str, artifact: &Artifact, what: &str) -> Page {
+    let space = if artifact.flags.is_empty() { "" } else { " " };
+    let text = format!("→ {command}{space}{}  {what}", artifact.flags);
+    Page::new().line(text, Emphasis::Faint)
 }

@@ -367,6 +367,7 @@ pub(super) fn analysis<R>(rows: R) -> Analysis<R> {
     let shipped = Some(crates().iter().map(|row| row.shipped).sum());
     Analysis {
         artifact: Artifact {
+            flags: String::new(),
             path: "target/slim/release/rg".into(),
             format: "elf",
             architecture: "x86_64".into(),

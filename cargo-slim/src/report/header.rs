@@ -89,6 +89,7 @@ pub(super) fn page(artifact: &Artifact) -> Page {
         target_name: _,
         profile,
         build_notes,
+        flags: _,
         packages,
     } = artifact;
     // An archive's members say what they are for, the archive does not.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::analysis::{
     Analysis,
-    model::{Language, LanguageRow, Payer},
+    model::{Artifact, Language, LanguageRow, Payer},
 };
 use codecost::{
     Result,
@@ -105,12 +105,12 @@ pub fn write(
         .name("name", "What", |row| row.name.into());
     let report = report_of(analysis, "language", table)
         .member("graph", &JsonGraph::new(graph))
-        .after(payers(rows));
+        .after(payers(rows, &analysis.artifact));
     console.write_report(&report, options, JsonLanguage::new)
 }
 
 /// Who of the workspace uses it, and what to do.
-fn payers(rows: &[LanguageRow]) -> Page {
+fn payers(rows: &[LanguageRow], artifact: &Artifact) -> Page {
     let mut page = Page::new()
         .gap()
         .line("rows overlap: they do not add up", Emphasis::Faint);
@@ -129,6 +129,7 @@ fn payers(rows: &[LanguageRow]) -> Page {
     }
     page.gap().then(next(
         "cargo slim why NAME",
+        artifact,
         "the chain of references that keeps a function",
     ))
 }

@@ -162,6 +162,7 @@ pub fn write(
         .gap()
         .then(next(
             "cargo slim crates",
+            &analysis.artifact,
             "in full; also functions, generics, data, sections, loads",
         ));
 

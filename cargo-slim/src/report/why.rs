@@ -166,11 +166,12 @@ pub fn write(
         .member("referrers", &referrers)
         .member("referrers_left_out", &why.more_referrers)
         .member("graph", &JsonGraph::new(&why.graph))
-        .instead(page(why, &ambiguous, options));
+        .instead(page(analysis, &ambiguous, options));
     console.write_report(&report, options, JsonStep::new)
 }
 
-fn page(why: &Why<'_>, ambiguous: &Ambiguous<'_>, options: &OutputOptions) -> Page {
+fn page(analysis: &Analysis<Why<'_>>, ambiguous: &Ambiguous<'_>, options: &OutputOptions) -> Page {
+    let why = &analysis.rows;
     let unsure = match why.uncertain {
         0 => String::new(),
         bytes => format!(" ({} of it uncertain)", Bytes(bytes)),
@@ -225,6 +226,7 @@ fn page(why: &Why<'_>, ambiguous: &Ambiguous<'_>, options: &OutputOptions) -> Pa
     }
     page.then(next(
         "cargo slim retained",
+        &analysis.artifact,
         "what else goes if something goes",
     ))
 }
