@@ -1,6 +1,12 @@
 //! The dependency tree of the analysed program in bytes.
 
-use super::{crates, model::By, open::Opened, result::Analysis, subject::Subject};
+use super::{
+    crates,
+    model::{By, CrateRow},
+    open::Opened,
+    result::Analysis,
+    subject::Subject,
+};
 use crate::{
     analysis::{Input, model::Deps},
     dependencies::{Counted, Proof, prove, tree},
@@ -38,26 +44,7 @@ pub fn dependencies(
     let ledger = subject.ledger(&[]);
     let rows = crates::rows(subject, &ledger, By::Defined);
     let ships = subject.image.shipped_size().is_some();
-    let counted: Vec<Counted> = rows
-        .into_iter()
-        .map(|row| {
-            let bytes = if ships { row.shipped } else { row.file };
-            // The standard library brings its own copies of some packages.
-            let own = matches!(row.label.origin, Origin::Std | Origin::StdDependency);
-            match (own, row.label.package, row.label.version) {
-                (false, Some(package), Some(version)) => Counted {
-                    package,
-                    version,
-                    bytes,
-                },
-                _ => Counted {
-                    package: row.label.name,
-                    version: String::new(),
-                    bytes,
-                },
-            }
-        })
-        .collect();
+    let counted = counted(&rows, ships);
     let mut tree = tree(&resolved, root, &counted);
     let mut proven = None;
     let mut more = Vec::new();
@@ -93,6 +80,25 @@ pub fn dependencies(
     Analysis::new(opened, subject, rows, more)
 }
 
+/// The bytes of each crate's package: those that ship, else those of the file.
+pub(super) fn counted(rows: &[CrateRow], ships: bool) -> Vec<Counted> {
+    let counted = |row: &CrateRow| {
+        let label = &row.label;
+        // The standard library brings its own copies of some packages.
+        let own = matches!(label.origin, Origin::Std | Origin::StdDependency);
+        let (package, version) = match (own, &label.package, &label.version) {
+            (false, Some(package), Some(version)) => (package.clone(), version.clone()),
+            _ => (label.name.clone(), String::new()),
+        };
+        Counted {
+            package,
+            version,
+            bytes: if ships { row.shipped } else { row.file },
+        }
+    };
+    rows.iter().map(counted).collect()
+}
+
 fn unmeasured(features: &crate::dependencies::Features) -> Warning {
     let left = features.rows.iter().filter(|row| row.bytes.is_none());
     Warning::new(
@@ -106,14 +112,11 @@ fn unmeasured(features: &crate::dependencies::Features) -> Warning {
 /// What cargo resolves for the file, and the place of its own package.
 fn resolve(context: &Context, opened: &Opened, input: &Input) -> Result<(Dependencies, usize)> {
     match input {
-        Input::Build(selection) => {
+        Input::Build(_) => {
             let Some(build) = &opened.facts.build else {
                 return Err(no_package(opened.files.file.path()));
             };
-            let mut resolved = Dependencies::load(context, selection, &build.triple)?;
-            for built in build.crates.iter().filter(|built| !built.compile_time) {
-                resolved.set_features(&built.package_id, &built.features);
-            }
+            let resolved = Dependencies::of_build(context, build);
             let own = build.artifacts.first();
             let root = own.and_then(|own| resolved.by_id(&own.target.package_id));
             let root = root.ok_or_else(|| no_package(opened.files.file.path()))?;

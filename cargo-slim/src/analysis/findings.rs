@@ -5,6 +5,7 @@
 
 mod build;
 mod calls;
+mod features;
 mod floats;
 
 use super::{
@@ -51,9 +52,20 @@ pub(super) fn find(
     let kept = kept.as_ref().map(|(references, kept)| (*references, kept));
     findings.extend(floats::find(subject, ledger, kept, artifact_flags));
     findings.extend(kept.and_then(|(all, kept)| calls::find(all, kept, artifact_flags)));
-    findings.extend(build::debug_info(opened, subject, artifact_flags));
+    // One line of a profile takes both out.
+    let debug = build::debug_info(opened, subject, artifact_flags);
+    findings.extend(debug.or_else(|| build::symbols(opened, subject, artifact_flags)));
     findings.extend(build::names(opened, subject, artifact_flags));
-    findings.extend(large_dependency(opened, artifact, crates));
+    let feature = features::find(opened, artifact, crates);
+    let large = large_dependency(opened, artifact, crates);
+    // The same bytes are told once: a feature can be switched off, a dependency is work.
+    let told = |large: &LargeDependency| {
+        let mut features = feature.iter();
+        features.any(|feature| feature.packages.contains(&large.package))
+    };
+    let large = large.filter(|large| !told(large));
+    findings.extend(large.map(|large| large.finding));
+    findings.extend(feature.map(|feature| feature.finding));
     findings.extend(build::lost_lto(opened, artifact, crates));
     findings.retain(|finding| finding.bytes >= WORTH);
     findings.sort_by_key(|finding| Reverse(finding.bytes));
@@ -150,7 +162,11 @@ fn brought(crates: &[CrateRow]) -> Vec<Brought<'_>> {
 /// The dependency that most bytes are of, where it is more than a tenth of what ships; else the one
 /// whose C code is a twentieth, which nobody sees in a list of crates' sources. The command tells
 /// which package and which feature of it bring it.
-fn large_dependency(opened: &Opened, artifact: &Artifact, crates: &[CrateRow]) -> Option<Finding> {
+fn large_dependency(
+    opened: &Opened,
+    artifact: &Artifact,
+    crates: &[CrateRow],
+) -> Option<LargeDependency> {
     // Cargo knows the dependencies of what it builds.
     let target = opened.facts.target.as_ref()?;
     let whole = artifact.shipped_size?;
@@ -183,7 +199,7 @@ fn large_dependency(opened: &Opened, artifact: &Artifact, crates: &[CrateRow]) -
         "an upper bound: what the program uses of it would have to come from elsewhere".into(),
     );
     let share = Share::of(package.shipped, whole);
-    Some(Finding {
+    let finding = Finding {
         code,
         title: match code {
             "native-code" => format!("C code of `{name}` is {share} of what ships"),
@@ -195,7 +211,18 @@ fn large_dependency(opened: &Opened, artifact: &Artifact, crates: &[CrateRow]) -
             "cargo tree -p {} -e features -i {name}@{}",
             target.package, package.version
         ),
+    };
+    Some(LargeDependency {
+        package: format!("{name} {}", package.version),
+        finding,
     })
+}
+
+/// A finding about one package.
+struct LargeDependency {
+    /// Its name and version.
+    package: String,
+    finding: Finding,
 }
 
 /// A generic function with at least this many copies is worth a look.

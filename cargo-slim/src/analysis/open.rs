@@ -5,6 +5,7 @@ use codecost::{
     Error, Result,
     attribution::Catalogue,
     cargo::{Additions, Build, Candidate, Context, Selection, config},
+    front::quoted,
     image::{
         Architecture, Format, Image, Mapping, SectionKind,
         debug_info::separate::{self, FoundBy},
@@ -66,6 +67,8 @@ pub struct Facts {
     pub settings: Settings,
     /// The build, when it was ours.
     pub build: Option<Build>,
+    /// The flags that name the same artifact again, for a shell.
+    pub flags: String,
 }
 
 /// Settings of a profile as written, where they are not cargo's default.
@@ -149,10 +152,47 @@ pub fn open_tables(input: &Input, first: &mut dyn FnMut(&[String])) -> Result<Op
         shared_debug: None,
         catalogue: Catalogue::empty(),
     };
-    Ok(Opened {
-        files,
-        facts: Facts::default(),
-    })
+    let facts = Facts {
+        flags: of_file(&files.file, input),
+        ..Facts::default()
+    };
+    Ok(Opened { files, facts })
+}
+
+/// The flags that name a file again: what was mapped, and how it was to be read.
+fn of_file(file: &Mapping, input: &Input) -> String {
+    let mut flags = format!("--file {}", quoted(&file.path().display().to_string()));
+    let Input::File {
+        path: _,
+        debug_file,
+        // The path of what was mapped names it.
+        member: _,
+        arch,
+        manifest_path,
+    } = input
+    else {
+        return flags;
+    };
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    for (flag, value) in [
+        ("--arch", arch.clone()),
+        ("--debug-file", path(debug_file)),
+        ("--manifest-path", path(manifest_path)),
+    ] {
+        if let Some(value) = value {
+            flags = format!("{flags} {flag} {}", quoted(&value));
+        }
+    }
+    flags
+}
+
+/// The flags that choose a target of a build again.
+fn of_target(target: &Candidate, selection: &Selection) -> String {
+    let more = selection.same_build_args();
+    let words = more.iter().map(|word| quoted(word));
+    let mut flags = vec![target.flags()];
+    flags.extend(words);
+    flags.join(" ")
 }
 
 /// As [`open`], seen from another directory.
@@ -182,7 +222,10 @@ pub fn open_in(
                 Some(debug) => Some(given(path, &image, debug)?),
                 None => beside(path, &image),
             };
-            let mut facts = Facts::default();
+            let mut facts = Facts {
+                flags: of_file(&file, input),
+                ..Facts::default()
+            };
             if let (Some(debug), None) = (&debug, debug_file) {
                 let note = if debug.path() == path {
                     "symbols from .gnu_debugdata".into()
@@ -230,6 +273,7 @@ pub fn open_in(
                 target: Some(artifact.target.clone()),
                 settings: Settings::load(context, selection, &build),
                 build: None,
+                flags: of_target(&artifact.target, selection),
             };
             let file = Mapping::open(&artifact.path)?;
             let catalogue = Catalogue::for_build(&build);

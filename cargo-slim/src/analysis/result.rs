@@ -10,7 +10,6 @@ use super::{
 };
 use codecost::{
     Result,
-    front::quoted,
     image::{Format, Module},
     report::Warning,
 };
@@ -100,19 +99,8 @@ pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
         target_name: facts.target_name,
         profile: facts.profile,
         build_notes: notes(facts.build_notes, is_elf && subject.stripped),
-        flags: same_artifact(opened),
+        flags: facts.flags,
         packages: listed(opened),
-    }
-}
-
-/// The flags that choose the same artifact.
-fn same_artifact(opened: &Opened) -> String {
-    match &opened.facts.target {
-        Some(target) => target.flags(),
-        None => format!(
-            "--file {}",
-            quoted(&opened.files.file.path().display().to_string())
-        ),
     }
 }
 

@@ -7,14 +7,16 @@
 //! 2. the same words in another order (`dyn A + B`), or naming scheme: nearly the same size;
 //! 3. the full name after renamed modules and crates are given their new names (see
 //!    [`super::renames`]): as 1;
-//! 4. the short name with its type, and the same size, within the crate: moved to another module;
-//! 5. the same in any crate, where there is but one such function in each build;
-//! 6. the same place in the source and the same size, where the generic arguments changed a little
+//! 4. the full name after generic functions that are called otherwise have their new names (see
+//!    [`super::replaced`]): as 1;
+//! 5. the short name with its type, and the same size, within the crate: moved to another module;
+//! 6. the same in any crate, where there is but one such function in each build;
+//! 7. the same place in the source and the same size, where the generic arguments changed a little
 //!    or one name does not state them;
-//! 7. if one build has legacy names and the other v0: the same place and nearly the same size, and
+//! 8. if one build has legacy names and the other v0: the same place and nearly the same size, and
 //!    the same trait's method and size where one name does not state the type.
 //!
-//! Only passes 1 and 3 pair functions of very different sizes: there the name says that it is the
+//! Only passes 1, 3 and 4 pair functions of very different sizes: there the name says that it is the
 //! same function. What is not matched is removed and added, also if it looks alike. Functions
 //! without a name are paired by their size alone.
 
@@ -22,6 +24,8 @@ use super::{
     names::{Form, hash},
     pairs::Pairs,
     renames::Renames,
+    replaced::{Replaced, Single},
+    sizes::{are_comparable, are_near},
 };
 use crate::snapshot::{Function, NAMELESS, Names, Snapshot};
 use rayon::prelude::*;
@@ -63,15 +67,12 @@ struct Seen {
 }
 
 impl Seen {
-    /// The compiler makes a little more or less of the same source.
     fn is_near(&self, other: &Self) -> bool {
-        let slack = (self.size.max(other.size) / 4).max(16);
-        self.size.abs_diff(other.size) <= slack
+        are_near(self.size, other.size)
     }
 
-    /// At most twice as large.
     fn is_comparable(&self, other: &Self) -> bool {
-        self.size.max(other.size) / 2 <= self.size.min(other.size) || self.is_near(other)
+        are_comparable(self.size, other.size)
     }
 }
 
@@ -272,6 +273,7 @@ fn loosely(
     passes.grouped(|form, _| (form.place, form.words), false);
     let renames = Renames::find(&olds, &news, &before.names, &after.names);
     passes.renamed(&renames);
+    passes.replaced(&before.names, &after.names);
     passes.sized(
         |form, seen| (form.short, seen.owner, seen.size),
         |old, new, size, _| size >= LARGE || old.alike(new) >= HALF,
@@ -294,6 +296,12 @@ fn loosely(
         );
         passes.grouped(|form, _| form.method, false);
     }
+}
+
+/// What is left, each with its name and size.
+fn single<'a>(forms: &'a [Form], all: &[Seen]) -> impl Iterator<Item = Single<'a>> {
+    all.iter()
+        .filter_map(|seen| Some((forms.get(seen.form)?, seen.size)))
 }
 
 /// Whether there are legacy names, told by the closures: v0 numbers all of them. (The standard
@@ -345,6 +353,25 @@ impl Passes<'_> {
             let of_new = |seen: &Seen| news.get(seen.form).map(|form| hash(&form.text));
             self.groups(|seen| keys.get(&seen.index).copied(), of_new, true);
         }
+    }
+
+    /// Those that have one name once generic functions of another name have their new one.
+    fn replaced(&mut self, before: &Names, after: &Names) {
+        let (olds, news) = (self.olds, self.news);
+        let replaced = {
+            let old: Vec<_> = single(olds, self.old).collect();
+            let new: Vec<_> = single(news, self.new).collect();
+            Replaced::find(&old, &new, before, after)
+        };
+        if replaced.is_empty() {
+            return;
+        }
+        let renamed = |seen: &Seen| {
+            let name = replaced.apply(&olds.get(seen.form)?.text)?;
+            Some(hash(&name))
+        };
+        let of_new = |seen: &Seen| news.get(seen.form).map(|form| hash(&form.text));
+        self.groups(renamed, of_new, true);
     }
 
     fn groups<K: Eq + Hash>(

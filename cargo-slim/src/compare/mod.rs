@@ -20,6 +20,8 @@ mod matching;
 mod names;
 mod pairs;
 mod renames;
+mod replaced;
+mod sizes;
 mod unknown;
 
 pub use basis::Basis;

@@ -80,7 +80,7 @@ fn vote<'a>(old: &'a str, new: &'a str, votes: &mut Votes<'a>) {
 }
 
 /// Whether a function of these names is at the path or below it.
-fn is_there(names: &Names, path: &str) -> bool {
+pub(super) fn is_there(names: &Names, path: &str) -> bool {
     [path.to_owned(), format!("<{path}")].iter().any(|start| {
         let (mut low, mut high) = (0, names.len());
         while low < high {

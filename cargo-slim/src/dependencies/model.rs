@@ -85,6 +85,21 @@ pub struct Tree {
     pub others: Vec<(String, u64)>,
 }
 
+/// What a feature links in that nothing else does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// The feature.
+    pub feature: String,
+    /// The place of the package that it is a feature of; `None` for the program's own.
+    pub of: Option<usize>,
+    /// Whether it is on by default.
+    pub by_default: bool,
+    /// The places of the packages that only it links in and that have bytes, the largest first.
+    pub packages: Vec<usize>,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// How a build without a feature ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {

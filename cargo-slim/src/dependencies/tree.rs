@@ -13,6 +13,25 @@ use std::{
 /// Puts the bytes of a file's crates onto the packages that `root` depends on.
 pub fn tree(dependencies: &Dependencies, root: usize, counted: &[Counted]) -> Tree {
     let packages = &dependencies.packages;
+    let (own, others) = bytes(dependencies, counted);
+    let linked = Side::new(dependencies, root, own, |used, to| {
+        used.normal && !packages[to].proc_macro
+    });
+    let all = edges(dependencies, |used, _| used.normal || used.build);
+    let present = reached(&all, &[root as u32], |_| true);
+    let mut rows = linked.rows(dependencies);
+    let build = (0..packages.len()).filter(|at| present[*at] && !linked.is_in(*at));
+    let mut build: Vec<_> = build
+        .map(|at| row(dependencies, &linked, at, DependencyKind::Build))
+        .collect();
+    build.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    rows.extend(build);
+    Tree { rows, others }
+}
+
+/// The bytes of each package, and those of all that is no package's, the most first.
+pub fn bytes(dependencies: &Dependencies, counted: &[Counted]) -> (Vec<u64>, Vec<(String, u64)>) {
+    let packages = &dependencies.packages;
     let mut own = vec![0_u64; packages.len()];
     let by_name: HashMap<(&str, &str), usize> = packages
         .iter()
@@ -26,22 +45,10 @@ pub fn tree(dependencies: &Dependencies, root: usize, counted: &[Counted]) -> Tr
             None => *others.entry(&part.package).or_default() += part.bytes,
         }
     }
-    let linked = Side::new(dependencies, root, own, |used, to| {
-        used.normal && !packages[to].proc_macro
-    });
-    let all = edges(dependencies, |used, _| used.normal || used.build);
-    let present = reached(&all, &[root as u32], |_| true);
-    let mut rows = linked.rows(dependencies);
-    let build = (0..packages.len()).filter(|at| present[*at] && !linked.is_in(*at));
-    let mut build: Vec<_> = build
-        .map(|at| row(dependencies, &linked, at, DependencyKind::Build))
-        .collect();
-    build.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
-    rows.extend(build);
     let others = others.into_iter().map(|(name, bytes)| (name.into(), bytes));
     let mut others: Vec<(String, u64)> = others.collect();
     others.sort_by_key(|(_, bytes)| Reverse(*bytes));
-    Tree { rows, others }
+    (own, others)
 }
 
 fn edges(dependencies: &Dependencies, follow: impl Fn(&Use, usize) -> bool) -> Edges {

@@ -103,6 +103,36 @@ impl Selection {
         args
     }
 
+    /// The flags that choose the same build again, without those that choose its target: where a
+    /// command is shown for the user to type.
+    pub fn same_build_args(&self) -> Vec<String> {
+        let mut args = Vec::new();
+        let mut valued = |flag: &str, value: Option<String>| {
+            args.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
+        };
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        valued("--profile", self.profile.clone());
+        valued("--target", self.triple.clone());
+        for features in &self.features {
+            valued("--features", Some(features.clone()));
+        }
+        valued("--manifest-path", path(&self.manifest_path));
+        valued("--target-dir", path(&self.target_dir));
+        for value in &self.config {
+            valued("--config", Some(value.clone()));
+        }
+        for value in &self.unstable {
+            valued("-Z", Some(value.clone()));
+        }
+        let switches = [
+            ("--all-features", self.all_features),
+            ("--no-default-features", self.no_default_features),
+        ];
+        let given = switches.iter().filter(|(_, given)| *given);
+        args.extend(given.map(|(flag, _)| (*flag).to_owned()));
+        args
+    }
+
     /// The flags that decide what is compiled, and how; for `cargo build`.
     pub fn compile_args(&self) -> Vec<String> {
         let mut args = Vec::new();

@@ -1,13 +1,14 @@
 //! Each finding where it must be made, and where it must not.
 
 use crate::{cache, slim};
+use integration_tests::command::{cargo, command, succeed};
 use integration_tests::published::{B3SUM, HYPERFINE, RIPGREP, V0};
 use serde_json::Value;
 use std::{fs, path::Path};
 use tempfile::TempDir;
 
 /// A project in a directory of its own: (path, content).
-fn project(files: &[(&str, &str)]) -> TempDir {
+pub(crate) fn project(files: &[(&str, &str)]) -> TempDir {
     let directory = TempDir::with_prefix("codecost-").unwrap();
     for (path, content) in files {
         let path = directory.path().join(path);
@@ -35,13 +36,13 @@ fn bytes(finding: &Value) -> u64 {
 const MANIFEST: &str = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 const QUIET: &str = "fn main() { std::process::exit(std::env::args().count() as i32) }\n";
 
-/// 16 KiB of constants that the optimiser cannot drop.
-fn twin(seed: u32) -> String {
-    let numbers: Vec<String> = (0..4096_u32)
+/// Constants that the optimiser cannot drop, and a function that takes one.
+fn table(words: u32, seed: u32) -> String {
+    let numbers: Vec<String> = (0..words)
         .map(|n| n.wrapping_mul(2_654_435_761).wrapping_add(seed).to_string())
         .collect();
     format!(
-        "static TABLE: [u32; 4096] = [{}];\npub fn look(at: usize) -> u32 {{ TABLE[at] }}\n",
+        "static TABLE: [u32; {words}] = [{}];\npub fn look(at: usize) -> u32 {{ TABLE[at] }}\n",
         numbers.join(",")
     )
 }
@@ -52,7 +53,7 @@ fn two_versions_of_a_crate_are_found_and_one_is_not() {
         format!("[package]\nname = \"twin\"\nversion = \"{version}\"\nedition = \"2024\"\n")
     };
     let (one, two) = (twin_manifest("1.0.0"), twin_manifest("2.0.0"));
-    let (first, second) = (twin(1), twin(2));
+    let (first, second) = (table(4096, 1), table(4096, 2));
     let app = format!(
         "{MANIFEST}[dependencies]\ntwin = {{ path = \"../one\" }}\n\
          twin2 = {{ path = \"../two\", package = \"twin\" }}\n"
@@ -219,6 +220,128 @@ fn float_formatting_is_asked_for_by_the_workspace() {
         !back["title"].as_str().unwrap().contains("helper"),
         "{back}"
     );
+}
+
+/// What a default feature is said to bring goes when it is switched off, in a build.
+#[test]
+fn a_default_feature_that_brings_much_is_found() {
+    let app = format!(
+        "{MANIFEST}[features]\ndefault = [\"tables\", \"quiet\"]\ntables = [\"dep:tables\"]\n\
+         quiet = []\n[dependencies]\ntables = {{ path = \"../tables\", optional = true }}\n\
+         [profile.release]\nstrip = true\n"
+    );
+    let main = "fn main() {\n    let at = std::env::args().count();\n    \
+                #[cfg(feature = \"tables\")]\n    let at = tables::look(at) as usize;\n    \
+                std::process::exit(at as i32)\n}\n";
+    let directory = project(&[
+        ("app/Cargo.toml", &app),
+        ("app/src/main.rs", main),
+        ("tables/Cargo.toml", &MANIFEST.replace("app", "tables")),
+        ("tables/src/lib.rs", &table(16_384, 1)),
+    ]);
+    let app = directory.path().join("app");
+    let found = findings(&app, &[]);
+    let feature = finding(&found, "large-feature").expect("it brings a tenth");
+    let title = feature["title"].as_str().unwrap();
+    assert!(
+        title.starts_with("the default feature `tables` brings"),
+        "{title}"
+    );
+    assert!(
+        feature["evidence"].to_string().contains("tables 6"),
+        "{feature}"
+    );
+    // One line for the same bytes.
+    assert_eq!(finding(&found, "large-dependency"), None);
+    let command = feature["command"].as_str().unwrap();
+    let words = command.strip_prefix("cargo slim ").unwrap().split(' ');
+    let words = words.chain(["--message-format", "json"]);
+    let deps = slim().in_directory(&app).run(words).report();
+    let proven = deps.json["proven"].as_array().unwrap();
+    let proven = proven.iter().find(|row| row["name"] == "tables").unwrap();
+    let measured = proven["bytes"].as_u64().unwrap();
+    let said = bytes(feature);
+    assert!(
+        said.abs_diff(measured) * 20 < measured,
+        "{said} said, {measured} measured"
+    );
+
+    let found = findings(&app, &["--no-default-features"]);
+    assert_eq!(finding(&found, "large-feature"), None);
+}
+
+/// The default features of a dependency: one line in the manifest leaves them out.
+#[test]
+fn default_features_of_a_dependency_that_bring_much_are_found() {
+    let manifest = |more: &str| {
+        format!(
+            "{MANIFEST}[dependencies]\nviewer = {{ path = \"../viewer\"{more} }}\n\
+             [profile.release]\nstrip = true\n"
+        )
+    };
+    let viewer = MANIFEST.replace("app", "viewer")
+        + "[features]\ndefault = [\"tables\"]\n\
+           [dependencies]\ntables = { path = \"../tables\", optional = true }\n";
+    let make = |more: &str| {
+        project(&[
+            ("app/Cargo.toml", &manifest(more)),
+            (
+                "app/src/main.rs",
+                "fn main() { std::process::exit(viewer::view(std::env::args().count())) }\n",
+            ),
+            ("viewer/Cargo.toml", &viewer),
+            (
+                "viewer/src/lib.rs",
+                "#[cfg(feature = \"tables\")]\npub fn view(at: usize) -> i32 { tables::look(at) as i32 }\n\
+                 #[cfg(not(feature = \"tables\"))]\npub fn view(at: usize) -> i32 { at as i32 }\n",
+            ),
+            ("tables/Cargo.toml", &MANIFEST.replace("app", "tables")),
+            ("tables/src/lib.rs", &table(16_384, 1)),
+        ])
+    };
+    let shipped = |directory: &TempDir| {
+        let slim = slim().in_directory(directory.path().join("app"));
+        let report = slim.run(["sections", "--message-format", "json"]).report();
+        report.json["artifact"]["shipped_size"].as_u64().unwrap()
+    };
+    let with = make("");
+    let found = findings(&with.path().join("app"), &[]);
+    let feature = finding(&found, "large-feature").expect("it brings a tenth");
+    let title = feature["title"].as_str().unwrap();
+    assert!(
+        title.starts_with("the default features of `viewer` bring"),
+        "{title}"
+    );
+    let without = make(", default-features = false");
+    let less = shipped(&with) - shipped(&without);
+    let said = bytes(feature);
+    assert!(said.abs_diff(less) * 20 < less, "{said} said, {less} less");
+    let found = findings(&without.path().join("app"), &[]);
+    assert_eq!(finding(&found, "large-feature"), None);
+}
+
+/// A profile that says nothing of `strip` ships the symbol table: what the finding says that it
+/// takes is what `strip` takes from the user's own build.
+#[test]
+fn a_symbol_table_that_ships_is_found() {
+    let make = |profile: &str| {
+        let manifest = format!("{MANIFEST}{profile}");
+        project(&[("app/Cargo.toml", &manifest), ("app/src/main.rs", QUIET)])
+    };
+    let plain = make("");
+    let app = plain.path().join("app");
+    let found = findings(&app, &[]);
+    let said = bytes(finding(&found, "symbols-shipped").expect("it ships"));
+    succeed(cargo().args(["build", "--release"]).current_dir(&app));
+    let built = app.join("target/release/app");
+    let with = fs::metadata(&built).unwrap().len();
+    succeed(command("strip").arg("-s").arg(&built));
+    let less = with - fs::metadata(&built).unwrap().len();
+    assert!(said.abs_diff(less) * 50 < less, "{said} said, {less} less");
+
+    let stripped = make("[profile.release]\nstrip = true\n");
+    let found = findings(&stripped.path().join("app"), &[]);
+    assert_eq!(finding(&found, "symbols-shipped"), None);
 }
 
 #[test]

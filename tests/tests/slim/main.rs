@@ -6,6 +6,7 @@
 
 mod builds;
 mod data;
+mod deps;
 mod findings;
 mod firmware;
 mod foreign;

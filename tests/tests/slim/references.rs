@@ -3,7 +3,7 @@
 
 use crate::slim;
 use integration_tests::command::{command, rustc, succeed};
-use integration_tests::fixture::{Fixture, Specimens};
+use integration_tests::fixture::Specimens;
 use integration_tests::relink::{Dropped, Relink};
 use integration_tests::tool::{Report, number, text};
 use integration_tests::witness::nm;
@@ -362,53 +362,4 @@ fn the_users_of_a_constant_are_named() {
     assert_eq!(report.rows()[0]["users"][0]["name"], "method");
     let report = slim().view(&["data", "table"], &program);
     assert_eq!(report.rows()[0]["users"][0]["name"], "through");
-}
-
-/// The tree against the packages that were written, and a feature against two real builds.
-#[test]
-fn dependencies_and_features_have_their_bytes() {
-    let fixture = Fixture::new("growing");
-    let shipped = |features: &[&str]| {
-        let mut arguments = vec!["sections", "--message-format", "json"];
-        arguments.extend(features);
-        let run = slim().in_directory(fixture.path()).run(arguments);
-        run.report().artifact("shipped_size")
-    };
-    let with = shipped(&["--features", "report"]);
-    let without = shipped(&[]);
-    assert!(with > without, "{with} {without}");
-    let deps = slim().in_directory(fixture.path()).run([
-        "deps",
-        "--features",
-        "report",
-        "--features",
-        "--message-format",
-        "json",
-    ]);
-    let deps = deps.report();
-    let helper = deps.rows_where("name", "helper")[0];
-    assert_eq!(text(helper, "parent"), "growing 1.0.0");
-    assert_eq!(number(helper, "depth"), 1);
-    assert!(number(helper, "own") > 0 && number(helper, "exclusive") == number(helper, "own"));
-    let proven = deps.json["proven"].as_array().unwrap();
-    assert_eq!(proven.len(), 1, "{proven:?}");
-    assert_eq!(proven[0]["name"], "report");
-    assert_eq!(proven[0]["status"], "measured");
-    assert_eq!(proven[0]["enabled_by"], "--features");
-    assert_eq!(proven[0]["bytes"].as_u64(), Some(with - without));
-    let own = deps.rows_where("name", "growing")[0];
-    assert_eq!(own["features"][0]["bytes"].as_u64(), Some(with - without));
-
-    // What was measured is remembered.
-    let again = slim().in_directory(fixture.path()).run([
-        "deps",
-        "--features",
-        "report",
-        "--features",
-        "--budget",
-        "1",
-        "--message-format",
-        "json",
-    ]);
-    assert_eq!(again.report().json["proven"][0]["status"], "remembered");
 }

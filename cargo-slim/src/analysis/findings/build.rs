@@ -75,6 +75,49 @@ pub(super) fn debug_info(
     })
 }
 
+/// The symbol table of a native file that is shipped: cargo leaves it in unless it is told to strip.
+pub(super) fn symbols(
+    opened: &Opened,
+    subject: &Subject<'_>,
+    artifact_flags: &str,
+) -> Option<Finding> {
+    let image = &subject.image;
+    if !image.parts.is_empty() || image.format == Format::Wasm {
+        return None;
+    }
+    let settings = &opened.facts.settings;
+    let strip = settings.strip.as_deref().unwrap_or("none");
+    let strips = matches!(strip.trim_matches('"'), "symbols" | "true");
+    if opened.facts.target.is_some() && strips {
+        return None;
+    }
+    let debug = image
+        .sections
+        .iter()
+        .filter(|section| section.kind == SectionKind::Debug);
+    let debug: u64 = debug.map(|section| section.file.size).sum();
+    let bytes = (image.bytes.len() as u64)
+        .checked_sub(image.shipped_size()?)?
+        .checked_sub(debug)?;
+    let mut evidence = Vec::new();
+    match (&opened.facts.profile, opened.facts.target.is_some()) {
+        (Some(profile), true) => evidence.push(format!(
+            "profile `{profile}` does not strip it: `strip = \"symbols\"` does"
+        )),
+        _ => evidence.push(
+            "`strip = \"symbols\"` in the profile, or the program `strip`, takes it out".into(),
+        ),
+    }
+    evidence.push("backtraces then show addresses in place of names".into());
+    Some(Finding {
+        code: "symbols-shipped",
+        title: "the file ships its symbol table".into(),
+        bytes,
+        evidence,
+        command: format!("cargo slim sections {artifact_flags} --filter '(?i)sym|strtab'"),
+    })
+}
+
 /// Names of functions that a module of WebAssembly ships: each page load pays for them.
 pub(super) fn names(
     opened: &Opened,

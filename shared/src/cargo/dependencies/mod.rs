@@ -1,11 +1,14 @@
-//! The packages of a workspace with who depends on whom, as `cargo metadata` resolves it, and which
-//! edge turned each feature on.
+//! The packages of a workspace or of a build with who depends on whom, and which edge turned each
+//! feature on.
 //!
 //! Truth: the cargo book, "Features" and the format of `cargo metadata`. Resolving needs a lock file
 //! or writes one, as each cargo command does; the network only where cargo itself would need it.
 //!
-//! Limit: cargo unifies the features of all that it resolves. What one build really uses stands in
-//! that build's messages, which [`Dependencies::set_features`] takes in.
+//! Limit: cargo unifies the features of all that it resolves. What one build really uses is in
+//! [`Dependencies::of_build`].
+
+mod built;
+mod linked;
 
 use super::{
     context::{Context, stdout_of},
@@ -144,13 +147,6 @@ impl Dependencies {
     /// The place of the package with this id.
     pub fn by_id(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).copied()
-    }
-
-    /// Takes the features that a build really compiled a package with.
-    pub fn set_features(&mut self, id: &str, features: &[String]) {
-        if let Some(package) = self.by_id(id).and_then(|at| self.packages.get_mut(at)) {
-            package.features = features.to_vec();
-        }
     }
 
     /// Who turned `feature` of the package at `at` on: `--features` on the command line is told by

@@ -1,0 +1,137 @@
+//! What each feature brings, as far as the packages that only it links in tell: an estimate that
+//! needs no build. Code that a feature switches on inside of a package is not in it; builds without
+//! the feature prove the rest (`super::proof`).
+
+use super::model::Brought;
+use codecost::cargo::Dependencies;
+use std::cmp::Reverse;
+
+/// What the features of the package at `root` bring, and what the default features of those that it
+/// uses bring, the most bytes first. `own`: the bytes of each package.
+pub fn brought(dependencies: &Dependencies, root: usize, own: &[u64]) -> Vec<Brought> {
+    let Some(package) = dependencies.packages.get(root) else {
+        return Vec::new();
+    };
+    let on: Vec<&str> = package.features.iter().map(String::as_str).collect();
+    let all = dependencies.linked(root, &on, None);
+    let goes = |left: &[bool]| -> Vec<usize> {
+        let places = 0..all.len();
+        let goes = places.filter(|at| all[*at] && !left[*at] && own[*at] > 0);
+        let mut goes: Vec<usize> = goes.collect();
+        goes.sort_by_key(|at| (Reverse(own[*at]), *at));
+        goes
+    };
+    let default = dependencies.implied(root, "default");
+    let mut found = Vec::new();
+    for feature in &package.features {
+        let stays = |other: &&str| !dependencies.implied(root, other).contains(feature);
+        let left: Vec<&str> = on.iter().copied().filter(stays).collect();
+        found.push(Brought {
+            feature: feature.clone(),
+            of: None,
+            by_default: on.contains(&"default") && default.contains(feature),
+            packages: goes(&dependencies.linked(root, &left, None)),
+            bytes: 0,
+        });
+    }
+    for used in package.uses.iter().filter(|used| used.normal) {
+        if used.default_features {
+            found.push(Brought {
+                feature: "default".into(),
+                of: Some(used.to),
+                by_default: true,
+                packages: goes(&dependencies.linked(root, &on, Some(used.to))),
+                bytes: 0,
+            });
+        }
+    }
+    for one in &mut found {
+        one.bytes = one.packages.iter().map(|at| own[*at]).sum();
+    }
+    found.retain(|one| one.bytes > 0);
+    // Of features that bring the same, the one that is on because of another one says most:
+    // `git` more than `default`, which turns it on.
+    let implied = |one: &Brought| dependencies.implied(root, &one.feature).len();
+    found.sort_by_key(|one| (Reverse(one.bytes), one.of.is_some(), implied(one)));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codecost::cargo::{Dependency, Use};
+
+    fn package(name: &str, features: &[(&str, &[&str])], uses: Vec<Use>) -> Dependency {
+        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        let table = features
+            .iter()
+            .map(|(name, items)| ((*name).to_owned(), list(items)));
+        Dependency {
+            id: name.into(),
+            name: name.into(),
+            version: "1.0.0".into(),
+            member: false,
+            proc_macro: false,
+            programs: Vec::new(),
+            features: features
+                .iter()
+                .map(|(name, _)| (*name).to_owned())
+                .collect(),
+            table: table.collect(),
+            uses,
+        }
+    }
+
+    fn uses(to: usize, alias: &str, optional: bool) -> Use {
+        Use {
+            to,
+            alias: alias.into(),
+            normal: true,
+            optional,
+            default_features: true,
+            ..Use::default()
+        }
+    }
+
+    #[test]
+    fn a_feature_has_the_bytes_of_what_only_it_links() {
+        let mut dependencies = Dependencies::default();
+        dependencies.packages = vec![
+            package(
+                "app",
+                &[("default", &["git"]), ("git", &["dep:git2"])],
+                vec![uses(1, "git2", true), uses(3, "http", false)],
+            ),
+            package(
+                "git2",
+                &[],
+                vec![uses(2, "libgit2", false), uses(5, "url", false)],
+            ),
+            package("libgit2", &[], Vec::new()),
+            package(
+                "http",
+                &[("default", &["tls"]), ("tls", &["dep:tls"])],
+                vec![uses(4, "tls", true), uses(5, "url", false)],
+            ),
+            package("tls", &[], Vec::new()),
+            package("url", &[], Vec::new()),
+        ];
+        let found = brought(&dependencies, 0, &[1, 20, 300, 4, 50, 6]);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|one| {
+                let of = one.of.map(|at| dependencies.packages[at].name.as_str());
+                (one.feature.as_str(), of, one.bytes, one.packages.clone())
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("git", None, 320, vec![2, 1]),
+                ("default", None, 320, vec![2, 1]),
+                ("default", Some("http"), 50, vec![4]),
+            ]
+        );
+        assert!(found.iter().all(|one| one.by_default));
+    }
+}
