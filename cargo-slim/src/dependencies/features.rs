@@ -24,8 +24,8 @@ pub fn brought(dependencies: &Dependencies, root: usize, own: &[u64]) -> Vec<Bro
     let default = dependencies.implied(root, "default");
     let mut found = Vec::new();
     for feature in &package.features {
-        let stays = |other: &&str| !dependencies.implied(root, other).contains(feature);
-        let left: Vec<&str> = on.iter().copied().filter(stays).collect();
+        let left = dependencies.without(root, feature, &[]);
+        let left: Vec<&str> = left.iter().map(String::as_str).collect();
         found.push(Brought {
             feature: feature.clone(),
             of: None,
@@ -49,10 +49,23 @@ pub fn brought(dependencies: &Dependencies, root: usize, own: &[u64]) -> Vec<Bro
         one.bytes = one.packages.iter().map(|at| own[*at]).sum();
     }
     found.retain(|one| one.bytes > 0);
-    // Of features that bring the same, the one that is on because of another one says most:
-    // `git` more than `default`, which turns it on.
+    // One feature says more than `default`, which turns it on, unless that brings much more; and
+    // `git` more than `git2`, which it turns on.
+    let whole = |one: &Brought| one.of.is_none() && one.feature == "default";
+    let single = found.iter().filter(|one| !whole(one));
+    let most = single.map(|one| one.bytes).max().unwrap_or_default();
+    let last = |one: &Brought| whole(one) && one.bytes < most.saturating_mul(2);
     let implied = |one: &Brought| dependencies.implied(root, &one.feature).len();
-    found.sort_by_key(|one| (Reverse(one.bytes), one.of.is_some(), implied(one)));
+    found.sort_by_key(|one| {
+        let named = Reverse(implied(one));
+        (
+            last(one),
+            Reverse(one.bytes),
+            whole(one),
+            one.of.is_some(),
+            named,
+        )
+    });
     found
 }
 
@@ -99,7 +112,11 @@ mod tests {
         dependencies.packages = vec![
             package(
                 "app",
-                &[("default", &["git"]), ("git", &["dep:git2"])],
+                &[
+                    ("default", &["git"]),
+                    ("git", &["git2"]),
+                    ("git2", &["dep:git2"]),
+                ],
                 vec![uses(1, "git2", true), uses(3, "http", false)],
             ),
             package(
@@ -128,8 +145,9 @@ mod tests {
             shown,
             [
                 ("git", None, 320, vec![2, 1]),
-                ("default", None, 320, vec![2, 1]),
+                ("git2", None, 320, vec![2, 1]),
                 ("default", Some("http"), 50, vec![4]),
+                ("default", None, 320, vec![2, 1]),
             ]
         );
         assert!(found.iter().all(|one| one.by_default));

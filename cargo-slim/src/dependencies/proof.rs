@@ -113,29 +113,20 @@ pub(super) fn enabled_by(proof: &Proof<'_>, feature: &str) -> Vec<String> {
 fn trials(proof: &Proof<'_>) -> Vec<Trial> {
     let (dependencies, root) = (proof.dependencies, proof.root);
     let on = &dependencies.packages[root].features;
-    let mut trials: Vec<Trial> = on
-        .iter()
-        .map(|feature| {
-            let goes = |other: &&String| match feature.as_str() {
-                "default" => {
-                    let mut asked = proof.selection.features.iter();
-                    !asked.any(|list| list.split([',', ' ']).any(|one| one == *other))
-                }
-                _ => dependencies.implied(root, other).contains(feature),
-            };
-            let (with, left): (Vec<&String>, Vec<&String>) =
-                on.iter().filter(|one| *one != "default").partition(goes);
-            Trial {
-                name: feature.clone(),
-                with: with
-                    .into_iter()
-                    .filter(|one| *one != feature)
-                    .cloned()
-                    .collect(),
-                left: left.into_iter().cloned().collect(),
-            }
-        })
-        .collect();
+    let asked = proof.selection.features.iter();
+    let asked: Vec<&str> = asked.flat_map(|list| list.split([',', ' '])).collect();
+    let trial = |feature: &String| {
+        let mut left = dependencies.without(root, feature, &asked);
+        // The builds leave the default features out, and name what is left of them.
+        left.retain(|name| name != "default");
+        let goes = |name: &&String| *name != feature && *name != "default" && !left.contains(name);
+        Trial {
+            name: feature.clone(),
+            with: on.iter().filter(goes).cloned().collect(),
+            left,
+        }
+    };
+    let mut trials: Vec<Trial> = on.iter().map(trial).collect();
     trials.sort_by_key(|trial| (trial.name != "default", trial.left.len()));
     trials
 }

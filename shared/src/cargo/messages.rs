@@ -204,7 +204,7 @@ fn built_crate(artifact: &Artifact, workspace: &Workspace) -> Option<BuiltCrate>
         root: artifact.manifest_path.parent()?.into(),
         name: artifact.target.name.replace('-', "_"),
         src_path: artifact.target.src_path.clone().into(),
-        library: !executable && !artifact.profile.test,
+        library: !executable && !artifact.profile.test && !has(Kind::CustomBuild),
         compile_time: has(Kind::CustomBuild) || has(Kind::ProcMacro),
         files: artifact.filenames.iter().map(Into::into).collect(),
         features: artifact.features.clone(),

@@ -192,6 +192,7 @@ fn the_tree_is_what_cargo_resolves() {
             manifest("zip", "1.0.0", "[features]\ndefault = [\"fast\"]\nfast = []\nwide = []\n"),
         ),
         ("zip/src/lib.rs", LIBRARY.to_owned()),
+        ("zip/build.rs", "fn main() {}\n".to_owned()),
         ("never/Cargo.toml", manifest("never", "1.0.0", "[features]\nx = []\n")),
         ("never/src/lib.rs", LIBRARY.to_owned()),
         ("one/Cargo.toml", manifest("twin", "1.0.0", "")),

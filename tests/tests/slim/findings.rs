@@ -320,6 +320,46 @@ fn default_features_of_a_dependency_that_bring_much_are_found() {
     assert_eq!(finding(&found, "large-feature"), None);
 }
 
+/// One function of the workspace that alone uses a large part of a dependency: without its call the
+/// bytes go.
+#[test]
+fn a_call_that_alone_keeps_much_of_a_dependency_is_found() {
+    let app = format!(
+        "{MANIFEST}[dependencies]\nhelper = {{ path = \"../helper\" }}\n\
+         [profile.release]\nstrip = true\n"
+    );
+    let helper = table(16_384, 1).replace("pub fn look", "#[inline(never)]\npub fn look")
+        + "#[inline(never)]\npub fn small(at: usize) -> u32 { at as u32 ^ 5 }\n";
+    let make = |body: &str| {
+        let main = format!(
+            "#[inline(never)]\nfn rarely(at: usize) -> u32 {{ {body} }}\n\
+             fn main() {{\n    let at = std::env::args().count();\n    \
+             std::process::exit((rarely(at) ^ helper::small(at)) as i32)\n}}\n"
+        );
+        project(&[
+            ("app/Cargo.toml", &app),
+            ("app/src/main.rs", &main),
+            ("helper/Cargo.toml", &MANIFEST.replace("app", "helper")),
+            ("helper/src/lib.rs", &helper),
+        ])
+    };
+    let shipped = |directory: &TempDir| {
+        let slim = slim().in_directory(directory.path().join("app"));
+        let report = slim.run(["sections", "--message-format", "json"]).report();
+        report.json["artifact"]["shipped_size"].as_u64().unwrap()
+    };
+    let (with, without) = (make("helper::look(at)"), make("at as u32 * 3"));
+    let found = findings(&with.path().join("app"), &[]);
+    let call = finding(&found, "kept-by-one-call").expect("one call keeps the table");
+    let title = call["title"].as_str().unwrap();
+    assert_eq!(title, "only `rarely` uses `look` of `helper`");
+    let less = shipped(&with) - shipped(&without);
+    let said = bytes(call);
+    assert!(said.abs_diff(less) * 50 < less, "{said} said, {less} less");
+    let found = findings(&without.path().join("app"), &[]);
+    assert_eq!(finding(&found, "kept-by-one-call"), None);
+}
+
 /// A profile that says nothing of `strip` ships the symbol table: what the finding says that it
 /// takes is what `strip` takes from the user's own build.
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::{model::Finding, references::References};
 use crate::graph::{FIRST, Keep, Kept, Node};
-use codecost::{attribution::Origin, front::quoted, units::Bytes};
+use codecost::{attribution::Origin, front::quoted, report::short_name, units::Bytes};
 
 /// The function of a dependency that retains most, of those that one function of the workspace
 /// alone refers to.
@@ -34,12 +34,17 @@ pub(super) fn find(
         lone.max_by_key(|(keep, node, _)| (sure(keep), std::cmp::Reverse(*node)))?;
     let bytes = sure(&keep);
     let (name, by) = (references.name(node), references.name(user));
+    let label = references.label(node);
+    let of = label.package.as_deref().unwrap_or(&label.name);
+    // Names of generic functions fill lines; the command has the whole of it.
+    let short = short_name(&name, label.as_name());
+    let user_short = short_name(&by, references.label(user).as_name());
     Some(Finding {
         code: "kept-by-one-call",
-        title: format!("all that `{name}` brings is there for one function"),
+        title: format!("only `{user_short}` uses `{short}` of `{of}`"),
         bytes,
         evidence: vec![
-            format!("only `{by}` refers to it"),
+            format!("nothing but `{by}` refers to it"),
             format!(
                 "{} of its own; the rest goes with it, because nothing else refers to that",
                 Bytes(keep.own.own())

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, Package, TargetKind};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// All packages, with their dependencies.
 #[derive(Clone, Debug, Default)]
@@ -194,6 +194,42 @@ impl Dependencies {
         }
         all
     }
+
+    /// What is left of the features in force of the package at `at` when `feature` is switched off:
+    /// those that turn it on go too, and those that are on because of these alone. `asked`: what
+    /// somebody turned on by name.
+    pub fn without(&self, at: usize, feature: &str, asked: &[&str]) -> Vec<String> {
+        let Some(package) = self.packages.get(at) else {
+            return Vec::new();
+        };
+        let on = &package.features;
+        let implied: BTreeMap<&str, Vec<String>> = on
+            .iter()
+            .map(|name| (name.as_str(), self.implied(at, name)))
+            .collect();
+        let because_of = |name: &&String| {
+            let mut others = implied.iter().filter(|(other, _)| *other != name);
+            others.any(|(_, all)| all.contains(name))
+        };
+        let turned_on = |name: &&String| !because_of(name) || asked.contains(&name.as_str());
+        let mut open: Vec<&str> = on.iter().filter(turned_on).map(String::as_str).collect();
+        let (mut seen, mut left) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(name) = open.pop() {
+            if name == feature || !seen.insert(name) {
+                continue;
+            }
+            let all = implied.get(name).map(Vec::as_slice).unwrap_or_default();
+            if all.iter().any(|one| one == feature) {
+                // The rest of what it turns on stays.
+                let items = package.table.get(name).into_iter().flatten();
+                open.extend(items.map(String::as_str));
+            } else {
+                left.extend(all.iter().cloned());
+            }
+        }
+        left.retain(|name| on.contains(name));
+        left.into_iter().collect()
+    }
 }
 
 /// The features of `dependent` that turn on `feature` of what it uses: `alias/feature`.
@@ -274,4 +310,55 @@ fn uses(
         all.push(edge);
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(features: &[&str]) -> Dependencies {
+        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        let table: [(&str, &[&str]); 6] = [
+            ("default", &["git", "color"]),
+            ("git", &["git2", "log"]),
+            ("git2", &["dep:git2"]),
+            ("color", &["log"]),
+            ("log", &[]),
+            ("all", &["git", "color"]),
+        ];
+        let package = Dependency {
+            id: "app".into(),
+            name: "app".into(),
+            version: "1.0.0".into(),
+            member: true,
+            proc_macro: false,
+            programs: Vec::new(),
+            features: list(features),
+            table: table
+                .map(|(name, items)| (name.to_owned(), list(items)))
+                .into(),
+            uses: Vec::new(),
+        };
+        Dependencies {
+            packages: vec![package],
+            by_id: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_feature_goes_with_what_turns_it_on_and_what_it_alone_turned_on() {
+        let on = ["default", "git", "git2", "color", "log"];
+        let without = |feature: &str, asked: &[&str]| app(&on).without(0, feature, asked);
+        assert_eq!(without("git", &[]), ["color", "log"]);
+        assert_eq!(without("git2", &[]), ["color", "log"]);
+        assert_eq!(without("color", &[]), ["git", "git2", "log"]);
+        assert_eq!(without("log", &[]), ["git2"]);
+        assert_eq!(without("default", &[]), [""; 0]);
+        assert_eq!(without("default", &["color"]), ["color", "log"]);
+        // What is asked for by name stays.
+        assert_eq!(without("git", &["git2"]), ["color", "git2", "log"]);
+        // Two that turn on one.
+        let all = ["default", "all", "git", "git2", "color", "log"];
+        assert_eq!(app(&all).without(0, "git", &[]), ["color", "log"]);
+    }
 }
