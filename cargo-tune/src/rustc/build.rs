@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use cargo_metadata::{Artifact, Message, TargetKind as Kind};
 use codecost::cargo::config::OriginKind;
-use codecost::cargo::{Candidate, TargetKind};
+use codecost::cargo::{Candidate, TargetKind, ends_with_us};
 use codecost::{Error, Result};
 
 use super::{memory, wrapper};
@@ -187,7 +187,7 @@ fn run(
     } else {
         Stdio::inherit()
     });
-    let mut child = command.spawn().map_err(spawn)?;
+    let mut child = ends_with_us(command).spawn().map_err(spawn)?;
     let stderr = child.stderr.take();
     let said = std::thread::spawn(move || {
         let mut text = Vec::new();

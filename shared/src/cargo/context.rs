@@ -4,6 +4,7 @@
 //! values here: a tool takes [`Context::current`], a trial or a test another one, and nothing ever
 //! writes to the environment of the running process.
 
+use super::child::ends_with_us;
 use crate::error::{Error, Result};
 use std::{
     collections::BTreeMap,
@@ -167,7 +168,7 @@ pub(super) fn quiet_stdout_of(command: &mut Command, words: &str) -> Result<Vec<
 }
 
 fn run(command: &mut Command, words: &str) -> Result<Output> {
-    command
+    ends_with_us(command)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

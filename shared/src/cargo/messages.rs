@@ -1,6 +1,7 @@
 //! The JSON messages of a build: which files it made, of which crates, by which build scripts.
 
 use super::{
+    child::ends_with_us,
     context::spawn_error,
     packageid::{PackageSource, package_of_id},
     workspace::{Candidate, TargetKind, Workspace},
@@ -132,7 +133,7 @@ pub(super) fn run(command: &mut Command, words: &str, workspace: &Workspace) -> 
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
-    let mut child = command
+    let mut child = ends_with_us(command)
         .spawn()
         .map_err(|source| spawn_error(words, source))?;
     let mut messages = Messages::default();

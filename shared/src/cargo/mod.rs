@@ -6,6 +6,7 @@
 //! the user's `cargo build` put at its path stays there.
 
 pub mod build;
+mod child;
 pub mod config;
 mod context;
 mod dependencies;
@@ -22,6 +23,7 @@ mod toolchain;
 mod workspace;
 
 pub use build::{Additions, Build};
+pub use child::ends_with_us;
 pub use context::Context;
 pub use dependencies::{Dependencies, Dependency, Use};
 pub use flags::{

@@ -1,11 +1,14 @@
 //! Building leaves what is the user's as it was.
 
 use crate::slim;
-use integration_tests::command::{cargo, output};
+use integration_tests::bound::PATIENCE;
+use integration_tests::command::{cargo, command, output};
 use integration_tests::fixture::Fixture;
 use std::fs;
 use std::path::Path;
-use std::time::SystemTime;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 fn state(file: &Path) -> (Vec<u8>, SystemTime) {
     let modified = fs::metadata(file).unwrap().modified().unwrap();
@@ -73,6 +76,53 @@ fn a_failed_build_is_said_by_cargo() {
     );
     assert!(run.stderr.contains("help: "), "{}", run.stderr);
     assert_eq!(run.stdout, "");
+}
+
+/// A signal that our process alone gets ends the cargo that it started.
+#[test]
+fn cargo_ends_with_the_tool() {
+    let fixture = Fixture::new("two-versions");
+    let started = fixture.path().join("started");
+    // It says whose child it is, and waits until that has ended; so long as to show what went wrong.
+    let script = r#"
+        use std::{fs, os::unix::process::parent_id, thread::sleep, time::{Duration, Instant}};
+        fn main() {
+            let (cargo, start) = (parent_id(), Instant::now());
+            fs::write("started.new", cargo.to_string()).unwrap();
+            fs::rename("started.new", "started").unwrap();
+            while parent_id() == cargo && start.elapsed() < Duration::from_secs(600) {
+                sleep(Duration::from_millis(20));
+            }
+        }
+    "#;
+    fs::write(fixture.path().join("build.rs"), script).unwrap();
+    let mut tool = command(env!("CARGO_BIN_EXE_slim-under-test"))
+        .args(["slim", "crates"])
+        .current_dir(fixture.path())
+        .env("CARGO", std::env::var_os("CARGO").unwrap_or("cargo".into()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait_until = |done: &dyn Fn() -> bool, what: &str| {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < PATIENCE, "{what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_until(&|| started.exists(), "the build script did not start");
+    let cargo: u32 = fs::read_to_string(&started).unwrap().parse().unwrap();
+    let name = fs::read_to_string(format!("/proc/{cargo}/comm")).unwrap();
+    assert_eq!(name.trim(), "cargo");
+    tool.kill().unwrap();
+    tool.wait().unwrap();
+    // Whoever takes orphans in may not ask for their end: a zombie has ended.
+    let ended = || {
+        let status = fs::read_to_string(format!("/proc/{cargo}/stat")).unwrap_or_default();
+        status.is_empty() || status.contains("(cargo) Z")
+    };
+    wait_until(&ended, "cargo goes on");
 }
 
 /// The first build takes long, and the user learns why; later ones say nothing of it.
