@@ -4,6 +4,7 @@ use codecost::Result;
 use codecost::console::Console;
 use codecost::report::{Cell, Emphasis, OutputOptions, Page, Report, Table};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 use super::diff;
 use super::json::{JsonValue, SCHEMA, VERSION, warnings};
@@ -106,9 +107,13 @@ fn table<'a>(project: &'a Project, request: &Request, plan: &'a Plan) -> Table<'
         Goal::CompileTime => (2, 1, 0),
         Goal::Balanced => (0, 0, 2),
     };
+    let profile = project.selection.profile();
     Table::new(&plan.changes)
         .text("key", "Key", |c| Cell::text(c.key()))
         .searched(true)
+        .machines_only()
+        .text("setting", "Key", move |c| Cell::text(shown_key(profile, c)))
+        .people_only()
         .text("before", "Before", |c| {
             Cell::maybe_text(c.before.as_ref().map(ToString::to_string))
         })
@@ -145,6 +150,16 @@ fn table<'a>(project: &'a Project, request: &Request, plan: &'a Plan) -> Table<'
         .default_limit(0)
 }
 
+/// The key, with the table below the profile that it is in: `package."*".debug`.
+fn shown_key(profile: &str, change: &Change) -> String {
+    let table = change.table();
+    let below = table.strip_prefix(&format!("profile.{profile}."));
+    match below {
+        Some(below) => format!("{below}.{}", change.key()),
+        None => change.key().to_owned(),
+    }
+}
+
 fn json_skipped(skipped: &Skipped) -> JsonSkipped<'_> {
     JsonSkipped {
         key: skipped.knob.name(),
@@ -158,8 +173,13 @@ fn reasons(project: &Project, plan: &Plan) -> Page {
     if !plan.changes.is_empty() {
         page = page.heading("Why, and what it costs");
     }
+    let mut said = BTreeSet::new();
     for change in &plan.changes {
         let about = change.about(project);
+        // One key in two tables has one reason.
+        if !said.insert((change.knob().name(), about.why)) {
+            continue;
+        }
         page = page.line(
             format!("{}: {}", change.knob().name(), about.why),
             Emphasis::Plain,
