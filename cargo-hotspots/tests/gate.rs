@@ -294,3 +294,40 @@ fn every_harness_is_kept_and_compared_by_its_own_names() {
         assert!(row["current"].as_f64().unwrap() > 0.0, "{row}");
     }
 }
+
+/// An alarm about counts says what grew in it, as one about time does, and has no p-value: nothing was
+/// tested.
+#[test]
+fn more_allocations_and_instructions_are_explained() {
+    let project = Project::new();
+    let with = |boxes: u64| {
+        LIBRARY.replace(
+            "(0..DIGITS)",
+            &format!(
+                "for i in 0..{boxes}u64 {{ std::hint::black_box(Box::new([i; 4])); }} (0..DIGITS)"
+            ),
+        )
+    };
+    project.write("src/lib.rs", &with(10));
+    project.save("grown");
+    project.write("src/lib.rs", &with(400));
+    let (code, report) = project.check("grown", &["--filter", "digits"]);
+    assert_eq!(code, 100, "{report}");
+    let rows = report["rows"].as_array().unwrap().iter();
+    let counts: Vec<&Value> = rows.filter(|row| row["metric"] != "time").collect();
+    assert_eq!(counts.len(), 3, "{report}");
+    for row in counts {
+        let metric = row["metric"].as_str().unwrap();
+        assert_eq!(row["status"], "fail", "{row}");
+        assert!(row["p_concern"].is_null(), "{row}");
+        let grew = row["grew"].as_array().unwrap();
+        let of_kind = |kind: &str| grew.iter().find(|grew| grew["kind"] == kind);
+        let [first, function] = ["crate", "function"].map(|kind| of_kind(kind).unwrap());
+        assert_eq!(first["name"], "gated", "{metric}: {grew:?}");
+        assert_eq!(function["name"], "gated::digits", "{metric}: {grew:?}");
+        if metric != "instructions" {
+            // 390 blocks of 32 bytes more than 10: counted, not estimated.
+            assert_eq!(first["delta"], 39.0, "{metric}: {grew:?}");
+        }
+    }
+}
