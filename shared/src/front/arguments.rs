@@ -20,6 +20,13 @@ impl Arguments {
         if words.get(1).is_some_and(|word| word == tool) {
             words.remove(1);
         }
+        // As cargo itself takes it: `help crates` is `crates --help`.
+        if let Some(at) = position(&words, definition)
+            && words.get(at).is_some_and(|word| word == "help")
+        {
+            words.remove(at);
+            words.push("--help".into());
+        }
         let at = position(&words, definition);
         let command = at.and_then(|at| Some(words.get(at)?.to_str()?.to_owned()));
         let known = |name: &String| definition.get_subcommands().any(|c| c.get_name() == *name);
