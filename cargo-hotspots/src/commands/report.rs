@@ -54,14 +54,7 @@ impl Command for Report {
             format,
             rows,
         } = self;
-        let mut output = format.options(rows)?;
-        let is_markdown = output
-            .output
-            .as_ref()
-            .is_some_and(|path| path.extension().is_some_and(|it| it == "md"));
-        if is_markdown && output.format == Format::Human {
-            output.format = Format::Markdown;
-        }
+        let output = output(format, rows)?;
         let current = target.current(console)?;
         let with_baseline = baseline.as_ref().map(|_| "--baseline");
         if !names_run(&current, program_output.given().or(with_baseline))? {
@@ -128,6 +121,19 @@ impl Command for Report {
         report::summary::write(&summary, &output, console)?;
         Ok(code)
     }
+}
+
+/// A file that is named as Markdown is written so.
+fn output(format: FormatFlags, rows: RowFlags) -> Result<OutputOptions> {
+    let mut output = format.options(rows)?;
+    let is_markdown = output
+        .output
+        .as_ref()
+        .is_some_and(|path| path.extension().is_some_and(|it| it == "md"));
+    if is_markdown && output.format == Format::Human {
+        output.format = Format::Markdown;
+    }
+    Ok(output)
 }
 
 /// What the latest recordings say: of time, and of the allocations of the same command.

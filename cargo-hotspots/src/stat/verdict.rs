@@ -27,25 +27,16 @@ pub(super) fn of(measured: &Measured) -> Verdict {
         return verdict(None, "the run is too short to say".into());
     }
     let used = cpu as f64 / wall as f64;
-    if measured.of_recording {
-        let in_kernel = Share::of(system_ns, cpu);
-        return match in_kernel.0 > IN_KERNEL {
-            true => verdict(
-                Some(Bound::Kernel),
-                format!("{in_kernel} of the CPU time is in the kernel"),
-            ),
-            // Whether it waited or had no processor is not in a recording.
-            false => verdict(
-                None,
-                format!(
-                    "it used {used:.2} processors; what it did in the rest of the time was not measured"
-                ),
-            ),
-        };
+    if measured.of_recording && Share::of(system_ns, cpu).0 <= IN_KERNEL {
+        // Whether it waited or had no processor is not in a recording.
+        let because = format!(
+            "it used {used:.2} processors; what it did in the rest of the time was not measured"
+        );
+        return verdict(None, because);
     }
     // On a busy machine a program that is ready waits for a processor, which is not its own doing.
     let waited = measured.waiting_ns() as f64 / wall as f64;
-    if waited > WAITS {
+    if waited > WAITS && !measured.of_recording {
         let switches = measured.usage.voluntary;
         return verdict(
             Some(Bound::Waiting),

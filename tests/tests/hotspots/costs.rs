@@ -341,8 +341,18 @@ fn without_a_target_nothing_is_run() {
         listed["rows"].as_array().map(Vec::len)
     );
     assert_eq!(after["latest"], listed["latest"]);
+}
 
-    // A flag of a run without one is refused, and with one it does what it says.
+/// A flag of a run without one is refused, and with one it does what it says.
+#[test]
+fn flags_of_a_run_need_one() {
+    let (_fixture, tool, _) = built();
+    let run = |words: &[&str]| tool.run(words);
+    let wanting = |words: &[&str], code: i32, said: &str| {
+        let ended = run(words);
+        assert_eq!(ended.code, Some(code), "{words:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{words:?}: {}", ended.stderr);
+    };
     wanting(&["stat", "--stdout", "null"], 2, "nothing says what to run");
     wanting(
         &["report", "--stdout", "null"],

@@ -41,7 +41,7 @@ use codecost::{
     Error, Result, attribution::Origin, disasm::Syntax, report::Warning, units::counted,
 };
 use find::{Copy, Found};
-use model::{Asm, Caller, Weight};
+use model::{Asm, Caller, Part, Weight};
 use open::CodeFile;
 use part::{Builder, Built, Files, PartRequest};
 use std::{
@@ -464,25 +464,31 @@ impl Gaps {
             let help = "trust loops and blocks; single instructions are approximate";
             warnings.push(Warning::new("skid", text).help(help));
         }
-        let unresolved: usize = found.parts.iter().map(|part| part.unresolved).sum();
-        if unresolved > 0 {
-            let count = counted(unresolved as u64, "indirect jump");
-            let text = format!("{count} could not be followed: loops through them are not found");
-            let help = "read the instructions themselves: `--message-format json` has all of them";
-            let warning = Warning::new("indirect-jumps", text).help(help);
-            warnings.push(warning.count(unresolved as u64));
-        }
-        let irreducible: usize = found.parts.iter().map(|part| part.irreducible).sum();
-        if irreducible > 0 {
-            let count = counted(irreducible as u64, "jump");
-            let text = format!(
-                "{count} back into cycles with several entries: no loops are shown for them"
-            );
-            let help = "read the instructions themselves: `--message-format json` has all of them";
-            let warning = Warning::new("irreducible-loops", text).help(help);
-            warnings.push(warning.count(irreducible as u64));
-        }
+        warnings.extend(not_followed(&found.parts));
     }
+}
+
+/// Jumps that the search for loops could not follow.
+fn not_followed(parts: &[Part]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let unresolved: usize = parts.iter().map(|part| part.unresolved).sum();
+    if unresolved > 0 {
+        let count = counted(unresolved as u64, "indirect jump");
+        let text = format!("{count} could not be followed: loops through them are not found");
+        let help = "read the instructions themselves: `--message-format json` has all of them";
+        let warning = Warning::new("indirect-jumps", text).help(help);
+        warnings.push(warning.count(unresolved as u64));
+    }
+    let irreducible: usize = parts.iter().map(|part| part.irreducible).sum();
+    if irreducible > 0 {
+        let count = counted(irreducible as u64, "jump");
+        let text =
+            format!("{count} back into cycles with several entries: no loops are shown for them");
+        let help = "read the instructions themselves: `--message-format json` has all of them";
+        let warning = Warning::new("irreducible-loops", text).help(help);
+        warnings.push(warning.count(irreducible as u64));
+    }
+    warnings
 }
 
 fn no_disassembler(code: &Code<'_>) -> Error {
