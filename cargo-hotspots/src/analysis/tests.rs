@@ -2,6 +2,7 @@
 //! literally, sample by sample.
 
 use super::{
+    alloc,
     calls::{self, Frames},
     crates,
     fixture::Fixture,
@@ -11,7 +12,9 @@ use super::{
     shares::Shares,
 };
 use crate::{
+    allocations::{Allocations, Counts, Totals},
     profile::{FrameId, StackId},
+    recording::Recording,
     symbols::{FunctionId, OwnerId},
 };
 use codecost::attribution::Origin;
@@ -294,4 +297,55 @@ proptest! {
             }
         }
     }
+}
+
+/// A function with every sample need not have every byte: what was never sampled is in the interval,
+/// and known exactly where each block counts for its own stack.
+#[test]
+fn what_was_never_sampled_is_in_the_interval() {
+    let interval_of = |interval: u64, complete: u64| {
+        let mut fixture = Fixture::new();
+        let app = fixture.krate("app", Origin::Workspace, false);
+        let main = fixture.function("app::main", app);
+        let frame = fixture.frame(&[main]);
+        let stack = fixture.stack(&[frame]);
+        fixture.samples(stack, 200);
+        let counts = Counts {
+            samples: 200,
+            bytes: 1_000_000,
+            ..Counts::default()
+        };
+        let totals = Totals {
+            bytes: 1_000_000,
+            interval,
+            complete,
+            ..Totals::default()
+        };
+        fixture.profile.allocations = Some(Box::new(Allocations {
+            totals,
+            stacks: vec![(stack, counts)],
+        }));
+        let recording = Recording {
+            data: "perf.data".into(),
+            about: None,
+        };
+        let subject = fixture.subject(&recording);
+        let analysis = alloc::alloc(&subject, alloc::Options::default()).unwrap();
+        let says = analysis
+            .warnings
+            .iter()
+            .any(|it| it.code == "allocations-estimated");
+        assert_eq!(says, complete == 0);
+        (analysis.rows.rows[0].interval, analysis.rows.unseen_bytes)
+    };
+    let (interval, unseen) = interval_of(4096, 0);
+    let (low, high) = interval.unwrap();
+    assert!((low - (1.0 - 3.69 * 4096.0 / 1e6)).abs() < 1e-9, "{low}");
+    assert!(
+        (high - 1.0).abs() < 1e-9 && unseen == Some(15_115),
+        "{high} {unseen:?}"
+    );
+    assert_eq!(interval_of(0, 1), (Some((1.0, 1.0)), Some(0)));
+    // A recording of an older version does not say how often it sampled.
+    assert_eq!(interval_of(0, 0), (None, None));
 }

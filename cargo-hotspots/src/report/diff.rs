@@ -425,7 +425,12 @@ fn machines<'a>(rows: &'a [Nth<'a, ChangeRow>], samples: Samples) -> Table<'a, N
 /// What happened to a row, when it is more than chance.
 fn word(row: &ChangeRow) -> &'static str {
     let changed = row.time.or(row.allocated.map(|allocated| allocated.bytes));
+    let is_whole = changed.is_some();
     let changed = changed.unwrap_or(row.share);
+    // Sums of fractions differ in their last digits: of nanoseconds and bytes these are nothing.
+    if is_whole && changed.delta().abs() < 0.5 {
+        return "";
+    }
     match (changed.is_change(), changed.delta() > 0.0, row.time) {
         (false, ..) => "",
         (true, true, Some(_)) => "slower",
