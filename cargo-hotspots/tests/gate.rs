@@ -331,3 +331,21 @@ fn more_allocations_and_instructions_are_explained() {
         }
     }
 }
+
+/// The functions of a benchmark are known by a hash in their names or by the path of their source; the
+/// crate is one row, and every id names one row without counting.
+#[test]
+fn each_crate_of_a_benchmark_has_an_id_of_its_own() {
+    let project = Project::new();
+    let output = project.run(&["crates", "--bench", "two", "--message-format", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+    let rows = report["rows"].as_array().unwrap().iter();
+    let mut ids: Vec<&str> = rows.map(|row| row["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"crate:two@0.1.0"), "{ids:?}");
+    assert!(ids.iter().all(|id| !id.contains('#')), "{ids:?}");
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "{ids:?}");
+}
