@@ -111,6 +111,8 @@ pub struct SectionRow {
     pub shipped: u64,
     /// Bytes in memory.
     pub memory: u64,
+    /// Of a section that consists of subsections these, each with its bytes in the file.
+    pub parts: Vec<(String, u64)>,
 }
 
 /// What one crate owns.

@@ -38,6 +38,7 @@ pub(super) fn sections() -> Vec<SectionRow> {
             _ => file,
         },
         memory,
+        parts: Vec::new(),
     };
     vec![
         row(".text", "code", Some(0x5_4000), 2_720_593, 2_720_593),
