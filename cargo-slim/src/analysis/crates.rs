@@ -105,6 +105,7 @@ pub(crate) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
     let mut rows: Vec<CrateRow> = some
         .map(|(id, sum)| CrateRow {
             label: subject.label(CrateId(id)).clone(),
+            program: subject.is_program(CrateId(id)),
             file: sum.file,
             shipped: sum.shipped,
             memory: sum.memory,

@@ -36,7 +36,10 @@ fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
         .filter(|object| subject.image.sections[object.section as usize].kind != SectionKind::Got)
         .map(|object| row(subject, ledger, object, &slots))
         .collect();
-    rows.sort_by(|a, b| b.file.cmp(&a.file).then(a.address.cmp(&b.address)));
+    rows.sort_by(|a, b| {
+        let largest = (b.file, b.memory).cmp(&(a.file, a.memory));
+        largest.then(a.address.cmp(&b.address))
+    });
     rows
 }
 
@@ -128,6 +131,10 @@ pub(super) fn row(
         address,
         file,
         shipped: file,
+        memory: match section.loaded {
+            true => object.range.size,
+            false => 0,
+        },
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),
@@ -157,6 +164,13 @@ fn kind(
     name: Option<&str>,
     slots: &Slots,
 ) -> DataKind {
+    // Zeroes that the file does not hold can only be a variable's.
+    if subject.image.sections[object.section as usize]
+        .file
+        .is_empty()
+    {
+        return DataKind::Static;
+    }
     if let Some(name) = name {
         if name.contains("{vtable") || name.starts_with("vtable") {
             return DataKind::Vtable;

@@ -3,7 +3,7 @@
 use super::{model::ReadDepth, subject::Subject};
 use codecost::{
     disasm::is_decoded,
-    image::{Architecture, Format, SectionKind, SymbolKind},
+    image::{Architecture, Format, Image, SectionKind, SymbolKind},
     report::Warning,
 };
 
@@ -53,6 +53,28 @@ fn has_objects(subject: &Subject<'_>) -> bool {
     !symbols.files.is_empty() && files.any(|symbol| symbol.kind == SymbolKind::File)
 }
 
+/// Members that are LLVM bitcode: cargo has an rlib made so for link-time optimisation.
+fn bitcode(image: &Image<'_>) -> Warning {
+    // Plain, and as Apple's tools wrap it.
+    const MAGIC: [[u8; 4]; 2] = [*b"BC\xc0\xde", [0xde, 0xc0, 0x17, 0x0b]];
+    let parts = image.parts.iter();
+    let bytes = parts.filter_map(|part| {
+        let start = usize::try_from(part.file.start.0).ok()?;
+        image.bytes.get(start..start.checked_add(4)?)
+    });
+    let count = bytes.filter(|bytes| MAGIC.iter().any(|magic| magic == bytes));
+    Warning::new(
+        "bitcode-members",
+        "members hold LLVM bitcode in place of machine code, so their functions and sizes are not \
+         known before the linker has optimised them",
+    )
+    .help(
+        "analyse the linked program, or build without link-time optimisation: \
+         CARGO_PROFILE_RELEASE_LTO=off",
+    )
+    .count(count.count() as u64)
+}
+
 /// One warning for each reason.
 pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let image = &subject.image;
@@ -60,12 +82,16 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     if !image.parts.is_empty() {
         let mut sections = image.sections.iter();
         if sections.any(|section| section.kind == SectionKind::Debug) {
-            warnings.push(Warning::new(
-                "not-linked",
-                "the debug information of objects waits for a linker, so its owners are known by \
-                 object only",
-            ));
+            warnings.push(
+                Warning::new(
+                    "not-linked",
+                    "the debug information of objects waits for a linker, so its owners are known \
+                     by object only",
+                )
+                .help("analyse the linked program for owners by function"),
+            );
         }
+        warnings.push(bitcode(image));
         return warnings;
     }
     if image.architecture == Architecture::Universal {
@@ -86,14 +112,17 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     match image.format {
         Format::Elf | Format::MachO | Format::Pe | Format::Wasm => {}
         Format::Archive | Format::Object => {
-            warnings.push(Warning::new(
-                "format-without-depth",
-                format!(
-                    "of {} files only sections, symbols and padding are read, so most owners are \
-                     unknown",
-                    image.format.as_str()
-                ),
-            ));
+            warnings.push(
+                Warning::new(
+                    "format-without-depth",
+                    format!(
+                        "of {} files only sections, symbols and padding are read, so most owners \
+                         are unknown",
+                        image.format.as_str()
+                    ),
+                )
+                .help("analyse the linked program that the file becomes a part of"),
+            );
             return warnings;
         }
     }
@@ -143,13 +172,16 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         warnings.push(Warning::new("stripped", message).help(help));
     }
     if !is_decoded(image) {
-        warnings.push(Warning::new(
-            "no-disassembler",
-            format!(
-                "machine code for {} is not decoded, so anonymous data has no owner",
-                image.architecture
-            ),
-        ));
+        warnings.push(
+            Warning::new(
+                "no-disassembler",
+                format!(
+                    "machine code for {} is not decoded, so anonymous data has no owner",
+                    image.architecture
+                ),
+            )
+            .help("look at a build of the same program for x86-64 or AArch64"),
+        );
     }
     warnings
 }

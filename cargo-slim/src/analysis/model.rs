@@ -120,6 +120,9 @@ pub struct SectionRow {
 pub struct CrateRow {
     /// The crate.
     pub label: CrateInfo,
+    /// Whether no archive has its hash: the artifact's own crate, which a library of its package may
+    /// be called like.
+    pub program: bool,
     /// Bytes of the file.
     pub file: u64,
     /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
@@ -218,6 +221,8 @@ pub struct DataRow {
     pub file: u64,
     /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
     pub shipped: u64,
+    /// Bytes in memory; those of zeroes that the file does not hold, too.
+    pub memory: u64,
     /// `string`, `table`, `vtable`, `location`, `embedded`, `static`, `literal`, `unknown`.
     pub kind: &'static str,
     /// All crates that use it, when they are several.

@@ -123,12 +123,17 @@ fn notes(mut notes: Vec<String>, stripped: bool) -> Vec<String> {
     notes
 }
 
+/// What to do about a file that contradicts itself.
+const DAMAGED: &str = "compare the file with its source: it may be cut off, or a tool that changed it \
+                       left this behind";
+
 /// What makes the figures less than they seem: one warning per cause.
 fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let mut warnings = depth::warnings(subject, is_built);
     warnings.extend(inferred::warning(subject));
     warnings.push(
         Warning::new("damaged-symbols", "symbol names lie outside their table")
+            .help(DAMAGED)
             .count(subject.symbols.damaged_names + subject.dynamic_symbols.damaged_names),
     );
     warnings.push(
@@ -136,6 +141,7 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             "damaged-unwind-tables",
             "unwind tables could not be read to their end",
         )
+        .help(DAMAGED)
         .count(subject.unwind.damaged),
     );
     let modules = subject.image.modules().iter();
@@ -154,6 +160,7 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             "damaged-debug-info",
             "units of the debug information could not be read",
         )
+        .help(DAMAGED)
         .count(info.damaged_units() as u64),
     );
     warnings.push(

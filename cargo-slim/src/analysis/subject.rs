@@ -424,6 +424,11 @@ impl<'a> Subject<'a> {
         text.into()
     }
 
+    /// Whether no archive has the crate's hash, as none has a program's.
+    pub fn is_program(&self, id: CrateId) -> bool {
+        self.crates.is_eliminated(id)
+    }
+
     /// How a crate is shown.
     pub fn label(&self, id: CrateId) -> &CrateInfo {
         // Ids are made by `crates` only; the first entry, `[unknown]`, always exists.

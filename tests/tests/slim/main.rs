@@ -17,6 +17,7 @@ mod map;
 mod names;
 mod parts;
 mod references;
+mod rows;
 mod split;
 mod stripped;
 mod sums;
