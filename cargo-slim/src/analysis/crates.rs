@@ -6,11 +6,13 @@ use super::{
     result::Analysis,
     subject::Subject,
 };
-use crate::ledger::{ByCategory, Ledger, Parties, PartyId};
+use crate::ledger::{ByCategory, Inlined, Ledger, Parties, PartyId};
 use codecost::{
     Result,
-    attribution::{CrateId, Evidence, Owner},
+    attribution::{CrateId, Evidence, Origin, Owner},
     hashing::NumberMap,
+    report::Warning,
+    units::Share,
 };
 
 /// What the crates have, each function counted for the crate that `by` says.
@@ -29,7 +31,47 @@ pub fn crates(
     };
     let ledger = subject.ledger(&inlined);
     let rows = rows(subject, &ledger, by);
-    Analysis::new(opened, subject, rows, [])
+    let warning = match by {
+        By::Defined | By::Instantiated => None,
+        By::Inlined => undescribed(subject, &inlined),
+    };
+    Analysis::new(opened, subject, rows, warning)
+}
+
+/// So much of the code may lack debug information before it is worth a word.
+const UNDESCRIBED: f64 = 0.1;
+
+/// Code without debug information counts as if nothing had been inlined into it: that of all crates
+/// but std where a profile has no `debug`, because std brings its own, though not for all its
+/// dependencies. So only the code of other crates is looked at.
+fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
+    let of_std = |id| {
+        let origin = subject.label(id).origin;
+        matches!(origin, Origin::Std | Origin::StdDependency | Origin::Native)
+    };
+    let functions = subject.code.functions.iter();
+    let theirs = functions.filter(|function| !of_std(function.owner.defined));
+    let (mut code, mut described) = (0_u64, 0_u64);
+    for function in theirs {
+        let range = function.range;
+        let first = inlined.partition_point(|(piece, _, _)| piece.end() <= range.start);
+        let pieces = inlined.get(first..).unwrap_or_default().iter();
+        let pieces = pieces.take_while(|(piece, _, _)| piece.start < range.end());
+        code += range.size;
+        described += pieces
+            .map(|(piece, _, _)| range.intersection(*piece).size)
+            .sum::<u64>();
+    }
+    let missing = 1.0 - described as f64 / code.max(1) as f64;
+    (code > 0 && missing > UNDESCRIBED).then(|| {
+        let message = format!(
+            "{} of the code of your crates and their dependencies has no debug information, so \
+             what was inlined there counts for the function around it",
+            Share(missing)
+        );
+        let help = "build it with `debug = 1`, or leave out `--file` and let cargo build it";
+        Warning::new("code-without-debug-info", message).help(help)
+    })
 }
 
 /// The crate that `by` says, and how it is known.

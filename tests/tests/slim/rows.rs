@@ -143,3 +143,42 @@ fn the_overview_sorts_by_its_columns() {
         assert_eq!(run.code, Some(0), "{column}: {}", run.stderr);
     }
 }
+
+/// Where only std brings debug information, `--by inlined` says that the rest is not known.
+#[test]
+fn code_without_debug_information_is_named() {
+    let directory = TempDir::new().unwrap();
+    let source = "fn main() {\n    let all: Vec<String> = std::env::args().collect();\n    \
+                  println!(\"{:?} {}\", all, all.iter().map(String::len).sum::<usize>())\n}\n";
+    fs::write(directory.path().join("a.rs"), source).unwrap();
+    let compile = |name: &str, flags: &[&str]| {
+        let mut rustc = rustc();
+        rustc
+            .args(["-Copt-level=2", "a.rs", "-o", name])
+            .args(flags);
+        succeed(rustc.current_dir(directory.path()));
+        let report = slim().view(&["crates", "--by", "inlined"], &directory.path().join(name));
+        let warnings = report.json["warnings"].as_array().unwrap().clone();
+        let mut warnings = warnings.into_iter();
+        warnings.find(|one| one["code"] == "code-without-debug-info")
+    };
+    assert_eq!(compile("described", &["-Cdebuginfo=1"]), None);
+    // A library without any, beside std, which has its own.
+    let work = |n: u32| {
+        format!(
+            "#[inline(never)]\npub fn work{n}(n: u64) -> u64 {{\n    \
+             (0..n).map(|k| k.rotate_left(k as u32 & {})).sum()\n}}\n",
+            n % 64
+        )
+    };
+    let many: String = (0..600).map(work).collect();
+    let calls: String = (0..600)
+        .map(|n| format!("sum ^= work{n}(sum);\n"))
+        .collect();
+    let source = format!(
+        "{many}fn main() {{\nlet mut sum = std::process::id() as u64;\n{calls}std::process::exit(sum as i32)\n}}\n"
+    );
+    fs::write(directory.path().join("a.rs"), source).unwrap();
+    let said = compile("undescribed", &[]).expect("most of the code is not described");
+    assert!(said["help"].is_string(), "{said}");
+}
