@@ -40,6 +40,9 @@ pub struct Totals {
     pub complete: u64,
     /// Whether the process ran its exit handlers: 1 or 0.
     pub ended: u64,
+    /// The mean number of bytes between two stacks, after those that were all kept; 0 when each
+    /// block counts for its own stack, or in recordings that do not say.
+    pub interval: u64,
 }
 
 /// What was allocated with one stack, or by one function. Blocks are in [`PARTS`].
@@ -100,7 +103,7 @@ pub enum Raw {
 }
 
 impl Totals {
-    fn words(&self) -> [u64; 12] {
+    fn words(&self) -> [u64; 13] {
         [
             self.allocations,
             self.reallocations,
@@ -114,6 +117,7 @@ impl Totals {
             self.lost,
             self.complete,
             self.ended,
+            self.interval,
         ]
     }
 }
@@ -181,6 +185,7 @@ impl Raw {
                 lost: next(),
                 complete: next(),
                 ended: next(),
+                interval: next(),
             })),
             COUNTS => Some(Self::Counts(Counts {
                 samples: next(),
@@ -223,6 +228,8 @@ impl AddAssign for Totals {
         sum(&mut self.lost, other.lost);
         self.complete = other.complete & if first { 1 } else { self.complete };
         self.ended = other.ended & if first { 1 } else { self.ended };
+        // What each process hides adds up.
+        sum(&mut self.interval, other.interval);
     }
 }
 

@@ -109,6 +109,57 @@ struct ProgramFlags {
     arguments: Vec<OsString>,
 }
 
+/// Where the output of a program that is run goes.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct OutputFlag {
+    /// Where the program's standard output goes [default: inherit, to standard error]
+    #[arg(long, value_name = "inherit|null|FILE", value_parser = program_output)]
+    #[arg(help_heading = RUN, hide_short_help = true)]
+    stdout: Option<ProgramOutput>,
+}
+
+impl OutputFlag {
+    /// The flag as the user wrote it, where it is given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        self.stdout.as_ref().map(|_| "--stdout")
+    }
+
+    /// Where it goes.
+    pub(crate) fn output(self) -> ProgramOutput {
+        self.stdout.unwrap_or_default()
+    }
+}
+
+/// Whether the command line says what to run: a target, a program or its arguments. Without any of
+/// these a command shows the latest recording again, and neither builds nor runs anything.
+///
+/// # Errors
+///
+/// A usage error: `flag`, or a flag of cargo's build, is for a run that nothing names.
+pub(crate) fn names_run(current: &Current, flag: Option<&'static str>) -> Result<bool> {
+    let Current {
+        selection,
+        program,
+        arguments,
+    } = current;
+    let named =
+        selection.target != TargetChoice::Default || program.is_some() || !arguments.is_empty();
+    match flag.or_else(|| build_flag(selection)) {
+        Some(flag) if !named => Err(without_run(flag)),
+        _ => Ok(named),
+    }
+}
+
+fn without_run(flag: &str) -> Error {
+    Error::usage(
+        format_args!("`{flag}` is for a new recording, and nothing says what to run"),
+        format_args!(
+            "name it (`--bin NAME`, `--bench NAME`, `-- ARGS`), \
+             or leave out `{flag}` to open the latest recording again"
+        ),
+    )
+}
+
 /// The current side of a comparison with a baseline.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GateTarget {
@@ -315,13 +366,7 @@ impl RecordingFlags {
         if otherwise == Unless::Latest && !names_target && !program.is_given() {
             let given = recorder.given().or_else(|| program.given());
             if let Some(flag) = given.or_else(|| build_flag(&selection)) {
-                return Err(Error::usage(
-                    format_args!("`{flag}` is for a new recording, and nothing says what to run"),
-                    format_args!(
-                        "name it (`--bin NAME`, `--bench NAME`, `-- ARGS`), \
-                         or leave out `{flag}` to open the latest recording again"
-                    ),
-                ));
+                return Err(without_run(flag));
             }
             return Ok(request(Source::Latest(Box::new(selection))));
         }

@@ -31,8 +31,8 @@ pub(crate) fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
         compare::compare(&context, options, &stop::is_wanted, &mut talk)?
     };
     if !comparison.gate.stopped {
-        grew::explain(&mut comparison, &context, console);
         count_work(&mut comparison, &context, options, console)?;
+        grew::explain(&mut comparison, &context, console);
     }
     Ok(comparison.gate)
 }

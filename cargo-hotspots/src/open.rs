@@ -55,8 +55,8 @@ pub enum Source {
     Input(PathBuf, Option<String>),
     /// The latest one of this workspace.
     Latest(Box<Selection>),
-    /// The latest one of allocations; made now if there is none.
-    LatestOfAllocations(Box<RecordOptions>),
+    /// The latest one of allocations.
+    LatestOfAllocations(Box<Selection>),
     /// It is made now.
     Record(Box<RecordOptions>),
 }
@@ -87,7 +87,8 @@ impl Request {
             Source::Input(path, of) if path.as_os_str() == "-" => {
                 event = of.as_deref();
                 let file = piped.insert(standard_input()?);
-                (record::open(file.path())?, " --input -".to_owned())
+                // What came through a pipe is gone: a next step needs a file.
+                (record::open(file.path())?, " --input FILE".to_owned())
             }
             Source::Input(path, of) => {
                 let mut flag = format!(" --input {}", quoted(&path.display().to_string()));
@@ -98,11 +99,15 @@ impl Request {
                 (record::open(path)?, flag)
             }
             Source::Latest(selection) => (record::latest(selection)?, String::new()),
-            Source::LatestOfAllocations(options) => {
-                match record::latest_of_allocations(&options.selection)? {
-                    Some(latest) => (latest, String::new()),
-                    None => (made(options, console)?, String::new()),
-                }
+            Source::LatestOfAllocations(selection) => {
+                let latest = record::latest_of_allocations(selection)?;
+                let nothing = || {
+                    Error::failed(
+                        "there is no recording of allocations yet",
+                        "make one: `cargo hotspots alloc --bin NAME -- ARGS`",
+                    )
+                };
+                (latest.ok_or_else(nothing)?, String::new())
             }
             Source::Record(options) => (made(options, console)?, String::new()),
         };
@@ -114,8 +119,12 @@ impl Request {
         };
         let opened = Opened::read_as(recording, input_flag, &reading);
         drop(progress);
+        let mut opened = opened?;
+        if piped.is_some() {
+            // The copy goes now, and its name means nothing to anyone.
+            opened.recording.data = PathBuf::from("-");
+        }
         drop(piped);
-        let opened = opened?;
         if let Source::Record(_) = self.source {
             opened.keep_sources(console);
         }

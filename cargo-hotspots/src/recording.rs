@@ -83,6 +83,16 @@ pub struct Account {
     pub system_ns: u64,
 }
 
+/// The recorder of allocations, by the name that recordings have for it.
+pub const ALLOCATIONS: &str = "alloc";
+
+impl About {
+    /// Whether it is a recording of allocations, whose periods are bytes and no time.
+    pub fn is_of_allocations(&self) -> bool {
+        self.recorder == ALLOCATIONS
+    }
+}
+
 impl Account {
     /// All CPU time.
     pub fn cpu_ns(&self) -> u64 {

@@ -217,3 +217,117 @@ fn what_cannot_be_compared_never_passes() {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("time budget is 1.0 s"));
 }
+
+/// divan answers `--list --format terse` from 0.1.18 on, and only with `NEXTEST=1`; targets without
+/// benchmarks and without a harness are beside it.
+#[test]
+fn every_harness_is_kept_and_compared_by_its_own_names() {
+    for (version, name) in [("0.1", "mixed"), ("=0.1.17", "mixed-older")] {
+        let project = Project::new();
+        let more = format!(
+            "divan = \"{version}\"\n[[bench]]\nname = \"dv\"\nharness = false\n\
+             [[bench]]\nname = \"plain\"\nharness = false\n[[bench]]\nname = \"tests\"\n[[bench]]"
+        );
+        project.write("Cargo.toml", &MANIFEST.replacen("[[bench]]", &more, 1));
+        let divan = "fn main() { divan::main(); }\n\
+             #[divan::bench] fn one() -> u64 { gated::arith(divan::black_box(7)) }\n\
+             #[divan::bench(args = [1000, 2000])] fn own(n: u64) -> u64 { gated::arith(n) }\n\
+             #[divan::bench(ignore)] fn never() {}\n";
+        project.write("benches/dv.rs", divan);
+        project.write("benches/plain.rs", "fn main() { gated::arith(7); }\n");
+        project.write("benches/tests.rs", "#[test] fn none() {}\n");
+        let all = version == "0.1";
+        let which: &[&str] = if all {
+            &["--bench"]
+        } else {
+            &["--bench", "dv"]
+        };
+        let kept = ["--save-baseline", name, "--message-format", "json"];
+        let output = project.run(&[which, &kept].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let saved: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rows = saved["rows"].as_array().unwrap().iter();
+        let mut names: Vec<_> = rows.map(|row| row["benchmark"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        if !all {
+            assert_eq!(
+                names,
+                ["dv::one", "dv::own::1000", "dv::own::2000"],
+                "{saved}"
+            );
+            continue;
+        }
+        let expected = [
+            "arith",
+            "digits",
+            "dv::one",
+            "dv::own::1000",
+            "dv::own::2000",
+            "plain",
+        ];
+        assert_eq!(names, expected, "{saved}");
+        let codes: Vec<_> = saved["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|warning| (warning["code"].as_str(), warning["help"].is_string()))
+            .collect();
+        assert_eq!(codes, [(Some("no-benchmarks"), true)], "{saved}");
+
+        let arguments = [
+            "check",
+            "--bench",
+            "--baseline",
+            name,
+            "--filter",
+            "own::1000",
+        ];
+        let output = project.run(&[&arguments[..], &["--message-format", "json"]].concat());
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+        let rows = report["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["metric"] == "time").unwrap();
+        assert_eq!(row["benchmark"], "dv::own::1000");
+        // Whatever the machine does meanwhile, both sides are measured.
+        assert!(row["baseline"].as_f64().unwrap() > 0.0, "{row}");
+        assert!(row["current"].as_f64().unwrap() > 0.0, "{row}");
+    }
+}
+
+/// An alarm about counts says what grew in it, as one about time does, and has no p-value: nothing was
+/// tested.
+#[test]
+fn more_allocations_and_instructions_are_explained() {
+    let project = Project::new();
+    let with = |boxes: u64| {
+        LIBRARY.replace(
+            "(0..DIGITS)",
+            &format!(
+                "for i in 0..{boxes}u64 {{ std::hint::black_box(Box::new([i; 4])); }} (0..DIGITS)"
+            ),
+        )
+    };
+    project.write("src/lib.rs", &with(10));
+    project.save("grown");
+    project.write("src/lib.rs", &with(400));
+    let (code, report) = project.check("grown", &["--filter", "digits"]);
+    assert_eq!(code, 100, "{report}");
+    let rows = report["rows"].as_array().unwrap().iter();
+    let counts: Vec<&Value> = rows.filter(|row| row["metric"] != "time").collect();
+    assert_eq!(counts.len(), 3, "{report}");
+    for row in counts {
+        let metric = row["metric"].as_str().unwrap();
+        assert_eq!(row["status"], "fail", "{row}");
+        assert!(row["p_concern"].is_null(), "{row}");
+        let grew = row["grew"].as_array().unwrap();
+        let of_kind = |kind: &str| grew.iter().find(|grew| grew["kind"] == kind);
+        let [first, function] = ["crate", "function"].map(|kind| of_kind(kind).unwrap());
+        assert_eq!(first["name"], "gated", "{metric}: {grew:?}");
+        assert_eq!(function["name"], "gated::digits", "{metric}: {grew:?}");
+        if metric != "instructions" {
+            // 390 blocks of 32 bytes more than 10: counted, not estimated.
+            assert_eq!(first["delta"], 39.0, "{metric}: {grew:?}");
+        }
+    }
+}

@@ -131,8 +131,8 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = percent(self.0.abs());
         let sign = match self.0.partial_cmp(&0.0) {
-            // A change that rounds to nothing has no direction.
-            _ if text == "0.0%" => "",
+            // A change that rounds to nothing has no direction; a sign before `<` reads as nothing.
+            _ if text == "0.0%" || text.starts_with('<') => "",
             Some(ordering) => sign(ordering),
             None => "",
         };
@@ -426,6 +426,8 @@ mod tests {
         assert_eq!(Bytes(u64::MAX).since(Bytes(0)), Delta(i64::MAX));
         assert_eq!(Change(-0.021).to_string(), "-2.1%");
         assert_eq!(Change(0.0).to_string(), "0.0%");
+        assert_eq!(Change(0.0002).to_string(), "<0.1%");
+        assert_eq!(Change(-0.0002).to_string(), "<0.1%");
     }
 
     #[test]

@@ -22,8 +22,16 @@ use crate::{
     profile::StackId,
     symbols::SourceId,
 };
-use codecost::{Error, Result};
+use codecost::{
+    Error, Result,
+    report::Warning,
+    units::{Bytes, counted},
+};
 use std::collections::HashMap;
+
+/// What is never sampled has less than so many sampling intervals of bytes, in 39 of 40 cases: a
+/// stack is taken at random, so the chance that none of `x` intervals is seen is `exp(-x)`.
+const UNSEEN: f64 = 3.69;
 
 /// Half the width of an interval that holds the true value in 19 of 20 cases, in standard errors.
 const ERRORS: f64 = 1.96;
@@ -44,10 +52,35 @@ pub fn alloc(subject: &Subject<'_>, options: Options) -> Result<Analysis<AllocTa
             "record the allocations: `cargo hotspots alloc --bin NAME -- ARGS`",
         ));
     };
-    subject.analyse(|shares| Ok(table(subject, shares, allocations, options)))
+    let mut analysis =
+        subject.analyse(|shares| Ok(table(subject, shares, allocations, options)))?;
+    analysis.warnings.extend(estimated(&analysis.rows));
+    Ok(analysis)
 }
 
-fn table(
+/// Says that the rows are no counts, where that is so: they look as exact as the totals.
+fn estimated(table: &AllocTable) -> Option<Warning> {
+    if !table.estimated {
+        return None;
+    }
+    let least = match table.unseen_bytes {
+        Some(bytes) => format!(
+            "; one with less than {} in all may have no row",
+            Bytes(bytes)
+        ),
+        None => String::new(),
+    };
+    let text = format!(
+        "the totals are counted, but how they are split among functions and crates is estimated from \
+         {}{least}",
+        counted(table.totals.samples, "stack")
+    );
+    let help = "record with `--call-graph fp`, which keeps the stack of each allocation of a program \
+                that is built with frame pointers, or with `--sample-bytes 0`";
+    Some(Warning::new("allocations-estimated", text).help(help))
+}
+
+pub(super) fn table(
     subject: &Subject<'_>,
     shares: &Shares<'_>,
     allocations: &Allocations<StackId>,
@@ -65,10 +98,19 @@ fn table(
         unit,
         totals: allocations.totals,
         estimated: allocations.totals.complete == 0,
+        unseen_bytes: unseen(&allocations.totals).map(|bytes| bytes.ceil() as u64),
         rows: functions.rows(&name),
         crates: crates.rows(&crate_name),
         findings: findings::find(subject, shares, allocations, growth),
     }
+}
+
+/// The bytes that a function may have without having been seen; `None` where that is not known.
+fn unseen(totals: &Totals) -> Option<f64> {
+    if totals.complete != 0 {
+        return Some(0.0);
+    }
+    (totals.interval > 0).then_some(UNSEEN * totals.interval as f64)
 }
 
 /// What brings the estimates of all stacks to the totals, which are exact.
@@ -148,6 +190,8 @@ struct Groups<'s> {
     unit: Unit,
     by: By,
     exact: bool,
+    /// The part of all bytes that may not have been seen.
+    unseen: Option<f64>,
     sum: u64,
     variance: u64,
 }
@@ -182,6 +226,8 @@ impl<'s> Groups<'s> {
             unit,
             by,
             exact: allocations.totals.complete != 0,
+            unseen: unseen(&allocations.totals)
+                .map(|bytes| bytes / allocations.totals.bytes.max(1) as f64),
             sum: 0,
             variance: 0,
         };
@@ -259,7 +305,10 @@ impl<'s> Groups<'s> {
         rows
     }
 
-    /// Where the share is in 19 of 20 cases; `None` where its error was not measured.
+    /// Where the share is in 19 of 20 cases; `None` where its error was not measured. Beside the error
+    /// of what was sampled there is what never was: of this row, which would make its share larger,
+    /// and of all others, which would make it smaller. The latter alone is the error of a row that
+    /// has nearly all samples.
     fn interval(&self, share: f64, variance: u64) -> Option<(f64, f64)> {
         if self.exact {
             return Some((share, share));
@@ -272,7 +321,9 @@ impl<'s> Groups<'s> {
         let own = variance as f64;
         let square = (1.0 - share).powi(2) * own + share.powi(2) * rest;
         let error = (square * (1_u64 << 20) as f64).sqrt() / self.sum as f64;
-        let (low, high) = (share - ERRORS * error, share + ERRORS * error);
+        let unseen = self.unseen?;
+        let low = share - ERRORS * error - unseen * share;
+        let high = share + ERRORS * error + unseen * (1.0 - share);
         Some((low.max(0.0), high.min(1.0)))
     }
 }

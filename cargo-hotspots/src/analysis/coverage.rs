@@ -19,8 +19,8 @@ use std::time::Duration;
 
 /// Below this coverage a recording is unreliable.
 pub(super) const LEAST: f64 = 0.80;
-/// Less CPU time than this is not judged: start-up and the clock's ticks are too much of it.
-const JUDGED_FROM: u64 = 100_000_000;
+/// Of less CPU time than this, start-up and the clock's ticks are a large part.
+const SHORT: u64 = 100_000_000;
 
 impl Facts {
     /// The part of the used CPU time that was sampled; `None` where one of the two is not known.
@@ -31,10 +31,9 @@ impl Facts {
         (used > 0).then(|| sampled as f64 / used as f64)
     }
 
-    /// The coverage, when it is too low to rely on.
+    /// The coverage, when it is too low to rely on: of a short run, too.
     pub(super) fn low_coverage(&self) -> Option<f64> {
-        let judged = self.account?.cpu_ns() >= JUDGED_FROM;
-        self.coverage().filter(|share| judged && *share < LEAST)
+        self.coverage().filter(|share| *share < LEAST)
     }
 }
 
@@ -117,6 +116,15 @@ fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause
                 counted(profile.started, "thread")
             ),
             help: remedy(Symptom::ShortLived),
+        };
+    }
+    if facts
+        .account
+        .is_some_and(|account| account.cpu_ns() < SHORT)
+    {
+        return Cause {
+            why: "the run is short, and each thread's clock first ticks after one period".into(),
+            help: "let it run longer, or raise `--frequency`".into(),
         };
     }
     Cause {
@@ -211,6 +219,24 @@ mod tests {
                 "{cause}: {said:?}"
             );
         }
+    }
+
+    /// `--strict` refuses what its help says: also a run too short for the clock.
+    #[test]
+    fn a_short_run_is_judged_too() {
+        let recording = |used: u64| Facts {
+            cpu_ns: Some(1_003_009),
+            account: Some(Account {
+                user_ns: used,
+                ..Account::default()
+            }),
+            samples: 1,
+            ..Facts::default()
+        };
+        // 56 % of 1.8 ms; and 80 %, which is enough.
+        let short = recording(1_791_087);
+        assert_eq!(short.exceeded(), ["coverage 56.0% is below 80.0%"]);
+        assert_eq!(recording(1_253_761).exceeded(), [""; 0]);
     }
 
     #[test]

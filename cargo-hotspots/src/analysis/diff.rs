@@ -13,15 +13,23 @@ mod measured;
 
 pub use measured::Measured;
 
-use super::model::{ChangeRow, Changed, Comparison, CrateInfo, Facts, Interval, Scaled, Weight};
-use codecost::report::Warning;
+use super::model::{
+    AllocatedChange, ChangeRow, Changed, Comparison, CrateInfo, Facts, Interval, Scaled, Weight,
+};
+use crate::allocations::Totals;
+use codecost::{Error, Result, report::Warning};
 use interval::{half_width, mean};
 use measured::Key;
 use std::{cmp::Reverse, collections::BTreeSet};
 
 /// Compares two sides, each of at least one recording.
-pub fn compare(before: &[Measured], after: &[Measured], per_share: bool) -> Comparison {
+///
+/// # Errors
+///
+/// A usage error when some recordings are of allocations and others of time.
+pub fn compare(before: &[Measured], after: &[Measured], per_share: bool) -> Result<Comparison> {
     let all = || before.iter().chain(after);
+    of_one_kind(all())?;
     let scaled = if per_share {
         Some(Scaled::Asked)
     } else {
@@ -35,24 +43,74 @@ pub fn compare(before: &[Measured], after: &[Measured], per_share: bool) -> Comp
         Interval::Sampling
     };
     let cpu = cpu(before, after);
+    let allocated = allocated(before, after);
     let sides = Sides {
         before,
         after,
         scaled: scaled.is_some(),
         length: cpu.map(|cpu| cpu.before),
+        bytes: allocated.map(|all| all.bytes.before),
     };
     let keys: BTreeSet<&Key> = all().flat_map(|side| side.rows.keys()).collect();
     let mut rows: Vec<ChangeRow> = keys.into_iter().map(|key| sides.row(key)).collect();
     sort(&mut rows);
-    Comparison {
+    let has_amounts = cpu.is_some() || allocated.is_some();
+    Ok(Comparison {
         cpu,
+        allocated,
         scaled,
         interval,
         rows,
-        warnings: warnings(before, after, scaled, interval, cpu.is_some()),
+        warnings: warnings(before, after, scaled, interval, has_amounts),
         before: before.iter().map(|side| side.facts.clone()).collect(),
         after: after.iter().map(|side| side.facts.clone()).collect(),
+    })
+}
+
+/// Bytes are no time: recordings of allocations are compared with each other only.
+fn of_one_kind<'m>(all: impl Iterator<Item = &'m Measured> + Clone) -> Result<()> {
+    let named = |is_of_allocations: bool| {
+        let mut of_kind = all.clone().filter(|measured| {
+            let allocated = measured.allocated.is_some();
+            allocated == is_of_allocations
+        });
+        of_kind.next().map(|measured| match measured.facts.number {
+            Some(number) => number.to_string(),
+            None => measured.facts.source.display().to_string(),
+        })
+    };
+    match (named(true), named(false)) {
+        (Some(allocations), Some(time)) => Err(Error::usage(
+            format_args!(
+                "`{allocations}` is a recording of allocations and `{time}` one of time: bytes \
+                 cannot be compared with time"
+            ),
+            "name two recordings of one kind: `cargo hotspots recordings` says which is which",
+        )),
+        _ => Ok(()),
     }
+}
+
+/// All that each side allocated; `None` unless all are recordings of allocations.
+fn allocated(before: &[Measured], after: &[Measured]) -> Option<AllocatedChange> {
+    let changed = |read: fn(&Totals) -> u64| -> Option<Changed> {
+        let of = |side: &[Measured]| -> Option<Vec<f64>> {
+            let totals = side.iter().map(|measured| measured.allocated);
+            totals.map(|totals| Some(read(&totals?) as f64)).collect()
+        };
+        let (before, after) = (of(before)?, of(after)?);
+        Some(Changed {
+            before: mean(&before),
+            after: mean(&after),
+            // The totals of one run are exact.
+            plus_minus: half_width(&before, &after, 0.0),
+        })
+    };
+    Some(AllocatedChange {
+        bytes: changed(|totals| totals.bytes)?,
+        allocations: changed(|totals| totals.allocations)?,
+        reallocations: changed(|totals| totals.reallocations)?,
+    })
 }
 
 /// All CPU time of each side; `None` unless all recordings have it.
@@ -77,6 +135,8 @@ struct Sides<'m> {
     scaled: bool,
     /// The CPU time of the earlier side, in nanoseconds.
     length: Option<f64>,
+    /// The bytes that the earlier side allocated.
+    bytes: Option<f64>,
 }
 
 impl Sides<'_> {
@@ -108,6 +168,27 @@ impl Sides<'_> {
             }),
             _ => None,
         });
+        let bytes = self.changed(key, &|side| {
+            let own = side.allocated?.bytes as f64;
+            Some(Unit {
+                per_share: if self.scaled { self.bytes? } else { own },
+                extra: 0.0,
+            })
+        });
+        let blocks = |read: fn(&(u64, u64)) -> u64| {
+            let of = |side: &[Measured]| -> Vec<f64> {
+                let parts = side.iter().map(|side| side.rows.get(key));
+                parts
+                    .map(|part| part.map_or(0.0, |part| read(&part.blocks) as f64))
+                    .collect()
+            };
+            let (before, after) = (of(self.before), of(self.after));
+            Changed {
+                before: mean(&before),
+                after: mean(&after),
+                plus_minus: half_width(&before, &after, 0.0),
+            }
+        };
         ChangeRow {
             kind: *kind,
             name: name.clone(),
@@ -118,6 +199,11 @@ impl Sides<'_> {
             after: samples(self.after),
             share: share.unwrap_or_default(),
             time,
+            allocated: bytes.map(|bytes| AllocatedChange {
+                bytes,
+                allocations: blocks(|blocks| blocks.0),
+                reallocations: blocks(|blocks| blocks.1),
+            }),
         }
     }
 
@@ -134,7 +220,10 @@ impl Sides<'_> {
                     continue;
                 };
                 let share = measured.share(part);
-                let samples = measured.total.samples.max(1) as f64;
+                let samples = match measured.is_exact() {
+                    true => f64::INFINITY,
+                    false => measured.total.samples.max(1) as f64,
+                };
                 variance += (per_share / runs).powi(2) * share * (1.0 - share) / samples;
                 values.push(per_share * share + extra * part.extra_ns);
             }
@@ -164,12 +253,13 @@ impl Unit {
     };
 }
 
-/// The largest change first: of time, else of shares.
+/// The largest change first: of time or bytes, else of shares.
 fn sort(rows: &mut [ChangeRow]) {
     // Rounded, so that equal changes are equal.
     let order = |row: &ChangeRow| {
-        let time = row.time.map_or(0, |time| time.delta().abs().round() as u64);
-        (time, (row.share.delta().abs() * 1e12).round() as u64)
+        let amount = row.time.or(row.allocated.map(|allocated| allocated.bytes));
+        let amount = amount.map_or(0, |amount| amount.delta().abs().round() as u64);
+        (amount, (row.share.delta().abs() * 1e12).round() as u64)
     };
     rows.sort_by(|a, b| {
         order(b).cmp(&order(a)).then_with(|| {
@@ -188,20 +278,27 @@ fn warnings(
     after: &[Measured],
     scaled: Option<Scaled>,
     interval: Interval,
-    timed: bool,
+    has_amounts: bool,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if interval == Interval::Sampling {
+        let exact = before.iter().chain(after).all(Measured::is_exact);
+        let of_what = match exact {
+            true => "has no width, because every allocation is counted",
+            false => "is that of sampling",
+        };
         warnings.push(
             Warning::new(
                 "one-recording-each",
-                "each side is one recording: the interval is that of sampling, and how much runs \
-                 vary is not in it",
+                format!(
+                    "each side is one recording: the interval {of_what}, and how much runs vary is \
+                     not in it"
+                ),
             )
             .help("record each side several times: `cargo hotspots diff 1,2,3 4,5,6`"),
         );
     }
-    if !timed {
+    if !has_amounts {
         warnings.push(
             Warning::new(
                 "no-time",
@@ -254,10 +351,13 @@ fn differences<'f>(
     if let (Some(before), Some(after)) = (&first.build_profile, &second.build_profile)
         && before != after
     {
-        warnings.push(Warning::new(
-            "different-profiles",
-            format!("built with different profiles, `{before}` and `{after}`"),
-        ));
+        warnings.push(
+            Warning::new(
+                "different-profiles",
+                format!("built with different profiles, `{before}` and `{after}`"),
+            )
+            .help("record both with the same `--profile`"),
+        );
     }
     let arguments = |facts: &Facts| facts.command.get(1..).unwrap_or_default().join(" ");
     let (before, after) = (arguments(first), arguments(second));

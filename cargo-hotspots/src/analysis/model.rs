@@ -3,6 +3,7 @@
 //! what they are a share of is [`Analysis::total`].
 
 use crate::{
+    allocations::Totals,
     profile::{CallGraph, LeftOut, Losses, StackLimit},
     recording::{Account, Degradation, Program},
 };
@@ -65,6 +66,8 @@ pub struct Facts {
     pub cpu_ns: Option<u64>,
     /// What the kernel says that the programs used, where the recording has it.
     pub account: Option<Account>,
+    /// What was allocated, where the recording is one of allocations: its periods are bytes.
+    pub allocated: Option<Totals>,
     /// Threads that have samples.
     pub threads: u64,
     /// Processes that have samples.
@@ -243,6 +246,19 @@ pub struct ChangeRow {
     pub share: Changed,
     /// Its CPU time in nanoseconds, where it is known.
     pub time: Option<Changed>,
+    /// What it allocated, in recordings of allocations.
+    pub allocated: Option<AllocatedChange>,
+}
+
+/// Allocations before and after.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AllocatedChange {
+    /// Bytes asked for.
+    pub bytes: Changed,
+    /// Blocks made.
+    pub allocations: Changed,
+    /// Blocks that got another length.
+    pub reallocations: Changed,
 }
 
 /// A figure before and after: the means of the recordings of each side.
@@ -307,6 +323,8 @@ pub struct Comparison {
     pub after: Vec<Facts>,
     /// All CPU time in nanoseconds, where it is known.
     pub cpu: Option<Changed>,
+    /// All that was allocated, where the recordings are of allocations.
+    pub allocated: Option<AllocatedChange>,
     /// Whether the later side is scaled to the length of the earlier one, and why.
     pub scaled: Option<Scaled>,
     /// Where the intervals are from.

@@ -8,7 +8,7 @@ use super::{
     model::{Facts, Quality},
     shares::Shares,
 };
-use crate::profile::{CallGraph, Module, ModuleProblem, Profile};
+use crate::profile::{CallGraph, Module, ModuleKind, ModuleProblem, Profile};
 use codecost::{
     report::Warning,
     units::{Bytes, Share, counted},
@@ -272,6 +272,10 @@ fn damaged(facts: &Facts) -> Vec<Warning> {
                 "unreadable-records",
                 format!("{} could not be read", counted(losses.unreadable, "record")),
             )
+            .help(
+                "the file is damaged there: what these records say of mapped files and samples is \
+                 missing; record again, or with `--recorder builtin`",
+            )
             .count(losses.unreadable),
         );
     }
@@ -280,6 +284,10 @@ fn damaged(facts: &Facts) -> Vec<Warning> {
             Warning::new(
                 "disordered-records",
                 format!("{} came out of order", counted(losses.disordered, "record")),
+            )
+            .help(
+                "samples next to them may be in the wrong file; record again, or with `--recorder \
+                 builtin`",
             )
             .count(losses.disordered),
         );
@@ -297,17 +305,40 @@ fn unknown(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     let explained: u64 = explained.filter_map(|cause| cause.count).sum();
     let rest = facts.quality.unknown.saturating_sub(explained);
     if share(rest).0 > MOST_UNKNOWN {
-        warnings.push(
-            Warning::new(
-                "unknown-code",
-                format!("{} of the samples are in code without a name", share(rest)),
-            )
-            .help("keep the recorded binary and its debug file where they were")
-            .count(rest),
+        let unmapped = unmapped(shares);
+        let (more, help) = match unmapped.saturating_mul(2) > rest {
+            // Then no file helps: nothing says which file it was.
+            true => (
+                ", at addresses that the recording has no mapped file for",
+                "record again, or with `--recorder builtin`; code that was generated at run time \
+                 has a name only where its maker writes `/tmp/perf-PID.map`",
+            ),
+            false => (
+                "",
+                "keep the recorded binary and its debug file where they were",
+            ),
+        };
+        let text = format!(
+            "{} of the samples are in code without a name{more}",
+            share(rest)
         );
+        warnings.push(Warning::new("unknown-code", text).help(help).count(rest));
     }
     warnings.extend(causes);
     warnings
+}
+
+/// Samples at addresses that nothing is known of, not even a file.
+fn unmapped(shares: &Shares<'_>) -> u64 {
+    let profile = shares.profile;
+    let samples = shares.ends().map(|(stack, weight)| {
+        let frame = profile.stacks.get(stack).map(|node| node.frame);
+        let frame = frame.and_then(|frame| profile.frames.get(frame.0 as usize));
+        let module = frame.and_then(|frame| profile.modules.get(frame.module.0 as usize));
+        let is_unmapped = module.is_some_and(|module| module.kind == ModuleKind::Unknown);
+        if is_unmapped { weight.samples } else { 0 }
+    });
+    samples.fold(0, u64::saturating_add)
 }
 
 fn share_of(part: u64, whole: u64) -> f64 {

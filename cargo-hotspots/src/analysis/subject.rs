@@ -48,7 +48,10 @@ impl Subject<'_> {
         let facts = facts(self, &shares);
         let rows = rows(&shares)?;
         let mut warnings = quality::warnings(&shares, &facts);
-        warnings.extend(coverage::unknown(&facts));
+        // Bytes cover no time.
+        if facts.allocated.is_none() {
+            warnings.extend(coverage::unknown(&facts));
+        }
         Ok(Analysis {
             facts,
             total: shares.total,
@@ -101,6 +104,7 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         duration_ns: account.map_or(profile.duration_ns, |account| account.duration_ns),
         cpu_ns: is_clock(&profile.event).then_some(shares.total.period),
         account,
+        allocated: profile.allocations.as_ref().map(|all| all.totals),
         threads: profile.threads.len() as u64,
         processes: processes(profile),
         quality: quality::measure(shares),

@@ -1,14 +1,15 @@
 //! The flags of `cargo hotspots alloc`: what to run, and which stacks to keep.
 
-use super::{RECORD, RUN, build_flag, runnable};
+use super::{OutputFlag, RECORD, RUN, names_run, runnable};
 use crate::{
+    gate::compare::Current,
     open::{Request, Shown, Source},
     record::{AllocationOptions, CallGraphChoice, RecordOptions, What},
 };
 use clap::{Args, ValueEnum, ValueHint};
 use codecost::{
     Result,
-    cargo::{BUILD_ARGUMENTS, CargoFlags, LOOKUP_ARGUMENTS, TargetChoice, TripleFlag},
+    cargo::{BUILD_ARGUMENTS, CargoFlags, LOOKUP_ARGUMENTS, TripleFlag},
     console::Console,
 };
 use std::{ffi::OsString, path::PathBuf};
@@ -18,7 +19,7 @@ use std::{ffi::OsString, path::PathBuf};
 pub(crate) struct AllocationFlags {
     /// Open this recording of allocations
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]
-    #[arg(conflicts_with_all = ["exec", "arguments", "call_graph", "sample_bytes"])]
+    #[arg(conflicts_with_all = ["exec", "arguments", "call_graph", "sample_bytes", "stdout"])]
     #[arg(conflicts_with_all = BUILD_ARGUMENTS, conflicts_with_all = LOOKUP_ARGUMENTS)]
     input: Option<PathBuf>,
     /// Run and record this program instead of building one
@@ -42,6 +43,8 @@ pub(crate) struct AllocationFlags {
     /// Exit with 100 if the recording is unreliable
     #[arg(long, help_heading = RUN, hide_short_help = true)]
     strict: bool,
+    #[command(flatten)]
+    output: OutputFlag,
     #[command(flatten)]
     cargo: CargoFlags,
     #[command(flatten)]
@@ -83,6 +86,7 @@ impl AllocationFlags {
             call_graph,
             sample_bytes,
             strict,
+            output,
             cargo,
             triple,
         } = self;
@@ -96,12 +100,30 @@ impl AllocationFlags {
                 strict,
             });
         }
-        let asks = selection.target != TargetChoice::Default
-            || exec.is_some()
-            || !arguments.is_empty()
-            || call_graph.is_some()
-            || sample_bytes.is_some()
-            || build_flag(&selection).is_some();
+        let current = Current {
+            selection,
+            program: exec,
+            arguments,
+        };
+        let flags = [
+            ("--call-graph", call_graph.is_some()),
+            ("--sample-bytes", sample_bytes.is_some()),
+        ];
+        let mut given = flags.into_iter().filter(|(_, given)| *given);
+        let flag = given.next().map(|(flag, _)| flag).or(output.given());
+        let asks = names_run(&current, flag)?;
+        let Current {
+            selection,
+            program: exec,
+            arguments,
+        } = current;
+        if !asks {
+            return Ok(Request {
+                source: Source::LatestOfAllocations(Box::new(selection)),
+                shown: Shown::default(),
+                strict,
+            });
+        }
         let every = call_graph == Some(StackFlag::Fp);
         let options = Box::new(RecordOptions {
             what: exec.map_or(What::Target, What::Program),
@@ -112,15 +134,12 @@ impl AllocationFlags {
                 interval: sample_bytes,
                 every,
             }),
+            output: output.output(),
             selection,
             ..RecordOptions::default()
         });
-        let source = match asks {
-            true => Source::Record(options),
-            false => Source::LatestOfAllocations(options),
-        };
         Ok(Request {
-            source,
+            source: Source::Record(options),
             shown: Shown::default(),
             strict,
         })

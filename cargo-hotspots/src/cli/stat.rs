@@ -1,6 +1,6 @@
 //! The flags of `cargo hotspots stat`: what to run.
 
-use super::{RUN, runnable};
+use super::{OutputFlag, RUN, runnable};
 use crate::gate::compare::Current;
 use clap::{Args, ValueHint};
 use codecost::{
@@ -21,6 +21,8 @@ pub(crate) struct StatFlags {
     #[arg(last = true, value_name = "ARGS", help_heading = RUN, hide_short_help = true)]
     arguments: Vec<OsString>,
     #[command(flatten)]
+    pub(crate) output: OutputFlag,
+    #[command(flatten)]
     cargo: CargoFlags,
     #[command(flatten)]
     triple: TripleFlag,
@@ -36,6 +38,7 @@ impl StatFlags {
         let Self {
             exec,
             arguments,
+            output: _,
             cargo,
             triple,
         } = self;

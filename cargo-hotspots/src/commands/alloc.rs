@@ -18,8 +18,9 @@ const COUNT: &str = "Counting";
 /// Who allocates: blocks and bytes by function and crate
 ///
 /// The program runs with a small library preloaded that counts every allocation, reallocation and
-/// free. Call stacks are kept of the first ones, then of a random sample by bytes; the totals stay
-/// exact, and each share has an interval. All other commands show such a recording, too.
+/// free, so the totals are exact. Call stacks are kept of the first ones, then of a random sample by
+/// bytes: from there on the figures of functions and crates are estimates, each share with an
+/// interval. All other commands show such a recording, too.
 #[derive(Args, Debug)]
 pub(crate) struct Alloc {
     #[command(flatten)]

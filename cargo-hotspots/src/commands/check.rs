@@ -216,8 +216,8 @@ fn gate_of_commits(options: &Options, names: [&str; 2], console: &mut Console) -
         let mut comparison =
             compare::compare_commits(there, &options, &config, kept, &stop::is_wanted, &mut talk)?;
         if !comparison.gate.stopped {
-            grew::explain(&mut comparison, there, &mut console);
             gating::count_work(&mut comparison, there, &options, &mut console)?;
+            grew::explain(&mut comparison, there, &mut console);
         }
         done = Some(comparison.gate);
         Ok(())

@@ -18,11 +18,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Compare two recordings: where CPU time was saved or lost
+/// Compare two recordings: where CPU time was saved or lost, or allocated bytes
 ///
 /// BEFORE and AFTER are each a perf.data file, the directory of a recording, or its number
 /// (`cargo hotspots recordings` lists them); several, separated by commas, give the interval of the
 /// runs. Times are compared as they are. Benchmarks that run for a set time are compared by shares.
+/// Two recordings of allocations are compared in bytes and blocks.
 #[derive(Args, Debug)]
 pub(crate) struct Diff {
     /// The earlier recording, or several: 1,2,3
@@ -51,7 +52,7 @@ impl Command for Diff {
         } = self;
         let options = format.options(rows)?;
         let (before, after) = (measure(&before)?, measure(&after)?);
-        let comparison = analysis::compare(&before, &after, per_share);
+        let comparison = analysis::compare(&before, &after, per_share)?;
         report::diff::write(&comparison, &options, console)?;
         Ok(exit_code::OK)
     }

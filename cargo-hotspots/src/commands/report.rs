@@ -2,10 +2,10 @@
 
 use crate::{
     analysis::{self, Subject, alloc},
-    cli::GateTarget,
+    cli::{GateTarget, OutputFlag, names_run},
     gate::compare::{Current, Options},
     gating,
-    open::{Request, Shown, Source},
+    open::{Opened, Request, Shown, Source},
     operations,
     record::{self, AllocationOptions, RecordOptions},
     report, stat,
@@ -13,7 +13,7 @@ use crate::{
 };
 use clap::Args;
 use codecost::{
-    Result,
+    Error, Result,
     cargo::TargetChoice,
     console::Console,
     error::exit_code,
@@ -25,7 +25,8 @@ use codecost::{
 ///
 /// The program runs a few times: once counted, once sampled, once with its allocations recorded, and
 /// on a machine without counters once simulated. With --bench each benchmark is measured, too. With
-/// --baseline, after stands beside before. Nothing in the report is guessed.
+/// --baseline, after stands beside before. Nothing in the report is guessed. Without a target or
+/// `-- ARGS` nothing is run: the report is made of the latest recordings.
 #[derive(Args, Debug)]
 pub(crate) struct Report {
     /// Put the comparison with this baseline at the top
@@ -33,6 +34,8 @@ pub(crate) struct Report {
     baseline: Option<String>,
     #[command(flatten)]
     target: GateTarget,
+    #[command(flatten)]
+    program_output: OutputFlag,
     #[command(flatten)]
     format: FormatFlags,
     #[command(flatten)]
@@ -47,6 +50,7 @@ impl Command for Report {
         let Self {
             baseline,
             target,
+            program_output,
             format,
             rows,
         } = self;
@@ -59,9 +63,18 @@ impl Command for Report {
             output.format = Format::Markdown;
         }
         let current = target.current(console)?;
+        let with_baseline = baseline.as_ref().map(|_| "--baseline");
+        if !names_run(&current, program_output.given().or(with_baseline))? {
+            let summary = summary::summarize(of_latest(&current)?);
+            report::summary::write(&summary, &output, console)?;
+            return Ok(exit_code::OK);
+        }
         let mut not_measured = Vec::new();
 
-        let options = operations::options(&current);
+        let options = RecordOptions {
+            output: program_output.output(),
+            ..operations::options(&current)
+        };
         let record::Run { measured, again } = record::measure(&options, console)?;
         let usage = measured.usage;
         let is_short = usage.user_ns.saturating_add(usage.system_ns) < AUTO_NS;
@@ -115,6 +128,79 @@ impl Command for Report {
         report::summary::write(&summary, &output, console)?;
         Ok(code)
     }
+}
+
+/// What the latest recordings say: of time, and of the allocations of the same command.
+fn of_latest(current: &Current) -> Result<Inputs> {
+    let latest = record::latest(&current.selection)?;
+    let about = latest.about.clone().unwrap_or_default();
+    let stat = stat::of_recording(&about).ok_or_else(|| {
+        Error::usage(
+            "the latest recording does not say what its run cost",
+            "name what to run: `cargo hotspots report --bin NAME -- ARGS`",
+        )
+    })?;
+    let mut not_measured = Vec::new();
+    let (time, allocations) = match about.is_of_allocations() {
+        true => (None, Some(latest)),
+        false => {
+            let of_same = record::latest_of_allocations(&current.selection)?;
+            let of_same = of_same.filter(|other| {
+                let other = other.about.as_ref();
+                other.is_some_and(|other| other.command == about.command)
+            });
+            (Some(latest), of_same)
+        }
+    };
+    let overview = time.map(|recording| {
+        let opened = Opened::read(recording, String::new(), false)?;
+        let settings = opened.settings();
+        analysis::overview(&Subject {
+            settings: settings.as_ref(),
+            ..opened.subject()
+        })
+    });
+    let overview = overview.and_then(|it| or_said(it, "where the time goes", &mut not_measured));
+    let allocations = allocations.map(|recording| {
+        let opened = Opened::read(recording, String::new(), false)?;
+        alloc::alloc(&opened.subject(), alloc::Options::default())
+    });
+    let allocations = allocations.and_then(|it| or_said(it, "allocations", &mut not_measured));
+    let program = about.programs.first();
+    let named = program.and_then(|own| Some((own.kind.as_ref()?, own.target.as_ref()?)));
+    let target = match (named, program) {
+        (Some((kind, target)), _) => format!("--{kind} {}", quoted(target)),
+        (None, Some(program)) => format!("--exec {}", quoted(&program.path.to_string_lossy())),
+        (None, None) => String::new(),
+    };
+    let arguments: Vec<String> = about.command.iter().skip(1).map(|it| quoted(it)).collect();
+    let arguments = match arguments.is_empty() {
+        true => String::new(),
+        false => format!(" -- {}", arguments.join(" ")),
+    };
+    if overview.is_none() && about.is_of_allocations() {
+        not_measured.push("where the time goes: the latest recording is one of allocations".into());
+    }
+    if allocations.is_none() {
+        let again = format!("`cargo hotspots alloc {target}{arguments}` records them");
+        not_measured.push(format!(
+            "allocations: the latest recording has none; {again}"
+        ));
+    }
+    Ok(Inputs {
+        title: match &overview {
+            Some(overview) => report::recording::title(&overview.facts),
+            None => about.command.join(" "),
+        },
+        overview,
+        allocations,
+        stat,
+        benchmarks: Vec::new(),
+        comparison: None,
+        not_measured,
+        target,
+        arguments,
+    })
 }
 
 /// What could not be measured is said in the report, and the rest is reported.

@@ -1,24 +1,25 @@
 //! `cargo hotspots stat`.
 
 use crate::{
-    cli::StatFlags,
+    cli::{StatFlags, names_run},
     gate::compare::Current,
     operations, record, report,
     stat::{self, Measured},
 };
 use clap::{Args, ValueEnum};
 use codecost::{
-    Result,
+    Error, Result,
     cargo::TargetChoice,
     console::Console,
     error::exit_code,
     front::Command,
-    report::{FormatFlags, RowFlags, Warning},
+    report::{FormatFlags, OutputOptions, RowFlags, Warning},
 };
 
 /// What a run costs: time, memory, faults, switches, system calls, instructions
 ///
-/// Everything is counted, nothing sampled. On a machine without counters of its own, instructions
+/// Everything is counted, nothing sampled. Without a target or `-- ARGS` nothing is run: the latest
+/// recording says how long its run took and how much CPU time it used. On a machine without counters of its own, instructions
 /// and misses come from a second run under valgrind's cachegrind, and are labelled as simulated.
 #[derive(Args, Debug)]
 pub(crate) struct Stat {
@@ -63,8 +64,16 @@ impl Command for Stat {
             rows,
         } = self;
         let output = format.options(rows)?;
+        let to = program.output.clone();
         let current = program.current(console)?;
-        let options = operations::options(&current);
+        let simulates = (simulate != SimulateFlag::Auto).then_some("--simulate");
+        if !names_run(&current, to.given().or(simulates))? {
+            return of_latest(&current, &output, console);
+        }
+        let options = record::RecordOptions {
+            output: to.output(),
+            ..operations::options(&current)
+        };
         let record::Run {
             mut measured,
             again,
@@ -91,6 +100,20 @@ impl Command for Stat {
         report::stat::write(&stat, &output, console)?;
         Ok(exit_code::OK)
     }
+}
+
+/// What the latest recording says of its run.
+fn of_latest(current: &Current, output: &OutputOptions, console: &mut Console) -> Result<u8> {
+    let latest = record::latest(&current.selection)?;
+    let about = latest.about.as_ref();
+    let stat = about.and_then(stat::of_recording).ok_or_else(|| {
+        Error::usage(
+            "the latest recording does not say what its run cost",
+            "name what to run: `cargo hotspots stat --bin NAME -- ARGS`",
+        )
+    })?;
+    report::stat::write(&stat, output, console)?;
+    Ok(exit_code::OK)
 }
 
 /// What one operation of the only benchmark costs; several have nothing in common.

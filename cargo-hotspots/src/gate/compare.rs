@@ -447,13 +447,16 @@ fn differences(baseline: &Baseline, build: Option<&Build>, cpu: Option<&str>) ->
     if let (Some(before), Some(now)) = (baseline.cpu.as_deref(), cpu)
         && before != now
     {
-        warnings.push(Warning::new(
-            "other-cpu",
-            format!(
-                "the baseline was made on `{before}` and runs on `{now}` now; its own numbers are \
-                 not used"
-            ),
-        ));
+        warnings.push(
+            Warning::new(
+                "other-cpu",
+                format!(
+                    "the baseline was made on `{before}` and runs on `{now}` now; its own numbers \
+                     are not used"
+                ),
+            )
+            .help("both sides run here, so the comparison holds for this processor"),
+        );
     }
     let Some(build) = build else {
         return warnings;
@@ -483,10 +486,13 @@ fn differences(baseline: &Baseline, build: Option<&Build>, cpu: Option<&str>) ->
 fn warnings(results: &Results, prepared: &Prepared) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if results.stopped {
-        warnings.push(Warning::new(
-            "stopped",
-            "the run was stopped before its end: the figures are those of the runs until then",
-        ));
+        warnings.push(
+            Warning::new(
+                "stopped",
+                "the run was stopped before its end: the figures are those of the runs until then",
+            )
+            .help("run it again, and let it end"),
+        );
     }
     if !results.controls.is_empty() {
         let names: Vec<&str> = results
@@ -523,6 +529,7 @@ fn warnings(results: &Results, prepared: &Prepared) -> Vec<Warning> {
                 "suspended",
                 "the machine slept during the run; what ran then was run again",
             )
+            .help("nothing needs to be done; keep the machine awake for a shorter run")
             .count(u64::from(results.suspended)),
         );
     }

@@ -4,21 +4,23 @@
 //! A profile of fixed length has as many samples before as after, so shares alone hide that all of
 //! it became slower. A share times the time per iteration is the time that an iteration spends
 //! there; the difference, as a fraction of the baseline's time, is what the owner added. Over all
-//! owners of a kind these add up to the change itself.
+//! owners of a kind these add up to the change itself. Instructions are explained in the same way;
+//! allocations and bytes by a recording of the allocations of one operation, in which each block is
+//! counted.
 
 use super::{
     compare::Comparison,
     harness::{Harness, Program},
-    row::Grew,
+    row::{Grew, Metric},
     verdict::Status,
 };
 use crate::{
     analysis::{
         self, Measured,
-        model::{ChangeKind, Comparison as Profiles, Facts},
+        model::{AllocatedChange, ChangeKind, ChangeRow, Comparison as Profiles, Facts},
     },
     open::Opened,
-    record::{self, RecordOptions, What},
+    record::{self, AllocationOptions, CallGraphChoice, RecordOptions, What},
 };
 use codecost::{
     Result,
@@ -37,38 +39,62 @@ const MOST_OWNERS: usize = 5;
 /// Less than this of the baseline's time is not worth naming.
 const LEAST: f64 = 0.005;
 
+/// What a profile of both programs is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Time, which instructions follow.
+    Time,
+    /// Allocations of one operation.
+    Allocations,
+}
+
+impl Kind {
+    fn of(metric: Metric) -> Self {
+        match metric {
+            Metric::Time | Metric::Instructions => Self::Time,
+            Metric::Allocations | Metric::Bytes => Self::Allocations,
+        }
+    }
+}
+
 /// Profiles both programs of each alarm and says what grew in it. What cannot be profiled is a
 /// warning: the verdict does not depend on it.
 pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Console) {
     let mut failed = None;
     let mut left_out = 0_u64;
-    let mut explained = 0;
+    // By the place of the pair: several metrics of a benchmark have one profile.
+    let mut made: Vec<(Kind, usize, Option<Profiles>)> = Vec::new();
     for row in &mut comparison.gate.rows {
         let is_alarm = matches!(row.status, Status::Attention | Status::Fail);
         let Some(figures) = row.figures.as_ref().filter(|_| is_alarm) else {
             continue;
         };
-        if explained == MOST_ALARMS {
-            left_out += 1;
-            continue;
-        }
-        let pair = comparison.prepared.pairs.iter().find(|pair| {
+        let mut pairs = comparison.prepared.pairs.iter().enumerate();
+        let pair = pairs.find(|(_, pair)| {
             pair.id == row.benchmark && pair.target == row.target && pair.package == row.package
         });
-        let Some([before, after]) = pair.and_then(|pair| pair.programs()) else {
+        let Some((at, [before, after])) = pair.and_then(|(at, pair)| Some((at, pair.programs()?)))
+        else {
             continue;
         };
-        explained += 1;
-        let target = &comparison.target_directory;
-        let profiles = profile(context, before, &row.benchmark, target, console).and_then(|a| {
-            let b = profile(context, after, &row.benchmark, target, console)?;
-            Ok(analysis::compare(&[a], &[b], true))
-        });
-        match profiles {
-            Ok(profiles) => {
-                row.grew = grown(&profiles, figures.baseline, figures.current);
+        let kind = Kind::of(row.metric);
+        if !made.iter().any(|(of, pair, _)| (*of, *pair) == (kind, at)) {
+            if made.len() == MOST_ALARMS {
+                left_out += 1;
+                continue;
             }
-            Err(error) => failed = Some(error),
+            let target = &comparison.target_directory;
+            let mut profile =
+                |program| profile(kind, context, program, &row.benchmark, target, console);
+            let profiles = profile(before)
+                .and_then(|a| analysis::compare(&[a], &[profile(after)?], kind == Kind::Time));
+            let profiles = profiles.map_err(|error| failed = Some(error)).ok();
+            made.push((kind, at, profiles));
+        }
+        let mut made = made.iter();
+        let found = made.find(|(of, pair, _)| (*of, *pair) == (kind, at));
+        if let Some((_, _, Some(profiles))) = found {
+            row.grew = grown(profiles, row.metric, figures.baseline, figures.current);
         }
     }
     if let Some(error) = failed {
@@ -86,6 +112,7 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
                 "not-explained",
                 format!("only the {MOST_ALARMS} worst were profiled to see what grew"),
             )
+            .help("name the others with `--filter`, to have them explained too")
             .count(left_out),
         );
     }
@@ -93,6 +120,7 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
 
 /// Records `id` alone and reads the recording, which is not kept.
 fn profile(
+    kind: Kind,
     context: &Context,
     program: &Program,
     id: &str,
@@ -112,7 +140,13 @@ fn profile(
     }
     let options = RecordOptions {
         what: What::Program(program.path.clone()),
-        arguments: arguments(program, id),
+        arguments: arguments(kind, program, id),
+        // The stack of each allocation: one operation has few. The program may have no frame pointers.
+        allocations: (kind == Kind::Allocations).then_some(AllocationOptions {
+            interval: Some(0),
+            every: false,
+        }),
+        call_graph: (kind == Kind::Allocations).then_some(CallGraphChoice::Dwarf),
         selection: Selection {
             target_dir: Some(kept.path().to_path_buf()),
             ..Selection::default()
@@ -125,34 +159,32 @@ fn profile(
     Measured::new(&opened.subject())
 }
 
-fn arguments(program: &Program, id: &str) -> Vec<OsString> {
-    let own: &[&str] = match program.harness {
-        Harness::Criterion => &["--bench", "--exact", id, "--profile-time", SECONDS],
-        Harness::Divan => &["--bench", "--exact", id, "--min-time", SECONDS],
-        Harness::Libtest => &["--bench", "--exact", id],
-        Harness::Process => &[],
+fn arguments(kind: Kind, program: &Program, id: &str) -> Vec<OsString> {
+    let own: &[&str] = match (kind, program.harness) {
+        (_, Harness::Process) => &[],
+        (Kind::Time, Harness::Criterion) => &["--bench", "--exact", id, "--profile-time", SECONDS],
+        (Kind::Time, Harness::Divan) => &["--bench", "--exact", id, "--min-time", SECONDS],
+        (Kind::Time, Harness::Libtest) => &["--bench", "--exact", id],
+        // In test mode one operation runs.
+        (Kind::Allocations, Harness::Criterion) => &["--bench", "--test", "--exact", id],
+        (Kind::Allocations, Harness::Divan) => &["--test", "--exact", id],
+        (Kind::Allocations, Harness::Libtest) => &["--exact", id],
     };
     let user = program.arguments.iter().cloned();
     user.chain(own.iter().map(OsString::from)).collect()
 }
 
 /// The crates and functions that added most, each kind apart, the largest first.
-fn grown(profiles: &Profiles, before_ns: f64, after_ns: f64) -> Vec<Grew> {
-    let factor = after_ns / before_ns;
-    // Twice the standard error of the difference: what chance makes of so many samples.
-    let samples = |side: &[Facts]| side.iter().map(|facts| facts.samples).sum::<u64>();
-    let variance =
-        |share: f64, samples: u64| share * (1.0 - share).max(0.0) / samples.max(1) as f64;
+fn grown(profiles: &Profiles, metric: Metric, before: f64, after: f64) -> Vec<Grew> {
     let of = |kind: ChangeKind| -> Vec<Grew> {
         let rows = profiles.rows.iter().filter(|row| row.kind == kind);
         let mut grown: Vec<Grew> = rows
             .filter_map(|row| {
-                let (before, after) = (row.share.before, row.share.after);
-                let delta = after * factor - before;
-                let chance = variance(before, samples(&profiles.before))
-                    + variance(after, samples(&profiles.after)) * factor * factor;
-                let is_growth = delta >= LEAST && delta > 2.0 * chance.sqrt();
-                is_growth.then(|| Grew {
+                let delta = match metric {
+                    Metric::Time | Metric::Instructions => sampled(profiles, row, after / before)?,
+                    Metric::Allocations | Metric::Bytes => counted(row, metric, before, after)?,
+                };
+                (delta >= LEAST).then(|| Grew {
                     is_crate: kind == ChangeKind::Crate,
                     name: match kind {
                         ChangeKind::Crate => row.label.name.to_string(),
@@ -173,4 +205,34 @@ fn grown(profiles: &Profiles, before_ns: f64, after_ns: f64) -> Vec<Grew> {
     let mut grown = of(ChangeKind::Crate);
     grown.extend(of(ChangeKind::Function));
     grown
+}
+
+/// What a row added of time, as a fraction of the earlier side; `None` when chance may have made it.
+fn sampled(profiles: &Profiles, row: &ChangeRow, factor: f64) -> Option<f64> {
+    let samples = |side: &[Facts]| side.iter().map(|facts| facts.samples).sum::<u64>();
+    let variance =
+        |share: f64, samples: u64| share * (1.0 - share).max(0.0) / samples.max(1) as f64;
+    let (before, after) = (row.share.before, row.share.after);
+    let delta = after * factor - before;
+    // Twice the standard error of the difference: what chance makes of so many samples.
+    let chance = variance(before, samples(&profiles.before))
+        + variance(after, samples(&profiles.after)) * factor * factor;
+    (delta > 2.0 * chance.sqrt()).then_some(delta)
+}
+
+/// What a row added of blocks or bytes, which are counted one by one. What the harness itself
+/// allocates is the same on both sides and falls out. A fraction of the earlier side; where that had
+/// none, of the later one.
+fn counted(row: &ChangeRow, metric: Metric, before: f64, after: f64) -> Option<f64> {
+    let AllocatedChange {
+        bytes,
+        allocations,
+        reallocations,
+    } = row.allocated?;
+    let delta = match metric {
+        Metric::Bytes => bytes.delta(),
+        _ => allocations.delta() + reallocations.delta(),
+    };
+    let whole = if before > 0.0 { before } else { after };
+    (whole > 0.0).then(|| delta / whole)
 }

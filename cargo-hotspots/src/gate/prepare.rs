@@ -16,6 +16,7 @@ use super::{
 };
 use codecost::{Error, Result, cargo::Context};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -150,7 +151,7 @@ pub fn prepare(
         stage: stage.path().to_path_buf(),
         pairs: Vec::new(),
         unpaired: Vec::new(),
-        left_out: 0,
+        left_out: BTreeSet::new(),
     };
     for (index, subject) in subjects.into_iter().enumerate() {
         match (subject.baseline, subject.current, numbers) {
@@ -171,7 +172,7 @@ pub fn prepare(
         ..
     } = work;
     if pairs.is_empty() && unpaired.is_empty() && family == 0 {
-        return Err(match left_out {
+        return Err(match left_out.len() as u64 {
             0 => Error::failed("there is no benchmark to compare", "name another target"),
             count => Error::usage(
                 format_args!(
@@ -195,7 +196,8 @@ struct Work<'a> {
     stage: PathBuf,
     pairs: Vec<Pair>,
     unpaired: Vec<Unpaired>,
-    left_out: u64,
+    /// Benchmarks that are not asked for, by target and id: each is on both sides.
+    left_out: BTreeSet<(String, String)>,
 }
 
 impl Work<'_> {
@@ -215,12 +217,12 @@ impl Work<'_> {
     }
 
     /// Keeps those that are asked for.
-    fn wanted(&mut self, ids: Vec<String>) -> Vec<String> {
-        let before = ids.len();
-        let mut ids = ids;
-        ids.retain(|id| (self.preparation.wanted)(id));
-        self.left_out += (before - ids.len()) as u64;
-        ids
+    fn wanted(&mut self, target: &str, ids: Vec<String>) -> Vec<String> {
+        let wanted = self.preparation.wanted;
+        let (kept, left_out): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| wanted(id));
+        let left_out = left_out.into_iter().map(|id| (target.to_owned(), id));
+        self.left_out.extend(left_out);
+        kept
     }
 
     fn unpaired(&mut self, side: &Side, id: &str, status: Status, reason: impl Into<String>) {
@@ -248,7 +250,7 @@ impl Work<'_> {
                 return Ok(());
             }
         };
-        for id in self.wanted(ids) {
+        for id in self.wanted(&side.target, ids) {
             self.unpaired(side, &id, status, reason);
         }
         Ok(())
@@ -263,7 +265,7 @@ impl Work<'_> {
                 if known.is_empty() {
                     known.push(current.target.clone());
                 }
-                for id in self.wanted(known) {
+                for id in self.wanted(&current.target, known) {
                     self.unpaired(
                         &current,
                         &id,
@@ -277,7 +279,7 @@ impl Work<'_> {
         let before = match self.list(&baseline)? {
             Ok(ids) => ids,
             Err(failure) => {
-                for id in self.wanted(after) {
+                for id in self.wanted(&current.target, after) {
                     self.unpaired(
                         &current,
                         &id,
@@ -288,7 +290,8 @@ impl Work<'_> {
                 return Ok(());
             }
         };
-        let (after, before) = (self.wanted(after), self.wanted(before));
+        let after = self.wanted(&current.target, after);
+        let before = self.wanted(&current.target, before);
         for id in before.iter().filter(|id| !after.contains(id)) {
             let reason = "the current side has no such benchmark; it may have been renamed";
             self.unpaired(&baseline, id, Status::Missing, reason);
@@ -322,7 +325,7 @@ impl Work<'_> {
     /// Only numbers are there of the earlier side.
     fn numbers(&mut self, index: usize, current: Side, numbers: &Numbers) -> Result<()> {
         let after = match self.list(&current)? {
-            Ok(ids) => self.wanted(ids),
+            Ok(ids) => self.wanted(&current.target, ids),
             Err(failure) => {
                 let reason = format!("the current side {failure}");
                 self.unpaired(&current, &current.target, Status::Missing, reason);

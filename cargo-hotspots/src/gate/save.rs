@@ -21,6 +21,8 @@ pub struct Saved {
     pub baseline: Baseline,
     /// Benchmarks that could not be measured, and why.
     pub failures: Vec<(String, Failure)>,
+    /// Targets that have no benchmarks.
+    pub empty: Vec<String>,
 }
 
 /// Builds the current side, measures each benchmark once, and keeps the programs.
@@ -42,12 +44,16 @@ pub fn save(
     let home = scratch.path().join("h");
     let mut programs = Vec::new();
     let mut failures = Vec::new();
+    let mut empty = Vec::new();
     for side in &sides {
         talk.begin(
             "Measuring",
             &format!("each benchmark of `{}` once", side.target),
         );
         let measured = prepare::measure_once(context, side, &home, stopped, talk)?;
+        if measured.is_empty() {
+            empty.push(side.target.clone());
+        }
         let mut numbers = Vec::new();
         for (id, result) in measured {
             match result {
@@ -75,11 +81,18 @@ pub fn save(
             },
         ));
     }
+    if empty.len() == sides.len() {
+        return Err(Error::failed(
+            format_args!("`{}` has no benchmarks", empty.join("`, `")),
+            "name a target that has some, or leave out the arguments that choose among them",
+        ));
+    }
     let described = describe(context, current, build.as_ref());
     Ok(Saved {
         baseline: described.save(&directory, programs)?,
         directory,
         failures,
+        empty,
     })
 }
 

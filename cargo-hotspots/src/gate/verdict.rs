@@ -124,8 +124,9 @@ pub struct Verdict {
     pub estimate: Option<f64>,
     /// Its interval.
     pub interval: Option<Interval>,
-    /// The p-value of "over the concern", without correction.
-    pub p_concern: f64,
+    /// The p-value of "over the concern", without correction; `None` where no test was made, as for
+    /// counts that hardly vary.
+    pub p_concern: Option<f64>,
     /// The p-value of "over the floor", without correction.
     pub p_floor: f64,
     /// The smallest change that this run would have found.
@@ -173,7 +174,7 @@ pub fn judge(evidence: &[Evidence], family: usize) -> Vec<Verdict> {
                 improved: faster.1,
                 estimate: one.change.estimate(),
                 interval,
-                p_concern: concern.0,
+                p_concern: Some(concern.0),
                 p_floor: floor.0,
                 minimum_detectable: detect::minimum_detectable(
                     &one.change,

@@ -120,6 +120,7 @@ fn warnings(uncounted: u64, unsimulated: u64, simulate: bool) -> Vec<Warning> {
                 "the allocations of some benchmarks could not be counted: the program is static, has \
                  an allocator of its own, or its harness has no function that runs a benchmark",
             )
+            .help("time is compared all the same; `cargo hotspots alloc --bench NAME` says which it is")
             .count(uncounted),
         );
     }
@@ -137,6 +138,9 @@ fn warnings(uncounted: u64, unsimulated: u64, simulate: bool) -> Vec<Warning> {
                 "instructions-not-counted",
                 "the instructions of some benchmarks could not be counted: valgrind is not \
                  installed, or the program fails under it",
+            )
+            .help(
+                "install valgrind, or run `valgrind --tool=callgrind` on the benchmark to see why",
             )
             .count(unsimulated),
         );
@@ -242,7 +246,7 @@ fn judge([before, after]: [[u64; 2]; 2], limits: Limits) -> (Figures, Option<Str
             improved: interval.is_some_and(|interval| interval.high < -0.02),
             estimate: change,
             interval,
-            p_concern: 0.0,
+            p_concern: None,
             p_floor: 0.0,
             minimum_detectable: Some(noise),
             n: 2,

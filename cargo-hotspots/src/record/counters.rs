@@ -9,7 +9,13 @@ use super::builtin::attributes::{self, SIZE};
 use crate::stat::model::Counter;
 use codecost::report::Warning;
 use perf_event_open_sys::bindings as sys;
-use std::{fs, fs::File, io::Read as _, os::fd::OwnedFd};
+use std::{
+    fs,
+    fs::File,
+    io::{self, Read as _},
+    os::fd::OwnedFd,
+    path::Path,
+};
 
 const HARDWARE: u32 = sys::PERF_TYPE_HARDWARE;
 const SOFTWARE: u32 = sys::PERF_TYPE_SOFTWARE;
@@ -33,11 +39,10 @@ const EVENTS: [(&str, u32, u32); 7] = [
     ),
 ];
 
-/// Where the number of the event of all system calls is.
-const SYSTEM_CALLS: [&str; 2] = [
-    "/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
-    "/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id",
-];
+/// Where tracefs is mounted, which numbers the kernel's events.
+const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+/// The number of the event of all system calls, below tracefs.
+const SYSTEM_CALLS: &str = "events/raw_syscalls/sys_enter/id";
 
 /// Events that are open.
 #[derive(Debug, Default)]
@@ -45,6 +50,8 @@ pub(super) struct Counters {
     open: Vec<(&'static str, Vec<OwnedFd>)>,
     /// Whether the processor's events leave the kernel out.
     user_only: bool,
+    /// Why system calls are not counted.
+    problem: Option<Warning>,
 }
 
 /// What was counted, and what makes it less than it seems.
@@ -61,12 +68,22 @@ impl Counters {
         for (name, kind, event) in EVENTS {
             counters.add(name, kind, event.into(), pids);
         }
-        let number = SYSTEM_CALLS
-            .iter()
-            .find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok());
-        if let Some(number) = number {
-            counters.add("system-calls", sys::PERF_TYPE_TRACEPOINT, number, pids);
-        }
+        counters.problem = match system_calls(&TRACEFS.map(Path::new)) {
+            Ok(number) => {
+                counters.add("system-calls", sys::PERF_TYPE_TRACEPOINT, number, pids);
+                let is_open = counters
+                    .open
+                    .iter()
+                    .any(|(name, _)| *name == "system-calls");
+                (!is_open).then(|| {
+                    uncounted(
+                        "the kernel does not let this user count that event",
+                        "run as root, or `sudo sysctl kernel.perf_event_paranoid=-1`",
+                    )
+                })
+            }
+            Err(problem) => Some(problem),
+        };
         counters
     }
 
@@ -122,12 +139,16 @@ impl Counters {
             }
         }
         if shared {
-            counted.problems.push(Warning::new(
-                "shared-counters",
-                "the processor has fewer counters than events: each was counted part of the time \
-                 and is scaled up",
-            ));
+            counted.problems.push(
+                Warning::new(
+                    "shared-counters",
+                    "the processor has fewer counters than events: each was counted part of the \
+                     time and is scaled up",
+                )
+                .help("let the program run longer, which makes the scaled figures better"),
+            );
         }
+        counted.problems.extend(self.problem);
         if self.user_only {
             counted.problems.push(
                 Warning::new(
@@ -139,6 +160,47 @@ impl Counters {
         }
         counted
     }
+}
+
+/// The number of the event of all system calls, or why it is not known and what to do about it.
+fn system_calls(roots: &[&Path]) -> Result<u64, Warning> {
+    let mut denied = false;
+    for root in roots {
+        match fs::read_to_string(root.join(SYSTEM_CALLS)) {
+            Ok(text) => {
+                if let Ok(number) = text.trim().parse() {
+                    return Ok(number);
+                }
+            }
+            Err(error) => denied |= error.kind() == io::ErrorKind::PermissionDenied,
+        }
+    }
+    Err(if denied {
+        uncounted(
+            "this user may not read the kernel's list of events (tracefs)",
+            "run as root, or `sudo mount -o remount,mode=755 /sys/kernel/tracing`",
+        )
+    } else if roots.iter().any(|root| root.join("events").is_dir()) {
+        uncounted(
+            "this kernel has no such event: it was built without `CONFIG_FTRACE_SYSCALLS`",
+            "count them with `strace -c -f`",
+        )
+    } else if roots.iter().any(|root| root.is_dir()) {
+        uncounted(
+            "tracefs is not mounted, which has the kernel's list of events",
+            "`sudo mount -t tracefs tracefs /sys/kernel/tracing`, or count them with `strace -c -f`",
+        )
+    } else {
+        uncounted(
+            "this kernel has no tracefs: it was built without tracing",
+            "count them with `strace -c -f`",
+        )
+    })
+}
+
+fn uncounted(why: &str, help: &str) -> Warning {
+    let text = format!("system calls were not counted: {why}");
+    Warning::new("no-system-calls", text).help(help)
 }
 
 /// A counter's value, and whether it was scaled; `None` when it never ran.
@@ -155,5 +217,37 @@ fn read(file: OwnedFd) -> Option<(u64, bool)> {
             Some((u64::try_from(scaled).unwrap_or(u64::MAX), true))
         }
         _ => Some((value, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_of_uncounted_system_calls_has_its_remedy() {
+        let root = tempfile::tempdir().unwrap();
+        let said = |path: &Path| {
+            let warning = system_calls(&[path]).unwrap_err();
+            (warning.message, warning.help.unwrap())
+        };
+        let (why, help) = said(&root.path().join("none"));
+        assert!(
+            why.contains("no tracefs") && help.contains("strace"),
+            "{why}"
+        );
+        let (why, help) = said(root.path());
+        assert!(
+            why.contains("not mounted") && help.contains("mount -t tracefs"),
+            "{why}"
+        );
+        assert!(!why.contains("root"), "{why}");
+        let event = root.path().join(SYSTEM_CALLS);
+        fs::create_dir_all(root.path().join("events")).unwrap();
+        let (why, _) = said(root.path());
+        assert!(why.contains("CONFIG_FTRACE_SYSCALLS"), "{why}");
+        fs::create_dir_all(event.parent().unwrap()).unwrap();
+        fs::write(&event, "348\n").unwrap();
+        assert_eq!(system_calls(&[root.path()]).unwrap(), 348);
     }
 }

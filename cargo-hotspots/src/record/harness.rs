@@ -15,6 +15,8 @@
 //! The user's own arguments come first, as in `cargo bench -- ARGS`; when they hold a flag that
 //! decides what is run or how long, none is added.
 
+pub(crate) mod listing;
+
 use codecost::image::{Image, Mapping};
 use std::{ffi::OsString, path::Path};
 
@@ -136,15 +138,6 @@ fn decides(user: &[OsString]) -> bool {
     })
 }
 
-/// How many benchmarks a list names: `fib/20: benchmark` a line, as nextest reads it too.
-pub(super) fn listed(output: &[u8]) -> usize {
-    let text = String::from_utf8_lossy(output);
-    let lines = text.lines().map(str::trim_end);
-    lines
-        .filter(|line| line.ends_with(": benchmark") || line.ends_with(": bench"))
-        .count()
-}
-
 /// Whether a mangled name begins in the crate: `_ZN9criterion…`, `_RNv…Cs1a2b_9criterion…`.
 fn is_of_crate(symbol: &str, name: &str) -> bool {
     let part = format!("{}{name}", name.len());
@@ -224,11 +217,5 @@ mod tests {
         assert_eq!(run(Harness::Libtest, &["a"], 1), "a --bench");
         assert_eq!(run(Harness::Plain, &["--bench"], 1), "--bench");
         assert!(!Harness::Plain.is_timed(none));
-    }
-
-    #[test]
-    fn lists_are_counted() {
-        assert_eq!(listed(b"fib/20: benchmark\nfib 2: bench\n\nrunning\n"), 2);
-        assert_eq!(listed(b"\xff: benchmark"), 1);
     }
 }

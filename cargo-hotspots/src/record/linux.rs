@@ -339,12 +339,13 @@ fn say_left_out(console: &mut Console, plan: &Plan) {
             "`{}` requires features that are not active: {features}",
             left.name
         );
-        let warning = Warning::new("left-out", message);
-        console.warning(&warning.help(format!("record it too: `--features {features}`")));
+        let help = format!("record it too: `--features {features}`");
+        console.warning(&Warning::new("left-out", message).help(help));
     }
     for name in &plan.under_valgrind {
         let message = format!("`{name}` runs its benchmarks under valgrind, and is left out");
-        console.warning(&Warning::new("left-out", message));
+        let help = "record a program that calls the same code: `--example`, `--bin`";
+        console.warning(&Warning::new("left-out", message).help(help));
     }
 }
 
@@ -430,13 +431,12 @@ pub(super) fn say_ends(
     for (program, job) in programs.iter().zip(jobs) {
         let failed = program.exit_code.is_some_and(|code| code != 0) || program.signal.is_some();
         if failed && !outcome.interrupted {
-            console.warning(&Warning::new(
-                "program-failed",
-                format!(
-                    "{}; what it did until then is in the recording",
-                    how_it_ended(program, job)
-                ),
-            ));
+            let text = format!(
+                "{}; what it did until then is in the recording",
+                how_it_ended(program, job)
+            );
+            let help = "see what it said above; arguments for it go after `--`";
+            console.warning(&Warning::new("program-failed", text).help(help));
         }
     }
     if outcome.interrupted {

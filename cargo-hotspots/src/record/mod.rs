@@ -207,8 +207,7 @@ pub fn latest_of_allocations(selection: &Selection) -> Result<Option<Recording>>
     Ok(store.latest_by(ALLOCATIONS))
 }
 
-/// The name of the recorder of allocations, in `recording.json`.
-pub const ALLOCATIONS: &str = "alloc";
+pub use crate::recording::ALLOCATIONS;
 
 /// All recordings of the workspace that are kept, or outside of any the user's, newest first.
 ///

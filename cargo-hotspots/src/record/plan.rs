@@ -1,7 +1,7 @@
 //! What is to be run: the programs that cargo has just built, or one that exists.
 
 use super::{
-    harness::{self, Harness},
+    harness::Harness,
     options::{CallGraphChoice, RecordOptions, What},
 };
 use crate::recording::Program;
@@ -159,7 +159,7 @@ fn job(context: &Context, artifact: &BuiltArtifact, user: &[OsString]) -> Result
     if target.kind == TargetKind::Bench {
         let harness = Harness::of(&artifact.path);
         let count = if harness.is_timed(user) {
-            count(context, &job, user)
+            count(context, &job, harness, user)
         } else {
             0
         };
@@ -170,17 +170,21 @@ fn job(context: &Context, artifact: &BuiltArtifact, user: &[OsString]) -> Result
 }
 
 /// Asks the harness how many benchmarks it would run; 0 when it does not say.
-fn count(context: &Context, job: &Job, user: &[OsString]) -> usize {
+fn count(context: &Context, job: &Job, harness: Harness, user: &[OsString]) -> usize {
     let mut job = job.clone();
     job.arguments = user.to_vec();
-    let flags = ["--list", "--format", "terse", "--bench"];
-    job.arguments.extend(flags.map(OsString::from));
-    let output = job
-        .command(context)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    output.map_or(0, |output| harness::listed(&output.stdout))
+    let answer = harness.questions().iter().find_map(|question| {
+        let mut command = job.command(context);
+        question.put(&mut command);
+        let output = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()
+            .ok()?;
+        let answered = output.status.success();
+        answered.then(|| question.names(&output.stdout).len())
+    });
+    answer.unwrap_or_default()
 }
 
 /// A program of the user's, by its path or found on `PATH`.
@@ -210,4 +214,31 @@ fn existing(context: &Context, given: &Path, arguments: &[OsString]) -> Result<J
 /// As the kernel names it in the samples.
 fn real(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).map_err(|source| Error::read(path, source))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// Scripts that answer as divan does; `tests/gate.rs` has divan itself.
+    #[test]
+    fn each_way_of_listing_is_tried_and_a_refusal_counts_as_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let counted = |text: &str| {
+            let path = directory.path().join("bench");
+            fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            let context = Context::current().unwrap();
+            let job = existing(&context, &path, &[]).unwrap();
+            count(&context, &job, Harness::Divan, &["one".into()])
+        };
+        let newer = r#"[ "$NEXTEST $*" = "1 one --bench --list --format terse" ] || exit 2
+                       printf 'd::a: benchmark\nd::b::1: benchmark\n'"#;
+        assert_eq!(counted(newer), 2);
+        let older = r#"[ "$*" = "one --test" ] || { echo 'd::a: benchmark'; exit 2; }
+                       printf 'd\n├─ a\n├─ b\n│  ├─ 1\n│  ╰─ 2\n╰─ c  (ignored)\n'"#;
+        assert_eq!(counted(older), 3);
+        assert_eq!(counted("exit 2"), 0);
+    }
 }

@@ -85,6 +85,7 @@ pub(super) fn measure(
         counters: counted.counters,
         per_operation: Vec::new(),
         problems: counted.problems,
+        of_recording: false,
     };
     let again = plan.jobs.first().map(|job| job.command(context));
     Ok((measured, again))

@@ -158,6 +158,7 @@ impl JsonTotals {
             lost: _,
             complete: _,
             ended: _,
+            interval: _,
         } = *totals;
         Self {
             allocations,
@@ -218,6 +219,7 @@ pub fn write(
         unit,
         totals,
         estimated,
+        unseen_bytes,
         rows,
         crates,
         findings,
@@ -256,6 +258,7 @@ pub fn write(
         .member("growth", &growth.as_str())
         .member("unit", &unit.as_str())
         .member("estimated", estimated)
+        .member("unseen_bytes", unseen_bytes)
         .member("totals", &JsonTotals::new(totals))
         .member("crates", &crate_rows)
         .member("findings", &findings)
@@ -276,7 +279,7 @@ fn facts(totals: &Totals, estimated: bool) -> Vec<(String, String)> {
     );
     let rows = match estimated {
         true => format!(
-            "estimated from {} stacks and brought to these totals, which are exact",
+            "estimates, from {} stacks, brought to these totals, which are counted",
             thousands(totals.samples)
         ),
         false => "exact: each allocation has its stack".to_owned(),

@@ -66,8 +66,9 @@ pub fn write(
     let rows = numbered(rows, |row| [row.label.name.as_str(), row.name.as_str()]);
     let table = table(&rows, by, options.full_names, of, total).total_label("all callers");
     let title = format!(
-        "Who asks for {function}: {} of all time",
-        Share::of(inclusive.period, total.period)
+        "Who asks for {function}: {} of all {}",
+        Share::of(inclusive.period, total.period),
+        super::common::whole(&analysis.facts)
     );
     let legend = match by {
         By::Crate => "the nearest crate on the stack that is not of the system",

@@ -117,8 +117,9 @@ fn write(
     let table = table(&placed, options, of, total).total_label(direction.total);
     let share_of_all = Share::of(inclusive.period, total.period);
     let title = format!(
-        "{}: {share_of_all} of all time",
-        (direction.title)(function)
+        "{}: {share_of_all} of all {}",
+        (direction.title)(function),
+        super::common::whole(&analysis.facts)
     );
     let report = report(analysis, direction.command, table)
         .member(

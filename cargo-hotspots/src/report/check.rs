@@ -259,13 +259,21 @@ pub fn write_saved(saved: &Saved, options: &OutputOptions, console: &mut Console
             "not-measured",
             format!("`{id}` has no number in the baseline: it {failure}"),
         )
+        .help("run it by hand with `--bench`, or leave it out with the target's own arguments")
+    });
+    let empty = saved.empty.iter().map(|target| {
+        Warning::new(
+            "no-benchmarks",
+            format!("`{target}` has no benchmarks: nothing of it is compared"),
+        )
+        .help("name the targets to keep: `--bench NAME`")
     });
     let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "save-baseline", table)
         .member("directory", &place)
         .member("commit", &saved.baseline.commit)
         .member("cpu", &saved.baseline.cpu)
         .before(Page::new().line(head, Emphasis::Strong).gap())
-        .warnings(warnings);
+        .warnings(warnings.chain(empty));
     console.write_report(&report, options, |(kept, number)| json::JsonNumber {
         benchmark: &number.id,
         target: &kept.target,

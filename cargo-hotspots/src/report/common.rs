@@ -2,7 +2,7 @@
 //! on.
 
 use super::recording;
-use crate::analysis::model::{Analysis, CrateInfo, Weight};
+use crate::analysis::model::{Analysis, CrateInfo, Facts, Weight};
 use codecost::{
     report::{Cell, Emphasis, Page, Report, Table},
     units::Share,
@@ -21,6 +21,14 @@ pub(super) fn report<'r, R, A>(
         .member("recording", &recording::JsonRecording::new(&analysis.facts))
         .before(recording::page(&analysis.facts))
         .warnings(analysis.warnings.iter().cloned())
+}
+
+/// What the shares of a recording are parts of.
+pub(super) fn whole(facts: &Facts) -> &'static str {
+    match facts.allocated {
+        Some(_) => "allocated bytes",
+        None => "time",
+    }
 }
 
 /// The share of `part` in the whole, as a fraction.

@@ -1,122 +1,31 @@
-//! `cargo hotspots diff`: where CPU time was saved or lost.
+//! `cargo hotspots diff`: where CPU time was saved or lost, or allocated bytes.
+
+mod json;
 
 use super::{common::SCHEMA, recording};
-use crate::analysis::model::{ChangeKind, ChangeRow, Changed, Comparison, Facts, Interval, Scaled};
+use crate::analysis::model::{
+    AllocatedChange, ChangeKind, ChangeRow, Changed, Comparison, Facts, Interval, Scaled,
+};
 use codecost::{
     Result,
     console::Console,
-    report::{
-        Cell, CrateName, CrateRowId, Emphasis, Nth, OutputOptions, Page, Report, RowId, Table,
-        numbered, short_name,
-    },
-    units::{Share, Time, counted},
+    report::{Cell, Emphasis, Nth, OutputOptions, Page, Report, Table, numbered, short_name},
+    units::{Bytes, Share, Time, counted, thousands},
 };
-use serde::Serialize;
+use json::{JsonAllocated, JsonChange, whole};
 use std::time::Duration;
 
 /// How many rows of each people see.
 const CRATES: usize = 10;
 const FUNCTIONS: usize = 15;
 
-/// One row in JSON. `before` and `after` are charged shares, each of its own recordings; those in
-/// nanoseconds are null where the recordings do not say how much CPU time was used.
-#[derive(Serialize)]
-struct JsonChange<'a> {
-    id: String,
-    kind: &'static str,
-    name: &'a str,
-    #[serde(rename = "crate")]
-    owner: &'a str,
-    version_before: Option<&'a str>,
-    version_after: Option<&'a str>,
-    before_ns: Option<i64>,
-    after_ns: Option<i64>,
-    delta_ns: Option<i64>,
-    ci_low_ns: Option<i64>,
-    ci_high_ns: Option<i64>,
-    before: f64,
-    after: f64,
-    delta: f64,
-    ci_low: f64,
-    ci_high: f64,
-    /// What chance alone makes of so many samples, in 19 of 20 cases, either way.
-    sampling_error: f64,
-    samples_before: u64,
-    samples_after: u64,
-}
-
-/// `cpu_before_ns` and the like; null where it is not known.
-fn nanoseconds(figure: Option<f64>) -> Option<i64> {
-    // Saturates: a duration that long is none.
-    figure.map(|figure| figure.round() as i64)
-}
-
-impl<'a> JsonChange<'a> {
-    fn new(change: &Nth<'a, ChangeRow>, samples: Samples) -> Self {
-        let Nth {
-            row:
-                ChangeRow {
-                    kind,
-                    name,
-                    label,
-                    version_before,
-                    version_after,
-                    before,
-                    after,
-                    share,
-                    time,
-                },
-            nth,
-        } = change;
-        // Versions change from one recording to the next.
-        let owner = CrateName {
-            version: None,
-            ..label.as_name()
-        };
-        let (ci_low, ci_high) = share.interval();
-        let interval = time.map(Changed::interval);
-        let before_ns = nanoseconds(time.map(|time| time.before));
-        let after_ns = nanoseconds(time.map(|time| time.after));
-        Self {
-            id: match kind {
-                ChangeKind::Crate => CrateRowId(owner, *nth).to_string(),
-                _ => RowId {
-                    kind: kind.as_str(),
-                    owner: &label.name,
-                    name,
-                    nth: *nth,
-                }
-                .to_string(),
-            },
-            kind: kind.as_str(),
-            name,
-            owner: &label.name,
-            version_before: version_before.as_deref(),
-            version_after: version_after.as_deref(),
-            before_ns,
-            after_ns,
-            delta_ns: before_ns
-                .zip(after_ns)
-                .map(|(before, after)| after - before),
-            ci_low_ns: nanoseconds(interval.map(|(low, _)| low)),
-            ci_high_ns: nanoseconds(interval.map(|(_, high)| high)),
-            before: share.before,
-            after: share.after,
-            delta: share.delta(),
-            ci_low,
-            ci_high,
-            sampling_error: samples.chance(*share),
-            samples_before: before.samples,
-            samples_after: after.samples,
-        }
-    }
-}
-
 /// All samples of each side.
 #[derive(Clone, Copy)]
 struct Samples {
     before: u64,
     after: u64,
+    /// Whether nothing is estimated from samples.
+    exact: bool,
 }
 
 impl Samples {
@@ -125,11 +34,18 @@ impl Samples {
         Self {
             before: sum(before),
             after: sum(after),
+            exact: before.iter().chain(after).all(|facts| {
+                let totals = facts.allocated.as_ref();
+                totals.is_some_and(|totals| totals.complete != 0)
+            }),
         }
     }
 
     /// Twice the standard error of the difference of two shares, each counted in samples.
     fn chance(self, share: Changed) -> f64 {
+        if self.exact {
+            return 0.0;
+        }
         let variance = |share: f64, samples: u64| share * (1.0 - share) / samples.max(1) as f64;
         let sum = variance(share.before, self.before) + variance(share.after, self.after);
         1.96 * sum.max(0.0).sqrt()
@@ -150,11 +66,16 @@ pub fn write(
         before,
         after,
         cpu,
+        allocated,
         scaled,
         interval,
         rows,
         warnings,
     } = comparison;
+    let unit = match allocated {
+        Some(_) => Unit::Bytes,
+        None => Unit::Time,
+    };
     let samples = Samples::of(before, after);
     let changes = numbered(rows, |row| [row.kind.as_str(), &row.label.name, &row.name]);
     let of_kind = |kind: ChangeKind| -> Vec<&Nth<'_, ChangeRow>> {
@@ -166,10 +87,10 @@ pub fn write(
     let grid = |table: Table<'_, &Nth<'_, ChangeRow>>| -> Result<_> {
         Ok(table.grid(&table.select(options)?, full_names))
     };
-    let crates_table = people(&crates, "Crate", full_names)
+    let crates_table = people(&crates, "Crate", full_names, unit)
         .default_limit(CRATES)
         .total_label("all crates");
-    let functions_table = people(&functions, "Function", full_names)
+    let functions_table = people(&functions, "Function", full_names, unit)
         .default_limit(FUNCTIONS)
         .total_label("all functions");
     let page = Page::new()
@@ -178,8 +99,8 @@ pub fn write(
         .heading("Functions")
         .grid(grid(functions_table)?)
         .gap()
-        .line(verdict(&crates), Emphasis::Plain)
-        .line(legend(*interval), Emphasis::Faint);
+        .line(verdict(&crates, unit), Emphasis::Plain)
+        .line(legend(*interval, unit), Emphasis::Faint);
     let sources = |side: &[Facts]| -> Vec<String> {
         let sources = side.iter().map(|facts| facts.source.to_string_lossy());
         sources.map(Into::into).collect()
@@ -198,17 +119,13 @@ pub fn write(
     let report = report
         .member("sources_before", &sources(before))
         .member("sources_after", &sources(after))
-        .member(
-            "cpu_before_ns",
-            &nanoseconds(cpu.as_ref().map(|cpu| cpu.before)),
-        )
-        .member(
-            "cpu_after_ns",
-            &nanoseconds(cpu.as_ref().map(|cpu| cpu.after)),
-        )
+        .member("cpu_before_ns", &whole(cpu.as_ref().map(|cpu| cpu.before)))
+        .member("cpu_after_ns", &whole(cpu.as_ref().map(|cpu| cpu.after)))
+        .member("unit", &unit.as_str())
+        .member("allocated", &allocated.as_ref().map(JsonAllocated::new))
         .member("scaled", &scaled.map(Scaled::as_str))
         .member("interval", &interval.as_str())
-        .before(headline(*cpu, *scaled))
+        .before(headline(*cpu, *allocated, *scaled))
         .before(side("before", before))
         .before(side("after", after))
         .warnings(warnings.iter().cloned())
@@ -216,24 +133,70 @@ pub fn write(
     console.write_report(&report, options, |row| JsonChange::new(row, samples))
 }
 
-/// `CPU 2.59 s → 1.03 s (−60 %)`, and whether that is what the rows compare.
-fn headline(cpu: Option<Changed>, scaled: Option<Scaled>) -> Page {
-    let mut page = Page::new();
-    if let Some(cpu) = cpu {
-        let (before, after) = (short(cpu.before), short(cpu.after));
-        let mut line = format!("CPU {before} → {after} ({})", percent(cpu));
-        if cpu.plus_minus > 0.0 {
-            line += &format!(", ± {}", short(cpu.plus_minus));
+/// What the amounts are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// CPU time.
+    Time,
+    /// Allocated bytes.
+    Bytes,
+}
+
+impl Unit {
+    /// The name in JSON.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Bytes => "bytes",
         }
-        page = page.line(line, Emphasis::Strong);
+    }
+}
+
+/// `CPU 2.59 s → 1.03 s (−60 %)`, or `allocated 26.4 MiB → 13.2 MiB (−50 %)`, and whether that is what
+/// the rows compare.
+fn headline(
+    cpu: Option<Changed>,
+    allocated: Option<AllocatedChange>,
+    scaled: Option<Scaled>,
+) -> Page {
+    let mut page = Page::new();
+    let mut line = |what: &str, changed: Changed, shown: &dyn Fn(f64) -> String| {
+        let (before, after) = (shown(changed.before), shown(changed.after));
+        let mut line = format!("{what} {before} → {after} ({})", percent(changed));
+        if changed.plus_minus > 0.0 {
+            line += &format!(", ± {}", shown(changed.plus_minus));
+        }
+        page = std::mem::take(&mut page).line(line, Emphasis::Strong);
+    };
+    if let Some(cpu) = cpu {
+        line("CPU", cpu, &short);
+    }
+    if let Some(all) = allocated {
+        let count = |count: f64| thousands(count.round() as u64);
+        line("allocated", all.bytes, &|bytes| amount(bytes, Unit::Bytes));
+        line("allocations", all.allocations, &count);
+        line("reallocations", all.reallocations, &count);
     }
     let why = match scaled {
         None => return page.gap(),
         Some(Scaled::Asked) => "as asked",
         Some(Scaled::FixedLength) => "both are benchmarks that run for a set time",
     };
-    let line = format!("compared by shares ({why}): times are as if both had taken as long");
+    let what = match allocated {
+        Some(_) => "bytes are as if both had allocated as much",
+        None => "times are as if both had taken as long",
+    };
+    let line = format!("compared by shares ({why}): {what}");
     page.line(line, Emphasis::Plain).gap()
+}
+
+/// A time or a size, rounded for people.
+fn amount(amount: f64, unit: Unit) -> String {
+    let amount = amount.max(0.0).round() as u64;
+    match unit {
+        Unit::Time => Time(Duration::from_nanos(amount)).to_string(),
+        Unit::Bytes => Bytes(amount).to_string(),
+    }
 }
 
 /// Three digits of a duration: `2.59 s`.
@@ -279,17 +242,27 @@ fn side(name: &str, side: &[Facts]) -> Page {
     }
 }
 
-fn time(nanoseconds: Option<f64>) -> Cell<'static> {
-    match nanoseconds {
-        Some(time) => Cell::Nanoseconds(time.round() as u64),
-        None => Cell::Empty,
+/// The amounts of a row in a unit.
+fn amounts(row: &ChangeRow, unit: Unit) -> Option<Changed> {
+    match unit {
+        Unit::Time => row.time,
+        Unit::Bytes => row.allocated.map(|allocated| allocated.bytes),
     }
 }
 
-fn change(time: Option<Changed>) -> Cell<'static> {
-    match time.map(|time| time.delta().round() as i64) {
-        Some(0) | None => Cell::Empty,
-        Some(delta) => Cell::NanosecondsDelta(delta),
+fn size(amount: Option<f64>, unit: Unit) -> Cell<'static> {
+    match (amount.map(|amount| amount.round() as u64), unit) {
+        (None, _) => Cell::Empty,
+        (Some(time), Unit::Time) => Cell::Nanoseconds(time),
+        (Some(bytes), Unit::Bytes) => Cell::Bytes(bytes),
+    }
+}
+
+fn change(amount: Option<Changed>, unit: Unit) -> Cell<'static> {
+    match (amount.map(|amount| amount.delta().round() as i64), unit) {
+        (Some(0) | None, _) => Cell::Empty,
+        (Some(delta), Unit::Time) => Cell::NanosecondsDelta(delta),
+        (Some(delta), Unit::Bytes) => Cell::Delta(delta),
     }
 }
 
@@ -298,23 +271,39 @@ fn people<'a>(
     rows: &'a [&'a Nth<'a, ChangeRow>],
     title: &str,
     full_names: bool,
+    unit: Unit,
 ) -> Table<'a, &'a Nth<'a, ChangeRow>> {
-    Table::new(rows)
-        .number("delta_ns", "Change", |row| change(row.row.time))
+    let [delta, plus_minus, before, after] = match unit {
+        Unit::Time => ["delta_ns", "ci_high_ns", "before_ns", "after_ns"],
+        Unit::Bytes => [
+            "delta_bytes",
+            "ci_high_bytes",
+            "before_bytes",
+            "after_bytes",
+        ],
+    };
+    let amounts = move |row: &&Nth<'_, ChangeRow>| amounts(row.row, unit);
+    let table = Table::new(rows)
+        .number(delta, "Change", move |row| change(amounts(row), unit))
         .summed()
-        .number("ci_high_ns", "±", |row| {
-            time(row.row.time.map(|time| time.plus_minus))
+        .number(plus_minus, "±", move |row| {
+            size(amounts(row).map(|amount| amount.plus_minus), unit)
         })
         .droppable(1)
         .text("verdict", "", |row| word(row.row).into())
-        .number("before_ns", "Before", |row| {
-            time(row.row.time.map(|time| time.before))
+        .number(before, "Before", move |row| {
+            size(amounts(row).map(|amount| amount.before), unit)
         })
         .summed()
-        .number("after_ns", "After", |row| {
-            time(row.row.time.map(|time| time.after))
+        .number(after, "After", move |row| {
+            size(amounts(row).map(|amount| amount.after), unit)
         })
-        .summed()
+        .summed();
+    let table = match unit {
+        Unit::Time => table,
+        Unit::Bytes => blocks(table),
+    };
+    table
         .number("before", "Share before", |row| {
             Cell::Share(row.row.share.before)
         })
@@ -354,6 +343,26 @@ fn people<'a>(
         .droppable(3)
 }
 
+/// The columns of allocations that people see.
+fn blocks<'a>(table: Table<'a, &'a Nth<'a, ChangeRow>>) -> Table<'a, &'a Nth<'a, ChangeRow>> {
+    type Read = fn(&Changed) -> f64;
+    let columns: [(&'static str, &'static str, Read); 2] = [
+        ("allocations_before", "Blocks before", |it| it.before),
+        ("allocations_after", "Blocks after", |it| it.after),
+    ];
+    columns
+        .into_iter()
+        .fold(table, |table, (key, title, read)| {
+            table
+                .number(key, title, move |row| match &row.row.allocated {
+                    Some(all) => Cell::Count(read(&all.allocations).round() as u64),
+                    None => Cell::Empty,
+                })
+                .summed()
+                .droppable(3)
+        })
+}
+
 /// The columns of CSV.
 fn machines<'a>(rows: &'a [Nth<'a, ChangeRow>], samples: Samples) -> Table<'a, Nth<'a, ChangeRow>> {
     type Read<C> = fn(&Changed) -> C;
@@ -370,8 +379,23 @@ fn machines<'a>(rows: &'a [Nth<'a, ChangeRow>], samples: Samples) -> Table<'a, N
     ];
     let table = times.into_iter().fold(table, |table, (key, read)| {
         table.number(key, key, move |row| {
-            match nanoseconds(row.row.time.as_ref().map(read)) {
+            match whole(row.row.time.as_ref().map(read)) {
                 Some(time) => Cell::NanosecondsDelta(time),
+                None => Cell::Empty,
+            }
+        })
+    });
+    let sizes: [(&'static str, Read<f64>); 5] = [
+        ("before_bytes", |bytes| bytes.before),
+        ("after_bytes", |bytes| bytes.after),
+        ("delta_bytes", |bytes| bytes.delta()),
+        ("ci_low_bytes", |bytes| bytes.interval().0),
+        ("ci_high_bytes", |bytes| bytes.interval().1),
+    ];
+    let table = sizes.into_iter().fold(table, |table, (key, read)| {
+        table.number(key, key, move |row| {
+            match whole(amounts(row.row, Unit::Bytes).as_ref().map(read)) {
+                Some(bytes) => Cell::Delta(bytes),
                 None => Cell::Empty,
             }
         })
@@ -400,7 +424,8 @@ fn machines<'a>(rows: &'a [Nth<'a, ChangeRow>], samples: Samples) -> Table<'a, N
 
 /// What happened to a row, when it is more than chance.
 fn word(row: &ChangeRow) -> &'static str {
-    let changed = row.time.unwrap_or(row.share);
+    let changed = row.time.or(row.allocated.map(|allocated| allocated.bytes));
+    let changed = changed.unwrap_or(row.share);
     match (changed.is_change(), changed.delta() > 0.0, row.time) {
         (false, ..) => "",
         (true, true, Some(_)) => "slower",
@@ -410,30 +435,30 @@ fn word(row: &ChangeRow) -> &'static str {
     }
 }
 
-fn legend(interval: Interval) -> &'static str {
+fn legend(interval: Interval, unit: Unit) -> String {
+    let what = match unit {
+        Unit::Time => "charged CPU time",
+        Unit::Bytes => "charged bytes, counted again for each new length",
+    };
     match interval {
         Interval::Sampling => {
-            "charged CPU time; ± is what chance makes of so many samples, in 19 of 20 cases"
+            format!("{what}; ± is what chance makes of so many samples, in 19 of 20 cases")
         }
-        Interval::Runs => {
-            "charged CPU time, mean of each side; ± from how much its recordings differ, in 19 of \
-             20 cases"
-        }
+        Interval::Runs => format!(
+            "{what}, mean of each side; ± from how much its recordings differ, in 19 of 20 cases"
+        ),
     }
 }
 
-fn verdict(crates: &[&Nth<'_, ChangeRow>]) -> String {
-    let span = |nanoseconds: f64| Time(Duration::from_nanos(nanoseconds.max(0.0) as u64));
+fn verdict(crates: &[&Nth<'_, ChangeRow>], unit: Unit) -> String {
     let changed: Vec<_> = crates
         .iter()
         .filter(|change| !word(change.row).is_empty())
         .take(3)
         .map(|change| {
-            let ChangeRow {
-                name, share, time, ..
-            } = change.row;
-            let (before, after) = match time {
-                Some(time) => (span(time.before).to_string(), span(time.after).to_string()),
+            let ChangeRow { name, share, .. } = change.row;
+            let (before, after) = match amounts(change.row, unit) {
+                Some(changed) => (amount(changed.before, unit), amount(changed.after, unit)),
                 None => (
                     Share(share.before).to_string(),
                     Share(share.after).to_string(),
@@ -442,9 +467,10 @@ fn verdict(crates: &[&Nth<'_, ChangeRow>]) -> String {
             format!("{} in `{name}` ({before} → {after})", word(change.row))
         })
         .collect();
-    match changed.is_empty() {
-        true => "no crate's time changed by more than chance".into(),
-        false => changed.join(", "),
+    match (changed.is_empty(), unit) {
+        (true, Unit::Time) => "no crate's time changed by more than chance".into(),
+        (true, Unit::Bytes) => "no crate's allocated bytes changed by more than chance".into(),
+        (false, _) => changed.join(", "),
     }
 }
 

@@ -77,10 +77,15 @@ fn page(findings: &[Finding]) -> Page {
         );
         let page = page.line(line, emphasis);
         match &finding.remedy {
-            Some(remedy) => page.line(
-                format!("{:<9} → {}", "", printable(remedy)),
-                Emphasis::Command,
-            ),
+            Some(remedy) => {
+                // A sentence is fitted to the terminal, a command stays one line to be copied.
+                let is_sentence = remedy.contains(", ") || remedy.contains(" (");
+                let emphasis = match is_sentence {
+                    true => Emphasis::Plain,
+                    false => Emphasis::Command,
+                };
+                page.line(format!("{:<9} → {}", "", printable(remedy)), emphasis)
+            }
             None => page,
         }
     });

@@ -111,6 +111,7 @@ impl<'a> JsonRecording<'a> {
             duration_ns,
             cpu_ns,
             account,
+            allocated: _,
             threads,
             processes,
             quality:

@@ -95,7 +95,7 @@ pub fn write(kept: &[Kept], options: &OutputOptions, console: &mut Console) -> R
     let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "recordings", table)
         .member("latest", &kept.first().map(|kept| kept.number));
     let report = match kept {
-        [latest, before, ..] if commands(latest) == commands(before) => report.after(next(
+        [latest, before, ..] if can_be_compared(latest, before) => report.after(next(
             &format!("cargo hotspots diff {} {}", before.number, latest.number),
             "what the latest saved; `--input NUMBER` opens one in any view",
         )),
@@ -104,8 +104,10 @@ pub fn write(kept: &[Kept], options: &OutputOptions, console: &mut Console) -> R
     console.write_report(&report, options, JsonKept::new)
 }
 
-fn commands(kept: &Kept) -> Option<&[String]> {
-    Some(about(kept)?.command.as_slice())
+/// Whether both ran the same command and are of one kind: time or allocations.
+fn can_be_compared(one: &Kept, other: &Kept) -> bool {
+    let kind = |kept| about(kept).map(|about| (&about.command, about.is_of_allocations()));
+    kind(one) == kind(other)
 }
 
 fn about(kept: &Kept) -> Option<&About> {

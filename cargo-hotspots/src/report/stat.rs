@@ -138,11 +138,11 @@ fn run(measured: &Measured) -> JsonRun<'_> {
 
 fn head(measured: &Measured, verdict: &Verdict) -> Page {
     let what = measured.command.join(" ");
-    let bound = match verdict.bound {
-        Some(bound) => format!("{}: {}", bound.as_str(), verdict.because),
-        None => verdict.because.clone(),
+    let what = match measured.of_recording {
+        true => format!("{what} (as it was recorded)"),
+        false => what,
     };
-    let facts = [("run", what), ("spends its time", bound)];
+    let facts = [("run", what), ("verdict", verdict.sentence())];
     let facts = facts.map(|(key, value)| (key.to_owned(), printable(&value).into_owned()));
     let page = Page::new().facts(facts.to_vec());
     match measured.build_notes.is_empty() {

@@ -13,6 +13,10 @@ use codecost::{
     report::{Format, OutputOptions},
 };
 use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// A program that sorts in a dependency, allocates, and has a little of everything.
 fn example() -> Fixture {
@@ -307,7 +311,7 @@ fn two_recordings_side_by_side() {
     after.profile.counts[1].period *= 2;
     let recording = recording();
     let measure = |fixture: &Fixture| vec![Measured::new(&fixture.subject(&recording)).unwrap()];
-    let comparison = analysis::compare(&measure(&before), &measure(&after), false);
+    let comparison = analysis::compare(&measure(&before), &measure(&after), false).unwrap();
     let shown = |format| {
         let (mut console, captured) = Console::in_memory();
         super::diff::write(&comparison, &options(format), &mut console).unwrap();
@@ -344,4 +348,45 @@ fn two_recordings_side_by_side() {
     }
     assert!(shown(Format::Csv).starts_with("kind,crate,name,before_ns,after_ns"));
     assert!(shown(Format::Markdown).contains("| --"));
+}
+
+/// Each warning says what to do about it: `.help(…)` follows every place that makes one.
+#[test]
+fn no_warning_is_made_without_help() {
+    fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension() {
+                _ if path.is_dir() => files(&path, found),
+                Some(extension) if extension == "rs" => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    /// What comes after the parenthesis that closes the first one.
+    fn after_call(text: &str) -> &str {
+        let mut depth = 0;
+        let end = text.find(|c: char| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            depth == 0
+        });
+        &text[end.unwrap() + 1..]
+    }
+    let mut all = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    let (mut made, mut without) = (0, Vec::new());
+    for path in all.iter().filter(|path| !path.ends_with("tests.rs")) {
+        let text = fs::read_to_string(path).unwrap();
+        let own = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for (at, call) in own.match_indices("Warning::new(") {
+            made += 1;
+            let rest = after_call(&own[at + call.len() - 1..]);
+            if !rest.trim_start().starts_with(".help(") {
+                let line = own[..at].matches('\n').count() + 1;
+                without.push(format!("{}:{line}", path.display()));
+            }
+        }
+    }
+    assert!(made > 60, "{made}");
+    assert!(without.is_empty(), "{without:#?}");
 }

@@ -17,6 +17,7 @@ pub use model::{Bound, Verdict};
 pub use model::{Counter, Measured, Metric, Source, Stat, Usage, Value};
 pub use simulate::{Simulated, simulate};
 
+use crate::recording::About;
 use codecost::report::Warning;
 use model::{Unit, counted, known, nanoseconds};
 
@@ -52,15 +53,6 @@ pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) ->
             warnings.push(Warning::new("no-pmu", why).help(help));
         }
     }
-    if measured.counter("system-calls").is_none() {
-        warnings.push(
-            Warning::new(
-                "no-system-calls",
-                "system calls were not counted: the kernel shows that event to root only",
-            )
-            .help("run as root with tracefs mounted, or count them with `strace -c -f`"),
-        );
-    }
     warnings.extend(measured.problems.iter().cloned());
     let verdict = verdict::of(&measured);
     Stat {
@@ -69,6 +61,39 @@ pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) ->
         warnings,
         measured,
     }
+}
+
+/// What a recording says of its run; `None` where it has no account of it.
+pub fn of_recording(about: &About) -> Option<Stat> {
+    let account = about.account?;
+    let measured = Measured {
+        programs: about.programs.clone(),
+        command: about.command.clone(),
+        build_profile: about.build_profile.clone(),
+        build_notes: about.build_notes.clone(),
+        duration_ns: account.duration_ns,
+        usage: Usage {
+            user_ns: account.user_ns,
+            system_ns: account.system_ns,
+            ..Usage::default()
+        },
+        of_recording: true,
+        ..Measured::default()
+    };
+    let mut metrics = of_kernel(&measured);
+    metrics.extend(of_counters(&measured));
+    let warning = Warning::new(
+        "not-counted",
+        "these are the figures of the latest recording, which has the duration and the CPU time of its \
+         run: nothing else was counted",
+    )
+    .help("name what to run: `cargo hotspots stat --bin NAME -- ARGS`");
+    Some(Stat {
+        verdict: verdict::of(&measured),
+        metrics,
+        warnings: vec![warning],
+        measured,
+    })
 }
 
 /// What the kernel keeps for every process.
@@ -85,6 +110,11 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
     } = measured.usage;
     let cpu = measured.usage.cpu_ns();
     let kernel = |name, value, unit| Metric::new(name, value, unit, Source::Kernel);
+    // A recording does not have them.
+    let known = |value| match measured.of_recording {
+        true => Value::Unknown,
+        false => known(value),
+    };
     let wall = measured.duration_ns;
     let used = match wall {
         0 => Value::Unknown,
@@ -92,7 +122,7 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
     };
     let queued = queued_ns.map_or(Value::Unknown, nanoseconds);
     // At least so long no thread of it ran, or wanted to.
-    let waiting = nanoseconds(measured.waiting_ns());
+    let waiting = known(measured.waiting_ns());
     let counter = |name: &str| measured.counter(name).map_or(Value::Unknown, counted);
     vec![
         kernel("duration", nanoseconds(wall), Unit::Nanoseconds),
@@ -144,6 +174,7 @@ fn of_counters(measured: &Measured) -> Vec<Metric> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::Account;
 
     fn measured() -> Measured {
         Measured {
@@ -174,7 +205,34 @@ mod tests {
         assert_eq!(value(&stat, "waiting"), (Value::Whole(600), Source::Kernel));
         assert_eq!(value(&stat, "instructions"), (Value::Unknown, Source::Pmu));
         let codes: Vec<_> = stat.warnings.iter().map(|warning| warning.code).collect();
-        assert_eq!(codes, ["no-pmu", "no-system-calls"]);
+        assert_eq!(codes, ["no-pmu"]);
+    }
+
+    #[test]
+    fn a_recording_has_its_time_and_no_zeros_for_the_rest() {
+        let about = About {
+            account: Some(Account {
+                duration_ns: 20_000_000,
+                user_ns: 9_000_000,
+                system_ns: 1_000_000,
+            }),
+            ..About::default()
+        };
+        let stat = of_recording(&about).unwrap();
+        let known = stat
+            .metrics
+            .iter()
+            .filter(|metric| metric.value != Value::Unknown);
+        let known: Vec<_> = known.map(|metric| (metric.name, metric.value)).collect();
+        let expected = [
+            ("duration", Value::Whole(20_000_000)),
+            ("task-clock", Value::Whole(10_000_000)),
+            ("user-time", Value::Whole(9_000_000)),
+            ("system-time", Value::Whole(1_000_000)),
+            ("cpus-used", Value::Ratio(0.5)),
+        ];
+        assert_eq!(known, expected);
+        assert!(of_recording(&About::default()).is_none());
     }
 
     #[test]

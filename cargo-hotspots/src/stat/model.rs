@@ -39,7 +39,7 @@ impl Bound {
             Self::Memory => "memory",
             Self::Kernel => "the kernel",
             Self::Waiting => "waiting",
-            Self::Running => "the processor",
+            Self::Running => "nothing that was measured",
         }
     }
 }
@@ -51,6 +51,16 @@ pub struct Verdict {
     pub bound: Option<Bound>,
     /// The figures that it rests on.
     pub because: String,
+}
+
+impl Verdict {
+    /// As all reports say it: `bound by` only where what bounds it was measured.
+    pub fn sentence(&self) -> String {
+        match self.bound {
+            Some(Bound::Running) | None => self.because.clone(),
+            Some(bound) => format!("bound by {}: {}", bound.in_words(), self.because),
+        }
+    }
 }
 
 /// What was measured while the programs ran.
@@ -74,6 +84,8 @@ pub struct Measured {
     pub per_operation: Vec<(&'static str, f64)>,
     /// What makes the figures less than they seem.
     pub problems: Vec<Warning>,
+    /// Whether this is what a recording says of its run: its duration and CPU time, and nothing else.
+    pub of_recording: bool,
 }
 
 impl Measured {

@@ -11,6 +11,8 @@ const IN_KERNEL: f64 = 0.5;
 /// So many cache misses in a thousand instructions, at less than one instruction in a cycle, are
 /// what slows it.
 const MISSES: f64 = 5.0;
+/// A larger part of the time without a processor that it was ready for is said.
+const BUSY: f64 = 0.1;
 /// Below this much CPU time start-up is all there is.
 const LEAST_NS: u64 = 5_000_000;
 
@@ -25,6 +27,22 @@ pub(super) fn of(measured: &Measured) -> Verdict {
         return verdict(None, "the run is too short to say".into());
     }
     let used = cpu as f64 / wall as f64;
+    if measured.of_recording {
+        let in_kernel = Share::of(system_ns, cpu);
+        return match in_kernel.0 > IN_KERNEL {
+            true => verdict(
+                Some(Bound::Kernel),
+                format!("{in_kernel} of the CPU time is in the kernel"),
+            ),
+            // Whether it waited or had no processor is not in a recording.
+            false => verdict(
+                None,
+                format!(
+                    "it used {used:.2} processors; what it did in the rest of the time was not measured"
+                ),
+            ),
+        };
+    }
     // On a busy machine a program that is ready waits for a processor, which is not its own doing.
     let waited = measured.waiting_ns() as f64 / wall as f64;
     if waited > WAITS {
@@ -63,14 +81,21 @@ pub(super) fn of(measured: &Measured) -> Verdict {
             };
             verdict(Some(bound), because)
         }
-        _ => verdict(
-            Some(Bound::Running),
-            format!(
-                "it had a processor for {} of the time; whether computing or memory takes it, only counters of \
-                 the processor can say",
-                Share(used.min(1.0))
-            ),
-        ),
+        _ => {
+            let queued = measured.usage.queued_ns.unwrap_or_default() as f64 / wall as f64;
+            let busy = match queued > BUSY {
+                true => format!(" and waited for one for {}", Share(queued.min(1.0))),
+                false => String::new(),
+            };
+            verdict(
+                Some(Bound::Running),
+                format!(
+                    "it had a processor for {} of the time{busy}; whether computing or memory takes it, \
+                     only counters of the processor can say",
+                    Share(used.min(1.0))
+                ),
+            )
+        }
     }
 }
 
@@ -95,6 +120,32 @@ mod tests {
                 .collect(),
             ..Measured::default()
         }
+    }
+
+    /// Both `stat` and `report` say this sentence, so neither claims more than the other.
+    #[test]
+    fn bound_by_is_said_only_of_what_was_measured() {
+        const MS: u64 = 1_000_000;
+        let of = |user, system, queued, of_recording| {
+            let mut measured = measured(100 * MS, user * MS, system * MS, &[]);
+            measured.usage.queued_ns = Some(queued * MS);
+            measured.of_recording = of_recording;
+            super::of(&measured).sentence()
+        };
+        let running = of(36, 0, 50, false);
+        assert!(!running.contains("bound by"), "{running}");
+        assert!(
+            running.contains("36.0% of the time and waited for one for 50.0%"),
+            "{running}"
+        );
+        assert!(of(30, 60, 0, false).starts_with("bound by the kernel: "));
+        assert!(of(20, 5, 0, false).starts_with("bound by waiting: "));
+        assert!(of(30, 60, 0, true).starts_with("bound by the kernel: "));
+        let recorded = of(20, 5, 0, true);
+        assert!(
+            !recorded.contains("bound by") && !recorded.contains("waited"),
+            "{recorded}"
+        );
     }
 
     #[test]

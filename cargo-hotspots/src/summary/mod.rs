@@ -65,10 +65,12 @@ pub fn summarize(inputs: Inputs) -> Summary {
             .unwrap_or(std::cmp::Ordering::Equal)
     });
     bottlenecks.truncate(MOST);
-    if overview.is_none() {
+    // Why is said where it is known.
+    let is_said = |said: &[String], what: &str| said.iter().any(|it| it.starts_with(what));
+    if overview.is_none() && !is_said(&not_measured, "where the time goes: ") {
         not_measured.push("where the time goes: the program was not sampled".into());
     }
-    if allocations.is_none() {
+    if allocations.is_none() && !is_said(&not_measured, "allocations: ") {
         not_measured.push("allocations: they could not be seen".into());
     }
     for metric in &stat.metrics {
@@ -270,10 +272,7 @@ fn plan(bottlenecks: &[Bottleneck], target: &str, arguments: &str) -> Vec<Step> 
 }
 
 fn verdict(stat: &Stat, bottlenecks: &[Bottleneck]) -> String {
-    let mut said = vec![match stat.verdict.bound {
-        Some(bound) => format!("bound by {}: {}", bound.in_words(), stat.verdict.because),
-        None => stat.verdict.because.clone(),
-    }];
+    let mut said = vec![stat.verdict.sentence()];
     match bottlenecks.first() {
         Some(first) => said.push(format!("first to look at: {}", first.what)),
         None => said.push("nothing stands out".into()),

@@ -5,7 +5,7 @@ use super::{
     owners::Owners,
 };
 use crate::symbols::{Chain, Function, FunctionId, Gaps, Owner, OwnerId, Scope, SourceId, Symbols};
-use codecost::attribution::{Catalogue, CrateId, Evidence};
+use codecost::attribution::{Catalogue, CrateId, CrateInfo, Evidence};
 use std::collections::{HashMap, HashSet};
 
 /// Symbols in the making.
@@ -14,6 +14,7 @@ pub(super) struct Collector<'c> {
     symbols: Symbols,
     chains: Vec<Option<Chain>>,
     known_owners: HashMap<CrateId, OwnerId>,
+    known_crates: HashMap<CrateInfo, OwnerId>,
     known_functions: HashMap<(String, OwnerId), FunctionId>,
     known_files: HashMap<String, SourceId>,
     known_aliases: HashSet<(String, FunctionId)>,
@@ -27,6 +28,7 @@ impl<'c> Collector<'c> {
             symbols: Symbols::default(),
             chains: vec![None; frames],
             known_owners: HashMap::new(),
+            known_crates: HashMap::new(),
             known_functions: HashMap::new(),
             known_files: HashMap::new(),
             known_aliases: HashSet::new(),
@@ -51,7 +53,16 @@ impl<'c> Collector<'c> {
         if let Some(known) = self.known_owners.get(&id) {
             return *known;
         }
-        let info = self.owners.info(id);
+        let info = self.owners.info(id).clone();
+        // Instances of one version are one crate to the reader: the library and the benchmark of a
+        // package, or what is known of it by a hash and by a path.
+        if info.version.is_some()
+            && let Some(known) = self.known_crates.get(&info)
+        {
+            self.known_owners.insert(id, *known);
+            return *known;
+        }
+        let info = &info;
         let owner = Owner {
             name: info.name.clone(),
             package: info.package.clone(),
@@ -62,6 +73,7 @@ impl<'c> Collector<'c> {
         let known = OwnerId(self.symbols.crates.len() as u32);
         self.symbols.crates.push(owner);
         self.known_owners.insert(id, known);
+        self.known_crates.insert(info.clone(), known);
         known
     }
 

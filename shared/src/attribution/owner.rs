@@ -65,6 +65,8 @@ pub struct SymbolOwners {
     merged: bool,
     /// The crate that the executable or library itself is.
     leaf: Option<CrateId>,
+    /// The crate whose `main` function rustc's own `main`, which libc calls, is made for.
+    main: Option<CrateId>,
     /// Whether the leaf is named by an export or a file's name, not by a symbol.
     leaf_is_guess: bool,
     /// Whether every file entry is a unit of the leaf: no C was compiled into it.
@@ -130,6 +132,7 @@ impl SymbolOwners {
             files,
             sources,
             merged,
+            main: leaf.or_else(|| Self::crate_of_legacy_main(table, crates)),
             leaf: leaf.or(guess),
             leaf_is_guess: guess.is_some(),
             exports,
@@ -149,6 +152,22 @@ impl SymbolOwners {
         });
         let (name, instance) = roots.next()?;
         Some(crates.resolve(&name, instance).0)
+    }
+
+    /// The same by the older mangling, `_ZN5alpha4main17h…E`, whose names do not say which instance of
+    /// a crate it is: it tells whose `main` that is, and nothing of other symbols.
+    fn crate_of_legacy_main(table: &SymbolTable<'_>, crates: &mut Crates<'_>) -> Option<CrateId> {
+        let mut roots = table.symbols.iter().filter_map(|symbol| {
+            let path = symbol.name.strip_prefix("_ZN")?;
+            let (path, _) = path.split_once("4main17h")?;
+            let name = path.trim_start_matches(|c: char| c.is_ascii_digit());
+            let length = path.strip_suffix(name)?.parse::<usize>().ok()?;
+            // One name, and no module between it and `main`.
+            (length == name.len()).then_some(name)
+        });
+        let name = roots.next()?;
+        let is_only = roots.all(|other| other == name);
+        is_only.then(|| crates.resolve(name, None).0)
     }
 
     /// Python's modules export `PyInit_` and their name, which is the crate's; of others the name of
@@ -319,7 +338,7 @@ impl SymbolOwners {
             return Owner::of(id, Evidence::Symbol);
         }
         let is_main = name == "main" && symbol.binding != Binding::Local;
-        if let Some(leaf) = self.leaf.filter(|_| is_main) {
+        if let Some(leaf) = self.main.or(self.leaf).filter(|_| is_main) {
             return Owner::of(leaf, Evidence::Symbol);
         }
         if let Some(name) = runtime_crate(name) {

@@ -20,7 +20,13 @@ impl Arguments {
         if words.get(1).is_some_and(|word| word == tool) {
             words.remove(1);
         }
-        help_as_flag(&mut words, definition);
+        // As cargo itself takes it: `help crates` is `crates --help`.
+        if let Some(at) = position(&words, definition)
+            && words.get(at).is_some_and(|word| word == "help")
+        {
+            words.remove(at);
+            words.push("--help".into());
+        }
         let at = position(&words, definition);
         let command = at.and_then(|at| Some(words.get(at)?.to_str()?.to_owned()));
         let known = |name: &String| definition.get_subcommands().any(|c| c.get_name() == *name);
@@ -41,17 +47,6 @@ impl Arguments {
     /// The command that is named.
     pub(super) fn command(&self) -> Option<&str> {
         self.command.as_deref()
-    }
-}
-
-/// `help` and `help COMMAND`, as cargo has them, are `--help` and `COMMAND --help`.
-fn help_as_flag(words: &mut Vec<OsString>, definition: &Command) {
-    let is_help = words.get(1).is_some_and(|word| word == "help");
-    let known = |word: &OsString| definition.get_subcommands().any(|c| c.get_name() == word);
-    if is_help && !known(&words[1]) && words.get(2).is_none_or(known) {
-        words.remove(1);
-        words.truncate(2);
-        words.push("--help".into());
     }
 }
 

@@ -307,3 +307,20 @@ fn completions_man_pages_and_the_version() {
     assert_eq!(captured.stdout().matches(".TH ").count(), pages);
     succeeds("cargo-toy toy --version", "cargo-toy 1.2.3\n");
 }
+
+#[test]
+fn help_is_a_command_as_cargos_is() {
+    for (line, same) in [
+        ("cargo-toy toy help", "cargo-toy toy --help"),
+        ("cargo-toy toy help count", "cargo-toy toy count --help"),
+        ("cargo-toy -q help", "cargo-toy -q --help"),
+    ] {
+        let ((code, help), (_, expected)) = (ran(line), ran(same));
+        assert_eq!(code, format!("{:?}", ExitCode::SUCCESS), "{line}");
+        assert_eq!(help.stderr(), "", "{line}");
+        assert_eq!(help.stdout(), expected.stdout(), "{line}");
+        assert!(help.stdout().contains("Usage:"), "{line}");
+    }
+    // After `--` it is the program's.
+    succeeds("cargo-toy -- help", "unnamed Default false [\"help\"]");
+}

@@ -10,7 +10,8 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-/// `crate:regex@1.12.2`; std's own copy of a registry crate is `crate:std/memchr@2.7.6`.
+/// `crate:regex@1.12.2`; std's own copy of a registry crate is `crate:std/memchr@2.7.6`, and the C code
+/// that a crate's build brought `crate:native/ring@0.17.14`, whatever else has the crate's name.
 pub struct CrateRowId<'a>(pub CrateName<'a>, pub u32);
 
 impl fmt::Display for CrateRowId<'_> {
@@ -22,6 +23,8 @@ impl fmt::Display for CrateRowId<'_> {
         } = self.0;
         let within = match origin {
             Origin::StdDependency => "std/",
+            // The bucket has a name that no crate has.
+            Origin::Native if !name.starts_with('[') => "native/",
             _ => "",
         };
         write!(f, "crate:{within}{name}")?;
@@ -186,6 +189,8 @@ mod tests {
         };
         assert_eq!(id(Origin::Registry, 1), "crate:memchr@2.7.6");
         assert_eq!(id(Origin::StdDependency, 1), "crate:std/memchr@2.7.6");
+        // The C code of a package's build beside its Rust code.
+        assert_eq!(id(Origin::Native, 1), "crate:native/memchr@2.7.6");
         assert_eq!(id(Origin::Registry, 2), "crate:memchr@2.7.6#2");
     }
 }

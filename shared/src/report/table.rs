@@ -309,9 +309,10 @@ impl<'a, R> Table<'a, R> {
             .columns
             .iter()
             .filter(|column| column.kind != Kind::Bar);
-        // People and machines may have a column each under one key.
-        let mut keys: Vec<_> = keys.map(|column| column.key).collect();
-        keys.dedup();
+        // People and machines may have a column each under one key, wherever these are.
+        let mut seen = std::collections::HashSet::new();
+        let keys = keys.map(|column| column.key);
+        let keys: Vec<_> = keys.filter(|key| seen.insert(*key)).collect();
         Error::usage(
             format!("`{key}` is not a column of this view"),
             format!("sort by a column's title, or one of: {}", keys.join(", ")),
@@ -564,5 +565,22 @@ mod tests {
             );
         }
         assert_eq!(sorted("Name"), ["alpha", "beta", "delta", "gamma"]);
+    }
+
+    #[test]
+    fn a_key_of_two_columns_is_offered_once() {
+        let table = Table::new(&ROWS)
+            .number("file", "Of all", |row| Cell::Bytes(row.1))
+            .people_only()
+            .name("name", "Name", |row| row.0.into())
+            .number("file", "Of all", |row| Cell::Bytes(row.1))
+            .machines_only();
+        let options = OutputOptions {
+            sort: Some("nothing".into()),
+            ..OutputOptions::default()
+        };
+        let error = table.select(&options).err().unwrap();
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.ends_with("one of: file, name"), "{hint}");
     }
 }

@@ -284,3 +284,96 @@ fn the_report_names_what_costs_most_and_what_to_do() {
     assert_eq!(rows(&report, "plan").len(), bottlenecks.len());
     assert!(report["allocations"]["allocations"].as_u64().unwrap() > 100_000);
 }
+
+/// Without a target or arguments the views of costs show the latest recordings again: nothing is built,
+/// run or recorded.
+#[test]
+fn without_a_target_nothing_is_run() {
+    let (fixture, tool, program) = built();
+    let exec = ["--exec", program.to_str().unwrap(), "--", "3000"];
+    let run = |words: &[&str]| tool.run(words);
+    let wanting = |words: &[&str], code: i32, said: &str| {
+        let ended = run(words);
+        assert_eq!(ended.code, Some(code), "{words:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{words:?}: {}", ended.stderr);
+    };
+    for view in ["stat", "report"] {
+        wanting(&[view], 101, "there is no recording below");
+    }
+    wanting(&["alloc"], 101, "there is no recording of allocations yet");
+    assert!(!fixture.path().join("target/codecost/hotspots/2").exists());
+
+    let json_of = |words: &[&str]| json(&run(&[words, &["--message-format", "json"]].concat()));
+    let time = json(&tool.run(["crates", "--message-format", "json"].iter().chain(&exec)));
+    run(&[&["alloc"], &exec[..]].concat());
+    json(&tool.run(["crates", "--message-format", "json"].iter().chain(&exec)));
+    let listed = json_of(&["recordings"]);
+    let last = json_of(&["crates"]);
+    let report = json_of(&["stat"]);
+    let value = |name: &str| metric(&report, name)["value"].clone();
+    assert_eq!(value("task-clock"), last["recording"]["used_cpu_ns"]);
+    assert_eq!(value("duration"), last["recording"]["duration_ns"]);
+    // What the recording does not have is no zero.
+    for name in [
+        "waiting",
+        "page-faults",
+        "peak-memory",
+        "context-switches",
+        "instructions",
+    ] {
+        assert!(value(name).is_null(), "{name}");
+    }
+    assert_eq!(rows(&report, "warnings")[0]["code"], "not-counted");
+    // `slim` and this tool answer alike whose the C function `main` is that rustc makes.
+    let functions = json_of(&["functions", "--input", "2"]);
+    let mut mains = rows(&functions, "rows")
+        .iter()
+        .filter(|row| row["name"] == "main");
+    let main = mains.next().unwrap_or_else(|| panic!("{functions}"));
+    assert_eq!(main["crate"], "allocating", "{main}");
+    let report = json_of(&["report"]);
+    let totals = &json_of(&["alloc"])["totals"];
+    assert_eq!(report["allocations"]["bytes"], totals["bytes"]);
+    assert!(totals["bytes"].as_u64().unwrap() > 0 && !time["rows"].is_null());
+    let after = json_of(&["recordings"]);
+    assert_eq!(
+        after["rows"].as_array().map(Vec::len),
+        listed["rows"].as_array().map(Vec::len)
+    );
+    assert_eq!(after["latest"], listed["latest"]);
+
+    // A flag of a run without one is refused, and with one it does what it says.
+    wanting(&["stat", "--stdout", "null"], 2, "nothing says what to run");
+    wanting(
+        &["report", "--stdout", "null"],
+        2,
+        "nothing says what to run",
+    );
+    wanting(
+        &["alloc", "--call-graph", "fp"],
+        2,
+        "nothing says what to run",
+    );
+    wanting(
+        &["report", "--baseline", "x"],
+        2,
+        "nothing says what to run",
+    );
+    for view in ["stat", "report", "alloc"] {
+        let shell = ["--exec", "sh", "--", "-c", "echo $((6 * 7))42"];
+        let told = |more: &[&str]| run(&[&[view][..], more, &shell].concat());
+        let (loud, quiet) = (told(&[]), told(&["--stdout", "null"]));
+        assert_eq!(
+            (loud.code, quiet.code),
+            (Some(0), Some(0)),
+            "{view}: {}",
+            quiet.stderr
+        );
+        let prints = |stderr: &str| stderr.lines().any(|line| line == "4242");
+        assert!(
+            prints(&loud.stderr) && !prints(&quiet.stderr),
+            "{view}: {}",
+            loud.stderr
+        );
+    }
+}

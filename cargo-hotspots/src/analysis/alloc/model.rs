@@ -238,6 +238,8 @@ pub struct AllocTable {
     pub totals: Totals,
     /// Whether the rows are estimated.
     pub estimated: bool,
+    /// The bytes that a function may have without a row; `None` where that is not known.
+    pub unseen_bytes: Option<u64>,
     /// By function.
     pub rows: Vec<AllocRow>,
     /// By crate.

@@ -412,7 +412,10 @@ impl Gaps {
         if no_debug_info.is_empty() && without_line > 0 {
             let count = counted(without_line as u64, "instruction");
             let text = format!("{count} with samples have no line in the debug information");
-            warnings.push(Warning::new("no-line", text).count(without_line as u64));
+            let help = "the compiler made them for no line of its own; `--sort address` shows them \
+                        among their neighbours";
+            let warning = Warning::new("no-line", text).help(help);
+            warnings.push(warning.count(without_line as u64));
         }
         let (std, other): (Vec<_>, Vec<_>) =
             missing.iter().partition(|name| name.starts_with("/rustc/"));
@@ -421,31 +424,37 @@ impl Gaps {
                 "the sources of std are not here ({})",
                 counted(std.len() as u64, "file")
             );
-            let warning = Warning::new("no-std-source", text).count(std.len() as u64);
-            warnings.push(warning.help("`rustup component add rust-src` shows its lines too"));
+            let help = "`rustup component add rust-src` shows its lines too";
+            let warning = Warning::new("no-std-source", text).help(help);
+            warnings.push(warning.count(std.len() as u64));
         }
         if let Some(first) = other.first() {
             let text = match other.len() {
                 1 => format!("the source `{first}` is not here"),
                 more => format!("{more} source files are not here, `{first}` among them"),
             };
-            warnings.push(Warning::new("no-source", text).count(other.len() as u64));
+            let help = "put the sources where they were when it was built, or record on the machine \
+                        that has them";
+            let warning = Warning::new("no-source", text).help(help);
+            warnings.push(warning.count(other.len() as u64));
         }
         if let Some(first) = newer.first() {
             let text = match newer.len() {
                 1 => format!("`{first}` changed after the program was built"),
                 more => format!("{more} sources changed after the build, `{first}` among them"),
             };
-            let warning = Warning::new("newer-source", text).count(newer.len() as u64);
-            warnings.push(warning.help("lines may not be those that were compiled"));
+            let help = "lines may not be those that were compiled; build and record again";
+            let warning = Warning::new("newer-source", text).help(help);
+            warnings.push(warning.count(newer.len() as u64));
         }
         if let Some(first) = changed.first() {
             let text = match changed.len() {
                 1 => format!("`{first}` changed since the recording"),
                 more => format!("{more} sources changed since the recording, `{first}` among them"),
             };
-            let warning = Warning::new("changed-source", text).count(changed.len() as u64);
-            warnings.push(warning.help("the lines shown are those that were recorded"));
+            let help = "the lines shown are those that were recorded";
+            let warning = Warning::new("changed-source", text).help(help);
+            warnings.push(warning.count(changed.len() as u64));
         }
         if !found.precise && found.own.samples > 0 {
             let text = format!(
@@ -459,7 +468,9 @@ impl Gaps {
         if unresolved > 0 {
             let count = counted(unresolved as u64, "indirect jump");
             let text = format!("{count} could not be followed: loops through them are not found");
-            warnings.push(Warning::new("indirect-jumps", text).count(unresolved as u64));
+            let help = "read the instructions themselves: `--message-format json` has all of them";
+            let warning = Warning::new("indirect-jumps", text).help(help);
+            warnings.push(warning.count(unresolved as u64));
         }
         let irreducible: usize = found.parts.iter().map(|part| part.irreducible).sum();
         if irreducible > 0 {
@@ -467,7 +478,9 @@ impl Gaps {
             let text = format!(
                 "{count} back into cycles with several entries: no loops are shown for them"
             );
-            warnings.push(Warning::new("irreducible-loops", text).count(irreducible as u64));
+            let help = "read the instructions themselves: `--message-format json` has all of them";
+            let warning = Warning::new("irreducible-loops", text).help(help);
+            warnings.push(warning.count(irreducible as u64));
         }
     }
 }

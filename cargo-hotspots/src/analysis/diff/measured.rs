@@ -2,6 +2,7 @@
 //! hashes nor versions. Small, so that many recordings can be read one after the other.
 
 use crate::analysis::{
+    alloc,
     coverage::is_user_only,
     crates, functions,
     label::{label, label_of, unknown},
@@ -9,6 +10,10 @@ use crate::analysis::{
     quality,
     shares::Shares,
     subject::{Subject, facts, no_samples},
+};
+use crate::{
+    allocations::{Allocations, Totals},
+    profile::StackId,
 };
 use codecost::{Result, attribution::Origin, report::Warning};
 use std::collections::HashMap;
@@ -29,6 +34,8 @@ pub struct Measured {
     /// the event nor the kernel's account says it.
     pub(super) clock: Option<Clock>,
     pub(super) rows: HashMap<Key, Part>,
+    /// What was allocated, in a recording of allocations: its periods are bytes.
+    pub(super) allocated: Option<Totals>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -49,6 +56,8 @@ pub(super) struct Part {
     pub(super) weight: Weight,
     /// Of time that was not sampled.
     pub(super) extra_ns: f64,
+    /// In a recording of allocations: blocks made, and blocks that got another length.
+    pub(super) blocks: (u64, u64),
 }
 
 impl Measured {
@@ -65,14 +74,46 @@ impl Measured {
         let facts = facts(subject, &shares);
         let warnings = quality::warnings(&shares, &facts);
         let mut measured = Self {
-            clock: Clock::of(&facts, shares.total),
+            // The account of a run whose allocations were recorded is no time of the program's own.
+            clock: match facts.allocated {
+                Some(_) => None,
+                None => Clock::of(&facts, shares.total),
+            },
             total: shares.total,
+            allocated: facts.allocated,
             facts,
             rows: HashMap::new(),
             warnings,
         };
         measured.add_all(&shares);
+        if let Some(allocations) = &subject.profile.allocations {
+            measured.add_blocks(subject, &shares, allocations);
+        }
         Ok(measured)
+    }
+
+    /// The blocks of each crate and function: the rows have the bytes.
+    fn add_blocks(
+        &mut self,
+        subject: &Subject<'_>,
+        shares: &Shares<'_>,
+        allocations: &Allocations<StackId>,
+    ) {
+        let table = alloc::table(subject, shares, allocations, alloc::Options::default());
+        let crates = table.crates.iter().map(|row| (ChangeKind::Crate, row));
+        let functions = table.rows.iter().map(|row| (ChangeKind::Function, row));
+        for (kind, row) in crates.chain(functions) {
+            let key = (kind, owner(&row.label), row.name.clone());
+            if let Some(part) = self.rows.get_mut(&key) {
+                part.blocks.0 += row.figures.allocations;
+                part.blocks.1 += row.figures.reallocations;
+            }
+        }
+    }
+
+    /// Whether each block is counted for its own stack, so that no share is an estimate.
+    pub(super) fn is_exact(&self) -> bool {
+        self.allocated.is_some_and(|totals| totals.complete != 0)
     }
 
     fn add_all(&mut self, shares: &Shares<'_>) {
@@ -100,6 +141,7 @@ impl Measured {
                     label: label(NAME, Origin::Unknown),
                     weight: Weight::default(),
                     extra_ns: unsampled,
+                    blocks: (0, 0),
                 };
                 self.rows.insert(key, part);
             }
@@ -110,18 +152,14 @@ impl Measured {
         if weight == Weight::default() {
             return;
         }
-        // Std's own copy of a crate is another crate, whatever the versions.
-        let owner = match label.origin {
-            Origin::StdDependency => format!("std/{}", label.name),
-            _ => label.name.clone(),
-        };
         let part = self
             .rows
-            .entry((kind, owner, name.to_owned()))
+            .entry((kind, owner(&label), name.to_owned()))
             .or_insert_with(|| Part {
                 label,
                 weight: Weight::default(),
                 extra_ns: 0.0,
+                blocks: (0, 0),
             });
         part.weight += weight;
     }
@@ -147,6 +185,14 @@ impl Measured {
                     Some("divan") => timed("--min-time") || timed("--max-time"),
                     _ => false,
                 })
+    }
+}
+
+/// Std's own copy of a crate is another crate, whatever the versions.
+fn owner(label: &CrateInfo) -> String {
+    match label.origin {
+        Origin::StdDependency => format!("std/{}", label.name),
+        _ => label.name.clone(),
     }
 }
 

@@ -46,7 +46,7 @@ fn compare_all(
             .map(|one| Measured::new(&one.subject(recording)));
         measured.map(Result::unwrap).collect()
     };
-    compare(&measure(before), &measure(after), per_share)
+    compare(&measure(before), &measure(after), per_share).unwrap()
 }
 
 fn codes(comparison: &Comparison) -> Vec<&'static str> {

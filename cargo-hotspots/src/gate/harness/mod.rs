@@ -70,6 +70,16 @@ impl Harness {
         }
     }
 
+    /// What is linked into its programs.
+    fn linked(self) -> Linked {
+        match self {
+            Self::Criterion => Linked::Criterion,
+            Self::Divan => Linked::Divan,
+            Self::Libtest => Linked::Libtest,
+            Self::Process => Linked::Plain,
+        }
+    }
+
     /// Whether its numbers are minima, which are the gate's statistic.
     pub fn has_minimum(self) -> bool {
         self != Self::Libtest
@@ -94,7 +104,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The ids of its benchmarks, in the program's order.
+    /// The ids of its benchmarks, in the program's order; a target without any lists none.
     ///
     /// # Errors
     ///
@@ -103,17 +113,19 @@ impl Program {
         if self.harness == Harness::Process {
             return Ok(vec![self.name.clone()]);
         }
-        let mut command = self.command(context);
-        command
-            .args(&self.arguments)
-            .args(["--bench", "--list", "--format", "terse"]);
-        quiet_criterion(&mut command, Path::new("."));
-        let finished = process::run(&mut command, patience)?;
-        let ids = listed(&finished.stdout);
-        if ids.is_empty() {
-            return Err(Failure::Garbage("its list of benchmarks is empty".into()));
+        let mut refused = Failure::Garbage("its harness has no list of benchmarks".into());
+        for question in self.harness.linked().questions() {
+            let mut command = self.command(context);
+            command.args(&self.arguments);
+            question.put(&mut command);
+            quiet_criterion(&mut command, Path::new("."));
+            match process::run(&mut command, patience) {
+                Ok(finished) => return Ok(question.names(&finished.stdout)),
+                Err(failure @ Failure::Crashed { .. }) => refused = failure,
+                Err(failure) => return Err(failure),
+            }
         }
-        Ok(ids)
+        Err(refused)
     }
 
     /// How to measure `id`: one short process finds out how slow it is.
@@ -236,19 +248,6 @@ fn quiet_criterion(command: &mut Command, home: &Path) {
         .env_remove("CARGO");
 }
 
-/// The names in a list: `fib/20: benchmark` a line.
-pub fn listed(output: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(output);
-    text.lines()
-        .filter_map(|line| {
-            let line = line.trim_end();
-            line.strip_suffix(": benchmark")
-                .or_else(|| line.strip_suffix(": bench"))
-        })
-        .map(str::to_owned)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,12 +257,5 @@ mod tests {
         assert_eq!(process_tuning([20e6, 30e6]), Tuning::Process { runs: 10 });
         assert_eq!(process_tuning([2e9, 1e9]), Tuning::Process { runs: 1 });
         assert_eq!(process_tuning([1.0, 1.0]), Tuning::Process { runs: 20 });
-    }
-
-    #[test]
-    fn lists_keep_names_as_they_are() {
-        let list = b"fib/20: benchmark\ndv::a b: c: bench\n\nrunning 3 tests\nx: test\r\n";
-        assert_eq!(listed(list), ["fib/20", "dv::a b: c"]);
-        assert_eq!(listed(b"\xff: benchmark"), ["\u{fffd}"]);
     }
 }

@@ -111,7 +111,11 @@ pub(super) fn record(
     linux::say_ends(console, &plan.jobs, &programs, &outcome);
     let mut counted = Vec::new();
     for (job, file) in plan.jobs.iter().zip(&files).take(outcome.ends.len()) {
-        counted.push(read(job, file, &outcome)?);
+        let mut of_program = read(job, file, &outcome)?;
+        if of_program.totals.complete == 0 {
+            of_program.totals.interval = preload::interval_of(how.interval, call_graph);
+        }
+        counted.push(of_program);
     }
     let degradations = degradations(&counted);
     convert::write(&setup, &plan.jobs, &counted)?;

@@ -20,6 +20,14 @@ pub(super) const EXACT: u64 = 50_000;
 /// The same by unwind tables, which take ten milliseconds for these.
 pub(super) const EXACT_BY_TABLES: u64 = 1_000;
 
+/// The mean number of bytes between two stacks, once they are left to chance.
+pub(super) fn interval_of(asked: Option<u64>, call_graph: CallGraphChoice) -> u64 {
+    asked.unwrap_or(match call_graph {
+        CallGraphChoice::FramePointers => BY_POINTERS,
+        CallGraphChoice::Dwarf | CallGraphChoice::None => BY_TABLES,
+    })
+}
+
 /// The variables for a program that counts in `file`. With `interval` 0, and with `every` where
 /// stacks are followed by frame pointers, each allocation has its stack.
 pub(in crate::record) fn variables(
@@ -38,10 +46,11 @@ pub(in crate::record) fn variables(
         preload.push(":");
         preload.push(before);
     }
-    let (usual, stacks) = match call_graph {
-        CallGraphChoice::FramePointers => (BY_POINTERS, 0),
-        CallGraphChoice::Dwarf => (BY_TABLES, 1),
-        CallGraphChoice::None => (BY_TABLES, 2),
+    let usual = interval_of(None, call_graph);
+    let stacks = match call_graph {
+        CallGraphChoice::FramePointers => 0,
+        CallGraphChoice::Dwarf => 1,
+        CallGraphChoice::None => 2,
     };
     let (interval, exact) = match interval {
         Some(0) => (1, u64::MAX),

@@ -166,7 +166,7 @@ impl<'a> JsonRow<'a> {
             action: limits.action,
             accepted: accepted.as_ref().map(|(accepted, _)| *accepted),
             accepted_reason: accepted.as_ref().map(|(_, reason)| reason.as_str()),
-            p_concern: verdict.map(|verdict| verdict.p_concern),
+            p_concern: verdict.and_then(|verdict| verdict.p_concern),
             baseline_median: of(&|figures| figures.medians.0),
             current_median: of(&|figures| figures.medians.1),
             baseline_p90: p90.map(|(baseline, _)| baseline),
@@ -310,6 +310,8 @@ struct Part {
 
 #[derive(Deserialize)]
 struct PartWarning {
+    #[serde(default)]
+    help: Option<String>,
     message: String,
 }
 
@@ -376,7 +378,7 @@ impl PartRow {
             improved: self.improved,
             estimate: change.estimate().or(counted),
             interval: change.interval(),
-            p_concern: self.p_concern.unwrap_or(1.0),
+            p_concern: self.p_concern,
             p_floor: change.p_above(floor),
             minimum_detectable: self.minimum_detectable,
             n: change.n(),
@@ -495,6 +497,11 @@ pub(super) fn merge(paths: &[PathBuf]) -> Result<Gate> {
             Warning::new(
                 "shard",
                 format!("shard {}: {}", shard.index, warning.message),
+            )
+            .help(
+                warning
+                    .help
+                    .unwrap_or_else(|| "see the output of that shard".into()),
             )
         });
         let against = Against {
