@@ -16,6 +16,7 @@ mod map;
 mod names;
 mod parts;
 mod references;
+mod rules;
 mod split;
 mod stripped;
 mod sums;
