@@ -14,7 +14,7 @@ use codecost::{
     demangle::Name,
     image::{RelocationTable, Section, SectionKind},
 };
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 /// Constants, variables and tables.
 ///
@@ -22,9 +22,28 @@ use std::collections::BTreeSet;
 ///
 /// A file changed while it was read.
 pub fn data(opened: &Opened, subject: &mut Subject<'_>) -> Result<Analysis<Vec<DataRow>>> {
+    if !subject.slices.is_empty() {
+        let rows = of_images(subject);
+        return Analysis::of_all(opened, subject, rows, []);
+    }
     let ledger = subject.ledger(&[]);
     let rows = rows(subject, &ledger);
     Analysis::new(opened, subject, rows, [])
+}
+
+/// The constants and variables of all images, largest first.
+fn of_images(subject: &mut Subject<'_>) -> Vec<DataRow> {
+    let mut all: Vec<DataRow> = Vec::new();
+    for slice in &mut subject.slices {
+        let ledger = slice.subject.ledger(&[]);
+        let own = rows(&slice.subject, &ledger).into_iter();
+        all.extend(own.map(|row| DataRow {
+            member: Some(slice.name.clone()),
+            ..row
+        }));
+    }
+    all.sort_by_key(|row| Reverse(row.file));
+    all
 }
 
 /// One row an object, largest first.
