@@ -14,6 +14,7 @@ use codecost::{
     demangle::Name,
     image::{RelocationTable, Section, SectionKind},
 };
+use rayon::prelude::*;
 use std::{cmp::Reverse, collections::BTreeSet};
 
 /// Constants, variables and tables.
@@ -49,15 +50,25 @@ fn of_images(subject: &mut Subject<'_>) -> Vec<DataRow> {
 /// One row an object, largest first.
 fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
     let slots = Slots::new(&subject.relocations());
-    let mut rows: Vec<_> = ledger
-        .data
-        .iter()
-        .filter(|object| subject.image.sections[object.section as usize].kind != SectionKind::Got)
-        .map(|object| row(subject, ledger, object, &slots))
-        .collect();
-    rows.sort_by(|a, b| b.file.cmp(&a.file).then(a.address.cmp(&b.address)));
-    rows
+    // Rows are large, and there are many: they are made in their order, into a list of their number.
+    let shown = ledger.data.iter().filter_map(|object| {
+        let section = &subject.image.sections[object.section as usize];
+        let address = subject
+            .image
+            .place_in_section(object.section, object.range.start);
+        let order = (Reverse(in_file(section, object)), address);
+        (section.kind != SectionKind::Got).then_some((order, object))
+    });
+    let mut shown: Vec<_> = shown.collect();
+    shown.sort_by_key(|(order, _)| *order);
+    let objects = shown.par_iter().with_min_len(MANY);
+    objects
+        .map(|(_, object)| row(subject, ledger, object, &slots))
+        .collect()
 }
+
+/// So many rows are worth another core.
+const MANY: usize = 1024;
 
 /// Where the loader writes pointers, by address, and what they are where the image says so.
 #[derive(Debug)]

@@ -523,6 +523,10 @@ fn beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
 
 /// The file that shares debug information with `file`, where its link leads to one that matches.
 fn shared(file: &Mapping) -> Option<Mapping> {
+    // Only ELF files have such a link, and reading another one's tables takes time.
+    if !file.starts_with(b"\x7fELF") {
+        return None;
+    }
     let image = Image::parse(file.path(), file).ok()?;
     let link = separate::SharedLink::of(&image)?;
     link.candidates(file.path()).into_iter().find_map(|path| {
