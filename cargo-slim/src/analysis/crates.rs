@@ -1,19 +1,22 @@
 //! Bytes by crate.
 
 use super::{
-    model::{By, CrateRow},
+    model::{By, CrateInfo, CrateRow},
     open::Opened,
+    partition,
     result::Analysis,
     subject::Subject,
 };
-use crate::ledger::{ByCategory, Inlined, Ledger, Parties, PartyId};
+use crate::ledger::{ByCategory, Category, Inlined, Ledger, Parties, PartyId};
 use codecost::{
     Result,
     attribution::{CrateId, Evidence, Origin, Owner},
     hashing::NumberMap,
+    image::{Image, SectionKind},
     report::Warning,
     units::Share,
 };
+use std::{collections::HashMap, path::Path};
 
 /// What the crates have, each function counted for the crate that `by` says.
 ///
@@ -25,17 +28,30 @@ pub fn crates(
     subject: &mut Subject<'_>,
     by: By,
 ) -> Result<Analysis<Vec<CrateRow>>> {
+    let path = opened.files.file.path();
+    let (rows, warning) = match subject.slices.is_empty() {
+        true => of_image(subject, path, by)?,
+        false => (of_images(subject, path, by)?, None),
+    };
+    Analysis::of_all(opened, subject, rows, warning)
+}
+
+/// The rows of one image.
+pub(super) fn of_image(
+    subject: &mut Subject<'_>,
+    path: &Path,
+    by: By,
+) -> Result<(Vec<CrateRow>, Option<Warning>)> {
     let inlined = match by {
         By::Defined | By::Instantiated => Vec::new(),
-        By::Inlined => subject.inlined(opened.files.file.path())?,
+        By::Inlined => subject.inlined(path)?,
     };
     let ledger = subject.ledger(&inlined);
-    let rows = rows(subject, &ledger, by);
     let warning = match by {
         By::Defined | By::Instantiated => None,
         By::Inlined => undescribed(subject, &inlined),
     };
-    Analysis::new(opened, subject, rows, warning)
+    Ok((rows(subject, &ledger, by), warning))
 }
 
 /// So much of the code may lack debug information before it is worth a word.
@@ -74,6 +90,70 @@ fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
     })
 }
 
+/// The crates of all images of a universal file, each read as if it stood alone, and what stands between
+/// them.
+pub(super) fn of_images(subject: &mut Subject<'_>, path: &Path, by: By) -> Result<Vec<CrateRow>> {
+    let mut rows: Vec<CrateRow> = between(&subject.image).collect();
+    // Two rows of one image can have the same name and nothing else that tells them apart.
+    let mut known: HashMap<(CrateInfo, usize), usize> = HashMap::new();
+    for row in &rows {
+        known.insert((row.label.clone(), 0), known.len());
+    }
+    for slice in &mut subject.slices {
+        let mut seen: HashMap<CrateInfo, usize> = HashMap::new();
+        for row in of_image(&mut slice.subject, path, by)?.0 {
+            let nth = seen.entry(row.label.clone()).or_default();
+            let key = (row.label.clone(), *nth);
+            *nth += 1;
+            match known.get(&key).and_then(|at| rows.get_mut(*at)) {
+                Some(sum) => add(sum, &row),
+                None => {
+                    known.insert(key, rows.len());
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    sort(&mut rows);
+    Ok(rows)
+}
+
+fn add(sum: &mut CrateRow, row: &CrateRow) {
+    sum.file += row.file;
+    sum.shipped += row.shipped;
+    sum.memory = sum.memory.saturating_add(row.memory);
+    sum.parts.add(&row.parts);
+    sum.inferred += row.inferred;
+    sum.inferred_shipped += row.inferred_shipped;
+    sum.shared += row.shared;
+}
+
+/// What is no image's: the header of the whole file and the gaps.
+fn between<'a>(image: &'a Image<'_>) -> impl Iterator<Item = CrateRow> + 'a {
+    let member = SectionKind::Member.as_str();
+    let rows = partition::rows(image).into_iter();
+    rows.filter(move |row| row.kind != member)
+        .map(|row| CrateRow {
+            label: CrateInfo {
+                origin: match row.name.as_str() {
+                    "[unknown]" => Origin::Unknown,
+                    _ => Origin::Linker,
+                },
+                name: row.name,
+                package: None,
+                version: None,
+            },
+            program: false,
+            file: row.file,
+            shipped: row.shipped,
+            memory: row.memory,
+            parts: ByCategory::from([(Category::Other, row.file)]),
+            inferred: 0,
+            inferred_shipped: 0,
+            shared: 0,
+        })
+}
+
 /// The crate that `by` says, and how it is known.
 fn crate_of(owner: &Owner, by: By) -> (CrateId, Evidence) {
     match by {
@@ -91,6 +171,7 @@ pub(crate) struct Sums {
     memory: u64,
     parts: ByCategory,
     inferred: u64,
+    inferred_shipped: u64,
     shared: u64,
 }
 
@@ -131,6 +212,7 @@ pub(crate) fn sums(ledger: &Ledger, by: By) -> Vec<Sums> {
             sum.parts[key.category] += file;
             if guessed && id != CrateId::UNKNOWN {
                 sum.inferred += file;
+                sum.inferred_shipped += shipped;
             }
             if shared {
                 sum.shared += file;
@@ -153,15 +235,21 @@ pub(crate) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
             memory: sum.memory,
             parts: sum.parts,
             inferred: sum.inferred,
+            inferred_shipped: sum.inferred_shipped,
             shared: sum.shared,
         })
         .collect();
+    sort(&mut rows);
+    rows
+}
+
+/// Those first of which most ships.
+pub(super) fn sort(rows: &mut [CrateRow]) {
     rows.sort_by(|a, b| {
         (b.shipped, b.file)
             .cmp(&(a.shipped, a.file))
             .then_with(|| a.label.name.cmp(&b.label.name))
     });
-    rows
 }
 
 /// The rows of a ledger.

@@ -9,6 +9,10 @@ use codecost::{
 
 /// What was read of the file.
 pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
+    let slices = subject.slices.iter().map(|slice| of(&slice.subject));
+    if let Some(depth) = weakest(slices) {
+        return depth;
+    }
     let image = &subject.image;
     let linked = image.parts.is_empty() && image.architecture != Architecture::Universal;
     let deep = linked
@@ -26,6 +30,18 @@ pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
         units: !subject.stripped && apart != Some(Apart::Pdb),
         debug: deep && apart.is_none(),
     }
+}
+
+/// What was read of every image.
+fn weakest(all: impl Iterator<Item = ReadDepth>) -> Option<ReadDepth> {
+    all.reduce(|a, b| ReadDepth {
+        functions: a.functions && b.functions,
+        data: a.data && b.data,
+        unwind: a.unwind && b.unwind,
+        relocations: a.relocations && b.relocations,
+        units: a.units && b.units,
+        debug: a.debug && b.debug,
+    })
 }
 
 /// Debug information that the file has elsewhere and that was not found.
@@ -110,6 +126,8 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         return warnings;
     }
     match image.format {
+        // The reason is that the tables are not there, which its own warning says.
+        Format::MachO | Format::Pe if !image.missing.is_empty() => return warnings,
         Format::Elf | Format::MachO | Format::Pe | Format::Wasm => {}
         Format::Archive | Format::Object => {
             warnings.push(

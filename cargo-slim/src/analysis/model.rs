@@ -133,6 +133,8 @@ pub struct CrateRow {
     pub parts: ByCategory,
     /// How many of `file`'s bytes rest on inference.
     pub inferred: u64,
+    /// How many of `shipped`'s bytes do.
+    pub inferred_shipped: u64,
     /// How many of `file`'s bytes are this crate's proportional share of data that several crates
     /// use; `file - shared` is exclusively its own.
     pub shared: u64,

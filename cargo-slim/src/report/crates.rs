@@ -35,6 +35,7 @@ pub(super) struct JsonCrate<'a> {
     #[serde(flatten)]
     parts: JsonParts<'a>,
     inferred: u64,
+    inferred_shipped: Option<u64>,
     shared: u64,
     exclusive: u64,
 }
@@ -49,6 +50,7 @@ impl<'a> JsonCrate<'a> {
             memory,
             parts,
             inferred,
+            inferred_shipped,
             shared,
         } = row.row;
         let CrateInfo {
@@ -68,6 +70,7 @@ impl<'a> JsonCrate<'a> {
             memory: *memory,
             parts: JsonParts(parts),
             inferred: *inferred,
+            inferred_shipped: total.shipped.map(|_| *inferred_shipped),
             shared: *shared,
             exclusive: exclusive(row.row),
         }
@@ -270,8 +273,23 @@ pub(super) fn with_parts<'a>(
                 .droppable(importance);
         }
     }
-    let table = with_part(table, "inferred", "Inferred", 11, |row| row.inferred);
+    // Beside what ships stands how much of that is inferred; the file's has symbols in it, too.
+    let of_figure = move |row: &CrateRow| match ships {
+        true => row.inferred_shipped,
+        false => row.inferred,
+    };
     table
+        .number("inferred", "Inferred", move |row| part(of_figure(row.row)))
+        .summed()
+        .people_only()
+        .droppable(11)
+        .number("inferred", "Inferred", |row| Cell::Bytes(row.row.inferred))
+        .machines_only()
+        .number("inferred_shipped", "Inferred", move |row| match ships {
+            true => Cell::Bytes(row.row.inferred_shipped),
+            false => Cell::Empty,
+        })
+        .machines_only()
         .number("shared", "Shared", |row| Cell::Bytes(row.row.shared))
         .summed()
         .machines_only()
@@ -322,15 +340,18 @@ fn footnote(rows: &[CrateRow], by: By, total: Total) -> Page {
         By::Instantiated => "by the crate whose compilation made the copy",
         By::Inlined => "by the crate of the innermost inlined function",
     };
-    let inferred = rows
-        .iter()
-        .fold(0_u64, |sum, row| sum.saturating_add(row.inferred));
-    let proof = match inferred {
+    let sum = |read: fn(&CrateRow) -> u64| rows.iter().map(read).fold(0, u64::saturating_add);
+    let of_file = sum(|row| row.inferred);
+    let (inferred, whole, of) = match total.shipped {
+        Some(shipped) => (sum(|row| row.inferred_shipped), shipped, " of what ships"),
+        None => (of_file, total.file, ""),
+    };
+    let proof = match of_file {
         0 => "every owner is proven or [unknown]".to_owned(),
         _ => format!(
-            "{} ({}) inferred, not proven",
+            "{} ({}){of} inferred, not proven",
             Bytes(inferred),
-            Share::of(inferred, total.file)
+            Share::of(inferred, whole)
         ),
     };
     Page::new()

@@ -71,6 +71,7 @@ pub(super) fn crates() -> Vec<CrateRow> {
             ),
         ]),
         inferred,
+        inferred_shipped: inferred / 2,
         shared,
     };
     let mut rows = vec![

@@ -18,6 +18,7 @@ mod names;
 mod parts;
 mod references;
 mod rows;
+mod rules;
 mod split;
 mod stripped;
 mod sums;
