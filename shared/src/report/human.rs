@@ -131,12 +131,20 @@ fn push(text: &mut String, line: &str) {
 
 fn push_facts(text: &mut String, facts: &[(String, String)], style: &Style) {
     let widest = facts.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
+    // Further lines stand below the value.
+    let left = widest + GAP;
+    let width = style.width.and_then(|width| width.checked_sub(left));
     for (key, value) in facts {
-        let padding = " ".repeat(widest - key.width() + GAP);
+        let mut lines = wrapped(value, width).into_iter();
+        let padding = " ".repeat(left - key.width());
+        let first = lines.next().unwrap_or_default();
         push(
             text,
-            &format!("{}{padding}{value}", style.paint(FAINT, key)),
+            &format!("{}{padding}{first}", style.paint(FAINT, key)),
         );
+        for line in lines {
+            push(text, &format!("{}{line}", " ".repeat(left)));
+        }
     }
 }
 
@@ -465,6 +473,13 @@ mod tests {
             color: false,
         };
         assert_eq!(page.to_human(&style), "one\ntwo\none two\n");
+        let facts = vec![("key".to_owned(), "one two three".to_owned())];
+        let style = Style {
+            width: Some(13),
+            color: false,
+        };
+        let text = Page::new().facts(facts).to_human(&style);
+        assert_eq!(text, "key  one two\n     three\n");
     }
 
     #[test]
