@@ -70,14 +70,25 @@ struct ShownFlags {
     /// here.
     #[arg(long, value_name = "NAME", help_heading = RUN, hide_short_help = true)]
     process: Vec<String>,
+    /// Show also what a benchmark spends on making its inputs and dropping them
+    ///
+    /// Criterion's `iter_batched` and divan's `with_inputs` do so while their clock does not run, so by
+    /// default it is left out, and the report says how much it was.
+    #[arg(long, help_heading = RUN, hide_short_help = true)]
+    set_up: bool,
 }
 
 impl From<ShownFlags> for Shown {
     fn from(flags: ShownFlags) -> Self {
-        let ShownFlags { thread, process } = flags;
+        let ShownFlags {
+            thread,
+            process,
+            set_up,
+        } = flags;
         Self {
             threads: thread,
             processes: process,
+            set_up,
         }
     }
 }

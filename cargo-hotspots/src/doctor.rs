@@ -101,6 +101,7 @@ pub fn judge(machine: &Machine, sysroot: Option<&Path>) -> Vec<Finding> {
         findings.push(permission(machine));
         findings.push(pmu(machine));
         findings.push(kernel(machine));
+        findings.push(short_lived(machine));
         findings.extend(perf(machine));
         findings.push(memory(machine));
         findings.push(rate(machine));
@@ -125,6 +126,8 @@ pub fn judge(machine: &Machine, sysroot: Option<&Path>) -> Vec<Finding> {
 pub(crate) struct Need {
     /// perf records.
     pub(crate) perf: bool,
+    /// Whole CPUs are sampled.
+    pub(crate) whole_cpus: bool,
     /// Copies of the stack are recorded.
     pub(crate) dwarf: bool,
     /// The user chose the event.
@@ -139,11 +142,13 @@ pub(crate) struct Need {
 pub(crate) fn degradations(machine: &Machine, need: Need) -> Vec<Degradation> {
     let concerns = |finding: &Finding| match finding.code {
         "pmu" => !need.own_event,
-        "kernel" => need.perf,
-        "perf" | "perf-stacks" => !need.perf,
+        "kernel" => true,
+        // The built-in recorder is the better one then.
+        "perf" | "perf-stacks" => !need.perf && !need.whole_cpus,
         "perf-compression" => need.perf && need.dwarf,
         "memory" => need.dwarf,
-        // The rate that was asked for is compared where it is known.
+        // The rate that was asked for is compared where it is known; of short-lived threads the
+        // recording's coverage speaks.
         _ => false,
     };
     judge(machine, None)
@@ -245,7 +250,24 @@ fn kernel(machine: &Machine) -> Finding {
             "sudo sysctl kernel.kptr_restrict=0",
         );
     }
-    Finding::ok(CODE, "time in the kernel is sampled too, with perf")
+    Finding::ok(CODE, "time in the kernel is sampled too")
+}
+
+/// Whether threads are seen that end before their first period is over.
+fn short_lived(machine: &Machine) -> Finding {
+    const CODE: &str = "short-lived";
+    if machine.whole_cpus.works() {
+        return Finding::ok(
+            CODE,
+            "whole CPUs may be sampled, so threads and processes are seen however short they live",
+        );
+    }
+    Finding::worse(
+        CODE,
+        Status::Degraded,
+        "threads and processes that use less CPU time than a sample's period are not seen",
+        "sudo sysctl kernel.perf_event_paranoid=0, or run as root; or raise --frequency",
+    )
 }
 
 fn perf(machine: &Machine) -> Vec<Finding> {
@@ -254,8 +276,7 @@ fn perf(machine: &Machine) -> Vec<Finding> {
         return vec![Finding::worse(
             CODE,
             Status::Degraded,
-            "perf is not on the path, so the built-in recorder is used: time in the kernel is not \
-             sampled",
+            "perf is not on the path, so the built-in recorder is used, which knows fewer events",
             INSTALL_PERF,
         )];
     };
@@ -265,7 +286,7 @@ fn perf(machine: &Machine) -> Vec<Finding> {
             Status::Degraded,
             format!(
                 "`{}` does not run (is it only a wrapper, without the package for this kernel?), so the \
-                 built-in recorder is used: time in the kernel is not sampled",
+                 built-in recorder is used, which knows fewer events",
                 perf.path.display()
             ),
             INSTALL_PERF,

@@ -33,6 +33,10 @@ pub struct Machine {
     pub clock: Trial,
     /// Sampling the CPU clock in the kernel as well.
     pub kernel: Trial,
+    /// Sampling whole CPUs, whoever runs there.
+    pub whole_cpus: Trial,
+    /// How many CPUs there are.
+    pub cpus: usize,
     /// `perf`, where it is on the path.
     pub perf: Option<Perf>,
 }
@@ -96,16 +100,22 @@ impl Machine {
 
     #[cfg(target_os = "linux")]
     fn try_events(&mut self) {
-        use crate::record::{system, trial::try_event};
-        let trial = |name, kernel| match try_event(name, kernel) {
+        use crate::record::{
+            system,
+            trial::{try_event, try_whole_cpu},
+        };
+        let result = |tried: Option<std::io::Result<()>>| match tried {
             None => Trial::Untried,
             Some(Ok(())) => Trial::Works,
             Some(Err(error)) => Trial::Refused(error.raw_os_error().unwrap_or(0)),
         };
+        let trial = |name, kernel| result(try_event(name, kernel));
         self.root = system::is_root();
         self.cycles = trial("cycles", false);
         self.clock = trial("cpu-clock", false);
         self.kernel = trial("cpu-clock", true);
+        self.whole_cpus = result(try_whole_cpu());
+        self.cpus = std::thread::available_parallelism().map_or(1, usize::from);
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -1,5 +1,6 @@
 //! From what the user asked for to a recording, read and named.
 
+mod harness;
 mod kept;
 mod packed;
 mod shown;
@@ -212,8 +213,7 @@ impl Opened {
         // Single samples are not kept, and only one event is.
         let keeps = !reading.timeline && reading.event.is_none();
         if keeps && let Some((mut profile, symbols)) = kept::read(&recording) {
-            let about = recording.about.as_ref();
-            reading.shown.apply(about, &mut profile)?;
+            choose(&recording, reading.shown, &mut profile, &symbols)?;
             return Ok(Self {
                 recording,
                 profile,
@@ -247,8 +247,7 @@ impl Opened {
         if keeps && profile.named.is_empty() && profile.allocations.is_none() {
             kept::write(&recording, &profile, &symbols);
         }
-        let about = recording.about.as_ref();
-        reading.shown.apply(about, &mut profile)?;
+        choose(&recording, reading.shown, &mut profile, &symbols)?;
         Ok(Self {
             recording,
             profile,
@@ -310,6 +309,29 @@ impl Opened {
             &toolchain.host,
         ))
     }
+}
+
+/// Leaves out of the profile what is not asked for.
+fn choose(
+    recording: &Recording,
+    shown: &Shown,
+    profile: &mut Profile,
+    symbols: &Symbols,
+) -> Result<()> {
+    shown.apply(recording.about.as_ref(), profile)?;
+    let is_bench = |program: &Program| {
+        let harness = program.harness.as_deref();
+        harness.is_some_and(|harness| matches!(harness, "criterion" | "divan"))
+    };
+    if !shown.set_up && profile.allocations.is_none() && programs(recording).iter().any(is_bench) {
+        let kept = Sources::of(&recording.data);
+        let roots = SourceRoots::of_this_machine();
+        harness::leave_out(profile, symbols, |name| {
+            let known = kept.as_ref().and_then(|kept| kept.get(name)?.text);
+            known.or_else(|| roots.present(name))
+        });
+    }
+    Ok(())
 }
 
 fn programs(recording: &Recording) -> &[Program] {

@@ -87,15 +87,31 @@ pub struct StackLimit {
     pub frames: Option<u32>,
 }
 
-/// Samples of a process that are left out.
+/// Samples that are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The process's name.
+    /// The process's name, or in brackets what a harness does around what it measures.
     pub process: String,
     /// Its samples.
     pub samples: u64,
     /// The sum of their periods.
     pub period: u64,
+}
+
+impl LeftOut {
+    /// Stands for a benchmark's inputs being made.
+    pub const INPUTS: &str = "[inputs]";
+    /// Stands for a benchmark's inputs and outputs being dropped.
+    pub const DROPS: &str = "[drops]";
+
+    /// None of this process yet.
+    pub fn of(process: &str) -> Self {
+        Self {
+            process: process.to_owned(),
+            samples: 0,
+            period: 0,
+        }
+    }
 }
 
 /// The kernel that ran while samples were taken.

@@ -63,6 +63,9 @@ pub struct About {
     pub build_profile: Option<String>,
     /// The directory where the build was asked for.
     pub directory: Option<PathBuf>,
+    /// Whether whole CPUs were sampled, which also sees what lives for less than a sample's period.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole_cpus: bool,
     /// What is worse than it could be, in words, with its remedy.
     pub degradations: Vec<Degradation>,
     /// What the programs used while they were recorded; recordings of format 1 do not say.
@@ -81,6 +84,9 @@ pub struct Account {
     pub user_ns: u64,
     /// CPU time in the kernel on their behalf.
     pub system_ns: u64,
+    /// How often the sampled event happened, by a counter beside the samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_count: Option<u64>,
 }
 
 /// The recorder of allocations, by the name that recordings have for it.

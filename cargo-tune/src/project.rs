@@ -289,7 +289,10 @@ fn void_setting(setting: &Setting, reason: &str, help: Option<&str>) -> Notice {
     Notice {
         code: "void-setting",
         message: format!("`{table}.{key} = {value}` ({origin}) has no effect: {reason}"),
-        help: help.map(str::to_owned),
+        help: Some(
+            help.unwrap_or("remove the setting, or set the value where it takes effect")
+                .to_owned(),
+        ),
     }
 }
 

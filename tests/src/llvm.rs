@@ -20,6 +20,18 @@ pub fn profdata(cache: &Path) -> PathBuf {
         .clone()
 }
 
+/// A tool of LLVM that is installed below `cache`, by its name.
+///
+/// # Panics
+///
+/// When it cannot be installed.
+pub fn tool(name: &str, cache: &Path) -> PathBuf {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY
+        .get_or_init(|| installed(cache))
+        .with_file_name(name)
+}
+
 /// rustup's component `llvm-tools`, where it is there.
 fn component() -> Option<PathBuf> {
     let sysroot = succeed(rustc().args(["--print", "sysroot"]));

@@ -166,6 +166,7 @@ pub fn ledger(bytes: &[u8]) -> bool {
     let path = Path::new("bytes");
     let opened = Opened {
         files: Files {
+            slices: Vec::new(),
             file: Mapping::of_bytes(path, bytes).unwrap(),
             debug: None,
             shared_debug: None,

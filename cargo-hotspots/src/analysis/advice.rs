@@ -69,6 +69,7 @@ pub(super) fn remedy(
             .max(FRAMES);
         format!("`sudo sysctl kernel.perf_event_max_stack={frames}`")
     };
+    let of_others = culprit.is_some_and(|culprit| !culprit.is_program);
     match (symptom, mode) {
         (Symptom::Lost | Symptom::Throttled, CallGraph::Dwarf) => {
             "lower `--frequency`, or record stacks by `--call-graph fp`, which are smaller".into()
@@ -87,13 +88,20 @@ pub(super) fn remedy(
             "let the kernel follow more frames: {}; or copy the stacks: {more_bytes}",
             sysctl()
         ),
+        (Symptom::Broken, CallGraph::FramePointers)
+            if culprit.is_some_and(|culprit| culprit.is_program) =>
+        {
+            "record with `--call-graph dwarf`, or build the program with \
+             `-C force-frame-pointers=yes`, as `cargo hotspots --bin NAME` does"
+                .into()
+        }
+        // The chain ends where a caller that is not seen, often a library's, keeps no frame pointer.
         (Symptom::Broken | Symptom::Unrooted, CallGraph::FramePointers) => {
-            match culprit.is_some_and(|culprit| culprit.is_program) {
-                true => "record with `--call-graph dwarf`, or build the program with \
-                         `-C force-frame-pointers=yes`, as `cargo hotspots --bin NAME` does"
-                    .into(),
-                false => "record with `--call-graph dwarf`, which needs no frame pointers".into(),
-            }
+            "record with `--call-graph dwarf`, which needs no frame pointers".into()
+        }
+        (Symptom::NoTables, CallGraph::Dwarf) if of_others => {
+            "it is not the program's own code; where that keeps frame pointers, `--call-graph fp` goes on"
+                .into()
         }
         (Symptom::NoTables, _) => "give it unwind tables: `.cfi_startproc` and `.cfi_endproc` in \
                                    assembly, `-fasynchronous-unwind-tables` for C"
@@ -109,11 +117,13 @@ pub(super) fn remedy(
             "`cargo hotspots doctor` says what this machine allows a recorder".into()
         }
         (Symptom::ShortLived, _) => {
-            "raise `--frequency`, so that short-lived threads and processes are sampled too".into()
+            "sample whole CPUs, which sees them: as root or with `sudo sysctl \
+             kernel.perf_event_paranoid=0`, by the built-in recorder; or raise `--frequency`"
+                .into()
         }
         (Symptom::KernelNotSampled, _) => {
-            "record with `--recorder perf` where `kernel.perf_event_paranoid` is at most 1; \
-             `cargo hotspots doctor` says what is in the way"
+            "`sudo sysctl kernel.perf_event_paranoid=1` lets an ordinary user sample the kernel, too; \
+             `cargo hotspots doctor` says what else is in the way"
                 .into()
         }
         (Symptom::Uncovered, _) => "raise or lower `--frequency`, and compare; `cargo hotspots \

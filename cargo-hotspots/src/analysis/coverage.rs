@@ -1,7 +1,8 @@
 //! How much of the CPU time that the programs used is in the samples, and why the rest is not.
 //!
-//! The kernel's account ([`Account`](crate::recording::Account)) is the total; the periods of a
-//! clock event are the part that was sampled. A cause is named when what it can hide is at least
+//! The kernel's account ([`Account`]) is the total; the periods of a clock event are the part that was
+//! sampled. Cycles become time by a counter beside the samples: all cycles that were counted took all
+//! the time that was used, so this takes the clock rate for the same throughout. A cause is named when what it can hide is at least
 //! half of what is missing. Limits: the account of a process that was attached to is exact to some
 //! 20 ms, and it does not know children that nobody waited for.
 
@@ -10,7 +11,7 @@ use super::{
     model::{Facts, Weight},
     shares::Shares,
 };
-use crate::profile::Profile;
+use crate::{profile::Profile, recording::Account};
 use codecost::{
     report::Warning,
     units::{Share, Time, counted},
@@ -34,6 +35,24 @@ impl Facts {
     /// The coverage, when it is too low to rely on: of a short run, too.
     pub(super) fn low_coverage(&self) -> Option<f64> {
         self.coverage().filter(|share| *share < LEAST)
+    }
+}
+
+/// The CPU time that samples stand for; `None` where their event says nothing of time.
+pub(super) fn cpu_time(event: &str, account: Option<Account>, period: u64) -> Option<u64> {
+    match event.split(':').next().unwrap_or_default() {
+        "cpu-clock" | "task-clock" => Some(period),
+        "cycles" | "cpu-cycles" => {
+            let account = account?;
+            let counted = account.event_count.filter(|counted| *counted > 0)?;
+            let used = match is_user_only(event) {
+                true => account.user_ns,
+                false => account.cpu_ns(),
+            };
+            let time = u128::from(period) * u128::from(used) / u128::from(counted);
+            u64::try_from(time).ok()
+        }
+        _ => None,
     }
 }
 
@@ -71,7 +90,7 @@ pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
         ),
         (Some(_), None) => (
             format!("`{}` does not count time", facts.event),
-            "`--event cpu-clock` does",
+            "`--event cpu-clock` does; cycles do where they can be counted beside the samples",
         ),
         (Some(_), Some(_)) => (
             "the program used no CPU time that the kernel counts".to_owned(),
@@ -85,7 +104,7 @@ pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
 fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause {
     let remedy = |symptom| advice::remedy(symptom, facts.call_graph, facts.stack_limit, None);
     let is_enough = |hidden: u64| hidden.saturating_mul(2) >= missing;
-    let period = total.period / total.samples.max(1);
+    let period = facts.cpu_ns.unwrap_or(total.period) / total.samples.max(1);
     let in_kernel = facts.account.map_or(0, |account| account.system_ns);
     if is_user_only(&facts.event) && is_enough(in_kernel) {
         return Cause {
@@ -108,8 +127,8 @@ fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause
         };
     }
     // Each thread has a clock of its own, which first ticks one period after the thread's start:
-    // what ends before that is not seen at all.
-    if is_enough(profile.started.saturating_mul(period)) {
+    // what ends before that is not seen at all. A CPU's clock goes on.
+    if !facts.whole_cpus && is_enough(profile.started.saturating_mul(period)) {
         return Cause {
             why: format!(
                 "{} started meanwhile, and many ended before their first sample",
@@ -144,7 +163,7 @@ mod tests {
     use super::*;
     use crate::{
         analysis::{fixture::Fixture, subject::describe},
-        recording::{About, Account, Recording},
+        recording::{About, Recording},
     };
     use codecost::attribution::Origin;
 
@@ -164,6 +183,7 @@ mod tests {
                     duration_ns: 9_000_000_000,
                     user_ns: user * 1_000_000_000,
                     system_ns: system * 1_000_000_000,
+                    event_count: None,
                 }),
                 ..About::default()
             }),
@@ -247,6 +267,18 @@ mod tests {
         let said = unknown(&facts).unwrap();
         assert_eq!(said.code, "coverage-unknown");
         assert!(said.message.contains("`cycles` does not count time"));
+        // Four thousand million cycles of five seconds were counted, and a thousand of a million
+        // sampled.
+        let account = Some(Account {
+            user_ns: 5_000_000_000,
+            event_count: Some(4_000_000_000),
+            ..Account::default()
+        });
+        assert_eq!(
+            cpu_time("cycles:u", account, 1_000_000_000),
+            Some(1_250_000_000)
+        );
+        assert_eq!(cpu_time("instructions:u", account, 1), None);
         let foreign = unknown(&Facts::default()).unwrap();
         assert!(foreign.message.contains("what the program used"));
     }

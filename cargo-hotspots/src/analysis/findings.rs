@@ -6,6 +6,7 @@
 //! a buffer, a cached key), less where it depends on what the code is for (allocation, formatting),
 //! least where the time at stake is all of a loop and the cause only a part of it.
 
+mod calls;
 mod checks;
 mod command;
 mod formatting;
@@ -42,6 +43,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {
     findings.extend(repeated::hashes(subject, shares));
     findings.extend(kernel::small_calls(subject, shares));
     findings.extend(kernel::page_faults(subject, shares));
+    findings.extend(calls::find(subject, shares));
     findings.extend(formatting::find(subject, shares));
     findings.extend(locks::find(subject, shares));
     findings.extend(once::find(subject, shares));

@@ -55,14 +55,17 @@ pub struct Facts {
     pub call_graph: CallGraph,
     /// How much of a stack there can be.
     pub stack_limit: StackLimit,
-    /// Samples that are left out, because other processes or threads are shown.
+    /// Samples that are left out, because other processes or threads are shown; periods are
+    /// nanoseconds where `cpu_ns` is known.
     pub left_out: Vec<LeftOut>,
     /// Samples.
     pub samples: u64,
     /// From start to end of the run; where the recording does not say, from the first sample to the
     /// last.
     pub duration_ns: u64,
-    /// CPU time of all samples, where the event counts it.
+    /// Whether whole CPUs were sampled.
+    pub whole_cpus: bool,
+    /// CPU time of all samples, where the event counts it or cycles were counted beside it.
     pub cpu_ns: Option<u64>,
     /// What the kernel says that the programs used, where the recording has it.
     pub account: Option<Account>,

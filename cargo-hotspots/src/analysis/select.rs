@@ -5,7 +5,7 @@ use crate::symbols::{FunctionId, Symbols};
 use codecost::{
     Error, Result, attribution::Origin, report::CrateName, report::short_name, units::Share,
 };
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// What was meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub fn select(
     total: u64,
     time: impl Fn(FunctionId) -> u64,
 ) -> Result<Selected> {
+    let wanted = &*without_marks(wanted);
     let all = || {
         (0..)
             .map(FunctionId)
@@ -104,6 +105,15 @@ pub fn select(
             }
         }
         if found.len() > 1 {
+            // An async function is its closures.
+            let mut inside = found.iter();
+            if inside.any(|(path, _)| is_inside(wanted, path)) {
+                found.retain(|path, _| is_inside(wanted, path));
+                return Ok(Selected {
+                    name: wanted.to_owned(),
+                    functions: found.into_values().flatten().collect(),
+                });
+            }
             return Err(ambiguous(wanted, found, total, time));
         }
         if let Some((path, functions)) = found.into_iter().next() {
@@ -118,6 +128,22 @@ pub fn select(
         format_args!("no function with samples matches `{wanted}`"),
         "list them with `cargo hotspots functions`, a part of them with `--filter`",
     ))
+}
+
+/// Whether a path is that of a closure in the function of another path.
+pub(super) fn is_inside(function: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(function);
+    rest.is_some_and(|rest| rest.starts_with("::{"))
+}
+
+/// A name without what folded stacks and flamegraphs make of it: `_[i]` after inlined functions, and a
+/// colon for what separates frames there.
+pub(super) fn without_marks(name: &str) -> Cow<'_, str> {
+    let name = name.strip_suffix("_[i]").unwrap_or(name);
+    match name.contains(": ") {
+        true => Cow::Owned(name.replace(": ", "; ")),
+        false => Cow::Borrowed(name),
+    }
 }
 
 /// The program's own `main`, which is meant by that name; not C's, which calls it.
@@ -241,6 +267,19 @@ mod tests {
         assert_eq!(pick("burner").unwrap().functions, [FunctionId(3)]);
         // As the table of functions shows it, without the crate.
         assert_eq!(pick("burn").unwrap().functions.len(), 2);
+    }
+
+    #[test]
+    fn names_of_flamegraphs_and_of_async_functions_are_understood() {
+        let symbols = symbols(&[
+            "app::burn::<[u8; 4]>",
+            "app::step::{closure}",
+            "app::step::{closure}::{closure}",
+            "app::run::<app::step::{closure_env#0}>",
+        ]);
+        let pick = |wanted: &str| select(&symbols, wanted, 100, |_| 10).unwrap().functions;
+        assert_eq!(pick("app::burn::<[u8: 4]>_[i]"), [FunctionId(0)]);
+        assert_eq!(pick("app::step"), [FunctionId(1), FunctionId(2)]);
     }
 
     #[test]

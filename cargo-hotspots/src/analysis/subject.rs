@@ -83,9 +83,15 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         build_notes,
         build_profile,
         directory: _,
+        whole_cpus,
         degradations,
         account,
     } = subject.recording.about.clone().unwrap_or_default();
+    let time = |period| coverage::cpu_time(&profile.event, account, period);
+    let mut left_out = profile.left_out.clone();
+    for left in &mut left_out {
+        left.period = time(left.period).unwrap_or(left.period);
+    }
     Facts {
         input_flag: subject.input_flag.clone(),
         number: subject.recording.number(),
@@ -99,10 +105,11 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         degradations,
         call_graph: profile.call_graph,
         stack_limit: profile.stack_limit,
-        left_out: profile.left_out.clone(),
+        left_out,
+        whole_cpus,
         samples: shares.total.samples,
         duration_ns: account.map_or(profile.duration_ns, |account| account.duration_ns),
-        cpu_ns: is_clock(&profile.event).then_some(shares.total.period),
+        cpu_ns: time(shares.total.period),
         account,
         allocated: profile.allocations.as_ref().map(|all| all.totals),
         threads: profile.threads.len() as u64,
@@ -114,12 +121,6 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
 fn processes(profile: &Profile) -> u64 {
     let processes: BTreeSet<i32> = profile.threads.iter().map(|thread| thread.pid).collect();
     processes.len() as u64
-}
-
-/// Whether periods are nanoseconds of CPU time.
-fn is_clock(event: &str) -> bool {
-    let name = event.split(':').next().unwrap_or_default();
-    matches!(name, "cpu-clock" | "task-clock")
 }
 
 /// Why there may be none, and what to do.

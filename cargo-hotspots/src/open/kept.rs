@@ -2,24 +2,26 @@
 //! again: unwinding, reading debug information and asking cargo take most of a command's time.
 //!
 //! It is used while nothing has changed that it was made from: the tool, the samples, the files
-//! that code ran in. A kept file is written once and never trusted further than its checksum; what
+//! that code ran in, and the places where their debug files are looked for. A kept file is written once and never trusted further than its checksum; what
 //! cannot be read is made anew.
 
 use super::packed::Packed;
 use crate::{
     profile::{ModuleKind, Profile},
     recording::Recording,
+    symbolize,
     symbols::Symbols,
 };
 use codecost::{image::debug_info::separate::crc32, report::write_file};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
 
 /// Changes with what is kept.
-const FORMAT: &str = concat!("cargo-hotspots ", env!("CARGO_PKG_VERSION"), " kept 1\n");
+const FORMAT: &str = concat!("cargo-hotspots ", env!("CARGO_PKG_VERSION"), " kept 2\n");
 const NAME: &str = "resolved";
 
 /// The profile and the names of a recording, where they were kept and still hold.
@@ -43,15 +45,15 @@ pub(super) fn write(recording: &Recording, profile: &Profile, symbols: &Symbols)
     let Some(path) = path_of(recording) else {
         return;
     };
-    let mapped = profile.modules.iter().filter_map(|module| {
+    let looked_at = profile.modules.iter().flat_map(|module| {
+        let own = module.kind == ModuleKind::File && module.file.is_none();
         // What was not there may be there later.
-        let own = (module.kind == ModuleKind::File).then(|| PathBuf::from(&module.name));
-        own.into_iter()
-            .chain(module.file.as_ref().map(|file| file.path().to_path_buf()))
-            .next_back()
+        let own = own.then(|| PathBuf::from(&module.name));
+        own.into_iter().chain(symbolize::looked_at(module))
     });
+    let looked_at: BTreeSet<PathBuf> = looked_at.collect();
     let mut files = vec![File::of(&recording.data)];
-    files.extend(mapped.map(|path| File::of(&path)));
+    files.extend(looked_at.iter().map(|path| File::of(path)));
     let mut content = Vec::new();
     files.pack(&mut content);
     profile.pack(&mut content);

@@ -19,6 +19,8 @@ pub struct Shown {
     pub threads: Vec<String>,
     /// Processes of one of these names or numbers; empty for all.
     pub processes: Vec<String>,
+    /// Also what a benchmark spends on making its inputs and on dropping them.
+    pub set_up: bool,
 }
 
 /// What Criterion starts, and what that starts in turn.
@@ -110,6 +112,12 @@ fn patterns(texts: &[String]) -> Result<Vec<Glob>> {
     compiled.collect()
 }
 
+/// Counts samples as left out.
+pub(super) fn leave(left: &mut LeftOut, count: &Count) {
+    left.samples = left.samples.saturating_add(count.samples);
+    left.period = left.period.saturating_add(count.period);
+}
+
 /// Keeps the samples of these threads.
 fn keep(profile: &mut Profile, wanted: impl Fn(&Thread) -> bool) {
     let threads = std::mem::take(&mut profile.threads);
@@ -129,15 +137,8 @@ fn keep(profile: &mut Profile, wanted: impl Fn(&Thread) -> bool) {
         let process = threads
             .get(count.thread.0 as usize)
             .map_or("[unknown]", |thread| &thread.process);
-        let left = left_out
-            .entry(process.to_owned())
-            .or_insert_with(|| LeftOut {
-                process: process.to_owned(),
-                samples: 0,
-                period: 0,
-            });
-        left.samples = left.samples.saturating_add(count.samples);
-        left.period = left.period.saturating_add(count.period);
+        let left = left_out.entry(process.to_owned());
+        leave(left.or_insert_with(|| LeftOut::of(process)), count);
         false
     });
     if let Some(timeline) = &mut profile.timeline {
@@ -196,6 +197,7 @@ mod tests {
         Shown {
             threads: list(threads),
             processes: list(processes),
+            set_up: false,
         }
     }
 

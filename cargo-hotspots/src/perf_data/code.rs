@@ -7,7 +7,9 @@
 
 use codecost::{
     address::{AddressRange, FileRange, Range, VirtualAddress},
-    disasm::{CallTarget, StackFrame, call_before, stack_frame},
+    disasm::{
+        CallTarget, StackFrame, begins_thread_ahead, call_before, stack_frame, stack_frame_ahead,
+    },
     image::{Architecture, Image, Mapping, SectionKind, SymbolKind},
 };
 use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection as _};
@@ -91,7 +93,19 @@ pub(super) struct CodeOf<'f> {
     pub(super) segments: &'f [(FileRange, VirtualAddress, bool)],
 }
 
+/// How many bytes are looked at where no function is known.
+const AHEAD: u64 = 1024;
+
 impl<'f> CodeOf<'f> {
+    /// Some bytes from an address on.
+    fn from(self, at: VirtualAddress) -> Option<&'f [u8]> {
+        let (file, start, _) = self.segments.iter().find(|(file, start, _)| {
+            Range::<VirtualAddress>::new(*start, file.size).contains(at)
+        })?;
+        let left = file.size.checked_sub(at.checked_since(*start)?)?;
+        self.bytes(Range::<VirtualAddress>::new(at, left.min(AHEAD)))
+    }
+
     fn bytes(self, range: AddressRange) -> Option<&'f [u8]> {
         let (file, start, _) = self.segments.iter().find(|(file, start, _)| {
             Range::<VirtualAddress>::new(*start, file.size).contains(range.start)
@@ -117,12 +131,24 @@ impl FileCode {
         if let Some(known) = self.frames.get(&at) {
             return *known;
         }
-        let found = self.function_at(file, at).and_then(|function| {
-            let code = file.bytes(function)?;
-            stack_frame(self.architecture, code, function.start, at)
-        });
+        let found = match self.function_at(file, at) {
+            Some(function) => {
+                let code = file.bytes(function);
+                code.and_then(|code| stack_frame(self.architecture, code, function.start, at))
+            }
+            None => {
+                let code = file.from(at);
+                code.and_then(|code| stack_frame_ahead(self.architecture, code, at))
+            }
+        };
         self.frames.insert(at, found);
         found
+    }
+
+    /// Whether a thread begins at an address.
+    pub(super) fn begins_thread(&self, file: CodeOf<'_>, at: VirtualAddress) -> bool {
+        let code = file.from(at);
+        code.is_some_and(|code| begins_thread_ahead(self.architecture, code, at))
     }
 
     /// The function around an address, by the symbol table.

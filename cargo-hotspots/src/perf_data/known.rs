@@ -29,6 +29,8 @@ pub(super) struct Known {
     passes_over: [Answers; 2],
     /// Places without an unwind table whose caller could not be found.
     pub(super) lost: BTreeSet<FrameId>,
+    /// Places in libc that a thread's first calls come from.
+    pub(super) roots: BTreeSet<FrameId>,
 }
 
 impl Known {

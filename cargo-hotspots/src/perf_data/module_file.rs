@@ -103,6 +103,12 @@ impl OpenFile {
         code.frame_at(file, at)
     }
 
+    /// See [`FileCode::begins_thread`].
+    pub(super) fn begins_thread(&mut self, at: VirtualAddress) -> bool {
+        let (code, file) = self.code();
+        code.begins_thread(file, at)
+    }
+
     /// See [`FileCode::function_at`].
     pub(super) fn function_at(&mut self, at: VirtualAddress) -> Option<AddressRange> {
         let (code, file) = self.code();

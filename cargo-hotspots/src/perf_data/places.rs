@@ -217,6 +217,13 @@ impl Places<'_> {
         {
             return true;
         }
+        // It called the program in another stack.
+        if frames
+            .last()
+            .is_some_and(|last| self.known.roots.contains(last))
+        {
+            return true;
+        }
         let mut outward = frames.iter().rev().map(|frame| self.fold.frame_at(*frame));
         let (Some(Some(outermost)), callee) = (outward.next(), outward.next().flatten()) else {
             return false;
@@ -225,6 +232,7 @@ impl Places<'_> {
             callee.module != outermost.module && callee.module != self.special.kernel
         });
         if calls_the_program && self.files.is_c_library(outermost.module) {
+            self.known.roots.extend(frames.last());
             return true;
         }
         match outermost.place {
@@ -307,6 +315,11 @@ impl Places<'_> {
                 walk.leave(found, returns);
                 return Ok(returns);
             }
+        }
+        if let Some((opened, address)) = self.files.code_at(space, at)
+            && opened.begins_thread(address)
+        {
+            return Err(Ending::Root);
         }
         if let Some(Place::Code(address)) = self.fold.frame_at(frame).map(|found| found.place)
             && let Some(found) = self.fold.frame_at(frame)

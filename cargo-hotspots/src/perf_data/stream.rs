@@ -33,8 +33,10 @@ struct Unpacked {
     decoder: Decoder<'static>,
     packed: Vec<u8>,
     packed_done: usize,
-    /// Bytes that came out and were not taken: `bytes[taken..]`.
+    /// Bytes that came out and were not taken: `bytes[taken..filled]`.
     bytes: Vec<u8>,
+    /// How much of them is content.
+    filled: usize,
     taken: usize,
     total_in: u64,
     total_out: u64,
@@ -81,7 +83,7 @@ impl<R: Read + Seek> Stream<R> {
                 let open_end = self
                     .unpacked
                     .as_ref()
-                    .is_some_and(|unpacked| unpacked.bytes.len() > unpacked.taken);
+                    .is_some_and(|unpacked| unpacked.filled > unpacked.taken);
                 self.cut_off |= open_end;
                 return Ok(None);
             };
@@ -153,6 +155,7 @@ impl<R: Read + Seek> Stream<R> {
                     packed: Vec::new(),
                     packed_done: 0,
                     bytes: Vec::new(),
+                    filled: 0,
                     taken: 0,
                     total_in: 0,
                     total_out: 0,
@@ -185,7 +188,7 @@ struct Damaged;
 impl Unpacked {
     fn next(&mut self, body: &mut Vec<u8>) -> Result<Option<Start>, Damaged> {
         loop {
-            let rest = self.bytes.get(self.taken..).unwrap_or_default();
+            let rest = self.bytes.get(self.taken..self.filled).unwrap_or_default();
             if let Some((head, behind)) = rest.split_first_chunk::<8>() {
                 let (start, size) = split_start(head).ok_or(Damaged)?;
                 if let Some(content) = behind.get(..size) {
@@ -203,18 +206,22 @@ impl Unpacked {
 
     /// Whether anything more came out of the packed bytes.
     fn unpack_more(&mut self) -> Result<bool, Damaged> {
-        self.bytes.drain(..self.taken);
+        self.bytes.copy_within(self.taken..self.filled, 0);
+        self.filled -= self.taken;
         self.taken = 0;
-        let old = self.bytes.len();
-        debug_assert!(old < MAX_RECORD);
-        self.bytes.resize(old + CHUNK, 0);
+        debug_assert!(self.filled < MAX_RECORD);
+        let end = self.filled + CHUNK;
+        // The room is cleared once: a small record does not fill it.
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
         let status = self.decoder.run_on_buffers(
             self.packed.get(self.packed_done..).unwrap_or_default(),
-            self.bytes.get_mut(old..).unwrap_or_default(),
+            self.bytes.get_mut(self.filled..end).unwrap_or_default(),
         );
         let status = status.map_err(|_| Damaged)?;
         self.packed_done += status.bytes_read;
-        self.bytes.truncate(old + status.bytes_written);
+        self.filled += status.bytes_written;
         self.total_out += status.bytes_written as u64;
         if self.total_out > self.total_in.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED) {
             return Err(Damaged);

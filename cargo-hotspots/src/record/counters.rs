@@ -5,7 +5,14 @@
 //! children, and enabled by its `exec`. What the kernel counts about itself (switches, migrations,
 //! system calls) needs the right to look at the kernel.
 
-use super::builtin::attributes::{self, SIZE};
+use super::{
+    builtin::{
+        attributes::{self, SIZE},
+        existing,
+    },
+    event::Event,
+    setup::Whom,
+};
 use crate::stat::model::Counter;
 use codecost::report::Warning;
 use perf_event_open_sys::bindings as sys;
@@ -89,18 +96,7 @@ impl Counters {
 
     /// Opens one event; it is left out where the kernel refuses.
     fn add(&mut self, name: &'static str, kind: u32, event: u64, pids: &[i32]) {
-        let mut attributes = sys::perf_event_attr {
-            type_: kind,
-            size: SIZE,
-            config: event,
-            read_format: u64::from(
-                sys::PERF_FORMAT_TOTAL_TIME_ENABLED | sys::PERF_FORMAT_TOTAL_TIME_RUNNING,
-            ),
-            ..Default::default()
-        };
-        attributes.set_disabled(1);
-        attributes.set_enable_on_exec(1);
-        attributes.set_inherit(1);
+        let mut attributes = counting(kind, event);
         let all = |attributes: &mut sys::perf_event_attr| -> Option<Vec<OwnedFd>> {
             let open = |pid: &i32| attributes::open(attributes, *pid, -1).ok();
             pids.iter().map(open).collect()
@@ -201,6 +197,67 @@ fn system_calls(roots: &[&Path]) -> Result<u64, Warning> {
 fn uncounted(why: &str, help: &str) -> Warning {
     let text = format!("system calls were not counted: {why}");
     Warning::new("no-system-calls", text).help(help)
+}
+
+/// Counts the event that is sampled: what the samples can be held against, also where the event does
+/// not count time.
+#[derive(Debug)]
+pub(super) struct Total {
+    files: Vec<OwnedFd>,
+}
+
+impl Total {
+    /// Opens it for processes that wait before their `exec`, or for all threads of one that runs;
+    /// `None` where the event is not known here or the kernel refuses.
+    pub(super) fn open(event: &str, whom: &Whom) -> Option<Self> {
+        let (name, modifiers) = event.split_once(':').unwrap_or((event, ""));
+        let known = Event::parse(name)?;
+        let mut attributes = counting(known.kind, known.config);
+        let user_only = modifiers.contains('u') && !modifiers.contains('k');
+        attributes.set_exclude_kernel(user_only.into());
+        attributes.set_exclude_hv(user_only.into());
+        let threads = match whom {
+            Whom::Held(pids) => pids.clone(),
+            Whom::Running(pid) => {
+                attributes.set_disabled(0);
+                attributes.set_enable_on_exec(0);
+                existing::threads(*pid)
+            }
+        };
+        let mut files = Vec::new();
+        for thread in threads {
+            match attributes::open(&mut attributes, thread, -1) {
+                Ok(file) => files.push(file),
+                // A thread that has ended meanwhile.
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                Err(_) => return None,
+            }
+        }
+        (!files.is_empty()).then_some(Self { files })
+    }
+
+    /// What was counted, of ended children too.
+    pub(super) fn read(self) -> Option<u64> {
+        let counts = self.files.into_iter().map(|file| Some(read(file)?.0));
+        counts.sum()
+    }
+}
+
+/// An event that is inherited, counts from the next `exec` on, and says how long it was counted.
+fn counting(kind: u32, config: u64) -> sys::perf_event_attr {
+    let mut attributes = sys::perf_event_attr {
+        type_: kind,
+        size: SIZE,
+        config,
+        read_format: u64::from(
+            sys::PERF_FORMAT_TOTAL_TIME_ENABLED | sys::PERF_FORMAT_TOTAL_TIME_RUNNING,
+        ),
+        ..Default::default()
+    };
+    attributes.set_disabled(1);
+    attributes.set_enable_on_exec(1);
+    attributes.set_inherit(1);
+    attributes
 }
 
 /// A counter's value, and whether it was scaled; `None` when it never ran.

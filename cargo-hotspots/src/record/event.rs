@@ -48,6 +48,16 @@ impl Event {
         })
     }
 
+    /// Whether the kernel is left out.
+    pub(crate) fn is_user_only(&self) -> bool {
+        self.name.ends_with(":u")
+    }
+
+    /// Whether the kernel makes the event itself, without the processor's counters.
+    pub(crate) fn is_software(&self) -> bool {
+        self.kind == SOFTWARE
+    }
+
     /// All names that [`Event::parse`] knows.
     pub(crate) fn names() -> String {
         KNOWN.map(|(name, ..)| name).join(", ")

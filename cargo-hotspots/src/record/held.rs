@@ -9,6 +9,7 @@
 use super::system::{self, Used};
 use crate::recording::Traffic;
 use std::{
+    fs,
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
     os::{
         fd::AsRawFd as _,
@@ -128,12 +129,51 @@ impl Drop for Held {
     }
 }
 
+/// The sockets of this process, by descriptor and inode. std has one pair for each child that is being
+/// started, by which it learns of the `exec`. A child that was forked meanwhile and waits would keep
+/// another's open, so that the other one's start, and its end, would not be seen.
+fn sockets() -> Vec<(i32, u64)> {
+    let entries = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let socket = |entry: fs::DirEntry| {
+        let link = fs::read_link(entry.path()).ok()?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        Some((
+            entry.file_name().to_str()?.parse().ok()?,
+            inode.parse().ok()?,
+        ))
+    };
+    entries.filter_map(socket).collect()
+}
+
+/// Closes those of the sockets that are still the same and that `exec` would close.
+///
+/// # Safety
+///
+/// Nothing else in this process uses them.
+unsafe fn close(sockets: &[(i32, u64)]) {
+    for (descriptor, inode) in sockets {
+        // SAFETY: zero is a valid value of this structure of numbers; both calls take a number and
+        // write to the structure only.
+        unsafe {
+            let mut status: libc::stat = std::mem::zeroed();
+            let same = libc::fstat(*descriptor, &mut status) == 0 && status.st_ino == *inode;
+            if same && libc::fcntl(*descriptor, libc::F_GETFD) & libc::FD_CLOEXEC != 0 {
+                libc::close(*descriptor);
+            }
+        }
+    }
+}
+
 fn spawn(
     mut command: Command,
     number: PipeWriter,
     wait: PipeReader,
     gate: i32,
 ) -> io::Result<std::process::Child> {
+    let others = sockets();
     let step = move || {
         // SAFETY: every call here is safe between `fork` and `exec`; the memory is local, and the
         // descriptors are open copies of the parent's, `gate` included, which lives in the parent
@@ -147,6 +187,7 @@ fn spawn(
             }
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong);
             libc::close(gate);
+            close(&others);
             let pid = libc::getpid().to_ne_bytes();
             libc::write(number.as_raw_fd(), pid.as_ptr().cast(), pid.len());
             let mut byte = 0u8;

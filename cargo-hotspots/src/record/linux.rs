@@ -2,8 +2,8 @@
 //! describes what came of it.
 
 use super::{
-    event::Event,
-    options::{CallGraphChoice, RecordOptions, RecorderChoice, What},
+    choice::Choice,
+    options::{RecordOptions, RecorderChoice, What},
     perf,
     plan::{self, Job, Plan},
     refused::error_of,
@@ -13,7 +13,6 @@ use super::{
     system,
 };
 use crate::{
-    doctor::{self, Need},
     machine::Machine,
     recording::{About, Account, Degradation, Program, Recording},
 };
@@ -56,6 +55,7 @@ pub(super) fn record(
         frequency: choice.frequency,
         call_graph: choice.call_graph,
         stack_bytes: options.stack_bytes,
+        whole_cpus: choice.sees_whole_cpus(choice.recorder),
         data: unfinished.data(),
         command: command(&plan, options),
         mlock_kb: machine.mlock_kb,
@@ -74,6 +74,7 @@ pub(super) fn record(
             {
                 recorder = RecorderChoice::Builtin;
                 setup.event = choice.event_for(&recorder, &machine);
+                setup.whole_cpus = choice.sees_whole_cpus(recorder);
                 degradations.push(perf_failed(&refusal));
                 console.detail(&format!("perf: {}", refusal.said));
             }
@@ -98,6 +99,7 @@ pub(super) fn record(
             .unwrap_or_default(),
         build_profile: build.map(|build| build.profile.clone()),
         directory: Some(context.directory().to_path_buf()),
+        whole_cpus: setup.whole_cpus,
         degradations,
         account: account(&outcome),
     })
@@ -120,6 +122,7 @@ pub(super) fn account(outcome: &Outcome) -> Option<Account> {
         duration_ns: nanoseconds(outcome.duration),
         user_ns: nanoseconds(used.user),
         system_ns: nanoseconds(used.system),
+        event_count: outcome.event_count,
     })
 }
 
@@ -146,137 +149,6 @@ pub(super) fn note_ends(programs: &mut [Program], options: &RecordOptions, outco
         programs
             .iter_mut()
             .for_each(|program| program.interrupted = outcome.is_cut_short());
-    }
-}
-
-/// What is used of what the machine has.
-struct Choice {
-    recorder: RecorderChoice,
-    call_graph: CallGraphChoice,
-    frequency: u32,
-    asked: Option<u32>,
-    event: Option<String>,
-    /// Whether perf will poll for threads that are gone.
-    perf_spins: bool,
-}
-
-impl Choice {
-    fn new(options: &RecordOptions, machine: &Machine) -> Result<Self> {
-        let limit = machine
-            .max_sample_rate
-            .and_then(|rate| u32::try_from(rate).ok())
-            .unwrap_or(u32::MAX)
-            .max(1);
-        let frequency = options.frequency.clamp(1, limit);
-        let call_graph = options.call_graph.unwrap_or(CallGraphChoice::Dwarf);
-        let perf = machine.perf.as_ref().filter(|perf| perf.usable());
-        let fits = perf.is_some_and(|perf| call_graph != CallGraphChoice::Dwarf || perf.dwarf);
-        let recorder = match options.recorder {
-            Some(RecorderChoice::Perf) if perf.is_none() => {
-                return Err(Error::failed(
-                    "there is no working `perf` on the path",
-                    format_args!("{}, or use --recorder builtin", doctor::INSTALL_PERF),
-                ));
-            }
-            Some(recorder) => recorder,
-            None if fits => RecorderChoice::Perf,
-            None => RecorderChoice::Builtin,
-        };
-        let choice = Self {
-            recorder,
-            call_graph,
-            frequency,
-            asked: (options.frequency > frequency).then_some(options.frequency),
-            event: options.event.clone(),
-            perf_spins: false,
-        };
-        if recorder == RecorderChoice::Builtin
-            && let Some(event) = &choice.event
-            && Event::parse(event).is_none()
-        {
-            return Err(Error::usage(
-                format_args!("the built-in recorder does not know the event `{event}`"),
-                format_args!("it knows {}; perf knows more (`perf list`)", Event::names()),
-            ));
-        }
-        Ok(choice)
-    }
-
-    /// perf keeps a CPU busy as soon as one of several threads that it attached to has ended: it
-    /// goes on polling for it (perf 6.1: 470,000 wake-ups in two seconds). With one program the
-    /// end of that thread is the end of the recording.
-    fn settle(&mut self, options: &RecordOptions, machine: &Machine, programs: usize) {
-        let several = programs > 1 || matches!(options.what, What::Process(_));
-        if self.recorder == RecorderChoice::Perf && several {
-            if options.recorder.is_none() && self.builtin_works(machine) {
-                self.recorder = RecorderChoice::Builtin;
-            } else {
-                self.perf_spins = true;
-            }
-        }
-    }
-
-    /// With `:u` where the kernel is not to be sampled.
-    fn event_for(&self, recorder: &RecorderChoice, machine: &Machine) -> String {
-        let user_only = *recorder == RecorderChoice::Builtin || !machine.kernel.works();
-        let name = match &self.event {
-            Some(event) if event.contains(':') || *recorder == RecorderChoice::Perf => {
-                return event.clone();
-            }
-            Some(event) => event.as_str(),
-            // Where nothing may be opened, perf may still be allowed to, and finds out itself.
-            None if machine.cycles.works() || !machine.clock.works() => "cycles",
-            None => "cpu-clock",
-        };
-        if user_only {
-            format!("{name}:u")
-        } else {
-            name.to_owned()
-        }
-    }
-
-    fn builtin_works(&self, machine: &Machine) -> bool {
-        machine.clock.works()
-            && self
-                .event
-                .as_ref()
-                .is_none_or(|event| Event::parse(event).is_some())
-    }
-
-    /// What of the doctor's findings concerns this recording.
-    fn degradations(&self, machine: &Machine) -> Vec<Degradation> {
-        let need = Need {
-            perf: self.recorder == RecorderChoice::Perf,
-            dwarf: self.call_graph == CallGraphChoice::Dwarf,
-            own_event: self.event.is_some(),
-        };
-        let mut found = doctor::degradations(machine, need);
-        if !need.perf && machine.perf.is_some() && machine.kernel.works() {
-            found.push(Degradation {
-                code: "kernel".into(),
-                what: "the built-in recorder does not sample time in the kernel".into(),
-                remedy: "--recorder perf".into(),
-            });
-        }
-        if self.perf_spins {
-            found.push(Degradation {
-                code: "perf-spins".into(),
-                what: "perf keeps a CPU busy once one of the threads that it watches has ended"
-                    .into(),
-                remedy: "leave --recorder out, or use --recorder builtin".into(),
-            });
-        }
-        if let Some(asked) = self.asked {
-            found.push(Degradation {
-                code: "sample-rate".into(),
-                what: format!(
-                    "{} samples a second instead of {asked}: the kernel allows no more",
-                    self.frequency
-                ),
-                remedy: format!("sudo sysctl kernel.perf_event_max_sample_rate={asked}"),
-            });
-        }
-        found
     }
 }
 
@@ -430,7 +302,7 @@ pub(super) fn say_ends(
 ) {
     for (program, job) in programs.iter().zip(jobs) {
         let failed = program.exit_code.is_some_and(|code| code != 0) || program.signal.is_some();
-        if failed && !outcome.interrupted {
+        if failed && !outcome.is_cut_short() {
             let text = format!(
                 "{}; what it did until then is in the recording",
                 how_it_ended(program, job)
@@ -458,7 +330,7 @@ fn perf_failed(refusal: &perf::Refusal) -> Degradation {
     Degradation {
         code: "perf-failed".into(),
         what: format!(
-            "perf could not record ({}), so the built-in recorder did, in user space only",
+            "perf could not record ({}), so the built-in recorder did",
             first.unwrap_or("it said nothing").trim()
         ),
         remedy: match refusal.reason {

@@ -17,6 +17,8 @@ mod alloc;
 #[cfg(target_os = "linux")]
 mod builtin;
 #[cfg(target_os = "linux")]
+mod choice;
+#[cfg(target_os = "linux")]
 mod counters;
 #[cfg(target_os = "linux")]
 mod event;

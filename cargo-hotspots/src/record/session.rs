@@ -4,7 +4,7 @@
 
 use super::{
     builtin::{self, Counts},
-    counters::{Counted, Counters},
+    counters::{Counted, Counters, Total},
     held::{End, Held},
     options::{ProgramOutput, RecordOptions},
     perf,
@@ -52,6 +52,8 @@ pub(super) struct Outcome {
     pub(super) used: Option<Used>,
     /// Of the built-in recorder.
     pub(super) counts: Option<Counts>,
+    /// How often the sampled event happened, where it can be counted beside.
+    pub(super) event_count: Option<u64>,
     /// Of events that were counted.
     pub(super) counted: Option<Counted>,
     /// What perf said.
@@ -154,6 +156,7 @@ pub(super) fn run(
         programs.push(Held::start(command).map_err(|source| cannot_run(job, source))?);
     }
     let whom = Whom::Held(programs.iter().map(Held::pid).collect());
+    let mut total = Total::open(&setup.event, &whom);
     let mut active = Some(Active::start(recorder, setup, &whom)?);
     let start = Instant::now();
     let mut outcome = Outcome::default();
@@ -180,6 +183,7 @@ pub(super) fn run(
                 // Only what ran until now was asked for.
                 used += system::used(program.pid()).unwrap_or_default();
                 outcome.duration = start.elapsed();
+                outcome.event_count = total.take().and_then(Total::read);
                 if let Some(active) = active.take() {
                     active.finish(&mut outcome, setup, &interrupts)?;
                 }
@@ -192,6 +196,7 @@ pub(super) fn run(
         outcome.duration = start.elapsed();
     }
     outcome.used = Some(used);
+    outcome.event_count = total.and_then(Total::read).or(outcome.event_count);
     outcome.interrupted = interrupts.count() > 0;
     if let Some(active) = active {
         active.finish(&mut outcome, setup, &interrupts)?;
@@ -270,6 +275,7 @@ pub(super) fn attach(
 ) -> Result<Outcome, Failure> {
     let interrupts = Interrupts::watch();
     let mut active = Active::start(recorder, setup, &Whom::Running(pid))?;
+    let total = Total::open(&setup.event, &Whom::Running(pid));
     let start = Instant::now();
     let before = system::used(pid);
     // When it ends by itself, the last look is at most one step old.
@@ -288,6 +294,7 @@ pub(super) fn attach(
         used: now.zip(before).map(|(now, before)| now.since(before)),
         interrupted: interrupts.count() > 0,
         timed_out: is_over(start, duration),
+        event_count: total.and_then(Total::read),
         ..Outcome::default()
     };
     active.finish(&mut outcome, setup, &interrupts)?;

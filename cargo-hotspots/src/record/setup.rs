@@ -15,6 +15,8 @@ pub(crate) struct Setup {
     pub(crate) stack_bytes: u32,
     /// The file to write; its directory exists and is the recording's own.
     pub(crate) data: PathBuf,
+    /// Whether whole CPUs are sampled, and what is not the programs' is dropped.
+    pub(crate) whole_cpus: bool,
     /// For the file's header.
     pub(crate) command: Vec<String>,
     /// `kernel.perf_event_mlock_kb`.

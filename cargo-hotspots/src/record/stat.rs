@@ -39,6 +39,7 @@ pub(super) fn measure(
         frequency: 0,
         call_graph: CallGraphChoice::None,
         stack_bytes: 0,
+        whole_cpus: false,
         // Nothing is written.
         data: PathBuf::new(),
         command: linux::command(&plan, options),

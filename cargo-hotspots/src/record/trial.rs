@@ -15,3 +15,11 @@ pub(crate) fn try_event(name: &str, kernel: bool) -> Option<io::Result<()>> {
     }
     Some(attributes::open(&mut attributes, 0, -1).map(drop))
 }
+
+/// Opens the CPU clock of a whole CPU, whoever runs there, and closes it again.
+pub(crate) fn try_whole_cpu() -> Option<io::Result<()>> {
+    let event = Event::parse("cpu-clock")?;
+    let mut attributes = attributes::counter(&event, 100);
+    let cpu = *super::builtin::online_cpus().first()?;
+    Some(attributes::open(&mut attributes, -1, cpu).map(drop))
+}

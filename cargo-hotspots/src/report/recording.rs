@@ -2,7 +2,7 @@
 
 use crate::{
     analysis::model::{Facts, Quality},
-    profile::CallGraph,
+    profile::{CallGraph, LeftOut},
     recording::{Degradation, Program, Traffic},
 };
 use codecost::{
@@ -28,6 +28,8 @@ pub(super) struct JsonRecording<'a> {
     /// The kernel's account; `coverage` is `cpu_ns` of it.
     used_cpu_ns: Option<u64>,
     coverage: Option<f64>,
+    /// Whether whole CPUs were sampled, so that nothing is too short to be seen.
+    whole_cpus: bool,
     threads: u64,
     processes: u64,
     quality: JsonQuality,
@@ -109,6 +111,7 @@ impl<'a> JsonRecording<'a> {
             left_out,
             samples,
             duration_ns,
+            whole_cpus,
             cpu_ns,
             account,
             allocated: _,
@@ -133,6 +136,7 @@ impl<'a> JsonRecording<'a> {
             cpu_ns: *cpu_ns,
             used_cpu_ns: account.map(|account| account.cpu_ns()),
             coverage: facts.coverage(),
+            whole_cpus: *whole_cpus,
             threads: *threads,
             processes: *processes,
             quality: JsonQuality {
@@ -263,7 +267,11 @@ fn left_out(facts: &Facts) -> String {
     let said = facts.left_out.iter().map(|left| {
         let samples = counted(left.samples, "sample");
         let share = Share::of(left.samples, all);
-        format!("{samples} of process `{}` ({share} of all)", left.process)
+        match left.process.as_str() {
+            LeftOut::INPUTS => format!("{samples} of making a benchmark's inputs ({share} of all)"),
+            LeftOut::DROPS => format!("{samples} of dropping inputs and outputs ({share} of all)"),
+            process => format!("{samples} of process `{process}` ({share} of all)"),
+        }
     });
     said.collect::<Vec<_>>().join(", ")
 }

@@ -210,6 +210,7 @@ mod tests {
             duration_ns: 2_300_000_000,
             user_ns: 200_000_000,
             system_ns: 98_000_000,
+            event_count: None,
         };
         let rows = [kept(7, Some(account)), kept(6, None)];
         let shown = |format| {

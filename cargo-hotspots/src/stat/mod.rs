@@ -215,6 +215,7 @@ mod tests {
                 duration_ns: 20_000_000,
                 user_ns: 9_000_000,
                 system_ns: 1_000_000,
+                event_count: None,
             }),
             ..About::default()
         };

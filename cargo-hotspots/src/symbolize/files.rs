@@ -4,14 +4,18 @@
 //! id, or another checksum than the link names, is of another build and refused.
 
 use super::dwarf::model::Slice;
+use crate::profile::Module;
 use codecost::image::{
     Image, Mapping, SectionKind,
     debug_info::{
         DebugSection, DwarfSections,
-        separate::{self, FoundBy},
+        separate::{self, FoundBy, SharedLink},
     },
 };
-use std::{borrow::Cow, path::PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 /// The debug sections of a file, uncompressed.
 #[derive(Debug, Default)]
@@ -102,27 +106,72 @@ pub(super) fn has_debug_info(image: &Image<'_>) -> bool {
     })
 }
 
-/// The debug file of a program that has no debug information, or no symbols, of its own. The
-/// program was found at `programs`, of which all may have the file beside them.
-pub(super) fn debug_file(image: &Image<'_>, programs: &[PathBuf]) -> Option<Mapping> {
+/// Where the debug file of a program may be that has no debug information, or no symbols, of its own;
+/// none for other programs.
+fn places(image: &Image<'_>, programs: &[PathBuf]) -> Vec<(FoundBy, PathBuf)> {
     let has_symbols = image
         .sections
         .iter()
         .any(|section| section.kind == SectionKind::Symbols);
     if has_debug_info(image) && has_symbols {
-        return None;
+        return Vec::new();
     }
-    let link = image
-        .section(".gnu_debuglink")
-        .map(|(_, section)| image.section_bytes(section));
+    let link = debug_link(image);
     let name = link.and_then(|link| link.split(|byte| *byte == 0).next());
-    let checksum = link
+    programs
+        .iter()
+        .flat_map(|program| separate::candidates(program, image.build_id(), name))
+        .collect()
+}
+
+fn debug_link<'d>(image: &Image<'d>) -> Option<&'d [u8]> {
+    let (_, section) = image.section(".gnu_debuglink")?;
+    Some(image.section_bytes(section))
+}
+
+/// Paths of the program first, then all others at which a module's names may be found, whether there is
+/// a file now or not: what is installed or goes away there changes the names.
+pub(crate) fn looked_at(module: &Module) -> Vec<PathBuf> {
+    let Some(file) = &module.file else {
+        return Vec::new();
+    };
+    let programs = programs(module, file);
+    let Ok(image) = Image::parse(file.path(), file) else {
+        return programs;
+    };
+    let debug_files = places(&image, &programs).into_iter();
+    let debug_files = debug_files.map(|(_, path)| path);
+    let shared = SharedLink::of(&image).map(|link| link.candidates(file.path()));
+    let shared = shared.into_iter().flatten();
+    let packed: Vec<PathBuf> = programs.iter().flat_map(|path| packages(path)).collect();
+    let others: Vec<PathBuf> = debug_files.chain(shared).chain(packed).collect();
+    programs.into_iter().chain(others).collect()
+}
+
+/// Where the program was found, and where it was when it ran: the file may be a copy that was kept with
+/// the recording, and what was beside the original counts.
+pub(super) fn programs(module: &Module, file: &Mapping) -> Vec<PathBuf> {
+    let mut programs = vec![file.path().to_path_buf()];
+    if Path::new(&module.name).is_absolute() && !programs.iter().any(|p| *p == *module.name) {
+        programs.push(module.name.clone().into());
+    }
+    programs
+}
+
+/// Where the package of a program's split debug information may be.
+pub(super) fn packages(program: &Path) -> [PathBuf; 2] {
+    let mut appended = program.as_os_str().to_owned();
+    appended.push(".dwp");
+    [appended.into(), program.with_extension("dwp")]
+}
+
+/// The debug file of a program. The program was found at `programs`, of which all may have the file
+/// beside them.
+pub(super) fn debug_file(image: &Image<'_>, programs: &[PathBuf]) -> Option<Mapping> {
+    let checksum = debug_link(image)
         .and_then(|link| link.last_chunk::<4>())
         .map(|sum| image.u32(*sum));
-    let candidates = programs
-        .iter()
-        .flat_map(|program| separate::candidates(program, image.build_id(), name));
-    for (by, path) in candidates {
+    for (by, path) in places(image, programs) {
         let Ok(file) = Mapping::open(&path) else {
             continue;
         };

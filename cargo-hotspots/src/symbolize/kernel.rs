@@ -57,19 +57,10 @@ impl Names {
         let mut list = Vec::new();
         let mut start = 0_usize;
         for line in text.split_inclusive('\n') {
-            let mut words = line.split_ascii_whitespace();
-            let address = words
-                .next()
-                .and_then(|word| u64::from_str_radix(word, 16).ok());
-            let kind = words.next().unwrap_or_default();
-            if let (Some(address), Some(name)) = (address, words.next())
-                && address != 0
-                && matches!(kind, "t" | "T" | "w" | "W")
-                && let Some(at) = line.find(name)
-                && let (Ok(from), Ok(len)) = (u32::try_from(start + at), u32::try_from(name.len()))
-            {
-                list.push((address, from, len));
-            }
+            list.extend(function(line).and_then(|(address, from, len)| {
+                let from = u32::try_from(start + from).ok()?;
+                Some((address, from, u32::try_from(len).ok()?))
+            }));
             start += line.len();
         }
         list.sort_by_key(|(address, ..)| *address);
@@ -102,6 +93,19 @@ impl Names {
         let first = self.list.partition_point(|(other, ..)| *other < start);
         self.name(*self.list.get(first)?)
     }
+}
+
+/// The address of a line's function, and where its name is in the line. There are some hundred thousand
+/// lines: nothing is looked for twice.
+fn function(line: &str) -> Option<(u64, usize, usize)> {
+    let (address, rest) = line.split_once(' ')?;
+    let (kind, rest) = rest.split_once(' ')?;
+    if !matches!(kind, "t" | "T" | "w" | "W") {
+        return None;
+    }
+    let end = rest.find(['\t', '\n', ' ']).unwrap_or(rest.len());
+    let address = u64::from_str_radix(address, 16).ok()?;
+    (address != 0 && end > 0).then_some((address, line.len() - rest.len(), end))
 }
 
 /// The build id among notes: `n_namesz`, `n_descsz`, `n_type`, name and description, each padded to

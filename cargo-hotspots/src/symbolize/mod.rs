@@ -35,10 +35,10 @@ use codecost::{
 use collect::Collector;
 use dwarf::{Answer, Described, Dwarf};
 use files::Sections;
+pub(crate) use files::looked_at;
 use owners::ModuleFacts;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    path::{Path, PathBuf},
     sync::OnceLock,
 };
 use table::Table;
@@ -174,11 +174,7 @@ fn of_file(
     let Ok(image) = Image::parse(file.path(), file) else {
         return without_file(module, frames, collector);
     };
-    // The file may be a copy that was kept with the recording: what was beside the original counts.
-    let mut programs: Vec<PathBuf> = vec![file.path().to_path_buf()];
-    if Path::new(&module.name).is_absolute() && !programs.iter().any(|p| *p == *module.name) {
-        programs.push(module.name.clone().into());
-    }
+    let mut programs = files::programs(module, file);
     let debug = files::debug_file(&image, &programs);
     let debug_image = debug
         .as_ref()

@@ -48,7 +48,8 @@ fn threads_that_end_before_their_first_sample_are_missed_and_that_is_said() {
         // The clock in any case, so that there is a coverage.
         ("EVENT", "cpu-clock"),
     ];
-    let driven = Driver::new(&options).run();
+    // Who may sample whole CPUs misses nothing.
+    let driven = Driver::new(&options).by_ordinary_user().run();
     let burnt = driven.burnt();
     let opened = opened(driven.recording());
     let analysis = analysis::describe(&opened.subject()).unwrap();
@@ -63,6 +64,8 @@ fn threads_that_end_before_their_first_sample_are_missed_and_that_is_said() {
         .filter(|warning| warning.code == "low-coverage")
         .collect();
     assert_eq!(low.len(), 1, "{:?}", analysis.warnings);
+    let help = low[0].help.as_deref().unwrap_or_default();
+    assert!(help.contains("perf_event_paranoid=0"), "{help}");
     assert!(
         low[0].message.contains("ended before their first sample"),
         "{}",

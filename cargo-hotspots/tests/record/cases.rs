@@ -1,11 +1,7 @@
 //! Programs on which recordings go wrong, one of each kind, with what is right for each: the shares
 //! that the program's own loops have, `perf report`, or that nothing is claimed that is not known.
 
-use cargo_hotspots::{
-    analysis::{self, Frames, asm::Query},
-    open::Opened,
-    record,
-};
+use super::names;
 use serde_json::Value;
 use std::{
     fs,
@@ -14,23 +10,23 @@ use std::{
 };
 
 /// A copy of the project `tests/fixtures/cases`.
-struct Cases {
+pub(super) struct Cases {
     directory: tempfile::TempDir,
 }
 
 impl Cases {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cases");
         copy_tree(&from, directory.path());
         Self { directory }
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    fn cargo(&self, arguments: &[&str]) {
+    pub(super) fn cargo(&self, arguments: &[&str]) {
         let mut command = Command::new("cargo");
         command.args(arguments).arg("--quiet");
         let built = command
@@ -52,7 +48,7 @@ impl Cases {
     }
 
     /// What a command reports.
-    fn view(&self, arguments: &[&str]) -> Value {
+    pub(super) fn view(&self, arguments: &[&str]) -> Value {
         let (command, rest) = arguments.split_at(1);
         let output = self.run(&[command, &["--message-format", "json"], rest].concat());
         let said = String::from_utf8_lossy(&output.stderr);
@@ -61,7 +57,7 @@ impl Cases {
     }
 
     /// Records a binary as it is.
-    fn record(&self, program: &str, flags: &[&str], arguments: &[&str]) -> Value {
+    pub(super) fn record(&self, program: &str, flags: &[&str], arguments: &[&str]) -> Value {
         let program = format!("target/release/{program}");
         let words = ["crates", "--exec", &program, "--event", "cpu-clock"];
         self.view(&[&words, flags, &["--"], arguments].concat())
@@ -79,7 +75,7 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-fn quality(report: &Value, key: &str) -> f64 {
+pub(super) fn quality(report: &Value, key: &str) -> f64 {
     report["recording"]["quality"][key].as_f64().unwrap()
 }
 
@@ -92,7 +88,7 @@ fn row<'r>(report: &'r Value, name: &str) -> Option<&'r Value> {
 }
 
 /// The message and the help of a warning.
-fn warning(report: &Value, code: &str) -> Option<(String, String)> {
+pub(super) fn warning(report: &Value, code: &str) -> Option<(String, String)> {
     let warnings = report["warnings"].as_array().unwrap();
     let found = warnings.iter().find(|warning| warning["code"] == code)?;
     let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
@@ -239,7 +235,7 @@ fn a_function_is_its_address_whatever_table_named_it() {
             cases.view(&[view, name]);
         }
     }
-    every_name_is_understood(Path::new(data));
+    names::every_name_is_understood(Path::new(data));
 }
 
 /// The share of a symbol by `perf report`.
@@ -268,41 +264,6 @@ fn perf_share(data: &str, symbol: &str) -> f64 {
         / 100.0
 }
 
-/// Every name that a view prints is accepted where a function is asked for.
-fn every_name_is_understood(data: &Path) {
-    let opened = Opened::read(record::open(data).unwrap(), String::new(), false).unwrap();
-    let subject = opened.subject();
-    let mut names: Vec<String> = Vec::new();
-    let functions = analysis::functions(&subject).unwrap().rows;
-    names.extend(functions.iter().map(|row| row.name.clone()));
-    let lines = analysis::lines(&subject).unwrap().rows;
-    names.extend(lines.iter().map(|row| row.function.clone()));
-    let threads = analysis::threads(&subject).unwrap().rows;
-    names.extend(threads.into_iter().filter_map(|row| Some(row.hottest?.0)));
-    for hot in functions.iter().take(3) {
-        for calls in [analysis::callers, analysis::callees] {
-            let found = calls(&subject, &hot.name, Frames::All).unwrap().rows;
-            names.extend(found.rows.iter().map(|row| row.name.clone()));
-        }
-    }
-    names.sort();
-    names.dedup();
-    // What stands for no function.
-    names.retain(|name| !name.starts_with('['));
-    assert!(names.len() > 20, "{names:?}");
-    for name in &names {
-        for calls in [analysis::callers, analysis::callees] {
-            calls(&subject, name, Frames::All).unwrap_or_else(|error| panic!("{name}: {error}"));
-        }
-        match analysis::asm::analyse(&subject, &Query::of(name)) {
-            Ok(_) => {}
-            // The kernel's code is in no file.
-            Err(error) if error.to_string().contains("is in no file") => {}
-            Err(error) => panic!("asm {name}: {error} {:?}", error.hint()),
-        }
-    }
-}
-
 #[test]
 fn targets_are_cargos() {
     let cases = Cases::new();
@@ -315,10 +276,10 @@ fn targets_are_cargos() {
         assert!(charged(&report, "cases") > 0.9, "{target:?}: {report}");
         assert_eq!(report["recording"]["programs"][0]["kind"], "test");
     }
-    // The library and all four binaries have unit tests, as `cargo test` runs them.
+    // The library and all five binaries have unit tests, as `cargo test` runs them.
     let all = cases.view(&["crates", "--test"]);
     let programs = all["recording"]["programs"].as_array().unwrap();
-    assert_eq!(programs.len(), 5, "{programs:?}");
+    assert_eq!(programs.len(), 6, "{programs:?}");
 
     // What needs a feature that is not active is left out and said.
     let output = cases.run(&["crates", "--bench", "--message-format", "json"]);
@@ -405,4 +366,34 @@ fn a_recording_ends_and_its_output_goes_where_it_is_told() {
         piped["recording"]["samples"],
         report["recording"]["samples"]
     );
+}
+
+/// What is kept beside a recording is made anew when a debug file comes or goes.
+#[test]
+fn a_debug_file_that_is_installed_later_is_used() {
+    let cases = Cases::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/names/plain.c");
+    let run = |command: &[&str]| {
+        let status = Command::new(command[0])
+            .args(&command[1..])
+            .current_dir(cases.path())
+            .status();
+        assert!(status.unwrap().success(), "{command:?}");
+    };
+    run(&["gcc", "-O2", "-g", "-o", "plain", source.to_str().unwrap()]);
+    run(&["objcopy", "--only-keep-debug", "plain", "plain.debug"]);
+    run(&[
+        "objcopy",
+        "--strip-all",
+        "--add-gnu-debuglink=plain.debug",
+        "plain",
+    ]);
+    run(&["mv", "plain.debug", "elsewhere"]);
+    cases.view(&["functions", "--exec", "./plain", "--event", "cpu-clock"]);
+    let knows = || row(&cases.view(&["functions", "-n", "0"]), "by_value").is_some();
+    assert!(!knows());
+    run(&["mv", "elsewhere", "plain.debug"]);
+    assert!(knows());
+    run(&["mv", "plain.debug", "elsewhere"]);
+    assert!(!knows());
 }

@@ -1,8 +1,16 @@
 //! Benchmarks under each harness.
 
-use super::{Driver, perf_script};
-use cargo_hotspots::record;
-use std::{fs, path::Path};
+use super::{Driven, Driver, perf_script};
+use cargo_hotspots::{
+    open::Opened,
+    record,
+    recording::{About, Recording},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
 
 /// One benchmark of each kind, from the registry as users have them.
 const BENCHES: [(&str, &str); 4] = [
@@ -29,8 +37,8 @@ const BENCHES: [(&str, &str); 4] = [
     ),
 ];
 
-#[test]
-fn each_harness_is_known_by_what_is_linked_and_runs_its_benchmarks() {
+/// A package with these benchmarks.
+fn project(benches: &[(&str, &str)]) -> TempDir {
     let project = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         let path = project.path().join(path);
@@ -41,7 +49,7 @@ fn each_harness_is_known_by_what_is_linked_and_runs_its_benchmarks() {
                         [workspace]\n[dev-dependencies]\ndivan = \"0.1\"\n\
                         criterion = { version = \"0.8\", default-features = false }\n"
         .to_owned();
-    for (name, text) in BENCHES {
+    for (name, text) in benches {
         write(&format!("benches/{name}.rs"), text);
         if !name.starts_with("libtest") {
             manifest += &format!("[[bench]]\nname = \"{name}\"\nharness = false\n");
@@ -51,26 +59,92 @@ fn each_harness_is_known_by_what_is_linked_and_runs_its_benchmarks() {
     write(
         "src/lib.rs",
         "#[inline(never)] pub fn burn(n: u64) -> u64 { (0..n).fold(1, |x, i| \
-         std::hint::black_box(x * 31 ^ i)) }\n",
+         std::hint::black_box(x * 31 ^ i)) }\n\
+         pub struct Costly(pub u64);\n\
+         impl Drop for Costly { fn drop(&mut self) { self.0 ^= burn(10_000); } }\n",
     );
-    // Criterion is built once for all runs of this test.
+    project
+}
+
+/// Records its benchmark of this name.
+fn run(project: &TempDir, bench: &str, recorder: &str) -> (Driven, PathBuf, About) {
+    // Criterion is built once for all runs of these tests.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("harnesses");
-    let run = |bench: &str, recorder: &str| {
-        let mut driver = Driver::new(&[
-            ("BENCH", bench),
-            ("RECORDER", recorder),
-            ("TARGET_DIR", target.to_str().unwrap()),
-        ]);
-        driver.command.env("DRIVE_IN", project.path());
-        let driven = driver.run();
-        let line = driven
-            .stdout
-            .lines()
-            .find_map(|line| line.split_once("RECORDED "));
-        let (_, path) = line.unwrap_or_else(|| panic!("{}\n{}", driven.stdout, driven.stderr));
-        let recording = record::open(Path::new(path)).unwrap();
-        (driven, recording.data, recording.about.unwrap())
-    };
+    let mut driver = Driver::new(&[
+        ("BENCH", bench),
+        ("RECORDER", recorder),
+        ("TARGET_DIR", target.to_str().unwrap()),
+    ]);
+    driver.command.env("DRIVE_IN", project.path());
+    let driven = driver.run();
+    let line = driven
+        .stdout
+        .lines()
+        .find_map(|line| line.split_once("RECORDED "));
+    let (_, path) = line.unwrap_or_else(|| panic!("{}\n{}", driven.stdout, driven.stderr));
+    let recording = record::open(Path::new(path)).unwrap();
+    (driven, recording.data, recording.about.unwrap())
+}
+
+/// Benchmarks whose inputs take three units of time, what is measured two, and dropping one.
+const SET_UPS: [(&str, &str); 2] = [
+    (
+        "criterion_set_up",
+        "use benches::{burn, Costly}; use criterion::*;\n\
+         fn one(c: &mut Criterion) {\n\
+         for size in [BatchSize::SmallInput, BatchSize::PerIteration] {\n\
+         c.bench_function(\"owned\", |b| b.iter_batched(|| Costly(burn(30_000)), \
+         |mut x| { x.0 ^= burn(20_000); x }, size));\n\
+         c.bench_function(\"by reference\", |b| b.iter_batched_ref(|| Costly(burn(30_000)), \
+         |x| x.0 ^= burn(20_000), size));\n\
+         }\n}\n\
+         criterion_group!(group, one);\ncriterion_main!(group);\n",
+    ),
+    (
+        "divan_set_up",
+        "use benches::{burn, Costly}; use divan::Bencher;\n\
+         fn main() { divan::main(); }\n\
+         #[divan::bench] fn owned(b: Bencher) { b.with_inputs(|| Costly(burn(30_000)))\
+         .bench_values(|mut x| { x.0 ^= burn(20_000); x }) }\n\
+         #[divan::bench] fn by_reference(b: Bencher) { b.with_inputs(|| Costly(burn(30_000)))\
+         .bench_refs(|x| x.0 ^= burn(20_000)) }\n",
+    ),
+];
+
+#[test]
+fn what_inputs_cost_is_not_the_benchmarks() {
+    let project = project(&SET_UPS);
+    for (bench, _) in SET_UPS {
+        let (_, data, about) = run(&project, bench, "builtin");
+        let recording = Recording {
+            data: data.clone(),
+            about: Some(about),
+        };
+        let opened = Opened::read(recording, String::new(), false).unwrap();
+        let all = perf_script(&data, "ip").len() as f64;
+        let left = |of: &str| {
+            let left = opened
+                .profile
+                .left_out
+                .iter()
+                .filter(|left| left.process == of);
+            left.map(|left| left.samples).sum::<u64>() as f64 / all
+        };
+        let measured = opened.profile.samples as f64 / all;
+        let (inputs, drops) = (left("[inputs]"), left("[drops]"));
+        // The harness's own work is with what is measured.
+        for (found, known) in [(inputs, 3.0), (measured, 2.0), (drops, 1.0)] {
+            let known = known / 6.0;
+            let close = (found - known).abs() < 0.04;
+            assert!(close, "{bench}: {inputs} + {measured} + {drops}");
+        }
+    }
+}
+
+#[test]
+fn each_harness_is_known_by_what_is_linked_and_runs_its_benchmarks() {
+    let project = project(&BENCHES);
+    let run = |bench: &str, recorder: &str| run(&project, bench, recorder);
     for (bench, recorder, command) in [
         (
             "criterion_one",

@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod account;
+mod advice;
 mod cases;
+mod coverage;
 mod harnesses;
+mod names;
 
 use cargo_hotspots::{
-    record::{self, CallGraphChoice, RecordOptions, RecorderChoice, What},
+    record::{self, CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What},
     recording::{About, Recording},
 };
 use codecost::{
@@ -22,6 +25,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::LazyLock,
+    time::Duration,
 };
 
 /// Burns processor time in `spin`, however busy the machine is, and prints how much the kernel says
@@ -66,7 +70,9 @@ fn main() {
         Some("short") => {
             let one = || std::thread::spawn(|| { std::hint::black_box(spin(300_000)); had() });
             let sum: u64 = (0..600).map(|_| one().join().unwrap()).sum();
-            println!("burnt {sum}");
+            // Something to see.
+            let own = burn(Duration::from_millis(50));
+            println!("burnt {}", sum + own);
         }
         Some(ms) => {
             let time = Duration::from_millis(ms.parse().unwrap());
@@ -138,6 +144,25 @@ impl Driver {
             .env("DRIVE_IN", self.directory.path())
             .env("XDG_STATE_HOME", self.directory.path())
             .stdin(Stdio::null());
+    }
+
+    /// The same by a user without rights.
+    fn by_ordinary_user(mut self) -> Self {
+        let program = fs::canonicalize(env::current_exe().unwrap()).unwrap();
+        // The target directory may be closed to others.
+        let copy = self.directory.path().join("driver");
+        fs::copy(program, &copy).unwrap();
+        let mut command = Command::new(if is_root() { "setpriv" } else { "env" });
+        if is_root() {
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        }
+        command.arg(&copy);
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        self.command = command;
+        self.arguments();
+        self
     }
 
     fn run(mut self) -> Driven {
@@ -223,6 +248,8 @@ fn driven() {
             _ => None,
         },
         event: set("EVENT"),
+        frequency: set("FREQUENCY").map_or(FREQUENCY, |text| text.parse().unwrap()),
+        duration: set("SECONDS").map(|text| Duration::from_secs(text.parse().unwrap())),
         recorder: match set("RECORDER").as_deref() {
             Some("perf") => Some(RecorderChoice::Perf),
             Some("builtin") => Some(RecorderChoice::Builtin),
@@ -469,21 +496,8 @@ fn a_running_process_is_recorded_until_it_ends() {
 
 #[test]
 fn an_ordinary_user_without_perf_records() {
-    let program = fs::canonicalize(env::current_exe().unwrap()).unwrap();
-    let mut driver = Driver::new(&[("EXEC", BURNER.to_str().unwrap()), ("ARGS", "300")]);
-    // The target directory may be closed to others.
-    let copy = driver.directory.path().join("driver");
-    fs::copy(program, &copy).unwrap();
-    let mut command = Command::new(if is_root() { "setpriv" } else { "env" });
-    if is_root() {
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    }
-    command.arg(&copy);
-    for (name, value) in driver.command.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
-    driver.command = command;
-    driver.arguments();
+    let options = [("EXEC", BURNER.to_str().unwrap()), ("ARGS", "300")];
+    let mut driver = Driver::new(&options).by_ordinary_user();
     driver.command.env("DRIVE_PATH", "/nonexistent");
     let driven = driver.run();
     let (data, about) = driven.recording();
@@ -516,7 +530,11 @@ fn a_perf_that_is_too_old_gives_way_to_the_built_in_recorder() {
         directory.path().display(),
         env::var("PATH").unwrap()
     );
-    let mut driver = Driver::new(&[("EXEC", BURNER.to_str().unwrap()), ("ARGS", "100")]);
+    let readable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(directory.path(), readable).unwrap();
+    // Who may sample whole CPUs does not need perf.
+    let options = [("EXEC", BURNER.to_str().unwrap()), ("ARGS", "100")];
+    let mut driver = Driver::new(&options).by_ordinary_user();
     driver.command.env("PATH", &path);
     let driven = driver.run();
     let (_, about) = driven.recording();

@@ -1,17 +1,22 @@
 //! Bytes by crate.
 
 use super::{
-    model::{By, CrateRow},
+    model::{By, CrateInfo, CrateRow},
     open::Opened,
+    partition,
     result::Analysis,
     subject::Subject,
 };
-use crate::ledger::{ByCategory, Ledger, Parties, PartyId};
+use crate::ledger::{ByCategory, Category, Inlined, Ledger, Parties, PartyId};
 use codecost::{
     Result,
-    attribution::{CrateId, Evidence, Owner},
+    attribution::{CrateId, Evidence, Origin, Owner},
     hashing::NumberMap,
+    image::{Image, SectionKind},
+    report::Warning,
+    units::Share,
 };
+use std::{collections::HashMap, path::Path};
 
 /// What the crates have, each function counted for the crate that `by` says.
 ///
@@ -23,13 +28,130 @@ pub fn crates(
     subject: &mut Subject<'_>,
     by: By,
 ) -> Result<Analysis<Vec<CrateRow>>> {
+    let path = opened.files.file.path();
+    let (rows, warning) = match subject.slices.is_empty() {
+        true => of_image(subject, path, by)?,
+        false => (of_images(subject, path, by)?, None),
+    };
+    Analysis::of_all(opened, subject, rows, warning)
+}
+
+/// The rows of one image.
+pub(super) fn of_image(
+    subject: &mut Subject<'_>,
+    path: &Path,
+    by: By,
+) -> Result<(Vec<CrateRow>, Option<Warning>)> {
     let inlined = match by {
         By::Defined | By::Instantiated => Vec::new(),
-        By::Inlined => subject.inlined(opened.files.file.path())?,
+        By::Inlined => subject.inlined(path)?,
     };
     let ledger = subject.ledger(&inlined);
-    let rows = rows(subject, &ledger, by);
-    Analysis::new(opened, subject, rows, [])
+    let warning = match by {
+        By::Defined | By::Instantiated => None,
+        By::Inlined => undescribed(subject, &inlined),
+    };
+    Ok((rows(subject, &ledger, by), warning))
+}
+
+/// So much of the code may lack debug information before it is worth a word.
+const UNDESCRIBED: f64 = 0.1;
+
+/// Code without debug information counts as if nothing had been inlined into it: that of all crates
+/// but std where a profile has no `debug`, because std brings its own, though not for all its
+/// dependencies. So only the code of other crates is looked at.
+fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
+    let of_std = |id| {
+        let origin = subject.label(id).origin;
+        matches!(origin, Origin::Std | Origin::StdDependency | Origin::Native)
+    };
+    let functions = subject.code.functions.iter();
+    let theirs = functions.filter(|function| !of_std(function.owner.defined));
+    let (mut code, mut described) = (0_u64, 0_u64);
+    for function in theirs {
+        let range = function.range;
+        let first = inlined.partition_point(|(piece, _, _)| piece.end() <= range.start);
+        let pieces = inlined.get(first..).unwrap_or_default().iter();
+        let pieces = pieces.take_while(|(piece, _, _)| piece.start < range.end());
+        code += range.size;
+        described += pieces
+            .map(|(piece, _, _)| range.intersection(*piece).size)
+            .sum::<u64>();
+    }
+    let missing = 1.0 - described as f64 / code.max(1) as f64;
+    (code > 0 && missing > UNDESCRIBED).then(|| {
+        let message = format!(
+            "{} of the code of your crates and their dependencies has no debug information, so \
+             what was inlined there counts for the function around it",
+            Share(missing)
+        );
+        let help = "build it with `debug = 1`, or leave out `--file` and let cargo build it";
+        Warning::new("code-without-debug-info", message).help(help)
+    })
+}
+
+/// The crates of all images of a universal file, each read as if it stood alone, and what stands between
+/// them.
+pub(super) fn of_images(subject: &mut Subject<'_>, path: &Path, by: By) -> Result<Vec<CrateRow>> {
+    let mut rows: Vec<CrateRow> = between(&subject.image).collect();
+    // Two rows of one image can have the same name and nothing else that tells them apart.
+    let mut known: HashMap<(CrateInfo, usize), usize> = HashMap::new();
+    for row in &rows {
+        known.insert((row.label.clone(), 0), known.len());
+    }
+    for slice in &mut subject.slices {
+        let mut seen: HashMap<CrateInfo, usize> = HashMap::new();
+        for row in of_image(&mut slice.subject, path, by)?.0 {
+            let nth = seen.entry(row.label.clone()).or_default();
+            let key = (row.label.clone(), *nth);
+            *nth += 1;
+            match known.get(&key).and_then(|at| rows.get_mut(*at)) {
+                Some(sum) => add(sum, &row),
+                None => {
+                    known.insert(key, rows.len());
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    sort(&mut rows);
+    Ok(rows)
+}
+
+fn add(sum: &mut CrateRow, row: &CrateRow) {
+    sum.file += row.file;
+    sum.shipped += row.shipped;
+    sum.memory = sum.memory.saturating_add(row.memory);
+    sum.parts.add(&row.parts);
+    sum.inferred += row.inferred;
+    sum.inferred_shipped += row.inferred_shipped;
+    sum.shared += row.shared;
+}
+
+/// What is no image's: the header of the whole file and the gaps.
+fn between<'a>(image: &'a Image<'_>) -> impl Iterator<Item = CrateRow> + 'a {
+    let member = SectionKind::Member.as_str();
+    let rows = partition::rows(image).into_iter();
+    rows.filter(move |row| row.kind != member)
+        .map(|row| CrateRow {
+            label: CrateInfo {
+                origin: match row.name.as_str() {
+                    "[unknown]" => Origin::Unknown,
+                    _ => Origin::Linker,
+                },
+                name: row.name,
+                package: None,
+                version: None,
+            },
+            program: false,
+            file: row.file,
+            shipped: row.shipped,
+            memory: row.memory,
+            parts: ByCategory::from([(Category::Other, row.file)]),
+            inferred: 0,
+            inferred_shipped: 0,
+            shared: 0,
+        })
 }
 
 /// The crate that `by` says, and how it is known.
@@ -49,6 +171,7 @@ pub(crate) struct Sums {
     memory: u64,
     parts: ByCategory,
     inferred: u64,
+    inferred_shipped: u64,
     shared: u64,
 }
 
@@ -89,6 +212,7 @@ pub(crate) fn sums(ledger: &Ledger, by: By) -> Vec<Sums> {
             sum.parts[key.category] += file;
             if guessed && id != CrateId::UNKNOWN {
                 sum.inferred += file;
+                sum.inferred_shipped += shipped;
             }
             if shared {
                 sum.shared += file;
@@ -105,20 +229,27 @@ pub(crate) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
     let mut rows: Vec<CrateRow> = some
         .map(|(id, sum)| CrateRow {
             label: subject.label(CrateId(id)).clone(),
+            program: subject.is_program(CrateId(id)),
             file: sum.file,
             shipped: sum.shipped,
             memory: sum.memory,
             parts: sum.parts,
             inferred: sum.inferred,
+            inferred_shipped: sum.inferred_shipped,
             shared: sum.shared,
         })
         .collect();
+    sort(&mut rows);
+    rows
+}
+
+/// Those first of which most ships.
+pub(super) fn sort(rows: &mut [CrateRow]) {
     rows.sort_by(|a, b| {
         (b.shipped, b.file)
             .cmp(&(a.shipped, a.file))
             .then_with(|| a.label.name.cmp(&b.label.name))
     });
-    rows
 }
 
 /// The rows of a ledger.

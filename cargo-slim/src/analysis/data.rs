@@ -14,7 +14,8 @@ use codecost::{
     demangle::Name,
     image::{RelocationTable, Section, SectionKind},
 };
-use std::collections::BTreeSet;
+use rayon::prelude::*;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 /// Constants, variables and tables.
 ///
@@ -22,23 +23,53 @@ use std::collections::BTreeSet;
 ///
 /// A file changed while it was read.
 pub fn data(opened: &Opened, subject: &mut Subject<'_>) -> Result<Analysis<Vec<DataRow>>> {
+    if !subject.slices.is_empty() {
+        let rows = of_images(subject);
+        return Analysis::of_all(opened, subject, rows, []);
+    }
     let ledger = subject.ledger(&[]);
     let rows = rows(subject, &ledger);
     Analysis::new(opened, subject, rows, [])
 }
 
+/// The constants and variables of all images, largest first.
+fn of_images(subject: &mut Subject<'_>) -> Vec<DataRow> {
+    let mut all: Vec<DataRow> = Vec::new();
+    for slice in &mut subject.slices {
+        let ledger = slice.subject.ledger(&[]);
+        let own = rows(&slice.subject, &ledger).into_iter();
+        all.extend(own.map(|row| DataRow {
+            member: Some(slice.name.clone()),
+            ..row
+        }));
+    }
+    all.sort_by_key(|row| Reverse(row.file));
+    all
+}
+
 /// One row an object, largest first.
 fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
     let slots = Slots::new(&subject.relocations());
-    let mut rows: Vec<_> = ledger
-        .data
-        .iter()
-        .filter(|object| subject.image.sections[object.section as usize].kind != SectionKind::Got)
-        .map(|object| row(subject, ledger, object, &slots))
-        .collect();
-    rows.sort_by(|a, b| b.file.cmp(&a.file).then(a.address.cmp(&b.address)));
-    rows
+    // Rows are large, and there are many: they are made in their order, into a list of their number.
+    let shown = ledger.data.iter().filter_map(|object| {
+        let section = &subject.image.sections[object.section as usize];
+        let address = subject
+            .image
+            .place_in_section(object.section, object.range.start);
+        let sizes = (in_file(section, object), memory(section, object));
+        let order = (Reverse(sizes), address);
+        (section.kind != SectionKind::Got).then_some((order, object))
+    });
+    let mut shown: Vec<_> = shown.collect();
+    shown.sort_by_key(|(order, _)| *order);
+    let objects = shown.par_iter().with_min_len(MANY);
+    objects
+        .map(|(_, object)| row(subject, ledger, object, &slots))
+        .collect()
 }
+
+/// So many rows are worth another core.
+const MANY: usize = 1024;
 
 /// Where the loader writes pointers, by address, and what they are where the image says so.
 #[derive(Debug)]
@@ -128,6 +159,7 @@ pub(super) fn row(
         address,
         file,
         shipped: file,
+        memory: memory(section, object),
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),
@@ -138,6 +170,14 @@ pub(super) fn row(
             false => object.evidence,
         },
         users: Vec::new(),
+    }
+}
+
+/// The object's bytes in memory.
+fn memory(section: &Section<'_>, object: &DataObject) -> u64 {
+    match section.loaded {
+        true => object.range.size,
+        false => 0,
     }
 }
 
@@ -157,6 +197,13 @@ fn kind(
     name: Option<&str>,
     slots: &Slots,
 ) -> DataKind {
+    // Zeroes that the file does not hold can only be a variable's.
+    if subject.image.sections[object.section as usize]
+        .file
+        .is_empty()
+    {
+        return DataKind::Static;
+    }
     if let Some(name) = name {
         if name.contains("{vtable") || name.starts_with("vtable") {
             return DataKind::Vtable;

@@ -3,12 +3,16 @@
 use super::{model::ReadDepth, subject::Subject};
 use codecost::{
     disasm::is_decoded,
-    image::{Architecture, Format, SectionKind, SymbolKind},
+    image::{Architecture, Format, Image, SectionKind, SymbolKind},
     report::Warning,
 };
 
 /// What was read of the file.
 pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
+    let slices = subject.slices.iter().map(|slice| of(&slice.subject));
+    if let Some(depth) = weakest(slices) {
+        return depth;
+    }
     let image = &subject.image;
     let linked = image.parts.is_empty() && image.architecture != Architecture::Universal;
     let deep = linked
@@ -26,6 +30,18 @@ pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
         units: !subject.stripped && apart != Some(Apart::Pdb),
         debug: deep && apart.is_none(),
     }
+}
+
+/// What was read of every image.
+fn weakest(all: impl Iterator<Item = ReadDepth>) -> Option<ReadDepth> {
+    all.reduce(|a, b| ReadDepth {
+        functions: a.functions && b.functions,
+        data: a.data && b.data,
+        unwind: a.unwind && b.unwind,
+        relocations: a.relocations && b.relocations,
+        units: a.units && b.units,
+        debug: a.debug && b.debug,
+    })
 }
 
 /// Debug information that the file has elsewhere and that was not found.
@@ -53,6 +69,28 @@ fn has_objects(subject: &Subject<'_>) -> bool {
     !symbols.files.is_empty() && files.any(|symbol| symbol.kind == SymbolKind::File)
 }
 
+/// Members that are LLVM bitcode: cargo has an rlib made so for link-time optimisation.
+fn bitcode(image: &Image<'_>) -> Warning {
+    // Plain, and as Apple's tools wrap it.
+    const MAGIC: [[u8; 4]; 2] = [*b"BC\xc0\xde", [0xde, 0xc0, 0x17, 0x0b]];
+    let parts = image.parts.iter();
+    let bytes = parts.filter_map(|part| {
+        let start = usize::try_from(part.file.start.0).ok()?;
+        image.bytes.get(start..start.checked_add(4)?)
+    });
+    let count = bytes.filter(|bytes| MAGIC.iter().any(|magic| magic == bytes));
+    Warning::new(
+        "bitcode-members",
+        "members hold LLVM bitcode in place of machine code, so their functions and sizes are not \
+         known before the linker has optimised them",
+    )
+    .help(
+        "analyse the linked program, or build without link-time optimisation: \
+         CARGO_PROFILE_RELEASE_LTO=off",
+    )
+    .count(count.count() as u64)
+}
+
 /// One warning for each reason.
 pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let image = &subject.image;
@@ -60,12 +98,16 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     if !image.parts.is_empty() {
         let mut sections = image.sections.iter();
         if sections.any(|section| section.kind == SectionKind::Debug) {
-            warnings.push(Warning::new(
-                "not-linked",
-                "the debug information of objects waits for a linker, so its owners are known by \
-                 object only",
-            ));
+            warnings.push(
+                Warning::new(
+                    "not-linked",
+                    "the debug information of objects waits for a linker, so its owners are known \
+                     by object only",
+                )
+                .help("analyse the linked program for owners by function"),
+            );
         }
+        warnings.push(bitcode(image));
         return warnings;
     }
     if image.architecture == Architecture::Universal {
@@ -84,16 +126,21 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         return warnings;
     }
     match image.format {
+        // The reason is that the tables are not there, which its own warning says.
+        Format::MachO | Format::Pe if !image.missing.is_empty() => return warnings,
         Format::Elf | Format::MachO | Format::Pe | Format::Wasm => {}
         Format::Archive | Format::Object => {
-            warnings.push(Warning::new(
-                "format-without-depth",
-                format!(
-                    "of {} files only sections, symbols and padding are read, so most owners are \
-                     unknown",
-                    image.format.as_str()
-                ),
-            ));
+            warnings.push(
+                Warning::new(
+                    "format-without-depth",
+                    format!(
+                        "of {} files only sections, symbols and padding are read, so most owners \
+                         are unknown",
+                        image.format.as_str()
+                    ),
+                )
+                .help("analyse the linked program that the file becomes a part of"),
+            );
             return warnings;
         }
     }
@@ -143,13 +190,16 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         warnings.push(Warning::new("stripped", message).help(help));
     }
     if !is_decoded(image) {
-        warnings.push(Warning::new(
-            "no-disassembler",
-            format!(
-                "machine code for {} is not decoded, so anonymous data has no owner",
-                image.architecture
-            ),
-        ));
+        warnings.push(
+            Warning::new(
+                "no-disassembler",
+                format!(
+                    "machine code for {} is not decoded, so anonymous data has no owner",
+                    image.architecture
+                ),
+            )
+            .help("look at a build of the same program for x86-64 or AArch64"),
+        );
     }
     warnings
 }

@@ -19,13 +19,18 @@ pub fn functions<'a>(
     opened: &Opened,
     subject: &'a Subject<'_>,
 ) -> Result<Analysis<Vec<FunctionRow<'a>>>> {
-    subject.names();
-    Analysis::new(opened, subject, rows(subject, usize::MAX), [])
+    if subject.slices.is_empty() {
+        subject.names();
+    }
+    Analysis::of_all(opened, subject, rows(subject, usize::MAX), [])
 }
 
 /// One row a function, largest first. Aliases of one address are one row. Only the first `named` rows
 /// have their names.
 pub(super) fn rows<'a>(subject: &'a Subject<'_>, named: usize) -> Vec<FunctionRow<'a>> {
+    if !subject.slices.is_empty() {
+        return of_images(subject, named);
+    }
     // Numbers sort faster than rows.
     let mut order: Vec<_> = (0..)
         .zip(&subject.code.functions)
@@ -48,6 +53,20 @@ pub(super) fn rows<'a>(subject: &'a Subject<'_>, named: usize) -> Vec<FunctionRo
         })
     };
     order.iter().enumerate().filter_map(row).collect()
+}
+
+/// The functions of all images, largest first; only the first `named` of each have their names.
+fn of_images<'a>(subject: &'a Subject<'_>, named: usize) -> Vec<FunctionRow<'a>> {
+    let mut all: Vec<FunctionRow<'a>> = Vec::new();
+    for slice in &subject.slices {
+        let own = rows(&slice.subject, named).into_iter();
+        all.extend(own.map(|row| FunctionRow {
+            member: Some(&slice.name),
+            ..row
+        }));
+    }
+    all.sort_by_key(|row| Reverse(row.file));
+    all
 }
 
 fn row<'a>(subject: &'a Subject<'_>, function: &Function, name: Cow<'a, str>) -> FunctionRow<'a> {

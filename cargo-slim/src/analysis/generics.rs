@@ -1,7 +1,7 @@
 //! Generic families: how many copies of one generic function there are, and what they cost.
 
 use super::{
-    model::{GenericInstance, GenericRow},
+    model::{CrateInfo, GenericInstance, GenericRow},
     names,
     open::Opened,
     result::Analysis,
@@ -26,9 +26,12 @@ use std::{
 ///
 /// A file changed while it was read.
 pub fn generics(opened: &Opened, subject: &Subject<'_>) -> Result<Analysis<Vec<GenericRow>>> {
-    let rows = rows(subject);
+    let rows = match subject.slices.is_empty() {
+        true => rows(subject),
+        false => of_images(subject),
+    };
     let warning = warning(subject, &rows);
-    Analysis::new(opened, subject, rows, [warning])
+    Analysis::of_all(opened, subject, rows, [warning])
 }
 
 /// Leaves the families of this name; where there is none, those with `name` in theirs.
@@ -87,6 +90,31 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
             .then_with(|| first(a).cmp(&first(b)))
     });
     rows
+}
+
+/// The families of all images, largest first: copies for another architecture are copies, too.
+fn of_images(subject: &Subject<'_>) -> Vec<GenericRow> {
+    let mut all: Vec<GenericRow> = Vec::new();
+    let mut known: HashMap<(String, CrateInfo), usize> = HashMap::new();
+    for slice in &subject.slices {
+        for row in rows(&slice.subject) {
+            let key = (row.name.clone(), row.label.clone());
+            let Some(sum) = known.get(&key).and_then(|at| all.get_mut(*at)) else {
+                known.insert(key, all.len());
+                all.push(row);
+                continue;
+            };
+            sum.copies += row.copies;
+            sum.file += row.file;
+            sum.shipped += row.shipped;
+            sum.largest = sum.largest.max(row.largest);
+            sum.identical = sum.identical.zip(row.identical).map(|(a, b)| a + b);
+            sum.instances.extend(row.instances);
+            sum.instances.sort_by_key(|copy| Reverse(copy.file));
+        }
+    }
+    all.sort_by(|a, b| b.file.cmp(&a.file).then_with(|| a.name.cmp(&b.name)));
+    all
 }
 
 /// The family of at least `copies` copies that `counts`, with the most bytes beyond its largest copy.

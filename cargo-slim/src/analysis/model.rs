@@ -111,6 +111,8 @@ pub struct SectionRow {
     pub shipped: u64,
     /// Bytes in memory.
     pub memory: u64,
+    /// Of a section that consists of subsections these, each with its bytes in the file.
+    pub parts: Vec<(String, u64)>,
 }
 
 /// What one crate owns.
@@ -118,6 +120,9 @@ pub struct SectionRow {
 pub struct CrateRow {
     /// The crate.
     pub label: CrateInfo,
+    /// Whether no archive has its hash: the artifact's own crate, which a library of its package may
+    /// be called like.
+    pub program: bool,
     /// Bytes of the file.
     pub file: u64,
     /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
@@ -128,6 +133,8 @@ pub struct CrateRow {
     pub parts: ByCategory,
     /// How many of `file`'s bytes rest on inference.
     pub inferred: u64,
+    /// How many of `shipped`'s bytes do.
+    pub inferred_shipped: u64,
     /// How many of `file`'s bytes are this crate's proportional share of data that several crates
     /// use; `file - shared` is exclusively its own.
     pub shared: u64,
@@ -216,6 +223,8 @@ pub struct DataRow {
     pub file: u64,
     /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
     pub shipped: u64,
+    /// Bytes in memory; those of zeroes that the file does not hold, too.
+    pub memory: u64,
     /// `string`, `table`, `vtable`, `location`, `embedded`, `static`, `literal`, `unknown`.
     pub kind: &'static str,
     /// All crates that use it, when they are several.

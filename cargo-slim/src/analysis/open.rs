@@ -1,8 +1,9 @@
 //! From the options to mapped files: built by cargo, or there already.
 
-use super::{package, subject::Files};
+use super::{files::Files, package};
 use codecost::{
     Error, Result,
+    address::FileRange,
     attribution::Catalogue,
     cargo::{Additions, Build, Candidate, Context, Selection, config},
     front::quoted,
@@ -151,6 +152,7 @@ pub fn open_tables(input: &Input, first: &mut dyn FnMut(&[String])) -> Result<Op
         debug: None,
         shared_debug: None,
         catalogue: Catalogue::empty(),
+        slices: Vec::new(),
     };
     let facts = Facts {
         flags: of_file(&files.file, input),
@@ -214,10 +216,12 @@ pub fn open_in(
             arch,
             manifest_path,
         } => {
+            let given_path = path;
             let file = mapped(path, member.as_deref(), arch.as_deref())?;
             let path = &file.path().to_path_buf();
             // What is no object file is refused before anything else is asked.
             let image = Image::parse(path, &file)?;
+            let images = images(&image);
             let debug = match debug_file {
                 Some(debug) => Some(given(path, &image, debug)?),
                 None => beside(path, &image),
@@ -243,11 +247,17 @@ pub fn open_in(
                 None => shared(&file),
             };
             let catalogue = Catalogue::for_file(&context, &file);
+            let slice = |(name, range)| {
+                let file = mapped(given_path, member.as_deref(), None)?.narrowed(range);
+                Ok((name, of_image(&context, file)?))
+            };
+            let slices = images.into_iter().map(slice).collect::<Result<_>>()?;
             let files = Files {
                 file,
                 debug,
                 shared_debug,
                 catalogue,
+                slices,
             };
             Ok(Opened { files, facts })
         }
@@ -282,6 +292,7 @@ pub fn open_in(
                 debug: None,
                 shared_debug: None,
                 catalogue,
+                slices: Vec::new(),
             };
             let build = Some(build);
             Ok(Opened {
@@ -299,6 +310,56 @@ fn mapped(path: &Path, member: Option<&str>, arch: Option<&str>) -> Result<Mappi
         Some(arch) => of_architecture(file, arch),
         None => Ok(file),
     }
+}
+
+/// The images of a universal file that can be read, with their architectures.
+fn images(image: &Image<'_>) -> Vec<(String, FileRange)> {
+    let places = places(image);
+    let readable = |range: FileRange| {
+        let bytes = image.bytes_in(range);
+        Image::parse(Path::new(""), bytes)
+            .is_ok_and(|image| image.architecture != Architecture::Universal)
+    };
+    if places.is_empty() || !places.iter().all(|range| readable(*range)) {
+        return Vec::new();
+    }
+    let name = |range: &FileRange| {
+        let mut sections = image.sections.iter();
+        let section = sections.find(|section| section.file == *range)?;
+        Some((section.name.to_string(), *range))
+    };
+    places.iter().filter_map(name).collect()
+}
+
+/// The places of the images of a universal file; none where they share bytes, as in a damaged one.
+fn places(image: &Image<'_>) -> Vec<FileRange> {
+    let images = image
+        .sections
+        .iter()
+        .filter(|section| !section.file.is_empty());
+    let mut places: Vec<_> = images.map(|section| section.file).collect();
+    places.sort_unstable();
+    let apart = places.is_sorted_by(|a, b| a.end() <= b.start);
+    if image.architecture != Architecture::Universal || !apart {
+        places.clear();
+    }
+    places
+}
+
+/// One image of a universal file, with what is found beside the file.
+fn of_image(context: &Context, file: Mapping) -> Result<Files> {
+    let path = file.path().to_path_buf();
+    let image = Image::parse(&path, &file)?;
+    let debug = beside(&path, &image);
+    drop(image);
+    let catalogue = Catalogue::for_file(context, &file);
+    Ok(Files {
+        file,
+        debug,
+        shared_debug: None,
+        catalogue,
+        slices: Vec::new(),
+    })
 }
 
 /// `context` in the directory of `manifest`.
@@ -506,6 +567,10 @@ fn beside(path: &Path, image: &Image<'_>) -> Option<Mapping> {
 
 /// The file that shares debug information with `file`, where its link leads to one that matches.
 fn shared(file: &Mapping) -> Option<Mapping> {
+    // Only ELF files have such a link, and reading another one's tables takes time.
+    if !file.starts_with(b"\x7fELF") {
+        return None;
+    }
     let image = Image::parse(file.path(), file).ok()?;
     let link = separate::SharedLink::of(&image)?;
     link.candidates(file.path()).into_iter().find_map(|path| {

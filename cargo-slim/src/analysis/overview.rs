@@ -20,6 +20,18 @@ pub fn overview<'a>(
     subject: &'a mut Subject<'_>,
     named: usize,
 ) -> Result<Analysis<Overview<'a>>> {
+    if !subject.slices.is_empty() {
+        let crates = crates::of_images(subject, opened.files.file.path(), By::Defined)?;
+        let subject = &*subject;
+        let overview = Overview {
+            sections: partition::rows(&subject.image),
+            crates,
+            functions: functions::rows(subject, named),
+            findings: Vec::new(),
+            regions: Vec::new(),
+        };
+        return Analysis::of_all(opened, subject, overview, []);
+    }
     let ledger = subject.ledger(&[]);
     let subject = &*subject;
     let artifact = result::artifact(opened, subject);

@@ -1,5 +1,7 @@
 //! The file cut into sections, headers and gaps.
 
+mod wasm;
+
 use super::model::SectionRow;
 use crate::ledger::{Layout, PieceKind};
 use codecost::image::{Format, Image, Part, SectionKind};
@@ -8,6 +10,7 @@ use std::cmp::Reverse;
 /// One row a section in the order of the file, then headers, padding and unmentioned bytes.
 pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
     let layout = Layout::new(image);
+    let headers = wasm::headers(image);
     let mut sizes = vec![(0_u64, 0_u64); image.sections.len()];
     let mut rest = [
         bucket("[headers]", "headers"),
@@ -32,6 +35,12 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
         let row = match piece.kind {
             PieceKind::Section(index) => {
                 let (file, shipped) = &mut sizes[index as usize];
+                *file += piece.range.size;
+                *shipped += piece.shipped;
+                continue;
+            }
+            PieceKind::Table(index) if headers.contains_key(&index) => {
+                let (file, shipped) = &mut sizes[headers[&index] as usize];
                 *file += piece.range.size;
                 *shipped += piece.shipped;
                 continue;
@@ -71,11 +80,17 @@ pub(crate) fn rows(image: &Image<'_>) -> Vec<SectionRow> {
                 memory: match () {
                     () if !section.loaded || thread_local => 0,
                     () if section.file.is_empty() => section.memory,
+                    // Its header is not loaded.
+                    () if image.format == Format::Wasm => section.memory,
                     () => file,
                 },
+                parts: Vec::new(),
             })
         });
     let mut rows: Vec<_> = sections.collect();
+    if image.format == Format::Wasm {
+        rows = wasm::whole(rows);
+    }
     rows.extend(members);
     rows.extend(
         rest.into_iter()
@@ -112,5 +127,6 @@ fn bucket(name: &str, kind: &'static str) -> SectionRow {
         file: 0,
         shipped: 0,
         memory: 0,
+        parts: Vec::new(),
     }
 }

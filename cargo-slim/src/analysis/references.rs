@@ -93,7 +93,9 @@ impl<'s, 'a> References<'s, 'a> {
                 Bytes(facts.unknown),
                 Share::of(facts.unknown, whole)
             );
-            Warning::new("graph-incomplete", message)
+            let help = "treat the `uncertain` bytes as bytes that may stay; `deps --features` proves \
+                        by builds";
+            Warning::new("graph-incomplete", message).help(help)
         })
     }
 

@@ -10,8 +10,9 @@ use super::{
 };
 use codecost::{
     Result,
-    image::{Format, Module},
+    image::{Format, MissingPart, Module},
     report::Warning,
+    units::{Bytes, counted},
 };
 
 /// A finished analysis. `R` is what was asked for, mostly a list of rows.
@@ -58,12 +59,51 @@ impl<R> Analysis<R> {
         rows: R,
         more: impl IntoIterator<Item = Warning>,
     ) -> Result<Self> {
+        let warnings = warnings(subject, opened.facts.build.is_some());
+        Self::with(opened, subject, rows, warnings, more)
+    }
+
+    /// As [`new`](Self::new), for rows that of a universal file are of all its images.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(super) fn of_all(
+        opened: &Opened,
+        subject: &Subject<'_>,
+        rows: R,
+        more: impl IntoIterator<Item = Warning>,
+    ) -> Result<Self> {
+        let slices = subject.slices.iter();
+        let own = slices.flat_map(|slice| warnings(&slice.subject, false));
+        let mut all: Vec<Warning> = Vec::new();
+        for warning in own.filter(|warning| warning.count != Some(0)) {
+            match all.iter_mut().find(|known| known.code == warning.code) {
+                Some(known) => {
+                    let counts = known.count.zip(warning.count);
+                    known.count = counts.map(|(a, b)| a + b).or(known.count);
+                }
+                None => all.push(warning),
+            }
+        }
+        match subject.slices.is_empty() {
+            true => Self::new(opened, subject, rows, more),
+            false => Self::with(opened, subject, rows, all, more),
+        }
+    }
+
+    fn with(
+        opened: &Opened,
+        subject: &Subject<'_>,
+        rows: R,
+        mut warnings: Vec<Warning>,
+        more: impl IntoIterator<Item = Warning>,
+    ) -> Result<Self> {
         let artifact = artifact(opened, subject);
         let memory = partition::rows(&subject.image)
             .iter()
             .map(|row| row.memory)
-            .fold(0, u64::saturating_add);
-        let mut warnings = warnings(subject, opened.facts.build.is_some());
+            .fold(memory(subject), u64::saturating_add);
         let more = more.into_iter();
         let more: Vec<_> = more.filter(|warning| warning.count != Some(0)).collect();
         // One for each cause: what the rows say of it says more.
@@ -123,12 +163,17 @@ fn notes(mut notes: Vec<String>, stripped: bool) -> Vec<String> {
     notes
 }
 
+/// What to do about a file that contradicts itself.
+const DAMAGED: &str = "compare the file with its source: it may be cut off, or a tool that changed it \
+                       left this behind";
+
 /// What makes the figures less than they seem: one warning per cause.
 fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let mut warnings = depth::warnings(subject, is_built);
     warnings.extend(inferred::warning(subject));
     warnings.push(
         Warning::new("damaged-symbols", "symbol names lie outside their table")
+            .help(DAMAGED)
             .count(subject.symbols.damaged_names + subject.dynamic_symbols.damaged_names),
     );
     warnings.push(
@@ -136,7 +181,12 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             "damaged-unwind-tables",
             "unwind tables could not be read to their end",
         )
-        .count(subject.unwind.damaged),
+        .help(DAMAGED)
+        // Of a file that was cut off that is said already.
+        .count(match subject.image.missing.is_empty() {
+            true => subject.unwind.damaged,
+            false => 0,
+        }),
     );
     let modules = subject.image.modules().iter();
     warnings.push(
@@ -148,12 +198,14 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         .help("compare the file's size with its source's: it may be cut off")
         .count(modules.map(Module::damaged).sum()),
     );
+    warnings.extend(cut_off(&subject.image.missing));
     let info = subject.debug.load();
     warnings.push(
         Warning::new(
             "damaged-debug-info",
             "units of the debug information could not be read",
         )
+        .help(DAMAGED)
         .count(info.damaged_units() as u64),
     );
     warnings.push(
@@ -177,4 +229,34 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         );
     }
     warnings
+}
+
+/// The memory of all images, of which one is loaded at a time.
+fn memory(subject: &Subject<'_>) -> u64 {
+    let slices = subject.slices.iter();
+    let rows = slices.flat_map(|slice| partition::rows(&slice.subject.image));
+    rows.map(|row| row.memory).fold(0, u64::saturating_add)
+}
+
+/// Names of parts that a warning spells out.
+const NAMED: usize = 3;
+
+/// What the headers promise and the file no longer holds.
+fn cut_off(missing: &[MissingPart]) -> Option<Warning> {
+    let bytes = missing.iter().map(|part| part.bytes);
+    let bytes = bytes.fold(0, u64::saturating_add);
+    let named = missing.iter().take(NAMED);
+    let mut parts: Vec<String> = named.map(|part| format!("`{}`", part.name)).collect();
+    match missing.len().checked_sub(NAMED) {
+        None if missing.is_empty() => return None,
+        None | Some(0) => {}
+        Some(more) => parts.push(counted(more as u64, "other part")),
+    }
+    let message = format!(
+        "the file is cut off: {} of {} lie beyond its end, so what only they tell is unknown",
+        Bytes(bytes),
+        parts.join(", ")
+    );
+    let help = "fetch or build the file again: it is shorter than its headers say";
+    Some(Warning::new("damaged-sections", message).help(help))
 }

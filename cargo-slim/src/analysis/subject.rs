@@ -2,6 +2,7 @@
 
 use super::{
     debug_sections::DebugSections,
+    files::Files,
     model::CrateInfo,
     names::{self, FunctionNames},
 };
@@ -10,9 +11,7 @@ use crate::ledger::{CodeReferences, DebugClaims, Inlined, Inputs, Ledger, Pointe
 use codecost::{
     Error, Result,
     address::AddressRange,
-    attribution::{
-        Catalogue, CodeMap, CrateId, Crates, Evidence, SymbolOwners, UnitOwners, path_root,
-    },
+    attribution::{CodeMap, CrateId, Crates, Evidence, SymbolOwners, UnitOwners, path_root},
     demangle::Name,
     hashing::NumberMap,
     image::{
@@ -21,35 +20,6 @@ use codecost::{
     },
 };
 use std::{borrow::Cow, path::Path, sync::OnceLock};
-
-/// The files of one analysis, mapped.
-#[derive(Debug)]
-pub struct Files {
-    /// The file that is analysed.
-    pub file: Mapping,
-    /// Its debug file, where it is a separate one.
-    pub debug: Option<Mapping>,
-    /// The file that shares its debug information with others (`dwz`), where it was found.
-    pub shared_debug: Option<Mapping>,
-    /// What is known of crates.
-    pub catalogue: Catalogue,
-}
-
-impl Files {
-    /// Whether all files are still what they were when they were opened.
-    ///
-    /// # Errors
-    ///
-    /// One of them changed, so what was read may be a mixture.
-    pub fn check_unchanged(&self) -> Result<()> {
-        self.file.check_unchanged()?;
-        // What came out of the file itself is in memory only.
-        let apart = |debug: &&Mapping| debug.path() != self.file.path();
-        let others = [&self.debug, &self.shared_debug];
-        let mut others = others.into_iter().flatten().filter(apart);
-        others.try_for_each(Mapping::check_unchanged)
-    }
-}
 
 /// What an analysis will ask of a [`Subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +30,15 @@ pub enum Depth {
     Functions,
     /// Who owns every byte.
     Bytes,
+}
+
+/// An image of a universal file.
+#[derive(Debug)]
+pub struct Slice<'a> {
+    /// Its architecture.
+    pub name: String,
+    /// What was read of it.
+    pub subject: Subject<'a>,
 }
 
 /// A file with its functions attributed.
@@ -100,6 +79,8 @@ pub struct Subject<'a> {
     references: Option<CodeReferences>,
     /// What the loader writes into data, where that was looked for.
     pointers: Option<Pointers>,
+    /// The images of a universal file, which has nothing else.
+    pub slices: Vec<Slice<'a>>,
 }
 
 impl<'a> Subject<'a> {
@@ -112,6 +93,19 @@ impl<'a> Subject<'a> {
         let image = Image::parse(files.file.path(), &files.file)?;
         if depth == Depth::Tables {
             return Ok(Self::of_tables(image, Crates::new(&files.catalogue)));
+        }
+        if !files.slices.is_empty() {
+            let slice = |(name, files): &'a (String, Files)| {
+                Ok(Slice {
+                    name: name.clone(),
+                    subject: Self::new(files, depth)?,
+                })
+            };
+            let slices = files.slices.iter().map(slice).collect::<Result<_>>()?;
+            return Ok(Self {
+                slices,
+                ..Self::of_tables(image, Crates::new(&files.catalogue))
+            });
         }
         let symbols = || {
             let dynamic_symbols = image.dynamic_symbols();
@@ -229,6 +223,7 @@ impl<'a> Subject<'a> {
             inferred,
             references,
             pointers,
+            slices: Vec::new(),
         })
     }
 
@@ -255,6 +250,7 @@ impl<'a> Subject<'a> {
             inferred: Vec::new(),
             references: None,
             pointers: None,
+            slices: Vec::new(),
         }
     }
 
@@ -422,6 +418,11 @@ impl<'a> Subject<'a> {
             names::write(function, &self.symbols, &mut text);
         }
         text.into()
+    }
+
+    /// Whether no archive has the crate's hash, as none has a program's.
+    pub fn is_program(&self, id: CrateId) -> bool {
+        self.crates.is_eliminated(id)
     }
 
     /// How a crate is shown.

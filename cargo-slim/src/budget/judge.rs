@@ -59,7 +59,7 @@ pub struct Row {
     pub growth: Option<i64>,
     /// How much it may grow, in bytes.
     pub growth_limit: Option<u64>,
-    /// What is left below the limit; negative above it.
+    /// What is left below the limit, or of the growth where that is less; negative above it.
     pub slack: Option<i64>,
     /// What came of it.
     pub status: Status,
@@ -231,6 +231,10 @@ fn of_budget(
                 };
                 let grown = delta(baseline, value);
                 row.growth_limit = Some(allowed);
+                let left = i64::try_from(allowed)
+                    .unwrap_or(i64::MAX)
+                    .saturating_sub(grown);
+                row.slack = Some(row.slack.map_or(left, |slack| slack.min(left)));
                 if grown > 0 && grown.unsigned_abs() > allowed {
                     let why = format!("grew by {}, {growth} is allowed", Delta(grown));
                     worse(Status::Fail, why);

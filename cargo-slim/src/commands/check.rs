@@ -37,6 +37,7 @@ pub(crate) struct Check {
     update: bool,
     /// Why the limits change; written beside them, as `updated` where a budget has a `reason`
     #[arg(long, value_name = "TEXT", requires = "update", help_heading = BUDGETS)]
+    #[arg(value_parser = reason)]
     reason: Option<String>,
     #[command(flatten)]
     input: InputFlags,
@@ -44,6 +45,14 @@ pub(crate) struct Check {
     format: GateFormatFlags,
     #[command(flatten)]
     rows: RowFlags,
+}
+
+/// What somebody can read later.
+fn reason(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("a reason must have words"),
+        words => Ok(words.to_owned()),
+    }
 }
 
 impl front::Command for Check {

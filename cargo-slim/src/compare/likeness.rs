@@ -35,7 +35,8 @@ fn targets(old: &Artifact, new: &Artifact) -> Option<Warning> {
         "the two files are for different targets: {} {} and {} {}",
         old.format, old.architecture, new.format, new.architecture
     );
-    unlike.then(|| Warning::new("other-target", message))
+    let help = "compare two files for the same target: pass the same `--target` to both builds";
+    unlike.then(|| Warning::new("other-target", message).help(help))
 }
 
 /// One side was built for the analysis, the other is a file as somebody built it.

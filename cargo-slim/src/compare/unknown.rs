@@ -31,6 +31,9 @@ pub(super) fn warning(side: &str, snapshot: &Snapshot) -> Option<Warning> {
         true => Warning::new(
             "mostly-unknown",
             format!("{which}{share} of its bytes have no known owner"),
+        )
+        .help(
+            "compare snapshots that `cargo slim snapshot` builds, or files with debug information",
         ),
         false => Warning::new(
             "format-without-depth",
@@ -39,7 +42,8 @@ pub(super) fn warning(side: &str, snapshot: &Snapshot) -> Option<Warning> {
                  bytes have no known owner",
                 artifact.format
             ),
-        ),
+        )
+        .help("compare snapshots of builds, or add the debug file with `--debug-file`"),
     })
 }
 

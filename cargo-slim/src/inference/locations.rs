@@ -11,11 +11,11 @@
 use super::{Basis, Guess, Inputs, is_open, written_by};
 use codecost::{
     address::VirtualAddress,
-    attribution::{CodeMap, CrateId, Crates, Origin},
+    attribution::{CodeMap, CrateId, CrateInfo, Crates, Origin},
     hashing::NumberMap,
     image::SectionKind,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Longer paths are no file's.
 const MAX_PATH: u64 = 1024;
@@ -77,13 +77,44 @@ impl Locations {
                 found.places.insert(slot, (file, line, column));
             }
         }
+        let roots = files.iter().filter(|(path, _)| is_root_of_program(path));
+        let roots: BTreeSet<u32> = roots.filter_map(|(_, file)| *file).collect();
+        if !image.library && inputs.owners.leaf().is_none() {
+            found.name_program(&roots, crates);
+        }
         found
+    }
+
+    /// A program is not always called like its package (`rg` of ripgrep, `fd` of fd-find) or the package's
+    /// directory. The package that has the root module of a program is this one's.
+    fn name_program(&mut self, roots: &BTreeSet<u32>, crates: &mut Crates<'_>) {
+        let of = |file: &u32| self.crates.get(*file as usize).copied();
+        let packages: BTreeSet<CrateId> = roots.iter().filter_map(of).collect();
+        let (Some(package), 1) = (packages.first().copied(), packages.len()) else {
+            return;
+        };
+        let Some(name) = crates.catalogue().program() else {
+            return;
+        };
+        let info = CrateInfo {
+            name,
+            ..crates.info(package).clone()
+        };
+        let program = crates.intern(info, None);
+        for file in self.crates.iter_mut().filter(|file| **file == package) {
+            *file = program;
+        }
     }
 
     fn crate_of(&self, place: Place) -> CrateId {
         let file = self.crates.get(place.0 as usize);
         file.copied().unwrap_or(CrateId::UNKNOWN)
     }
+}
+
+/// Whether it is the root module of a program.
+fn is_root_of_program(path: &str) -> bool {
+    path.rsplit(['/', '\\']).next() == Some("main.rs")
 }
 
 /// The path of a source file that stands at `address`.
@@ -155,6 +186,11 @@ struct Kinds(Vec<Kind>);
 impl Kinds {
     fn new(crates: &Crates<'_>) -> Self {
         let ids = (0..crates.len() as u32).map(CrateId);
+        let list = crates.catalogue().listed();
+        let listed = |info: &CrateInfo| {
+            let mut packages = list.into_iter().flat_map(|list| &list.packages);
+            packages.any(|package| Some(&package.name) == info.package.as_ref())
+        };
         let kind = |id| {
             let info = crates.info(id);
             match (info.origin, &*info.name) {
@@ -162,6 +198,10 @@ impl Kinds {
                     Kind::Library
                 }
                 (Origin::Std | Origin::StdDependency, _) => Kind::Inlined,
+                // A standard library that was built with the program has them from its registry.
+                (_, "addr2line" | "gimli" | "object" | "rustc_demangle") if !listed(info) => {
+                    Kind::Inlined
+                }
                 _ => Kind::Plain,
             }
         };

@@ -2,10 +2,10 @@
 //!
 //! Rust's panics carry the path of their source. The code of the prebuilt standard library is that of
 //! its archives, byte for byte. Linkers keep what one codegen unit holds together. None of this
-//! proves an owner, so all that comes of it is `inferred`, and each rule here was measured against
-//! the unstripped twins of stripped ELF programs for x86-64 (`docs/slim.md`,
-//! `tests/tests/slim/stripped.rs`): a rule that is right for less than 90 % of the bytes that it names,
-//! over all of them, is not in use. On other formats and AArch64 the same rules run unmeasured.
+//! proves an owner, so all that comes of it is `inferred`, and each rule was measured against the
+//! unstripped twins of stripped files (`docs/slim.md`, `tests/tests/slim/stripped.rs`). A rule is in use
+//! for those formats and architectures only where it is right for at least 90 % of the bytes that it
+//! names ([`Basis::is_measured_for`]).
 
 mod calls;
 mod library;
@@ -17,9 +17,8 @@ use codecost::{
     address::{AddressRange, VirtualAddress},
     attribution::{CodeMap, CrateId, Crates, Evidence, Function, Owner, SymbolOwners},
     demangle::Name,
-    disasm::disassembler,
     hashing::NumberMap,
-    image::{Binding, Image, SectionKind, Symbol, SymbolKind, SymbolTable},
+    image::{Architecture, Binding, Format, Image, SectionKind, Symbol, SymbolKind, SymbolTable},
 };
 
 /// What an inference rests on.
@@ -45,6 +44,29 @@ impl Basis {
             Self::Neighbour => "neighbour",
         }
     }
+
+    /// Whether a measurement says that the rule is right for at least 90 % of the bytes that it names
+    /// in files of this kind.
+    pub fn is_measured_for(self, format: Format, architecture: Architecture) -> bool {
+        let everywhere = matches!(self, Self::Location | Self::Neighbour);
+        match (format, architecture) {
+            (Format::Elf, Architecture::X86_64) => true,
+            (Format::Elf | Format::MachO, Architecture::Aarch64)
+            | (Format::MachO, Architecture::X86_64) => everywhere,
+            (Format::Pe, Architecture::X86_64) => everywhere,
+            // No released file for Arm has both its symbols and a list of what they are.
+            (Format::Pe, _) => false,
+            (Format::Elf | Format::MachO, _) => false,
+            (Format::Wasm | Format::Archive | Format::Object, _) => false,
+        }
+    }
+
+    const ALL: [Self; 4] = [
+        Self::Signature,
+        Self::Callee,
+        Self::Location,
+        Self::Neighbour,
+    ];
 }
 
 /// What is inferred from.
@@ -108,9 +130,16 @@ pub fn infer(
     }
     let mut guesses = vec![None; code.functions.len()];
     let slots = Slots::new(inputs.image, inputs.pointers);
-    library::find(inputs, &slots, code, crates, &mut guesses);
-    locations::find(inputs, code, crates, &mut guesses);
-    neighbours::find(inputs, &slots, code, crates, &mut guesses);
+    let may = |basis: Basis| basis.is_measured_for(inputs.image.format, inputs.image.architecture);
+    if may(Basis::Signature) && may(Basis::Callee) {
+        library::find(inputs, &slots, code, crates, &mut guesses);
+    }
+    if may(Basis::Location) {
+        locations::find(inputs, code, crates, &mut guesses);
+    }
+    if may(Basis::Neighbour) {
+        neighbours::find(inputs, &slots, code, crates, &mut guesses);
+    }
     let mut bases = Vec::with_capacity(guesses.len());
     for (function, guess) in code.functions.iter_mut().zip(guesses) {
         bases.push(guess.as_ref().map(|guess: &Guess| guess.basis));
@@ -129,10 +158,10 @@ pub fn infer(
     bases
 }
 
-/// Whether code of this kind is looked at. WebAssembly is not: nobody has measured how often it would
-/// be right there.
+/// Whether anything is inferred of files of this kind.
 pub fn reads(image: &Image<'_>) -> bool {
-    disassembler(image.architecture).is_some()
+    let mut all = Basis::ALL.into_iter();
+    all.any(|basis| basis.is_measured_for(image.format, image.architecture))
 }
 
 /// Whether nothing names the function.

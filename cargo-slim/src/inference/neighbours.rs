@@ -10,8 +10,12 @@ use codecost::attribution::{CodeMap, CrateId, Crates, Origin};
 /// Smaller functions are mostly copies of generic ones.
 const LEAST: u64 = 256;
 
-/// So far to either side a function of one of the standard library's crates may stand, when the one
-/// between calls that crate as well, and is not called by it, as copies of generic functions are.
+/// So far to either side a function of `std` may stand, when the one between calls `std` as well, and
+/// is not called by it, as copies of generic functions are.
+///
+/// Without that condition a lone function between two of `std`'s was right for 15 % of the bytes on
+/// Mach-O, where the crates that `std` depends on are linked among its own functions. `core` and `alloc`
+/// are mostly generic, so their copies stand among those of every crate that uses them (43 % right).
 const NEAR: usize = 16;
 
 pub(super) fn find(
@@ -42,10 +46,12 @@ pub(super) fn find(
         };
         let same = code.functions[from].section == code.functions[at].section;
         let alone = at - from == 2;
-        let in_std = crates.info(*owner).origin == Origin::Std;
+        let info = crates.info(*owner);
+        let in_std = info.origin == Origin::Std && info.name == "std";
         if crates.is_bucket(*owner) || !(alone || in_std) {
             continue;
         }
+        let alone = alone && !in_std;
         let open = (from + 1..at).filter(|one| {
             let near = one - from <= NEAR && at - one <= NEAR;
             same && near && code.functions[*one].range.size >= LEAST

@@ -83,7 +83,10 @@ pub(super) fn warnings(checked: &Checked) -> Vec<Warning> {
         if artifact.new {
             let name = &artifact.name;
             let message = format!("`{name}` is new since the baseline: no growth was judged");
-            warnings.push(Warning::new("new-artifact", message));
+            warnings.push(
+                Warning::new("new-artifact", message)
+                    .help("take a snapshot of it as the baseline of the next check"),
+            );
         }
     }
     warnings.extend(unmatched(checked));
@@ -139,6 +142,7 @@ fn unmatched(checked: &Checked) -> Vec<Warning> {
                     checked.unused.join(", ")
                 ),
             )
+            .help("leave the baseline out, or add a budget for its artifact to `slim.toml`")
             .count(checked.unused.len() as u64),
         );
     }
@@ -150,7 +154,11 @@ fn unmatched(checked: &Checked) -> Vec<Warning> {
             counted(rules, "budget"),
             quoted(&names)
         );
-        warnings.push(Warning::new("left-out", message).count(rules));
+        warnings.push(
+            Warning::new("left-out", message)
+                .help("run `cargo slim check` without a target to check all of them")
+                .count(rules),
+        );
     }
     warnings
 }
@@ -186,6 +194,13 @@ pub(super) fn table(rows: &[Row], whys: bool) -> Table<'_, Row> {
         .name("measure", "Measure", |row| row.measure.as_str().into())
         .number("value", "Value", |row| size(row.value))
         .number("limit", "Limit", |row| size(row.limit))
+        .machines_only()
+        // A budget of growth alone has no limit but that.
+        .number("most", "Limit", |row| match (row.limit, row.growth_limit) {
+            (None, Some(_)) => change(row.growth_limit.and_then(|most| most.try_into().ok())),
+            (limit, _) => size(limit),
+        })
+        .people_only()
         .number("slack", "Slack", |row| change(row.slack))
         .number("baseline", "Baseline", |row| size(row.baseline))
         .machines_only()

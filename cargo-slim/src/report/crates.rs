@@ -15,10 +15,11 @@ use crate::{
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table, numbered},
+    report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table},
     units::{Bytes, Share},
 };
 use serde::{Serialize, Serializer};
+use std::collections::HashMap;
 
 /// One row in JSON.
 #[derive(Serialize)]
@@ -34,6 +35,7 @@ pub(super) struct JsonCrate<'a> {
     #[serde(flatten)]
     parts: JsonParts<'a>,
     inferred: u64,
+    inferred_shipped: Option<u64>,
     shared: u64,
     exclusive: u64,
 }
@@ -42,11 +44,13 @@ impl<'a> JsonCrate<'a> {
     pub(super) fn new(row: &Nth<'a, CrateRow>, total: Total) -> Self {
         let CrateRow {
             label,
+            program: _,
             shipped,
             file,
             memory,
             parts,
             inferred,
+            inferred_shipped,
             shared,
         } = row.row;
         let CrateInfo {
@@ -66,10 +70,16 @@ impl<'a> JsonCrate<'a> {
             memory: *memory,
             parts: JsonParts(parts),
             inferred: *inferred,
+            inferred_shipped: total.shipped.map(|_| *inferred_shipped),
             shared: *shared,
-            exclusive: file.saturating_sub(*shared),
+            exclusive: exclusive(row.row),
         }
     }
+}
+
+/// Bytes of the file that no other crate uses.
+fn exclusive(row: &CrateRow) -> u64 {
+    row.file.saturating_sub(row.shared)
 }
 
 /// One member for each category.
@@ -104,14 +114,41 @@ fn part(bytes: u64) -> Cell<'static> {
     }
 }
 
+/// Counts the rows of one name. Of a library and a program that a package calls alike the library is
+/// the first, whichever is larger: the next build may change that.
 pub(super) fn count(rows: &[CrateRow]) -> Vec<Nth<'_, CrateRow>> {
-    numbered(rows, |CrateRow { label, .. }| {
-        [
-            &label.name,
-            label.version.as_deref().unwrap_or(""),
-            label.origin.as_str(),
-        ]
-    })
+    let key = |row: &'_ CrateRow| {
+        let CrateInfo {
+            name,
+            package: _,
+            version,
+            origin,
+        } = &row.label;
+        (name.clone(), version.clone(), *origin)
+    };
+    let mut libraries: HashMap<_, u32> = HashMap::new();
+    for row in rows.iter().filter(|row| !row.program) {
+        *libraries.entry(key(row)).or_default() += 1;
+    }
+    let (mut first, mut last) = (HashMap::new(), libraries.clone());
+    let number = |row: &'_ CrateRow| {
+        let counts = if row.program { &mut last } else { &mut first };
+        let nth: &mut u32 = counts.entry(key(row)).or_default();
+        *nth = nth.saturating_add(1);
+        *nth
+    };
+    let numbers: Vec<u32> = rows.iter().map(number).collect();
+    let rows = rows.iter().zip(numbers);
+    rows.map(|(row, nth)| Nth { row, nth }).collect()
+}
+
+/// The crate's name, and where another row has the same, that this one is the program.
+fn shown<'a>(row: &Nth<'a, CrateRow>) -> Cell<'a> {
+    let name = &row.row.label.name;
+    match row.row.program && row.nth > 1 {
+        true => Cell::text(format!("{name} (program)")),
+        false => name.as_str().into(),
+    }
 }
 
 pub(super) fn table<'a>(
@@ -126,6 +163,9 @@ pub(super) fn table<'a>(
     };
     lead(Table::new(rows), figures)
         .name("name", "Crate", |row| row.row.label.name.as_str().into())
+        .machines_only()
+        .name("crate", "Crate", shown)
+        .people_only()
         .text("version", "Version", |row| {
             Cell::maybe_text(row.row.label.version.as_deref())
         })
@@ -156,7 +196,7 @@ pub(super) fn loaded_table<'a>(
         .summed()
         .bar("bar", move |row| share(row.row.memory, largest))
         .droppable(3)
-        .name("name", "Crate", |row| row.row.label.name.as_str().into())
+        .name("name", "Crate", shown)
         .text("version", "Version", |row| {
             Cell::maybe_text(row.row.label.version.as_deref())
         })
@@ -182,6 +222,7 @@ fn with_part<'a>(
         .people_only()
         .droppable(importance)
         .number(key, title, move |row| Cell::Bytes(read(row.row)))
+        .summed()
         .machines_only()
 }
 
@@ -232,9 +273,29 @@ pub(super) fn with_parts<'a>(
                 .droppable(importance);
         }
     }
-    let table = with_part(table, "inferred", "Inferred", 11, |row| row.inferred);
+    // Beside what ships stands how much of that is inferred; the file's has symbols in it, too.
+    let of_figure = move |row: &CrateRow| match ships {
+        true => row.inferred_shipped,
+        false => row.inferred,
+    };
     table
+        .number("inferred", "Inferred", move |row| part(of_figure(row.row)))
+        .summed()
+        .people_only()
+        .droppable(11)
+        .number("inferred", "Inferred", |row| Cell::Bytes(row.row.inferred))
+        .machines_only()
+        .number("inferred_shipped", "Inferred", move |row| match ships {
+            true => Cell::Bytes(row.row.inferred_shipped),
+            false => Cell::Empty,
+        })
+        .machines_only()
         .number("shared", "Shared", |row| Cell::Bytes(row.row.shared))
+        .summed()
+        .machines_only()
+        .number("exclusive", "Exclusive", |row| {
+            Cell::Bytes(exclusive(row.row))
+        })
         .summed()
         .machines_only()
         .number("memory", "In memory", |row| Cell::Bytes(row.row.memory))
@@ -279,15 +340,18 @@ fn footnote(rows: &[CrateRow], by: By, total: Total) -> Page {
         By::Instantiated => "by the crate whose compilation made the copy",
         By::Inlined => "by the crate of the innermost inlined function",
     };
-    let inferred = rows
-        .iter()
-        .fold(0_u64, |sum, row| sum.saturating_add(row.inferred));
-    let proof = match inferred {
+    let sum = |read: fn(&CrateRow) -> u64| rows.iter().map(read).fold(0, u64::saturating_add);
+    let of_file = sum(|row| row.inferred);
+    let (inferred, whole, of) = match total.shipped {
+        Some(shipped) => (sum(|row| row.inferred_shipped), shipped, " of what ships"),
+        None => (of_file, total.file, ""),
+    };
+    let proof = match of_file {
         0 => "every owner is proven or [unknown]".to_owned(),
         _ => format!(
-            "{} ({}) inferred, not proven",
+            "{} ({}){of} inferred, not proven",
             Bytes(inferred),
-            Share::of(inferred, total.file)
+            Share::of(inferred, whole)
         ),
     };
     Page::new()

@@ -31,6 +31,7 @@ struct JsonData<'a> {
     address: u64,
     shipped: Option<u64>,
     file: u64,
+    memory: u64,
     kind: &'a str,
     shared_by: Vec<&'a str>,
     instantiated_by: Vec<&'a str>,
@@ -56,6 +57,7 @@ impl<'a> JsonData<'a> {
             address,
             shipped,
             file,
+            memory,
             kind,
             shared_by,
             instantiated_by,
@@ -77,6 +79,7 @@ impl<'a> JsonData<'a> {
             address: address.0,
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
+            memory: *memory,
             kind,
             shared_by: names(shared_by).collect(),
             instantiated_by: names(instantiated_by).collect(),
@@ -156,6 +159,14 @@ pub fn write(
             })
             .machines_only(),
         false => table,
+    };
+    let memory = table
+        .number("memory", "In memory", |row| Cell::Bytes(row.row.memory))
+        .summed();
+    // It is the size in the file but for variables of zeroes, which are last unless asked for.
+    let table = match options.sort.as_deref() {
+        Some("memory") => memory,
+        _ => memory.machines_only(),
     };
     let table = table
         .text("kind", "Kind", |row| row.row.kind.into())

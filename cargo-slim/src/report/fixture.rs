@@ -38,6 +38,7 @@ pub(super) fn sections() -> Vec<SectionRow> {
             _ => file,
         },
         memory,
+        parts: Vec::new(),
     };
     vec![
         row(".text", "code", Some(0x5_4000), 2_720_593, 2_720_593),
@@ -54,6 +55,7 @@ pub(super) fn sections() -> Vec<SectionRow> {
 
 pub(super) fn crates() -> Vec<CrateRow> {
     let row = |label, file: u64, inferred, shared| CrateRow {
+        program: false,
         label,
         file,
         shipped: file / 2 + file / 8 + file / 16 + file / 32,
@@ -69,6 +71,7 @@ pub(super) fn crates() -> Vec<CrateRow> {
             ),
         ]),
         inferred,
+        inferred_shipped: inferred / 2,
         shared,
     };
     let mut rows = vec![
@@ -251,6 +254,7 @@ pub(super) fn data() -> Vec<DataRow> {
         address: VirtualAddress(0x1_0040),
         file,
         shipped: file,
+        memory: file,
         kind,
         shared_by,
         instantiated_by: vec![label("rg", "14.1.1", Origin::Workspace)],

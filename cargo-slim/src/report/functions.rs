@@ -35,6 +35,7 @@ pub(super) struct JsonFunction<'a> {
     address: u64,
     shipped: Option<u64>,
     file: u64,
+    memory: u64,
     evidence: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     inferred_by: Option<&'static str>,
@@ -83,6 +84,8 @@ impl<'a> JsonFunction<'a> {
             address: address.0,
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
+            // Code is loaded as it is in the file; of objects and archives nothing is loaded.
+            memory: if total.memory == 0 { 0 } else { *file },
             evidence: evidence.as_str(),
             inferred_by: *inferred_by,
             stack: *stack,
@@ -109,6 +112,7 @@ impl JsonRow for Line<'_> {
             address,
             shipped,
             file,
+            memory,
             evidence,
             inferred_by,
             stack,
@@ -141,6 +145,8 @@ impl JsonRow for Line<'_> {
         serde_json::to_writer(&mut *to, shipped)?;
         to.extend_from_slice(b",\"file\":");
         serde_json::to_writer(&mut *to, file)?;
+        to.extend_from_slice(b",\"memory\":");
+        serde_json::to_writer(&mut *to, memory)?;
         text(to, "evidence", Some(evidence));
         if inferred_by.is_some() {
             text(to, "inferred_by", *inferred_by);
@@ -190,7 +196,13 @@ pub(super) fn table<'a>(
         shipped: |row: &Nth<'_, FunctionRow<'_>>| row.row.shipped,
         file: |row: &Nth<'_, FunctionRow<'_>>| row.row.file,
     };
-    let table = lead(Table::new(rows), figures);
+    let loaded = total.memory > 0;
+    let table = lead(Table::new(rows), figures)
+        .number("memory", "In memory", move |row| {
+            Cell::Bytes(if loaded { row.row.file } else { 0 })
+        })
+        .summed()
+        .machines_only();
     // Only where the compiler was asked to list them.
     let table = match rows.iter().any(|row| row.row.stack.is_some()) {
         true => table.number("stack", "Stack", |row| {

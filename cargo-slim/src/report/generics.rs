@@ -27,6 +27,7 @@ struct JsonGeneric<'a> {
     copies: u64,
     shipped: Option<u64>,
     file: u64,
+    memory: u64,
     largest: u64,
     identical: Option<u64>,
     instances: Vec<JsonInstance<'a>>,
@@ -65,6 +66,7 @@ impl<'a> JsonGeneric<'a> {
             copies: *copies,
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
+            memory: if total.memory == 0 { 0 } else { *file },
             largest: *largest,
             identical: *identical,
             instances: instances.iter().map(JsonInstance::new).collect(),
@@ -110,6 +112,11 @@ pub fn write(
         file: |row: &Nth<'_, GenericRow>| row.row.file,
     };
     let table = lead(Table::new(&rows), figures)
+        .number("memory", "In memory", |row| {
+            Cell::Bytes(if total.memory == 0 { 0 } else { row.row.file })
+        })
+        .summed()
+        .machines_only()
         .number("copies", "Copies", |row| Cell::Count(row.row.copies))
         .summed()
         .number("largest", "Largest", |row| Cell::Bytes(row.row.largest))
@@ -124,6 +131,7 @@ pub fn write(
         .number("identical", "Identical", |row| {
             Cell::maybe_bytes(row.row.identical, "")
         })
+        .summed()
         .machines_only()
         .text("crate", "Crate", |row| {
             Cell::text(ambiguous.name(&row.row.label))

@@ -143,7 +143,8 @@ pub fn write(
         ("Crates, by what is loaded", table)
     };
     let shown_table = shown_table.default_limit(CRATES);
-    let crates_table = crates::table(&crates, total).default_limit(CRATES);
+    let crates_table = crates::with_parts(crates::table(&crates, total), total);
+    let crates_table = crates_table.default_limit(CRATES);
     let functions_table = functions::table(&functions, &ambiguous, total, options.full_names)
         .default_limit(FUNCTIONS)
         .total_label("all functions")

@@ -22,6 +22,15 @@ pub(super) struct JsonSection<'a> {
     shipped: Option<u64>,
     file: u64,
     memory: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<JsonPart<'a>>,
+}
+
+/// A subsection.
+#[derive(Serialize)]
+struct JsonPart<'a> {
+    name: &'a str,
+    file: u64,
 }
 
 impl<'a> JsonSection<'a> {
@@ -33,7 +42,9 @@ impl<'a> JsonSection<'a> {
             shipped,
             file,
             memory,
+            parts,
         } = section.row;
+        let part = |(name, file): &'a (String, u64)| JsonPart { name, file: *file };
         Self {
             id: RowId {
                 kind: "section",
@@ -47,6 +58,7 @@ impl<'a> JsonSection<'a> {
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
             memory: *memory,
+            parts: parts.iter().map(part).collect(),
         }
     }
 }

@@ -371,7 +371,8 @@ fn notices(options: &Options, raw: &Raw, timed: Option<&Timed>) -> Vec<Notice> {
     if raw.damaged > 0 {
         let count = codecost::units::counted(raw.damaged as u64, "raw profile");
         let message = format!("{count} incomplete: a process was ended while it wrote");
-        say("damaged-profiles", message, None);
+        let help = "let the workload end by itself, so that it writes its whole profile";
+        say("damaged-profiles", message, Some(help));
     }
     if timed.is_some_and(|timed| timed.silent) {
         let message = "a command writes nothing to standard output, so only its success was \

@@ -52,7 +52,7 @@ fn name_overrides(project: &Project, plan: &mut Plan) {
                 "`{}.opt-level = {}` ({}) stays in force for what it names",
                 setting.table, setting.value, setting.origin
             ),
-            help: None,
+            help: Some("remove the override if the package should follow the profile".to_owned()),
         });
     }
 }

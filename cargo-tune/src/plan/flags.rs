@@ -159,12 +159,19 @@ fn note_reach(project: &Project, plan: &mut Plan) {
             code: "flags-reach-build-scripts",
             message: "without --triple, rustflags also apply to build scripts and proc-macros"
                 .to_owned(),
-            help: None,
+            help: Some(
+                "pass --triple with the host's triple, so that only the program gets them"
+                    .to_owned(),
+            ),
         });
     }
     plan.notices.push(Notice {
         code: "config-is-local",
         message: "`cargo install` from a registry ignores the workspace's config file; manifest keys travel with the package".to_owned(),
-        help: None,
+        help: Some(
+            "pass --no-config to change the manifest only, or give the flags in RUSTFLAGS where \
+             it is installed"
+                .to_owned(),
+        ),
     });
 }

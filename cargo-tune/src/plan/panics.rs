@@ -171,7 +171,10 @@ fn warn(project: &Project, plan: &mut Plan) {
                     "`{}` is loaded into other programs; with `panic = \"abort\"` a panic ends them",
                     target.name
                 ),
-                help: None,
+                help: Some(
+                    "keep `panic = \"unwind\"` if a panic must not end the program that loads it"
+                        .to_owned(),
+                ),
             });
         }
     }

@@ -73,10 +73,13 @@ pub(crate) fn write(
             codecost::report::write_file(path, |to| to.write_all(svg.as_bytes()))?;
             console.wrote(path);
         }
-        None => console.warning(&Warning::new(
-            "nothing-to-draw",
-            "fewer than two trials can be compared, so no drawing was written",
-        )),
+        None => console.warning(
+            &Warning::new(
+                "nothing-to-draw",
+                "fewer than two trials can be compared, so no drawing was written",
+            )
+            .help("give the search a larger `--budget`"),
+        ),
     }
     Ok(())
 }

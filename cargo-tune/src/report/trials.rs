@@ -155,10 +155,13 @@ pub(super) fn time_warnings(noise: Option<Interval>, timed: bool) -> Vec<Warning
                 .help("give a command to time with --workload"),
         ];
     }
-    let mut warnings = vec![Warning::new(
-        "code-layout",
-        "differences of time under 3 % can be the luck of code layout",
-    )];
+    let mut warnings = vec![
+        Warning::new(
+            "code-layout",
+            "differences of time under 3 % can be the luck of code layout",
+        )
+        .help("trust a small gain only when several workloads or builds show it"),
+    ];
     if let Some(noise) = noise
         && (noise.low > 1.0 || noise.high < 1.0)
     {

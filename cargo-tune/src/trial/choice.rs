@@ -1,7 +1,7 @@
 //! Which variant wins, which knobs are worth it, and what nothing beats.
 
 use super::outcome::{Outcome, Status, worthwhile};
-use super::taste::{Taste, pace};
+use super::taste::{Taste, level, pace};
 use super::variant::Role;
 use crate::plan::{Goal, Request};
 
@@ -46,6 +46,9 @@ pub fn choose(request: &Request, taste: Taste, baseline: &mut Outcome, rows: &mu
 
 /// The rows that no other row beats in both size and time (or, without time, in size and in the
 /// seconds that a build takes).
+///
+/// Where no time was measured a lower opt-level beats no higher one: it is known to cost time, which
+/// is why the choice may be the larger program.
 pub fn pareto(baseline: &Outcome, rows: &[Outcome]) -> Vec<String> {
     let all: Vec<&Outcome> = std::iter::once(baseline)
         .chain(rows)
@@ -62,15 +65,18 @@ pub fn pareto(baseline: &Outcome, rows: &[Outcome]) -> Vec<String> {
         };
         (size, other)
     };
+    // Without a level of its own it has the one that it was built with before.
+    let speed = |row: &Outcome| level(row).unwrap_or(u8::MAX);
+    let beats = |one: &Outcome, other: &Outcome| {
+        let ((s, t), (size, time)) = (cost(one), cost(other));
+        let as_fast = is_timed || speed(one) >= speed(other);
+        as_fast && s <= size && t <= time && (s < size || t < time)
+    };
+    let taken = |row: &&&Outcome| row.status == Status::Chosen;
     all.iter()
-        .filter(|r| {
-            let (size, other) = cost(r);
-            !all.iter().any(|o| {
-                let (s, t) = cost(o);
-                s <= size && t <= other && (s < size || t < other)
-            })
-        })
-        .map(|r| r.variant.name())
+        // The choice is within the threshold of the best, with fewer knobs.
+        .filter(|row| taken(row) || !all.iter().any(|other| beats(other, row)))
+        .map(|row| row.variant.name())
         .collect()
 }
 

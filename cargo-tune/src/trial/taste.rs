@@ -144,17 +144,21 @@ impl<'r> Candidate<'r> {
         self.pace.high < other.pace.low && self.pace.ratio < other.pace.ratio * (1.0 - LAYOUT)
     }
 
-    /// How fast its opt-level is meant to be.
     fn level(self) -> u8 {
-        let subject = Subject::key(Key::OptLevel);
-        let mut own = self.outcome.variant.assignments.iter();
-        match own.find(|a| a.subject() == subject).map(|a| a.value()) {
-            Some(Value::String(level)) if level == "z" => 0,
-            Some(Value::String(level)) if level == "s" => 1,
-            Some(Value::Integer(level)) => 2 + u8::try_from(level).unwrap_or_default(),
-            // Nothing is written, or it is no level: nothing is preferred to it.
-            _ => 0,
-        }
+        // Nothing is preferred to what says nothing.
+        level(self.outcome).unwrap_or(0)
+    }
+}
+
+/// How fast the opt-level of a variant is meant to be; `None` where it says nothing of it.
+pub(super) fn level(row: &Outcome) -> Option<u8> {
+    let subject = Subject::key(Key::OptLevel);
+    let mut own = row.variant.assignments.iter();
+    match own.find(|a| a.subject() == subject)?.value() {
+        Value::String(level) if level == "z" => Some(0),
+        Value::String(level) if level == "s" => Some(1),
+        Value::Integer(level) => Some(2 + u8::try_from(level).unwrap_or_default()),
+        _ => None,
     }
 }
 

@@ -191,6 +191,12 @@ impl<'a> Crates<'a> {
         }
     }
 
+    /// Whether a crate was found by elimination: no archive has its hash, as none has a program's.
+    pub fn is_eliminated(&self, id: CrateId) -> bool {
+        let mut taken = self.taken.values().flatten();
+        taken.any(|(_, taken)| *taken == id)
+    }
+
     /// Says which crate the artifact itself is.
     pub fn set_leaf(&mut self, leaf: CrateId) {
         self.leaf = Some(leaf);

@@ -447,7 +447,7 @@ pub fn made_by_compiler(name: &str) -> bool {
 }
 
 /// The crate of the runtime's symbols with fixed names (rustc's `__rustc` pseudo-crate).
-fn runtime_crate(symbol: &str) -> Option<&'static str> {
+pub(super) fn runtime_crate(symbol: &str) -> Option<&'static str> {
     let is = |name: &str| symbol.ends_with(name);
     if is("rust_begin_unwind")
         || is("rust_panic")

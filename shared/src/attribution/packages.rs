@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 pub struct ListedPackage {
     /// Its name.
     pub name: String,
+    /// The name of its library, where the list has it.
+    pub library: Option<String>,
     /// Its version.
     pub version: String,
     /// Where it comes from.

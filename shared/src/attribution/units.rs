@@ -1,7 +1,7 @@
 //! What the debug information says of owners: the crate of each compilation unit, and of each
 //! function.
 
-use super::{CrateId, Crates, Evidence, KnownFunction, Origin, Owner};
+use super::{CrateId, Crates, Evidence, KnownFunction, Origin, Owner, owner::runtime_crate};
 use crate::{
     address::AddressRange,
     demangle::Name,
@@ -63,6 +63,12 @@ impl UnitOwners {
                 .defining()
                 .filter(|root| root.disambiguator.is_some())
         });
+        // Not a crate: the runtime's symbols with fixed names.
+        let namespace = function.crate_name == Some(b"__rustc");
+        if namespace || root.as_ref().is_some_and(|root| root.name == "__rustc") {
+            let name = linkage.and_then(runtime_crate)?;
+            return Some((crates.resolve(name, None).0, Evidence::DebugInfo));
+        }
         if let Some(root) = root {
             return Some((
                 crates.resolve(&root.name, root.disambiguator).0,

@@ -14,7 +14,10 @@ mod x86_64_instructions;
 
 pub use flow::{Block, Graph, Loop};
 pub use instruction::{Flow, Instruction, Syntax, Target, Vector, Work};
-pub use stack::{CallTarget, FramePointer, StackFrame, call_before, stack_frame};
+pub use stack::{
+    CallTarget, FramePointer, StackFrame, begins_thread_ahead, call_before, stack_frame,
+    stack_frame_ahead,
+};
 
 use crate::{
     address::{AddressRange, VirtualAddress},

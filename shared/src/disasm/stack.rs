@@ -120,6 +120,83 @@ pub fn stack_frame(
     known.get(&at.0)?.frame()
 }
 
+/// How far ahead a return is looked for.
+const MOST_AHEAD: usize = 64;
+/// Deeper than any frame, so that what is ahead may pop.
+const BELOW: i64 = MOST_DEPTH / 2;
+
+/// The same for code whose function is not known, such as what is left of a stripped library: by the
+/// way from `at`, where `code` begins, to the next return. Jumps on condition are not followed: at
+/// whichever return the function ends, its return address is at one place.
+pub fn stack_frame_ahead(
+    architecture: Architecture,
+    code: &[u8],
+    at: VirtualAddress,
+) -> Option<StackFrame> {
+    let mut facts = InstructionInfoFactory::new();
+    let mut state = State {
+        depth: BELOW,
+        ..ENTRY
+    };
+    for instruction in ahead(architecture, code, at) {
+        match instruction.flow_control() {
+            FlowControl::Return if state.kept => {
+                return Some(StackFrame {
+                    return_address: u64::try_from(BELOW - state.depth).ok()?,
+                    frame_pointer: FramePointer::Kept,
+                });
+            }
+            FlowControl::Next | FlowControl::ConditionalBranch => {
+                state = state.after(&instruction, &mut facts)?;
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Whether a thread begins at `at`, where `code` begins: a jump on condition leads to `xor ebp, ebp`,
+/// by which the ABI marks the outermost frame. It is so after the system call that makes a thread,
+/// which returns twice.
+pub fn begins_thread_ahead(architecture: Architecture, code: &[u8], at: VirtualAddress) -> bool {
+    let instructions = ahead(architecture, code, at);
+    let before_return = instructions.take_while(|it| {
+        it.flow_control() == FlowControl::ConditionalBranch
+            || it.flow_control() == FlowControl::Next
+    });
+    let marks = |to: VirtualAddress| {
+        let offset = to
+            .checked_since(at)
+            .and_then(|offset| usize::try_from(offset).ok());
+        let code = offset.and_then(|offset| code.get(offset..));
+        let first = code.and_then(|code| ahead(architecture, code, to).next());
+        first.is_some_and(|it| {
+            it.mnemonic() == Mnemonic::Xor
+                && it.op0_register() == Register::EBP
+                && it.op1_register() == Register::EBP
+        })
+    };
+    let mut jumps = before_return.filter(|it| it.flow_control() == FlowControl::ConditionalBranch);
+    jumps.any(|it| {
+        marks(VirtualAddress(it.near_branch_target())) || marks(VirtualAddress(it.next_ip()))
+    })
+}
+
+/// The instructions from `at` on, where `code` begins, in their order.
+fn ahead(
+    architecture: Architecture,
+    code: &[u8],
+    at: VirtualAddress,
+) -> impl Iterator<Item = Instruction> {
+    let code = match architecture {
+        Architecture::X86_64 => code,
+        _ => &[],
+    };
+    let decoder = Decoder::with_ip(64, code, at.0, DecoderOptions::NONE);
+    let valid = decoder.into_iter().take(MOST_AHEAD);
+    valid.take_while(|it| !it.is_invalid())
+}
+
 impl State {
     fn frame(self) -> Option<StackFrame> {
         let return_address = u64::try_from(self.depth).ok()?;
@@ -314,6 +391,31 @@ mod tests {
     }
 
     #[test]
+    fn without_a_function_the_way_to_the_return_is_followed() {
+        let ahead = |code: &[u8]| stack_frame_ahead(Architecture::X86_64, code, START);
+        let begins = |code: &[u8]| begins_thread_ahead(Architecture::X86_64, code, START);
+        // test rax, rax; jl 2f; jz 1f; ret; 1: xor ebp, ebp; mov rdi, r8; call rdx; 2: nop
+        let clone = [
+            0x48, 0x85, 0xc0, 0x7c, 0x0a, 0x74, 0x01, 0xc3, 0x31, 0xed, 0x4c, 0x89, 0xc7, 0xff,
+            0xd2, 0x90,
+        ];
+        assert_eq!(ahead(&clone), kept(0));
+        assert!(begins(&clone));
+        // add rsp, 24; pop rbx; ret
+        let code = [0x48, 0x83, 0xc4, 0x18, 0x5b, 0xc3];
+        assert_eq!(ahead(&code), kept(32));
+        assert!(!begins(&code));
+        // pop rbp; ret: the caller's frame pointer is not known. A call; the end of the code.
+        for code in [&[0x5d, 0xc3][..], &[0xff, 0xd2, 0xc3], &[0x90], &[]] {
+            assert_eq!(ahead(code), None, "{code:x?}");
+        }
+        assert_eq!(
+            stack_frame_ahead(Architecture::Aarch64, &clone, START),
+            None
+        );
+    }
+
+    #[test]
     fn calls_are_known_by_their_end() {
         let at = VirtualAddress(0x2000);
         let before = |bytes: &[u8]| call_before(Architecture::X86_64, bytes, at);
@@ -335,6 +437,8 @@ mod tests {
         fn any_bytes_have_an_answer_or_none(code in proptest::collection::vec(0_u8.., 0..64), at in 0_u64..64) {
             let _ = frame(&code, at);
             let _ = call_before(Architecture::X86_64, &code, START);
+            let _ = stack_frame_ahead(Architecture::X86_64, &code, START);
+            let _ = begins_thread_ahead(Architecture::X86_64, &code, VirtualAddress(u64::MAX - at));
         }
     }
 }

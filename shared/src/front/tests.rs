@@ -167,6 +167,20 @@ fn the_exit_code_is_the_commands() {
 }
 
 #[test]
+fn help_is_a_command_as_it_is_cargos() {
+    for (line, flags) in [
+        ("help", "--help"),
+        ("toy help", "--help"),
+        ("help compare", "compare --help"),
+    ] {
+        let (_, asked) = ran(&format!("cargo-toy {line}"));
+        let (_, expected) = ran(&format!("cargo-toy {flags}"));
+        assert_eq!(asked.stdout(), expected.stdout(), "{line}");
+        assert!(!asked.stdout().is_empty());
+    }
+}
+
+#[test]
 fn wrong_usage_is_2_and_says_the_next_step() {
     for (line, message, help) in [
         (

@@ -138,6 +138,7 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
         library: false,
         parts: Vec::new(),
         by_address: Vec::new(),
+        missing: Vec::new(),
         native: super::Native::None,
     };
     image.library = image.position_independent && !segments::is_program(&image);

@@ -18,6 +18,7 @@ mod hardening;
 mod loader;
 mod macho;
 mod mapping;
+mod missing;
 mod needs;
 mod other;
 mod parts;
@@ -35,6 +36,7 @@ mod wasm;
 pub use architecture::Architecture;
 pub use firmware::{LoadAddress, StackSize};
 pub use mapping::Mapping;
+pub use missing::MissingPart;
 pub use needs::{Hardening, Library, LoaderNeeds, Resource, VersionNeed};
 pub use parts::Part;
 pub use relocation::{Relocation, RelocationTable};
@@ -107,6 +109,8 @@ pub struct Image<'d> {
     pub segments: Vec<Segment>,
     /// Where the tables of contents themselves stand.
     pub tables: Vec<TableRange>,
+    /// Parts that the headers of a Mach-O or PE file place beyond its end, at least in part.
+    pub missing: Vec<MissingPart>,
     /// The object files that it consists of: of an object itself, of an archive its members; none of
     /// what a linker has made.
     pub parts: Vec<Part>,

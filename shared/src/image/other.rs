@@ -99,6 +99,7 @@ pub(super) fn empty(bytes: &[u8], format: Format) -> Image<'_> {
         library: false,
         parts: Vec::new(),
         by_address: Vec::new(),
+        missing: Vec::new(),
         native: super::Native::None,
     }
 }

@@ -184,6 +184,8 @@ pub struct TableRange {
 impl TableRange {
     /// The name of what only aligns what follows it.
     pub const PADDING: &'static str = "padding";
+    /// The name of what stands before the content of a WebAssembly section or subsection.
+    pub const SECTION_HEADER: &'static str = "section header";
 }
 
 /// Bytes in memory that all sections together may ask for: no machine has as many, and sums of

@@ -4,7 +4,8 @@
 //! are not loaded and hold debug information go; the section header table and the section names
 //! shrink. The witness is rustc's own strip, in the integration tests.
 
-use super::{Format, Image, SectionKind};
+use super::{Architecture, Format, Image, SectionKind, macho};
+use std::path::Path;
 
 /// The table that shrinks with the number of sections.
 const SECTION_HEADERS: &str = "section headers";
@@ -27,6 +28,9 @@ pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
     match image.format {
         Format::Elf => {}
         Format::Archive | Format::Object => return linked(image),
+        Format::MachO if image.architecture == Architecture::Universal => {
+            return Some(universal(image));
+        }
         Format::MachO | Format::Pe | Format::Wasm => return None,
     }
     let size = image.bytes.len() as u64;
@@ -102,6 +106,30 @@ pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
     stripped.size = end.min(size);
     stripped.fixed_end = fixed_end;
     Some(stripped)
+}
+
+/// Each image of a universal file loses its own symbols; header and gaps stay as they are.
+fn universal(image: &Image<'_>) -> Stripped {
+    let size = image.bytes.len() as u64;
+    let of = |section: &super::Section<'_>| {
+        let bytes = image.section_bytes(section);
+        // Nothing else stands in such a file, least of all the file itself.
+        let is_image = matches!(macho::parse(bytes), Some(Ok(_)));
+        let inner = is_image
+            .then(|| Image::parse(Path::new(""), bytes).ok())
+            .flatten();
+        let shipped = inner.and_then(|inner| inner.shipped_size());
+        shipped.map_or(section.file.size, |shipped| shipped.min(section.file.size))
+    };
+    let sections: Vec<u64> = image.sections.iter().map(of).collect();
+    let before = image.sections.iter().map(|section| section.file.size);
+    let gone = before.zip(&sections).map(|(before, after)| before - after);
+    Stripped {
+        size: size.saturating_sub(gone.fold(0, u64::saturating_add)),
+        sections,
+        tables: image.tables.iter().map(|table| table.range.size).collect(),
+        fixed_end: size,
+    }
 }
 
 /// Objects and archives do not ship themselves. What can ship of them is what a linker can take: the

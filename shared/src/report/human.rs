@@ -51,6 +51,8 @@ const BAR: Ansi = AnsiColor::Cyan.on_default();
 
 /// Names do not shrink below this before droppable columns go.
 const NAME_AT_LEAST: usize = 24;
+/// Nor below this before a bar goes.
+const NAME_IN_COMFORT: usize = 40;
 /// Display columns between two columns.
 const GAP: usize = 2;
 /// Text is handed on in pieces of this size.
@@ -129,12 +131,20 @@ fn push(text: &mut String, line: &str) {
 
 fn push_facts(text: &mut String, facts: &[(String, String)], style: &Style) {
     let widest = facts.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
+    // Further lines stand below the value.
+    let left = widest + GAP;
+    let width = style.width.and_then(|width| width.checked_sub(left));
     for (key, value) in facts {
-        let padding = " ".repeat(widest - key.width() + GAP);
+        let mut lines = wrapped(value, width).into_iter();
+        let padding = " ".repeat(left - key.width());
+        let first = lines.next().unwrap_or_default();
         push(
             text,
-            &format!("{}{padding}{value}", style.paint(FAINT, key)),
+            &format!("{}{padding}{first}", style.paint(FAINT, key)),
         );
+        for line in lines {
+            push(text, &format!("{}{line}", " ".repeat(left)));
+        }
     }
 }
 
@@ -345,6 +355,15 @@ fn shrink(grid: &Grid, width: usize, columns: &mut Vec<(usize, usize)>) {
                 .map(|&(_, width)| width.saturating_sub(floor))
                 .sum::<usize>()
         };
+        // A bar says nothing that the figure does not: it goes before names become hard to read.
+        let bar = columns.iter().position(|&(index, _)| {
+            let column = grid.columns.get(index);
+            column.is_some_and(|column| column.kind == Kind::Bar && column.importance > 0)
+        });
+        if let Some(bar) = bar.filter(|_| spare(columns, NAME_IN_COMFORT) < excess) {
+            columns.remove(bar);
+            continue;
+        }
         let droppable = columns
             .iter()
             .map(|&(index, _)| (grid.columns.get(index).map_or(0, |c| c.importance), index))
@@ -454,6 +473,13 @@ mod tests {
             color: false,
         };
         assert_eq!(page.to_human(&style), "one\ntwo\none two\n");
+        let facts = vec![("key".to_owned(), "one two three".to_owned())];
+        let style = Style {
+            width: Some(13),
+            color: false,
+        };
+        let text = Page::new().facts(facts).to_human(&style);
+        assert_eq!(text, "key  one two\n     three\n");
     }
 
     #[test]
@@ -529,7 +555,8 @@ mod tests {
             let text = page(0).to_human(&style);
             let widest = text.lines().map(|line| line.width()).max().unwrap();
             assert!(widest <= width, "{widest} columns on {width}:\n{text}");
-            assert_eq!(text.contains('█'), width >= 50, "{text}");
+            // The bar goes where the name would have fewer than 40 columns.
+            assert_eq!(text.contains('█'), width >= 40 + 26, "{text}");
             // A column goes, and the reader learns of it.
             let crates = text.lines().next().unwrap().contains("Crate");
             let said = text

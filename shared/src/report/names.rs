@@ -164,10 +164,14 @@ impl<'a> Ambiguous<'a> {
         Self(ambiguous)
     }
 
-    /// `regex`, or where there are several `regex 1.12.2`, `memchr 2.7.6 (std)`.
+    /// `regex`, or where there are several `regex 1.12.2`, `memchr 2.7.6 (std)`; what a crate's build
+    /// compiled from C has the crate's version too, `libgit2_sys (native)`.
     pub fn name<'l>(&self, owner: CrateName<'l>) -> Cow<'l, str> {
         if !self.0.contains(owner.name) {
             return owner.name.into();
+        }
+        if owner.origin == Origin::Native {
+            return format!("{} (native)", owner.name).into();
         }
         let version = owner.version.iter().map(|version| format!(" {version}"));
         let std = (owner.origin == Origin::StdDependency).then(|| " (std)".to_owned());

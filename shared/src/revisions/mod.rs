@@ -178,7 +178,8 @@ fn uncommitted(
         "{files} uncommitted changes, which are not in `{}`",
         revisions[built]
     );
-    Some(Warning::new("uncommitted-changes", message))
+    let help = "commit or stash them to have them compared";
+    Some(Warning::new("uncommitted-changes", message).help(help))
 }
 
 /// Settings of the user's own builds that no commit has, because git ignores the file or does not

@@ -1,10 +1,15 @@
 //! Mach-O and PE through the tool: sums, kinds, depth and its reasons. What the files hold is told
 //! by LLVM's tools in `shared/tests/image/foreign.rs`.
 
-use crate::slim;
+use crate::{cache, slim};
+use integration_tests::command::{command, succeed};
+use integration_tests::llvm;
 use integration_tests::tool::{Report, number, text};
+use integration_tests::wheels::{Platform, unpacked_for};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn specimen(name: &str) -> PathBuf {
     let specimens = concat!(
@@ -110,35 +115,151 @@ fn what_the_loaders_need() {
     );
 }
 
+/// Apple's page: where an image of a universal file may start.
+const PAGE: usize = 1 << 14;
+
+/// The images joined as `lipo` does it, in `directory`; LLVM's tool reads the header.
+fn universal(directory: &Path, images: &[(&str, PathBuf)]) -> PathBuf {
+    let contents: Vec<Vec<u8>> = images
+        .iter()
+        .map(|(_, file)| fs::read(file).unwrap())
+        .collect();
+    let mut header: Vec<u8> = [0xcafe_babe_u32, images.len() as u32]
+        .iter()
+        .flat_map(|word| word.to_be_bytes())
+        .collect();
+    let mut at = PAGE;
+    for content in &contents {
+        // The processor and its variant, as in the image's own header but high byte first.
+        header.extend(content[4..8].iter().rev());
+        header.extend(content[8..12].iter().rev());
+        for word in [at, content.len(), PAGE.trailing_zeros() as usize] {
+            header.extend((word as u32).to_be_bytes());
+        }
+        at = (at + content.len()).next_multiple_of(PAGE);
+    }
+    let mut bytes = header;
+    for content in &contents {
+        bytes.resize(bytes.len().next_multiple_of(PAGE), 0);
+        bytes.extend(content);
+    }
+    let file = directory.join("universal.dylib");
+    fs::write(&file, bytes).unwrap();
+    let mut objdump = command(llvm::tool("llvm-objdump", cache()));
+    let seen = succeed(objdump.args(["--macho", "--universal-headers"]).arg(&file));
+    for (name, _) in images {
+        assert!(seen.contains(&format!("architecture {name}\n")), "{seen}");
+    }
+    file
+}
+
+/// Each image of a universal file is read as if it stood alone, and the rows are added up.
 #[test]
-fn an_image_of_a_universal_file_is_chosen_by_its_architecture() {
-    let image = fs::read(specimen("apple-x86_64.dylib")).unwrap();
-    // One image, on a page of its own.
-    let words = [
-        0xcafe_babe,
-        1,
-        0x0100_0007,
-        3,
-        4096,
-        image.len() as u32,
-        12_u32,
-    ];
-    let mut universal: Vec<u8> = words.iter().flat_map(|it| it.to_be_bytes()).collect();
-    universal.resize(4096, 0);
-    universal.extend(&image);
+fn a_universal_file_is_the_sum_of_its_images() {
     let directory = tempfile::TempDir::new().unwrap();
-    let file = directory.path().join("universal.dylib");
-    fs::write(&file, &universal).unwrap();
-    let all = slim().view(&["sections"], &file);
-    assert_eq!(all.sum("file"), universal.len() as u64);
-    assert_eq!(warnings(&all), ["universal-file"]);
-    let one = slim().view(&["functions", "--arch", "x86_64"], &file);
-    assert_eq!(one.rows().len(), 5);
-    assert_eq!(one.artifact("file_size"), image.len() as u64);
+    let images: Vec<_> = [(Platform::MacArm, "arm64"), (Platform::MacX86, "x86_64")]
+        .map(|(platform, architecture)| {
+            let (package, module) = &platform.modules()[2];
+            let package = unpacked_for(platform, package, cache());
+            (architecture, package.join(module))
+        })
+        .into();
+    let file = universal(directory.path(), &images);
+    let size = fs::metadata(&file).unwrap().len();
+    let alone: u64 = images
+        .iter()
+        .map(|(_, file)| fs::metadata(file).unwrap().len())
+        .sum();
+
+    for view in ["crates", "functions", "generics", "data"] {
+        let both = slim().view(&[view, "-n", "0"], &file);
+        let codes = warnings(&both);
+        assert!(!codes.contains(&"universal-file"), "{view}: {codes:?}");
+        let each: Vec<Report> = ["arm64", "x86_64"]
+            .map(|arch| slim().view(&[view, "-n", "0", "--arch", arch], &file))
+            .into();
+        let bytes: u64 = each.iter().map(|report| report.sum("file")).sum();
+        match view {
+            // Header and gaps are rows, too.
+            "crates" => {
+                assert_eq!(both.sum("file"), size);
+                assert_eq!(bytes, alone);
+                let shipped: u64 = each.iter().map(|it| it.artifact("shipped_size")).sum();
+                assert_eq!(both.artifact("shipped_size"), size - alone + shipped);
+                assert_eq!(both.sum("shipped"), both.artifact("shipped_size"));
+                for name in ["pyo3", "core", "std"] {
+                    let of = |report: &Report| number(report.rows_where("name", name)[0], "code");
+                    assert_eq!(of(&both), each.iter().map(of).sum::<u64>(), "{name}");
+                }
+            }
+            _ => assert_eq!(both.sum("file"), bytes, "{view}"),
+        }
+        let is_listed = |row: &Value| text(row, "member").to_owned();
+        if matches!(view, "functions" | "data") {
+            let members: BTreeSet<String> = both.rows().iter().map(is_listed).collect();
+            assert_eq!(
+                members,
+                ["aarch64", "x86_64"].map(str::to_owned).into(),
+                "{view}"
+            );
+            let rows: usize = each.iter().map(|report| report.rows().len()).sum();
+            assert_eq!(both.rows().len(), rows, "{view}");
+        }
+    }
+    let sections = slim().view(&["sections"], &file);
+    assert_eq!(sections.sum("file"), size);
+    for (name, (_, image)) in [("aarch64", &images[0]), ("x86_64", &images[1])] {
+        let row = sections.rows_where("name", name)[0];
+        assert_eq!(number(row, "file"), fs::metadata(image).unwrap().len());
+    }
+    // The header: two words and five for each image.
+    let header = sections.rows_where("name", "[headers]")[0];
+    assert_eq!(number(header, "file"), 8 + 2 * 20);
+
     let path = file.to_str().unwrap();
-    let run = slim().run(["crates", "--arch", "arm64", "--file", path]);
+    let run = slim().run(["crates", "--arch", "riscv64", "--file", path]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("x86_64"), "{}", run.stderr);
+    // What is of one image only asks which.
+    let why = slim().view(&["retained"], &file);
+    assert!(warnings(&why).contains(&"universal-file"));
+}
+
+/// What headers place beyond the end of the file is named, and nothing is advised that needs it.
+#[test]
+fn a_file_that_is_cut_off_says_what_is_missing() {
+    let directory = tempfile::TempDir::new().unwrap();
+    for (name, keep, parts) in [
+        ("apple-x86_64.dylib", 12_000, "`__data`"),
+        ("apple-x86_64.dylib", 1_300, "`__text`"),
+        ("windows-x86_64.dll", 3_000, "`.reloc`"),
+        ("windows-x86_64.dll", 1_200, "`.text`"),
+    ] {
+        let whole = fs::read(specimen(name)).unwrap();
+        let file = directory.path().join(name);
+        fs::write(&file, &whole[..keep]).unwrap();
+        for view in ["overview", "crates", "sections"] {
+            let report = slim().view(&[view], &file);
+            assert_eq!(
+                warnings(&report),
+                ["damaged-sections"],
+                "{view} {name} {keep}"
+            );
+            let warning = &report.json["warnings"][0];
+            let message = text(warning, "message");
+            assert!(message.contains(parts), "{message}");
+            assert!(!text(warning, "help").contains("strip"), "{warning}");
+            if view != "overview" {
+                assert_eq!(report.sum("file"), keep as u64, "{view} {name}");
+            }
+        }
+        let overview = slim().view(&["overview"], &file);
+        let findings = overview.json["findings"].as_array().unwrap();
+        assert!(findings.is_empty(), "{findings:?}");
+        // The whole file has nothing to say of this kind.
+        let whole = slim().view(&["crates"], &specimen(name));
+        assert!(!warnings(&whole).contains(&"damaged-sections"), "{name}");
+    }
 }
 
 /// What a library offers is kept, by the export trie of Mach-O as by the tables of the other formats.

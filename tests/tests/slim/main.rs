@@ -17,6 +17,8 @@ mod map;
 mod names;
 mod parts;
 mod references;
+mod rows;
+mod rules;
 mod split;
 mod stripped;
 mod sums;

@@ -121,6 +121,26 @@ fn loaded(file: &Path) -> u64 {
     listing.lines().filter_map(row).sum()
 }
 
+/// An rlib that was made for link-time optimisation has no machine code, which is said.
+#[test]
+fn bitcode_is_called_bitcode() {
+    let directory = TempDir::new().unwrap();
+    let flags = ["--crate-type=rlib", "-Clinker-plugin-lto"];
+    let bitcode = compile(&directory, "libb.rlib", &flags);
+    let report = slim().view(&["functions"], &bitcode);
+    let warnings = report.json["warnings"].as_array().unwrap();
+    let said = warnings.iter().find(|one| one["code"] == "bitcode-members");
+    let said = said.unwrap_or_else(|| panic!("{warnings:?}"));
+    let listed = succeed(command("ar").arg("t").arg(&bitcode));
+    let objects = listed.lines().filter(|name| name.ends_with(".rcgu.o"));
+    assert_eq!(number(said, "count"), objects.count() as u64, "{said}");
+    assert!(said["help"].is_string(), "{said}");
+    let plain = compile(&directory, "libp.rlib", &flags[..1]);
+    let report = slim().view(&["functions"], &plain);
+    assert!(!report.rows().is_empty());
+    assert_eq!(report.json["warnings"].as_array().unwrap().len(), 0);
+}
+
 /// What waits for the linker is known all the same: relocations say what code refers to.
 #[test]
 fn relocations_of_an_object_tell_owners() {

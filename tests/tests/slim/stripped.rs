@@ -1,27 +1,27 @@
-//! What is inferred of stripped files, against their twins with symbols: how much is named, and how
-//! much of that is right. The table of `docs/slim.md` is what `rules_are_right` prints.
+//! Stripped files: the lists of packages in and beside them, and what trimmed paths leave. How often
+//! what is inferred of them is right, `rules` measures.
 
 use crate::{cache, slim};
 use integration_tests::command::{command, succeed};
-use integration_tests::published::{B3SUM, HYPERFINE, RIPGREP, V0};
-use integration_tests::tool::{Report, number, text};
+use integration_tests::published::{B3SUM, HYPERFINE, V0};
+use integration_tests::tool::text;
 use integration_tests::wheels::{MODULES, unpacked};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A program with symbols, and the same without.
-struct Twins {
-    name: &'static str,
-    whole: PathBuf,
-    stripped: PathBuf,
+pub(crate) struct Twins {
+    pub(crate) name: &'static str,
+    pub(crate) whole: PathBuf,
+    pub(crate) stripped: PathBuf,
     /// Where it stands.
     _place: tempfile::TempDir,
 }
 
 /// `whole` stripped by binutils, alone in a directory: nothing beside it names a crate.
-fn alone(name: &'static str, whole: PathBuf) -> Twins {
+pub(crate) fn alone(name: &'static str, whole: PathBuf) -> Twins {
     let place = tempfile::tempdir().unwrap();
     let stripped = place.path().join(whole.file_name().unwrap());
     strip(&whole, &stripped);
@@ -44,10 +44,19 @@ fn strip(whole: &Path, stripped: &Path) {
 }
 
 /// A module stripped within its package, whose list of packages stays.
-fn in_package(name: &'static str, module: &str) -> Twins {
-    let package = unpacked(name, cache());
+pub(crate) fn in_package(name: &'static str, module: &str) -> Twins {
+    copied(name, &unpacked(name, cache()), module, strip)
+}
+
+/// As [`in_package`], for the package as it stands in `package`, stripped by `strip`.
+pub(crate) fn copied(
+    name: &'static str,
+    package: &Path,
+    module: &str,
+    strip: impl Fn(&Path, &Path),
+) -> Twins {
     let place = tempfile::tempdir().unwrap();
-    integration_tests::command::copy_tree(&package, place.path());
+    integration_tests::command::copy_tree(package, place.path());
     let stripped = place.path().join(module);
     let whole = package.join(module);
     strip(&whole, &stripped);
@@ -59,176 +68,12 @@ fn in_package(name: &'static str, module: &str) -> Twins {
     }
 }
 
-/// Three programs of this toolchain, and five as their publishers released them, by other compilers.
-fn all() -> Vec<Twins> {
-    let own = [
-        ("b3sum", B3SUM),
-        ("hyperfine", HYPERFINE),
-        ("ripgrep", RIPGREP),
-    ];
-    let own = own.map(|(name, program)| alone(name, program.build(V0, cache()).file));
-    let released = MODULES.map(|(package, module)| in_package(package, module));
-    own.into_iter().chain(released).collect()
-}
-
-/// Functions and bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    functions: u64,
-    bytes: u64,
-}
-
-impl Count {
-    fn add(&mut self, bytes: u64) {
-        self.functions += 1;
-        self.bytes += bytes;
-    }
-
-    /// The shares in `whole`.
-    fn of(self, whole: Self) -> [f64; 2] {
-        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-        [
-            share(self.functions, whole.functions),
-            share(self.bytes, whole.bytes),
-        ]
-    }
-}
-
-/// What one rule named, and what of that is right.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rule {
-    named: Count,
-    right: Count,
-}
-
-/// What is measured of functions' names, among the rules.
-const NAMES: &str = "(names)";
-
-/// By rule; all code under the empty name.
-type Rules = BTreeMap<String, Rule>;
-
-/// The library of a package, where it is called otherwise: no list says it.
+/// The library of a package, where it is called otherwise: no list says it of a dependency.
 fn library(crate_name: &str) -> &str {
     match crate_name {
         "rustls_webpki" => "webpki",
-        "tokenizers_python" => "tokenizers",
-        "watchfiles_rust_notify" => "_rust_notify",
-        // Without a list, the module's name.
-        "_tiktoken" => "tiktoken",
         other => other,
     }
-}
-
-/// Whether two rows are of one crate.
-fn same_crate(inferred: &Value, truth: &Value) -> bool {
-    let versions = [inferred, truth].map(|row| row["version"].as_str());
-    if let [Some(one), Some(other)] = versions
-        && one != other
-    {
-        return false;
-    }
-    let (inferred, truth) = (text(inferred, "crate"), text(truth, "crate"));
-    // Two packages: `hf-xet`, whose library is `xet`, and `hf_xet`.
-    library(inferred) == truth || (inferred == "hf_xet" && truth == "xet")
-}
-
-fn functions(file: &Path) -> Report {
-    slim().view(&["functions", "-n", "0"], file)
-}
-
-fn measured(twins: &Twins) -> Rules {
-    let truth = functions(&twins.whole);
-    let truth: HashMap<u64, &Value> = truth
-        .rows()
-        .iter()
-        .map(|row| (number(row, "address"), row))
-        .collect();
-    let found = functions(&twins.stripped);
-    let mut rules = Rules::new();
-    for row in found.rows() {
-        let bytes = number(row, "file");
-        rules.entry(String::new()).or_default().named.add(bytes);
-        let Some(rule) = row.get("inferred_by").and_then(Value::as_str) else {
-            continue;
-        };
-        assert_eq!(text(row, "evidence"), "inferred", "{row}");
-        let Some(known) = truth.get(&number(row, "address")) else {
-            continue;
-        };
-        let rule = rules.entry(rule.to_owned()).or_default();
-        rule.named.add(bytes);
-        if same_crate(row, known) {
-            rule.right.add(bytes);
-        }
-        if !text(row, "symbol").is_empty() {
-            let names = rules.entry(NAMES.to_owned()).or_default();
-            names.named.add(bytes);
-            // Equal functions are one, under several names.
-            let mut aliases = known["aliases"].as_array().into_iter().flatten();
-            let same = row["name"] == known["name"] || aliases.any(|it| *it == row["symbol"]);
-            if same {
-                names.right.add(bytes);
-            }
-        }
-    }
-    rules
-}
-
-#[test]
-fn rules_are_right() {
-    let mut sums = Rules::new();
-    println!(
-        "{:12} {:15} {:>7} {:>7} {:>7}",
-        "program", "rule", "named", "right", "(functions)"
-    );
-    for twins in all() {
-        let rules = measured(&twins);
-        let code = rules[""].named;
-        for (name, rule) in &rules {
-            let sum = sums.entry(name.clone()).or_default();
-            for (sum, own) in [(&mut sum.named, rule.named), (&mut sum.right, rule.right)] {
-                sum.functions += own.functions;
-                sum.bytes += own.bytes;
-            }
-            if name.is_empty() {
-                continue;
-            }
-            let [functions, bytes] = rule.right.of(rule.named);
-            println!(
-                "{:12} {name:15} {:6.1} % {:6.1} % {:6.1} %",
-                twins.name,
-                100.0 * rule.named.of(code)[1],
-                100.0 * bytes,
-                100.0 * functions
-            );
-        }
-    }
-    let code = sums[""].named;
-    let mut named = Count::default();
-    for (name, rule) in sums.iter().filter(|(name, _)| !name.is_empty()) {
-        let [functions, bytes] = rule.right.of(rule.named);
-        named.bytes += rule.named.bytes;
-        println!(
-            "all          {name:15} {:6.1} % {:6.1} % {:6.1} %",
-            100.0 * rule.named.of(code)[1],
-            100.0 * bytes,
-            100.0 * functions
-        );
-        if name == NAMES {
-            named.bytes -= rule.named.bytes;
-        }
-        let least = match name.as_str() {
-            "signature" | "callee" | NAMES => 0.99,
-            _ => 0.90,
-        };
-        assert!(
-            bytes >= least,
-            "{name} is right for {bytes} of the bytes that it names"
-        );
-    }
-    let share = named.bytes as f64 / code.bytes as f64;
-    // 21.5 % when the rules were chosen.
-    assert!(share > 0.20, "{share} of the code is named");
 }
 
 /// The crates of a program's own v0 names, read by binutils.
@@ -372,7 +217,7 @@ fn paths_that_were_trimmed_name_nothing() {
         }
     }
     fs::write(&file, bytes).unwrap();
-    let found = functions(&file);
+    let found = slim().view(&["functions", "-n", "0"], &file);
     let bases: BTreeSet<&str> = found
         .rows()
         .iter()

@@ -208,3 +208,68 @@ fn a_module_that_is_cut_off_is_called_damaged() {
         assert_eq!(said, damaged, "{warnings:?}");
     }
 }
+
+/// The number of a section, its length and its content.
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![id];
+    let mut length = content.len();
+    while length > 127 {
+        bytes.push((length & 127) as u8 | 128);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend(content);
+    bytes
+}
+
+fn custom(name: &str, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(name.len()).unwrap();
+    section(0, &[&[length], name.as_bytes(), content].concat())
+}
+
+/// A section is what goes from the file with it: its number, length and name too, and all that it
+/// is cut into.
+#[test]
+fn a_section_has_all_bytes_that_it_adds_to_the_file() {
+    let body = [&[0][..], &[0x41, 7, 0x1a].repeat(300), &[0x0b]].concat();
+    let code = [&[1][..], &section(0, &body)[1..]].concat();
+    let names = b"\x00\x04\x03mod\x01\x07\x01\x00\x04work\x02\x03\x01\x00\x00";
+    let sections = [
+        ("<type>", section(1, b"\x01\x60\x00\x00")),
+        ("<function>", section(3, b"\x01\x00")),
+        ("<export>", section(7, b"\x01\x04work\x00\x00")),
+        ("<code>", section(10, &code)),
+        ("name", custom("name", names)),
+        ("producers", custom("producers", b"\x00")),
+        (
+            "target_features",
+            custom("target_features", b"\x01+\x04sign"),
+        ),
+        ("own.notes", custom("own.notes", b"text")),
+    ];
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    module.extend(sections.iter().flat_map(|(_, bytes)| bytes));
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("m.wasm");
+    fs::write(&file, &module).unwrap();
+    let report = slim().view(&["sections"], &file);
+    for (name, bytes) in &sections {
+        let row = report.rows_where("name", name)[0];
+        assert_eq!(number(row, "file"), bytes.len() as u64, "{row}");
+    }
+    let headers = report.rows_where("name", "[headers]")[0];
+    assert_eq!(number(headers, "file"), 8);
+    assert_eq!(report.rows().len(), sections.len() + 1);
+    // Each part with its number and length; before them stand those of the section, and its name.
+    let parts = &report.rows_where("name", "name")[0]["parts"];
+    let parts = parts.as_array().unwrap().iter();
+    let parts: Vec<(&str, u64)> = parts
+        .map(|part| (text(part, "name"), number(part, "file")))
+        .collect();
+    let expected = [
+        ("module", 2 + 5 + 6),
+        ("functions", 2 + 7),
+        ("locals", 2 + 3),
+    ];
+    assert_eq!(parts, expected.map(|(name, bytes)| (name, bytes as u64)));
+}

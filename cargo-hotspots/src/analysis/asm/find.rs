@@ -6,6 +6,7 @@
 //! that function.
 
 use super::{
+    super::select::{is_inside, path_of, without_marks},
     model::Weight,
     names::{family, plain},
 };
@@ -79,7 +80,7 @@ pub(super) fn find(
     all: impl FnOnce() -> Vec<Copy>,
     total: Weight,
 ) -> Result<Found> {
-    let name = name.trim();
+    let name = &*without_marks(name.trim());
     let wanted = Pattern {
         name,
         pattern: Regex::new(name).ok(),
@@ -98,13 +99,26 @@ pub(super) fn find(
             found.ok_or_else(|| not_found(name, input_flag, hot, &all, total))?
         }
     };
+    // An async function is its closures; a method of a type is that of all the type's arguments.
+    let is_meant = |family: &String| is_inside(name, family) || path_of(family) == name;
+    if families.len() > 1 && families.keys().any(is_meant) {
+        let inside = families.into_iter();
+        let inside = inside.filter(|(family, _)| is_meant(family));
+        let mut copies: Vec<Copy> = inside.flat_map(|(_, copies)| copies).collect();
+        sort(&mut copies);
+        return Ok(Found {
+            function: name.to_owned(),
+            copies,
+            others: Vec::new(),
+        });
+    }
     if families.len() > 1 {
         return Err(ambiguous(name, input_flag, &families, total));
     }
     let Some((function, mut copies)) = families.into_iter().next() else {
         return Err(not_found(name, input_flag, hot, &[], total));
     };
-    copies.sort_by_key(|copy| (std::cmp::Reverse(copy.own.period), copy.file, copy.function));
+    sort(&mut copies);
     // A name with its arguments means that copy only.
     let exactly =
         |copy: &Copy| copy.full == name || name.contains("::<") && is_end_of(name, &copy.full);
@@ -118,6 +132,11 @@ pub(super) fn find(
         copies,
         others,
     })
+}
+
+/// Hottest first.
+fn sort(copies: &mut [Copy]) {
+    copies.sort_by_key(|copy| (std::cmp::Reverse(copy.own.period), copy.file, copy.function));
 }
 
 struct Pattern<'n> {
@@ -160,7 +179,9 @@ impl Pattern<'_> {
             Level::Full => full == name,
             // Cheap tests first: there may be a hundred thousand names.
             Level::Family => full.starts_with(name) && family(full) == name,
-            Level::Plain => full.contains(last_word(name)) && plain(full) == name,
+            Level::Plain => {
+                full.contains(last_word(name)) && (plain(full) == name || path_of(full) == name)
+            }
             Level::End => {
                 full.contains(last_word(name))
                     && (at_end(full)
@@ -352,6 +373,30 @@ mod tests {
         let found = search("alpha::burn::<u8>", &hot, &[]).unwrap();
         assert_eq!(names(&found), ["alpha::burn::<u8>"]);
         assert_eq!(found.others.len(), 1);
+    }
+
+    #[test]
+    fn names_of_other_views_are_understood() {
+        let hot = [
+            copy("alpha::burn::<[u8; 4]>", 10),
+            copy("<core::Option<u8> as core::Try>::branch", 10),
+            copy("<core::Option<u16> as core::Try>::branch", 10),
+            copy("alpha::step::{closure}", 10),
+            copy("alpha::step::{closure}::{closure}", 20),
+            copy("alpha::run::<alpha::step::{closure_env#0}>", 20),
+        ];
+        let found = |name| search(name, &hot, &[]).unwrap();
+        let inlined = found("alpha::burn::<[u8: 4]>_[i]");
+        assert_eq!(names(&inlined), ["alpha::burn::<[u8; 4]>"]);
+        assert_eq!(found("<core::Option as core::Try>::branch").copies.len(), 2);
+        let step = found("alpha::step");
+        assert_eq!(
+            names(&step),
+            [
+                "alpha::step::{closure}::{closure}",
+                "alpha::step::{closure}"
+            ]
+        );
     }
 
     #[test]

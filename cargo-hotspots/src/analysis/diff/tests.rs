@@ -144,6 +144,7 @@ fn accounted(user_ns: u64, system_ns: u64) -> Recording {
             duration_ns: 1,
             user_ns,
             system_ns,
+            event_count: None,
         }),
         ..About::default()
     })

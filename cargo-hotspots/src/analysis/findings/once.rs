@@ -1,5 +1,8 @@
 //! One-time initialisation (`LazyLock`, `OnceLock`, `Once`) that takes a noticeable part of the
 //! run: what it computes may be a constant.
+//!
+//! What happens once has one caller, so all its samples have the same stack outside. A cell in each of
+//! many values is initialised from many places, and is no matter of start-up.
 
 use super::{command::callees, groups};
 use crate::analysis::{
@@ -8,7 +11,8 @@ use crate::analysis::{
     shares::{At, Shares, Step},
     subject::Subject,
 };
-use std::collections::HashMap;
+use crate::symbols::FunctionId;
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
     let symbols = shares.symbols;
@@ -20,32 +24,42 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
     if !once.contains(&true) {
         return None;
     }
-    let is_system = |function: crate::symbols::FunctionId| {
+    let is_system = |function: FunctionId| {
         let owner = shares.owner(function);
         let owner = owner.and_then(|owner| symbols.crates.get(owner.0 as usize));
         owner.is_none_or(|owner| owner.system)
     };
-    // On the way from the root: whether an initialisation is under way, and by which function.
-    let mut way: Vec<(bool, At)> = Vec::new();
+    // On the way from the root: the caller of an initialisation that is under way, and by which
+    // function it is done.
+    let mut way: Vec<(Option<usize>, At)> = Vec::new();
     let mut initialisers: HashMap<u32, Weight> = HashMap::new();
+    let mut callers: HashMap<FunctionId, BTreeSet<usize>> = HashMap::new();
     shares.walk(|step| match step {
         Step::Enter(stack) => {
             let (mut within, mut by) = way.last().copied().unwrap_or_default();
             for (at, scope) in shares.scopes(stack).rev() {
                 if once.get(scope.function.0 as usize) == Some(&true) {
-                    (within, by) = (true, by);
-                } else if within && by.is_none() && !is_system(scope.function) {
+                    within = within.or(Some(shares.caller(stack).unwrap_or(stack)));
+                } else if within.is_some() && by.is_none() && !is_system(scope.function) {
                     by = Some(at);
                 }
             }
-            if let Some(by) = by.filter(|_| within) {
-                *initialisers.entry(by).or_default() += shares.ends[stack];
+            if let (Some(at), Some(caller)) = (by, within) {
+                *initialisers.entry(at).or_default() += shares.ends[stack];
+                if let Some(function) = shares.function(by) {
+                    callers.entry(function).or_default().insert(caller);
+                }
             }
             way.push((within, by));
         }
         Step::Leave(_) => {
             way.pop();
         }
+    });
+    initialisers.retain(|at, _| {
+        let function = shares.function(Some(*at));
+        let callers = function.and_then(|function| callers.get(&function));
+        callers.is_none_or(|callers| callers.len() == 1)
     });
     let requesters = groups::by_function(shares, initialisers);
     let first = requesters.first()?;

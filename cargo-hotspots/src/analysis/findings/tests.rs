@@ -408,12 +408,41 @@ fn one_time_initialisation_is_the_initialiser_not_the_access() {
     assert_eq!(findings[0].code, "one-time-initialisation");
     assert!(findings[0].title.contains("app::TABLE::{closure#0}"));
     assert_eq!(findings[0].time, 30_000_000);
+    // A cell in each of many values, which are initialised from many places.
+    let mut program = Program::new();
+    let (main, work, core, app) = (program.main, program.work, program.core, program.app);
+    let once = program.named("<std::sync::once_lock::OnceLock<u8>>::initialize", core);
+    let field = program.named("app::File::attributes::{closure#0}", app);
+    let helper = program.named("app::helper", app);
+    program.spend(&[main, work, once, field], 30);
+    program.spend(&[main, helper, once, field], 30);
+    assert!(program.codes().is_empty());
     // Only looking whether it is done.
     let mut program = Program::new();
     let (main, work, core) = (program.main, program.work, program.core);
     let once = program.named("<std::sync::once_lock::OnceLock<u8>>::initialize", core);
     program.spend(&[main, work, once], 100);
     assert!(program.codes().is_empty());
+}
+
+#[test]
+fn system_calls_by_name_and_by_who_asks() {
+    let mut program = Program::new();
+    let (main, work) = (program.main, program.work);
+    let kernel = program.fixture.krate("[kernel]", Origin::Kernel, true);
+    let entry = program.named("entry_SYSCALL_64", kernel);
+    let stat = program.named("__do_sys_newfstatat.isra.0", kernel);
+    let list = program.named("__x64_sys_getdents64", kernel);
+    let wait = program.named("__x64_sys_futex", kernel);
+    program.spend(&[main, work], 50);
+    program.spend(&[main, work, entry, stat], 20);
+    program.spend(&[main, entry, list], 25);
+    program.spend(&[main, work, entry, wait], 5);
+    let findings = program.findings();
+    assert_eq!(findings[0].code, "system-calls");
+    assert_eq!(findings[0].time, 45_000_000);
+    assert!(findings[0].title.contains("`getdents64` for `app::main`"));
+    assert!(findings[0].evidence[1].starts_with("20.0% in `newfstatat`, most for app::work"));
 }
 
 fn settings(of: &[(&str, &str)]) -> BTreeMap<String, String> {

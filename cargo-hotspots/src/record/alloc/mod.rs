@@ -99,6 +99,7 @@ pub(super) fn record(
         frequency: 0,
         call_graph,
         stack_bytes: STACK_BYTES,
+        whole_cpus: false,
         data,
         command: linux::command(&plan, options),
         mlock_kb: None,
@@ -136,6 +137,7 @@ pub(super) fn record(
             .unwrap_or_default(),
         build_profile: build.map(|build| build.profile.clone()),
         directory: Some(context.directory().to_path_buf()),
+        whole_cpus: false,
         degradations,
         account: linux::account(&outcome),
     })

@@ -4,7 +4,7 @@
 //! that perf asks for: all that unwinding tables can name.
 #![allow(unsafe_code)]
 
-use super::super::{event::Event, system::checked};
+use super::super::{event::Event, setup::Setup, system::checked};
 use crate::record::options::CallGraphChoice;
 use perf_event_open_sys::{self as raw, bindings as sys};
 use std::{
@@ -37,44 +37,43 @@ pub(crate) fn counter(event: &Event, frequency: u32) -> sys::perf_event_attr {
     attributes
 }
 
-/// What a recording samples, in user space.
-pub(super) fn sampler(
-    event: &Event,
-    frequency: u32,
-    (call_graph, stack_bytes): (CallGraphChoice, u32),
-    wake_at: u32,
-) -> sys::perf_event_attr {
-    let mut attributes = counter(event, frequency);
+/// What a recording samples: user space, and the kernel unless the event's name leaves it out.
+pub(super) fn sampler(event: &Event, setup: &Setup, wake_at: u32) -> sys::perf_event_attr {
+    let mut attributes = counter(event, setup.frequency);
+    let user_only = event.is_user_only();
     attributes.sample_type |= u64::from(
         sys::PERF_SAMPLE_TID
             | sys::PERF_SAMPLE_TIME
             | sys::PERF_SAMPLE_CPU
             | sys::PERF_SAMPLE_PERIOD,
     );
-    match call_graph {
+    match setup.call_graph {
         CallGraphChoice::Dwarf => {
-            // The chain stays empty; perf unwinds stacks only where there is room for one.
+            // Only the kernel's part of the chain is followed; without one it stays empty. perf
+            // unwinds stacks only where there is room for one.
             attributes.sample_type |= u64::from(
                 sys::PERF_SAMPLE_CALLCHAIN
                     | sys::PERF_SAMPLE_REGS_USER
                     | sys::PERF_SAMPLE_STACK_USER,
             );
             attributes.set_exclude_callchain_user(1);
-            attributes.set_exclude_callchain_kernel(1);
+            attributes.set_exclude_callchain_kernel(user_only.into());
             // Also of data: perf finds unwind tables by where a file's first segment is.
             attributes.set_mmap_data(1);
             attributes.sample_regs_user = REGISTERS;
-            attributes.sample_stack_user = stack_bytes;
+            attributes.sample_stack_user = setup.stack_bytes;
         }
         CallGraphChoice::FramePointers => {
             attributes.sample_type |= u64::from(sys::PERF_SAMPLE_CALLCHAIN);
-            attributes.set_exclude_callchain_kernel(1);
+            attributes.set_exclude_callchain_kernel(user_only.into());
         }
         CallGraphChoice::None => {}
     }
-    attributes.set_exclude_kernel(1);
-    attributes.set_exclude_hv(1);
-    attributes.set_inherit(1);
+    attributes.set_exclude_kernel(user_only.into());
+    attributes.set_exclude_hv(user_only.into());
+    // A CPU with nothing to do is none of the programs.
+    attributes.set_exclude_idle((setup.whole_cpus && event.is_software()).into());
+    attributes.set_inherit((!setup.whole_cpus).into());
     attributes.set_mmap(1);
     attributes.set_mmap2(1);
     attributes.set_comm(1);

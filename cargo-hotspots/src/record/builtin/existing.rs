@@ -4,18 +4,22 @@
 use codecost::image::{Image, Mapping};
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     fs,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    io::{self, BufRead as _},
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    path::Path,
 };
 
+const MMAP: u32 = 1;
 const COMM: u32 = 3;
 const MMAP2: u32 = 10;
+const MISC_KERNEL: u16 = 1;
 const MISC_USER: u16 = 2;
 const MISC_BUILD_ID: u16 = 1 << 14;
 
 /// The threads of a process; empty when there is no such process.
-pub(super) fn threads(pid: i32) -> Vec<i32> {
+pub(in crate::record) fn threads(pid: i32) -> Vec<i32> {
     let directory = fs::read_dir(format!("/proc/{pid}/task"));
     let entries = directory.into_iter().flatten().flatten();
     entries
@@ -38,6 +42,33 @@ pub(super) fn records(pid: i32, threads: &[i32]) -> Vec<u8> {
     records
 }
 
+/// The record that says where the kernel is, as perf writes it: its start is the address of a symbol,
+/// by which a reader tells whether it has the same kernel. Empty where addresses are hidden.
+pub(super) fn kernel() -> Vec<u8> {
+    const SYMBOL: &str = "_text";
+    let mut records = Vec::new();
+    let Ok(file) = fs::File::open("/proc/kallsyms") else {
+        return records;
+    };
+    // It is among the first of some hundred thousand.
+    let mut lines = io::BufReader::new(file).lines().map_while(Result::ok);
+    let address = lines.find_map(|line| {
+        let mut words = line.split(' ');
+        let address = u64::from_str_radix(words.next()?, 16).ok()?;
+        (words.nth(1)? == SYMBOL).then_some(address)
+    });
+    if let Some(address) = address.filter(|address| *address != 0) {
+        let mut body = [(-1_i32).to_ne_bytes(), 0_i32.to_ne_bytes()].concat();
+        // All above is the kernel's, its modules included.
+        for word in [address, !address, address] {
+            body.extend(word.to_ne_bytes());
+        }
+        body.extend(terminated(b"[kernel.kallsyms]_text"));
+        push(&mut records, MMAP, MISC_KERNEL, body, -1, 0);
+    }
+    records
+}
+
 /// The records for a process that is gone, by its name and the text of its `/proc/PID/maps`.
 pub(in crate::record) fn of_maps(pid: i32, name: &str, maps: &str) -> Vec<u8> {
     let mut records = Vec::new();
@@ -56,7 +87,7 @@ fn push_maps(records: &mut Vec<u8>, pid: i32, maps: &str) {
         if map.executable {
             let build_id = build_ids
                 .entry(map.path.clone())
-                .or_insert_with(|| build_id(&map));
+                .or_insert_with(|| build_id(map.path.as_bytes(), map.inode));
             let (misc, body) = map.body(pid, build_id.as_deref());
             push(records, MMAP2, misc, body, pid, pid);
         }
@@ -137,16 +168,15 @@ impl Map {
     }
 }
 
-/// The build id of the mapped file, where the file at its path is still that one.
-fn build_id(map: &Map) -> Option<Vec<u8>> {
-    let path = Some(Path::new(&map.path)).filter(|path| path.is_absolute())?;
-    let found = fs::metadata(path).ok()?;
-    if found.ino() != map.inode {
+/// The build id of a mapped file, where the file at its path is still that one.
+pub(super) fn build_id(path: &[u8], inode: u64) -> Option<Vec<u8>> {
+    let path = Path::new(OsStr::from_bytes(path));
+    let found = fs::metadata(path).ok().filter(|_| path.is_absolute())?;
+    if found.ino() != inode {
         return None;
     }
-    let path = PathBuf::from(path);
-    let file = Mapping::open(&path).ok()?;
-    let image = Image::parse(&path, &file).ok()?;
+    let file = Mapping::open(path).ok()?;
+    let image = Image::parse(path, &file).ok()?;
     image.build_id().map(<[u8]>::to_vec)
 }
 

@@ -1,9 +1,12 @@
 //! The built-in recorder: `perf_event_open`, a buffer for each CPU, and one thread that empties
 //! them into a `perf.data`.
 //!
-//! It samples user space only, which the kernel allows an ordinary user up to
-//! `perf_event_paranoid` 2. An inherited event cannot be mapped for all CPUs at once (EINVAL), so
-//! there is one event for each thread and CPU; those of a CPU share its buffer.
+//! An ordinary user may sample his own programs in user space up to `perf_event_paranoid` 2, and in
+//! the kernel up to 1. An inherited event cannot be mapped for all CPUs at once (EINVAL), so there
+//! is one event for each thread and CPU; those of a CPU share its buffer.
+//!
+//! Where whole CPUs may be sampled (up to 0), there is one event for each CPU, and [`tree`] keeps what
+//! is the programs': short-lived threads are seen then.
 #![allow(unsafe_code)]
 
 pub(crate) mod attributes;
@@ -11,10 +14,12 @@ pub(super) mod existing;
 pub(super) mod file;
 mod pack;
 mod ring;
+mod tree;
 
 use self::{
     file::{Facts, Writer},
     ring::Ring,
+    tree::Tree,
 };
 use super::{
     event::Event,
@@ -35,6 +40,8 @@ use std::{
 
 /// How long the emptying thread sleeps at most, so that it hears of the end.
 const PATIENCE_MS: i32 = 100;
+/// Stands for all threads of a CPU.
+const ANYONE: i32 = -1;
 /// A buffer must hold at least this many samples of the call graph in use.
 const LEAST_SAMPLES: usize = 4;
 
@@ -90,11 +97,15 @@ impl Session {
         let pack = setup.call_graph == CallGraphChoice::Dwarf;
         let mut writer = Writer::new(file, &attributes, pack).map_err(Refusal::Io)?;
         let mut longest = events.rings.first().map_or(0, Ring::size);
+        let mut before = match event.is_user_only() {
+            true => Vec::new(),
+            false => existing::kernel(),
+        };
         if let Whom::Running(pid) = whom {
-            let records = existing::records(*pid, &events.threads);
-            longest = longest.max(records.len());
-            writer.records(&records).map_err(Refusal::Io)?;
+            before.extend(existing::records(*pid, &existing::threads(*pid)));
         }
+        longest = longest.max(before.len());
+        writer.records(&before).map_err(Refusal::Io)?;
         let facts = Facts {
             cpus: u32::try_from(events.rings.len()).unwrap_or(u32::MAX),
             ..facts(setup, attributes, longest)
@@ -127,6 +138,8 @@ struct Events {
     rings: Vec<Ring>,
     files: Vec<OwnedFd>,
     threads: Vec<i32>,
+    /// Whose records are kept, where whole CPUs are sampled.
+    tree: Option<Tree>,
 }
 
 impl Events {
@@ -156,54 +169,67 @@ impl Events {
         let size = pages.saturating_mul(ring::page_size());
         // A quarter: the rest is reserve until this process gets its turn.
         let wake_at = u32::try_from(size / 4).unwrap_or(u32::MAX);
-        let mut attributes = attributes::sampler(
-            event,
-            setup.frequency,
-            (setup.call_graph, setup.stack_bytes),
-            wake_at,
-        );
-        attributes.set_build_id(1);
+        let mut attributes = attributes::sampler(event, setup, wake_at);
+        // The kernel marks a record as one with a build id for all events that get it, also for those
+        // that have not asked and get no id (6.18). An event of whole CPUs gets everyone's records, so it
+        // would spoil all other recordings; `Tree::identify` looks the ids up.
+        attributes.set_build_id((!setup.whole_cpus).into());
         let mut events = Self {
             attributes,
             rings: Vec::new(),
             files: Vec::new(),
             threads: Vec::new(),
+            tree: None,
         };
         match whom {
+            _ if setup.whole_cpus => {
+                events.add(ANYONE, cpus, pages)?;
+                events.tree = Some(match whom {
+                    Whom::Held(pids) => Tree::of_held(pids),
+                    Whom::Running(pid) => Tree::of_running(*pid),
+                });
+                events.enable()?;
+            }
             Whom::Held(pids) => {
                 events.attributes.set_enable_on_exec(1);
                 for &pid in pids {
                     events.add(pid, cpus, pages)?;
                 }
             }
-            Whom::Running(pid) => {
-                // Threads that start meanwhile belong to threads that were seen, or are seen in
-                // the next round.
-                loop {
-                    let before = events.threads.len();
-                    for thread in existing::threads(*pid) {
-                        if !events.threads.contains(&thread) {
-                            match events.add(thread, cpus, pages) {
-                                Err(Refusal::NoProcess) => {}
-                                result => result?,
-                            }
-                        }
-                    }
-                    if events.threads.len() == before {
-                        break;
-                    }
-                }
-                for file in &events.files {
-                    // SAFETY: an open event of ours; the request takes no memory.
-                    checked(unsafe { raw::ioctls::ENABLE(file.as_raw_fd(), 0) })
-                        .map_err(Refusal::Open)?;
-                }
-            }
+            Whom::Running(pid) => events.add_running(*pid, cpus, pages)?,
         }
         if events.rings.is_empty() {
             return Err(Refusal::NoProcess);
         }
         Ok(events)
+    }
+
+    /// Opens the event for all threads of a process.
+    fn add_running(&mut self, pid: i32, cpus: &[i32], pages: usize) -> Result<(), Refusal> {
+        // Threads that start meanwhile belong to threads that were seen, or are seen in the next
+        // round.
+        loop {
+            let before = self.threads.len();
+            for thread in existing::threads(pid) {
+                if !self.threads.contains(&thread) {
+                    match self.add(thread, cpus, pages) {
+                        Err(Refusal::NoProcess) => {}
+                        result => result?,
+                    }
+                }
+            }
+            if self.threads.len() == before {
+                return self.enable();
+            }
+        }
+    }
+
+    fn enable(&self) -> Result<(), Refusal> {
+        for file in &self.files {
+            // SAFETY: an open event of ours; the request takes no memory.
+            checked(unsafe { raw::ioctls::ENABLE(file.as_raw_fd(), 0) }).map_err(Refusal::Open)?;
+        }
+        Ok(())
     }
 
     /// Opens the event for one thread on all CPUs.
@@ -254,7 +280,7 @@ impl Events {
     }
 
     /// Empties the buffers until it is told to stop, and closes the file.
-    fn empty(self, mut writer: Writer, facts: &Facts, stop: &PipeReader) -> io::Result<Counts> {
+    fn empty(mut self, mut writer: Writer, facts: &Facts, stop: &PipeReader) -> io::Result<Counts> {
         let mut counts = Counts {
             buffer: self.rings.first().map_or(0, Ring::size),
             ..Counts::default()
@@ -268,28 +294,40 @@ impl Events {
                 revents: 0,
             })
             .collect();
-        let mut bytes = Vec::new();
-        let mut last = false;
+        let mut tree = self.tree.take();
+        if tree.is_some() {
+            // Everyone's samples come in, also while everyone wants to run.
+            super::system::hurry();
+        }
+        let mut buffers = vec![Vec::new(); self.rings.len()];
+        // After the request to stop comes one more look, and what a tree has kept back.
+        let mut looks_left = None;
         loop {
             let before = counts.samples;
-            for ring in &self.rings {
+            for (ring, bytes) in self.rings.iter().zip(&mut buffers) {
                 bytes.clear();
-                ring.take(&mut bytes);
-                count(&bytes, &mut counts);
-                writer.records(&bytes)?;
+                ring.take(bytes);
             }
-            if counts.samples > before || last {
+            write(&buffers, tree.as_mut(), &mut writer, &mut counts)?;
+            counts.rounds += 1;
+            // What a tree keeps back is a round older than the rest.
+            let complete = tree.is_none() || counts.rounds.is_multiple_of(2);
+            if counts.samples > before && complete || looks_left == Some(0) {
                 writer.round()?;
             }
-            counts.rounds += 1;
-            if last {
+            if looks_left == Some(0) {
                 break;
             }
-            let length = libc::nfds_t::try_from(waiting.len()).unwrap_or(0);
-            // SAFETY: the array is ours and as long as said.
-            unsafe { libc::poll(waiting.as_mut_ptr(), length, PATIENCE_MS) };
-            // The last look comes after the request.
-            last = waiting.first().is_none_or(|stop| stop.revents != 0);
+            if looks_left.is_none() {
+                let length = libc::nfds_t::try_from(waiting.len()).unwrap_or(0);
+                // SAFETY: the array is ours and as long as said.
+                unsafe { libc::poll(waiting.as_mut_ptr(), length, PATIENCE_MS) };
+            }
+            let stopped = waiting.first().is_none_or(|stop| stop.revents != 0);
+            looks_left = match looks_left {
+                Some(left) => Some(left - 1),
+                None => stopped.then_some(u32::from(tree.is_some())),
+            };
             for entry in &mut waiting {
                 // Its process is gone; it would be ready for ever.
                 if entry.revents & (libc::POLLHUP | libc::POLLERR | libc::POLLNVAL) != 0 {
@@ -300,6 +338,35 @@ impl Events {
         writer.finish(facts)?;
         Ok(counts)
     }
+}
+
+/// Writes what was in the buffers; with a tree, what of it is the programs'.
+fn write(
+    buffers: &[Vec<u8>],
+    tree: Option<&mut Tree>,
+    writer: &mut Writer,
+    counts: &mut Counts,
+) -> io::Result<()> {
+    let Some(tree) = tree else {
+        for bytes in buffers {
+            count(bytes, counts);
+            writer.records(bytes)?;
+        }
+        return Ok(());
+    };
+    tree.learn(buffers);
+    let mut kept = Vec::new();
+    for (index, bytes) in buffers.iter().enumerate() {
+        // Apart, because a reader unpacks no more than a buffer's length at a time.
+        for bytes in [&[][..], bytes] {
+            kept.clear();
+            tree.sift(index, bytes, &mut kept);
+            tree.identify(&mut kept);
+            count(&kept, counts);
+            writer.records(&kept)?;
+        }
+    }
+    Ok(())
 }
 
 /// What a file says of this machine and the recording.
@@ -317,20 +384,16 @@ pub(super) fn facts(setup: &Setup, attributes: Vec<u8>, longest: usize) -> Facts
 }
 
 /// Counts what is worth counting; the records are the kernel's own.
-fn count(mut bytes: &[u8], counts: &mut Counts) {
-    while let Some((header, _)) = bytes.split_first_chunk::<8>() {
-        let [a, b, c, d, _, _, low, high] = *header;
-        let size = usize::from(u16::from_ne_bytes([low, high]));
-        match u32::from_ne_bytes([a, b, c, d]) {
+fn count(bytes: &[u8], counts: &mut Counts) {
+    for record in tree::records(bytes) {
+        match tree::kind(record) {
             sys::PERF_RECORD_SAMPLE => counts.samples += 1,
             sys::PERF_RECORD_LOST => {
-                let lost = bytes.get(16..24).and_then(|field| field.first_chunk());
+                let lost = record.get(16..24).and_then(|field| field.first_chunk());
                 counts.lost += lost.map_or(0, |field| u64::from_ne_bytes(*field));
             }
             _ => {}
         }
-        // No record is shorter than its header.
-        bytes = bytes.get(size.max(8)..).unwrap_or_default();
     }
 }
 
@@ -357,7 +420,7 @@ fn fits(pages: usize, setup: &Setup) -> bool {
 }
 
 /// `0-3,6`
-fn online_cpus() -> Vec<i32> {
+pub(super) fn online_cpus() -> Vec<i32> {
     let text = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     let mut cpus = Vec::new();
     for range in text.trim().split(',') {

@@ -8,7 +8,7 @@ use super::{
     model::Slice,
     units::{Dwarf, Split},
 };
-use crate::symbolize::files::Sections;
+use crate::symbolize::files::{Sections, packages};
 use codecost::image::{
     Image, Mapping,
     debug_info::{DebugSection, UnitKind},
@@ -122,13 +122,7 @@ impl<'s> Dwarf<'s> {
 
 /// Packages beside the programs, and the `.dwo` files of what they do not hold.
 fn open(skeletons: &[Skeleton], programs: &[PathBuf]) -> Vec<Mapping> {
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for program in programs {
-        let mut appended = program.clone().into_os_string();
-        appended.push(".dwp");
-        paths.push(appended.into());
-        paths.push(program.with_extension("dwp"));
-    }
+    let mut paths: Vec<PathBuf> = programs.iter().flat_map(|path| packages(path)).collect();
     let mut seen: Vec<PathBuf> = Vec::new();
     paths.retain(|path| {
         let new = !seen.contains(path);

@@ -143,7 +143,7 @@ pub(super) fn names(
              --strip-debug`, leaves them out"
                 .into(),
         ],
-        command: format!("cargo slim sections {artifact_flags} --filter name/"),
+        command: format!("cargo slim sections {artifact_flags} --filter 'name$'"),
     })
 }
 

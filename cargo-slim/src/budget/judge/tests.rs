@@ -285,3 +285,25 @@ fn a_crate_is_what_ships_of_it_and_a_changed_verdict_is_told() {
         }
     }
 }
+
+#[test]
+fn a_budget_of_growth_says_what_is_left_of_it() {
+    let slack = |rule: Rule, before: u64| {
+        let verdict = verdict(vec![rule], &of_size(Some(1000)), Some(before));
+        (verdict.rows[0].growth_limit, verdict.rows[0].slack)
+    };
+    let growth = || Some(Limit::Bytes(Bytes(150)));
+    assert_eq!(
+        slack(budget(None, None, growth()), 900),
+        (Some(150), Some(50))
+    );
+    assert_eq!(
+        slack(budget(None, None, growth()), 800),
+        (Some(150), Some(-50))
+    );
+    let share = Some(Limit::Share(Share(0.1)));
+    assert_eq!(slack(budget(None, None, share), 950), (Some(95), Some(45)));
+    // Of two limits the nearer one counts.
+    assert_eq!(slack(budget(Some(1020), None, growth()), 900).1, Some(20));
+    assert_eq!(slack(budget(Some(2000), None, growth()), 900).1, Some(50));
+}

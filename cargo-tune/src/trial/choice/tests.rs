@@ -116,3 +116,20 @@ fn the_pareto_set_is_what_nothing_beats() {
         ["baseline", "small and slow", "fast"]
     );
 }
+
+#[test]
+fn without_times_a_lower_level_beats_no_higher_one() {
+    let level = |name: &str, size, build, level: &str| {
+        let mut row = row(name, 1, size, build, None);
+        let value = Value::String(level.to_owned());
+        row.variant.assignments = vec![Assignment::key(Key::OptLevel, value)];
+        row
+    };
+    let baseline = row("baseline", 0, 1000, 1, None);
+    let rows = [
+        level("recipe", 700, 8, "z"),
+        level("s", 701, 9, "s"),
+        level("worse", 702, 10, "s"),
+    ];
+    assert_eq!(pareto(&baseline, &rows), ["baseline", "recipe", "s"]);
+}

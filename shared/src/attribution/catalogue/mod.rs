@@ -50,11 +50,12 @@ pub struct CrateInfo {
 pub type CrateKey<'a> = (&'a str, Origin, Option<&'a str>, Option<&'a str>);
 
 impl CrateInfo {
-    /// The library of a package that a list names, as cargo calls it unless told otherwise.
+    /// The library of a package that a list names, as the list or else cargo's default calls it.
     #[cfg(feature = "binary")]
     pub(super) fn of_package(package: &super::ListedPackage) -> Self {
+        let name = package.library.as_ref().unwrap_or(&package.name);
         Self {
-            name: package.name.replace('-', "_"),
+            name: name.replace('-', "_"),
             package: Some(package.name.clone()),
             version: Some(package.version.clone()),
             origin: package.origin,
@@ -330,8 +331,8 @@ impl Catalogue {
     }
 
     /// The crate of a panic's location. Beyond [`crate_of_path`](Self::crate_of_path), a source below a
-    /// directory `src` of no known package is likely that of a package that is called as the directory
-    /// above, or, relative to the root of the workspace, of the file's own.
+    /// directory `src` of no known package stands for a bucket with the name of the directory above, or,
+    /// relative to the root of the workspace, is likely of the file's own crate.
     #[cfg(feature = "binary")]
     pub fn crate_of_panic(&self, source: &str) -> Option<CrateInfo> {
         let known = source::crate_of_path(self, source);
@@ -355,6 +356,15 @@ impl Catalogue {
             Some(root) => info.package.as_deref() == Some(&root.name),
             None => info.origin == Origin::Workspace && Some(&info.name) == self.file_stem.as_ref(),
         }
+    }
+
+    /// What the program is called as a crate, by the name of its file.
+    #[cfg(feature = "binary")]
+    pub fn program(&self) -> Option<String> {
+        let stem = self.file_stem.as_ref()?;
+        let mut bytes = stem.bytes();
+        let plain = bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        plain.then(|| stem.replace('-', "_"))
     }
 
     /// The directory of the prebuilt libraries that were linked into the file, where the toolchain

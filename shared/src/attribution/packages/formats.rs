@@ -49,6 +49,7 @@ pub(super) fn auditable(compressed: &[u8]) -> Option<Vec<ListedPackage>> {
             _ => Origin::Unknown,
         },
         name: package.name,
+        library: None,
         version: package.version,
         root: package.root,
         directory: None,
@@ -77,6 +78,16 @@ struct CycloneComponent {
     purl: Option<String>,
     #[serde(rename = "bom-ref")]
     reference: Option<String>,
+    /// Of the package that the document is of: what cargo builds of it.
+    #[serde(default)]
+    components: Vec<CycloneTarget>,
+}
+
+/// A target of a package. Its `purl` is that of the package, with the root module as the fragment.
+#[derive(Deserialize)]
+struct CycloneTarget {
+    name: String,
+    purl: Option<String>,
 }
 
 impl CycloneComponent {
@@ -88,6 +99,7 @@ impl CycloneComponent {
             _ => Origin::Registry,
         };
         Some(ListedPackage {
+            library: library(&self.components),
             name: self.name,
             version: self.version?,
             origin,
@@ -95,6 +107,14 @@ impl CycloneComponent {
             directory: self.reference.as_deref().and_then(directory),
         })
     }
+}
+
+/// The only target, where it is one of cargo's. Of several nothing says which one the file is.
+fn library(targets: &[CycloneTarget]) -> Option<String> {
+    let [only] = targets else { return None };
+    let purl = only.purl.as_deref()?;
+    let is_target = purl.starts_with("pkg:cargo/") && purl.contains('#');
+    is_target.then(|| only.name.clone())
 }
 
 /// The directory in cargo's id of a package.
@@ -161,6 +181,7 @@ fn cargo(text: &[u8]) -> Option<Vec<ListedPackage>> {
             };
             Some(ListedPackage {
                 name,
+                library: None,
                 version,
                 origin,
                 root: at == root,
@@ -216,8 +237,11 @@ mod tests {
             {"type":"library","name":"b","version":"2.0.0","purl":"pkg:cargo/b@2.0.0?vcs_url=git%2Bhttps://x"},
             {"type":"library","name":"openssl","version":"3.0","purl":"pkg:generic/openssl@3.0"}],
             "metadata":{"component":{"name":"x","version":"0.1.0",
-                "purl":"pkg:cargo/x@0.1.0?download_url=file://."}}}"#;
+                "purl":"pkg:cargo/x@0.1.0?download_url=file://.",
+                "components":[{"name":"x_rust","purl":"pkg:cargo/x@0.1.0?download_url=file://.#src/lib.rs"}]}}}"#;
         let packages = document(text).unwrap();
+        assert_eq!(packages[0].library.as_deref(), Some("x_rust"));
+        assert_eq!(packages[1].library, None);
         let expected = [
             "x 0.1.0 workspace true",
             "d 0.1.0 workspace false",

@@ -25,7 +25,8 @@ pub(super) enum Seen {
 
 /// Calls `then` with the instructions of a function in order: where each stands, what it holds, and
 /// whether its last number is longer than it needs to be. Of several that hold nothing it may be
-/// called for the first only. Stops at damage.
+/// called for the first only; a constant of one byte, and an offset of one byte that no constant stands
+/// before, count as nothing: no data stands so low. Stops at damage.
 pub(super) fn each(piece: &Piece<'_>, then: &mut impl FnMut(VirtualAddress, Seen, bool)) {
     let mut code = Code {
         bytes: piece.code,
@@ -34,17 +35,19 @@ pub(super) fn each(piece: &Piece<'_>, then: &mut impl FnMut(VirtualAddress, Seen
     if code.header().is_none() {
         return;
     }
+    let mut after_number = false;
     while code.at < code.bytes.len() {
-        if code.skip_simple() {
+        if code.skip_simple(after_number) {
             then(piece.address, Seen::Other, false);
         }
         let from = code.at;
-        if from == code.bytes.len() {
+        if from >= code.bytes.len() {
             return;
         }
         let Some(seen) = code.instruction() else {
             return;
         };
+        after_number = matches!(seen, Seen::Number(_));
         if seen == Seen::Other {
             then(piece.address, seen, false);
             continue;
@@ -84,16 +87,85 @@ const fn is_plain(opcode: u8) -> bool {
     matches!(opcode, 0x00 | 0x01 | 0x05 | 0x0a | 0x0b | 0x0f | 0x19..=0x1b | 0x45..=0xc4 | 0xd1 | 0xd3 | 0xd4)
 }
 
-/// By the first byte: 1 for an instruction that is this byte, 2 for one that has a number after it
-/// which names nothing of the module, 0 for all others.
-const SIMPLE: [u8; 256] = {
-    let mut simple = [0; 256];
+/// How an instruction that names nothing is skipped, by its first byte.
+#[derive(Clone, Copy)]
+struct Simple {
+    /// Whether it is skipped at all.
+    known: bool,
+    /// Whether a number of any length follows.
+    number: bool,
+    /// How many more bytes follow.
+    more: u8,
+    /// Bits of the next bytes that must not be set.
+    open: u32,
+    /// Which property the next byte, and the one after it, must not have.
+    first: u8,
+    second: u8,
+}
+
+/// The byte begins a type that names what it refers to.
+const REFERENCE: u8 = 1;
+/// The byte begins an instruction that reads or writes memory, and so uses a constant before it.
+const MEMORY: u8 = 2;
+
+/// The properties of each byte.
+const PROPERTIES: [u8; 256] = {
+    let mut properties = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        properties[byte] = match byte as u8 {
+            0x63 | 0x64 => REFERENCE,
+            // Vectors and atomics, too.
+            0x28..=0x3e | 0xfd | 0xfe => MEMORY,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    properties
+};
+
+const SIMPLE: [Simple; 256] = {
+    const NONE: Simple = Simple {
+        known: false,
+        number: false,
+        more: 0,
+        open: 0,
+        first: 0,
+        second: 0,
+    };
+    const PLAIN: Simple = Simple {
+        known: true,
+        ..NONE
+    };
+    const NUMBER: Simple = Simple {
+        number: true,
+        ..PLAIN
+    };
+    let mut simple = [NONE; 256];
     let mut opcode = 0;
     while opcode < 256 {
         simple[opcode] = match opcode as u8 {
-            plain if is_plain(plain) => 1,
-            0x0c | 0x0d | 0x20..=0x26 => 2,
-            _ => 0,
+            plain if is_plain(plain) => PLAIN,
+            0x0c | 0x0d | 0x20..=0x26 => NUMBER,
+            0x02..=0x04 => Simple {
+                first: REFERENCE,
+                ..NUMBER
+            },
+            // One byte each for the alignment, of the first memory, and the offset.
+            0x28..=0x3e => Simple {
+                more: 2,
+                open: 0x80_c0,
+                ..PLAIN
+            },
+            0x41 | 0x42 => Simple {
+                more: 1,
+                open: 0x80,
+                second: MEMORY,
+                ..PLAIN
+            },
+            0x43 => Simple { more: 4, ..PLAIN },
+            0x44 => Simple { more: 8, ..PLAIN },
+            _ => NONE,
         };
         opcode += 1;
     }
@@ -122,11 +194,18 @@ impl Code<'_> {
         }
     }
 
-    /// Skips simple instructions; says whether there were any. Which of the two kinds the next one is
-    /// cannot be predicted, so both are skipped in the same way.
+    /// Skips instructions that name nothing; says whether there were any. Which kind the next one is
+    /// cannot be predicted, so all are skipped in the same way. `after_number`: whether a constant comes
+    /// before, which the next one may use as an address.
     #[inline]
-    fn skip_simple(&mut self) -> bool {
+    fn skip_simple(&mut self, after_number: bool) -> bool {
         let start = self.at;
+        if after_number
+            && let Some(next) = self.bytes.get(start)
+            && PROPERTIES[usize::from(*next)] & MEMORY != 0
+        {
+            return false;
+        }
         while let Some(window) = self
             .bytes
             .get(self.at..)
@@ -134,12 +213,17 @@ impl Code<'_> {
         {
             let window = u64::from_le_bytes(*window);
             let kind = SIMPLE[(window & 0xff) as usize];
-            let ends = !(window >> 8) & GOES_ON;
-            if kind == 0 || ends == 0 {
+            let next = window >> 8;
+            let ends = !next & GOES_ON;
+            let first = PROPERTIES[(next & 0xff) as usize] & kind.first;
+            let second = PROPERTIES[(next >> 8 & 0xff) as usize] & kind.second;
+            let open = next as u32 & kind.open;
+            // One branch for all that can stop it.
+            if !kind.known | (ends == 0) | (first != 0) | (second != 0) | (open != 0) {
                 break;
             }
             let number = (ends.trailing_zeros() as usize + 1) / 8;
-            self.at += 1 + number * usize::from(kind >> 1);
+            self.at += 1 + number * usize::from(kind.number) + usize::from(kind.more);
         }
         self.at > start
     }
@@ -394,6 +478,47 @@ mod tests {
         }
     }
 
+    /// What `each` reports, without what holds nothing.
+    fn reported(code: &[u8]) -> Vec<(u64, Seen)> {
+        let piece = Piece {
+            code,
+            address: VirtualAddress(0),
+        };
+        let mut all = Vec::new();
+        each(&piece, &mut |at, seen, _| all.push((at.0, seen)));
+        all.retain(|(_, seen)| *seen != Seen::Other);
+        all
+    }
+
+    /// All that an instruction holds is reported, but for numbers of one byte.
+    fn is_reported(code: &[u8]) {
+        let mut reader = Code { bytes: code, at: 0 };
+        reader.header().unwrap();
+        let mut expected = Vec::new();
+        let mut after_number = false;
+        while reader.at < code.len() {
+            let from = reader.at;
+            let seen = reader.instruction().unwrap();
+            let is_memory = |at: usize| {
+                code.get(at)
+                    .is_some_and(|it| PROPERTIES[usize::from(*it)] & MEMORY != 0)
+            };
+            let short = match seen {
+                Seen::Number(_) => reader.at == from + 2 && !is_memory(reader.at),
+                Seen::Memory { offset, .. } => !after_number && offset < 128,
+                _ => false,
+            };
+            if !short && seen != Seen::Other {
+                expected.push((from as u64, seen));
+            }
+            after_number = matches!(seen, Seen::Number(_));
+        }
+        let mut reported = reported(code);
+        // Near the end of a function everything is reported.
+        reported.retain(|one| expected.contains(one));
+        assert_eq!(reported, expected);
+    }
+
     #[test]
     fn whole_modules_are_read_alike() {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -412,6 +537,7 @@ mod tests {
                 let code = &bytes[body.start.0 as usize..body.end().0 as usize];
                 let ours = ours(code).unwrap();
                 assert_eq!(ours, witness(code).unwrap(), "{name}, function {function}");
+                is_reported(code);
                 read += ours.len();
             }
             assert!(read > 5, "{name}");

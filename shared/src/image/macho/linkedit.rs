@@ -1,7 +1,7 @@
 //! `__LINKEDIT`, cut into sections by load command.
 
 use super::{
-    super::{Image, Section, SectionKind},
+    super::{Image, Section, SectionKind, missing},
     Commands,
     commands::Part,
     range,
@@ -64,6 +64,12 @@ impl Part {
 /// Adds a section for each part.
 pub(super) fn cut(image: &mut Image<'_>, commands: &Commands) {
     for (part, (offset, size)) in &commands.parts {
+        missing::note(
+            &mut image.missing,
+            part.name(),
+            image.bytes,
+            (*offset, *size),
+        );
         let file = range(image, *offset, *size);
         if file.is_empty() {
             continue;

@@ -25,8 +25,8 @@ pub(super) use trie::exports;
 pub(super) use unwind::read as unwind;
 
 use super::{
-    Architecture, Format, Image, Native, Section, SectionKind, Segment, TableRange, bounds,
-    debug_info::DebugSection, fields::Fields, other,
+    Architecture, Format, Image, MissingPart, Native, Section, SectionKind, Segment, TableRange,
+    bounds, debug_info::DebugSection, fields::Fields, missing, other,
 };
 use crate::address::{FileOffset, Range, VirtualAddress};
 use std::borrow::Cow;
@@ -79,7 +79,8 @@ fn linked<'d>(fields: Fields<'d>, is_64: bool, kind: u32) -> Option<Image<'d>> {
         };
         for number in 0..segment.sections {
             let at = segment.first + u64::from(number) * if is_64 { 80 } else { 68 };
-            if let Some(section) = section(fields, is_64, at, hollow, &mut names) {
+            let missing = &mut image.missing;
+            if let Some(section) = section(fields, is_64, at, hollow, (&mut names, missing)) {
                 image.sections.push(section);
             }
         }
@@ -110,7 +111,7 @@ fn section<'d>(
     is_64: bool,
     at: u64,
     hollow: bool,
-    names: &mut bounds::NameBudget,
+    (names, missing): (&mut bounds::NameBudget, &mut Vec<MissingPart>),
 ) -> Option<Section<'d>> {
     let name = names.read(|| fields.text(at, 16));
     let segment = fields.text(at + 16, 16)?;
@@ -124,6 +125,7 @@ fn section<'d>(
     let loaded = kind != SectionKind::Debug;
     let zeroes = matches!(kind, SectionKind::Bss | SectionKind::TlsBss);
     let held = if zeroes || hollow { 0 } else { size };
+    missing::note(missing, &name, fields.bytes, (offset.into(), held));
     let compressed = name.starts_with("__zdebug_");
     Some(Section {
         kind,

@@ -26,8 +26,8 @@ pub(super) use symbols::{exports, symbols};
 pub(super) use unwind::{functions, read as unwind};
 
 use super::{
-    Architecture, Format, Image, Native, Section, SectionKind, Segment, TableRange, bounds,
-    debug_info::DebugSection, fields::Fields, other,
+    Architecture, Format, Image, MissingPart, Native, Section, SectionKind, Segment, TableRange,
+    bounds, debug_info::DebugSection, fields::Fields, missing, other,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use std::borrow::Cow;
@@ -170,7 +170,7 @@ fn read(bytes: &[u8]) -> Option<Image<'_>> {
             table + 40 * number,
             strings,
             &mut header,
-            &mut names,
+            (&mut names, &mut image.missing),
         ) else {
             break;
         };
@@ -199,7 +199,7 @@ fn section<'d>(
     at: u64,
     strings: Option<FileRange>,
     header: &mut Header,
-    names: &mut bounds::NameBudget,
+    (names, missing): (&mut bounds::NameBudget, &mut Vec<MissingPart>),
 ) -> Option<Section<'d>> {
     let short = fields.text(at, 8)?;
     // `/4` stands for a long name at 4 in the string table.
@@ -215,6 +215,15 @@ fn section<'d>(
     let kind = kind_of(&name, flags);
     // Some linkers leave the size in memory at zero.
     let memory = if memory == 0 { held } else { memory };
+    if kind != SectionKind::Bss {
+        // The rest of `held` fills the section up.
+        missing::note(
+            missing,
+            &name,
+            fields.bytes,
+            (offset.into(), held.min(memory).into()),
+        );
+    }
     let mut file = bounds::clip(fields.bytes, offset.into(), held.min(memory).into());
     if kind == SectionKind::Code {
         // Linkers fill code up with instructions that trap, which is still the section's.
@@ -292,7 +301,10 @@ fn kind_of(name: &str, flags: u32) -> SectionKind {
 
 /// What stands in the file without a section's header.
 fn headerless(image: &mut Image<'_>, header: &Header, strings: Option<FileRange>) {
-    let mut add = |name: &'static str, kind, file: FileRange| {
+    let bytes = image.bytes;
+    let mut add = |name: &'static str, kind, given: (u64, u64)| {
+        missing::note(&mut image.missing, name, bytes, given);
+        let file = bounds::clip(bytes, given.0, given.1);
         if !file.is_empty() {
             image.sections.push(Section {
                 kind,
@@ -304,15 +316,15 @@ fn headerless(image: &mut Image<'_>, header: &Header, strings: Option<FileRange>
     let (at, count) = header.symbols;
     if at > 0 {
         let size = u64::from(count) * 18;
-        let symbols = bounds::clip(image.bytes, at.into(), size);
-        add("COFF symbols", SectionKind::Symbols, symbols);
+        add("COFF symbols", SectionKind::Symbols, (at.into(), size));
         if let Some(strings) = strings {
-            add("COFF strings", SectionKind::Strings, strings);
+            let given = (strings.start.0, strings.size);
+            add("COFF strings", SectionKind::Strings, given);
         }
     }
     // The one directory that gives a place in the file.
     if let Some((at, size)) = header.directory(4) {
-        let certificate = bounds::clip(image.bytes, at.into(), size.into());
-        add("certificate", SectionKind::Signature, certificate);
+        let given = (at.into(), size.into());
+        add("certificate", SectionKind::Signature, given);
     }
 }

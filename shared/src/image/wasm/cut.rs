@@ -1,6 +1,6 @@
 //! A file cut into its sections.
 //!
-//! A section is its number, the length of its content and the content. What `sections` shows is the
+//! A section is its number, the length of its content and the content. A section here is the
 //! content, without the name that a custom section begins with; number, length and name are headers.
 //! Custom sections that consist of subsections (`name`, `linking`, `dylink.0`) are cut into them.
 
@@ -12,7 +12,7 @@ use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use std::borrow::Cow;
 
 /// What stands before the content of a section or subsection.
-pub(super) const SECTION_HEADER: &str = "section header";
+const SECTION_HEADER: &str = TableRange::SECTION_HEADER;
 
 /// Bytes of the magic number and the version.
 const HEADER: u64 = 8;

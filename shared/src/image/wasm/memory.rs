@@ -8,15 +8,16 @@ impl Module {
     /// The place in the file of what is at an address of the linear memory.
     pub fn memory_at(&self, address: u64) -> Option<VirtualAddress> {
         // Most numbers of code are small.
-        if self.first_address().is_none_or(|first| address < first) {
+        if self.first_address().is_none_or(|first| address < first) || address >= self.memory_end {
             return None;
         }
-        let start = |at: &u32| self.segments[*at as usize].address.unwrap_or_default();
-        let next = self.by_address.partition_point(|at| start(at) <= address);
+        let next = self
+            .by_address
+            .partition_point(|(start, _)| *start <= address);
         // Segments that overlap occur only in damaged files.
         let near = self.by_address.get(..next)?.iter().rev().take(4);
-        let mut holding = near.filter_map(|at| {
-            let distance = address.checked_sub(start(at))?;
+        let mut holding = near.filter_map(|(start, at)| {
+            let distance = address.checked_sub(*start)?;
             let segment = &self.segments[*at as usize];
             let inside = distance < segment.file.size;
             inside.then(|| VirtualAddress(segment.file.start.0 + distance))
@@ -26,8 +27,7 @@ impl Module {
 
     /// The first address that a segment fills: numbers below are none of data's.
     pub fn first_address(&self) -> Option<u64> {
-        let first = *self.by_address.first()?;
-        self.segments[first as usize].address
+        self.by_address.first().map(|(address, _)| *address)
     }
 
     /// The segment that stands at a place.

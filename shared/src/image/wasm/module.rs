@@ -7,9 +7,9 @@ use super::{
 };
 use crate::address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress};
 use wasmparser::{
-    CodeSectionReader, ElementItems, ElementKind, ElementSectionReader, ExportSectionReader,
-    ExternalKind, FromReader, FunctionSectionReader, ImportSectionReader, MemorySectionReader,
-    Operator, SectionLimited, TableSectionReader, TypeRef, TypeSectionReader,
+    ElementItems, ElementKind, ElementSectionReader, ExportSectionReader, ExternalKind, FromReader,
+    FunctionSectionReader, ImportSectionReader, MemorySectionReader, Operator, SectionLimited,
+    TableSectionReader, TypeRef, TypeSectionReader,
 };
 
 /// A module: where its functions, segments and names stand. Functions have one numbering, the
@@ -32,7 +32,9 @@ pub struct Module {
     /// In the order of the file.
     pub(super) segments: Vec<Segment>,
     /// Those with a known address, by address: places in `segments`.
-    pub(super) by_address: Vec<u32>,
+    pub(super) by_address: Vec<(u64, u32)>,
+    /// Where the last of them ends.
+    pub(super) memory_end: u64,
     /// What fills tables, in the order of the file.
     elements: Vec<Entry>,
     /// Parts of `elements` that are put into the first table, by where.
@@ -281,15 +283,20 @@ impl Module {
     }
 
     fn read_bodies(&mut self, bytes: &[u8], section: &Found) -> Option<()> {
-        let reader: CodeSectionReader<'_> = limited(bytes, section)?;
-        for body in reader.into_iter_with_offsets() {
-            let (start, body) = body.ok()?;
-            let start = VirtualAddress(start as u64);
-            let end = VirtualAddress(body.range().end as u64);
+        let mut reader = reader(bytes, section)?;
+        let count = reader.read_var_u32().ok()?;
+        // Each takes a byte at least.
+        let most = usize::try_from(section.content.size).unwrap_or(usize::MAX);
+        self.bodies.reserve((count as usize).min(most));
+        for _ in 0..count {
+            let start = VirtualAddress(reader.original_position() as u64);
+            let size = reader.read_var_u32().ok()?;
+            reader.read_bytes(size as usize).ok()?;
+            let end = VirtualAddress(reader.original_position() as u64);
             self.bodies
                 .push(Range::<VirtualAddress>::between(start, end));
         }
-        Some(())
+        reader.eof().then_some(())
     }
 
     fn read_segments(&mut self, bytes: &[u8], section: &Found) -> Option<()> {
@@ -301,12 +308,16 @@ impl Module {
     /// Brings the segments whose address is known into the order of their addresses.
     pub(super) fn sort_segments(&mut self) {
         let segments = &self.segments;
-        let known = (0..segments.len() as u32).filter(|at| {
-            let segment = &segments[*at as usize];
-            segment.address.is_some() && !segment.file.is_empty()
+        let known = (0..).zip(segments).filter_map(|(at, segment)| {
+            let address = segment.address.filter(|_| !segment.file.is_empty());
+            Some((address?, at))
         });
-        let mut known: Vec<u32> = known.collect();
-        known.sort_by_key(|at| segments[*at as usize].address);
+        let mut known: Vec<(u64, u32)> = known.collect();
+        known.sort_by_key(|(address, _)| *address);
+        let ends = known
+            .iter()
+            .map(|(address, at)| address.saturating_add(segments[*at as usize].file.size));
+        self.memory_end = ends.max().unwrap_or_default();
         self.by_address = known;
     }
 

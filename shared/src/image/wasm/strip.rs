@@ -4,10 +4,7 @@
 //! writes for tools, `producers` and `target_features`, go as whole sections with their headers;
 //! other custom sections stay. The witness is rustc's own strip, in the integration tests.
 
-use super::{
-    super::{Image, SectionKind, Stripped},
-    cut,
-};
+use super::super::{Image, SectionKind, Stripped, TableRange};
 
 /// Sections that wasm-ld makes itself, so that it leaves them out.
 fn goes(kind: SectionKind, name: &str) -> bool {
@@ -23,7 +20,7 @@ pub(crate) fn stripped(image: &Image<'_>) -> Stripped {
     let mut sections: Vec<u64> = image.sections.iter().map(|it| it.file.size).collect();
     let mut tables: Vec<u64> = image.tables.iter().map(|it| it.range.size).collect();
     let headers = image.tables.iter().zip(0..);
-    let headers = headers.filter(|(table, _)| table.name == cut::SECTION_HEADER);
+    let headers = headers.filter(|(table, _)| table.name == TableRange::SECTION_HEADER);
     let mut headers: Vec<(u64, usize)> = headers
         .filter(|(table, _)| !table.range.is_empty())
         .map(|(table, at)| (table.range.end().0, at))
