@@ -9,6 +9,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 const MANIFEST: &str = r#"
@@ -48,11 +49,21 @@ criterion_group!(group, two);
 criterion_main!(group);
 "#;
 
-struct Project(tempfile::TempDir);
+/// Cargo names what it builds by the package and its place in the workspace, not by where that is, so
+/// in one target directory each project's program would be taken for another's that is newer. One
+/// after the other, what a project writes is newer than what was built before.
+static ALONE: Mutex<()> = Mutex::new(());
+
+struct Project(
+    tempfile::TempDir,
+    #[expect(dead_code)] MutexGuard<'static, ()>,
+);
 
 impl Project {
     fn new() -> Self {
-        let project = Self(tempfile::tempdir().unwrap());
+        // A test that failed has left nothing behind.
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let project = Self(tempfile::tempdir().unwrap(), alone);
         project.write("Cargo.toml", MANIFEST);
         project.write("src/lib.rs", LIBRARY);
         project.write("benches/two.rs", BENCH);

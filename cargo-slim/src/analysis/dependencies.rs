@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     analysis::{Input, model::Deps},
-    dependencies::{Counted, Proof, prove, tree},
+    dependencies::{Counted, Proof, Status, prove, tree},
 };
 use codecost::{
     Error, Result,
@@ -39,6 +39,7 @@ pub fn dependencies(
     input: &Input,
     proof: Option<ProofOptions<'_>>,
 ) -> Result<Analysis<Deps>> {
+    subject.one_image()?;
     let context = Context::current()?;
     let (resolved, root) = resolve(&context, opened, input)?;
     let ledger = subject.ledger(&[]);
@@ -73,7 +74,7 @@ pub fn dependencies(
                 }
             }
         }
-        more.push(unmeasured(&features));
+        more.extend(unmeasured(&features));
         proven = Some(features);
     }
     let rows = Deps { tree, proven };
@@ -99,14 +100,26 @@ pub(super) fn counted(rows: &[CrateRow], ships: bool) -> Vec<Counted> {
     rows.iter().map(counted).collect()
 }
 
-fn unmeasured(features: &crate::dependencies::Features) -> Warning {
-    let left = features.rows.iter().filter(|row| row.bytes.is_none());
-    Warning::new(
-        "features-not-measured",
-        "features could not be measured: their builds failed, or the budget was used up",
-    )
-    .help("run it again with a larger `--budget`: what was measured is kept")
-    .count(left.count() as u64)
+/// What is not known of features, and why.
+fn unmeasured(features: &crate::dependencies::Features) -> [Warning; 2] {
+    let count = |is: fn(&Status) -> bool| {
+        let rows = features.rows.iter();
+        rows.filter(|row| is(&row.status)).count() as u64
+    };
+    [
+        Warning::new(
+            "features-not-built",
+            "builds without a feature failed, so what it costs is not known",
+        )
+        .help("see the reason in `proven` of the JSON report: the program may need the feature")
+        .count(count(|status| matches!(status, Status::Failed(_)))),
+        Warning::new(
+            "features-not-measured",
+            "features were left for another run: the budget was used up",
+        )
+        .help("run it again: what was measured is kept")
+        .count(count(|status| matches!(status, Status::Left))),
+    ]
 }
 
 /// What cargo resolves for the file, and the place of its own package.

@@ -20,6 +20,7 @@ pub fn inlined(
     subject: &mut Subject<'_>,
     by: InlinedBy,
 ) -> Result<Analysis<Vec<InlinedRow>>> {
+    subject.one_image()?;
     let code = subject.inlined_code(opened.files.file.path())?;
     let subject = &*subject;
     let source = Source::new(subject);

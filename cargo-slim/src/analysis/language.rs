@@ -169,6 +169,7 @@ pub fn language(
     subject: &Subject<'_>,
     ledger: &Ledger,
 ) -> Result<Analysis<Language>> {
+    subject.one_image()?;
     let references = References::new(subject, ledger);
     let kept = Kept::new(&references.graph);
     let sites = Sites::new(&references);

@@ -14,6 +14,7 @@ use codecost::{Error, Result, address::VirtualAddress, image::Image};
 ///
 /// The file is not for a loader, its dynamic tables are damaged, or it changed while it was read.
 pub fn loads(opened: &Opened, subject: &Subject<'_>) -> Result<Analysis<Loads>> {
+    subject.one_image()?;
     Analysis::new(opened, subject, view(subject)?, [])
 }
 

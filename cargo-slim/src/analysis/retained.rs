@@ -39,6 +39,7 @@ pub fn retained<'s>(
     ledger: &'s Ledger,
     options: &RetainedOptions,
 ) -> Result<Analysis<Retained<'s>>> {
+    subject.one_image()?;
     // All of them will be asked for.
     subject.names();
     let mut references = References::new(subject, ledger);

@@ -420,6 +420,29 @@ impl<'a> Subject<'a> {
         text.into()
     }
 
+    /// For what is asked of one image only.
+    ///
+    /// # Errors
+    ///
+    /// A usage error where the file is a universal one.
+    pub(super) fn one_image(&self) -> Result<()> {
+        let Some(first) = self.slices.first() else {
+            return Ok(());
+        };
+        let names: Vec<&str> = self
+            .slices
+            .iter()
+            .map(|slice| slice.name.as_str())
+            .collect();
+        Err(Error::usage(
+            format_args!(
+                "the file holds an image for each of {}, and this is asked of one",
+                names.join(", ")
+            ),
+            format_args!("choose one with `--arch {}`", first.name),
+        ))
+    }
+
     /// Whether no archive has the crate's hash, as none has a program's.
     pub fn is_program(&self, id: CrateId) -> bool {
         self.crates.is_eliminated(id)

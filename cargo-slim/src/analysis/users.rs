@@ -22,6 +22,7 @@ pub fn data_named(
     subject: &mut Subject<'_>,
     name: &str,
 ) -> Result<Analysis<Vec<DataRow>>> {
+    subject.one_image()?;
     let ledger = subject.ledger(&[]);
     let subject = &*subject;
     let references = References::new(subject, &ledger);

@@ -35,6 +35,7 @@ pub fn why<'s>(
     wanted: &Wanted,
     most: usize,
 ) -> Result<Analysis<Why<'s>>> {
+    subject.one_image()?;
     let references = References::new(subject, ledger);
     let nodes = wanted.nodes(&references)?;
     let kept = Kept::new(&references.graph);

@@ -79,6 +79,10 @@ impl Measured {
                 |snapshot| section(snapshot, name),
                 || format!("there is no section `{name}`"),
             ),
+            // What inference finds is less than there is: a limit would hold because of it.
+            Measure::Crate(_) | Measure::CrateFile(_) if self.stripped => Reading::Missing(
+                "the file has no symbols, so only a part of the crate's bytes is known".into(),
+            ),
             Measure::Crate(name) => self.parts(
                 |snapshot| of_crate(snapshot, name, shipped_of),
                 || format!("there is no crate `{name}`"),

@@ -14,6 +14,7 @@ use crate::{
 };
 use codecost::{
     Result,
+    attribution::Origin,
     console::Console,
     report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table},
     units::{Bytes, Share},
@@ -145,7 +146,9 @@ pub(super) fn count(rows: &[CrateRow]) -> Vec<Nth<'_, CrateRow>> {
 /// The crate's name, and where another row has the same, that this one is the program.
 fn shown<'a>(row: &Nth<'a, CrateRow>) -> Cell<'a> {
     let name = &row.row.label.name;
-    match row.row.program && row.nth > 1 {
+    // What only is not another crate of the name may be several.
+    let is_known = row.row.label.origin != Origin::Unknown;
+    match row.row.program && row.nth > 1 && is_known {
         true => Cell::text(format!("{name} (program)")),
         false => name.as_str().into(),
     }
@@ -284,11 +287,13 @@ pub(super) fn with_parts<'a>(
         .people_only()
         .droppable(11)
         .number("inferred", "Inferred", |row| Cell::Bytes(row.row.inferred))
+        .summed()
         .machines_only()
         .number("inferred_shipped", "Inferred", move |row| match ships {
             true => Cell::Bytes(row.row.inferred_shipped),
             false => Cell::Empty,
         })
+        .summed()
         .machines_only()
         .number("shared", "Shared", |row| Cell::Bytes(row.row.shared))
         .summed()

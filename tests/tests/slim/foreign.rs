@@ -220,9 +220,24 @@ fn a_universal_file_is_the_sum_of_its_images() {
     let run = slim().run(["crates", "--arch", "riscv64", "--file", path]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("x86_64"), "{}", run.stderr);
-    // What is of one image only asks which.
-    let why = slim().view(&["retained"], &file);
-    assert!(warnings(&why).contains(&"universal-file"));
+    // What is asked of one image only says which there are, and answers for each.
+    for view in [
+        &["retained"][..],
+        &["why", "main"],
+        &["language"],
+        &["loads"],
+        &["data", "x"],
+    ] {
+        let run = slim().run(view.iter().chain(&["--file", path]));
+        assert_eq!(run.code, Some(2), "{view:?} {}", run.stdout);
+        assert!(
+            run.stderr.contains("choose one with `--arch"),
+            "{}",
+            run.stderr
+        );
+    }
+    let loads = slim().run(["loads", "--arch", "aarch64", "--file", path]);
+    assert_eq!(loads.code, Some(0), "{}", loads.stderr);
 }
 
 /// What headers place beyond the end of the file is named, and nothing is advised that needs it.

@@ -182,3 +182,34 @@ fn code_without_debug_information_is_named() {
     let said = compile("undescribed", &[]).expect("most of the code is not described");
     assert!(said["help"].is_string(), "{said}");
 }
+
+/// Of a stripped file only a part of a crate is known, so no limit on it holds.
+#[test]
+fn a_crate_of_a_stripped_file_is_no_measure() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(
+        path("app.rs"),
+        "fn main() { println!(\"{}\", std::env::args().count()) }\n",
+    )
+    .unwrap();
+    succeed(
+        rustc()
+            .args(["-Copt-level=2", "app.rs"])
+            .current_dir(directory.path()),
+    );
+    let budgets = ["crate:core", "crate-file:core"].map(|measure| {
+        format!("[[budget]]\nfile = \"app\"\nmeasure = \"{measure}\"\nlimit = \"90 MiB\"\n")
+    });
+    fs::write(path("slim.toml"), budgets.concat()).unwrap();
+    let statuses = || -> Vec<String> {
+        let slim = slim().in_directory(directory.path());
+        let run = slim.run(["check", "--file", "app", "--message-format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let rows = json["rows"].as_array().unwrap().iter();
+        rows.map(|row| text(row, "status").to_owned()).collect()
+    };
+    assert_eq!(statuses(), ["pass", "pass"]);
+    succeed(command("strip").arg("-s").arg(path("app")));
+    assert_eq!(statuses(), ["missing", "missing"]);
+}
