@@ -13,6 +13,9 @@ const IN_KERNEL: f64 = 0.5;
 const MISSES: f64 = 5.0;
 /// A larger part of the time without a processor that it was ready for is said.
 const BUSY: f64 = 0.1;
+/// The kernel tells its own time from the program's by what a tick of its clock finds, every 1 to 10
+/// milliseconds: of less CPU time than ten ticks the division is chance.
+const DIVIDED_NS: u64 = 100_000_000;
 /// Below this much CPU time start-up is all there is.
 const LEAST_NS: u64 = 5_000_000;
 
@@ -47,7 +50,7 @@ pub(super) fn of(measured: &Measured) -> Verdict {
         );
     }
     let in_kernel = Share::of(system_ns, cpu);
-    if in_kernel.0 > IN_KERNEL {
+    if in_kernel.0 > IN_KERNEL && cpu >= DIVIDED_NS {
         return verdict(
             Some(Bound::Kernel),
             format!("{in_kernel} of the CPU time is in the kernel"),
@@ -73,9 +76,14 @@ pub(super) fn of(measured: &Measured) -> Verdict {
             verdict(Some(bound), because)
         }
         _ => {
-            let queued = measured.usage.queued_ns.unwrap_or_default() as f64 / wall as f64;
+            // Of all threads together, as the CPU time is.
+            let queued = measured.usage.queued_ns.unwrap_or_default();
+            let queued = queued as f64 / queued.saturating_add(cpu).max(1) as f64;
             let busy = match queued > BUSY {
-                true => format!(" and waited for one for {}", Share(queued.min(1.0))),
+                true => format!(
+                    ", and waited for one for {} of the time in which it could run",
+                    Share(queued)
+                ),
                 false => String::new(),
             };
             verdict(
@@ -116,19 +124,24 @@ mod tests {
     /// Both `stat` and `report` say this sentence, so neither claims more than the other.
     #[test]
     fn bound_by_is_said_only_of_what_was_measured() {
-        const MS: u64 = 1_000_000;
+        // Hundredths of a second's run.
+        const CS: u64 = 10_000_000;
         let of = |user, system, queued, of_recording| {
-            let mut measured = measured(100 * MS, user * MS, system * MS, &[]);
-            measured.usage.queued_ns = Some(queued * MS);
+            let mut measured = measured(100 * CS, user * CS, system * CS, &[]);
+            measured.usage.queued_ns = Some(queued * CS);
             measured.of_recording = of_recording;
             super::of(&measured).sentence()
         };
         let running = of(36, 0, 50, false);
         assert!(!running.contains("bound by"), "{running}");
         assert!(
-            running.contains("36.0% of the time and waited for one for 50.0%"),
+            running
+                .contains("36.0% of the time, and waited for one for 58.1% of the time in which"),
             "{running}"
         );
+        // Of several threads at once these can be more than the time of the run.
+        let threads = of(90, 0, 210, false);
+        assert!(threads.contains("waited for one for 70.0%"), "{threads}");
         assert!(of(30, 60, 0, false).starts_with("bound by the kernel: "));
         assert!(of(20, 5, 0, false).starts_with("bound by waiting: "));
         assert!(of(30, 60, 0, true).starts_with("bound by the kernel: "));
@@ -147,7 +160,9 @@ mod tests {
         };
         assert_eq!(of(1, 1, 0, &[]), None);
         assert_eq!(of(100, 20, 5, &[]), Some(Bound::Waiting));
-        assert_eq!(of(100, 30, 60, &[]), Some(Bound::Kernel));
+        assert_eq!(of(1000, 300, 600, &[]), Some(Bound::Kernel));
+        // What a few ticks of the clock say is chance.
+        assert_eq!(of(100, 30, 60, &[]), Some(Bound::Running));
         assert_eq!(of(100, 90, 5, &[]), Some(Bound::Running));
         let slow = [
             ("instructions", 1000),

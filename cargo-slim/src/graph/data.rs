@@ -1,7 +1,10 @@
 //! What data refers to.
 
 use super::{inputs::Inputs, places::Places};
-use codecost::{address::VirtualAddress, image::SectionKind};
+use codecost::{
+    address::VirtualAddress,
+    image::{Format, SectionKind},
+};
 
 /// The edges that leave data objects: pointers that the loader writes, in a file that it does not
 /// move all numbers that could be one, and sections that are walked over as a whole.
@@ -63,6 +66,10 @@ fn numbers(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>, pairs: &mut Vec<(u3
 /// Linkers mark the beginning and the end of sections whose names are identifiers of C
 /// (`__start_NAME`), so that programs walk over them: who has one object has all of them.
 fn walked_over(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>, pairs: &mut Vec<(u32, u32)>) {
+    // ELF linkers make `__start_NAME` and `__stop_NAME` for such names; in Mach-O all names are like it.
+    if inputs.image.format != Format::Elf {
+        return;
+    }
     let named: Vec<bool> = inputs
         .image
         .sections

@@ -293,3 +293,21 @@ fn exports_are_roots() {
         assert_eq!(report.rows()[0]["via"], "export", "{:?}", report.rows());
     }
 }
+
+/// Neighbours in a section of Mach-O, whose names are all identifiers, are not of one piece as those of
+/// an ELF section that is walked over from `__start_NAME`: who uses what is as the source has it.
+#[test]
+fn neighbours_in_a_section_use_each_other_only_by_pointers() {
+    for name in ["apple-x86_64.dylib", "apple-chained.dylib"] {
+        let users = |of: &str| -> Vec<String> {
+            let report = slim().view(&["data", of], &specimen(name));
+            let row = &report.rows()[0];
+            let users = row["users"].as_array().into_iter().flatten();
+            users.map(|user| text(user, "name").to_owned()).collect()
+        };
+        assert_eq!(users("two_counter"), ["other"], "{name}");
+        assert_eq!(users("second"), ["names"], "{name}");
+        // It is exported, and nothing in the file refers to it.
+        assert_eq!(users("one_names"), [""; 0], "{name}");
+    }
+}
