@@ -382,6 +382,13 @@ fn a_symbol_table_that_ships_is_found() {
     let stripped = make("[profile.release]\nstrip = true\n");
     let found = findings(&stripped.path().join("app"), &[]);
     assert_eq!(finding(&found, "symbols-shipped"), None);
+    // By the user's own flags, over which the build for the analysis keeps it.
+    let flags = make("");
+    let app = flags.path().join("app");
+    fs::create_dir(app.join(".cargo")).unwrap();
+    let config = "[build]\nrustflags = [\"-Cstrip=symbols\"]\n";
+    fs::write(app.join(".cargo/config.toml"), config).unwrap();
+    assert_eq!(finding(&findings(&app, &[]), "symbols-shipped"), None);
 }
 
 #[test]

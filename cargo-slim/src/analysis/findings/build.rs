@@ -88,7 +88,10 @@ pub(super) fn symbols(
     let settings = &opened.facts.settings;
     let strip = settings.strip.as_deref().unwrap_or("none");
     let strips = matches!(strip.trim_matches('"'), "symbols" | "true");
-    if opened.facts.target.is_some() && strips {
+    // The user's own flags, which the build for the analysis overrules.
+    let build = opened.facts.build.as_ref();
+    let flag = build.and_then(|build| build.rustflags.codegen("strip"));
+    if opened.facts.target.is_some() && (strips || flag == Some("symbols")) {
         return None;
     }
     let debug = image

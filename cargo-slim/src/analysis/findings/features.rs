@@ -102,17 +102,17 @@ fn told(
     };
     let way = match of {
         Some(package) => format!(
-            "`default-features = false` for `{}` in the manifest of `{program}` leaves it out",
+            "estimated from these packages; `default-features = false` for `{}` in the manifest of \
+             `{program}` leaves them out",
             package.name
         ),
-        None => "estimated from the packages that only it links in; builds without it prove it"
-            .to_owned(),
+        None => "estimated from these packages; builds without the feature prove it".to_owned(),
     };
     Finding {
         code: "large-feature",
         title,
         bytes: most.bytes,
-        evidence: vec![format!("only it links in {}", parts.join(", ")), way],
+        evidence: vec![format!("nothing else links in {}", parts.join(", ")), way],
         command: match of {
             Some(package) => format!(
                 "cargo tree -p {program} -e features -i {}@{}",
