@@ -551,9 +551,34 @@ fn a_function_that_was_split_is_shown_with_its_cold_part() {
         found.rows
     );
     assert!(found.precise && !found.warnings.iter().any(|warning| warning.code == "skid"));
-    // The cold part's own name is no function.
+    // Views show the cold part as a row of its own; by that name it is the same function.
+    let by_part = asm(&profile, &Symbols::default(), &Query::of("often [cold]")).unwrap();
+    assert_eq!(by_part.function, "often");
+    assert_eq!(by_part.rows.len(), found.rows.len());
+    // The cold part's own symbol is no function.
     let error = asm(&profile, &Symbols::default(), &Query::of("often.cold")).unwrap_err();
     assert_eq!(error.exit_code(), 2);
+}
+
+/// As `msort_with_tmp` of glibc: GCC inlined its first lines everywhere and kept the rest.
+#[test]
+fn a_piece_of_a_function_that_is_not_there_is_found_without_samples() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("piece.s");
+    let code = ".text\n.globl main\n.type main, @function\n\
+        main: call sorted.part.0\n ret\n.size main, . - main\n\
+        .type sorted.part.0, @function\n\
+        sorted.part.0: nop\n ret\n.size sorted.part.0, . - sorted.part.0\n\
+        .section .note.GNU-stack,\"\",@progbits\n";
+    std::fs::write(&source, code).unwrap();
+    let program = directory.path().join("piece");
+    run(Command::new("gcc").arg(&source).arg("-o").arg(&program));
+    let profile = one_sample(&program, "main");
+    for name in ["sorted [outlined]", "sorted"] {
+        let found = asm(&profile, &Symbols::default(), &Query::of(name)).unwrap();
+        assert_eq!(found.function, "sorted [outlined]", "{name}");
+        assert_eq!(found.rows.len(), 2, "{name}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use codecost::{
     disasm::{Flow, Lister, Syntax, Target, lister},
     image::{Image, SectionKind, Symbol, SymbolKind, SymbolTable},
 };
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap};
 
 /// The code of a file.
 pub(super) struct Code<'d> {
@@ -22,8 +22,20 @@ pub(super) struct Code<'d> {
     /// What the debug information calls functions, by their position: symbols may not have the
     /// generic arguments, or the crate.
     described: HashMap<usize, String>,
+    /// Filled when it is first asked for: most recordings need none of it.
+    pieces: OnceCell<Pieces>,
     slots: Vec<Slot>,
     imports: SymbolTable<'d>,
+}
+
+/// What compilers split off functions under names of their own, by position.
+#[derive(Debug, Default)]
+struct Pieces {
+    /// The function that a piece was split off; the piece itself where that is not in the file,
+    /// because it was inlined everywhere.
+    wholes: HashMap<usize, usize>,
+    /// Turned round, without those that are by themselves.
+    of: HashMap<usize, Vec<usize>>,
 }
 
 /// A range that the symbol table gives names to.
@@ -72,6 +84,7 @@ impl<'d> Code<'d> {
             image,
             functions,
             described: HashMap::new(),
+            pieces: OnceCell::new(),
             slots,
             imports,
         }
@@ -92,15 +105,27 @@ impl<'d> Code<'d> {
         self.described.insert(position, name.to_owned());
     }
 
-    /// What symbols call the function at `position`, where that is not its name.
+    /// What symbols call the function at `position`, where that is not its name; and its pieces,
+    /// which other views show as rows of their own.
     pub(super) fn aliases(&self, position: usize) -> Vec<String> {
-        let (Some(own), Some(function)) =
-            (self.described.get(&position), self.functions.get(position))
-        else {
-            return Vec::new();
+        let names = |position: usize| {
+            let function = self.functions.get(position);
+            let names = function.map_or(&[][..], |function| &function.names);
+            names.iter().map(|name| Name::parse(name).full())
         };
-        let names = function.names.iter().map(|name| Name::parse(name).full());
-        names.filter(|name| name != own).collect()
+        let pieces = self
+            .split()
+            .of
+            .get(&position)
+            .map_or(&[][..], Vec::as_slice);
+        let pieces = pieces.iter().flat_map(|piece| names(*piece));
+        match self.described.get(&position) {
+            Some(own) => {
+                let others = names(position).filter(|name| name != own);
+                others.chain(pieces).collect()
+            }
+            None => pieces.collect(),
+        }
     }
 
     /// The name of the function at `position`, in full.
@@ -159,27 +184,49 @@ impl<'d> Code<'d> {
         bytes.get(..size).unwrap_or(bytes)
     }
 
-    /// The mangled name of the function that the piece at `position` was split off, if it is one.
-    pub(super) fn split_from(&self, position: usize) -> Option<&str> {
-        let names = &self.functions.get(position)?.names;
-        names.iter().find_map(|name| {
-            let (base, part) = base(name);
-            is_split(part).then_some(base)
-        })
+    /// The function that the one at `position` was split off; itself, if it is no piece or what it
+    /// was split off is not here.
+    pub(super) fn whole_of(&self, position: usize) -> usize {
+        let whole = self.split().wholes.get(&position);
+        whole.copied().unwrap_or(position)
     }
 
-    /// Functions that are no pieces, by their mangled name without endings.
-    pub(super) fn wholes(&self) -> HashMap<String, usize> {
-        let functions = self.functions.iter().enumerate();
-        functions
-            .flat_map(|(position, function)| {
-                function.names.iter().map(move |name| (position, name))
-            })
-            .filter_map(|(position, name)| {
-                let (base, part) = base(name);
-                (!is_split(part)).then(|| (base.to_owned(), position))
-            })
-            .collect()
+    /// Whether the code at `position` was split off a function that is in the file.
+    pub(super) fn is_piece(&self, position: usize) -> bool {
+        self.whole_of(position) != position
+    }
+
+    fn split(&self) -> &Pieces {
+        self.pieces.get_or_init(|| {
+            let mut bases: HashMap<&str, Vec<usize>> = HashMap::new();
+            for (position, function) in self.functions.iter().enumerate() {
+                let mut names = function.names.iter().map(|name| base(name));
+                if let Some((base, _)) = names.find(|(_, part)| is_split(*part)) {
+                    bases.entry(base).or_default().push(position);
+                }
+            }
+            let mut found = Pieces::default();
+            if bases.is_empty() {
+                return found;
+            }
+            let by_itself = bases.values().flatten().map(|piece| (*piece, *piece));
+            found.wholes = by_itself.collect();
+            for (position, function) in self.functions.iter().enumerate() {
+                for name in &function.names {
+                    let (base, part) = base(name);
+                    let pieces = bases.get(base).filter(|_| !is_split(part));
+                    for piece in pieces.into_iter().flatten() {
+                        found.wholes.insert(*piece, position);
+                    }
+                }
+            }
+            for (piece, whole) in &found.wholes {
+                if piece != whole {
+                    found.of.entry(*whole).or_default().push(*piece);
+                }
+            }
+            found
+        })
     }
 
     /// All ranges of the function at `position`: its own, and what the compiler split off it under

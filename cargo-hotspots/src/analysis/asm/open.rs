@@ -241,16 +241,11 @@ pub(super) fn hot_copies(
 /// The samples of each symbol, its cold and outlined parts included; parts have none themselves.
 pub(super) fn symbol_weights(opened: &CodeFile<'_>) -> BTreeMap<usize, Weight> {
     let mut weights: BTreeMap<usize, Weight> = BTreeMap::new();
-    let mut whole: Option<HashMap<String, usize>> = None;
     for (address, weight) in &opened.hits {
-        let Some(mut function) = opened.code.function_at(*address) else {
-            continue;
-        };
-        if let Some(base) = opened.code.split_from(function) {
-            let whole = whole.get_or_insert_with(|| opened.code.wholes());
-            function = whole.get(base).copied().unwrap_or(function);
+        if let Some(function) = opened.code.function_at(*address) {
+            let whole = opened.code.whole_of(function);
+            *weights.entry(whole).or_default() += *weight;
         }
-        *weights.entry(function).or_default() += *weight;
     }
     weights
 }
@@ -269,7 +264,8 @@ pub(super) fn cold_copies(opened: &[CodeFile<'_>], hot: &[Copy]) -> Vec<Copy> {
             // Of a hot one the first name is there already.
             for (nth, symbol) in extent.names.iter().enumerate().skip(usize::from(is_hot)) {
                 let name = Name::parse(symbol);
-                if name.part() == Part::Whole || name.part() == Part::Merged {
+                // A piece is found by the function that it was split off, where that is here.
+                if name.part() != Part::Plt && !opened.code.is_piece(function) {
                     let described = opened.code.function_name(function).filter(|_| nth == 0);
                     all.push(Copy {
                         full: described.unwrap_or_else(|| name.full()),
