@@ -180,7 +180,11 @@ pub(super) fn every_name_is_understood(data: &Path) -> Vec<String> {
                 ));
             }
         }
-        match analysis::asm::analyse(&subject, &Query::of(name)) {
+    }
+    let queries: Vec<_> = names.keys().map(|name| Query::of(name)).collect();
+    let answers = analysis::asm::each(subject.profile, subject.symbols, &queries);
+    for ((name, view), answer) in names.iter().zip(answers) {
+        match answer {
             Ok(_) => {}
             // The kernel's code is in no file.
             Err(error) if error.to_string().contains("is in no file") => {}

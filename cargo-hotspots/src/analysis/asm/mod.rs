@@ -102,6 +102,26 @@ pub fn analyse(subject: &Subject<'_>, query: &Query<'_>) -> Result<Analysis<Asm>
 /// A usage error when no function has such a name, or several do; a failure when the file that it
 /// is in is not there, or is for a processor without a disassembler.
 pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<Asm> {
+    let mut answers = each(profile, symbols, std::slice::from_ref(query));
+    answers.remove(0)
+}
+
+/// As [`asm`], for several functions; the files are opened once.
+pub fn each(profile: &Profile, symbols: &Symbols, queries: &[Query<'_>]) -> Vec<Result<Asm>> {
+    let debug = open::debug_files(profile);
+    let opened = open::open(profile, symbols, &debug);
+    let hot = open::hot_copies(profile, symbols, &opened);
+    let answer = |query| answer(profile, symbols, &opened, &hot, query);
+    queries.iter().map(answer).collect()
+}
+
+fn answer(
+    profile: &Profile,
+    symbols: &Symbols,
+    opened: &[CodeFile<'_>],
+    hot: &[Copy],
+    query: &Query<'_>,
+) -> Result<Asm> {
     let Query {
         name,
         input_flag,
@@ -112,8 +132,6 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
         samples: profile.samples,
         period: profile.period,
     };
-    let debug = open::debug_files(profile);
-    let opened = open::open(profile, symbols, &debug);
     if opened.is_empty() {
         return Err(nothing_opened(profile));
     }
@@ -123,11 +141,10 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
             "`cargo hotspots callers` shows who asked for it",
         ));
     }
-    let hot = open::hot_copies(profile, symbols, &opened);
     let all = || {
         hot.iter()
             .cloned()
-            .chain(open::cold_copies(&opened, &hot))
+            .chain(open::cold_copies(opened, hot))
             .collect()
     };
     // `main` means the program's, not C's.
@@ -139,7 +156,7 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
         function,
         copies,
         others,
-    } = find::find(own_main.unwrap_or(name), input_flag, &hot, all, total)?;
+    } = find::find(own_main.unwrap_or(name), input_flag, hot, all, total)?;
 
     let mut found = Asm {
         function: match copies.first() {
@@ -156,7 +173,7 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
     copies.iter().for_each(|copy| found.own += copy.own);
     (found.owner, found.version) = owner(symbols, &found.function);
     let shown = shown(&copies, found.own);
-    list_copies(&mut found, &opened, &copies, &others, &shown);
+    list_copies(&mut found, opened, &copies, &others, &shown);
 
     let mut files = Files::default();
     let mut gaps = Gaps::default();
@@ -165,7 +182,7 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
         shown: &shown,
         syntax: *syntax,
     };
-    let built = build(profile, &opened, &choice, &mut found, &mut files, &mut gaps)?;
+    let built = build(profile, opened, &choice, &mut found, &mut files, &mut gaps)?;
     built
         .into_values()
         .for_each(|part| append(&mut found, part));

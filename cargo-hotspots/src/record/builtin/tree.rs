@@ -24,7 +24,8 @@ const TRAILER: usize = 24;
 
 /// Where a sample has its process and thread: after the header and the address.
 const PROCESS_AT: usize = 16;
-/// The number of a process that has none any more.
+const THREAD_AT: usize = 20;
+/// The number of a process or thread that has none any more.
 const NOBODY: i32 = -1;
 
 /// The processes that are recorded.
@@ -112,8 +113,12 @@ impl Tree {
         kept_back.clear();
         for record in records(bytes) {
             let mut pid = process(record);
-            let ended =
-                ending.filter(|_| kind(record) == sys::PERF_RECORD_SAMPLE && pid == Some(NOBODY));
+            let ended = ending.filter(|[process, _]| {
+                // A thread that is not its process's first one keeps the process's number.
+                let without_thread =
+                    || pid == Some(*process) && number(record, THREAD_AT) == Some(NOBODY);
+                kind(record) == sys::PERF_RECORD_SAMPLE && (pid == Some(NOBODY) || without_thread())
+            });
             if let Some([process, _]) = ended {
                 pid = Some(process);
             }
@@ -336,6 +341,21 @@ mod tests {
         ];
         let kept = sifted(&mut Tree::of_running(7), &rounds);
         assert_eq!(kept, [vec![7, 7], vec![], vec![9]]);
+    }
+
+    #[test]
+    fn a_thread_that_ends_before_its_process_is_no_thread_of_its_own() {
+        let last = |pid, tid| record(sys::PERF_RECORD_SAMPLE, 2, &[0, 0, pid, tid], 0);
+        let exit = record(sys::PERF_RECORD_EXIT, 0, &[7, 1, 12, 1, 0, 0], 9);
+        let mut tree = Tree::of_running(7);
+        let bytes = [exit, last(7, -1), last(7, 7), last(7, -1)].concat();
+        tree.learn(std::slice::from_ref(&bytes));
+        let mut kept = Vec::new();
+        tree.sift(0, &bytes, &mut kept);
+        let samples = records(&kept).filter(|it| kind(it) == sys::PERF_RECORD_SAMPLE);
+        let threads: Vec<_> = samples.filter_map(|it| number(it, THREAD_AT)).collect();
+        // After somebody else has run, nothing says whose it is.
+        assert_eq!(threads, [12, 7, -1]);
     }
 
     #[test]
