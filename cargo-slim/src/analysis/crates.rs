@@ -5,14 +5,14 @@ use super::{
     open::Opened,
     partition,
     result::Analysis,
-    subject::Subject,
+    subject::{Slice, Subject},
 };
 use crate::ledger::{ByCategory, Category, Inlined, Ledger, Parties, PartyId};
 use codecost::{
     Result,
     attribution::{CrateId, Evidence, Origin, Owner},
     hashing::NumberMap,
-    image::{Image, SectionKind},
+    image::{self, SectionKind},
     report::Warning,
     units::Share,
 };
@@ -30,18 +30,27 @@ pub fn crates(
 ) -> Result<Analysis<Vec<CrateRow>>> {
     let path = opened.files.file.path();
     let (rows, warning) = match subject.slices.is_empty() {
-        true => of_image(subject, path, by)?,
-        false => (of_images(subject, path, by)?, None),
+        true => {
+            let Image {
+                rows,
+                warning,
+                ledger: _,
+            } = of_image(subject, path, by)?;
+            (rows, warning)
+        }
+        false => of_images(subject, path, by, &mut |_, _, _| {})?,
     };
     Analysis::of_all(opened, subject, rows, warning)
 }
 
-/// The rows of one image.
-pub(super) fn of_image(
-    subject: &mut Subject<'_>,
-    path: &Path,
-    by: By,
-) -> Result<(Vec<CrateRow>, Option<Warning>)> {
+/// What one image has.
+struct Image {
+    ledger: Ledger,
+    rows: Vec<CrateRow>,
+    warning: Option<Warning>,
+}
+
+fn of_image(subject: &mut Subject<'_>, path: &Path, by: By) -> Result<Image> {
     let inlined = match by {
         By::Defined | By::Instantiated => Vec::new(),
         By::Inlined => subject.inlined(path)?,
@@ -51,7 +60,11 @@ pub(super) fn of_image(
         By::Defined | By::Instantiated => None,
         By::Inlined => undescribed(subject, &inlined),
     };
-    Ok((rows(subject, &ledger, by), warning))
+    Ok(Image {
+        rows: rows(subject, &ledger, by),
+        ledger,
+        warning,
+    })
 }
 
 /// So much of the code may lack debug information before it is worth a word.
@@ -91,8 +104,14 @@ fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
 }
 
 /// The crates of all images of a universal file, each read as if it stood alone, and what stands between
-/// them.
-pub(super) fn of_images(subject: &mut Subject<'_>, path: &Path, by: By) -> Result<Vec<CrateRow>> {
+/// them. `each` is told of each image.
+pub(super) fn of_images(
+    subject: &mut Subject<'_>,
+    path: &Path,
+    by: By,
+    each: &mut dyn FnMut(&Slice<'_>, &Ledger, &[CrateRow]),
+) -> Result<(Vec<CrateRow>, Option<Warning>)> {
+    let mut warning = None;
     let mut rows: Vec<CrateRow> = between(&subject.image).collect();
     // Two rows of one image can have the same name and nothing else that tells them apart.
     let mut known: HashMap<(CrateInfo, usize), usize> = HashMap::new();
@@ -101,7 +120,10 @@ pub(super) fn of_images(subject: &mut Subject<'_>, path: &Path, by: By) -> Resul
     }
     for slice in &mut subject.slices {
         let mut seen: HashMap<CrateInfo, usize> = HashMap::new();
-        for row in of_image(&mut slice.subject, path, by)?.0 {
+        let own = of_image(&mut slice.subject, path, by)?;
+        each(slice, &own.ledger, &own.rows);
+        warning = warning.or(own.warning);
+        for row in own.rows {
             let nth = seen.entry(row.label.clone()).or_default();
             let key = (row.label.clone(), *nth);
             *nth += 1;
@@ -115,7 +137,7 @@ pub(super) fn of_images(subject: &mut Subject<'_>, path: &Path, by: By) -> Resul
         }
     }
     sort(&mut rows);
-    Ok(rows)
+    Ok((rows, warning))
 }
 
 fn add(sum: &mut CrateRow, row: &CrateRow) {
@@ -129,7 +151,7 @@ fn add(sum: &mut CrateRow, row: &CrateRow) {
 }
 
 /// What is no image's: the header of the whole file and the gaps.
-fn between<'a>(image: &'a Image<'_>) -> impl Iterator<Item = CrateRow> + 'a {
+pub(crate) fn between<'a>(image: &'a image::Image<'_>) -> impl Iterator<Item = CrateRow> + 'a {
     let member = SectionKind::Member.as_str();
     let rows = partition::rows(image).into_iter();
     rows.filter(move |row| row.kind != member)

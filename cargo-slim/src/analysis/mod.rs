@@ -42,7 +42,7 @@ pub use generics::{generics, only_named};
 pub use inlined::inlined;
 pub use language::language;
 pub use loads::loads;
-pub use open::{Facts, Input, Opened, open, open_in, open_tables};
+pub use open::{Facts, Input, Opened, architecture_name, mapped, open, open_in, open_tables};
 pub use overview::overview;
 pub use result::{Analysis, Total};
 pub use retained::{RetainedOptions, retained};
@@ -52,7 +52,8 @@ pub use users::data_named;
 pub use wanted::Wanted;
 pub use why::why;
 
-pub(crate) use crates::{labelled as crate_rows, sums as crate_sums};
+pub(crate) use crates::{between as between_images, labelled as crate_rows, sums as crate_sums};
 pub(crate) use names::FunctionNames;
 pub(crate) use partition::rows as section_rows;
+pub(crate) use result::{memory, warnings};
 pub(crate) use subject::Functions;

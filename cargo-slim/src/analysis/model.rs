@@ -349,6 +349,8 @@ pub struct Overview<'a> {
     pub functions: Vec<FunctionRow<'a>>,
     /// At most three, most bytes first.
     pub findings: Vec<Finding>,
+    /// Of a universal file the image that the findings are of.
+    pub findings_of: Option<&'a str>,
     /// Of firmware: the regions of the chip's memory.
     pub regions: Vec<RegionUse>,
 }

@@ -101,8 +101,9 @@ impl<'a> Subject<'a> {
                     subject: Self::new(files, depth)?,
                 })
             };
-            let slices = files.slices.iter().map(slice).collect::<Result<_>>()?;
+            let slices: Vec<Slice<'a>> = files.slices.iter().map(slice).collect::<Result<_>>()?;
             return Ok(Self {
+                stripped: slices.iter().any(|slice| slice.subject.stripped),
                 slices,
                 ..Self::of_tables(image, Crates::new(&files.catalogue))
             });
@@ -375,9 +376,11 @@ impl<'a> Subject<'a> {
     /// The full names of functions that share their code with another one.
     pub fn aliases(&self) -> Vec<String> {
         let symbols = self.code.aliases.iter();
-        symbols
+        let own = symbols
             .filter_map(|at| self.symbols.symbols.get(*at as usize))
-            .map(|symbol| Name::parse(&symbol.name).full())
+            .map(|symbol| Name::parse(&symbol.name).full());
+        let slices = self.slices.iter();
+        own.chain(slices.flat_map(|slice| slice.subject.aliases()))
             .collect()
     }
 

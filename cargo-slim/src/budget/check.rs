@@ -8,16 +8,20 @@ use super::{
     config::{Config, Measure, Rule, Target, Wanted},
     given::{Choice, Given},
     judge::{Verdict, judge},
-    measure::Measured,
+    measure::{Images, Measured},
     scope::{Key, Place, Scope, key},
     update::{Edit, update},
 };
 use crate::{
-    analysis::{Input, package, regions},
+    analysis::{self, Input, regions},
     compare::Compared,
     snapshot::{self, Compressors, Measures, measure, survey_of},
 };
-use codecost::{Result, cargo::Context, image::Image};
+use codecost::{
+    Result,
+    cargo::Context,
+    image::{Architecture, Image},
+};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -77,6 +81,8 @@ pub struct Judged {
     pub name: String,
     /// Its sizes as the user's profile builds it.
     pub measures: Measures,
+    /// Which images of the file were measured, where there is a choice.
+    pub images: Option<Images>,
     /// What changed since its baseline.
     pub compared: Option<Compared>,
     /// Why that cannot be told, though there is a baseline.
@@ -199,6 +205,7 @@ impl Checked {
         self.artifacts.push(Judged {
             name,
             measures: now.measures,
+            images: now.images,
             compared: before
                 .zip(now.snapshot)
                 .map(|(before, now)| Compared::new(before, now)),
@@ -328,17 +335,30 @@ fn measure_one(
     Ok(Ok(measured))
 }
 
+/// Which images are measured, where there is a choice.
+fn images(image: &Image<'_>, is_chosen: bool) -> Option<Images> {
+    let names = image.sections.iter().map(|part| part.name.to_string());
+    match image.architecture {
+        Architecture::Universal => Some(Images::All(names.collect())),
+        architecture if is_chosen => Some(Images::One(architecture.to_string())),
+        _ => None,
+    }
+}
+
 fn measure_file(context: &Context, input: &Input, path: &Path, needed: Needed) -> Result<Measured> {
-    let wanted = match input {
-        Input::File { member, .. } => member.as_deref(),
-        Input::Build(_) => None,
+    let (member, arch) = match input {
+        Input::File { member, arch, .. } => (member.as_deref(), arch.as_deref()),
+        Input::Build(_) => (None, None),
     };
-    let file = package::open(path, wanted)?;
+    let file = analysis::mapped(path, member, arch)?;
+    let image = Image::parse(path, &file)?;
     let mut measured = Measured {
         measures: measure::of(path, &file, needed.compressors)?,
-        regions: regions::beside(path, &Image::parse(path, &file)?).regions,
+        regions: regions::beside(path, &image).regions,
+        images: images(&image, arch.is_some()),
         ..Measured::default()
     };
+    drop(image);
     file.check_unchanged()?;
     if needed.analysis {
         let input = match input {

@@ -68,17 +68,18 @@ pub struct Sizes {
     pub shipped: Option<u64>,
 }
 
-/// Compares two files, each a binary or a snapshot.
+/// Compares two files, each a binary or a snapshot; of universal files the images for `arch`, where it
+/// is given.
 ///
 /// # Errors
 ///
-/// A file cannot be read, or is neither.
-pub fn files(context: &Context, old: &Path, new: &Path) -> Result<Compared> {
+/// A file cannot be read, is neither, or has no such image.
+pub fn files(context: &Context, old: &Path, new: &Path, arch: Option<&str>) -> Result<Compared> {
     // A thread, not a job of the pool: each side waits for threads that use the pool, and as jobs
     // the two would hold all of its workers on a machine with two cores.
     let (before, after) = thread::scope(|scope| {
-        let after = scope.spawn(|| snapshot::open_or_survey(context, new));
-        let before = snapshot::open_or_survey(context, old)?;
+        let after = scope.spawn(|| snapshot::open_or_survey(context, new, arch));
+        let before = snapshot::open_or_survey(context, old, arch)?;
         let after = after.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         Ok::<_, Error>((before, after))
     })?;

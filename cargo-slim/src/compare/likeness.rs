@@ -35,7 +35,14 @@ fn targets(old: &Artifact, new: &Artifact) -> Option<Warning> {
         "the two files are for different targets: {} {} and {} {}",
         old.format, old.architecture, new.format, new.architecture
     );
-    let help = "compare two files for the same target: pass the same `--target` to both builds";
+    let universal = [old, new].map(|side| side.architecture == "universal");
+    let help = match universal {
+        [true, false] => format!("compare the same image: `--arch {}`", new.architecture),
+        [false, true] => format!("compare the same image: `--arch {}`", old.architecture),
+        _ => {
+            "compare two files for the same target: pass the same `--target` to both builds".into()
+        }
+    };
     unlike.then(|| Warning::new("other-target", message).help(help))
 }
 

@@ -230,6 +230,11 @@ fn with_names<'a>(
             Cell::text(shown(row.row, full_names))
         })
         .people_only()
+        // What is shown does not change what is found.
+        .name("other", "Name", move |row| {
+            Cell::text(shown(row.row, !full_names))
+        })
+        .searched_only()
         .text("from", "From", |row| {
             Cell::maybe_text(row.row.from.as_deref())
         })

@@ -5,7 +5,7 @@ use super::{
     changes, comment, envelope, github, sizes,
 };
 use crate::{
-    budget::{Checked, Edit, Judged, Row},
+    budget::{Checked, Edit, Images, Judged, Row},
     compare::Kind,
     snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
 };
@@ -118,6 +118,39 @@ impl<'a> JsonEdit<'a> {
     }
 }
 
+/// Which images of a universal file were measured, in JSON.
+#[derive(Serialize)]
+struct JsonImages<'a> {
+    artifact: &'a str,
+    architectures: &'a [String],
+}
+
+impl<'a> JsonImages<'a> {
+    fn of(judged: &'a Judged) -> Option<Self> {
+        Some(Self {
+            artifact: &judged.name,
+            architectures: match judged.images.as_ref()? {
+                Images::One(name) => std::slice::from_ref(name),
+                Images::All(names) => names,
+            },
+        })
+    }
+}
+
+/// Which images of a file the figures are of, where there is a choice.
+fn images_measured(judged: &Judged) -> Option<String> {
+    let name = &judged.name;
+    Some(match judged.images.as_ref()? {
+        Images::One(own) => format!("{name}: measured is the image for {own}"),
+        Images::All(names) => {
+            let names = names.join(", ");
+            format!(
+                "{name}: measured is the whole file, with its images for {names}; `--arch` chooses one"
+            )
+        }
+    })
+}
+
 /// The budgets whose limits `--update` wrote, each once.
 fn updated(checked: &Checked) -> Vec<&str> {
     let limits = checked.updated.iter().filter(|edit| edit.key == "limit");
@@ -177,6 +210,11 @@ pub fn write(checked: &Checked, options: &OutputOptions, console: &mut Console) 
     }
     let table = table(&checked.verdict.rows, true).default_limit(0);
     let changed: Vec<_> = checked.artifacts.iter().filter_map(changes_of).collect();
+    let images: Vec<_> = checked
+        .artifacts
+        .iter()
+        .filter_map(JsonImages::of)
+        .collect();
     let edits: Vec<_> = checked.updated.iter().map(JsonEdit::new).collect();
     let report = envelope::report("check", table)
         .member("config_file", &checked.config.path.to_string_lossy())
@@ -193,6 +231,7 @@ pub fn write(checked: &Checked, options: &OutputOptions, console: &mut Console) 
         .member("updated", &updated(checked))
         .member("edits", &edits)
         .member("changes", &changed)
+        .member("images", &images)
         .before(Page::new().line(verdict(checked), Emphasis::Strong))
         .after(after(checked, options)?)
         .warnings(warnings(checked));
@@ -205,6 +244,8 @@ fn after(checked: &Checked, options: &OutputOptions) -> Result<Page> {
     if let Some(compressors) = compressors(checked) {
         page = page.line(compressors, Emphasis::Faint);
     }
+    let images = checked.artifacts.iter().filter_map(images_measured);
+    page = images.fold(page, |page, line| page.line(line, Emphasis::Faint));
     for Edit {
         budget,
         key,

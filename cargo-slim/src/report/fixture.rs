@@ -341,6 +341,7 @@ pub(super) fn loads() -> Loads {
 
 pub(super) fn overview() -> Overview<'static> {
     Overview {
+        findings_of: None,
         sections: sections(),
         crates: crates(),
         functions: functions(),

@@ -221,17 +221,12 @@ pub(super) fn table<'a>(
             Cell::maybe_text(row.row.label.version.as_deref())
         })
         .machines_only()
-        .name("name", "Function", |row| row.row.name.as_ref().into());
-    let table = match full_names {
-        true => table,
-        false => table
-            .machines_only()
-            .name("short", "Function", |row| {
-                Cell::text(short(&row.row.name, row.row.label))
-            })
-            .people_only(),
-    };
-    let table = table
+        .names(
+            "Function",
+            full_names,
+            |row| row.row.name.as_ref().into(),
+            |row| Cell::text(short(&row.row.name, row.row.label)),
+        )
         .text("instantiated_by", "Instantiated by", |row| {
             Cell::maybe_text(
                 row.row

@@ -143,18 +143,12 @@ pub fn write(
             Cell::maybe_text(row.row.label.version.as_deref())
         })
         .machines_only()
-        .name("name", "Generic function", |row| {
-            row.row.name.as_str().into()
-        });
-    let table = match options.full_names {
-        true => table,
-        false => table
-            .machines_only()
-            .name("short", "Generic function", |row| {
-                Cell::text(short(&row.row.name, &row.row.label))
-            })
-            .people_only(),
-    };
+        .names(
+            "Generic function",
+            options.full_names,
+            |row| row.row.name.as_str().into(),
+            |row| Cell::text(short(&row.row.name, &row.row.label)),
+        );
     let note = "identical: bytes in copies that equal an earlier one, which folding would save";
     let after = match rows.is_empty() {
         true => Page::new(),

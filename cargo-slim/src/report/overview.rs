@@ -121,6 +121,7 @@ pub fn write(
         crates,
         functions,
         findings,
+        findings_of,
         regions,
     } = &analysis.rows;
     let total = analysis.total;
@@ -159,7 +160,7 @@ pub fn write(
         .grid(shown_table.grid(&shown_table.select(options)?, options.full_names))
         .heading("Functions")
         .grid(grid(&functions_table, options)?)
-        .then(findings_page(findings))
+        .then(findings_page(findings, *findings_of))
         .gap()
         .then(next(
             "cargo slim crates",
@@ -188,6 +189,10 @@ pub fn write(
             "findings",
             &findings.iter().map(JsonFinding::new).collect::<Vec<_>>(),
         );
+    let report = match findings_of {
+        Some(image) => report.member("findings_of", image),
+        None => report,
+    };
     let report = match regions.is_empty() {
         true => report,
         false => report.member(
@@ -208,10 +213,14 @@ fn grid<R>(table: &Table<'_, R>, options: &OutputOptions) -> Result<Grid> {
     Ok(table.grid(&table.select(&options)?, options.full_names))
 }
 
-fn findings_page(findings: &[Finding]) -> Page {
-    let Some(page) = (!findings.is_empty()).then(|| Page::new().heading("Findings")) else {
+fn findings_page(findings: &[Finding], of: Option<&str>) -> Page {
+    if findings.is_empty() {
         return Page::new();
-    };
+    }
+    let page = Page::new().heading(match of {
+        Some(image) => format!("Findings in the image for {image}"),
+        None => "Findings".to_owned(),
+    });
     findings
         .iter()
         .enumerate()

@@ -236,22 +236,17 @@ fn columns<'a>(
         RetainedBy::Function => "Function or constant",
         RetainedBy::Generic => "Generic function",
     };
-    let table = table
+    table
         .text("crate", "Crate", |row| {
             Cell::text(ambiguous.name(row.row.label))
         })
         .people_only()
-        .name("name", what, |row| Cell::text(&*row.row.name));
-    let table = match full_names {
-        true => table,
-        false => table
-            .machines_only()
-            .name("short", what, |row| {
-                Cell::text(short(&row.row.name, row.row.label))
-            })
-            .people_only(),
-    };
-    table
+        .names(
+            what,
+            full_names,
+            |row| Cell::text(&*row.row.name),
+            |row| Cell::text(short(&row.row.name, row.row.label)),
+        )
         .total_label("all of them")
         .when_empty("nothing: no functions are known")
 }

@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use crate::ledger::ByCategory;
-use codecost::attribution::Origin;
+use codecost::{attribution::Origin, report::Warning};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The schema of the file; a breaking change raises the number.
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub functions: Vec<Function>,
     /// How it was built, where that is known.
     pub build: Option<Build>,
+    /// What makes its figures less than they seem; of a snapshot that was read this is not known.
+    pub warnings: Vec<Warning>,
 }
 
 /// The analysed file.

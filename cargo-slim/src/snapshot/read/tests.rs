@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 fn snapshot() -> Snapshot {
     Snapshot {
+        warnings: Vec::new(),
         measures: Measures {
             file: Some(10),
             gzip: Some(9),
