@@ -70,10 +70,10 @@ fn of_image(subject: &mut Subject<'_>, path: &Path, by: By) -> Result<Image> {
 /// So much of the code may lack debug information before it is worth a word.
 const UNDESCRIBED: f64 = 0.1;
 
-/// Code without debug information counts as if nothing had been inlined into it: that of all crates
-/// but std where a profile has no `debug`, because std brings its own, though not for all its
-/// dependencies. So only the code of other crates is looked at.
-fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
+/// How many bytes of code have no debug information, of how many: that of all crates but std where a profile has no
+/// `debug`, because std brings its own, though not for all its dependencies. So only the code of other
+/// crates is looked at.
+pub(super) fn undescribed_code(subject: &Subject<'_>, inlined: &[Inlined]) -> (u64, u64) {
     let of_std = |id| {
         let origin = subject.label(id).origin;
         matches!(origin, Origin::Std | Origin::StdDependency | Origin::Native)
@@ -91,8 +91,14 @@ fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
             .map(|(piece, _, _)| range.intersection(*piece).size)
             .sum::<u64>();
     }
-    let missing = 1.0 - described as f64 / code.max(1) as f64;
-    (code > 0 && missing > UNDESCRIBED).then(|| {
+    (code.saturating_sub(described), code)
+}
+
+/// Code without debug information counts as if nothing had been inlined into it.
+fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
+    let (missing, code) = undescribed_code(subject, inlined);
+    let missing = missing as f64 / code.max(1) as f64;
+    (missing > UNDESCRIBED).then(|| {
         let message = format!(
             "{} of the code of your crates and their dependencies has no debug information, so \
              what was inlined there counts for the function around it",
@@ -157,6 +163,7 @@ pub(crate) fn between<'a>(image: &'a image::Image<'_>) -> impl Iterator<Item = C
     rows.filter(move |row| row.kind != member)
         .map(|row| CrateRow {
             label: CrateInfo {
+                role: Default::default(),
                 origin: match row.name.as_str() {
                     "[unknown]" => Origin::Unknown,
                     _ => Origin::Linker,
@@ -165,7 +172,6 @@ pub(crate) fn between<'a>(image: &'a image::Image<'_>) -> impl Iterator<Item = C
                 package: None,
                 version: None,
             },
-            program: false,
             file: row.file,
             shipped: row.shipped,
             memory: row.memory,
@@ -251,7 +257,6 @@ pub(crate) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
     let mut rows: Vec<CrateRow> = some
         .map(|(id, sum)| CrateRow {
             label: subject.label(CrateId(id)).clone(),
-            program: subject.is_program(CrateId(id)),
             file: sum.file,
             shipped: sum.shipped,
             memory: sum.memory,

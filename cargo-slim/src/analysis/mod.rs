@@ -26,6 +26,7 @@ mod references;
 pub mod regions;
 mod result;
 mod retained;
+mod roles;
 mod sections;
 mod source;
 mod subject;

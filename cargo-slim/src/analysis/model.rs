@@ -120,9 +120,6 @@ pub struct SectionRow {
 pub struct CrateRow {
     /// The crate.
     pub label: CrateInfo,
-    /// Whether no archive has its hash: the artifact's own crate, which a library of its package may
-    /// be called like.
-    pub program: bool,
     /// Bytes of the file.
     pub file: u64,
     /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.

@@ -5,6 +5,7 @@ use super::{
     files::Files,
     model::CrateInfo,
     names::{self, FunctionNames},
+    roles::labels,
 };
 use crate::inference::{self, Basis};
 use crate::ledger::{CodeReferences, DebugClaims, Inlined, Inputs, Ledger, Pointers, code_pieces};
@@ -204,7 +205,7 @@ impl<'a> Subject<'a> {
             };
             inferred = inference::infer(&inputs, &mut code, &mut symbols, &mut crates);
         }
-        let labels = labels(&crates);
+        let labels = labels(&crates, &code, &symbols);
         let leaf = owners.leaf();
         Ok(Self {
             labels,
@@ -241,7 +242,7 @@ impl<'a> Subject<'a> {
             owners,
             unwind: UnwindTables::default(),
             code: CodeMap::default(),
-            labels: labels(&crates),
+            labels: labels(&crates, &CodeMap::default(), &SymbolTable::default()),
             crates,
             leaf: None,
             pdb: None,
@@ -311,7 +312,7 @@ impl<'a> Subject<'a> {
         // One after the other, so something else can be done beside it.
         let both = rayon::join(|| then(Ledger::new(&inputs, crates)), || beside(&functions));
         // Data may belong to crates that have no function.
-        self.labels = labels(&self.crates);
+        self.labels = labels(&self.crates, &self.code, &self.symbols);
         both
     }
 
@@ -323,7 +324,7 @@ impl<'a> Subject<'a> {
     pub fn inlined(&mut self, path: &Path) -> Result<Vec<Inlined>> {
         if let Some(pdb) = &self.pdb {
             let inlined = of_pdb(pdb, &self.image, &mut self.crates);
-            self.labels = labels(&self.crates);
+            self.labels = labels(&self.crates, &self.code, &self.symbols);
             return Ok(inlined);
         }
         let info = self.debug.load();
@@ -332,7 +333,7 @@ impl<'a> Subject<'a> {
         }
         let units = UnitOwners::new(&info, &mut self.crates);
         let inlined = units.inlined(&info, &code_ranges(&self.image), &mut self.crates);
-        self.labels = labels(&self.crates);
+        self.labels = labels(&self.crates, &self.code, &self.symbols);
         Ok(inlined)
     }
 
@@ -369,7 +370,7 @@ impl<'a> Subject<'a> {
             }
             code.ranges.push((range.range, known));
         }
-        self.labels = labels(&self.crates);
+        self.labels = labels(&self.crates, &self.code, &self.symbols);
         Ok(code)
     }
 
@@ -444,11 +445,6 @@ impl<'a> Subject<'a> {
             ),
             format_args!("choose one with `--arch {}`", first.name),
         ))
-    }
-
-    /// Whether no archive has the crate's hash, as none has a program's.
-    pub fn is_program(&self, id: CrateId) -> bool {
-        self.crates.is_eliminated(id)
     }
 
     /// How a crate is shown.
@@ -562,9 +558,4 @@ pub(super) fn code_ranges(image: &Image<'_>) -> Vec<AddressRange> {
         .collect();
     ranges.sort_unstable();
     ranges
-}
-
-fn labels(crates: &Crates<'_>) -> Vec<CrateInfo> {
-    let ids = (0..crates.len() as u32).map(CrateId);
-    ids.map(|id| crates.info(id).clone()).collect()
 }

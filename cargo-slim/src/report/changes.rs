@@ -255,6 +255,7 @@ fn shown(change: &Change, full_names: bool) -> String {
 
 fn shorter(name: &str, change: &Change) -> String {
     let label = CrateInfo {
+        role: Default::default(),
         name: change.owner.clone().unwrap_or_default(),
         package: None,
         version: None,

@@ -20,6 +20,7 @@ const FILE: u64 = 6_291_456;
 pub(super) fn label(name: &str, version: &str, origin: Origin) -> CrateInfo {
     let known = !version.is_empty();
     CrateInfo {
+        role: Default::default(),
         name: name.into(),
         package: known.then(|| name.replace('_', "-")),
         version: known.then(|| version.into()),
@@ -55,7 +56,6 @@ pub(super) fn sections() -> Vec<SectionRow> {
 
 pub(super) fn crates() -> Vec<CrateRow> {
     let row = |label, file: u64, inferred, shared| CrateRow {
-        program: false,
         label,
         file,
         shipped: file / 2 + file / 8 + file / 16 + file / 32,

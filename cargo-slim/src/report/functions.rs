@@ -61,6 +61,7 @@ impl<'a> JsonFunction<'a> {
             stack,
         } = function.row;
         let CrateInfo {
+            role: _,
             name: owner,
             package: _,
             version,

@@ -177,6 +177,9 @@ pub fn write_copies(
     }
     let total = analysis.total;
     let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
+    let copies = analysis.rows.iter().flat_map(|row| &row.instances);
+    let ambiguous = Ambiguous::among(copies.filter_map(|copy| copy.instantiated_by.as_ref()));
+    let ambiguous = &ambiguous;
     let mut page = Page::new();
     for row in &analysis.rows {
         let figures = Lead {
@@ -188,7 +191,7 @@ pub fn write_copies(
         let table = lead(Table::new(&row.instances), figures)
             .text("instantiated_by", "Made by", |copy| {
                 let label = copy.instantiated_by.as_ref();
-                Cell::maybe_text(label.map(|label| label.name.as_str()))
+                label.map_or(Cell::Empty, |label| Cell::text(ambiguous.name(label)))
             })
             .name("name", "Copy", |copy| copy.name.as_str().into())
             .total_label(format!("all {} copies", row.copies));
