@@ -7,6 +7,7 @@
 
 use super::{
     model::{Language, LanguageRow, Payer},
+    names::of_drop_glue,
     open::Opened,
     references::References,
     result::Analysis,
@@ -110,8 +111,7 @@ impl Part {
                     || name.ends_with("::write_fmt")
             }
             Self::DropGlue => {
-                name.starts_with("core::ptr::drop_in_place")
-                    || name.ends_with(" as core::ops::drop::Drop>::drop")
+                of_drop_glue(name).is_some() || name.ends_with(" as core::ops::drop::Drop>::drop")
             }
             Self::Unwinding => {
                 of_std

@@ -262,6 +262,8 @@ pub struct Loads {
     pub libraries: Vec<Library>,
     /// The oldest macOS or Windows that runs the file.
     pub oldest_system: Option<String>,
+    /// Whether that is only the linker's default.
+    pub system_is_default: bool,
     /// What Windows runs it in: `console`, `gui`, …
     pub subsystem: Option<&'static str>,
     /// How the file is protected, as its headers say.

@@ -20,6 +20,7 @@ use crate::{
 use codecost::{
     Result,
     cargo::Context,
+    front::quoted,
     image::{Architecture, Image},
 };
 use std::{
@@ -79,6 +80,8 @@ pub struct Checked {
 pub struct Judged {
     /// What the budgets call it.
     pub name: String,
+    /// The flags that choose it again, for a shell.
+    pub flags: String,
     /// Its sizes as the user's profile builds it.
     pub measures: Measures,
     /// Which images of the file were measured, where there is a choice.
@@ -181,14 +184,15 @@ pub fn check(
         updated,
     };
     for (key, done) in measured {
-        checked.add(key.0.to_string(), done, &given);
+        let flags = flags(&key, &options.input);
+        checked.add(key.0.to_string(), flags, done, &given);
     }
     Ok(checked)
 }
 
 impl Checked {
     /// Adds an artifact that was measured, and what changed since its baseline.
-    fn add(&mut self, name: String, done: Done, given: &Given) {
+    fn add(&mut self, name: String, flags: String, done: Done, given: &Given) {
         let Done {
             result,
             baseline,
@@ -204,6 +208,7 @@ impl Checked {
         let before = given.get(&baseline).filter(|_| unlike.is_none()).cloned();
         self.artifacts.push(Judged {
             name,
+            flags,
             measures: now.measures,
             images: now.images,
             compared: before
@@ -275,6 +280,41 @@ fn judged(config: &Config, given: &Given, measured: &BTreeMap<Key, Done>) -> Ver
             }
         },
     )
+}
+
+/// The flags that choose an artifact again.
+fn flags((target, package): &Key, input: &Input) -> String {
+    let named = |flag: &str, value: &str| vec![flag.to_owned(), quoted(value).into()];
+    let file = |path: &Path| named("--file", &path.to_string_lossy());
+    let selection = match input {
+        Input::File { path, arch, .. } => {
+            let arch = arch.iter().flat_map(|arch| named("--arch", arch));
+            return file(path)
+                .into_iter()
+                .chain(arch)
+                .collect::<Vec<_>>()
+                .join(" ");
+        }
+        Input::Build(selection) => selection,
+    };
+    let target = match target {
+        Target::File(path) => return file(path).join(" "),
+        Target::Bin(name) => named("--bin", name),
+        Target::Example(name) => named("--example", name),
+        Target::Lib(name) => {
+            let mut flags = vec!["--lib".to_owned()];
+            if package.is_none() && selection.packages.is_empty() {
+                flags.extend(named("-p", name));
+            }
+            flags
+        }
+    };
+    let packages = package.iter().chain(&selection.packages).take(1);
+    let packages = packages.flat_map(|package| named("-p", package));
+    let more = selection.same_build_args();
+    let more = more.iter().map(|word| quoted(word).into());
+    let words: Vec<String> = packages.chain(target).chain(more).collect();
+    words.join(" ")
 }
 
 /// The file that is measured, where cargo builds none.

@@ -100,8 +100,18 @@ pub fn revisions(
     selection: &Selection,
     begin: &mut dyn FnMut(&str),
 ) -> Result<Compared> {
+    let mut known: Option<(String, Snapshot)> = None;
     let ([before, after], warnings) =
-        revisions::each(context, names, selection, begin, &mut revision)?;
+        revisions::each(context, names, selection, begin, &mut |one| {
+            // Two names of one commit are built once.
+            let same = known.take().filter(|(commit, _)| commit == one.commit);
+            let snapshot = match same {
+                Some((_, snapshot)) => snapshot,
+                None => revision(one)?,
+            };
+            known = Some((one.commit.to_owned(), snapshot.clone()));
+            Ok(named(snapshot, one.name))
+        })?;
     let mut compared = Compared::new(before, after);
     compared.warnings.splice(0..0, warnings);
     Ok(compared)
@@ -109,7 +119,8 @@ pub fn revisions(
 
 fn revision(revision: &Revision<'_>) -> Result<Snapshot> {
     let Revision {
-        name,
+        name: _,
+        commit: _,
         context,
         selection,
     } = revision;
@@ -117,6 +128,10 @@ fn revision(revision: &Revision<'_>) -> Result<Snapshot> {
     let mut snapshot = snapshot::snapshot_of(context, &input, &mut |_| {})?;
     snapshot.measures =
         snapshot::measures_as_built(context, selection, Compressors::NONE, &mut |_| {})?;
-    snapshot.artifact.path = format!("{} at {name}", snapshot.title());
     Ok(snapshot)
+}
+
+fn named(mut snapshot: Snapshot, revision: &str) -> Snapshot {
+    snapshot.artifact.path = format!("{} at {revision}", snapshot.title());
+    snapshot
 }

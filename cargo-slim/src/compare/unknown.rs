@@ -19,7 +19,7 @@ pub(super) fn warning(side: &str, snapshot: &Snapshot) -> Option<Warning> {
         return None;
     }
     let share = Share(unknown as f64 / artifact.file_size as f64);
-    let which = format!("the file {side}, {}: ", printable(&artifact.path));
+    let which = format!("the file {side}, {}: ", printable(snapshot.file()));
     // Older snapshots do not say it.
     let has_table = || snapshot.sections.iter().any(|row| row.name == ".symtab");
     let stripped = artifact.stripped;

@@ -5,13 +5,14 @@ use super::{
     changes, comment, envelope, github, sizes,
 };
 use crate::{
-    budget::{Checked, Edit, Images, Judged, Row},
+    budget::{Checked, Edit, Images, Judged, Row, Status},
     compare::Kind,
     snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
 };
 use codecost::{
     Result,
     console::Console,
+    front::quoted,
     report::{Emphasis, Format, OutputOptions, Page, printable},
     units::Delta,
 };
@@ -281,7 +282,74 @@ fn after(checked: &Checked, options: &OutputOptions) -> Result<Page> {
             page = page.line(changes::SYMBOLS_NOTE, Emphasis::Faint);
         }
     }
-    Ok(page)
+    let next = next_steps(checked);
+    if !next.is_empty() {
+        page = page.gap();
+    }
+    let lines = next.into_iter();
+    Ok(lines.fold(page, |page, line| page.line(line, Emphasis::Faint)))
+}
+
+/// What to do about the first budget that is exceeded, and the first that was not measured; where all hold
+/// and there was no baseline, how to have one.
+fn next_steps(checked: &Checked) -> Vec<String> {
+    let mut lines = Vec::new();
+    let first = |status: Status| {
+        let row = checked
+            .verdict
+            .rows
+            .iter()
+            .find(|row| row.status == status)?;
+        let mut artifacts = checked.artifacts.iter();
+        let judged = artifacts.find(|judged| judged.name == row.artifact)?;
+        Some((row, judged.flags.as_str()))
+    };
+    let line = |command: &str, flags: &str, what: &str| {
+        printable(&format!("→ {command} {flags}  {what}")).into_owned()
+    };
+    if let Some((row, flags)) = first(Status::Fail) {
+        let name = row.measure.strip_prefix("crate:");
+        let name = name.or(row.measure.strip_prefix("crate-file:"));
+        lines.push(match (name, row.measure.split_once(':')) {
+            (Some(name), _) => {
+                let command = format!("cargo slim why {}", quoted(&format!("crate:{name}")));
+                line(&command, flags, "why the crate is there")
+            }
+            (None, Some(("function" | "forbid", pattern))) => {
+                let pattern = pattern.trim_matches('/');
+                let command = format!("cargo slim functions --filter {}", quoted(pattern));
+                line(&command, flags, "the functions that match")
+            }
+            (None, _) => line("cargo slim overview", flags, "what it consists of"),
+        });
+        let command = "cargo slim check --update --reason 'WHY'";
+        let input = if flags.starts_with("--file") {
+            flags
+        } else {
+            ""
+        };
+        let accept = match input {
+            "" => format!("→ {command}  accept today's sizes"),
+            input => line(command, input, "accept today's sizes"),
+        };
+        lines.push(accept);
+    }
+    if let Some((_, flags)) = first(Status::Missing) {
+        lines.push(line(
+            "cargo slim crates -n 0",
+            flags,
+            "the names that there are",
+        ));
+    }
+    let is_first = checked
+        .artifacts
+        .iter()
+        .all(|it| it.compared.is_none() && !it.new);
+    if let ([judged, ..], true, true) = (&checked.artifacts[..], lines.is_empty(), is_first) {
+        let command = "cargo slim snapshot -o size.json";
+        lines.push(line(command, &judged.flags, "a baseline for `growth`"));
+    }
+    lines
 }
 
 /// `--sort` and `--filter` are about the budgets.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     analysis::{
         Analysis, Total,
-        model::{By, CrateInfo, CrateRow},
+        model::{Artifact, By, CrateInfo, CrateRow},
     },
     ledger::{ByCategory, Category},
 };
@@ -220,10 +220,12 @@ const LOADED: [Category; 4] = [
     Category::Relocations,
 ];
 
-/// What of a crate's shipped bytes is in no column of its own: tables of exported names, notes.
-fn rest(row: &CrateRow) -> u64 {
-    let parts = LOADED.into_iter().map(|category| row.parts[category]);
-    parts.fold(row.shipped, u64::saturating_sub)
+/// The parts of what ships. Relocations of objects are for the linker, which keeps none of them.
+fn shipped_parts(artifact: &Artifact) -> &'static [Category] {
+    match artifact.format {
+        "archive" | "object" => &LOADED[..LOADED.len() - 1],
+        _ => &LOADED,
+    }
 }
 
 /// The columns of what the figure consists of. For people they add up to what ships, beside what
@@ -231,13 +233,20 @@ fn rest(row: &CrateRow) -> u64 {
 pub(super) fn with_parts<'a>(
     table: Table<'a, Nth<'a, CrateRow>>,
     total: Total,
+    artifact: &Artifact,
 ) -> Table<'a, Nth<'a, CrateRow>> {
     let ships = total.shipped.is_some();
+    let shipped = shipped_parts(artifact);
+    // What of a crate's shipped bytes is in no column of its own: tables of exported names, notes.
+    let rest = move |row: &CrateRow| {
+        let parts = shipped.iter().map(|category| row.parts[*category]);
+        parts.fold(row.shipped, u64::saturating_sub)
+    };
     let mut table = Category::ALL.into_iter().fold(table, |table, category| {
         let (title, importance) = column(category);
         let key = category.as_str();
         let read = move |row: &CrateRow| row.parts[category];
-        match ships && !LOADED.contains(&category) {
+        match ships && !shipped.contains(&category) {
             true => table
                 .number(key, title, move |row| Cell::Bytes(read(row.row)))
                 .summed()
@@ -246,18 +255,17 @@ pub(super) fn with_parts<'a>(
         }
     });
     if ships {
-        for (key, title, importance, read) in [
-            ("rest", "Rest", 9, rest as fn(&CrateRow) -> u64),
-            ("unshipped", "Not shipped", 10, |row| {
-                row.file.saturating_sub(row.shipped)
-            }),
-        ] {
-            table = table
-                .number(key, title, move |row| part(read(row.row)))
-                .summed()
-                .people_only()
-                .droppable(importance);
-        }
+        table = table
+            .number("rest", "Rest", move |row| part(rest(row.row)))
+            .summed()
+            .people_only()
+            .droppable(9)
+            .number("unshipped", "Not shipped", |row| {
+                part(row.row.file.saturating_sub(row.row.shipped))
+            })
+            .summed()
+            .people_only()
+            .droppable(10);
     }
     // Beside what ships stands how much of that is inferred; the file's has symbols in it, too.
     let of_figure = move |row: &CrateRow| match ships {
@@ -308,7 +316,8 @@ pub fn write(
     let listed = analysis.artifact.packages.as_ref();
     let listed = listed.filter(|_| analysis.is_stripped());
     let unnamed = listed.map_or_else(Page::new, |it| listed::without_bytes(it, &analysis.rows));
-    let report = report_of(analysis, "crates", with_parts(table(&rows, total), total))
+    let table = with_parts(table(&rows, total), total, &analysis.artifact);
+    let report = report_of(analysis, "crates", table)
         .member("by", &by.as_str())
         .after(footnote(&analysis.rows, by, total).then(unnamed));
     let report = match &analysis.artifact.packages {

@@ -320,6 +320,7 @@ pub(super) fn loads() -> Loads {
         run_paths: vec![],
         libraries: vec![],
         oldest_system: None,
+        system_is_default: false,
         subsystem: None,
         hardening: vec![
             Hardening {

@@ -47,6 +47,7 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
         measures: measure::sizes(&subject.image),
         build: provenance::of(opened),
         artifact: artifact(opened, subject),
+        read_from: None,
         warnings: analysis::warnings(opened, subject),
         crates,
         sections,

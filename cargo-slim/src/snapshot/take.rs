@@ -134,7 +134,8 @@ fn is_absent(context: &Context, selection: &Selection) -> Result<bool> {
 pub fn open_or_survey(context: &Context, path: &Path, arch: Option<&str>) -> Result<Snapshot> {
     let file = Mapping::open(package::split(path).0)?;
     if read::is_snapshot(&file) {
-        let snapshot = read::parse(path, &file)?;
+        let mut snapshot = read::parse(path, &file)?;
+        snapshot.read_from = Some(path.to_string_lossy().into_owned());
         file.check_unchanged()?;
         let is = &snapshot.artifact.architecture;
         return match arch.filter(|arch| analysis::architecture_name(arch) != is) {

@@ -341,9 +341,10 @@ impl SymbolOwners {
         if let Some(unit) = unit {
             return Owner::of(unit, Evidence::Symbol);
         }
-        let source = |symbol: &Symbol<'_>| self.sources.get(symbol.file? as usize);
+        // Assembly has no file entry of its own.
+        let source = symbol.file.and_then(|file| self.sources.get(file as usize));
+        let source = source.map_or("", String::as_str);
         if symbol.binding == Binding::Local
-            && let Some(source) = source(symbol)
             && let Some((info, exact)) = catalogue.native_local(source, name)
         {
             let evidence = match exact {

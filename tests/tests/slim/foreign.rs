@@ -107,6 +107,18 @@ fn what_the_loaders_need() {
         .view(&["loads"], &specimen("windows-x86_64.dll"))
         .json;
     assert_eq!(windows["oldest_system"], "Windows Vista (6.0)");
+    // `lld-link` writes it unless told otherwise.
+    assert_eq!(windows["oldest_system_is_default"], true);
+    let page = slim().run([
+        "loads",
+        "--file",
+        specimen("windows-x86_64.dll").to_str().unwrap(),
+    ]);
+    assert!(
+        page.stdout.contains("not said: the header"),
+        "{}",
+        page.stdout
+    );
     let facts = windows["hardening"].as_array().unwrap();
     assert!(
         facts
@@ -209,6 +221,14 @@ fn snapshots_diffs_and_budgets_know_the_images_of_a_universal_file() {
     assert_eq!(one.json["before"]["architecture"], "universal");
     let help = text(&one.json["warnings"][0], "help");
     assert!(help.contains("--arch aarch64"), "{help}");
+    // Of two snapshots of one artifact the files say which is which.
+    let page = slim.run(["diff", "all.json", "one.json"]).stdout;
+    for side in [
+        "before   all.json (snapshot of",
+        "after    one.json (snapshot of",
+    ] {
+        assert!(page.contains(side), "{page}");
+    }
     let other = slim.run(["diff", "all.json", file, "--arch", "x86_64"]);
     assert_eq!(other.code, Some(2), "{}", other.stdout);
 

@@ -513,3 +513,52 @@ fn local_functions_of_c_are_their_crates() {
         }
     }
 }
+
+const ASSEMBLY: &str = "
+    .text
+    .type inner_assembly,@function
+inner_assembly:
+    lea 3(%rdi,%rdi,4), %eax
+    ret
+    .size inner_assembly,.-inner_assembly
+    .globl outer_assembly
+    .type outer_assembly,@function
+outer_assembly:
+    call inner_assembly
+    ret
+    .size outer_assembly,.-outer_assembly
+";
+
+/// Assembly has no entry for its source file; the crate whose archive has it is known all the same.
+#[test]
+fn local_functions_of_assembly_are_their_archives() {
+    let directory = TempDir::new().unwrap();
+    let assembly = write(&directory, "x.s", ASSEMBLY);
+    let object = directory.path().join("x.o");
+    succeed(command("cc").arg("-c").arg(assembly).arg("-o").arg(&object));
+    let archive = directory.path().join("libx.a");
+    succeed(command("ar").arg("crs").arg(&archive).arg(&object));
+    let library = write(
+        &directory,
+        "holder.rs",
+        "#[link(name = \"x\", kind = \"static\")] extern \"C\" { fn outer_assembly(n: u32) -> u32; }
+         pub fn call(n: u32) -> u32 { unsafe { outer_assembly(n) } }",
+    );
+    // Where cargo puts it.
+    let deps = directory.path().join("release/deps");
+    fs::create_dir_all(&deps).unwrap();
+    let rlib = deps.join("libholder-0123456789abcdef.rlib");
+    let search = format!("-Lnative={}", directory.path().display());
+    let arguments = ["--crate-type=rlib", "--crate-name=holder", &*search];
+    compile(&arguments, &library, &rlib);
+    let functions = slim().view(&["functions", "-n", "0"], &rlib);
+    let owner = |name: &str| text(functions.rows_where("name", name)[0], "crate").to_owned();
+    assert_eq!(owner("outer_assembly"), "holder");
+    assert_eq!(owner("inner_assembly"), "holder");
+
+    // What ships of it and its parts add up, so relocations, which do not ship, are no part.
+    let path = rlib.to_str().unwrap();
+    let page = slim().run(["crates", "--file", path]);
+    assert!(page.stdout.contains("Not shipped"), "{}", page.stdout);
+    assert!(!page.stdout.contains("Relocs"), "{}", page.stdout);
+}

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 fn snapshot() -> Snapshot {
     Snapshot {
+        read_from: None,
         warnings: Vec::new(),
         measures: Measures {
             file: Some(10),

@@ -320,6 +320,7 @@ impl Catalogue {
                 ..self.crates.get(index)?.info.clone()
             })
         };
+        let nameless = |symbol: &str| self.native_locals.get("")?.get(symbol);
         if let Some(names) = self
             .native_locals
             .get(source)
@@ -331,13 +332,16 @@ impl Catalogue {
             if let Some(Some(index)) = names.get(without_clone(symbol)) {
                 return Some((of(*index)?, false));
             }
+            if let Some(Some(index)) = nameless(symbol) {
+                return Some((of(*index)?, false));
+            }
             let mut crates = names.values();
             let first = (*crates.next()?)?;
             let same = crates.all(|index| *index == Some(first));
             return Some((of(first).filter(|_| same)?, false));
         }
         // Assembly without a file entry stands under that of whatever was linked before it.
-        let index = (*self.native_locals.get("")?.get(symbol)?)?;
+        let index = (*nameless(symbol)?)?;
         Some((of(index)?, false))
     }
 
