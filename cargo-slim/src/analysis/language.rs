@@ -268,7 +268,7 @@ impl Sites {
             })
             .map(|(at, function)| {
                 let from = references.graph.function(at as u32);
-                let piece = crate::graph::piece(&subject.image, function);
+                let piece = crate::ledger::piece_of(&subject.image, function);
                 let mut found: BTreeMap<u32, u32> = BTreeMap::new();
                 decoder.calls(&[piece], &mut |_, reference: Reference| {
                     if let Some(to) = places.at(reference.to) {

@@ -284,7 +284,7 @@ fn judged(config: &Config, given: &Given, measured: &BTreeMap<Key, Done>) -> Ver
 
 /// The flags that choose an artifact again.
 fn flags((target, package): &Key, input: &Input) -> String {
-    let named = |flag: &str, value: &str| vec![flag.to_owned(), quoted(value).into()];
+    let named = |flag: &str, value: &str| vec![flag.to_owned(), quoted(value)];
     let file = |path: &Path| named("--file", &path.to_string_lossy());
     let selection = match input {
         Input::File { path, arch, .. } => {
@@ -312,7 +312,7 @@ fn flags((target, package): &Key, input: &Input) -> String {
     let packages = package.iter().chain(&selection.packages).take(1);
     let packages = packages.flat_map(|package| named("-p", package));
     let more = selection.same_build_args();
-    let more = more.iter().map(|word| quoted(word).into());
+    let more = more.iter().map(|word| quoted(word));
     let words: Vec<String> = packages.chain(target).chain(more).collect();
     words.join(" ")
 }
