@@ -23,6 +23,7 @@ fn main() {
 }
 
 static LABEL: LazyLock<CrateInfo> = LazyLock::new(|| CrateInfo {
+    role: Default::default(),
     name: "rustc_middle".into(),
     package: Some("rustc_middle".into()),
     version: Some("0.0.0".into()),

@@ -128,6 +128,13 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
 }
 
 impl Run {
+    /// Of a run that a gate ended, demanded to have been with `code`, the JSON.
+    pub fn verdict(self, code: i32) -> Report {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.what, self.stderr);
+        let code = Some(0);
+        Self { code, ..self }.report()
+    }
+
     /// The JSON of a run that must have succeeded.
     pub fn report(self) -> Report {
         assert_eq!(self.code, Some(0), "{}\n{}", self.what, self.stderr);

@@ -7,6 +7,7 @@ use codecost::attribution::Origin;
 /// The label of a bucket.
 pub(super) fn label(name: &str, origin: Origin) -> CrateInfo {
     CrateInfo {
+        role: Default::default(),
         name: name.into(),
         package: None,
         version: None,
@@ -34,6 +35,7 @@ pub(super) fn label_of(owner: &Owner) -> CrateInfo {
         system: _,
     } = owner.clone();
     CrateInfo {
+        role: Default::default(),
         name,
         package,
         version,

@@ -104,6 +104,7 @@ impl<'a> JsonAlloc<'a> {
             short_lived,
         } = *figures;
         let CrateInfo {
+            role: _,
             name: owner,
             package,
             version,

@@ -213,6 +213,7 @@ fn json<'a>(placed: &'a Placed<'a>, total: Weight, of: Weight) -> JsonCall<'a> {
         inclusive,
     } = placed.row;
     let CrateInfo {
+        role: _,
         name: owner,
         package: _,
         version,

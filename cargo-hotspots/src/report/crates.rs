@@ -35,6 +35,7 @@ impl<'a> JsonCrate<'a> {
             inclusive,
         } = times;
         let CrateInfo {
+            role: _,
             name,
             package,
             version,

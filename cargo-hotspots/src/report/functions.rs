@@ -50,6 +50,7 @@ impl<'a> JsonFunction<'a> {
             evidence,
         } = function.row;
         let CrateInfo {
+            role: _,
             name: owner,
             package: _,
             version,

@@ -47,6 +47,7 @@ impl<'a> JsonLine<'a> {
             charged,
         } = placed.row.row;
         let CrateInfo {
+            role: _,
             name: owner,
             package: _,
             version,

@@ -54,6 +54,7 @@ pub(super) const UNKNOWN: Bucket = Bucket {
 impl Bucket {
     pub(super) fn info(self) -> CrateInfo {
         CrateInfo {
+            role: Default::default(),
             name: self.name.into(),
             package: None,
             version: None,

@@ -94,6 +94,7 @@ impl<'c> Owners<'c> {
             if let Some(info) = self.of_path(&absolute(rust.root, unit)) {
                 // Packages do not always have the name of their crate; the unit has both.
                 let info = CrateInfo {
+                    role: Default::default(),
                     name: name.to_owned(),
                     ..info
                 };

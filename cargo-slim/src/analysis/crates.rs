@@ -5,14 +5,14 @@ use super::{
     open::Opened,
     partition,
     result::Analysis,
-    subject::Subject,
+    subject::{Slice, Subject},
 };
 use crate::ledger::{ByCategory, Category, Inlined, Ledger, Parties, PartyId};
 use codecost::{
     Result,
     attribution::{CrateId, Evidence, Origin, Owner},
     hashing::NumberMap,
-    image::{Image, SectionKind},
+    image::{self, SectionKind},
     report::Warning,
     units::Share,
 };
@@ -30,18 +30,27 @@ pub fn crates(
 ) -> Result<Analysis<Vec<CrateRow>>> {
     let path = opened.files.file.path();
     let (rows, warning) = match subject.slices.is_empty() {
-        true => of_image(subject, path, by)?,
-        false => (of_images(subject, path, by)?, None),
+        true => {
+            let Image {
+                rows,
+                warning,
+                ledger: _,
+            } = of_image(subject, path, by)?;
+            (rows, warning)
+        }
+        false => of_images(subject, path, by, &mut |_, _, _| {})?,
     };
     Analysis::of_all(opened, subject, rows, warning)
 }
 
-/// The rows of one image.
-pub(super) fn of_image(
-    subject: &mut Subject<'_>,
-    path: &Path,
-    by: By,
-) -> Result<(Vec<CrateRow>, Option<Warning>)> {
+/// What one image has.
+struct Image {
+    ledger: Ledger,
+    rows: Vec<CrateRow>,
+    warning: Option<Warning>,
+}
+
+fn of_image(subject: &mut Subject<'_>, path: &Path, by: By) -> Result<Image> {
     let inlined = match by {
         By::Defined | By::Instantiated => Vec::new(),
         By::Inlined => subject.inlined(path)?,
@@ -51,16 +60,20 @@ pub(super) fn of_image(
         By::Defined | By::Instantiated => None,
         By::Inlined => undescribed(subject, &inlined),
     };
-    Ok((rows(subject, &ledger, by), warning))
+    Ok(Image {
+        rows: rows(subject, &ledger, by),
+        ledger,
+        warning,
+    })
 }
 
 /// So much of the code may lack debug information before it is worth a word.
 const UNDESCRIBED: f64 = 0.1;
 
-/// Code without debug information counts as if nothing had been inlined into it: that of all crates
-/// but std where a profile has no `debug`, because std brings its own, though not for all its
-/// dependencies. So only the code of other crates is looked at.
-fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
+/// How many bytes of code have no debug information, of how many: that of all crates but std where a profile has no
+/// `debug`, because std brings its own, though not for all its dependencies. So only the code of other
+/// crates is looked at.
+pub(super) fn undescribed_code(subject: &Subject<'_>, inlined: &[Inlined]) -> (u64, u64) {
     let of_std = |id| {
         let origin = subject.label(id).origin;
         matches!(origin, Origin::Std | Origin::StdDependency | Origin::Native)
@@ -78,8 +91,14 @@ fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
             .map(|(piece, _, _)| range.intersection(*piece).size)
             .sum::<u64>();
     }
-    let missing = 1.0 - described as f64 / code.max(1) as f64;
-    (code > 0 && missing > UNDESCRIBED).then(|| {
+    (code.saturating_sub(described), code)
+}
+
+/// Code without debug information counts as if nothing had been inlined into it.
+fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
+    let (missing, code) = undescribed_code(subject, inlined);
+    let missing = missing as f64 / code.max(1) as f64;
+    (missing > UNDESCRIBED).then(|| {
         let message = format!(
             "{} of the code of your crates and their dependencies has no debug information, so \
              what was inlined there counts for the function around it",
@@ -91,8 +110,14 @@ fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
 }
 
 /// The crates of all images of a universal file, each read as if it stood alone, and what stands between
-/// them.
-pub(super) fn of_images(subject: &mut Subject<'_>, path: &Path, by: By) -> Result<Vec<CrateRow>> {
+/// them. `each` is told of each image.
+pub(super) fn of_images(
+    subject: &mut Subject<'_>,
+    path: &Path,
+    by: By,
+    each: &mut dyn FnMut(&Slice<'_>, &Ledger, &[CrateRow]),
+) -> Result<(Vec<CrateRow>, Option<Warning>)> {
+    let mut warning = None;
     let mut rows: Vec<CrateRow> = between(&subject.image).collect();
     // Two rows of one image can have the same name and nothing else that tells them apart.
     let mut known: HashMap<(CrateInfo, usize), usize> = HashMap::new();
@@ -101,7 +126,10 @@ pub(super) fn of_images(subject: &mut Subject<'_>, path: &Path, by: By) -> Resul
     }
     for slice in &mut subject.slices {
         let mut seen: HashMap<CrateInfo, usize> = HashMap::new();
-        for row in of_image(&mut slice.subject, path, by)?.0 {
+        let own = of_image(&mut slice.subject, path, by)?;
+        each(slice, &own.ledger, &own.rows);
+        warning = warning.or(own.warning);
+        for row in own.rows {
             let nth = seen.entry(row.label.clone()).or_default();
             let key = (row.label.clone(), *nth);
             *nth += 1;
@@ -115,7 +143,7 @@ pub(super) fn of_images(subject: &mut Subject<'_>, path: &Path, by: By) -> Resul
         }
     }
     sort(&mut rows);
-    Ok(rows)
+    Ok((rows, warning))
 }
 
 fn add(sum: &mut CrateRow, row: &CrateRow) {
@@ -129,12 +157,13 @@ fn add(sum: &mut CrateRow, row: &CrateRow) {
 }
 
 /// What is no image's: the header of the whole file and the gaps.
-fn between<'a>(image: &'a Image<'_>) -> impl Iterator<Item = CrateRow> + 'a {
+pub(crate) fn between<'a>(image: &'a image::Image<'_>) -> impl Iterator<Item = CrateRow> + 'a {
     let member = SectionKind::Member.as_str();
     let rows = partition::rows(image).into_iter();
     rows.filter(move |row| row.kind != member)
         .map(|row| CrateRow {
             label: CrateInfo {
+                role: Default::default(),
                 origin: match row.name.as_str() {
                     "[unknown]" => Origin::Unknown,
                     _ => Origin::Linker,
@@ -143,7 +172,6 @@ fn between<'a>(image: &'a Image<'_>) -> impl Iterator<Item = CrateRow> + 'a {
                 package: None,
                 version: None,
             },
-            program: false,
             file: row.file,
             shipped: row.shipped,
             memory: row.memory,
@@ -229,7 +257,6 @@ pub(crate) fn labelled(subject: &Subject<'_>, sums: &[Sums]) -> Vec<CrateRow> {
     let mut rows: Vec<CrateRow> = some
         .map(|(id, sum)| CrateRow {
             label: subject.label(CrateId(id)).clone(),
-            program: subject.is_program(CrateId(id)),
             file: sum.file,
             shipped: sum.shipped,
             memory: sum.memory,

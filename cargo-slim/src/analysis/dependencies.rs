@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     analysis::{Input, model::Deps},
-    dependencies::{Counted, Proof, Status, prove, tree},
+    dependencies::{Counted, PackageNames, Proof, Status, prove, tree},
 };
 use codecost::{
     Error, Result,
@@ -18,6 +18,11 @@ use codecost::{
     report::Warning,
 };
 use std::path::Path;
+
+/// The `main` that rustc writes, naked functions and the like never have debug information: so many
+/// bytes, or one part in so many.
+const UNDESCRIBED: u64 = 256;
+const UNDESCRIBED_PART: u64 = 100;
 
 /// How features are to be proven.
 pub struct ProofOptions<'a> {
@@ -42,11 +47,12 @@ pub fn dependencies(
     subject.one_image()?;
     let context = Context::current()?;
     let (resolved, root) = resolve(&context, opened, input)?;
+    let inlined = inlined(subject, opened.files.file.path());
     let ledger = subject.ledger(&[]);
     let rows = crates::rows(subject, &ledger, By::Defined);
     let ships = subject.image.shipped_size().is_some();
     let counted = counted(&rows, ships);
-    let mut tree = tree(&resolved, root, &counted);
+    let mut tree = tree(&resolved, root, &counted, inlined.as_ref());
     let mut proven = None;
     let mut more = Vec::new();
     if let (Some(options), Input::Build(selection)) = (proof, input) {
@@ -79,6 +85,24 @@ pub fn dependencies(
     }
     let rows = Deps { tree, proven };
     Analysis::new(opened, subject, rows, more)
+}
+
+/// The packages of which code was inlined into functions of others, where debug information describes all
+/// code of the program and its dependencies.
+fn inlined(subject: &mut Subject<'_>, path: &Path) -> Option<PackageNames> {
+    let inlined = subject.inlined(path).ok()?;
+    let (missing, code) = crates::undescribed_code(subject, &inlined);
+    if missing > (code / UNDESCRIBED_PART).max(UNDESCRIBED) {
+        return None;
+    }
+    let mut ids: Vec<_> = inlined.iter().map(|(_, id, _)| *id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let package = |id| {
+        let label = subject.label(id);
+        label.package.clone().zip(label.version.clone())
+    };
+    Some(ids.into_iter().filter_map(package).collect())
 }
 
 /// The bytes of each crate's package: those that ship, else those of the file.
@@ -155,13 +179,15 @@ fn resolve(context: &Context, opened: &Opened, input: &Input) -> Result<(Depende
                 found.or(here)
             };
             let manifest = manifest_path.clone().or_else(near);
+            let manifest = manifest.ok_or_else(|| no_package(path))?;
+            let other = || not_of_project(path, &manifest);
             let selection = Selection {
-                manifest_path: Some(manifest.ok_or_else(|| no_package(path))?),
+                manifest_path: Some(manifest.clone()),
                 ..Selection::default()
             };
             let toolchain = Toolchain::load(context, &selection)?;
             let resolved = Dependencies::load(context, &selection, &toolchain.host)?;
-            let root = program(&resolved, path).ok_or_else(|| no_package(path))?;
+            let root = program(&resolved, path).ok_or_else(other)?;
             Ok((resolved, root))
         }
     }
@@ -184,6 +210,18 @@ fn program(resolved: &Dependencies, file: &Path) -> Option<usize> {
     let mut members = members.filter(|(_, package)| package.member);
     let found = members.find(|(_, package)| package.programs.iter().any(is_it));
     found.map(|(at, _)| at)
+}
+
+fn not_of_project(file: &Path, manifest: &Path) -> Error {
+    Error::failed(
+        format_args!(
+            "no program or library of `{}` is called like `{}`, so its dependencies are not known",
+            manifest.display(),
+            file.display()
+        ),
+        "name the project that the file was built from with `--manifest-path`, and the file as cargo \
+         called it; or let cargo build it: `cargo slim deps` in that project",
+    )
 }
 
 fn no_package(file: &Path) -> Error {

@@ -11,6 +11,7 @@ mod floats;
 use super::{
     generics,
     model::{Artifact, CrateRow, Finding},
+    names::of_drop_glue,
     open::Opened,
     references::References,
     subject::Subject,
@@ -230,7 +231,7 @@ const MANY_COPIES: usize = 8;
 
 /// The family whose copies beyond the largest cost most. Drop glue is left out, because the compiler writes it.
 fn families(subject: &Subject<'_>, artifact_flags: &str) -> Option<Finding> {
-    let counts = |name: &str| !name.starts_with("core::ptr::drop_in_place");
+    let counts = |name: &str| of_drop_glue(name).is_none();
     let family = generics::largest(subject, MANY_COPIES, counts)?;
     let mut evidence = vec![format!(
         "{} copies, {} in all, the largest {}",

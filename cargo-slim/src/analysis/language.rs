@@ -7,6 +7,7 @@
 
 use super::{
     model::{Language, LanguageRow, Payer},
+    names::of_drop_glue,
     open::Opened,
     references::References,
     result::Analysis,
@@ -110,8 +111,7 @@ impl Part {
                     || name.ends_with("::write_fmt")
             }
             Self::DropGlue => {
-                name.starts_with("core::ptr::drop_in_place")
-                    || name.ends_with(" as core::ops::drop::Drop>::drop")
+                of_drop_glue(name).is_some() || name.ends_with(" as core::ops::drop::Drop>::drop")
             }
             Self::Unwinding => {
                 of_std
@@ -268,7 +268,7 @@ impl Sites {
             })
             .map(|(at, function)| {
                 let from = references.graph.function(at as u32);
-                let piece = crate::graph::piece(&subject.image, function);
+                let piece = crate::ledger::piece_of(&subject.image, function);
                 let mut found: BTreeMap<u32, u32> = BTreeMap::new();
                 decoder.calls(&[piece], &mut |_, reference: Reference| {
                     if let Some(to) = places.at(reference.to) {

@@ -64,6 +64,7 @@ fn view(subject: &Subject<'_>) -> Result<Loads> {
         run_paths: needs.run_paths,
         libraries: needs.details,
         oldest_system: needs.oldest_system,
+        system_is_default: needs.system_is_default,
         subsystem: needs.subsystem,
         hardening: needs.hardening,
         exports: needs.exports,

@@ -120,9 +120,6 @@ pub struct SectionRow {
 pub struct CrateRow {
     /// The crate.
     pub label: CrateInfo,
-    /// Whether no archive has its hash: the artifact's own crate, which a library of its package may
-    /// be called like.
-    pub program: bool,
     /// Bytes of the file.
     pub file: u64,
     /// Bytes that stay with `strip = "symbols"`; as `file` where the format gives no way to tell.
@@ -265,6 +262,8 @@ pub struct Loads {
     pub libraries: Vec<Library>,
     /// The oldest macOS or Windows that runs the file.
     pub oldest_system: Option<String>,
+    /// Whether that is only the linker's default.
+    pub system_is_default: bool,
     /// What Windows runs it in: `console`, `gui`, …
     pub subsystem: Option<&'static str>,
     /// How the file is protected, as its headers say.
@@ -349,6 +348,8 @@ pub struct Overview<'a> {
     pub functions: Vec<FunctionRow<'a>>,
     /// At most three, most bytes first.
     pub findings: Vec<Finding>,
+    /// Of a universal file the image that the findings are of.
+    pub findings_of: Option<&'a str>,
     /// Of firmware: the regions of the chip's memory.
     pub regions: Vec<RegionUse>,
 }

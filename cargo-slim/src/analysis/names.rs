@@ -4,6 +4,16 @@ use codecost::{attribution::Function, demangle::Name, image::SymbolTable};
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// What follows the name of the function that drops a value, which the compiler writes: the type in
+/// brackets. It is `drop_in_place`, and from 1.97 on `drop_glue`.
+pub(super) fn of_drop_glue(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("core::ptr::drop_")?;
+    let rest = rest
+        .strip_prefix("in_place")
+        .or(rest.strip_prefix("glue"))?;
+    (rest.is_empty() || rest.starts_with("::<")).then_some(rest)
+}
+
 /// So many names make one text.
 const CHUNK: usize = 512;
 
@@ -141,5 +151,24 @@ fn write_place(function: &Function, symbols: &SymbolTable<'_>, out: &mut String)
     match symbol {
         Some(symbol) => out.push_str(&format!("[function {}]", symbol.index)),
         None => out.push_str(&format!("[function at {}]", function.range.start)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_drop_glue;
+
+    #[test]
+    fn glue_is_known_by_both_of_its_names() {
+        for (name, expected) in [
+            ("core::ptr::drop_in_place", Some("")),
+            ("core::ptr::drop_in_place::<a::B>", Some("::<a::B>")),
+            ("core::ptr::drop_glue::<a::B>", Some("::<a::B>")),
+            ("core::ptr::drop_glue", Some("")),
+            ("core::ptr::drop_in_place_of", None),
+            ("a::drop_glue", None),
+        ] {
+            assert_eq!(of_drop_glue(name), expected, "{name}");
+        }
     }
 }

@@ -304,7 +304,11 @@ pub fn open_in(
 }
 
 /// The file, or what is meant of a package, an archive or a universal file.
-fn mapped(path: &Path, member: Option<&str>, arch: Option<&str>) -> Result<Mapping> {
+///
+/// # Errors
+///
+/// It cannot be read, or holds nothing of that name or for that architecture.
+pub fn mapped(path: &Path, member: Option<&str>, arch: Option<&str>) -> Result<Mapping> {
     let file = package::open(path, member)?;
     match arch {
         Some(arch) => of_architecture(file, arch),
@@ -374,6 +378,15 @@ fn beside_manifest(context: &Context, manifest: &Path) -> Result<Context> {
     }
 }
 
+/// What an architecture is called here, which may have been written in the words of its vendor.
+pub fn architecture_name(wanted: &str) -> &str {
+    match wanted {
+        "arm64" | "arm64e" => "aarch64",
+        "x64" | "amd64" => "x86_64",
+        other => other,
+    }
+}
+
 /// Of a universal file the image for `wanted`; another file where it is for that architecture.
 ///
 /// # Errors
@@ -381,12 +394,7 @@ fn beside_manifest(context: &Context, manifest: &Path) -> Result<Context> {
 /// It holds no such image.
 fn of_architecture(file: Mapping, wanted: &str) -> Result<Mapping> {
     let image = Image::parse(file.path(), &file)?;
-    // Apple's name for it.
-    let plain = match wanted {
-        "arm64" | "arm64e" => "aarch64",
-        "x64" | "amd64" => "x86_64",
-        other => other,
-    };
+    let plain = architecture_name(wanted);
     let universal = image.architecture == Architecture::Universal;
     let parts = image.sections.iter().filter(|_| universal);
     let parts: Vec<_> = parts

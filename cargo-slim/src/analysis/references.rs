@@ -3,6 +3,7 @@
 use super::{
     data::{self, Slots},
     model::{CrateInfo, DataRow, GraphFacts},
+    names::of_drop_glue,
     subject::Subject,
 };
 use crate::{
@@ -148,7 +149,7 @@ impl<'s, 'a> References<'s, 'a> {
                     return Some(inner.to_owned());
                 }
             }
-            let of = name.strip_prefix("core::ptr::drop_in_place::<");
+            let of = of_drop_glue(&name).and_then(|rest| rest.strip_prefix("::<"));
             glue = glue.or_else(|| of?.strip_suffix('>').map(str::to_owned));
         }
         glue

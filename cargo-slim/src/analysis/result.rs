@@ -59,7 +59,7 @@ impl<R> Analysis<R> {
         rows: R,
         more: impl IntoIterator<Item = Warning>,
     ) -> Result<Self> {
-        let warnings = warnings(subject, opened.facts.build.is_some());
+        let warnings = of_image(subject, opened.facts.build.is_some());
         Self::with(opened, subject, rows, warnings, more)
     }
 
@@ -74,22 +74,8 @@ impl<R> Analysis<R> {
         rows: R,
         more: impl IntoIterator<Item = Warning>,
     ) -> Result<Self> {
-        let slices = subject.slices.iter();
-        let own = slices.flat_map(|slice| warnings(&slice.subject, false));
-        let mut all: Vec<Warning> = Vec::new();
-        for warning in own.filter(|warning| warning.count != Some(0)) {
-            match all.iter_mut().find(|known| known.code == warning.code) {
-                Some(known) => {
-                    let counts = known.count.zip(warning.count);
-                    known.count = counts.map(|(a, b)| a + b).or(known.count);
-                }
-                None => all.push(warning),
-            }
-        }
-        match subject.slices.is_empty() {
-            true => Self::new(opened, subject, rows, more),
-            false => Self::with(opened, subject, rows, all, more),
-        }
+        let warnings = self::warnings(opened, subject);
+        Self::with(opened, subject, rows, warnings, more)
     }
 
     fn with(
@@ -100,10 +86,7 @@ impl<R> Analysis<R> {
         more: impl IntoIterator<Item = Warning>,
     ) -> Result<Self> {
         let artifact = artifact(opened, subject);
-        let memory = partition::rows(&subject.image)
-            .iter()
-            .map(|row| row.memory)
-            .fold(memory(subject), u64::saturating_add);
+        let memory = memory(subject);
         let more = more.into_iter();
         let more: Vec<_> = more.filter(|warning| warning.count != Some(0)).collect();
         // One for each cause: what the rows say of it says more.
@@ -167,8 +150,32 @@ fn notes(mut notes: Vec<String>, stripped: bool) -> Vec<String> {
 const DAMAGED: &str = "compare the file with its source: it may be cut off, or a tool that changed it \
                        left this behind";
 
-/// What makes the figures less than they seem: one warning per cause.
-fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
+/// What makes the figures less than they seem, of all images of a universal file: one warning per cause.
+pub(crate) fn warnings(opened: &Opened, subject: &Subject<'_>) -> Vec<Warning> {
+    let own = match subject.slices.is_empty() {
+        true => of_image(subject, opened.facts.build.is_some()),
+        false => {
+            let slices = subject.slices.iter();
+            slices
+                .flat_map(|slice| of_image(&slice.subject, false))
+                .collect()
+        }
+    };
+    let mut all: Vec<Warning> = Vec::new();
+    for warning in own.into_iter().filter(|warning| warning.count != Some(0)) {
+        match all.iter_mut().find(|known| known.code == warning.code) {
+            Some(known) if !subject.slices.is_empty() => {
+                let counts = known.count.zip(warning.count);
+                known.count = counts.map(|(a, b)| a + b).or(known.count);
+            }
+            Some(_) | None => all.push(warning),
+        }
+    }
+    all
+}
+
+/// As [`warnings`], of one image.
+fn of_image(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let mut warnings = depth::warnings(subject, is_built);
     warnings.extend(inferred::warning(subject));
     warnings.push(
@@ -231,10 +238,10 @@ fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     warnings
 }
 
-/// The memory of all images, of which one is loaded at a time.
-fn memory(subject: &Subject<'_>) -> u64 {
-    let slices = subject.slices.iter();
-    let rows = slices.flat_map(|slice| partition::rows(&slice.subject.image));
+/// The memory of the image; of a universal file of all images, of which one is loaded at a time.
+pub(crate) fn memory(subject: &Subject<'_>) -> u64 {
+    let slices = subject.slices.iter().map(|slice| &slice.subject.image);
+    let rows = slices.chain([&subject.image]).flat_map(partition::rows);
     rows.map(|row| row.memory).fold(0, u64::saturating_add)
 }
 

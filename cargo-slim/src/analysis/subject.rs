@@ -5,6 +5,7 @@ use super::{
     files::Files,
     model::CrateInfo,
     names::{self, FunctionNames},
+    roles::labels,
 };
 use crate::inference::{self, Basis};
 use crate::ledger::{CodeReferences, DebugClaims, Inlined, Inputs, Ledger, Pointers, code_pieces};
@@ -101,8 +102,9 @@ impl<'a> Subject<'a> {
                     subject: Self::new(files, depth)?,
                 })
             };
-            let slices = files.slices.iter().map(slice).collect::<Result<_>>()?;
+            let slices: Vec<Slice<'a>> = files.slices.iter().map(slice).collect::<Result<_>>()?;
             return Ok(Self {
+                stripped: slices.iter().any(|slice| slice.subject.stripped),
                 slices,
                 ..Self::of_tables(image, Crates::new(&files.catalogue))
             });
@@ -203,7 +205,7 @@ impl<'a> Subject<'a> {
             };
             inferred = inference::infer(&inputs, &mut code, &mut symbols, &mut crates);
         }
-        let labels = labels(&crates);
+        let labels = labels(&crates, &code, &symbols);
         let leaf = owners.leaf();
         Ok(Self {
             labels,
@@ -240,7 +242,7 @@ impl<'a> Subject<'a> {
             owners,
             unwind: UnwindTables::default(),
             code: CodeMap::default(),
-            labels: labels(&crates),
+            labels: labels(&crates, &CodeMap::default(), &SymbolTable::default()),
             crates,
             leaf: None,
             pdb: None,
@@ -310,7 +312,7 @@ impl<'a> Subject<'a> {
         // One after the other, so something else can be done beside it.
         let both = rayon::join(|| then(Ledger::new(&inputs, crates)), || beside(&functions));
         // Data may belong to crates that have no function.
-        self.labels = labels(&self.crates);
+        self.labels = labels(&self.crates, &self.code, &self.symbols);
         both
     }
 
@@ -322,7 +324,7 @@ impl<'a> Subject<'a> {
     pub fn inlined(&mut self, path: &Path) -> Result<Vec<Inlined>> {
         if let Some(pdb) = &self.pdb {
             let inlined = of_pdb(pdb, &self.image, &mut self.crates);
-            self.labels = labels(&self.crates);
+            self.labels = labels(&self.crates, &self.code, &self.symbols);
             return Ok(inlined);
         }
         let info = self.debug.load();
@@ -331,7 +333,7 @@ impl<'a> Subject<'a> {
         }
         let units = UnitOwners::new(&info, &mut self.crates);
         let inlined = units.inlined(&info, &code_ranges(&self.image), &mut self.crates);
-        self.labels = labels(&self.crates);
+        self.labels = labels(&self.crates, &self.code, &self.symbols);
         Ok(inlined)
     }
 
@@ -368,16 +370,18 @@ impl<'a> Subject<'a> {
             }
             code.ranges.push((range.range, known));
         }
-        self.labels = labels(&self.crates);
+        self.labels = labels(&self.crates, &self.code, &self.symbols);
         Ok(code)
     }
 
     /// The full names of functions that share their code with another one.
     pub fn aliases(&self) -> Vec<String> {
         let symbols = self.code.aliases.iter();
-        symbols
+        let own = symbols
             .filter_map(|at| self.symbols.symbols.get(*at as usize))
-            .map(|symbol| Name::parse(&symbol.name).full())
+            .map(|symbol| Name::parse(&symbol.name).full());
+        let slices = self.slices.iter();
+        own.chain(slices.flat_map(|slice| slice.subject.aliases()))
             .collect()
     }
 
@@ -441,11 +445,6 @@ impl<'a> Subject<'a> {
             ),
             format_args!("choose one with `--arch {}`", first.name),
         ))
-    }
-
-    /// Whether no archive has the crate's hash, as none has a program's.
-    pub fn is_program(&self, id: CrateId) -> bool {
-        self.crates.is_eliminated(id)
     }
 
     /// How a crate is shown.
@@ -559,9 +558,4 @@ pub(super) fn code_ranges(image: &Image<'_>) -> Vec<AddressRange> {
         .collect();
     ranges.sort_unstable();
     ranges
-}
-
-fn labels(crates: &Crates<'_>) -> Vec<CrateInfo> {
-    let ids = (0..crates.len() as u32).map(CrateId);
-    ids.map(|id| crates.info(id).clone()).collect()
 }

@@ -8,16 +8,21 @@ use super::{
     config::{Config, Measure, Rule, Target, Wanted},
     given::{Choice, Given},
     judge::{Verdict, judge},
-    measure::Measured,
+    measure::{Images, Measured},
     scope::{Key, Place, Scope, key},
     update::{Edit, update},
 };
 use crate::{
-    analysis::{Input, package, regions},
+    analysis::{self, Input, regions},
     compare::Compared,
     snapshot::{self, Compressors, Measures, measure, survey_of},
 };
-use codecost::{Result, cargo::Context, image::Image};
+use codecost::{
+    Result,
+    cargo::Context,
+    front::quoted,
+    image::{Architecture, Image},
+};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -75,8 +80,12 @@ pub struct Checked {
 pub struct Judged {
     /// What the budgets call it.
     pub name: String,
+    /// The flags that choose it again, for a shell.
+    pub flags: String,
     /// Its sizes as the user's profile builds it.
     pub measures: Measures,
+    /// Which images of the file were measured, where there is a choice.
+    pub images: Option<Images>,
     /// What changed since its baseline.
     pub compared: Option<Compared>,
     /// Why that cannot be told, though there is a baseline.
@@ -175,14 +184,15 @@ pub fn check(
         updated,
     };
     for (key, done) in measured {
-        checked.add(key.0.to_string(), done, &given);
+        let flags = flags(&key, &options.input);
+        checked.add(key.0.to_string(), flags, done, &given);
     }
     Ok(checked)
 }
 
 impl Checked {
     /// Adds an artifact that was measured, and what changed since its baseline.
-    fn add(&mut self, name: String, done: Done, given: &Given) {
+    fn add(&mut self, name: String, flags: String, done: Done, given: &Given) {
         let Done {
             result,
             baseline,
@@ -198,7 +208,9 @@ impl Checked {
         let before = given.get(&baseline).filter(|_| unlike.is_none()).cloned();
         self.artifacts.push(Judged {
             name,
+            flags,
             measures: now.measures,
+            images: now.images,
             compared: before
                 .zip(now.snapshot)
                 .map(|(before, now)| Compared::new(before, now)),
@@ -270,6 +282,41 @@ fn judged(config: &Config, given: &Given, measured: &BTreeMap<Key, Done>) -> Ver
     )
 }
 
+/// The flags that choose an artifact again.
+fn flags((target, package): &Key, input: &Input) -> String {
+    let named = |flag: &str, value: &str| vec![flag.to_owned(), quoted(value)];
+    let file = |path: &Path| named("--file", &path.to_string_lossy());
+    let selection = match input {
+        Input::File { path, arch, .. } => {
+            let arch = arch.iter().flat_map(|arch| named("--arch", arch));
+            return file(path)
+                .into_iter()
+                .chain(arch)
+                .collect::<Vec<_>>()
+                .join(" ");
+        }
+        Input::Build(selection) => selection,
+    };
+    let target = match target {
+        Target::File(path) => return file(path).join(" "),
+        Target::Bin(name) => named("--bin", name),
+        Target::Example(name) => named("--example", name),
+        Target::Lib(name) => {
+            let mut flags = vec!["--lib".to_owned()];
+            if package.is_none() && selection.packages.is_empty() {
+                flags.extend(named("-p", name));
+            }
+            flags
+        }
+    };
+    let packages = package.iter().chain(&selection.packages).take(1);
+    let packages = packages.flat_map(|package| named("-p", package));
+    let more = selection.same_build_args();
+    let more = more.iter().map(|word| quoted(word));
+    let words: Vec<String> = packages.chain(target).chain(more).collect();
+    words.join(" ")
+}
+
 /// The file that is measured, where cargo builds none.
 fn file_of(input: &Input) -> Option<&Path> {
     match input {
@@ -328,17 +375,30 @@ fn measure_one(
     Ok(Ok(measured))
 }
 
+/// Which images are measured, where there is a choice.
+fn images(image: &Image<'_>, is_chosen: bool) -> Option<Images> {
+    let names = image.sections.iter().map(|part| part.name.to_string());
+    match image.architecture {
+        Architecture::Universal => Some(Images::All(names.collect())),
+        architecture if is_chosen => Some(Images::One(architecture.to_string())),
+        _ => None,
+    }
+}
+
 fn measure_file(context: &Context, input: &Input, path: &Path, needed: Needed) -> Result<Measured> {
-    let wanted = match input {
-        Input::File { member, .. } => member.as_deref(),
-        Input::Build(_) => None,
+    let (member, arch) = match input {
+        Input::File { member, arch, .. } => (member.as_deref(), arch.as_deref()),
+        Input::Build(_) => (None, None),
     };
-    let file = package::open(path, wanted)?;
+    let file = analysis::mapped(path, member, arch)?;
+    let image = Image::parse(path, &file)?;
     let mut measured = Measured {
         measures: measure::of(path, &file, needed.compressors)?,
-        regions: regions::beside(path, &Image::parse(path, &file)?).regions,
+        regions: regions::beside(path, &image).regions,
+        images: images(&image, arch.is_some()),
         ..Measured::default()
     };
+    drop(image);
     file.check_unchanged()?;
     if needed.analysis {
         let input = match input {

@@ -14,12 +14,23 @@ pub struct Measured {
     pub measures: Measures,
     /// How full the regions of the chip's memory are, of firmware whose script was found.
     pub regions: Vec<RegionUse>,
+    /// Which images of the file, where there is a choice.
+    pub images: Option<Images>,
     /// Of the analysis build, where a rule asks for it.
     pub snapshot: Option<Snapshot>,
     /// Further names of functions, which share their code with another one.
     pub aliases: Vec<String>,
     /// Whether there are no names at all.
     pub stripped: bool,
+}
+
+/// Which images of a file were measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// The one for this architecture.
+    One(String),
+    /// All of a universal file, for these.
+    All(Vec<String>),
 }
 
 /// One figure.
@@ -49,7 +60,7 @@ impl Measured {
     pub fn read(&self, measure: &Measure) -> Reading {
         let whole = |value: Option<u64>, reason: &str| match value {
             Some(bytes) => Reading::Bytes(bytes),
-            None => Reading::Missing(reason.into()),
+            None => Reading::Missing(self.of_one_image(reason)),
         };
         let Measures {
             file,
@@ -77,7 +88,7 @@ impl Measured {
             }
             Measure::Section(name) => self.parts(
                 |snapshot| section(snapshot, name),
-                || format!("there is no section `{name}`"),
+                || self.of_one_image(&format!("there is no section `{name}`")),
             ),
             // What inference finds is less than there is: a limit would hold because of it.
             Measure::Crate(_) | Measure::CrateFile(_) if self.stripped => Reading::Missing(
@@ -98,6 +109,17 @@ impl Measured {
                 |snapshot| functions(snapshot, pattern),
                 || format!("no function matches `{}`", pattern.text),
             ),
+        }
+    }
+
+    /// `reason`, and the way on where one of several images has what was asked for.
+    fn of_one_image(&self, reason: &str) -> String {
+        match &self.images {
+            Some(Images::All(names)) => {
+                let names = names.join(", ");
+                format!("{reason}; choose one of its images ({names}) with `--arch`")
+            }
+            Some(Images::One(_)) | None => reason.into(),
         }
     }
 

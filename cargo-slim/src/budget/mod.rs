@@ -16,5 +16,5 @@ pub use baseline::{Baseline, Identity, Unlike, words};
 pub use check::{Checked, Judged, Options, Step, check};
 pub use config::{Budget, Config, Forbid, Measure, Pattern, Rule, Target, Wanted};
 pub use judge::{Row, Status, Verdict, judge};
-pub use measure::{Measured, Reading};
+pub use measure::{Images, Measured, Reading};
 pub use update::{Edit, update};

@@ -33,6 +33,10 @@ pub(crate) struct Diff {
     /// Build two git revisions, each in a worktree of its own, and compare them
     #[arg(long, value_name = "A..B", conflicts_with_all = ["old", "new"], help_heading = INPUT)]
     rev: Option<String>,
+    /// Of universal files the images for this architecture, such as aarch64
+    #[arg(long, value_name = "ARCH", conflicts_with = "rev", help_heading = INPUT)]
+    #[arg(conflicts_with_all = BUILD_ARGUMENTS, hide_short_help = true)]
+    arch: Option<String>,
     #[command(flatten)]
     cargo: CargoFlags,
     #[command(flatten)]
@@ -49,6 +53,7 @@ impl front::Command for Diff {
             old,
             new,
             rev,
+            arch,
             cargo,
             triple,
             format,
@@ -57,7 +62,7 @@ impl front::Command for Diff {
         let options = format.options(rows)?;
         let context = Context::current()?;
         let compared = match (old, new, rev) {
-            (Some(old), Some(new), _) => compare::files(&context, &old, &new)?,
+            (Some(old), Some(new), _) => compare::files(&context, &old, &new, arch.as_deref())?,
             (_, _, Some(rev)) => {
                 let (old, new) = revisions(&rev)?;
                 let mut selection = cargo.selection(triple.triple);

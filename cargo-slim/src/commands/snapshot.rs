@@ -59,6 +59,9 @@ impl front::Command for Snapshot {
             ),
         };
         let snapshot = snapshot::take(&Context::current()?, &options, &mut begin)?;
+        for warning in &snapshot.warnings {
+            console.warning(warning);
+        }
         match &output.output {
             Some(path) => {
                 write_file(path, |to| snapshot.write(to))?;

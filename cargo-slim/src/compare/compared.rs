@@ -68,17 +68,18 @@ pub struct Sizes {
     pub shipped: Option<u64>,
 }
 
-/// Compares two files, each a binary or a snapshot.
+/// Compares two files, each a binary or a snapshot; of universal files the images for `arch`, where it
+/// is given.
 ///
 /// # Errors
 ///
-/// A file cannot be read, or is neither.
-pub fn files(context: &Context, old: &Path, new: &Path) -> Result<Compared> {
+/// A file cannot be read, is neither, or has no such image.
+pub fn files(context: &Context, old: &Path, new: &Path, arch: Option<&str>) -> Result<Compared> {
     // A thread, not a job of the pool: each side waits for threads that use the pool, and as jobs
     // the two would hold all of its workers on a machine with two cores.
     let (before, after) = thread::scope(|scope| {
-        let after = scope.spawn(|| snapshot::open_or_survey(context, new));
-        let before = snapshot::open_or_survey(context, old)?;
+        let after = scope.spawn(|| snapshot::open_or_survey(context, new, arch));
+        let before = snapshot::open_or_survey(context, old, arch)?;
         let after = after.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         Ok::<_, Error>((before, after))
     })?;
@@ -99,8 +100,18 @@ pub fn revisions(
     selection: &Selection,
     begin: &mut dyn FnMut(&str),
 ) -> Result<Compared> {
+    let mut known: Option<(String, Snapshot)> = None;
     let ([before, after], warnings) =
-        revisions::each(context, names, selection, begin, &mut revision)?;
+        revisions::each(context, names, selection, begin, &mut |one| {
+            // Two names of one commit are built once.
+            let same = known.take().filter(|(commit, _)| commit == one.commit);
+            let snapshot = match same {
+                Some((_, snapshot)) => snapshot,
+                None => revision(one)?,
+            };
+            known = Some((one.commit.to_owned(), snapshot.clone()));
+            Ok(named(snapshot, one.name))
+        })?;
     let mut compared = Compared::new(before, after);
     compared.warnings.splice(0..0, warnings);
     Ok(compared)
@@ -108,7 +119,8 @@ pub fn revisions(
 
 fn revision(revision: &Revision<'_>) -> Result<Snapshot> {
     let Revision {
-        name,
+        name: _,
+        commit: _,
         context,
         selection,
     } = revision;
@@ -116,6 +128,10 @@ fn revision(revision: &Revision<'_>) -> Result<Snapshot> {
     let mut snapshot = snapshot::snapshot_of(context, &input, &mut |_| {})?;
     snapshot.measures =
         snapshot::measures_as_built(context, selection, Compressors::NONE, &mut |_| {})?;
-    snapshot.artifact.path = format!("{} at {name}", snapshot.title());
     Ok(snapshot)
+}
+
+fn named(mut snapshot: Snapshot, revision: &str) -> Snapshot {
+    snapshot.artifact.path = format!("{} at {revision}", snapshot.title());
+    snapshot
 }

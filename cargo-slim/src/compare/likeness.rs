@@ -21,9 +21,9 @@ pub(super) fn warnings(before: &Snapshot, after: &Snapshot) -> Vec<Warning> {
 fn older(before: &Snapshot, after: &Snapshot) -> Option<Warning> {
     let silent = |side: &&Snapshot| side.artifact.shipped_size.is_some() && !side.says_what_ships();
     let sides = [before, after];
-    let path = &sides.into_iter().find(silent)?.artifact.path;
+    let path = sides.into_iter().find(silent)?.file();
     let message = format!(
-        "the snapshot of `{path}` is of an earlier version, which did not record what ships of each \
+        "the snapshot `{path}` is of an earlier version, which did not record what ships of each \
          crate, so the rows are about the analysed files, with debug information and symbols"
     );
     Some(Warning::new("older-snapshot", message).help("take the snapshot again"))
@@ -35,7 +35,14 @@ fn targets(old: &Artifact, new: &Artifact) -> Option<Warning> {
         "the two files are for different targets: {} {} and {} {}",
         old.format, old.architecture, new.format, new.architecture
     );
-    let help = "compare two files for the same target: pass the same `--target` to both builds";
+    let universal = [old, new].map(|side| side.architecture == "universal");
+    let help = match universal {
+        [true, false] => format!("compare the same image: `--arch {}`", new.architecture),
+        [false, true] => format!("compare the same image: `--arch {}`", old.architecture),
+        _ => {
+            "compare two files for the same target: pass the same `--target` to both builds".into()
+        }
+    };
     unlike.then(|| Warning::new("other-target", message).help(help))
 }
 
@@ -45,7 +52,7 @@ fn additions(before: &Snapshot, after: &Snapshot) -> Option<Warning> {
     if was == is {
         return None;
     }
-    let (old, new) = (&before.artifact.path, &after.artifact.path);
+    let (old, new) = (before.file(), after.file());
     let message =
         format!("the two files were built differently: `{old}` is {was}, `{new}` is {is}");
     let help = "compare two snapshots that `cargo slim snapshot` built, or two files that you \
@@ -85,7 +92,7 @@ fn packages(before: &Snapshot, after: &Snapshot) -> Option<Warning> {
             Known::Locked => "only the packages in the lock file above it",
             Known::Nothing => "no packages",
         };
-        format!("{what} of `{}`", side.artifact.path)
+        format!("{what} of `{}`", side.file())
     };
     let message = format!(
         "changes of dependencies are not listed: known are {}, and {}",

@@ -19,31 +19,24 @@ pub(super) fn warning(side: &str, snapshot: &Snapshot) -> Option<Warning> {
         return None;
     }
     let share = Share(unknown as f64 / artifact.file_size as f64);
-    let which = format!("the file {side}, {}: ", printable(&artifact.path));
-    let elf = artifact.format == "elf";
-    let stripped = elf && !snapshot.sections.iter().any(|row| row.name == ".symtab");
-    Some(match elf {
-        true if stripped => Warning::new(
+    let which = format!("the file {side}, {}: ", printable(snapshot.file()));
+    // Older snapshots do not say it.
+    let has_table = || snapshot.sections.iter().any(|row| row.name == ".symtab");
+    let stripped = artifact.stripped;
+    let stripped = stripped.unwrap_or_else(|| artifact.format == "elf" && !has_table());
+    Some(match stripped {
+        true => Warning::new(
             "stripped",
-            format!("{which}no symbol table, so {share} of its bytes have no known owner"),
+            format!("{which}it is stripped, so {share} of its bytes have no known owner"),
         )
         .help("compare snapshots of builds with `strip = \"none\"` or with their debug files"),
-        true => Warning::new(
+        false => Warning::new(
             "mostly-unknown",
             format!("{which}{share} of its bytes have no known owner"),
         )
         .help(
             "compare snapshots that `cargo slim snapshot` builds, or files with debug information",
         ),
-        false => Warning::new(
-            "format-without-depth",
-            format!(
-                "{which}of {} files only sections, symbols and padding are read, so {share} of its \
-                 bytes have no known owner",
-                artifact.format
-            ),
-        )
-        .help("compare snapshots of builds, or add the debug file with `--debug-file`"),
     })
 }
 
@@ -97,6 +90,6 @@ mod tests {
         assert_eq!(code("elf", ".text", 500), None);
         assert_eq!(code("elf", ".symtab", 501), Some("mostly-unknown"));
         assert_eq!(code("elf", ".text", 993), Some("stripped"));
-        assert_eq!(code("pe", ".text", 993), Some("format-without-depth"));
+        assert_eq!(code("pe", ".text", 993), Some("mostly-unknown"));
     }
 }

@@ -1,5 +1,7 @@
 //! What is found, as plain values. Sizes are bytes.
 
+use std::collections::BTreeSet;
+
 /// What a package has in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
@@ -11,6 +13,9 @@ pub struct Counted {
     pub bytes: u64,
 }
 
+/// Packages by name and version.
+pub type PackageNames = BTreeSet<(String, String)>;
+
 /// What a package is to the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DependencyKind {
@@ -18,8 +23,14 @@ pub enum DependencyKind {
     Normal,
     /// It runs while others are compiled.
     Build,
-    /// It is linked in, but no byte of it, nor of what it uses, is in the file.
+    /// It is linked in, but the debug information knows no code of it, nor of what it uses, neither a
+    /// function nor what was inlined into others.
     Unused,
+    /// It is linked in, and all that is known of it was inlined into functions of others.
+    Inlined,
+    /// It is linked in, and no byte is known to be its, nor of what it uses: all of it may have been
+    /// inlined, with its constants, or it is unused. Without debug information nothing tells which.
+    NoBytes,
     /// It is linked in, and so is another version of it.
     Duplicate,
 }
@@ -31,6 +42,8 @@ impl DependencyKind {
             Self::Normal => "normal",
             Self::Build => "build",
             Self::Unused => "unused",
+            Self::Inlined => "inlined",
+            Self::NoBytes => "no-bytes",
             Self::Duplicate => "duplicate",
         }
     }

@@ -1,6 +1,6 @@
 //! The tree of packages with their bytes.
 
-use super::model::{Counted, DependencyKind, DependencyRow, FeatureRow, Tree};
+use super::model::{Counted, DependencyKind, DependencyRow, FeatureRow, PackageNames, Tree};
 use codecost::{
     cargo::{Dependencies, Use},
     graph::{Dominators, Edges, Paths, reached},
@@ -10,8 +10,14 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-/// Puts the bytes of a file's crates onto the packages that `root` depends on.
-pub fn tree(dependencies: &Dependencies, root: usize, counted: &[Counted]) -> Tree {
+/// Puts the bytes of a file's crates onto the packages that `root` depends on. `inlined`: the packages of
+/// which code was inlined into functions of others, where that is known of all code.
+pub fn tree(
+    dependencies: &Dependencies,
+    root: usize,
+    counted: &[Counted],
+    inlined: Option<&PackageNames>,
+) -> Tree {
     let packages = &dependencies.packages;
     let (own, others) = bytes(dependencies, counted);
     let linked = Side::new(dependencies, root, own, |used, to| {
@@ -19,7 +25,7 @@ pub fn tree(dependencies: &Dependencies, root: usize, counted: &[Counted]) -> Tr
     });
     let all = edges(dependencies, |used, _| used.normal || used.build);
     let present = reached(&all, &[root as u32], |_| true);
-    let mut rows = linked.rows(dependencies);
+    let mut rows = linked.rows(dependencies, inlined);
     let build = (0..packages.len()).filter(|at| present[*at] && !linked.is_in(*at));
     let mut build: Vec<_> = build
         .map(|at| row(dependencies, &linked, at, DependencyKind::Build))
@@ -101,8 +107,37 @@ impl Side {
         self.paths.distance(at as u32).is_some()
     }
 
+    /// What a package is that has no byte, nor anything that it uses.
+    fn without_bytes(
+        &self,
+        dependencies: &Dependencies,
+        at: usize,
+        inlined: Option<&PackageNames>,
+    ) -> DependencyKind {
+        let Some(inlined) = inlined else {
+            return DependencyKind::NoBytes;
+        };
+        let is_inlined = |at: usize| {
+            let package = &dependencies.packages[at];
+            inlined.contains(&(package.name.clone(), package.version.clone()))
+        };
+        let mut used = reached(&self.edges, &[at as u32], |_| true)
+            .into_iter()
+            .enumerate();
+        match is_inlined(at) {
+            true => DependencyKind::Inlined,
+            // What only passes on what others wrote is used.
+            false if used.any(|(other, used)| used && is_inlined(other)) => DependencyKind::Normal,
+            false => DependencyKind::Unused,
+        }
+    }
+
     /// All packages in the order of the tree.
-    fn rows(&self, dependencies: &Dependencies) -> Vec<DependencyRow> {
+    fn rows(
+        &self,
+        dependencies: &Dependencies,
+        inlined: Option<&PackageNames>,
+    ) -> Vec<DependencyRow> {
         let packages = &dependencies.packages;
         let mut below: Vec<Vec<u32>> = vec![Vec::new(); packages.len()];
         let mut versions: HashMap<&str, u32> = HashMap::new();
@@ -135,7 +170,7 @@ impl Side {
             let mut row = row(dependencies, self, place, kind);
             // What only passes on what others wrote is used.
             if place != self.root && row.own + row.exclusive + row.shared == 0 {
-                row.kind = DependencyKind::Unused;
+                row.kind = self.without_bytes(dependencies, place, inlined);
             }
             rows.push(row);
             open.extend(&below[place]);
@@ -286,7 +321,7 @@ mod tests {
             counted("twice", "2.0.0", 4),
             counted("core", "", 50),
         ];
-        let tree = tree(&dependencies, 0, &counted);
+        let tree = tree(&dependencies, 0, &counted, None);
         let shown: Vec<_> = tree
             .rows
             .iter()
@@ -319,28 +354,43 @@ mod tests {
         assert_eq!(tree.others, [("core".to_owned(), 50)]);
     }
 
+    /// A constant that only inlined code refers to is not told from the constants of the function around
+    /// it, so a package without a byte may have some all the same.
     #[test]
-    fn what_has_no_byte_and_brings_none_is_unused() {
+    fn what_has_no_byte_is_unused_only_where_what_was_inlined_is_known() {
         let mut dependencies = Dependencies::default();
         dependencies.packages = vec![
-            package("app", "0.1.0", &[1, 2]),
+            package("app", "0.1.0", &[1, 2, 4, 5]),
             package("idle", "1.0.0", &[]),
             package("facade", "1.0.0", &[3]),
             package("worker", "1.0.0", &[]),
+            package("tables", "1.0.0", &[]),
+            package("front", "1.0.0", &[6]),
+            package("small", "1.0.0", &[]),
         ];
         let counted = [Counted {
             package: "worker".into(),
             version: "1.0.0".into(),
             bytes: 5,
         }];
-        let tree = tree(&dependencies, 0, &counted);
-        let kind = |name: &str| {
-            tree.rows
-                .iter()
-                .find(|row| row.name == name)
-                .map(|row| row.kind)
+        let inlined = ["tables", "small"].map(|name| (name.to_owned(), "1.0.0".to_owned()));
+        let inlined: PackageNames = inlined.into();
+        let known = tree(&dependencies, 0, &counted, Some(&inlined));
+        let unknown = tree(&dependencies, 0, &counted, None);
+        let kind = |tree: &Tree, name: &str| {
+            let mut rows = tree.rows.iter();
+            rows.find(|row| row.name == name).map(|row| row.kind)
         };
-        assert_eq!(kind("idle"), Some(DependencyKind::Unused));
-        assert_eq!(kind("facade"), Some(DependencyKind::Normal));
+        use DependencyKind::{Inlined, NoBytes, Normal, Unused};
+        for (name, with, without) in [
+            ("idle", Unused, NoBytes),
+            ("facade", Normal, Normal),
+            ("tables", Inlined, NoBytes),
+            ("front", Normal, NoBytes),
+            ("small", Inlined, NoBytes),
+        ] {
+            assert_eq!(kind(&known, name), Some(with), "{name}");
+            assert_eq!(kind(&unknown, name), Some(without), "{name}");
+        }
     }
 }

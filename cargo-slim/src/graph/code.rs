@@ -4,10 +4,11 @@ use super::{
     inputs::{FIRST, Inputs},
     places::Places,
 };
+use crate::ledger::piece_of;
 use codecost::{
     attribution::{Evidence, Function},
     disasm::{Disassembler, Piece, Reference},
-    image::{Format, Image},
+    image::Format,
 };
 use rayon::prelude::*;
 
@@ -31,7 +32,7 @@ pub(super) fn edges(
             let first = FIRST + (chunk * FUNCTIONS) as u32;
             let pieces: Vec<Piece<'_>> = functions
                 .iter()
-                .map(|function| piece(inputs.image, function))
+                .map(|function| piece_of(inputs.image, function))
                 .collect();
             let mut found = Vec::new();
             let mut add = |index: usize, reference: Reference| {
@@ -49,16 +50,6 @@ pub(super) fn edges(
         })
         .collect();
     lists.concat()
-}
-
-/// The code of a function.
-pub fn piece<'d>(image: &Image<'d>, function: &Function) -> Piece<'d> {
-    let code = image.bytes_at(function.range.start).unwrap_or_default();
-    let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
-    Piece {
-        code: code.get(..size).unwrap_or(code),
-        address: function.range.start,
-    }
 }
 
 /// Assembly stands in one section for each source file, and a linker keeps a section as a whole.

@@ -6,6 +6,7 @@ use super::{
     places::Places,
     roots::RootKind,
 };
+use crate::ledger::piece_of;
 use codecost::{
     address::VirtualAddress,
     disasm::{Decoder, Reference, ReferenceKind, decoder_of},
@@ -122,7 +123,7 @@ impl<'a, 'd> Links<'a, 'd> {
         let (Some(function), Some(decoder)) = (function, &self.decoder) else {
             return sites;
         };
-        let piece = super::code::piece(image, function);
+        let piece = piece_of(image, function);
         let mut add = |_, reference: Reference| {
             if self.places.node_at(reference.to) == Some(to) {
                 sites.push(reference);

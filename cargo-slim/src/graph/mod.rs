@@ -21,7 +21,6 @@ mod places;
 mod roots;
 mod sizes;
 
-pub use code::piece;
 pub use inputs::{FIRST, Inputs, START, UNKNOWN};
 pub use kept::{Keep, Kept};
 pub use links::{Link, Links, Via};

@@ -97,6 +97,7 @@ impl Locations {
             return;
         };
         let info = CrateInfo {
+            role: Default::default(),
             name,
             ..crates.info(package).clone()
         };

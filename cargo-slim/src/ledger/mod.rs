@@ -32,5 +32,5 @@ pub use inputs::{Inlined, Inputs};
 pub use layout::{Layout, Piece, PieceKind};
 pub use object::{DataKind, DataObject};
 pub use pointers::Pointers;
-pub use references::{CodeReferences, code_pieces};
+pub use references::{CodeReferences, code_pieces, piece_of};
 pub use sharing::{Parties, PartyId};

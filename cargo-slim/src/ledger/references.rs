@@ -237,7 +237,8 @@ pub fn code_pieces<'a>(image: &Image<'a>, code: &CodeMap) -> Vec<Piece<'a>> {
         .collect()
 }
 
-fn piece_of<'a>(image: &Image<'a>, function: &Function) -> Piece<'a> {
+/// The code of one function; none of an old copy, which nothing runs.
+pub fn piece_of<'a>(image: &Image<'a>, function: &Function) -> Piece<'a> {
     let code = if is_left_behind(image, function) {
         &[]
     } else {

@@ -230,6 +230,11 @@ fn with_names<'a>(
             Cell::text(shown(row.row, full_names))
         })
         .people_only()
+        // What is shown does not change what is found.
+        .name("other", "Name", move |row| {
+            Cell::text(shown(row.row, !full_names))
+        })
+        .searched_only()
         .text("from", "From", |row| {
             Cell::maybe_text(row.row.from.as_deref())
         })
@@ -250,6 +255,7 @@ fn shown(change: &Change, full_names: bool) -> String {
 
 fn shorter(name: &str, change: &Change) -> String {
     let label = CrateInfo {
+        role: Default::default(),
         name: change.owner.clone().unwrap_or_default(),
         package: None,
         version: None,

@@ -5,13 +5,14 @@ use super::{
     changes, comment, envelope, github, sizes,
 };
 use crate::{
-    budget::{Checked, Edit, Judged, Row},
+    budget::{Checked, Edit, Images, Judged, Row, Status},
     compare::Kind,
     snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
 };
 use codecost::{
     Result,
     console::Console,
+    front::quoted,
     report::{Emphasis, Format, OutputOptions, Page, printable},
     units::Delta,
 };
@@ -118,6 +119,39 @@ impl<'a> JsonEdit<'a> {
     }
 }
 
+/// Which images of a universal file were measured, in JSON.
+#[derive(Serialize)]
+struct JsonImages<'a> {
+    artifact: &'a str,
+    architectures: &'a [String],
+}
+
+impl<'a> JsonImages<'a> {
+    fn of(judged: &'a Judged) -> Option<Self> {
+        Some(Self {
+            artifact: &judged.name,
+            architectures: match judged.images.as_ref()? {
+                Images::One(name) => std::slice::from_ref(name),
+                Images::All(names) => names,
+            },
+        })
+    }
+}
+
+/// Which images of a file the figures are of, where there is a choice.
+fn images_measured(judged: &Judged) -> Option<String> {
+    let name = &judged.name;
+    Some(match judged.images.as_ref()? {
+        Images::One(own) => format!("{name}: measured is the image for {own}"),
+        Images::All(names) => {
+            let names = names.join(", ");
+            format!(
+                "{name}: measured is the whole file, with its images for {names}; `--arch` chooses one"
+            )
+        }
+    })
+}
+
 /// The budgets whose limits `--update` wrote, each once.
 fn updated(checked: &Checked) -> Vec<&str> {
     let limits = checked.updated.iter().filter(|edit| edit.key == "limit");
@@ -177,6 +211,11 @@ pub fn write(checked: &Checked, options: &OutputOptions, console: &mut Console) 
     }
     let table = table(&checked.verdict.rows, true).default_limit(0);
     let changed: Vec<_> = checked.artifacts.iter().filter_map(changes_of).collect();
+    let images: Vec<_> = checked
+        .artifacts
+        .iter()
+        .filter_map(JsonImages::of)
+        .collect();
     let edits: Vec<_> = checked.updated.iter().map(JsonEdit::new).collect();
     let report = envelope::report("check", table)
         .member("config_file", &checked.config.path.to_string_lossy())
@@ -193,6 +232,7 @@ pub fn write(checked: &Checked, options: &OutputOptions, console: &mut Console) 
         .member("updated", &updated(checked))
         .member("edits", &edits)
         .member("changes", &changed)
+        .member("images", &images)
         .before(Page::new().line(verdict(checked), Emphasis::Strong))
         .after(after(checked, options)?)
         .warnings(warnings(checked));
@@ -205,6 +245,8 @@ fn after(checked: &Checked, options: &OutputOptions) -> Result<Page> {
     if let Some(compressors) = compressors(checked) {
         page = page.line(compressors, Emphasis::Faint);
     }
+    let images = checked.artifacts.iter().filter_map(images_measured);
+    page = images.fold(page, |page, line| page.line(line, Emphasis::Faint));
     for Edit {
         budget,
         key,
@@ -240,7 +282,74 @@ fn after(checked: &Checked, options: &OutputOptions) -> Result<Page> {
             page = page.line(changes::SYMBOLS_NOTE, Emphasis::Faint);
         }
     }
-    Ok(page)
+    let next = next_steps(checked);
+    if !next.is_empty() {
+        page = page.gap();
+    }
+    let lines = next.into_iter();
+    Ok(lines.fold(page, |page, line| page.line(line, Emphasis::Faint)))
+}
+
+/// What to do about the first budget that is exceeded, and the first that was not measured; where all hold
+/// and there was no baseline, how to have one.
+fn next_steps(checked: &Checked) -> Vec<String> {
+    let mut lines = Vec::new();
+    let first = |status: Status| {
+        let row = checked
+            .verdict
+            .rows
+            .iter()
+            .find(|row| row.status == status)?;
+        let mut artifacts = checked.artifacts.iter();
+        let judged = artifacts.find(|judged| judged.name == row.artifact)?;
+        Some((row, judged.flags.as_str()))
+    };
+    let line = |command: &str, flags: &str, what: &str| {
+        printable(&format!("→ {command} {flags}  {what}")).into_owned()
+    };
+    if let Some((row, flags)) = first(Status::Fail) {
+        let name = row.measure.strip_prefix("crate:");
+        let name = name.or(row.measure.strip_prefix("crate-file:"));
+        lines.push(match (name, row.measure.split_once(':')) {
+            (Some(name), _) => {
+                let command = format!("cargo slim why {}", quoted(&format!("crate:{name}")));
+                line(&command, flags, "why the crate is there")
+            }
+            (None, Some(("function" | "forbid", pattern))) => {
+                let pattern = pattern.trim_matches('/');
+                let command = format!("cargo slim functions --filter {}", quoted(pattern));
+                line(&command, flags, "the functions that match")
+            }
+            (None, _) => line("cargo slim overview", flags, "what it consists of"),
+        });
+        let command = "cargo slim check --update --reason 'WHY'";
+        let input = if flags.starts_with("--file") {
+            flags
+        } else {
+            ""
+        };
+        let accept = match input {
+            "" => format!("→ {command}  accept today's sizes"),
+            input => line(command, input, "accept today's sizes"),
+        };
+        lines.push(accept);
+    }
+    if let Some((_, flags)) = first(Status::Missing) {
+        lines.push(line(
+            "cargo slim crates -n 0",
+            flags,
+            "the names that there are",
+        ));
+    }
+    let is_first = checked
+        .artifacts
+        .iter()
+        .all(|it| it.compared.is_none() && !it.new);
+    if let ([judged, ..], true, true) = (&checked.artifacts[..], lines.is_empty(), is_first) {
+        let command = "cargo slim snapshot -o size.json";
+        lines.push(line(command, &judged.flags, "a baseline for `growth`"));
+    }
+    lines
 }
 
 /// `--sort` and `--filter` are about the budgets.

@@ -4,23 +4,23 @@ use super::{
     envelope::{report_of, share},
     lead::{Lead, lead},
     listed::{self, JsonPackage},
+    names::{numbered_by_role, with_role},
 };
 use crate::{
     analysis::{
         Analysis, Total,
-        model::{By, CrateInfo, CrateRow},
+        model::{Artifact, By, CrateInfo, CrateRow},
     },
     ledger::{ByCategory, Category},
 };
 use codecost::{
     Result,
-    attribution::Origin,
+    attribution::Role,
     console::Console,
     report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table},
     units::{Bytes, Share},
 };
 use serde::{Serialize, Serializer};
-use std::collections::HashMap;
 
 /// One row in JSON.
 #[derive(Serialize)]
@@ -30,6 +30,8 @@ pub(super) struct JsonCrate<'a> {
     package: Option<&'a str>,
     version: Option<&'a str>,
     origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
     shipped: Option<u64>,
     file: u64,
     memory: u64,
@@ -45,7 +47,6 @@ impl<'a> JsonCrate<'a> {
     pub(super) fn new(row: &Nth<'a, CrateRow>, total: Total) -> Self {
         let CrateRow {
             label,
-            program: _,
             shipped,
             file,
             memory,
@@ -55,6 +56,7 @@ impl<'a> JsonCrate<'a> {
             shared,
         } = row.row;
         let CrateInfo {
+            role,
             name,
             package,
             version,
@@ -66,6 +68,11 @@ impl<'a> JsonCrate<'a> {
             package: package.as_deref(),
             version: version.as_deref(),
             origin: origin.as_str(),
+            role: match role {
+                Role::First | Role::Nth(_) => None,
+                Role::Outer => Some("outer"),
+                Role::Program => Some("program"),
+            },
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
             memory: *memory,
@@ -115,43 +122,19 @@ fn part(bytes: u64) -> Cell<'static> {
     }
 }
 
-/// Counts the rows of one name. Of a library and a program that a package calls alike the library is
-/// the first, whichever is larger: the next build may change that.
+/// Counts the rows of one name.
 pub(super) fn count(rows: &[CrateRow]) -> Vec<Nth<'_, CrateRow>> {
-    let key = |row: &'_ CrateRow| {
-        let CrateInfo {
-            name,
-            package: _,
-            version,
-            origin,
-        } = &row.label;
-        (name.clone(), version.clone(), *origin)
+    let key = |row: &CrateRow| {
+        let label = &row.label;
+        (label.name.clone(), label.version.clone(), label.origin)
     };
-    let mut libraries: HashMap<_, u32> = HashMap::new();
-    for row in rows.iter().filter(|row| !row.program) {
-        *libraries.entry(key(row)).or_default() += 1;
-    }
-    let (mut first, mut last) = (HashMap::new(), libraries.clone());
-    let number = |row: &'_ CrateRow| {
-        let counts = if row.program { &mut last } else { &mut first };
-        let nth: &mut u32 = counts.entry(key(row)).or_default();
-        *nth = nth.saturating_add(1);
-        *nth
-    };
-    let numbers: Vec<u32> = rows.iter().map(number).collect();
-    let rows = rows.iter().zip(numbers);
-    rows.map(|(row, nth)| Nth { row, nth }).collect()
+    numbered_by_role(rows, key, |row| row.label.role)
 }
 
-/// The crate's name, and where another row has the same, that this one is the program.
+/// The crate's name, and what it is where another row has the same.
 fn shown<'a>(row: &Nth<'a, CrateRow>) -> Cell<'a> {
-    let name = &row.row.label.name;
-    // What only is not another crate of the name may be several.
-    let is_known = row.row.label.origin != Origin::Unknown;
-    match row.row.program && row.nth > 1 && is_known {
-        true => Cell::text(format!("{name} (program)")),
-        false => name.as_str().into(),
-    }
+    let label = &row.row.label;
+    Cell::text(with_role(label.name.as_str().into(), label.role))
 }
 
 pub(super) fn table<'a>(
@@ -237,10 +220,12 @@ const LOADED: [Category; 4] = [
     Category::Relocations,
 ];
 
-/// What of a crate's shipped bytes is in no column of its own: tables of exported names, notes.
-fn rest(row: &CrateRow) -> u64 {
-    let parts = LOADED.into_iter().map(|category| row.parts[category]);
-    parts.fold(row.shipped, u64::saturating_sub)
+/// The parts of what ships. Relocations of objects are for the linker, which keeps none of them.
+fn shipped_parts(artifact: &Artifact) -> &'static [Category] {
+    match artifact.format {
+        "archive" | "object" => &LOADED[..LOADED.len() - 1],
+        _ => &LOADED,
+    }
 }
 
 /// The columns of what the figure consists of. For people they add up to what ships, beside what
@@ -248,13 +233,20 @@ fn rest(row: &CrateRow) -> u64 {
 pub(super) fn with_parts<'a>(
     table: Table<'a, Nth<'a, CrateRow>>,
     total: Total,
+    artifact: &Artifact,
 ) -> Table<'a, Nth<'a, CrateRow>> {
     let ships = total.shipped.is_some();
+    let shipped = shipped_parts(artifact);
+    // What of a crate's shipped bytes is in no column of its own: tables of exported names, notes.
+    let rest = move |row: &CrateRow| {
+        let parts = shipped.iter().map(|category| row.parts[*category]);
+        parts.fold(row.shipped, u64::saturating_sub)
+    };
     let mut table = Category::ALL.into_iter().fold(table, |table, category| {
         let (title, importance) = column(category);
         let key = category.as_str();
         let read = move |row: &CrateRow| row.parts[category];
-        match ships && !LOADED.contains(&category) {
+        match ships && !shipped.contains(&category) {
             true => table
                 .number(key, title, move |row| Cell::Bytes(read(row.row)))
                 .summed()
@@ -263,18 +255,17 @@ pub(super) fn with_parts<'a>(
         }
     });
     if ships {
-        for (key, title, importance, read) in [
-            ("rest", "Rest", 9, rest as fn(&CrateRow) -> u64),
-            ("unshipped", "Not shipped", 10, |row| {
-                row.file.saturating_sub(row.shipped)
-            }),
-        ] {
-            table = table
-                .number(key, title, move |row| part(read(row.row)))
-                .summed()
-                .people_only()
-                .droppable(importance);
-        }
+        table = table
+            .number("rest", "Rest", move |row| part(rest(row.row)))
+            .summed()
+            .people_only()
+            .droppable(9)
+            .number("unshipped", "Not shipped", |row| {
+                part(row.row.file.saturating_sub(row.row.shipped))
+            })
+            .summed()
+            .people_only()
+            .droppable(10);
     }
     // Beside what ships stands how much of that is inferred; the file's has symbols in it, too.
     let of_figure = move |row: &CrateRow| match ships {
@@ -325,7 +316,8 @@ pub fn write(
     let listed = analysis.artifact.packages.as_ref();
     let listed = listed.filter(|_| analysis.is_stripped());
     let unnamed = listed.map_or_else(Page::new, |it| listed::without_bytes(it, &analysis.rows));
-    let report = report_of(analysis, "crates", with_parts(table(&rows, total), total))
+    let table = with_parts(table(&rows, total), total, &analysis.artifact);
+    let report = report_of(analysis, "crates", table)
         .member("by", &by.as_str())
         .after(footnote(&analysis.rows, by, total).then(unnamed));
     let report = match &analysis.artifact.packages {

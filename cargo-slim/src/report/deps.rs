@@ -267,18 +267,32 @@ fn below(tree: &Tree, artifact: &Artifact, proven: bool) -> Page {
         );
         page = page.gap().line(line, Emphasis::Faint);
     }
-    let unused = tree
-        .rows
-        .iter()
-        .filter(|row| row.kind == DependencyKind::Unused && row.depth == 1 && !row.member);
-    let unused: Vec<_> = unused.map(|row| row.name.as_str()).collect();
-    if !unused.is_empty() {
+    let of_kind = |kind: DependencyKind| {
+        let rows = tree.rows.iter();
+        let rows = rows.filter(|row| row.kind == kind && row.depth == 1 && !row.member);
+        let names: Vec<_> = rows.map(|row| row.name.as_str()).collect();
+        (!names.is_empty()).then(|| printable(&names.join(", ")).into_owned())
+    };
+    if let Some(names) = of_kind(DependencyKind::Unused) {
         let line = format!(
-            "unused: no function or constant of {} is in the file; what was inlined from them, and \
-             macros, do not count",
-            printable(&unused.join(", "))
+            "unused: no code of {names} is in the file, not even inlined; macros and types do not \
+             count"
         );
         page = page.line(line, Emphasis::Plain);
+    }
+    if let Some(names) = of_kind(DependencyKind::NoBytes) {
+        let line = format!(
+            "no-bytes: no function or constant is known to be of {names}; all of it may be inlined, \
+             or it is not used: a build with `debug = 1` tells"
+        );
+        page = page.line(line, Emphasis::Plain);
+        if let Some(profile) = &artifact.profile {
+            let command = format!(
+                "→ cargo slim deps {} --config profile.{profile}.debug=1",
+                artifact.flags
+            );
+            page = page.line(printable(&command).into_owned(), Emphasis::Command);
+        }
     }
     for row in &tree.rows {
         if row.kind == DependencyKind::Duplicate {
@@ -291,7 +305,8 @@ fn below(tree: &Tree, artifact: &Artifact, proven: bool) -> Page {
             page = page.line(printable(&line).into_owned(), Emphasis::Plain);
         }
     }
-    match proven {
+    // Cargo builds what it knows, not a file.
+    match proven || artifact.profile.is_none() {
         true => page,
         false => page.then(next(
             "cargo slim deps --features",

@@ -30,6 +30,8 @@ const CAUSES: usize = 12;
 #[derive(Serialize)]
 struct JsonSide<'a> {
     path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<&'a str>,
     format: &'a str,
     architecture: &'a str,
     file_size: u64,
@@ -59,6 +61,7 @@ impl<'a> JsonSide<'a> {
         } = &snapshot.artifact;
         Self {
             path,
+            snapshot: snapshot.read_from.as_deref(),
             format,
             architecture,
             file_size: *file_size,
@@ -234,7 +237,10 @@ fn side(snapshot: &Snapshot) -> String {
     let profile = artifact.profile.iter();
     about.extend(profile.map(|profile| format!("profile {profile}")));
     about.extend(toolchain(snapshot).map(|release| format!("rustc {release}")));
-    let text = format!("{} ({})", artifact.path, about.join(", "));
+    let of = snapshot.read_from.iter();
+    let of = of.map(|_| format!("snapshot of {}", artifact.path));
+    let about: Vec<String> = of.chain(about).collect();
+    let text = format!("{} ({})", snapshot.file(), about.join(", "));
     printable(&text).into_owned()
 }
 

@@ -20,6 +20,7 @@ const FILE: u64 = 6_291_456;
 pub(super) fn label(name: &str, version: &str, origin: Origin) -> CrateInfo {
     let known = !version.is_empty();
     CrateInfo {
+        role: Default::default(),
         name: name.into(),
         package: known.then(|| name.replace('_', "-")),
         version: known.then(|| version.into()),
@@ -55,7 +56,6 @@ pub(super) fn sections() -> Vec<SectionRow> {
 
 pub(super) fn crates() -> Vec<CrateRow> {
     let row = |label, file: u64, inferred, shared| CrateRow {
-        program: false,
         label,
         file,
         shipped: file / 2 + file / 8 + file / 16 + file / 32,
@@ -320,6 +320,7 @@ pub(super) fn loads() -> Loads {
         run_paths: vec![],
         libraries: vec![],
         oldest_system: None,
+        system_is_default: false,
         subsystem: None,
         hardening: vec![
             Hardening {
@@ -341,6 +342,7 @@ pub(super) fn loads() -> Loads {
 
 pub(super) fn overview() -> Overview<'static> {
     Overview {
+        findings_of: None,
         sections: sections(),
         crates: crates(),
         functions: functions(),

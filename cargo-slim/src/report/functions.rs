@@ -61,6 +61,7 @@ impl<'a> JsonFunction<'a> {
             stack,
         } = function.row;
         let CrateInfo {
+            role: _,
             name: owner,
             package: _,
             version,
@@ -221,17 +222,12 @@ pub(super) fn table<'a>(
             Cell::maybe_text(row.row.label.version.as_deref())
         })
         .machines_only()
-        .name("name", "Function", |row| row.row.name.as_ref().into());
-    let table = match full_names {
-        true => table,
-        false => table
-            .machines_only()
-            .name("short", "Function", |row| {
-                Cell::text(short(&row.row.name, row.row.label))
-            })
-            .people_only(),
-    };
-    let table = table
+        .names(
+            "Function",
+            full_names,
+            |row| row.row.name.as_ref().into(),
+            |row| Cell::text(short(&row.row.name, row.row.label)),
+        )
         .text("instantiated_by", "Instantiated by", |row| {
             Cell::maybe_text(
                 row.row

@@ -143,18 +143,12 @@ pub fn write(
             Cell::maybe_text(row.row.label.version.as_deref())
         })
         .machines_only()
-        .name("name", "Generic function", |row| {
-            row.row.name.as_str().into()
-        });
-    let table = match options.full_names {
-        true => table,
-        false => table
-            .machines_only()
-            .name("short", "Generic function", |row| {
-                Cell::text(short(&row.row.name, &row.row.label))
-            })
-            .people_only(),
-    };
+        .names(
+            "Generic function",
+            options.full_names,
+            |row| row.row.name.as_str().into(),
+            |row| Cell::text(short(&row.row.name, &row.row.label)),
+        );
     let note = "identical: bytes in copies that equal an earlier one, which folding would save";
     let after = match rows.is_empty() {
         true => Page::new(),
@@ -183,6 +177,9 @@ pub fn write_copies(
     }
     let total = analysis.total;
     let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
+    let copies = analysis.rows.iter().flat_map(|row| &row.instances);
+    let ambiguous = Ambiguous::among(copies.filter_map(|copy| copy.instantiated_by.as_ref()));
+    let ambiguous = &ambiguous;
     let mut page = Page::new();
     for row in &analysis.rows {
         let figures = Lead {
@@ -194,7 +191,7 @@ pub fn write_copies(
         let table = lead(Table::new(&row.instances), figures)
             .text("instantiated_by", "Made by", |copy| {
                 let label = copy.instantiated_by.as_ref();
-                Cell::maybe_text(label.map(|label| label.name.as_str()))
+                label.map_or(Cell::Empty, |label| Cell::text(ambiguous.name(label)))
             })
             .name("name", "Copy", |copy| copy.name.as_str().into())
             .total_label(format!("all {} copies", row.copies));

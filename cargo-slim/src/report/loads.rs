@@ -174,6 +174,7 @@ pub fn write(
         run_paths,
         libraries,
         oldest_system,
+        system_is_default,
         subsystem,
         hardening,
         exports,
@@ -234,6 +235,7 @@ pub fn write(
         .member("run_paths", run_paths)
         .member("libraries", &libraries)
         .member("oldest_system", oldest_system)
+        .member("oldest_system_is_default", system_is_default)
         .member("subsystem", subsystem)
         .member("hardening", &hardening)
         .after(requirements(loads, is_wasm).then(packages));
@@ -285,7 +287,11 @@ fn requirements(loads: &Loads, is_wasm: bool) -> Page {
             format!("{oldest}{}", because(loads, oldest)),
         ));
     }
-    let system = loads.oldest_system.clone();
+    let system = loads.oldest_system.as_ref();
+    let system = system.map(|system| match loads.system_is_default {
+        true => format!("not said: the header has the linker's default, {system}"),
+        false => system.clone(),
+    });
     facts.extend(system.map(|system| ("oldest system", system)));
     let subsystem = loads.subsystem.map(str::to_owned);
     facts.extend(subsystem.map(|subsystem| ("subsystem", subsystem)));

@@ -121,6 +121,7 @@ pub fn write(
         crates,
         functions,
         findings,
+        findings_of,
         regions,
     } = &analysis.rows;
     let total = analysis.total;
@@ -134,7 +135,7 @@ pub fn write(
     by_memory.sort_by_key(|row| Reverse(row.row.memory));
     // Nothing of an archive or object file is loaded; a column that was asked for goes first.
     let (heading, shown_table) = if total.shipped.is_some() {
-        let table = crates::with_parts(crates::table(&crates, total), total);
+        let table = crates::with_parts(crates::table(&crates, total), total, &analysis.artifact);
         ("Crates, by what ships", table)
     } else if total.memory == 0 || options.sort.is_some() {
         ("Crates", crates::table(&crates, total))
@@ -143,7 +144,7 @@ pub fn write(
         ("Crates, by what is loaded", table)
     };
     let shown_table = shown_table.default_limit(CRATES);
-    let crates_table = crates::with_parts(crates::table(&crates, total), total);
+    let crates_table = crates::with_parts(crates::table(&crates, total), total, &analysis.artifact);
     let crates_table = crates_table.default_limit(CRATES);
     let functions_table = functions::table(&functions, &ambiguous, total, options.full_names)
         .default_limit(FUNCTIONS)
@@ -159,7 +160,7 @@ pub fn write(
         .grid(shown_table.grid(&shown_table.select(options)?, options.full_names))
         .heading("Functions")
         .grid(grid(&functions_table, options)?)
-        .then(findings_page(findings))
+        .then(findings_page(findings, *findings_of))
         .gap()
         .then(next(
             "cargo slim crates",
@@ -188,6 +189,10 @@ pub fn write(
             "findings",
             &findings.iter().map(JsonFinding::new).collect::<Vec<_>>(),
         );
+    let report = match findings_of {
+        Some(image) => report.member("findings_of", image),
+        None => report,
+    };
     let report = match regions.is_empty() {
         true => report,
         false => report.member(
@@ -208,10 +213,14 @@ fn grid<R>(table: &Table<'_, R>, options: &OutputOptions) -> Result<Grid> {
     Ok(table.grid(&table.select(&options)?, options.full_names))
 }
 
-fn findings_page(findings: &[Finding]) -> Page {
-    let Some(page) = (!findings.is_empty()).then(|| Page::new().heading("Findings")) else {
+fn findings_page(findings: &[Finding], of: Option<&str>) -> Page {
+    if findings.is_empty() {
         return Page::new();
-    };
+    }
+    let page = Page::new().heading(match of {
+        Some(image) => format!("Findings in the image for {image}"),
+        None => "Findings".to_owned(),
+    });
     findings
         .iter()
         .enumerate()

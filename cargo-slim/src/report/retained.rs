@@ -2,7 +2,7 @@
 
 use super::{
     envelope::report_of,
-    names::{Ambiguous, short},
+    names::{Ambiguous, numbered_by_role, short},
 };
 use crate::analysis::{
     Analysis,
@@ -47,6 +47,7 @@ impl<'a> JsonRetained<'a> {
             data,
         } = row.row;
         let CrateInfo {
+            role: _,
             name: owner,
             package: _,
             version,
@@ -172,7 +173,11 @@ pub fn write(
         graph,
         without,
     } = &analysis.rows;
-    let rows = numbered(rows, |row| [row.kind, &row.label.name, &row.name]);
+    let key = |row: &'_ RetainedRow<'_>| (row.kind, row.label.name.clone(), row.name.to_string());
+    let rows = match by {
+        RetainedBy::Crate => numbered_by_role(rows, key, |row| row.label.role),
+        _ => numbered(rows, |row| [row.kind, &row.label.name, &row.name]),
+    };
     let ambiguous = Ambiguous::among(rows.iter().map(|row| row.row.label));
     let whole = graph.known + graph.unknown;
     let table = Table::new(&rows)
@@ -236,22 +241,17 @@ fn columns<'a>(
         RetainedBy::Function => "Function or constant",
         RetainedBy::Generic => "Generic function",
     };
-    let table = table
+    table
         .text("crate", "Crate", |row| {
             Cell::text(ambiguous.name(row.row.label))
         })
         .people_only()
-        .name("name", what, |row| Cell::text(&*row.row.name));
-    let table = match full_names {
-        true => table,
-        false => table
-            .machines_only()
-            .name("short", what, |row| {
-                Cell::text(short(&row.row.name, row.row.label))
-            })
-            .people_only(),
-    };
-    table
+        .names(
+            what,
+            full_names,
+            |row| Cell::text(&*row.row.name),
+            |row| Cell::text(short(&row.row.name, row.row.label)),
+        )
         .total_label("all of them")
         .when_empty("nothing: no functions are known")
 }

@@ -54,6 +54,7 @@ impl<'a> JsonStep<'a> {
             retained,
         } = row;
         let CrateInfo {
+            role: _,
             name: owner,
             package: _,
             version,

@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use crate::ledger::ByCategory;
-use codecost::attribution::Origin;
+use codecost::{attribution::Origin, report::Warning};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The schema of the file; a breaking change raises the number.
@@ -35,6 +35,10 @@ pub struct Snapshot {
     pub functions: Vec<Function>,
     /// How it was built, where that is known.
     pub build: Option<Build>,
+    /// The file that it was read from, where it was.
+    pub read_from: Option<String>,
+    /// What makes its figures less than they seem; of a snapshot that was read this is not known.
+    pub warnings: Vec<Warning>,
 }
 
 /// The analysed file.
@@ -191,6 +195,11 @@ impl Snapshot {
     /// The crate of a function.
     pub fn owner(&self, function: &Function) -> Option<&Crate> {
         self.crates.get(function.owner as usize)
+    }
+
+    /// The file that a user compares: the snapshot, else the artifact.
+    pub fn file(&self) -> &str {
+        self.read_from.as_deref().unwrap_or(&self.artifact.path)
     }
 
     /// The name that a user knows the artifact by: the cargo target, else the file's name.

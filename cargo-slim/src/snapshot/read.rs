@@ -248,6 +248,8 @@ impl File {
         }
         self.add_up(&functions)?;
         Ok(Snapshot {
+            read_from: None,
+            warnings: Vec::new(),
             artifact: self.artifact.into(),
             measures: self.measures.into(),
             memory: self.total.memory,

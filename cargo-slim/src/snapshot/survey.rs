@@ -1,28 +1,86 @@
 //! One pass over an artifact that yields all of its sizes: a [`Snapshot`].
 
+mod images;
+
 use super::{
     listing::Listing,
     measure,
-    model::{Artifact, Crate, Section, Snapshot},
+    model::{Artifact, Crate, Function, Section, Snapshot},
+    names::Names,
     provenance,
 };
 use crate::analysis::{
     self, Opened, Subject,
-    model::{By, CrateInfo, CrateKey},
+    model::{By, CrateInfo, CrateKey, CrateRow},
 };
 use codecost::image::{Format, Image};
 use std::{env, path::Path};
 
-/// Accounts for every byte and names every function. O(n log n) in the number of functions.
+/// What is listed of an image, or of all images of a file.
+struct Rows {
+    crates: Vec<Crate>,
+    families: Names,
+    names: Names,
+    functions: Vec<Function>,
+}
+
+/// Accounts for every byte and names every function; of a universal file for all of its images. O(n
+/// log n) in the number of functions.
 pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
-    let (sections, section_of) = section_rows(&subject.image);
+    let (mut sections, section_of) = section_rows(&subject.image);
+    for slice in &subject.slices {
+        if let Some(row) = sections.iter_mut().find(|row| row.name == slice.name) {
+            row.memory = analysis::memory(&slice.subject);
+        }
+    }
+    let Rows {
+        crates,
+        families,
+        names,
+        functions,
+    } = match subject.slices.is_empty() {
+        true => of_image(subject, &section_of),
+        false => images::rows(subject, &section_of),
+    };
+    Snapshot {
+        memory: analysis::memory(subject),
+        measures: measure::sizes(&subject.image),
+        build: provenance::of(opened),
+        artifact: artifact(opened, subject),
+        read_from: None,
+        warnings: analysis::warnings(opened, subject),
+        crates,
+        sections,
+        families,
+        names,
+        functions,
+    }
+}
+
+/// `section_of`: the number of each section of the image in the snapshot.
+fn of_image(subject: &mut Subject<'_>, section_of: &[u32]) -> Rows {
     let (sums, listing) = subject.ledger_beside(
         |ledger| analysis::crate_sums(&ledger, By::Defined),
-        |functions| Listing::new(functions, &section_of),
+        |functions| Listing::new(functions, section_of),
     );
     let ships = subject.image.shipped_size().is_some();
     let rows = analysis::crate_rows(subject, &sums);
-    let crates = merged(rows.iter().map(|row| Crate {
+    let crates = merged(rows.iter().map(|row| of_row(row, ships)));
+    let place = |label: &CrateInfo| {
+        let found = crates.binary_search_by(|row| key(row).cmp(&label.key()));
+        found.ok().and_then(|at| u32::try_from(at).ok())
+    };
+    let (names, families, functions) = listing.placed(place);
+    Rows {
+        crates,
+        families,
+        names,
+        functions,
+    }
+}
+
+fn of_row(row: &CrateRow, ships: bool) -> Crate {
+    Crate {
         name: row.label.name.clone(),
         package: row.label.package.clone(),
         version: row.label.version.clone(),
@@ -31,25 +89,6 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
         shipped: ships.then_some(row.shipped),
         memory: row.memory,
         parts: row.parts,
-    }));
-    let place = |label: &CrateInfo| {
-        let found = crates.binary_search_by(|row| key(row).cmp(&label.key()));
-        found.ok().and_then(|at| u32::try_from(at).ok())
-    };
-    let (names, families, functions) = listing.placed(place);
-    Snapshot {
-        memory: sections
-            .iter()
-            .map(|row| row.memory)
-            .fold(0, u64::saturating_add),
-        measures: measure::sizes(&subject.image),
-        build: provenance::of(opened),
-        artifact: artifact(opened, subject),
-        crates,
-        sections,
-        families,
-        names,
-        functions,
     }
 }
 

@@ -99,8 +99,10 @@ pub fn take(
             let compressors = Compressors::ALL;
             snapshot.measures = measures_as_built(context, selection, compressors, announce)?;
         }
-        Input::File { path, member, .. } if options.compressed => {
-            let file = package::open(path, member.as_deref())?;
+        Input::File {
+            path, member, arch, ..
+        } if options.compressed => {
+            let file = analysis::mapped(path, member.as_deref(), arch.as_deref())?;
             snapshot.measures = measure::of(path, &file, Compressors::ALL)?;
             file.check_unchanged()?;
         }
@@ -123,20 +125,36 @@ fn is_absent(context: &Context, selection: &Selection) -> Result<bool> {
     }
 }
 
-/// The snapshot in the file `path`, or the survey of the binary that it is.
+/// The snapshot in the file `path`, or the survey of the binary that it is; of a universal file that of
+/// the image for `arch`, where it is given.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or is neither.
-pub fn open_or_survey(context: &Context, path: &Path) -> Result<Snapshot> {
+/// The file cannot be read, is neither, or is for another architecture.
+pub fn open_or_survey(context: &Context, path: &Path, arch: Option<&str>) -> Result<Snapshot> {
     let file = Mapping::open(package::split(path).0)?;
     if read::is_snapshot(&file) {
-        let snapshot = read::parse(path, &file)?;
+        let mut snapshot = read::parse(path, &file)?;
+        snapshot.read_from = Some(path.to_string_lossy().into_owned());
         file.check_unchanged()?;
-        return Ok(snapshot);
+        let is = &snapshot.artifact.architecture;
+        return match arch.filter(|arch| analysis::architecture_name(arch) != is) {
+            None => Ok(snapshot),
+            Some(arch) => Err(Error::usage(
+                format_args!(
+                    "the snapshot `{}` is not of an image for `{arch}`, but for {is}",
+                    path.display()
+                ),
+                "take it again, with `--arch`",
+            )),
+        };
     }
     drop(file);
-    snapshot_of(context, &Input::file(path), &mut |_| {})
+    let mut input = Input::file(path);
+    if let Input::File { arch: own, .. } = &mut input {
+        *own = arch.map(str::to_owned);
+    }
+    snapshot_of(context, &input, &mut |_| {})
 }
 
 /// A surveyed artifact.

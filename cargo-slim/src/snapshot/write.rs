@@ -84,8 +84,9 @@ impl Snapshot {
             }
             first += functions.len();
         }
-        out.raw("]");
-        out.raw(",\n\"warnings\":[]}\n");
+        out.raw("],\n\"warnings\":");
+        out.json(&self.warnings)?;
+        out.raw("}\n");
         out.flush()
     }
 

@@ -66,6 +66,7 @@ impl<'a> Crates<'a> {
             ("[native]", Origin::Native),
         ] {
             let info = CrateInfo {
+                role: Default::default(),
                 name: name.into(),
                 package: None,
                 version: None,
@@ -179,6 +180,7 @@ impl<'a> Crates<'a> {
             let of = match keeps {
                 true => info.clone(),
                 false => CrateInfo {
+                    role: Default::default(),
                     name: info.name.clone(),
                     package: None,
                     version: None,
@@ -195,6 +197,27 @@ impl<'a> Crates<'a> {
     pub fn is_eliminated(&self, id: CrateId) -> bool {
         let mut taken = self.taken.values().flatten();
         taken.any(|(_, taken)| *taken == id)
+    }
+
+    /// Says that the crate with this hash is that one.
+    pub(super) fn describe(&mut self, hash: u64, info: CrateInfo) -> CrateId {
+        let known = self.by_key.get(&*info.name);
+        let known = known.and_then(|known| known.get(&Some(hash)));
+        let id = match known.copied() {
+            Some((id, _)) => {
+                for same in self.taken.values_mut() {
+                    same.retain(|(_, taken)| *taken != id);
+                }
+                if let Some(known) = self.infos.get_mut(id.0 as usize) {
+                    known.clone_from(&info);
+                }
+                id
+            }
+            None => self.intern(info.clone(), None),
+        };
+        let known = self.by_key.entry(info.name.into()).or_default();
+        known.insert(Some(hash), (id, true));
+        id
     }
 
     /// Says which crate the artifact itself is.

@@ -8,6 +8,8 @@ mod evidence;
 #[cfg(feature = "binary")]
 mod function;
 #[cfg(feature = "binary")]
+mod instances;
+#[cfg(feature = "binary")]
 mod neighbours;
 mod origin;
 #[cfg(feature = "binary")]
@@ -21,13 +23,15 @@ mod units;
 
 #[cfg(feature = "binary")]
 pub use catalogue::Surroundings;
-pub use catalogue::{Catalogue, CrateInfo, CrateKey};
+pub use catalogue::{Catalogue, CrateInfo, CrateKey, Role};
 #[cfg(feature = "binary")]
 pub use code::{CodeMap, KnownFunction};
 pub use crates::{CrateId, Crates};
 pub use evidence::Evidence;
 #[cfg(feature = "binary")]
 pub use function::Function;
+#[cfg(feature = "binary")]
+pub use instances::has_two_instances;
 pub use origin::Origin;
 #[cfg(feature = "binary")]
 pub use owner::{Owner, SymbolOwners, codegen_unit, made_by_compiler, path_root};

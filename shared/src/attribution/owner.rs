@@ -1,6 +1,6 @@
 //! Who owns a symbol: who wrote it, and whose compilation made this copy.
 
-use super::{CrateId, CrateInfo, Crates, Evidence, PackageList};
+use super::{CrateId, CrateInfo, Crates, Evidence, PackageList, instances::outer_instance};
 use crate::{
     demangle::{Name, Scheme},
     image::{Binding, Symbol, SymbolTable},
@@ -77,6 +77,16 @@ pub struct SymbolOwners {
     paths: bool,
     /// Whether units own whatever stands under them: [`SymbolTable::files_are_exact`].
     exact: bool,
+}
+
+/// A library has no more Python modules than this.
+const MAX_MODULES: usize = 64;
+
+/// Whether a v0 name has a crate `name` as a root.
+fn has_root(table: &SymbolTable<'_>, name: &str) -> bool {
+    let root = format!("_{}{name}", name.len());
+    let mut symbols = table.symbols.iter();
+    symbols.any(|symbol| symbol.name.starts_with("_R") && symbol.name.contains(&root))
 }
 
 impl SymbolOwners {
@@ -180,15 +190,27 @@ impl SymbolOwners {
             .filter(|symbol| symbol.section.is_some() && symbol.binding != Binding::Local);
         // A list says what the package is called, whatever its module is.
         if let Some(root) = catalogue.listed().and_then(PackageList::root) {
-            return Some(crates.intern(CrateInfo::of_package(root), None));
+            let info = CrateInfo::of_package(root);
+            return Some(match outer_instance(table, &info.name) {
+                Some(hash) => crates.describe(hash, info),
+                None => crates.intern(info, None),
+            });
         }
         // A module may hold others, each of which has a function of its own.
         let file = catalogue.file_crate();
-        let mut modules = exported.filter_map(|symbol| symbol.name.strip_prefix("PyInit_"));
-        let first = modules.next();
-        let own = file.filter(|file| first == Some(file) || modules.any(|module| module == *file));
-        let name = own.or(first).or(file)?;
-        Some(crates.resolve(name, None).0)
+        let modules = exported.filter_map(|symbol| symbol.name.strip_prefix("PyInit_"));
+        let modules: Vec<&str> = modules.take(MAX_MODULES).collect();
+        let name = match (file, modules.as_slice()) {
+            (Some(file), modules) if modules.contains(&file) => file,
+            (_, [only]) => only,
+            (Some(file), []) => file,
+            // The one that is also a crate's name.
+            (_, several) => {
+                let mut named = several.iter().filter(|module| has_root(table, module));
+                named.next().filter(|_| named.next().is_none())?
+            }
+        };
+        Some(crates.resolve(name, outer_instance(table, name)).0)
     }
 
     /// Whether all code stands in one unit of one crate: fat LTO.
@@ -319,9 +341,10 @@ impl SymbolOwners {
         if let Some(unit) = unit {
             return Owner::of(unit, Evidence::Symbol);
         }
-        let source = |symbol: &Symbol<'_>| self.sources.get(symbol.file? as usize);
+        // Assembly has no file entry of its own.
+        let source = symbol.file.and_then(|file| self.sources.get(file as usize));
+        let source = source.map_or("", String::as_str);
         if symbol.binding == Binding::Local
-            && let Some(source) = source(symbol)
             && let Some((info, exact)) = catalogue.native_local(source, name)
         {
             let evidence = match exact {

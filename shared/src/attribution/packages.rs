@@ -64,10 +64,22 @@ pub struct PackageList {
 const MAX_PACKAGES: usize = 1 << 16;
 
 impl PackageList {
-    /// The list of a file: the section in it, else a document beside `place`, where the file stands or
-    /// once stood.
+    /// The list of a file: the section in it, else a document of the package that it came out of, or
+    /// beside `place`, where the file stands or once stood.
     pub fn find(file: &Mapping, place: &Path) -> Option<Self> {
-        Self::inside(file).or_else(|| beside::find(place))
+        let of_package = || {
+            let mut documents = file.documents().iter();
+            documents.find_map(|(path, text)| Self::of_document(path, text))
+        };
+        Self::inside(file)
+            .or_else(of_package)
+            .or_else(|| beside::find(place))
+    }
+
+    /// Whether a file of a package, by its path there, may be such a document, and how large one is at
+    /// most.
+    pub fn may_be_document(path: &str) -> Option<u64> {
+        beside::may_be_document(path).then_some(formats::MAX_TEXT)
     }
 
     fn inside(file: &Mapping) -> Option<Self> {

@@ -29,6 +29,8 @@ pub struct Mapping {
     window: Option<std::ops::Range<usize>>,
     /// `None`: a copy in memory, which nobody else writes to.
     identity: Option<Identity>,
+    /// Of a file that came out of a package the documents there that may describe it.
+    documents: Vec<(PathBuf, Vec<u8>)>,
 }
 
 /// What changes when a file is written to.
@@ -86,6 +88,7 @@ impl Mapping {
             map,
             window: None,
             identity: Some(Identity::of(&metadata)),
+            documents: Vec::new(),
         })
     }
 
@@ -113,6 +116,7 @@ impl Mapping {
             map,
             window: None,
             identity: None,
+            documents: Vec::new(),
         })
     }
 
@@ -122,6 +126,18 @@ impl Mapping {
         let end = usize::try_from(range.end().0).unwrap_or(usize::MAX);
         self.window = Some(start..end);
         self
+    }
+
+    /// With the documents of the package that it came out of, each with its path.
+    #[must_use]
+    pub fn with_documents(mut self, documents: Vec<(PathBuf, Vec<u8>)>) -> Self {
+        self.documents = documents;
+        self
+    }
+
+    /// The documents of the package that it came out of.
+    pub fn documents(&self) -> &[(PathBuf, Vec<u8>)] {
+        &self.documents
     }
 
     /// The path as it was given.

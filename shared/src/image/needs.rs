@@ -17,6 +17,9 @@ pub struct LoaderNeeds {
     pub details: Vec<Library>,
     /// The oldest macOS or Windows that runs the file.
     pub oldest_system: Option<String>,
+    /// Whether that is what the linker writes unless told otherwise, so that it says nothing of what the
+    /// file needs.
+    pub system_is_default: bool,
     /// What Windows runs it in: `console`, `gui`, …
     pub subsystem: Option<&'static str>,
     /// What is offered under a name: what it is, and the name.

@@ -23,6 +23,8 @@ enum Audience {
     Everyone,
     People,
     Machines,
+    /// It is only searched.
+    Nobody,
 }
 
 type Read<'a, R> = Box<dyn Fn(&'a R) -> Cell<'a> + 'a>;
@@ -114,6 +116,34 @@ impl<'a, R> Table<'a, R> {
         read: impl Fn(&'a R) -> Cell<'a> + 'a,
     ) -> Self {
         self.column(key, title, Kind::Name, read)
+    }
+
+    /// With the column for the name of the row in two forms: people see the short one unless they ask
+    /// for `full_names`, machines always the full one. `--filter` looks at both whichever is shown, so
+    /// that it finds the same rows.
+    #[must_use]
+    pub fn names(
+        self,
+        title: &str,
+        full_names: bool,
+        full: impl Fn(&'a R) -> Cell<'a> + 'a,
+        short: impl Fn(&'a R) -> Cell<'a> + 'a,
+    ) -> Self {
+        let table = self.name("name", title, full);
+        match full_names {
+            true => table.name("short", title, short).searched_only(),
+            false => table
+                .machines_only()
+                .name("short", title, short)
+                .people_only(),
+        }
+    }
+
+    /// Show the last column nowhere, but let `--filter` look at it.
+    #[must_use]
+    pub fn searched_only(self) -> Self {
+        self.last(|column| column.audience = Audience::Nobody)
+            .searched(true)
     }
 
     /// With a column of short text.
@@ -225,7 +255,7 @@ impl<'a, R> Table<'a, R> {
     pub(super) fn machine_columns(&self) -> impl Iterator<Item = &Column<'a, R>> {
         self.columns
             .iter()
-            .filter(|column| column.audience != Audience::People)
+            .filter(|column| matches!(column.audience, Audience::Everyone | Audience::Machines))
     }
 
     /// The columns that people see, before the width of the terminal has its say. An order that
@@ -234,14 +264,17 @@ impl<'a, R> Table<'a, R> {
         &self,
         selection: &Selection<'a, R>,
     ) -> impl Iterator<Item = &Column<'a, R>> {
-        let seen = |column: &Column<'a, R>| column.audience != Audience::Machines;
+        let seen = |column: &Column<'a, R>| {
+            matches!(column.audience, Audience::Everyone | Audience::People)
+        };
         let sorted = selection.sorted.filter(|key| {
             let mut columns = self.columns.iter().filter(|column| column.key == *key);
             columns.all(|column| !seen(column) && column.kind != Kind::Name)
         });
-        self.columns
-            .iter()
-            .filter(move |column| seen(column) || Some(column.key) == sorted)
+        self.columns.iter().filter(move |column| {
+            let asked = Some(column.key) == sorted && column.audience != Audience::Nobody;
+            seen(column) || asked
+        })
     }
 
     /// The rows that `--filter`, `--sort` and `--limit` ask for.
@@ -294,7 +327,8 @@ impl<'a, R> Table<'a, R> {
 
     /// The column that `--sort` means: by its key, else by the title that people see above it.
     fn sort_column(&self, name: &str) -> Option<&Column<'a, R>> {
-        let quantities = || self.columns.iter().filter(|c| c.kind != Kind::Bar);
+        let is_one = |c: &&Column<'a, R>| c.kind != Kind::Bar && c.audience != Audience::Nobody;
+        let quantities = || self.columns.iter().filter(is_one);
         let titled = |column: &&Column<'a, R>| {
             let plain = |text: &str| text.replace([' ', '-', '_'], "").to_lowercase();
             !column.title.is_empty() && plain(&column.title) == plain(name)
@@ -308,7 +342,7 @@ impl<'a, R> Table<'a, R> {
         let keys = self
             .columns
             .iter()
-            .filter(|column| column.kind != Kind::Bar);
+            .filter(|column| column.kind != Kind::Bar && column.audience != Audience::Nobody);
         // People and machines may have a column each under one key, wherever these are.
         let mut seen = std::collections::HashSet::new();
         let keys = keys.map(|column| column.key);
@@ -432,6 +466,44 @@ mod tests {
     }
 
     /// `--sort` by a column that only machines see shows it, and it is not dropped.
+    /// What is shown does not change what is found.
+    #[test]
+    fn a_filter_finds_the_same_rows_by_full_and_by_short_names() {
+        let rows = ["core::fmt::write", "app::write", "app::fmt"];
+        let found = |full_names: bool, pattern: &str| {
+            let short = |row: &&'static str| Cell::text(row.rsplit("::").next().unwrap_or(row));
+            let table = Table::new(&rows).names("Name", full_names, |row| (*row).into(), short);
+            let options = OutputOptions {
+                filter: Some(Regex::new(pattern).unwrap()),
+                full_names,
+                ..OutputOptions::default()
+            };
+            let selection = table.select(&options).unwrap();
+            let seen: Vec<_> = table.human_columns(&selection).map(|it| it.key).collect();
+            assert_eq!(seen, [if full_names { "name" } else { "short" }]);
+            let machines: Vec<_> = table.machine_columns().map(|it| it.key).collect();
+            assert_eq!(machines, ["name"]);
+            selection
+                .shown()
+                .iter()
+                .map(|row| **row)
+                .collect::<Vec<_>>()
+        };
+        for (pattern, expected) in [
+            ("^write$", &["core::fmt::write", "app::write"][..]),
+            ("^core::", &["core::fmt::write"]),
+            ("fmt", &["core::fmt::write", "app::fmt"]),
+        ] {
+            for full_names in [false, true] {
+                assert_eq!(
+                    found(full_names, pattern),
+                    expected,
+                    "{pattern} {full_names}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn the_column_that_was_sorted_by_is_seen() {
         let table = Table::new(&ROWS)

@@ -36,6 +36,8 @@ use worktree::Worktree;
 pub struct Revision<'r> {
     /// What the user calls it.
     pub name: &'r str,
+    /// The commit that this is.
+    pub commit: &'r str,
     /// Where to run cargo.
     pub context: Context,
     /// What to build, as it is called there.
@@ -80,7 +82,9 @@ pub fn each<T>(
     let mut of = |index: usize| {
         let (name, commit) = (revisions[index], &commits[index]);
         let named = format!("{name} ({})", short(commit));
-        begin(&named);
+        if index == 0 || commits[0] != commits[1] {
+            begin(&named);
+        }
         let checked_out = worktree.check_out(commit)?;
         let directory = checked_out.directory();
         let submodules = Submodules::check_out(&repository, commit, directory);
@@ -93,6 +97,7 @@ pub fn each<T>(
         }
         let revision = Revision {
             name,
+            commit,
             context: typed_in(context, &inside),
             selection: in_worktree(&repository, context, selection, directory, &target),
         };

@@ -32,6 +32,7 @@ fn crates_of(path: &Path) -> BTreeMap<(String, u64), String> {
 
 fn info(name: &str, package: &str, version: &str, origin: Origin) -> CrateInfo {
     CrateInfo {
+        role: Default::default(),
         name: name.into(),
         package: Some(package.into()),
         version: Some(version.into()),

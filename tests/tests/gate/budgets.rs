@@ -54,6 +54,27 @@ fn pass_warn_and_fail() {
     }
 }
 
+/// A check ends with what to do next, as commands that do it.
+#[test]
+fn a_check_leads_on() {
+    let fixture = growing();
+    for (measure, limit, expected) in [
+        ("crate:growing", "1 B", "why crate:growing --bin growing"),
+        ("file", "1 B", "overview --bin growing"),
+        ("crate:nobody", "1 MiB", "crates -n 0 --bin growing"),
+        ("file", "1 GiB", "snapshot -o size.json --bin growing"),
+    ] {
+        let limit = format!("limit = \"{limit}\"");
+        let run = check(&fixture, &budget(measure, &limit), &[]);
+        let next = format!("→ cargo slim {expected}");
+        assert!(run.stdout.contains(&next), "{measure}: {}", run.stdout);
+        let run = crate::slim()
+            .in_directory(fixture.path())
+            .run(expected.split(' '));
+        assert_eq!(run.code, Some(0), "{expected}: {}", run.stderr);
+    }
+}
+
 /// What matches nothing fails, whatever it is.
 #[test]
 fn missing_fails() {

@@ -382,6 +382,20 @@ fn neighbours_and_settings_outside_of_the_repository_hold() {
     assert_eq!(helper.len(), 1, "{:#?}", report.rows());
 }
 
+/// Two names of one commit: it is built for the analysis and as the profile says, each once.
+#[test]
+fn one_commit_is_built_once() {
+    let fixture = repository();
+    let run = slim()
+        .in_directory(fixture.path())
+        .run(["diff", "--rev", "HEAD..main"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("Finished").count(), 2, "{}", run.stderr);
+    for words in ["growing at HEAD", "growing at main", "nothing changed"] {
+        assert!(run.stdout.contains(words), "{}", run.stdout);
+    }
+}
+
 /// A member of an outer workspace cannot be built beside it, and what that costs is said.
 #[test]
 fn an_outer_workspace_is_named_where_it_does_not_hold() {

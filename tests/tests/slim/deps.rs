@@ -250,3 +250,55 @@ fn the_tree_is_what_cargo_resolves() {
     let expected = ["builder 1.0.0", "derive 1.0.0", "parser 1.0.0"];
     assert_eq!(compiled_only, expected.map(str::to_owned).into());
 }
+
+/// A table that only inlined code reads is not told from the constants of the function around that code, so
+/// its package is not called unused; debug information tells what was inlined.
+#[test]
+fn a_package_that_was_inlined_is_not_unused() {
+    let table: String = (0..300)
+        .map(|n| format!("({n}, {}), ", n * 7919 % 1000))
+        .collect();
+    let files = [
+        (
+            "Cargo.toml",
+            manifest(
+                "app",
+                "0.1.0",
+                "[dependencies]\ntables = { path = \"tables\" }\nidle = { path = \"idle\" }\n",
+            ),
+        ),
+        (
+            "src/main.rs",
+            "fn main() {\n    let n = std::env::args().count() as u32;\n    \
+             let found: Vec<u32> = (n..99).filter_map(tables::find).collect();\n    \
+             println!(\"{found:?}\")\n}\n"
+                .to_owned(),
+        ),
+        ("tables/Cargo.toml", manifest("tables", "1.0.0", "")),
+        (
+            "tables/src/lib.rs",
+            format!(
+                "const TABLE: &[(u32, u32)] = &[{table}];\n#[inline(always)]\n\
+                 pub fn find(n: u32) -> Option<u32> {{\n    \
+                 TABLE.binary_search_by_key(&n, |row| row.0).ok().map(|at| TABLE[at].1)\n}}\n"
+            ),
+        ),
+        ("idle/Cargo.toml", manifest("idle", "1.0.0", "")),
+        ("idle/src/lib.rs", LIBRARY.to_owned()),
+    ];
+    let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+    let directory = project(&files);
+    let kinds = |more: &[&str]| {
+        let arguments = ["deps", "--message-format", "json"].iter().chain(more);
+        let report = slim()
+            .in_directory(directory.path())
+            .run(arguments)
+            .report();
+        ["tables", "idle"].map(|name| text(report.rows_where("name", name)[0], "kind").to_owned())
+    };
+    assert_eq!(kinds(&[]), ["no-bytes", "no-bytes"]);
+    assert_eq!(
+        kinds(&["--config", "profile.release.debug=1"]),
+        ["inlined", "unused"]
+    );
+}

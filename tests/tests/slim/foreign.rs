@@ -107,6 +107,18 @@ fn what_the_loaders_need() {
         .view(&["loads"], &specimen("windows-x86_64.dll"))
         .json;
     assert_eq!(windows["oldest_system"], "Windows Vista (6.0)");
+    // `lld-link` writes it unless told otherwise.
+    assert_eq!(windows["oldest_system_is_default"], true);
+    let page = slim().run([
+        "loads",
+        "--file",
+        specimen("windows-x86_64.dll").to_str().unwrap(),
+    ]);
+    assert!(
+        page.stdout.contains("not said: the header"),
+        "{}",
+        page.stdout
+    );
     let facts = windows["hardening"].as_array().unwrap();
     assert!(
         facts
@@ -153,10 +165,8 @@ fn universal(directory: &Path, images: &[(&str, PathBuf)]) -> PathBuf {
     file
 }
 
-/// Each image of a universal file is read as if it stood alone, and the rows are added up.
-#[test]
-fn a_universal_file_is_the_sum_of_its_images() {
-    let directory = tempfile::TempDir::new().unwrap();
+/// A Python module in a universal file below `directory`, and its images.
+fn universal_module(directory: &Path) -> (PathBuf, Vec<(&'static str, PathBuf)>) {
     let images: Vec<_> = [(Platform::MacArm, "arm64"), (Platform::MacX86, "x86_64")]
         .map(|(platform, architecture)| {
             let (package, module) = &platform.modules()[2];
@@ -164,7 +174,114 @@ fn a_universal_file_is_the_sum_of_its_images() {
             (architecture, package.join(module))
         })
         .into();
-    let file = universal(directory.path(), &images);
+    (universal(directory, &images), images)
+}
+
+/// What it weighs later is compared image by image or as the sum of them, and so are budgets.
+#[test]
+fn snapshots_diffs_and_budgets_know_the_images_of_a_universal_file() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let (file, images) = universal_module(directory.path());
+    let slim = slim().in_directory(directory.path());
+    let json = |arguments: &[&str]| -> Report {
+        let arguments = arguments.iter().chain(&["--message-format", "json"]);
+        slim.run(arguments).report()
+    };
+    let size = |path: &Path| fs::metadata(path).unwrap().len();
+    let file = file.to_str().unwrap();
+    for (arch, name) in [(&[][..], "all.json"), (&["--arch", "arm64"], "one.json")] {
+        let snapshot = ["snapshot", "-o", name, "--file", file];
+        let run = slim.run(snapshot.iter().chain(arch));
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        // The rows are those of `crates`, in which the images are one crate's.
+        let crates = slim.view_with(
+            &["crates"],
+            Path::new(file),
+            &arch.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+        );
+        let written: Value =
+            serde_json::from_slice(&fs::read(directory.path().join(name)).unwrap()).unwrap();
+        let core = |rows: &Value| -> u64 {
+            let rows = rows.as_array().unwrap().iter();
+            rows.filter(|row| row["name"] == "core")
+                .map(|row| number(row, "shipped"))
+                .sum()
+        };
+        assert!(core(&written["rows"]) > 0, "{name}");
+        assert_eq!(core(&written["rows"]), core(&crates.json["rows"]), "{name}");
+        // It says what the view says.
+        let code = |json: &Value| json["warnings"][0]["code"].clone();
+        assert_eq!(code(&written), code(&crates.json), "{name}");
+        // And the same file is compared with it as the same thing.
+        let same = ["diff", name, file].into_iter().chain(arch.iter().copied());
+        let same = json(&same.collect::<Vec<_>>());
+        assert_eq!(same.rows(), [Value::Null; 0], "{name}");
+    }
+    let one = json(&["diff", "all.json", "one.json"]);
+    assert_eq!(one.json["before"]["architecture"], "universal");
+    let help = text(&one.json["warnings"][0], "help");
+    assert!(help.contains("--arch aarch64"), "{help}");
+    // Of two snapshots of one artifact the files say which is which.
+    let page = slim.run(["diff", "all.json", "one.json"]).stdout;
+    for side in [
+        "before   all.json (snapshot of",
+        "after    one.json (snapshot of",
+    ] {
+        assert!(page.contains(side), "{page}");
+    }
+    let other = slim.run(["diff", "all.json", file, "--arch", "x86_64"]);
+    assert_eq!(other.code, Some(2), "{}", other.stdout);
+
+    let budget = |measure: &str| {
+        format!(
+            "[[budget]]\nfile = \"universal.dylib\"\nmeasure = \"{measure}\"\nlimit = \"1 GiB\"\n"
+        )
+    };
+    let budgets = ["file", "crate:core", "section:__text"].map(budget);
+    fs::write(directory.path().join("slim.toml"), budgets.concat()).unwrap();
+    let check = |arch: &[&str], code: i32| -> Report {
+        let arguments = ["check", "--file", file, "--message-format", "json"];
+        slim.run(arguments.iter().chain(arch)).verdict(code)
+    };
+    // A section is one image's.
+    let (all, arm) = (check(&[], 100), check(&["--arch", "arm64"], 0));
+    let value =
+        |report: &Report, measure: &str| report.rows_where("measure", measure)[0]["value"].as_u64();
+    assert_eq!(value(&all, "file"), Some(size(Path::new(file))));
+    assert_eq!(value(&arm, "file"), Some(size(&images[0].1)));
+    let crates = |arch: &[&str]| {
+        let report = slim.view(&[&["crates"], arch].concat(), Path::new(file));
+        Some(number(report.rows_where("name", "core")[0], "shipped"))
+    };
+    assert_eq!(value(&all, "crate:core"), crates(&[]));
+    assert_eq!(value(&arm, "crate:core"), crates(&["--arch", "arm64"]));
+    let section = all.rows_where("measure", "section:__text")[0];
+    assert!(text(section, "why").contains("--arch"), "{section}");
+    assert!(value(&arm, "section:__text").is_some());
+    let measured = |report: &Report| report.json["images"][0]["architectures"].clone();
+    assert_eq!(measured(&all), serde_json::json!(["aarch64", "x86_64"]));
+    assert_eq!(measured(&arm), serde_json::json!(["aarch64"]));
+
+    // What can be done is said for the image that it is true of.
+    let overview = slim.view(&["overview"], Path::new(file));
+    let findings = overview.json["findings"].as_array().unwrap();
+    assert!(!findings.is_empty());
+    let of = text(&overview.json, "findings_of");
+    for finding in findings {
+        let command = text(finding, "command");
+        assert!(command.contains(&format!(" --arch {of}")), "{command}");
+        let words = command.strip_prefix("cargo slim ").unwrap().split(' ');
+        let words: Vec<&str> = words.map(|word| word.trim_matches('\'')).collect();
+        let run = slim.run(words);
+        assert_eq!(run.code, Some(0), "{command}: {}", run.stderr);
+    }
+}
+
+/// Each image of a universal file is read as if it stood alone, and the rows are added up.
+#[test]
+fn a_universal_file_is_the_sum_of_its_images() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let (file, images) = universal_module(directory.path());
     let size = fs::metadata(&file).unwrap().len();
     let alone: u64 = images
         .iter()

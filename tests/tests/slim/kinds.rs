@@ -83,6 +83,69 @@ fn two_crates_of_one_name_are_two_rows() {
     assert_eq!(version("same::theirs"), "1.2.1");
 }
 
+/// A module for Python that is called like the library that it wraps: which is which says the generic code
+/// that the one compiles of the other, and every table tells them apart.
+#[test]
+fn a_wrapper_and_its_library_of_one_name_are_told_apart() {
+    let directory = TempDir::new().unwrap();
+    let library = write(
+        &directory,
+        "library.rs",
+        "pub trait Work { fn work(&self, x: u64) -> u64; }
+         #[inline(never)] pub fn run<W: Work>(w: &W, n: u64) -> u64 {
+             (0..n).map(|x| w.work(x).rotate_left(3)).fold(1, |a, b| a.wrapping_mul(31) ^ b) }
+         #[inline(never)] pub fn plain(n: u64) -> u64 { (0..n).map(|x| x ^ (x << 7)).sum() }",
+    );
+    let wrapper = write(
+        &directory,
+        "wrapper.rs",
+        "extern crate same as other;
+         struct Ours; impl other::Work for Ours {
+             #[inline(never)] fn work(&self, x: u64) -> u64 { x.count_ones() as u64 * 77 + x } }
+         #[no_mangle] pub extern \"C\" fn PyInit_other(n: u64) -> u64 { other::plain(n) }
+         #[no_mangle] pub extern \"C\" fn PyInit_same(n: u64) -> u64 { other::run(&Ours, n) }",
+    );
+    let rlib = directory.path().join("libsame.rlib");
+    let arguments = [
+        "--crate-name=same",
+        "--crate-type=rlib",
+        "-Cmetadata=theirs",
+    ];
+    compile(&arguments, &library, &rlib);
+    let dependency = format!("--extern=same={}", rlib.display());
+    let away = directory.path().join("away");
+    fs::create_dir(&away).unwrap();
+    let file = away.join("module.so");
+    let arguments = [
+        "--crate-name=same",
+        "--crate-type=cdylib",
+        "-Cmetadata=ours",
+    ];
+    let more = [&*dependency, "-Csymbol-mangling-version=v0", "-Cstrip=none"];
+    compile(&[arguments, more].concat(), &wrapper, &file);
+    fs::remove_file(&rlib).unwrap();
+
+    let crates = slim().view(&["crates", "-n", "0"], &file);
+    let rows = crates.rows_where("name", "same");
+    let mut told: Vec<(&str, bool)> = rows
+        .iter()
+        .map(|row| (text(row, "id"), row["role"] == "outer"))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [("crate:same", false), ("crate:same#2", true)]);
+    let path = file.to_str().unwrap();
+    for (view, wrapper) in [
+        (&["crates"][..], "same (outer)"),
+        (&["retained", "--by", "crate"], "same (outer)"),
+        (&["functions", "--filter", "PyInit_same"], "same (outer)"),
+        (&["functions", "--filter", "PyInit_other"], "same (outer)"),
+        (&["functions", "--filter", "plain"], " same "),
+    ] {
+        let run = slim().run(view.iter().chain(&["-n", "0", "--file", path]));
+        assert!(run.stdout.contains(wrapper), "{view:?}: {}", run.stdout);
+    }
+}
+
 const EXPORTS: &str = "
     #[no_mangle] pub extern \"C\" fn work(x: u32) -> u32 { helper(x, 1) }
     #[no_mangle] pub extern \"C\" fn PyInit_speedy() -> u32 { helper(2, 3) }
@@ -107,6 +170,36 @@ fn what_rust_exports_belongs_to_its_crate() {
             assert_eq!(text(rows[0], "crate"), "speedy", "{name}: {function}");
         }
     }
+}
+
+/// Where nothing in a file names rustc, a list of cargo's packages that is the file's own does.
+#[test]
+fn a_list_of_packages_says_that_exports_are_rusts() {
+    let directory = TempDir::new().unwrap();
+    let panics =
+        "#![no_std]\n#[panic_handler] fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }";
+    let source = write(&directory, "speedy.rs", &format!("{panics}{EXPORTS}"));
+    let file = directory.path().join("speedy.abi3.so");
+    let arguments = [
+        "--crate-type=cdylib",
+        "-Cpanic=abort",
+        "-Cstrip=symbols",
+        "-Clto=fat",
+    ];
+    compile(&arguments, &source, &file);
+    let mut objcopy = command("objcopy");
+    succeed(objcopy.args(["-R", ".comment"]).arg(&file));
+    let owner = || {
+        let functions = slim().view(&["functions", "-n", "0"], &file);
+        text(functions.rows_where("name", "work")[0], "crate").to_owned()
+    };
+    assert_eq!(owner(), "[native]");
+    let list = r#"{"bomFormat":"CycloneDX","metadata":{"component":{"name":"NAME","version":"1.2.3",
+        "purl":"pkg:cargo/NAME@1.2.3"}},"components":[]}"#;
+    write(&directory, "bom.json", &list.replace("NAME", "another"));
+    assert_eq!(owner(), "[native]");
+    write(&directory, "bom.json", &list.replace("NAME", "speedy"));
+    assert_eq!(owner(), "speedy");
 }
 
 /// In a program, what stands around a function says whose it is; C stays C.
@@ -419,4 +512,53 @@ fn local_functions_of_c_are_their_crates() {
             assert_eq!(text(row, "evidence"), "symbol", "{flags}: {row}");
         }
     }
+}
+
+const ASSEMBLY: &str = "
+    .text
+    .type inner_assembly,@function
+inner_assembly:
+    lea 3(%rdi,%rdi,4), %eax
+    ret
+    .size inner_assembly,.-inner_assembly
+    .globl outer_assembly
+    .type outer_assembly,@function
+outer_assembly:
+    call inner_assembly
+    ret
+    .size outer_assembly,.-outer_assembly
+";
+
+/// Assembly has no entry for its source file; the crate whose archive has it is known all the same.
+#[test]
+fn local_functions_of_assembly_are_their_archives() {
+    let directory = TempDir::new().unwrap();
+    let assembly = write(&directory, "x.s", ASSEMBLY);
+    let object = directory.path().join("x.o");
+    succeed(command("cc").arg("-c").arg(assembly).arg("-o").arg(&object));
+    let archive = directory.path().join("libx.a");
+    succeed(command("ar").arg("crs").arg(&archive).arg(&object));
+    let library = write(
+        &directory,
+        "holder.rs",
+        "#[link(name = \"x\", kind = \"static\")] extern \"C\" { fn outer_assembly(n: u32) -> u32; }
+         pub fn call(n: u32) -> u32 { unsafe { outer_assembly(n) } }",
+    );
+    // Where cargo puts it.
+    let deps = directory.path().join("release/deps");
+    fs::create_dir_all(&deps).unwrap();
+    let rlib = deps.join("libholder-0123456789abcdef.rlib");
+    let search = format!("-Lnative={}", directory.path().display());
+    let arguments = ["--crate-type=rlib", "--crate-name=holder", &*search];
+    compile(&arguments, &library, &rlib);
+    let functions = slim().view(&["functions", "-n", "0"], &rlib);
+    let owner = |name: &str| text(functions.rows_where("name", name)[0], "crate").to_owned();
+    assert_eq!(owner("outer_assembly"), "holder");
+    assert_eq!(owner("inner_assembly"), "holder");
+
+    // What ships of it and its parts add up, so relocations, which do not ship, are no part.
+    let path = rlib.to_str().unwrap();
+    let page = slim().run(["crates", "--file", path]);
+    assert!(page.stdout.contains("Not shipped"), "{}", page.stdout);
+    assert!(!page.stdout.contains("Relocs"), "{}", page.stdout);
 }

@@ -13,6 +13,7 @@ mod foreign;
 mod generics;
 mod hostile;
 mod kinds;
+mod language;
 mod map;
 mod names;
 mod parts;

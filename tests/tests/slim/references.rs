@@ -363,3 +363,35 @@ fn the_users_of_a_constant_are_named() {
     let report = slim().view(&["data", "table"], &program);
     assert_eq!(report.rows()[0]["users"][0]["name"], "through");
 }
+
+/// BOLT keeps the code that it has moved in a section of another name. Nothing runs there, so nothing there
+/// refers to anything.
+#[test]
+fn code_that_bolt_left_behind_refers_to_nothing() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let source = directory.path().join("x.c");
+    let code = "int shared[64];
+        __attribute__((used, noinline)) static int low(int n) { return shared[n & 63] * 7 + n; }
+        __attribute__((used, noinline)) static int high(int n) { return low(n) ^ low(n + 3); }";
+    fs::write(&source, code).unwrap();
+    let file = directory.path().join("libx.so");
+    let mut compile = command("cc");
+    compile.args(["-shared", "-fPIC", "-O1", "-nostdlib", "-s", "-o"]);
+    succeed(compile.arg(&file).arg(&source));
+    let edges = || {
+        let report = slim().view(&["retained"], &file);
+        (
+            number(&report.json["graph"], "nodes"),
+            number(&report.json["graph"], "edges"),
+        )
+    };
+    let (nodes, before) = edges();
+    assert!(before >= 2, "{before}");
+    let mut objcopy = command("objcopy");
+    succeed(
+        objcopy
+            .args(["--rename-section", ".text=.bolt.org.text"])
+            .arg(&file),
+    );
+    assert_eq!(edges(), (nodes, 0));
+}

@@ -150,6 +150,7 @@ mod tests {
         Card {
             function: "app::sum".into(),
             owner: Some(CrateInfo {
+                role: Default::default(),
                 name: "app".into(),
                 package: None,
                 version: None,

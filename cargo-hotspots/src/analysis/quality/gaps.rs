@@ -61,11 +61,21 @@ pub(super) fn warnings(shares: &Shares<'_>) -> Vec<Warning> {
                     no_symbol.names()
                 ),
             )
-            .help("install the debug symbols of that library, or build without `strip`")
+            .help(remedy(no_symbol.largest()))
             .count(no_symbol.samples),
         );
     }
     warnings
+}
+
+/// What gives a file its symbols: a program is the user's own, a library the system's.
+fn remedy(module: &str) -> &'static str {
+    let is_library =
+        module.contains(".so") || module.ends_with(".dylib") || module.ends_with(".dll");
+    match is_library {
+        true => "install the debug symbols of that library, or build it without `strip`",
+        false => "build the program without `strip`, or put its debug file beside it",
+    }
 }
 
 /// Modules of which something is not known, and the samples in it.
@@ -82,6 +92,12 @@ impl Blind {
         *sum = sum.saturating_add(samples);
     }
 
+    /// The one with the most samples.
+    fn largest(&self) -> &str {
+        let largest = self.modules.iter().max_by_key(|(_, samples)| **samples);
+        largest.map_or("", |(name, _)| name)
+    }
+
     /// The three with the most samples.
     fn names(&self) -> String {
         let mut names: Vec<_> = self.modules.iter().collect();
@@ -93,5 +109,21 @@ impl Blind {
             .map(|(name, _)| format!("`{name}`"))
             .collect();
         named.join(", ") + more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stripped program is not helped by the symbols of a library.
+    #[test]
+    fn the_remedy_is_for_the_file_without_symbols() {
+        for module in ["app", "python3.11", "prog-0123456789abcdef"] {
+            assert!(remedy(module).contains("program"), "{module}");
+        }
+        for module in ["libz.so.1", "libSystem.dylib", "ntdll.dll", "x.abi3.so"] {
+            assert!(remedy(module).contains("library"), "{module}");
+        }
     }
 }

@@ -239,7 +239,7 @@ fn callers(subject: &Subject<'_>, ledger: &Ledger, group: &BTreeSet<u32>) -> Opt
     // A short jump leads no further than to a neighbour.
     let beside = |at: u32| group.contains(&(at + 1)) || group.contains(&at.wrapping_sub(1));
     let is_called = |at: usize| {
-        let piece = crate::graph::piece(&subject.image, &functions[at]);
+        let piece = crate::ledger::piece_of(&subject.image, &functions[at]);
         if group.contains(&(at as u32)) || !(decoder.may_refer(piece, &sought) || beside(at as u32))
         {
             return false;

@@ -89,8 +89,12 @@ pub fn opened(file: Mapping, wanted: Option<&str>) -> Result<Mapping> {
         path: path.into(),
         reason: error.to_string(),
     })?;
+    let documents = std::mem::take(&mut search.documents).into_iter();
+    let documents = documents
+        .map(|(name, text)| (path.join(name), text))
+        .collect();
     let (name, bytes) = chosen(path, search)?;
-    Mapping::of_bytes(path.join(name), &bytes)
+    Ok(Mapping::of_bytes(path.join(name), &bytes)?.with_documents(documents))
 }
 
 /// Offers all files of a package to `search`.

@@ -1,6 +1,7 @@
 //! Which of the files of a package is the one to analyse.
 
 use super::limit::Limit;
+use codecost::attribution::PackageList;
 use std::io::{self, Read};
 
 /// The first bytes of a file, by which formats are told: where a Windows program has its second header.
@@ -8,6 +9,9 @@ const HEAD: u64 = 4096;
 
 /// More native files than this are not looked at; no choice between so many is one.
 const MAX_FILES: usize = 1 << 16;
+
+/// More documents are not kept: a package has one for itself and some for the C libraries in it.
+const MAX_DOCUMENTS: usize = 8;
 
 /// A search for native files.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(super) struct Search<'w> {
     pub(super) natives: Vec<String>,
     /// The content of the first that was meant.
     pub(super) found: Option<(String, Vec<u8>)>,
+    /// Documents that may say what the files are made from.
+    pub(super) documents: Vec<(String, Vec<u8>)>,
     /// How many were meant.
     pub(super) matches: usize,
     /// What the decompressors may give.
@@ -33,6 +39,7 @@ impl<'w> Search<'w> {
             wanted,
             natives: Vec::new(),
             found: None,
+            documents: Vec::new(),
             matches: 0,
             packed: Limit::new(size),
             content: Limit::new(size),
@@ -51,6 +58,14 @@ impl<'w> Search<'w> {
         Read::by_ref(&mut content)
             .take(HEAD)
             .read_to_end(&mut bytes)?;
+        if let Some(largest) = PackageList::may_be_document(name)
+            && self.documents.len() < MAX_DOCUMENTS
+        {
+            let rest = largest.saturating_sub(bytes.len() as u64);
+            content.take(rest).read_to_end(&mut bytes)?;
+            self.documents.push((name.to_owned(), bytes));
+            return Ok(());
+        }
         if !is_native(name, &bytes) || self.natives.len() >= MAX_FILES {
             return Ok(());
         }

@@ -1,4 +1,5 @@
 use super::*;
+use codecost::attribution::PackageList;
 use std::io::Write as _;
 
 /// A zip of files, stored or deflated.
@@ -149,4 +150,29 @@ fn a_path_goes_on_inside_of_a_package() {
     assert_eq!(split(&absent), (&*absent, None));
     assert_eq!(&*super::open(&inside, None).unwrap(), native);
     assert!(super::open(&package, None).is_err(), "two to choose from");
+}
+
+/// The documents of a package go with its file, as those beside a file on the disk do.
+#[test]
+fn a_file_of_a_package_knows_what_it_is_made_from() {
+    let document =
+        br#"{"bomFormat":"CycloneDX","metadata":{"component":{"name":"x","version":"1.2.3",
+        "purl":"pkg:cargo/x@1.2.3"}},"components":[
+        {"name":"a","version":"1.0.0","purl":"pkg:cargo/a@1.0.0"}]}"#;
+    let native = elf();
+    let whole = zip(&[
+        ("x/x.abi3.so", &native[..], true),
+        ("x/data.json", b"{}", true),
+        ("x-1.2.3.dist-info/sboms/auditwheel.cdx.json", b"{}", true),
+        ("x-1.2.3.dist-info/sboms/x.cyclonedx.json", document, true),
+    ]);
+    let file = opened(Mapping::of_bytes("dir/x.whl", &whole).unwrap(), None).unwrap();
+    assert_eq!(file.documents().len(), 2);
+    let list = PackageList::find(&file, file.path()).unwrap();
+    let names: Vec<_> = list.packages.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["a", "x"]);
+    assert_eq!(
+        list.source(),
+        "dir/x.whl/x-1.2.3.dist-info/sboms/x.cyclonedx.json"
+    );
 }

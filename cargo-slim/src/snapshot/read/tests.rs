@@ -3,6 +3,8 @@ use proptest::prelude::*;
 
 fn snapshot() -> Snapshot {
     Snapshot {
+        read_from: None,
+        warnings: Vec::new(),
         measures: Measures {
             file: Some(10),
             gzip: Some(9),

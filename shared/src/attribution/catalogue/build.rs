@@ -135,6 +135,7 @@ fn info(built: &BuiltCrate, release: &str) -> CrateInfo {
     let of_toolchain = slashed(&built.root).contains("/lib/rustlib/src/rust/library/");
     if of_toolchain && toolchain_origin(&built.name) == Origin::Std {
         return CrateInfo {
+            role: Default::default(),
             name: built.name.clone(),
             package: None,
             version: Some(release.to_owned()),
@@ -153,6 +154,7 @@ fn info(built: &BuiltCrate, release: &str) -> CrateInfo {
         }
     };
     CrateInfo {
+        role: Default::default(),
         name: built.name.clone(),
         package: Some(built.package.clone()),
         version: Some(built.version.clone()),

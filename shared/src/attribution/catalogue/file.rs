@@ -155,10 +155,12 @@ impl Catalogue {
             .and_then(|source| package_of_source(source, workspace));
         let info = match &package {
             Some((info, _)) => CrateInfo {
+                role: Default::default(),
                 name,
                 ..info.clone()
             },
             None => CrateInfo {
+                role: Default::default(),
                 name,
                 package: None,
                 version: None,
@@ -182,6 +184,7 @@ impl Catalogue {
                 continue;
             };
             self.add(CrateInfo {
+                role: Default::default(),
                 name: package.replace('-', "_"),
                 package: Some(package.into()),
                 version: Some(version.into()),
@@ -217,6 +220,7 @@ impl Catalogue {
                 // Unpacked sources of what a registry has too: the one beside the file is it.
                 let known = self.crates.iter().position(|known| {
                     let CrateInfo {
+                        role: _,
                         package,
                         version: of,
                         ..
@@ -232,6 +236,7 @@ impl Catalogue {
                     continue;
                 }
                 let index = self.add(CrateInfo {
+                    role: Default::default(),
                     name,
                     package: Some(member.name.to_string()),
                     version: Some(version),
@@ -361,6 +366,7 @@ fn package_of_source(
 ) -> Option<(CrateInfo, Option<PathBuf>)> {
     let text = slashed(source);
     let info = |package: String, version: Option<String>, origin: Origin| CrateInfo {
+        role: Default::default(),
         name: package.replace('-', "_"),
         package: Some(package),
         version,

@@ -44,6 +44,24 @@ pub struct CrateInfo {
     pub version: Option<String>,
     /// Where it comes from.
     pub origin: Origin,
+    /// What it is beside another crate of which all this is the same.
+    pub role: Role,
+}
+
+/// What a crate is beside others of its name, package and version. In the order in which they are
+/// counted: a library first, then the crates that use it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// There is no other, or it is the library of the package, or the first of those of which nothing
+    /// more is known.
+    #[default]
+    First,
+    /// The so-manieth of those of which nothing more is known, from 2.
+    Nth(u32),
+    /// It uses the other one of its name, as a wrapper does that is called like its library.
+    Outer,
+    /// The package's program.
+    Program,
 }
 
 /// What tells crates apart without their hashes: name, origin, version and package.
@@ -59,6 +77,7 @@ impl CrateInfo {
             package: Some(package.name.clone()),
             version: Some(package.version.clone()),
             origin: package.origin,
+            role: Role::First,
         }
     }
 
@@ -224,6 +243,7 @@ impl Catalogue {
                 _ => self.release.clone(),
             };
             let info = CrateInfo {
+                role: Default::default(),
                 name: name.into(),
                 package: None,
                 version,
@@ -248,6 +268,7 @@ impl Catalogue {
                 false => Origin::Unknown,
             };
             let info = CrateInfo {
+                role: Default::default(),
                 name: name.into(),
                 package: None,
                 version: None,
@@ -281,6 +302,7 @@ impl Catalogue {
     pub fn native_owner(&self, symbol: &str) -> Option<CrateInfo> {
         let known = self.crates.get(*self.native_symbols.get(symbol)?)?;
         Some(CrateInfo {
+            role: Default::default(),
             origin: Origin::Native,
             ..known.info.clone()
         })
@@ -293,10 +315,12 @@ impl Catalogue {
     pub fn native_local(&self, source: &str, symbol: &str) -> Option<(CrateInfo, bool)> {
         let of = |index: usize| {
             Some(CrateInfo {
+                role: Default::default(),
                 origin: Origin::Native,
                 ..self.crates.get(index)?.info.clone()
             })
         };
+        let nameless = |symbol: &str| self.native_locals.get("")?.get(symbol);
         if let Some(names) = self
             .native_locals
             .get(source)
@@ -308,13 +332,16 @@ impl Catalogue {
             if let Some(Some(index)) = names.get(without_clone(symbol)) {
                 return Some((of(*index)?, false));
             }
+            if let Some(Some(index)) = nameless(symbol) {
+                return Some((of(*index)?, false));
+            }
             let mut crates = names.values();
             let first = (*crates.next()?)?;
             let same = crates.all(|index| *index == Some(first));
             return Some((of(first).filter(|_| same)?, false));
         }
         // Assembly without a file entry stands under that of whatever was linked before it.
-        let index = (*self.native_locals.get("")?.get(symbol)?)?;
+        let index = (*nameless(symbol)?)?;
         Some((of(index)?, false))
     }
 
@@ -409,7 +436,16 @@ impl Catalogue {
             symbol.name.starts_with("_R")
                 || (symbol.name.starts_with("_ZN") && symbol.name.contains("17h"))
         };
-        self.rust || self.release.is_some() || table.symbols.iter().any(rust)
+        let named = || self.rust || self.release.is_some() || self.lists_the_file();
+        named() || table.symbols.iter().any(rust)
+    }
+
+    /// Whether the list of cargo's packages is that of the file, by its name.
+    #[cfg(feature = "binary")]
+    fn lists_the_file(&self) -> bool {
+        let root = self.listed.as_ref().and_then(super::PackageList::root);
+        let library = root.map(|root| CrateInfo::of_package(root).name);
+        library.is_some() && library == self.file_crate
     }
 
     /// The crate that the file's own name tells, as cargo and the packagers of Node's and Python's
@@ -512,6 +548,7 @@ fn common(name: &str, known: &[&Known]) -> CrateInfo {
         .clone()
         .find(|origin| *origin != Origin::StdDependency);
     CrateInfo {
+        role: Default::default(),
         name: name.into(),
         package: same(|info| &info.package),
         version: same(|info| &info.version),

@@ -178,8 +178,16 @@ pub(super) fn crate_of_file_name(file: &Path) -> Option<String> {
     let plain = crate_name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    (plain && !crate_name.is_empty()).then_some(crate_name)
+    let of_web = endings.ends_with("wasm") || endings.ends_with("node");
+    let says_nothing = crate_name.is_empty() || of_web && USUAL.contains(&crate_name.as_str());
+    (plain && !says_nothing).then_some(crate_name)
 }
+
+/// What bundlers and packagers of JavaScript call a module, whatever is in it.
+const USUAL: [&str; 12] = [
+    "addon", "app", "binding", "bindings", "bundle", "index", "lib", "main", "module", "native",
+    "output", "wasm",
+];
 
 #[cfg(test)]
 mod tests {
@@ -243,6 +251,10 @@ mod tests {
             ("a_bg.wasm", Some("a")),
             ("parser.dll", Some("parser")),
             ("libssl.so.3", None),
+            ("index_bg.wasm", None),
+            ("index.wasm", None),
+            ("index.linux-x64-gnu.node", None),
+            ("native.abi3.so", Some("native")),
             ("python3.11", None),
             ("rg", None),
             ("tool.exe", None),

@@ -121,6 +121,7 @@ fn library(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
         commit.is_none() || catalogue.commit.is_none() || commit == catalogue.commit.as_deref();
     let name = name.replace('-', "_");
     Some(CrateInfo {
+        role: Default::default(),
         package: None,
         version: catalogue.release.clone().filter(|_| own),
         origin: super::toolchain_origin(&name),
@@ -211,6 +212,7 @@ fn prebuilt(above: &str) -> Option<&'static str> {
 pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateInfo> {
     let path = normalized(source);
     let info = |name: &str, package: Option<&str>, version: Option<&str>, origin| CrateInfo {
+        role: Default::default(),
         name: name.replace('-', "_"),
         package: package.map(str::to_owned),
         version: version.map(str::to_owned),
@@ -260,6 +262,7 @@ pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateI
         }
         Some((name, version)) => Some(info(name, Some(name), Some(version), Origin::Path)),
         None => Some(CrateInfo {
+            role: Default::default(),
             name: format!("[{directory}/]"),
             package: None,
             version: None,
@@ -324,6 +327,7 @@ fn package_crate(
         return info.clone();
     }
     CrateInfo {
+        role: Default::default(),
         name: package.replace('-', "_"),
         package: Some(package.into()),
         version: version.map(str::to_owned),

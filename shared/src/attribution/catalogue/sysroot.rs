@@ -50,6 +50,7 @@ pub(super) fn read(toolchain: &Toolchain, triple: &str) -> Vec<SysrootCrate> {
             let learned = archive::learn(path, &name);
             Some(SysrootCrate {
                 info: CrateInfo {
+                    role: Default::default(),
                     name,
                     package,
                     version,

@@ -34,6 +34,13 @@ fn is_document(path: &Path) -> bool {
     name == "bom.json" || ends.iter().any(|end| name.ends_with(end))
 }
 
+/// The same by the path inside of a package, where Python's have them in a directory of their own.
+pub(super) fn may_be_document(path: &str) -> bool {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let in_metadata = directory.ends_with(".dist-info/sboms") && name.ends_with(".json");
+    in_metadata || is_document(Path::new(name))
+}
+
 /// The one that is called as the file, else the only one.
 fn own<'a>(named: &'a [PathBuf], place: &Path) -> Option<&'a Path> {
     let stem = |path: &Path| {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use std::io::Read;
 
 /// Longer lists are not read. cargo-auditable's own readers stop at 8 MiB.
-const MAX_TEXT: u64 = 16 << 20;
+pub(super) const MAX_TEXT: u64 = 16 << 20;
 
 #[derive(Deserialize)]
 struct Auditable {

@@ -22,6 +22,7 @@ pub(crate) fn facts(image: &Image<'_>, header: &Header) -> LoaderNeeds {
     });
     LoaderNeeds {
         oldest_system: Some(system(header.least_system)),
+        system_is_default: is_default(header.least_system),
         subsystem: Some(subsystem(header.subsystem)),
         hardening: hardening(image, header),
         ..LoaderNeeds::of_libraries(libraries)
@@ -40,6 +41,12 @@ fn system((major, minor): (u16, u16)) -> String {
         _ => return format!("Windows NT {major}.{minor}"),
     };
     format!("Windows {name} ({major}.{minor})")
+}
+
+/// Whether a linker writes this version unless told otherwise: link.exe and lld-link 6.0, for ARM 6.2; GNU
+/// ld 4.0, for x86-64 5.2.
+fn is_default(version: (u16, u16)) -> bool {
+    matches!(version, (4, 0) | (5, 2) | (6, 0) | (6, 2))
 }
 
 /// IMAGE_SUBSYSTEM_*
