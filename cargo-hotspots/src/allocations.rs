@@ -43,6 +43,18 @@ pub struct Totals {
     /// The mean number of bytes between two stacks, after those that were all kept; 0 when each
     /// block counts for its own stack, or in recordings that do not say.
     pub interval: u64,
+    /// How stacks were followed: one of [`stacks`], or 0 in recordings that do not say.
+    pub stacks: u64,
+}
+
+/// How the recorder followed stacks.
+pub mod stacks {
+    /// By frame pointers.
+    pub const POINTERS: u64 = 1;
+    /// By unwind tables.
+    pub const TABLES: u64 = 2;
+    /// Not at all.
+    pub const NONE: u64 = 3;
 }
 
 /// What was allocated with one stack, or by one function. Blocks are in [`PARTS`].
@@ -103,7 +115,7 @@ pub enum Raw {
 }
 
 impl Totals {
-    fn words(&self) -> [u64; 13] {
+    fn words(&self) -> [u64; 14] {
         [
             self.allocations,
             self.reallocations,
@@ -118,6 +130,7 @@ impl Totals {
             self.complete,
             self.ended,
             self.interval,
+            self.stacks,
         ]
     }
 }
@@ -186,6 +199,7 @@ impl Raw {
                 complete: next(),
                 ended: next(),
                 interval: next(),
+                stacks: next(),
             })),
             COUNTS => Some(Self::Counts(Counts {
                 samples: next(),
@@ -230,6 +244,8 @@ impl AddAssign for Totals {
         self.ended = other.ended & if first { 1 } else { self.ended };
         // What each process hides adds up.
         sum(&mut self.interval, other.interval);
+        // All processes of a recording are recorded in the same way.
+        self.stacks = other.stacks;
     }
 }
 

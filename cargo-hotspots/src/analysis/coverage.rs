@@ -102,7 +102,7 @@ pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
 }
 
 fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause {
-    let remedy = |symptom| advice::remedy(symptom, facts.call_graph, facts.stack_limit, None);
+    let remedy = |symptom| advice::remedy(symptom, facts.mode(), facts.stack_limit, None);
     let is_enough = |hidden: u64| hidden.saturating_mul(2) >= missing;
     let period = facts.cpu_ns.unwrap_or(total.period) / total.samples.max(1);
     let in_kernel = facts.account.map_or(0, |account| account.system_ns);

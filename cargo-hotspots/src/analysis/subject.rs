@@ -2,6 +2,7 @@
 //! once, their quality is measured, and a recording without samples is an error that says why.
 
 use super::{
+    advice::{self, Mode, Symptom},
     coverage,
     model::{Analysis, Facts},
     quality,
@@ -159,7 +160,15 @@ pub(super) fn no_samples(subject: &Subject<'_>) -> Error {
     if lost > 0 {
         return Error::failed(
             format_args!("`{path}` has no samples: all {lost} were lost"),
-            "lower `--frequency`, or record with `--call-graph fp`",
+            advice::remedy(
+                Symptom::Lost,
+                Mode {
+                    call_graph: subject.profile.call_graph,
+                    of_allocations: subject.profile.allocations.is_some(),
+                },
+                subject.profile.stack_limit,
+                None,
+            ),
         );
     }
     Error::failed(

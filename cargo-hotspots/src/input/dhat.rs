@@ -87,7 +87,7 @@ pub(super) fn read(json: &Value) -> Result<Profile, String> {
             },
         ));
     }
-    let mut profile = builder.finish("alloc-bytes", CallGraph::Dwarf, false);
+    let mut profile = builder.finish("alloc-bytes", CallGraph::Given, false);
     profile.allocations = Some(Box::new(Allocations { totals, stacks }));
     Ok(profile)
 }

@@ -8,7 +8,7 @@ use crate::{
     allocations::Totals,
     analysis::{
         alloc::{AllocFinding, AllocRow, AllocTable, By, Figures, Unit},
-        model::{Analysis, CrateInfo},
+        model::{Analysis, CrateInfo, Facts},
     },
 };
 use codecost::{
@@ -18,7 +18,7 @@ use codecost::{
         Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
         short_name,
     },
-    units::{Bytes, counted, thousands},
+    units::{Bytes, Share, counted, thousands},
 };
 use serde::Serialize;
 
@@ -159,6 +159,7 @@ impl JsonTotals {
             complete: _,
             ended: _,
             interval: _,
+            stacks: _,
         } = *totals;
         Self {
             allocations,
@@ -262,13 +263,13 @@ pub fn write(
         .member("totals", &JsonTotals::new(totals))
         .member("crates", &crate_rows)
         .member("findings", &findings)
-        .before(Page::new().facts(facts(totals, *estimated)))
+        .before(Page::new().facts(facts(totals, &analysis.facts)))
         .instead(page);
     console.write_report(&report, options, |row| JsonAlloc::new(row, false))
 }
 
-/// The exact figures.
-fn facts(totals: &Totals, estimated: bool) -> Vec<(String, String)> {
+/// The exact figures, and how exact the rows are.
+fn facts(totals: &Totals, facts: &Facts) -> Vec<(String, String)> {
     let made = format!(
         "{} in {} and {}, {} at the peak, {} never freed",
         Bytes(totals.bytes),
@@ -277,12 +278,22 @@ fn facts(totals: &Totals, estimated: bool) -> Vec<(String, String)> {
         Bytes(totals.peak_bytes),
         Bytes(totals.leaked_bytes)
     );
-    let rows = match estimated {
-        true => format!(
+    let losses = facts.quality.losses;
+    let not_whole = losses.unrooted.saturating_add(losses.truncated);
+    let not_whole = Share::of(not_whole.max(losses.broken), facts.samples);
+    let rows = if facts.has_totals_only() {
+        "none: without call stacks only these totals are known".to_owned()
+    } else if totals.complete == 0 {
+        format!(
             "estimates, from {} stacks, brought to these totals, which are counted",
             thousands(totals.samples)
-        ),
-        false => "exact: each allocation has its stack".to_owned(),
+        )
+    } else if !facts.call_graph.has_known_ends() {
+        "each allocation has its stack".to_owned()
+    } else if not_whole.0 > 0.0 {
+        format!("each allocation has its stack, and {not_whole} of these are not whole")
+    } else {
+        "exact: each allocation has its stack".to_owned()
     };
     vec![("allocated".into(), made), ("rows".into(), rows)]
 }

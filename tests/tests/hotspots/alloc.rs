@@ -523,3 +523,89 @@ fn main() {
     }
 }
 "#;
+
+/// What is said of the stacks is so, however they were followed: the words, the quality, how exact the
+/// rows are, and a remedy that is not what was done. The program keeps no frame pointers.
+#[test]
+fn labels_and_advice_say_how_stacks_were_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("mixed");
+    fs::write(directory.path().join("mixed.rs"), MIXED).unwrap();
+    let mut rustc = integration_tests::command::rustc();
+    let flags = ["--edition=2021", "-O", "-g", "-o"];
+    succeed(
+        rustc
+            .args(flags)
+            .arg(&program)
+            .arg(directory.path().join("mixed.rs")),
+    );
+    let show = |how: &[&str]| {
+        let mut command = command(env!("CARGO_BIN_EXE_hotspots-under-test"));
+        command.env("XDG_STATE_HOME", directory.path().join("state"));
+        // Not among the recordings of the other tests.
+        command.current_dir(directory.path());
+        let ended = output(command.args(["hotspots", "alloc"]).args(how));
+        assert_eq!(
+            ended.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    let cells = [
+        ("fp", "stacks by frame pointers", "the stack of each of"),
+        ("dwarf", "stacks by unwind tables", " stacks of "),
+        ("none", "no stacks", "only the totals are known"),
+    ];
+    for (mode, label, quality) in cells {
+        let path = program.to_str().unwrap();
+        let page = show(&["--call-graph", mode, "--exec", path, "--", "5000"]);
+        let line = |key: &str| {
+            let mut lines = page.lines();
+            let line = lines.find(|line| line.starts_with(key));
+            line.unwrap_or_else(|| panic!("no {key}: {page}"))
+                .to_owned()
+        };
+        assert!(line("recording").contains(label), "{mode}: {page}");
+        assert!(line("quality").contains(quality), "{mode}: {page}");
+        let report: Value = serde_json::from_str(&show(&["--message-format", "json"])).unwrap();
+        let recording = &report["recording"];
+        assert_eq!(recording["call_graph"], mode);
+        let of = |key: &str| recording["quality"][key].as_f64();
+        let codes: Vec<&str> = rows(&report, "warnings")
+            .iter()
+            .map(|warning| warning["code"].as_str().unwrap())
+            .collect();
+        let helps = rows(&report, "warnings")
+            .iter()
+            .map(|warning| warning["help"].as_str().unwrap_or_default());
+        let helps: String = helps.collect();
+        assert!(
+            !helps.contains(&format!("`--call-graph {mode}`")),
+            "{helps}"
+        );
+        assert!(
+            !helps.contains("--recorder") && !helps.contains("--frequency"),
+            "{helps}"
+        );
+        match mode {
+            // One frame of each stack is known, and no caller.
+            "fp" => {
+                assert!(of("unrooted").unwrap() > 0.9, "{report}");
+                assert!(codes.contains(&"unrooted-stacks"), "{codes:?}");
+                assert!(!line("rows").contains("exact"), "{page}");
+            }
+            // Unwind tables pass over nobody.
+            "dwarf" => {
+                assert_eq!((of("broken"), of("unrooted")), (Some(0.0), Some(0.0)));
+                assert_eq!(codes, ["allocations-estimated"]);
+            }
+            _ => {
+                assert_eq!((of("unrooted"), of("unknown")), (None, None));
+                assert_eq!(codes, ["no-stacks"]);
+                assert!(!page.contains("doubtful"), "{page}");
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::{
         plan::Job,
         setup::Setup,
     },
-    image::Counted,
+    image::{Counted, DEPTH},
 };
 use crate::allocations::{Counts, PARTS, Raw, Totals};
 use codecost::{Error, Result};
@@ -116,6 +116,7 @@ fn attributes() -> sys::perf_event_attr {
         ..Default::default()
     };
     attributes.__bindgen_anon_1.sample_period = 1;
+    attributes.sample_max_stack = DEPTH as u16;
     attributes.set_exclude_kernel(1);
     attributes.set_exclude_hv(1);
     attributes.set_exclude_callchain_kernel(1);

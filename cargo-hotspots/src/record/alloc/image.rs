@@ -28,7 +28,7 @@ const FRAMES_AT: usize = ENTRIES_AT + MOST_ENTRIES * ENTRY_SIZE;
 const MOST_FRAMES: usize = 3 << 20;
 const SIZE: usize = FRAMES_AT + MOST_FRAMES * 8;
 /// Frames of one stack.
-const DEPTH: usize = 192;
+pub(super) const DEPTH: usize = 192;
 
 /// What a process counted.
 #[derive(Clone, Debug, Default)]
