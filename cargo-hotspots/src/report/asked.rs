@@ -71,6 +71,10 @@ pub fn write(
         super::common::whole(&analysis.facts)
     );
     let legend = match by {
+        _ if function.starts_with('[') => {
+            "the nearest caller that is not of the system, as the finding counts; the line that asks \
+             most"
+        }
         By::Crate => "the nearest crate on the stack that is not of the system",
         By::Function => {
             "the nearest function of the workspace on the stack, else the nearest one that is not \
@@ -101,15 +105,30 @@ pub fn write(
                 .gap(),
         )
         .after(Page::new().line(legend, Emphasis::Faint))
-        .after(next(
-            &format!(
-                "cargo hotspots callers {}{}",
-                quoted(function),
-                analysis.facts.input_flag
-            ),
-            "the ways that lead to it",
-        ));
+        .after(lead(analysis, by));
     console.write_report(&report, options, |row| json(row, total, of))
+}
+
+/// The line that leads on: to the ways to a function, or to what the first one asks for that a finding
+/// names.
+fn lead(analysis: &Analysis<Asked>, by: By) -> Page {
+    let Asked { function, rows, .. } = &analysis.rows;
+    let flag = &analysis.facts.input_flag;
+    let of_finding = function.starts_with('[');
+    match rows.first().filter(|_| of_finding) {
+        Some(_) if by == By::Crate => next(
+            &format!("cargo hotspots callers {}{flag}", quoted(function)),
+            "by function",
+        ),
+        Some(first) => next(
+            &format!("cargo hotspots callees {}{flag}", quoted(&first.name)),
+            "what the first one calls",
+        ),
+        None => next(
+            &format!("cargo hotspots callers {}{flag}", quoted(function)),
+            "the ways that lead to it",
+        ),
+    }
 }
 
 fn table<'a>(
