@@ -103,6 +103,9 @@ pub struct Allocations<Stack> {
     pub totals: Totals,
     /// Of each stack.
     pub stacks: Vec<(Stack, Counts)>,
+    /// Whether reallocations, frees, threads and short-lived blocks were counted: where they were not,
+    /// a new length of a block is another block, and these figures are zeros that mean nothing.
+    pub told_apart: bool,
 }
 
 /// Raw data of a sample that is ours.

@@ -57,6 +57,9 @@ pub fn alloc(subject: &Subject<'_>, options: Options) -> Result<Analysis<AllocTa
         subject.analyse(|shares| Ok(table(subject, shares, allocations, options)))?;
     let estimated = estimated(&analysis.rows, &analysis.facts);
     analysis.warnings.extend(estimated);
+    if !analysis.rows.told_apart {
+        analysis.warnings.push(not_told_apart());
+    }
     Ok(analysis)
 }
 
@@ -82,6 +85,16 @@ fn estimated(table: &AllocTable, facts: &Facts) -> Option<Warning> {
     Some(Warning::new("allocations-estimated", text).help(help))
 }
 
+/// Says what another tool's file does not have.
+fn not_told_apart() -> Warning {
+    Warning::new(
+        "not-told-apart",
+        "the file has each new length of a block as another block: how many were reallocated or \
+         short-lived, and by which threads, is not known",
+    )
+    .help("`cargo hotspots alloc --bin NAME -- ARGS` tells them apart")
+}
+
 pub(super) fn table(
     subject: &Subject<'_>,
     shares: &Shares<'_>,
@@ -100,6 +113,7 @@ pub(super) fn table(
         unit,
         totals: allocations.totals,
         estimated: allocations.totals.complete == 0,
+        told_apart: allocations.told_apart,
         unseen_bytes: unseen(&allocations.totals).map(|bytes| bytes.ceil() as u64),
         rows: functions.rows(&name),
         crates: crates.rows(&crate_name),
@@ -119,6 +133,8 @@ fn unseen(totals: &Totals) -> Option<f64> {
 struct Scale {
     /// Nothing is scaled: each block counts for its own stack.
     is_exact: bool,
+    /// Whether reallocations are told from allocations.
+    told_apart: bool,
     allocations: f64,
     reallocations: f64,
     bytes: f64,
@@ -128,6 +144,7 @@ struct Scale {
 
 impl Scale {
     fn new(allocations: &Allocations<StackId>, growth: Growth) -> Self {
+        let told_apart = allocations.told_apart;
         let mut sum = Counts::default();
         for (_, counts) in &allocations.stacks {
             sum += *counts;
@@ -148,6 +165,7 @@ impl Scale {
         if allocations.totals.complete != 0 {
             return Self {
                 is_exact: true,
+                told_apart,
                 allocations: 1.0,
                 reallocations: 1.0,
                 bytes: 1.0,
@@ -157,6 +175,7 @@ impl Scale {
         }
         Self {
             is_exact: false,
+            told_apart,
             allocations: factor(blocks, estimated.allocations, PARTS),
             reallocations: factor(reallocations, estimated.reallocations, PARTS),
             bytes: factor(bytes, estimated.bytes, 1),
@@ -201,6 +220,8 @@ struct Groups<'s> {
     unit: Unit,
     by: By,
     exact: bool,
+    /// Whether it is known which stacks are whole.
+    ends_known: bool,
     /// What belongs to nobody by `by`, because callers are missing: it could be anyone's.
     hidden: u64,
     /// The part of all bytes that may not have been seen.
@@ -248,6 +269,7 @@ impl<'s> Groups<'s> {
             unit,
             by,
             exact: allocations.totals.complete != 0,
+            ends_known: shares.profile.call_graph.has_known_ends(),
             hidden: 0,
             unseen: unseen(&allocations.totals)
                 .map(|bytes| bytes / allocations.totals.bytes.max(1) as f64),
@@ -340,6 +362,9 @@ impl<'s> Groups<'s> {
             0 => 0.0,
             sum => self.hidden as f64 / sum as f64,
         };
+        if !self.ends_known {
+            return None;
+        }
         if self.exact {
             return Some((share, (share + hidden).min(1.0)));
         }

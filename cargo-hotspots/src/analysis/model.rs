@@ -61,8 +61,8 @@ pub struct Facts {
     /// Samples.
     pub samples: u64,
     /// From start to end of the run; where the recording does not say, from the first sample to the
-    /// last.
-    pub duration_ns: u64,
+    /// last; `None` where samples have no time.
+    pub duration_ns: Option<u64>,
     /// Whether whole CPUs were sampled.
     pub whole_cpus: bool,
     /// CPU time of all samples, where the event counts it or cycles were counted beside it.

@@ -109,7 +109,9 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         left_out,
         whole_cpus,
         samples: shares.total.samples,
-        duration_ns: account.map_or(profile.duration_ns, |account| account.duration_ns),
+        duration_ns: account
+            .map(|account| account.duration_ns)
+            .or(Some(profile.duration_ns).filter(|duration| *duration > 0)),
         cpu_ns: time(shares.total.period),
         account,
         allocated: profile.allocations.as_ref().map(|all| all.totals),

@@ -324,6 +324,7 @@ fn what_was_never_sampled_is_in_the_interval() {
         fixture.profile.allocations = Some(Box::new(Allocations {
             totals,
             stacks: vec![(stack, counts)],
+            told_apart: true,
         }));
         let recording = Recording {
             data: "perf.data".into(),

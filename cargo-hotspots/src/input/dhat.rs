@@ -88,7 +88,11 @@ pub(super) fn read(json: &Value) -> Result<Profile, String> {
         ));
     }
     let mut profile = builder.finish("alloc-bytes", CallGraph::Given, false);
-    profile.allocations = Some(Box::new(Allocations { totals, stacks }));
+    profile.allocations = Some(Box::new(Allocations {
+        totals,
+        stacks,
+        told_apart: false,
+    }));
     Ok(profile)
 }
 

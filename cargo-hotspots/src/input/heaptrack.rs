@@ -105,6 +105,7 @@ pub(super) fn read(reader: &mut dyn BufRead) -> Result<Profile, String> {
     profile.allocations = Some(Box::new(Allocations {
         totals,
         stacks: of_stacks,
+        told_apart: false,
     }));
     Ok(profile)
 }

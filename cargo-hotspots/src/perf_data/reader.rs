@@ -248,7 +248,9 @@ impl<'o> Reader<'o> {
         let event = *self.events.get(attribute)?;
         let counts = match Raw::parse(sample.raw) {
             Some(Raw::Totals(totals)) => {
-                self.allocations.get_or_insert_default().totals += totals;
+                let allocations = self.allocations.get_or_insert_default();
+                allocations.totals += totals;
+                allocations.told_apart = true;
                 self.places.by_tables = totals.stacks == stacks::TABLES;
                 return Some(());
             }

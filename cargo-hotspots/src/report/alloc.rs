@@ -40,8 +40,9 @@ struct JsonAlloc<'a> {
     bytes: u64,
     peak_bytes: u64,
     leaked_bytes: u64,
-    reallocations: u64,
-    short_lived: u64,
+    /// `null` where the file does not tell them from allocations; so is `short_lived`.
+    reallocations: Option<u64>,
+    short_lived: Option<u64>,
     #[serde(rename = "self")]
     own: f64,
     charged: f64,
@@ -57,13 +58,14 @@ struct JsonAlloc<'a> {
 #[derive(Serialize)]
 struct JsonTotals {
     allocations: u64,
-    reallocations: u64,
-    frees: u64,
+    /// These and the others that can be `null` are so in another tool's file.
+    reallocations: Option<u64>,
+    frees: Option<u64>,
     bytes: u64,
     peak_bytes: u64,
     leaked_bytes: u64,
-    threads: u64,
-    forks: u64,
+    threads: Option<u64>,
+    forks: Option<u64>,
     samples: u64,
 }
 
@@ -82,7 +84,7 @@ struct JsonFinding<'a> {
 }
 
 impl<'a> JsonAlloc<'a> {
-    fn new(row: &Nth<'a, AllocRow>, is_crate: bool) -> Self {
+    fn new(row: &Nth<'a, AllocRow>, is_crate: bool, told_apart: bool) -> Self {
         let AllocRow {
             name,
             label,
@@ -129,8 +131,8 @@ impl<'a> JsonAlloc<'a> {
             bytes,
             peak_bytes,
             leaked_bytes,
-            reallocations,
-            short_lived,
+            reallocations: told_apart.then_some(reallocations),
+            short_lived: told_apart.then_some(short_lived),
             own: *own,
             charged: *charged,
             caused: *caused,
@@ -144,7 +146,7 @@ impl<'a> JsonAlloc<'a> {
 }
 
 impl JsonTotals {
-    fn new(totals: &Totals) -> Self {
+    fn new(totals: &Totals, told_apart: bool) -> Self {
         let Totals {
             allocations,
             reallocations,
@@ -161,15 +163,17 @@ impl JsonTotals {
             interval: _,
             stacks: _,
         } = *totals;
+        let known = |value| told_apart.then_some(value);
         Self {
             allocations,
-            reallocations,
-            frees,
+            reallocations: known(reallocations),
+            // heaptrack has these.
+            frees: Some(frees).filter(|frees| told_apart || *frees > 0),
             bytes,
             peak_bytes,
             leaked_bytes,
-            threads,
-            forks,
+            threads: known(threads),
+            forks: known(forks),
             samples,
         }
     }
@@ -220,6 +224,7 @@ pub fn write(
         unit,
         totals,
         estimated,
+        told_apart,
         unseen_bytes,
         rows,
         crates,
@@ -252,7 +257,10 @@ pub fn write(
             ),
             "by bytes; also crates, functions, lines, callers, callees, export, diff",
         ));
-    let crate_rows: Vec<_> = crates.iter().map(|row| JsonAlloc::new(row, true)).collect();
+    let crate_rows: Vec<_> = crates
+        .iter()
+        .map(|row| JsonAlloc::new(row, true, *told_apart))
+        .collect();
     let findings: Vec<_> = findings.iter().map(JsonFinding::new).collect();
     let report = report(analysis, "alloc", functions_table)
         .member("by", &by.as_str())
@@ -260,21 +268,26 @@ pub fn write(
         .member("unit", &unit.as_str())
         .member("estimated", estimated)
         .member("unseen_bytes", unseen_bytes)
-        .member("totals", &JsonTotals::new(totals))
+        .member("totals", &JsonTotals::new(totals, *told_apart))
         .member("crates", &crate_rows)
         .member("findings", &findings)
-        .before(Page::new().facts(facts(totals, &analysis.facts)))
+        .before(Page::new().facts(facts(totals, *told_apart, &analysis.facts)))
         .instead(page);
-    console.write_report(&report, options, |row| JsonAlloc::new(row, false))
+    console.write_report(&report, options, |row| {
+        JsonAlloc::new(row, false, *told_apart)
+    })
 }
 
 /// The exact figures, and how exact the rows are.
-fn facts(totals: &Totals, facts: &Facts) -> Vec<(String, String)> {
+fn facts(totals: &Totals, told_apart: bool, facts: &Facts) -> Vec<(String, String)> {
+    let grown = match told_apart {
+        true => format!(" and {}", counted(totals.reallocations, "reallocation")),
+        false => ", reallocations among them".to_owned(),
+    };
     let made = format!(
-        "{} in {} and {}, {} at the peak, {} never freed",
+        "{} in {}{grown}, {} at the peak, {} never freed",
         Bytes(totals.bytes),
         counted(totals.allocations, "allocation"),
-        counted(totals.reallocations, "reallocation"),
         Bytes(totals.peak_bytes),
         Bytes(totals.leaked_bytes)
     );

@@ -24,7 +24,8 @@ pub(super) struct JsonRecording<'a> {
     event: &'a str,
     samples: u64,
     lost: u64,
-    duration_ns: u64,
+    /// `null` in files whose samples have no time.
+    duration_ns: Option<u64>,
     cpu_ns: Option<u64>,
     /// The kernel's account; `coverage` is `cpu_ns` of it.
     used_cpu_ns: Option<u64>,
@@ -406,16 +407,18 @@ fn recording(facts: &Facts) -> String {
         CallGraph::None => "no stacks",
     };
     let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
-    let duration = match facts.cpu_ns {
-        Some(cpu) => {
+    let duration = match (facts.cpu_ns, facts.duration_ns) {
+        (Some(cpu), Some(duration)) => {
             // `:u`: the event counts in user space only.
             let user = match facts.event.split_once(':') {
                 Some((_, modifiers)) if modifiers.contains('u') => "user ",
                 _ => "",
             };
-            format!("{} of {user}CPU in {}", time(cpu), time(facts.duration_ns))
+            format!("{} of {user}CPU in {}", time(cpu), time(duration))
         }
-        None => time(facts.duration_ns).to_string(),
+        (Some(cpu), None) => format!("{} of CPU", time(cpu)),
+        (None, Some(duration)) => time(duration).to_string(),
+        (None, None) => "duration not known".into(),
     };
     let number = facts.number.map(|number| format!("#{number} "));
     format!(

@@ -15,7 +15,7 @@ const MISSES: f64 = 5.0;
 const BUSY: f64 = 0.1;
 /// The kernel tells its own time from the program's by what a tick of its clock finds, every 1 to 10
 /// milliseconds: of less CPU time than ten ticks the division is chance.
-const DIVIDED_NS: u64 = 100_000_000;
+pub(super) const DIVIDED_NS: u64 = 100_000_000;
 /// Below this much CPU time start-up is all there is.
 const LEAST_NS: u64 = 5_000_000;
 

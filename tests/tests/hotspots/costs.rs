@@ -169,7 +169,34 @@ fn files_of_dhat_heaptrack_and_callgrind_say_what_our_own_recording_says() {
         .map(path)
         .into_iter()
         .find(|file| file.exists());
-    let heaptrack = opened(&file.expect("heaptrack writes heap.zst or heap.gz"));
+    let file = file.expect("heaptrack writes heap.zst or heap.gz");
+    let heaptrack = opened(&file);
+    // What the files do not have is not zero.
+    for file in [&path("dhat.json"), &file] {
+        let input = ["--input", file.to_str().unwrap()];
+        let view = ["alloc", "--message-format", "json"];
+        let report = json(&tool.run(view.iter().chain(&input)));
+        let recording = &report["recording"];
+        for (of, keys) in [
+            (&report["totals"], ["reallocations", "threads", "forks"]),
+            (&recording["quality"], ["unrooted", "truncated", "broken"]),
+            (
+                &report["rows"][0],
+                ["reallocations", "short_lived", "ci_low"],
+            ),
+        ] {
+            assert!(keys.iter().all(|key| of[key].is_null()), "{of}");
+        }
+        assert!(recording["duration_ns"].is_null(), "{recording}");
+        let codes = rows(&report, "warnings").iter().map(|it| &it["code"]);
+        let codes: Vec<_> = codes.filter_map(Value::as_str).collect();
+        assert_eq!(codes[..2], ["stack-ends-unknown", "not-told-apart"]);
+        let page = tool.run(["alloc"].iter().chain(&input)).stdout;
+        assert!(
+            !page.contains(" 0 reallocations") && !page.contains("0 ns"),
+            "{page}"
+        );
+    }
     assert_near(&by_crate(&heaptrack, "charged"), &own("grown-by"), 0.02);
     succeed(
         command("valgrind")

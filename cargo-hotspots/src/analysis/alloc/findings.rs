@@ -159,7 +159,11 @@ fn is_so(kind: Kind, counts: &Counts) -> bool {
     match kind {
         // A first allocation alone is no growth.
         Kind::Growth => counts.reallocations > 0 && counts.grown_steps >= counts.grown_blocks,
-        Kind::Boxes => counts.smallest == counts.largest && counts.allocations >= 100 * PARTS,
+        // Files of other tools do not have the sizes.
+        Kind::Boxes => {
+            let is_one = counts.smallest == counts.largest && counts.largest > 0;
+            is_one && counts.allocations >= 100 * PARTS
+        }
         Kind::ShortLived => counts.allocations >= 100 * PARTS,
         Kind::Formatting | Kind::Clone | Kind::HashTable => counts.allocations >= 10 * PARTS,
     }
@@ -193,14 +197,17 @@ fn finding(
         Kind::ShortLived => "blocks that are freed at once",
     };
     let mut evidence = Vec::new();
+    let grown = match scale.told_apart {
+        true => format!(", {} reallocations", thousands(reallocations)),
+        false => String::new(),
+    };
     let place = match (&file, line) {
         (Some(file), Some(line)) => format!(", {}:{line}", tail(file)),
         _ => String::new(),
     };
     evidence.push(format!(
-        "{about}{} allocations, {} reallocations, {} in {}{place}",
+        "{about}{} allocations{grown}, {} in {}{place}",
         thousands(made),
-        thousands(reallocations),
         Bytes(bytes),
         function.name
     ));

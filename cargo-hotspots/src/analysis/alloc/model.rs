@@ -238,6 +238,9 @@ pub struct AllocTable {
     pub totals: Totals,
     /// Whether the rows are estimated.
     pub estimated: bool,
+    /// Whether reallocations, frees, threads and short-lived blocks were counted; else their figures
+    /// mean nothing.
+    pub told_apart: bool,
     /// The bytes that a function may have without a row; `None` where that is not known.
     pub unseen_bytes: Option<u64>,
     /// By function.
