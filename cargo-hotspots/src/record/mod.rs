@@ -231,7 +231,7 @@ pub fn open(operand: &Path) -> Result<Recording> {
     match number.filter(|_| !operand.exists()) {
         Some(number) => {
             let store = Store::find_made(&Context::current()?, &Selection::default())?;
-            store::open(&store.numbered(number))
+            store.open_numbered(number)
         }
         None => store::open(operand),
     }

@@ -2,6 +2,7 @@
 
 use super::{
     common::{label_key, next, report},
+    names::Names,
     recording,
 };
 use crate::{
@@ -16,7 +17,6 @@ use codecost::{
     console::Console,
     report::{
         Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
-        short_name,
     },
     units::{Bytes, Share, counted, thousands},
 };
@@ -232,10 +232,11 @@ pub fn write(
     } = &analysis.rows;
     let functions = numbered(rows, |row| [&row.label.name, &row.name]);
     let crates = numbered(crates, |row| label_key(&row.label));
-    let functions_table = table(&functions, *by, *unit, false, options.full_names)
+    let names = Names::among(rows.iter().map(|row| (&row.label, row.name.as_str())));
+    let functions_table = table(&functions, *by, *unit, Some(&names), options.full_names)
         .default_limit(FUNCTIONS)
         .total_label("all functions");
-    let crates_table = table(&crates, *by, *unit, true, options.full_names)
+    let crates_table = table(&crates, *by, *unit, None, options.full_names)
         .default_limit(CRATES)
         .total_label("all crates");
     let beside = OutputOptions {
@@ -315,7 +316,7 @@ fn table<'a>(
     rows: &'a [Nth<'a, AllocRow>],
     by: By,
     unit: Unit,
-    is_crate: bool,
+    names: Option<&'a Names<'a>>,
     full_names: bool,
 ) -> Table<'a, Nth<'a, AllocRow>> {
     let share = move |row: &AllocRow| match by {
@@ -379,23 +380,27 @@ fn table<'a>(
                 false => table.droppable(importance),
             }
         });
-    let table = match is_crate {
-        true => table
+    let table = match names {
+        None => table
             .name("name", "Crate", |row| row.row.name.as_str().into())
             .text("version", "Version", |row| {
                 Cell::maybe_text(row.row.label.version.as_deref())
             }),
-        false => functions(table, full_names),
+        Some(names) => functions(table, names, full_names),
     };
     exact(table)
 }
 
 fn functions<'a>(
     table: Table<'a, Nth<'a, AllocRow>>,
+    names: &'a Names<'a>,
     full_names: bool,
 ) -> Table<'a, Nth<'a, AllocRow>> {
     let table = table
+        .text("crate", "Crate", |row| names.owner(&row.row.label))
+        .people_only()
         .text("crate", "Crate", |row| row.row.label.name.as_str().into())
+        .machines_only()
         .text("version", "Version", |row| {
             Cell::maybe_text(row.row.label.version.as_deref())
         })
@@ -406,7 +411,7 @@ fn functions<'a>(
         false => table
             .machines_only()
             .name("short", "Function", |row| {
-                Cell::text(short_name(&row.row.name, row.row.label.as_name()))
+                Cell::text(names.function(&row.row.label, &row.row.name, false))
             })
             .people_only()
             .searched(false),

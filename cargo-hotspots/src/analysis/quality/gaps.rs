@@ -47,7 +47,10 @@ pub(super) fn warnings(shares: &Shares<'_>) -> Vec<Warning> {
                     no_line.names()
                 ),
             )
-            .help("build with `debug = 1`, or let `cargo hotspots --bin NAME` build it")
+            .help(no_line.help(
+                "build with `debug = 1`, or let `cargo hotspots --bin NAME` build it",
+                "install the debug information of that library",
+            ))
             .count(no_line.samples),
         );
     }
@@ -61,7 +64,11 @@ pub(super) fn warnings(shares: &Shares<'_>) -> Vec<Warning> {
                     no_symbol.names()
                 ),
             )
-            .help("install the debug symbols of that library, or build without `strip`")
+            .help(no_symbol.help(
+                "the program was stripped: build it without `strip`, or let `cargo hotspots --bin NAME` \
+                 build it; its separate debug file, where there is one, belongs beside it",
+                "install the debug symbols of that library, or build it without `strip`",
+            ))
             .count(no_symbol.samples),
         );
     }
@@ -76,10 +83,21 @@ struct Blind {
 }
 
 impl Blind {
+    /// Adds samples of a module.
     fn add(&mut self, module: &str, samples: u64) {
         self.samples = self.samples.saturating_add(samples);
         let sum = self.modules.entry(module.to_owned()).or_default();
         *sum = sum.saturating_add(samples);
+    }
+
+    /// What to do, by whether most of it is in programs or in libraries.
+    fn help(&self, of_programs: &str, of_libraries: &str) -> String {
+        let in_libraries = self.modules.iter().filter(|(name, _)| is_library(name));
+        let in_libraries: u64 = in_libraries.map(|(_, samples)| *samples).sum();
+        match in_libraries.saturating_mul(2) > self.samples {
+            true => of_libraries.to_owned(),
+            false => of_programs.to_owned(),
+        }
     }
 
     /// The three with the most samples.
@@ -93,5 +111,33 @@ impl Blind {
             .map(|(name, _)| format!("`{name}`"))
             .collect();
         named.join(", ") + more
+    }
+}
+
+/// Whether a module is a shared library: `libc.so.6`, `libgrex.so`.
+fn is_library(module: &str) -> bool {
+    let name = module.rsplit('/').next().unwrap_or(module);
+    name.ends_with(".so") || name.contains(".so.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_gets_no_advice_for_libraries() {
+        let of = |modules: &[(&str, u64)]| {
+            let mut blind = Blind::default();
+            modules
+                .iter()
+                .for_each(|(name, samples)| blind.add(name, *samples));
+            blind.help("program", "library")
+        };
+        assert_eq!(of(&[("/tmp/grex", 10)]), "program");
+        assert_eq!(of(&[("/usr/lib/libssl.so.3", 10)]), "library");
+        assert_eq!(
+            of(&[("/usr/lib/libssl.so", 10), ("/tmp/so.grex", 20)]),
+            "program"
+        );
     }
 }
