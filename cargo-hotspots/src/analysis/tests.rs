@@ -325,6 +325,7 @@ fn what_was_never_sampled_is_in_the_interval() {
             totals,
             stacks: vec![(stack, counts)],
             told_apart: true,
+            threads: Vec::new(),
         }));
         let recording = Recording {
             data: "perf.data".into(),

@@ -92,6 +92,7 @@ pub(super) fn read(json: &Value) -> Result<Profile, String> {
         totals,
         stacks,
         told_apart: false,
+        threads: Vec::new(),
     }));
     Ok(profile)
 }

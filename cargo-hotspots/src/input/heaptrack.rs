@@ -106,6 +106,7 @@ pub(super) fn read(reader: &mut dyn BufRead) -> Result<Profile, String> {
         totals,
         stacks: of_stacks,
         told_apart: false,
+        threads: Vec::new(),
     }));
     Ok(profile)
 }

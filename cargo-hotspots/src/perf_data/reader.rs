@@ -17,7 +17,7 @@ use super::{
     unwind::{Ending, Engine},
 };
 use crate::{
-    allocations::{Allocations, Raw, stacks},
+    allocations::{Allocations, Raw, ThreadOf, stacks},
     profile::{CallGraph, FrameId, Kernel, Losses, Profile, RuntimeAddress, StackId, StackLimit},
 };
 use codecost::{Error, Result, address::FileOffset};
@@ -252,6 +252,20 @@ impl<'o> Reader<'o> {
                 allocations.totals += totals;
                 allocations.told_apart = true;
                 self.places.by_tables = totals.stacks == stacks::TABLES;
+                return Some(());
+            }
+            Some(Raw::Thread(counts)) => {
+                let name = self.processes.name_of(sample.pid, sample.tid);
+                let thread = ThreadOf {
+                    pid: sample.pid,
+                    tid: sample.tid,
+                    name: name.unwrap_or_default().to_owned(),
+                    counts,
+                };
+                self.allocations
+                    .get_or_insert_default()
+                    .threads
+                    .push(thread);
                 return Some(());
             }
             Some(Raw::Counts(counts)) => Some(counts),

@@ -394,17 +394,22 @@ fn programs_that_are_no_ordinary_ones() {
     compile("odd", &["-Cforce-frame-pointers=yes"]);
     compile("static", &["-Ctarget-feature=+crt-static"]);
     let state = path("state");
-    let record = |program: &str, how: &str| {
+    let tool = || {
         let mut command = command(env!("CARGO_BIN_EXE_hotspots-under-test"));
-        command.env("XDG_STATE_HOME", &state);
-        command.args([
-            "hotspots",
-            "alloc",
-            "--message-format",
-            "json",
-            "--call-graph",
-            "fp",
-        ]);
+        // Not among the recordings of the other tests.
+        command
+            .env("XDG_STATE_HOME", &state)
+            .current_dir(directory.path());
+        command.args(["hotspots", "--message-format", "json"]);
+        command
+    };
+    let view = || -> Value {
+        let ended = output(tool().arg("threads"));
+        serde_json::from_slice(&ended.stdout).unwrap()
+    };
+    let record = |program: &str, how: &str, stacks: &str| {
+        let mut command = tool();
+        command.args(["alloc", "--call-graph", stacks]);
         command.arg("--exec").arg(path(program)).args(["--", how]);
         let ended = output(&mut command);
         (
@@ -413,7 +418,13 @@ fn programs_that_are_no_ordinary_ones() {
             String::from_utf8_lossy(&ended.stderr).into_owned(),
         )
     };
-    let (code, _, said) = record("static", "plain");
+    // Stacks of threads end where a thread begins, by unwind tables, too.
+    let (_, out, said) = record("odd", "local", "dwarf");
+    let report: Value =
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert_eq!(report["recording"]["quality"]["unrooted"], 0.0, "{report}");
+    threads(&view(), &report["totals"], "local");
+    let (code, _, said) = record("static", "plain", "fp");
     assert_eq!(code, Some(101), "{said}");
     assert!(
         said.contains("statically linked") && said.contains("help: "),
@@ -422,9 +433,12 @@ fn programs_that_are_no_ordinary_ones() {
     for how in [
         "plain", "threads", "across", "abort", "exit", "fork", "exec", "closed", "local",
     ] {
-        let (code, out, said) = record("odd", how);
+        let (code, out, said) = record("odd", how, "fp");
         assert_eq!(code, Some(0), "{how}: {said}");
         let report: Value = serde_json::from_str(&out).unwrap();
+        if how == "threads" || how == "local" {
+            threads(&view(), &report["totals"], how);
+        }
         // 5,000 blocks of 33 bytes in one function, however the program ends and whoever frees, and
         // the thread's vector with room for 8,192 of them.
         let row = by_name(rows(&report, "rows"), "odd::work");
@@ -446,6 +460,26 @@ fn programs_that_are_no_ordinary_ones() {
             ["abort", "exit", "exec"].contains(&how),
             "{how}: {notes:?}"
         );
+    }
+}
+
+/// What each thread did is exact, whatever is sampled, under its own name; its rows are a partition.
+fn threads(view: &Value, totals: &Value, how: &str) {
+    for key in ["allocations", "reallocations", "frees", "bytes"] {
+        let sum: u64 = rows(view, "rows").iter().map(|row| number(row, key)).sum();
+        assert_eq!(sum, number(totals, key), "{how}: {key}");
+    }
+    match how {
+        "threads" => assert!(rows(view, "rows").len() > 1_000),
+        _ => {
+            // 5,000 blocks and their vector; the rest is std's own, for the thread and its name.
+            let worker = by_name(rows(view, "rows"), "worker");
+            let others = number(worker, "allocations") - 5_001;
+            assert!(others < 12, "{worker}");
+            let bytes = number(worker, "bytes") - 5_000 * 33 - 65_536;
+            assert!(bytes < 1_000, "{worker}");
+            assert_eq!(worker["hottest_function"]["name"], "odd::work");
+        }
     }
 }
 
@@ -488,11 +522,12 @@ fn main() {
             std::thread::spawn(move || drop(blocks)).join().unwrap();
         }
         "local" => {
-            let blocks = std::thread::spawn(|| {
+            let worker = std::thread::Builder::new().name("worker".into());
+            let blocks = worker.spawn(|| {
                 LATE.with(|late| *late.borrow_mut() = Some(Late));
                 work(5000)
             });
-            drop(blocks.join().unwrap());
+            drop(blocks.unwrap().join().unwrap());
         }
         _ => {
             let blocks = work(5000);
