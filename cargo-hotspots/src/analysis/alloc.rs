@@ -7,9 +7,11 @@
 
 mod findings;
 mod model;
+mod time;
 
 pub use model::{AllocFinding, Kind};
-pub use model::{AllocRow, AllocTable, By, Figures, Growth, Options, Unit};
+pub use model::{AllocRow, AllocTable, By, Figures, Growth, Options, TimeOf, Unit};
+pub use time::{add_time, time_of};
 
 use super::{
     advice::{self, Symptom},
@@ -113,6 +115,7 @@ pub(super) fn table(
         unit,
         totals: allocations.totals,
         estimated: allocations.totals.complete == 0,
+        time: None,
         told_apart: allocations.told_apart,
         unseen_bytes: unseen(&allocations.totals).map(|bytes| bytes.ceil() as u64),
         rows: functions.rows(&name),

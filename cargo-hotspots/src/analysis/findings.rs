@@ -61,6 +61,11 @@ pub(super) fn spent(subject: &Subject<'_>, shares: &Shares<'_>, code: &str) -> O
     }
 }
 
+/// All time in the allocator, by who asked for it.
+pub(super) fn in_allocator(shares: &Shares<'_>) -> Spent {
+    memory::allocating(shares, true)
+}
+
 /// What a maintainer could act on, the most time that is likely to be saved first.
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();

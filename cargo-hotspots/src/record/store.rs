@@ -89,15 +89,12 @@ impl Store {
         &self.root
     }
 
-    /// The newest recording by this recorder.
-    pub(super) fn latest_by(&self, recorder: &str) -> Option<Recording> {
+    /// The newest recording that is as it should be.
+    pub(super) fn newest(&self, is_so: impl Fn(&About) -> bool) -> Option<Recording> {
         let newest_first = self.numbers().into_iter().rev();
         newest_first
             .filter_map(|number| open(&self.numbered(number)).ok())
-            .find(|recording| {
-                let about = recording.about.as_ref();
-                about.is_some_and(|about| about.recorder == recorder)
-            })
+            .find(|recording| recording.about.as_ref().is_some_and(&is_so))
     }
 
     /// As [`Store::find`], of recordings that were made: without asking cargo, which takes longer

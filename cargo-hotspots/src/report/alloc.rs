@@ -8,7 +8,7 @@ use super::{
 use crate::{
     allocations::Totals,
     analysis::{
-        alloc::{AllocFinding, AllocRow, AllocTable, By, Figures, Unit},
+        alloc::{AllocFinding, AllocRow, AllocTable, By, Figures, TimeOf, Unit},
         model::{Analysis, CrateInfo, Facts},
     },
 };
@@ -79,6 +79,8 @@ struct JsonFinding<'a> {
     count: u64,
     bytes: u64,
     share: f64,
+    /// The part of the CPU time that the allocator takes there; `null` without a recording of time.
+    time_share: Option<f64>,
     evidence: &'a [String],
     command: &'a str,
 }
@@ -190,6 +192,7 @@ impl<'a> JsonFinding<'a> {
             count,
             bytes,
             share,
+            time_share,
             evidence,
             command,
         } = finding;
@@ -202,6 +205,7 @@ impl<'a> JsonFinding<'a> {
             count: *count,
             bytes: *bytes,
             share: *share,
+            time_share: *time_share,
             evidence,
             command,
         }
@@ -224,6 +228,7 @@ pub fn write(
         unit,
         totals,
         estimated,
+        time,
         told_apart,
         unseen_bytes,
         rows,
@@ -268,11 +273,12 @@ pub fn write(
         .member("growth", &growth.as_str())
         .member("unit", &unit.as_str())
         .member("estimated", estimated)
+        .member("time_share", &time.as_ref().map(|time| time.share))
         .member("unseen_bytes", unseen_bytes)
         .member("totals", &JsonTotals::new(totals, *told_apart))
         .member("crates", &crate_rows)
         .member("findings", &findings)
-        .before(Page::new().facts(facts(totals, *told_apart, &analysis.facts)))
+        .before(Page::new().facts(facts(totals, *told_apart, time.as_ref(), &analysis.facts)))
         .instead(page);
     console.write_report(&report, options, |row| {
         JsonAlloc::new(row, false, *told_apart)
@@ -280,7 +286,12 @@ pub fn write(
 }
 
 /// The exact figures, and how exact the rows are.
-fn facts(totals: &Totals, told_apart: bool, facts: &Facts) -> Vec<(String, String)> {
+fn facts(
+    totals: &Totals,
+    told_apart: bool,
+    time: Option<&TimeOf>,
+    facts: &Facts,
+) -> Vec<(String, String)> {
     let grown = match told_apart {
         true => format!(" and {}", counted(totals.reallocations, "reallocation")),
         false => ", reallocations among them".to_owned(),
@@ -309,7 +320,17 @@ fn facts(totals: &Totals, told_apart: bool, facts: &Facts) -> Vec<(String, Strin
     } else {
         "exact: each allocation has its stack".to_owned()
     };
-    vec![("allocated".into(), made), ("rows".into(), rows)]
+    let mut lines = vec![("allocated".into(), made), ("rows".into(), rows)];
+    if let Some(time) = time {
+        let number = time.number.map(|number| format!(", by recording {number}"));
+        let text = format!(
+            "{} of the CPU time is in the allocator{}",
+            Share(time.share),
+            number.unwrap_or_default()
+        );
+        lines.push(("time".into(), text));
+    }
+    lines
 }
 
 fn table<'a>(

@@ -239,6 +239,7 @@ fn finding(
         count,
         bytes,
         share,
+        time_share: None,
         evidence,
         command: format!(
             "cargo hotspots callers {}{}",

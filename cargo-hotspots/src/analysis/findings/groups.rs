@@ -195,6 +195,11 @@ impl Spent {
 }
 
 impl Requester {
+    /// The function.
+    pub(in crate::analysis) fn name(&self) -> &str {
+        &self.function
+    }
+
     /// As a row among all who asked.
     pub(in crate::analysis) fn row(&self, shares: &Shares<'_>) -> AskRow {
         let owner = shares.owner(self.id);

@@ -25,13 +25,18 @@ pub(super) const CONTENTION: &str = "allocator-contention";
 /// Time in the allocator, whichever of its functions was called, without what growing containers ask
 /// for.
 pub(super) fn in_allocator(shares: &Shares<'_>) -> Spent {
+    allocating(shares, false)
+}
+
+/// Time in the allocator; with what growing containers ask for, if `growth`.
+pub(super) fn allocating(shares: &Shares<'_>, growth: bool) -> Spent {
     let mut requesters: HashMap<u32, Weight> = HashMap::new();
     paths::each(shares, |path, weight| {
         let Some(asker) = asker(path) else { return };
         let mut inside = path.iter().rev().take_while(|step| step.system());
         // Growth is a finding of its own.
         if inside.clone().any(|step| allocates(step.name()))
-            && !inside.any(|step| grows(step.name()))
+            && (growth || !inside.any(|step| grows(step.name())))
         {
             *requesters.entry(asker.at).or_default() += weight;
         }
