@@ -107,6 +107,7 @@ impl Facts {
 pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     let mut warnings = recorded(shares.profile, facts);
     warnings.extend(coverage::warning(shares, facts));
+    warnings.extend(coverage::waiting(facts));
     warnings.extend(lost(facts));
     warnings.extend(stacks(shares, facts));
     warnings.extend(damaged(facts));

@@ -24,7 +24,7 @@ use std::{
 /// How many recordings are kept.
 const KEPT: usize = 10;
 /// The version of [`About`]; older ones open too.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 /// In each directory that this module made: the number of the process that records.
 const MARK: &str = "cargo-hotspots";
 const ABOUT: &str = "recording.json";

@@ -30,6 +30,8 @@ pub(super) struct JsonRecording<'a> {
     /// The kernel's account; `coverage` is `cpu_ns` of it.
     used_cpu_ns: Option<u64>,
     coverage: Option<f64>,
+    /// For how long at least no thread ran or was ready to; `null` where that was not measured.
+    waiting_ns: Option<u64>,
     /// Whether whole CPUs were sampled, so that nothing is too short to be seen.
     whole_cpus: bool,
     threads: u64,
@@ -139,6 +141,7 @@ impl<'a> JsonRecording<'a> {
             cpu_ns: *cpu_ns,
             used_cpu_ns: account.map(|account| account.cpu_ns()),
             coverage: facts.coverage(),
+            waiting_ns: account.and_then(|account| account.waiting_ns()),
             whole_cpus: *whole_cpus,
             threads: *threads,
             processes: *processes,

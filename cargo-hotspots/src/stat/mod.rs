@@ -77,6 +77,8 @@ pub fn of_recording(about: &About) -> Option<Stat> {
         usage: Usage {
             user_ns: account.user_ns,
             system_ns: account.system_ns,
+            queued_ns: account.queued_ns,
+            voluntary: account.waits.unwrap_or_default(),
             ..Usage::default()
         },
         of_recording: true,
@@ -86,8 +88,8 @@ pub fn of_recording(about: &About) -> Option<Stat> {
     metrics.extend(of_counters(&measured));
     let warning = Warning::new(
         "not-counted",
-        "these are the figures of the latest recording, which has the duration and the CPU time of its \
-         run: nothing else was counted",
+        "these are the figures of the latest recording, which has the duration, the CPU time and the \
+         waiting of its run: nothing else was counted",
     )
     .help("name what to run: `cargo hotspots stat --bin NAME -- ARGS`");
     let mut warnings = vec![warning];
@@ -157,7 +159,10 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
     };
     let queued = queued_ns.map_or(Value::Unknown, nanoseconds);
     // At least so long no thread of it ran, or wanted to.
-    let waiting = known(measured.waiting_ns());
+    let waiting = match measured.of_recording && queued_ns.is_none() {
+        true => Value::Unknown,
+        false => nanoseconds(measured.waiting_ns()),
+    };
     let counter = |name: &str| measured.counter(name).map_or(Value::Unknown, counted);
     vec![
         kernel("duration", nanoseconds(wall), Unit::Nanoseconds),
@@ -179,7 +184,14 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
             known(voluntary.saturating_add(involuntary)),
             Unit::Count,
         ),
-        kernel("voluntary-switches", known(voluntary), Unit::Count),
+        kernel(
+            "voluntary-switches",
+            match queued_ns {
+                Some(_) => counted(voluntary),
+                None => known(voluntary),
+            },
+            Unit::Count,
+        ),
         kernel("involuntary-switches", known(involuntary), Unit::Count),
         kernel("cpu-migrations", counter("cpu-migrations"), Unit::Count),
         kernel("system-calls", counter("system-calls"), Unit::Count),
@@ -252,6 +264,8 @@ mod tests {
                 user_ns: 900_000_000,
                 system_ns: 100_000_000,
                 event_count: None,
+                queued_ns: None,
+                waits: None,
             }),
             ..About::default()
         };
@@ -273,6 +287,36 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_of_a_program_that_waits_says_so() {
+        let of = |queued_ns| {
+            let about = About {
+                account: Some(Account {
+                    duration_ns: 3_000_000_000,
+                    user_ns: 200_000_000,
+                    system_ns: 100_000_000,
+                    event_count: None,
+                    queued_ns,
+                    waits: queued_ns.map(|_| 70),
+                }),
+                ..About::default()
+            };
+            let stat = of_recording(&about).unwrap();
+            let waiting = value(&stat, "waiting").0;
+            (waiting, stat.verdict.bound, about.account.unwrap())
+        };
+        let (waiting, bound, _) = of(Some(200_000_000));
+        assert_eq!(waiting, Value::Whole(2_500_000_000));
+        assert_eq!(bound, Some(Bound::Waiting));
+        // It was only queued for most of the time: a busy machine.
+        let (waiting, bound, _) = of(Some(2_000_000_000));
+        assert_eq!(waiting, Value::Whole(700_000_000));
+        assert_eq!(bound, None);
+        let (waiting, bound, account) = of(None);
+        assert_eq!((waiting, bound), (Value::Unknown, None));
+        assert_eq!(account.waiting_ns(), None);
+    }
+
+    #[test]
     fn time_that_no_tick_of_the_clock_found_is_not_nothing() {
         let of = |user_ns, system_ns| {
             let about = About {
@@ -281,6 +325,8 @@ mod tests {
                     user_ns,
                     system_ns,
                     event_count: None,
+                    queued_ns: None,
+                    waits: None,
                 }),
                 ..About::default()
             };

@@ -370,9 +370,10 @@ fn without_a_target_nothing_is_run() {
     let value = |name: &str| metric(&report, name)["value"].clone();
     assert_eq!(value("task-clock"), last["recording"]["used_cpu_ns"]);
     assert_eq!(value("duration"), last["recording"]["duration_ns"]);
+    let waited = &last["recording"]["waiting_ns"];
+    assert!(waited.is_u64() && value("waiting") == *waited, "{waited}");
     // What the recording does not have is no zero.
     for name in [
-        "waiting",
         "page-faults",
         "peak-memory",
         "context-switches",
