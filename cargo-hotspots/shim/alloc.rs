@@ -61,6 +61,8 @@ extern "C" {
     fn read(file: c_int, to: *mut c_void, size: usize) -> isize;
     fn close(file: c_int) -> c_int;
     fn getpid() -> c_int;
+    fn prctl(what: c_int, ...) -> c_int;
+    fn syscall(number: c_long, ...) -> c_long;
     fn sysconf(name: c_int) -> c_long;
     fn sched_yield() -> c_int;
     fn mmap(

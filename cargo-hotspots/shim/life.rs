@@ -141,7 +141,14 @@ pub(crate) unsafe fn check_usable() -> bool {
 pub(crate) extern "C" fn thread_ends(_: *mut c_void) {
     let own = own();
     own.ending = true;
-    unsafe { own.live(0) };
+    unsafe {
+        own.live(0);
+        // It has its name by now.
+        if own.number != 0 && own.number as usize <= OWN_SLOTS {
+            (*own.slot).note_name();
+            (*own.slot).ended.store(1, Relaxed);
+        }
+    }
 }
 
 pub(crate) extern "C" fn forked() {
@@ -160,11 +167,60 @@ pub(crate) extern "C" fn is_child() {
     }
 }
 
+/// What the threads are called that have not ended.
+unsafe fn note_names() {
+    let threads = (THREADS.load(Relaxed) as usize).min(OWN_SLOTS);
+    for index in 0..threads {
+        let slot = &*((BASE.load(Relaxed) + SLOTS_AT + index * SLOT_SIZE) as *const Slot);
+        let tid = slot.tid.load(Relaxed);
+        if tid == 0 || slot.ended.load(Relaxed) != 0 {
+            continue;
+        }
+        // `/proc/self/task/TID/comm`
+        let mut path = [0u8; 40];
+        let mut at = 0;
+        for byte in b"/proc/self/task/" {
+            path[at] = *byte;
+            at += 1;
+        }
+        let mut place = 1_000_000_000;
+        while place > 0 {
+            let digit = tid / place % 10;
+            if place <= tid {
+                path[at] = b'0' + digit as u8;
+                at += 1;
+            }
+            place /= 10;
+        }
+        for byte in b"/comm" {
+            path[at] = *byte;
+            at += 1;
+        }
+        let file = open(path.as_ptr().cast(), 0o2000000);
+        if file < 0 {
+            continue;
+        }
+        let mut name = [0u64; 2];
+        // A line; its end is no part of the name.
+        let length = read(file, name.as_mut_ptr().cast(), 16);
+        close(file);
+        if length > 0 {
+            let bytes = name.as_mut_ptr() as *mut u8;
+            bytes.add(length as usize - 1).write(0);
+            slot.name[0].store(name[0], Relaxed);
+            slot.name[1].store(name[1], Relaxed);
+        }
+    }
+}
+
 pub(crate) extern "C" fn end() {
     if let Some(header) = unsafe { header() } {
         let own = own();
         let countdown = own.begin_own_work();
-        unsafe { dump_maps(header) };
+        unsafe {
+            dump_maps(header);
+            note_names();
+        }
         own.end_own_work(countdown);
         header.ended.store(1, Relaxed);
     }

@@ -3,10 +3,12 @@
 use super::*;
 
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"hotalloc");
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Threads that count for themselves, and places that all further ones share.
 pub(crate) const OWN_SLOTS: usize = 1024;
 pub(crate) const SHARED_SLOTS: usize = 64;
+/// Threads whose stacks are told from those of others; there is room for so many stacks only.
+pub(crate) const OWN_STACKS: u32 = 64;
 pub(crate) const SLOTS_AT: usize = 4096;
 pub(crate) const SLOT_SIZE: usize = 128;
 pub(crate) const MAPS_AT: usize = SLOTS_AT + (OWN_SLOTS + SHARED_SLOTS) * SLOT_SIZE;
@@ -63,6 +65,11 @@ pub(crate) struct Slot {
     pub(crate) bytes: AtomicU64,
     pub(crate) freed_bytes: AtomicU64,
     pub(crate) zeroed: AtomicU64,
+    /// The thread, by the kernel's number; 0 in a place that threads share.
+    pub(crate) tid: AtomicU32,
+    pub(crate) ended: AtomicU32,
+    /// What it is called: 15 bytes and a zero.
+    pub(crate) name: [AtomicU64; 2],
 }
 
 /// What is known of a stack. Counts of blocks are in 256ths, because weights are no integers.
@@ -94,6 +101,8 @@ pub(crate) struct Entry {
     pub(crate) smallest: AtomicU64,
     pub(crate) largest: AtomicU64,
     pub(crate) live_blocks: AtomicI64,
+    /// The number of the only thread that has this stack; 0 for one of many.
+    pub(crate) thread: AtomicU32,
 }
 
 /// What is known of a block, at the end of its chunk. The last byte has the kind in its upper two

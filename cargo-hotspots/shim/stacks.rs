@@ -30,6 +30,10 @@ pub(crate) extern "C" fn each_frame(context: *mut c_void, argument: *mut c_void)
     if walk.depth == 0 && address != walk.from {
         return 0;
     }
+    // The caller of a thread's first function, which there is not.
+    if address == 0 {
+        return 0;
+    }
     if walk.depth == DEPTH {
         walk.cut = true;
         // Any other code than 0 ends the walk.
@@ -115,13 +119,14 @@ pub(crate) unsafe fn stack(own: &mut Own, pointer: usize) -> u32 {
     if walk.cut {
         header.cut.fetch_add(1, Relaxed);
     }
-    let id = find(header, walk);
+    let thread = if own.number <= OWN_STACKS { own.number } else { 0 };
+    let id = find(header, walk, thread);
     own.end_own_work(countdown);
     id
 }
 
-pub(crate) unsafe fn find(header: &Header, walk: &Walk) -> u32 {
-    let mut hash: u64 = 0x51_7cc1_b727_220a;
+pub(crate) unsafe fn find(header: &Header, walk: &Walk, thread: u32) -> u32 {
+    let mut hash: u64 = 0x51_7cc1_b727_220a ^ u64::from(thread) << 48;
     let mut at = 0;
     while at < walk.depth {
         hash = (hash.rotate_left(5) ^ walk.frames[at] as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -140,11 +145,17 @@ pub(crate) unsafe fn find(header: &Header, walk: &Walk) -> u32 {
         }
         place = (place + 1) % INDEX_SLOTS;
     }
-    insert(header, walk, hash, place)
+    insert(header, walk, hash, place, thread)
 }
 
 #[cold]
-pub(crate) unsafe fn insert(header: &Header, walk: &Walk, hash: u64, mut place: usize) -> u32 {
+pub(crate) unsafe fn insert(
+    header: &Header,
+    walk: &Walk,
+    hash: u64,
+    mut place: usize,
+    thread: u32,
+) -> u32 {
     let index = (BASE.load(Relaxed) + INDEX_AT) as *const AtomicU32;
     while header.lock.swap(true, Acquire) {
         sched_yield();
@@ -181,6 +192,7 @@ pub(crate) unsafe fn insert(header: &Header, walk: &Walk, hash: u64, mut place: 
     }
     let new = entry(id);
     new.hash.store(hash, Relaxed);
+    new.thread.store(thread, Relaxed);
     new.frames_at.store(frames_at, Relaxed);
     new.depth.store(walk.depth as u32, Relaxed);
     new.epoch.store(header.epoch.load(Relaxed), Relaxed);

@@ -24,7 +24,29 @@ pub(crate) static EARLY: Slot = Slot {
     bytes: AtomicU64::new(0),
     freed_bytes: AtomicU64::new(0),
     zeroed: AtomicU64::new(0),
+    tid: AtomicU32::new(0),
+    ended: AtomicU32::new(0),
+    name: [AtomicU64::new(0), AtomicU64::new(0)],
 };
+
+/// `gettid`, which the C library has for itself only since 2.30.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SYS_GETTID: c_long = 186;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const SYS_GETTID: c_long = 178;
+/// Asks for the name of the calling thread.
+pub(crate) const PR_GET_NAME: c_int = 16;
+
+impl Slot {
+    /// What the calling thread is called now.
+    pub(crate) unsafe fn note_name(&self) {
+        let mut name = [0u64; 2];
+        if prctl(PR_GET_NAME, name.as_mut_ptr()) == 0 {
+            self.name[0].store(name[0], Relaxed);
+            self.name[1].store(name[1], Relaxed);
+        }
+    }
+}
 
 /// A thread's own state. All zero at the start of a thread.
 #[repr(C)]
@@ -174,6 +196,10 @@ impl Own {
             OWN_SLOTS + index % SHARED_SLOTS
         };
         self.slot = (BASE.load(Relaxed) + SLOTS_AT + index * SLOT_SIZE) as *const Slot;
+        if index < OWN_SLOTS {
+            (*self.slot).tid.store(syscall(SYS_GETTID) as u32, Relaxed);
+            (*self.slot).note_name();
+        }
         if self.number > 1 {
             MANY.store(true, Relaxed);
             let key = KEY.load(Relaxed);

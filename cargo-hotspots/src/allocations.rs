@@ -10,6 +10,7 @@ use std::ops::AddAssign;
 const MAGIC: u32 = u32::from_le_bytes(*b"hspA");
 const TOTALS: u32 = 1;
 const COUNTS: u32 = 2;
+const THREAD: u32 = 3;
 /// Counts of blocks are in so many parts of one, because the weights of samples are no integers.
 pub const PARTS: u64 = 256;
 
@@ -43,6 +44,44 @@ pub struct Totals {
     /// The mean number of bytes between two stacks, after those that were all kept; 0 when each
     /// block counts for its own stack, or in recordings that do not say.
     pub interval: u64,
+    /// How stacks were followed: one of [`stacks`], or 0 in recordings that do not say.
+    pub stacks: u64,
+}
+
+/// How the recorder followed stacks.
+pub mod stacks {
+    /// By frame pointers.
+    pub const POINTERS: u64 = 1;
+    /// By unwind tables.
+    pub const TABLES: u64 = 2;
+    /// Not at all.
+    pub const NONE: u64 = 3;
+}
+
+/// What a thread did, exactly, however few stacks were kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadCounts {
+    /// Blocks made.
+    pub allocations: u64,
+    /// Blocks that got another length.
+    pub reallocations: u64,
+    /// Blocks freed, whoever made them.
+    pub frees: u64,
+    /// Bytes asked for.
+    pub bytes: u64,
+}
+
+/// A thread, and what it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadOf {
+    /// Its process.
+    pub pid: i32,
+    /// Its own number.
+    pub tid: i32,
+    /// What it calls itself.
+    pub name: String,
+    /// What it did.
+    pub counts: ThreadCounts,
 }
 
 /// What was allocated with one stack, or by one function. Blocks are in [`PARTS`].
@@ -91,6 +130,11 @@ pub struct Allocations<Stack> {
     pub totals: Totals,
     /// Of each stack.
     pub stacks: Vec<(Stack, Counts)>,
+    /// Whether reallocations, frees, threads and short-lived blocks were counted: where they were not,
+    /// a new length of a block is another block, and these figures are zeros that mean nothing.
+    pub told_apart: bool,
+    /// The threads that counted for themselves; empty in recordings that do not say.
+    pub threads: Vec<ThreadOf>,
 }
 
 /// Raw data of a sample that is ours.
@@ -100,10 +144,12 @@ pub enum Raw {
     Totals(Totals),
     /// Of the sample's stack.
     Counts(Counts),
+    /// Of the sample's thread.
+    Thread(ThreadCounts),
 }
 
 impl Totals {
-    fn words(&self) -> [u64; 13] {
+    fn words(&self) -> [u64; 14] {
         [
             self.allocations,
             self.reallocations,
@@ -118,6 +164,7 @@ impl Totals {
             self.complete,
             self.ended,
             self.interval,
+            self.stacks,
         ]
     }
 }
@@ -152,6 +199,15 @@ impl Raw {
         let (kind, words) = match self {
             Self::Totals(totals) => (TOTALS, totals.words().to_vec()),
             Self::Counts(counts) => (COUNTS, counts.words().to_vec()),
+            Self::Thread(counts) => {
+                let ThreadCounts {
+                    allocations,
+                    reallocations,
+                    frees,
+                    bytes,
+                } = *counts;
+                (THREAD, vec![allocations, reallocations, frees, bytes])
+            }
         };
         let mut bytes = [MAGIC.to_le_bytes(), kind.to_le_bytes()].concat();
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
@@ -186,6 +242,13 @@ impl Raw {
                 complete: next(),
                 ended: next(),
                 interval: next(),
+                stacks: next(),
+            })),
+            THREAD => Some(Self::Thread(ThreadCounts {
+                allocations: next(),
+                reallocations: next(),
+                frees: next(),
+                bytes: next(),
             })),
             COUNTS => Some(Self::Counts(Counts {
                 samples: next(),
@@ -230,6 +293,8 @@ impl AddAssign for Totals {
         self.ended = other.ended & if first { 1 } else { self.ended };
         // What each process hides adds up.
         sum(&mut self.interval, other.interval);
+        // All processes of a recording are recorded in the same way.
+        self.stacks = other.stacks;
     }
 }
 
@@ -280,7 +345,15 @@ mod tests {
             largest: 9,
             ..Counts::default()
         };
-        for raw in [Raw::Totals(totals), Raw::Counts(counts)] {
+        let of_thread = ThreadCounts {
+            bytes: 5,
+            ..ThreadCounts::default()
+        };
+        for raw in [
+            Raw::Totals(totals),
+            Raw::Counts(counts),
+            Raw::Thread(of_thread),
+        ] {
             let bytes = raw.bytes();
             assert_eq!((bytes.len() + 4) % 8, 0);
             assert_eq!(Raw::parse(&bytes), Some(raw));

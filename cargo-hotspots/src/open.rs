@@ -132,6 +132,24 @@ impl Request {
         Ok(opened)
     }
 
+    /// The latest recording of time of the command whose allocations were opened, where one is kept; one
+    /// that cannot be read is none.
+    pub fn time_of_same(&self, opened: &Opened) -> Option<Opened> {
+        let selection = match &self.source {
+            Source::Record(options) => options.selection.clone(),
+            Source::Latest(selection) | Source::LatestOfAllocations(selection) => {
+                (**selection).clone()
+            }
+            Source::Input(..) => {
+                opened.recording.number()?;
+                Selection::default()
+            }
+        };
+        let command = &opened.recording.about.as_ref()?.command;
+        let time = record::latest_of_time(&selection, command).ok().flatten()?;
+        Opened::read(time, String::new(), false).ok()
+    }
+
     /// The exit code after the report: `--strict` refuses a recording of poor quality.
     ///
     /// # Errors

@@ -130,8 +130,13 @@ pub struct Kernel {
 pub enum CallGraph {
     /// Copies of the stack, unwound by unwind tables.
     Dwarf,
-    /// The kernel followed frame pointers.
+    /// Frame pointers were followed while the program ran, by the kernel or by the recorder of
+    /// allocations.
     FramePointers,
+    /// Unwind tables were followed while the program ran, by the recorder of allocations.
+    Unwound,
+    /// The file of another tool has them, and does not say how they were followed.
+    Given,
     /// There were no stacks but edges of calls, over which costs were shared out.
     CallEdges,
     /// Not at all: each sample is one address.
@@ -293,6 +298,16 @@ pub struct Losses {
     pub cut_off: bool,
 }
 
+impl CallGraph {
+    /// Whether it is known of each stack how it ends: the readers of other tools' files do not look.
+    pub fn has_known_ends(self) -> bool {
+        match self {
+            Self::Dwarf | Self::FramePointers | Self::Unwound => true,
+            Self::Given | Self::CallEdges | Self::None => false,
+        }
+    }
+}
+
 impl Profile {
     /// Adds up samples, periods and what of `losses` concerns single samples, after `counts` have
     /// changed.
@@ -303,8 +318,8 @@ impl Profile {
         };
         self.samples = sum(|count| count.samples);
         self.period = sum(|count| count.period);
-        let stacks = self.call_graph != CallGraph::None;
-        let if_any = |losses: u64| if stacks { losses } else { 0 };
+        let known = self.call_graph.has_known_ends();
+        let if_any = |losses: u64| if known { losses } else { 0 };
         self.losses.unrooted = if_any(sum(|count| count.unrooted));
         self.losses.truncated = if_any(sum(|count| count.truncated));
         self.losses.broken = if_any(sum(|count| count.broken));

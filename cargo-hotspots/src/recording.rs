@@ -87,6 +87,13 @@ pub struct Account {
     /// How often the sampled event happened, by a counter beside the samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_count: Option<u64>,
+    /// How long the programs' first threads were ready and had no processor; recordings of format 3 and
+    /// of processes that ran already do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_ns: Option<u64>,
+    /// How often threads gave up their processor to wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<u64>,
 }
 
 /// The recorder of allocations, by the name that recordings have for it.
@@ -100,6 +107,13 @@ impl About {
 }
 
 impl Account {
+    /// For how long at least no thread ran or was ready to: it waited for a lock, a disk, another
+    /// process. `None` where it is not known how long it was only queued.
+    pub fn waiting_ns(&self) -> Option<u64> {
+        let busy = self.cpu_ns().saturating_add(self.queued_ns?);
+        Some(self.duration_ns.saturating_sub(busy))
+    }
+
     /// All CPU time.
     pub fn cpu_ns(&self) -> u64 {
         self.user_ns.saturating_add(self.system_ns)

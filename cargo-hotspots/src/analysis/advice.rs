@@ -1,6 +1,7 @@
-//! What to do about a recording that is not what it could be: one function from what is wrong, how
-//! stacks were recorded, how much of a stack there can be, and whose code is in the way, to the
-//! remedy. No remedy is what was done already.
+//! What to do about a recording that is not what it could be: one function from what is wrong, what
+//! was recorded and how stacks were, how much of a stack there can be, and whose code is in the way,
+//! to the remedy. No remedy is what was done already, and none has a flag that the command which
+//! records has not: `cargo hotspots alloc` samples no time.
 
 use crate::{
     profile::{CallGraph, StackLimit},
@@ -31,6 +32,16 @@ pub(super) enum Symptom {
     KernelNotSampled,
     /// Time is missing, and the recording does not say why.
     Uncovered,
+    /// Not each allocation has its stack.
+    Estimated,
+}
+
+/// What was recorded, and how its stacks were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mode {
+    pub(super) call_graph: CallGraph,
+    /// Allocations, and not time.
+    pub(super) of_allocations: bool,
 }
 
 /// Whose code is in the way.
@@ -56,6 +67,73 @@ const FRAMES: u32 = 1024;
 /// What to do about it.
 pub(super) fn remedy(
     symptom: Symptom,
+    mode: Mode,
+    limit: StackLimit,
+    culprit: Option<&Culprit>,
+) -> String {
+    match mode.of_allocations {
+        true => of_allocations(symptom, mode.call_graph, culprit),
+        false => of_time(symptom, mode.call_graph, limit, culprit),
+    }
+}
+
+/// The remedies that `cargo hotspots alloc` has.
+fn of_allocations(symptom: Symptom, mode: CallGraph, culprit: Option<&Culprit>) -> String {
+    let of_program = culprit.is_some_and(|culprit| culprit.is_program);
+    match (symptom, mode) {
+        // There was no room for more different stacks.
+        (Symptom::Lost, _) => {
+            "keep fewer stacks: `--sample-bytes 1000000`; or count a shorter run".into()
+        }
+        // The recorder's own limit, which no setting moves.
+        (Symptom::Truncated, _) => "`valgrind --tool=dhat --num-callers=500` keeps more of each stack, \
+                                    and `--input` opens its file; `self` and mostly `charged` need only \
+                                    what is there"
+            .into(),
+        (Symptom::Broken | Symptom::Unrooted, CallGraph::FramePointers) if of_program => {
+            "`--call-graph dwarf` needs no frame pointers (with `--sample-bytes 0` each allocation has \
+             its stack); or let cargo build the program with them: `cargo hotspots alloc --bin NAME`"
+                .into()
+        }
+        (Symptom::Broken | Symptom::Unrooted, CallGraph::FramePointers) => {
+            "`--call-graph dwarf` needs no frame pointers (with `--sample-bytes 0` each allocation has \
+             its stack)"
+                .into()
+        }
+        (Symptom::Broken | Symptom::Unrooted, CallGraph::Dwarf | CallGraph::Unwound) => {
+            "`cargo hotspots callees '[callers missing]'` lists where the stacks end".into()
+        }
+        (Symptom::NoTables, _) => "give it unwind tables: `.cfi_startproc` and `.cfi_endproc` in \
+                                   assembly, `-fasynchronous-unwind-tables` for C"
+            .into(),
+        (Symptom::Estimated, CallGraph::FramePointers) => {
+            "`--sample-bytes 0` keeps the stack of each allocation, for half as much CPU time again"
+                .into()
+        }
+        (Symptom::Estimated, CallGraph::Dwarf | CallGraph::Unwound) => {
+            "`--sample-bytes 0` keeps the stack of each allocation, which takes some ten times the CPU \
+             time by unwind tables; with frame pointers, `--call-graph fp`, half as much again"
+                .into()
+        }
+        (Symptom::NoStacks | Symptom::Estimated, _)
+        | (
+            Symptom::Broken | Symptom::Unrooted,
+            CallGraph::None | CallGraph::Given | CallGraph::CallEdges,
+        ) => "count with `--call-graph fp` or `--call-graph dwarf`".into(),
+        // Nothing is sampled by time.
+        (
+            Symptom::Throttled
+            | Symptom::ShortLived
+            | Symptom::KernelNotSampled
+            | Symptom::Uncovered,
+            _,
+        ) => "count again".into(),
+    }
+}
+
+/// The remedies of recordings of time.
+fn of_time(
+    symptom: Symptom,
     mode: CallGraph,
     limit: StackLimit,
     culprit: Option<&Culprit>,
@@ -76,7 +154,11 @@ pub(super) fn remedy(
         }
         (
             Symptom::Lost | Symptom::Throttled,
-            CallGraph::FramePointers | CallGraph::None | CallGraph::CallEdges,
+            CallGraph::FramePointers
+            | CallGraph::Unwound
+            | CallGraph::Given
+            | CallGraph::None
+            | CallGraph::CallEdges,
         ) => "lower `--frequency`".into(),
         (Symptom::Truncated, CallGraph::Dwarf) => match limit.bytes {
             Some(bytes) if bytes >= MOST_STACK_BYTES => {
@@ -106,13 +188,14 @@ pub(super) fn remedy(
         (Symptom::NoTables, _) => "give it unwind tables: `.cfi_startproc` and `.cfi_endproc` in \
                                    assembly, `-fasynchronous-unwind-tables` for C"
             .into(),
-        (Symptom::Broken | Symptom::Unrooted, CallGraph::Dwarf) => {
+        (Symptom::Broken | Symptom::Unrooted, CallGraph::Dwarf | CallGraph::Unwound) => {
             "`cargo hotspots callees '[callers missing]'` lists where the stacks end".into()
         }
         (
             Symptom::NoStacks | Symptom::Truncated | Symptom::Broken | Symptom::Unrooted,
-            CallGraph::None | CallGraph::CallEdges,
-        ) => "record with `--call-graph dwarf` or `--call-graph fp`".into(),
+            CallGraph::None | CallGraph::Given | CallGraph::CallEdges,
+        )
+        | (Symptom::Truncated, CallGraph::Unwound) => "record with `--call-graph dwarf` or `--call-graph fp`".into(),
         (Symptom::NoStacks, _) => {
             "`cargo hotspots doctor` says what this machine allows a recorder".into()
         }
@@ -126,7 +209,7 @@ pub(super) fn remedy(
              `cargo hotspots doctor` says what else is in the way"
                 .into()
         }
-        (Symptom::Uncovered, _) => "raise or lower `--frequency`, and compare; `cargo hotspots \
+        (Symptom::Uncovered | Symptom::Estimated, _) => "raise or lower `--frequency`, and compare; `cargo hotspots \
                                     doctor` says what this machine allows"
             .into(),
     }
@@ -136,7 +219,7 @@ pub(super) fn remedy(
 mod tests {
     use super::*;
 
-    const SYMPTOMS: [Symptom; 10] = [
+    const SYMPTOMS: [Symptom; 11] = [
         Symptom::Lost,
         Symptom::Throttled,
         Symptom::Truncated,
@@ -147,7 +230,15 @@ mod tests {
         Symptom::ShortLived,
         Symptom::KernelNotSampled,
         Symptom::Uncovered,
+        Symptom::Estimated,
     ];
+
+    fn of_time(call_graph: CallGraph) -> Mode {
+        Mode {
+            call_graph,
+            of_allocations: false,
+        }
+    }
 
     #[test]
     fn no_remedy_is_what_was_done_already() {
@@ -167,7 +258,7 @@ mod tests {
                     for culprit in &culprits {
                         let frames = Some(127);
                         let limit = StackLimit { bytes, frames };
-                        let said = remedy(symptom, mode, limit, culprit.as_ref());
+                        let said = remedy(symptom, of_time(mode), limit, culprit.as_ref());
                         let cell = format!("{symptom:?} {mode:?} {bytes:?}: {said}");
                         assert!(!said.is_empty() && !said.contains(same), "{cell}");
                         let largest = bytes == Some(MOST_STACK_BYTES) && mode == CallGraph::Dwarf;
@@ -179,9 +270,48 @@ mod tests {
     }
 
     #[test]
+    fn allocations_have_remedies_of_their_own_command() {
+        let culprit = |is_program| Culprit {
+            function: "f".into(),
+            file: "a".into(),
+            is_program,
+        };
+        let limit = StackLimit {
+            bytes: None,
+            frames: Some(192),
+        };
+        for symptom in SYMPTOMS {
+            for (call_graph, same) in [
+                // What is advised may have the mode in use with more stacks, which is another one.
+                (CallGraph::Unwound, "`--call-graph dwarf`"),
+                (CallGraph::Dwarf, "`--call-graph dwarf`"),
+                (CallGraph::FramePointers, "`--call-graph fp`"),
+                (CallGraph::None, "`--call-graph none`"),
+            ] {
+                for culprit in [None, Some(culprit(true)), Some(culprit(false))] {
+                    let mode = Mode {
+                        call_graph,
+                        of_allocations: true,
+                    };
+                    let said = remedy(symptom, mode, limit, culprit.as_ref());
+                    // No stacks at all in a recording that has some is none.
+                    let possible = symptom != Symptom::NoStacks || call_graph == CallGraph::None;
+                    let cell = format!("{symptom:?} {call_graph:?}: {said}");
+                    assert!(!said.is_empty(), "{cell}");
+                    assert!(!possible || !said.contains(same), "{cell}");
+                    for other in ["--frequency", "sysctl", "dwarf,", "--recorder", "--event"] {
+                        assert!(!said.contains(other), "{cell}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_cuts_a_stack_off_is_what_is_raised() {
         let of = |mode, bytes, frames| {
-            remedy(Symptom::Truncated, mode, StackLimit { bytes, frames }, None)
+            let limit = StackLimit { bytes, frames };
+            remedy(Symptom::Truncated, of_time(mode), limit, None)
         };
         let copied = of(CallGraph::Dwarf, Some(16384), None);
         assert!(copied.contains("--call-graph dwarf,65528"), "{copied}");

@@ -7,13 +7,16 @@
 
 mod findings;
 mod model;
+mod time;
 
 pub use model::{AllocFinding, Kind};
-pub use model::{AllocRow, AllocTable, By, Figures, Growth, Options, Unit};
+pub use model::{AllocRow, AllocTable, By, Figures, Growth, Options, TimeOf, Unit};
+pub use time::{add_time, time_of};
 
 use super::{
+    advice::{self, Symptom},
     label::{label_of, no_workspace_caller, unknown},
-    model::{Analysis, CrateInfo},
+    model::{Analysis, CrateInfo, Facts},
     shares::{At, Shares},
     subject::Subject,
 };
@@ -54,13 +57,18 @@ pub fn alloc(subject: &Subject<'_>, options: Options) -> Result<Analysis<AllocTa
     };
     let mut analysis =
         subject.analyse(|shares| Ok(table(subject, shares, allocations, options)))?;
-    analysis.warnings.extend(estimated(&analysis.rows));
+    let estimated = estimated(&analysis.rows, &analysis.facts);
+    analysis.warnings.extend(estimated);
+    if !analysis.rows.told_apart {
+        analysis.warnings.push(not_told_apart());
+    }
     Ok(analysis)
 }
 
 /// Says that the rows are no counts, where that is so: they look as exact as the totals.
-fn estimated(table: &AllocTable) -> Option<Warning> {
-    if !table.estimated {
+fn estimated(table: &AllocTable, facts: &Facts) -> Option<Warning> {
+    // Without any stack nothing is split.
+    if !table.estimated || facts.has_totals_only() {
         return None;
     }
     let least = match table.unseen_bytes {
@@ -75,9 +83,18 @@ fn estimated(table: &AllocTable) -> Option<Warning> {
          {}{least}",
         counted(table.totals.samples, "stack")
     );
-    let help = "record with `--call-graph fp`, which keeps the stack of each allocation of a program \
-                that is built with frame pointers, or with `--sample-bytes 0`";
+    let help = advice::remedy(Symptom::Estimated, facts.mode(), facts.stack_limit, None);
     Some(Warning::new("allocations-estimated", text).help(help))
+}
+
+/// Says what another tool's file does not have.
+fn not_told_apart() -> Warning {
+    Warning::new(
+        "not-told-apart",
+        "the file has each new length of a block as another block: how many were reallocated or \
+         short-lived, and by which threads, is not known",
+    )
+    .help("`cargo hotspots alloc --bin NAME -- ARGS` tells them apart")
 }
 
 pub(super) fn table(
@@ -98,10 +115,12 @@ pub(super) fn table(
         unit,
         totals: allocations.totals,
         estimated: allocations.totals.complete == 0,
+        time: None,
+        told_apart: allocations.told_apart,
         unseen_bytes: unseen(&allocations.totals).map(|bytes| bytes.ceil() as u64),
         rows: functions.rows(&name),
         crates: crates.rows(&crate_name),
-        findings: findings::find(subject, shares, allocations, growth),
+        findings: findings::find(subject, shares, allocations),
     }
 }
 
@@ -115,6 +134,10 @@ fn unseen(totals: &Totals) -> Option<f64> {
 
 /// What brings the estimates of all stacks to the totals, which are exact.
 struct Scale {
+    /// Nothing is scaled: each block counts for its own stack.
+    is_exact: bool,
+    /// Whether reallocations are told from allocations.
+    told_apart: bool,
     allocations: f64,
     reallocations: f64,
     bytes: f64,
@@ -124,6 +147,7 @@ struct Scale {
 
 impl Scale {
     fn new(allocations: &Allocations<StackId>, growth: Growth) -> Self {
+        let told_apart = allocations.told_apart;
         let mut sum = Counts::default();
         for (_, counts) in &allocations.stacks {
             sum += *counts;
@@ -143,6 +167,8 @@ impl Scale {
         };
         if allocations.totals.complete != 0 {
             return Self {
+                is_exact: true,
+                told_apart,
                 allocations: 1.0,
                 reallocations: 1.0,
                 bytes: 1.0,
@@ -151,12 +177,19 @@ impl Scale {
             };
         }
         Self {
+            is_exact: false,
+            told_apart,
             allocations: factor(blocks, estimated.allocations, PARTS),
             reallocations: factor(reallocations, estimated.reallocations, PARTS),
             bytes: factor(bytes, estimated.bytes, 1),
             peak_bytes: factor(peak_bytes, estimated.peak_bytes, 1),
             leaked_bytes: factor(leaked_bytes, estimated.leaked_bytes, 1),
         }
+    }
+
+    /// Blocks among the allocations, of parts of them.
+    fn blocks(&self, parts: u64) -> u64 {
+        (parts as f64 * self.allocations / PARTS as f64).round() as u64
     }
 
     fn figures(&self, counts: &Counts) -> Figures {
@@ -169,7 +202,7 @@ impl Scale {
             bytes: scaled(counts.bytes, self.bytes),
             peak_bytes: scaled(counts.peak_bytes, self.peak_bytes),
             leaked_bytes: scaled(counts.leaked_bytes, self.leaked_bytes),
-            short_lived: blocks(counts.short_lived, self.allocations),
+            short_lived: self.blocks(counts.short_lived),
         }
     }
 }
@@ -190,11 +223,18 @@ struct Groups<'s> {
     unit: Unit,
     by: By,
     exact: bool,
+    /// Whether it is known which stacks are whole.
+    ends_known: bool,
+    /// What belongs to nobody by `by`, because callers are missing: it could be anyone's.
+    hidden: u64,
     /// The part of all bytes that may not have been seen.
     unseen: Option<f64>,
     sum: u64,
     variance: u64,
 }
+
+/// The crate that stands for callers that are missing.
+const MISSING: &str = "[callers missing]";
 
 /// A key that is no function and no crate.
 const NOBODY: usize = usize::MAX;
@@ -209,6 +249,12 @@ fn of_function(shares: &Shares<'_>, at: At) -> Option<usize> {
 fn of_crate(shares: &Shares<'_>, at: At) -> Option<usize> {
     let owner = shares.owner(shares.function(at)?)?;
     Some(owner.0 as usize)
+}
+
+/// Whether a share stands for callers that are missing.
+fn is_hidden(shares: &Shares<'_>, at: At) -> bool {
+    let owner = of_crate(shares, at).and_then(|owner| shares.symbols.crates.get(owner));
+    owner.is_some_and(|owner| owner.name == MISSING)
 }
 
 impl<'s> Groups<'s> {
@@ -226,6 +272,8 @@ impl<'s> Groups<'s> {
             unit,
             by,
             exact: allocations.totals.complete != 0,
+            ends_known: shares.profile.call_graph.has_known_ends(),
+            hidden: 0,
             unseen: unseen(&allocations.totals)
                 .map(|bytes| bytes / allocations.totals.bytes.max(1) as f64),
             sum: 0,
@@ -246,11 +294,14 @@ impl<'s> Groups<'s> {
             add(&mut all.groups.entry(own).or_default().own);
             add(&mut all.groups.entry(charged).or_default().charged);
             add(&mut all.groups.entry(caused).or_default().caused);
-            let of = match by {
-                By::Own => own,
-                By::Charged => charged,
-                By::Caused => caused,
+            let (of, at) = match by {
+                By::Own => (own, settled.own),
+                By::Charged => (charged, settled.charged),
+                By::Caused => (caused, settled.caused),
             };
+            if is_hidden(shares, at) {
+                all.hidden = all.hidden.saturating_add(value);
+            }
             all.groups.entry(of).or_default().counts += counts;
         }
         all
@@ -305,13 +356,20 @@ impl<'s> Groups<'s> {
         rows
     }
 
-    /// Where the share is in 19 of 20 cases; `None` where its error was not measured. Beside the error
+    /// Where the share is in 19 of 20 cases, whoever asked where callers are missing; `None` where its error was not measured. Beside the error
     /// of what was sampled there is what never was: of this row, which would make its share larger,
     /// and of all others, which would make it smaller. The latter alone is the error of a row that
     /// has nearly all samples.
     fn interval(&self, share: f64, variance: u64) -> Option<(f64, f64)> {
+        let hidden = match self.sum {
+            0 => 0.0,
+            sum => self.hidden as f64 / sum as f64,
+        };
+        if !self.ends_known {
+            return None;
+        }
         if self.exact {
-            return Some((share, share));
+            return Some((share, (share + hidden).min(1.0)));
         }
         if self.unit != Unit::Bytes || self.sum == 0 {
             return None;
@@ -323,7 +381,7 @@ impl<'s> Groups<'s> {
         let error = (square * (1_u64 << 20) as f64).sqrt() / self.sum as f64;
         let unseen = self.unseen?;
         let low = share - ERRORS * error - unseen * share;
-        let high = share + ERRORS * error + unseen * (1.0 - share);
+        let high = share + ERRORS * error + unseen * (1.0 - share) + hidden;
         Some((low.max(0.0), high.min(1.0)))
     }
 }

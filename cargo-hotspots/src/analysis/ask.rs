@@ -8,6 +8,7 @@
 
 use super::{
     calls::{named, outermost},
+    findings::{self, Spent},
     label::{label, label_of, unknown},
     model::{Analysis, AskRow, Asked, CrateInfo, Weight},
     shares::Shares,
@@ -26,6 +27,9 @@ pub enum By {
     Function,
 }
 
+/// Stands for a caller that is not on the stack.
+const NOBODY: &str = "[no caller outside the system]";
+
 /// Who asked for the function that `name` means.
 ///
 /// # Errors
@@ -33,6 +37,10 @@ pub enum By {
 /// There is not one sample, or no one function is meant.
 pub fn asked(subject: &Subject<'_>, name: &str, by: By) -> Result<Analysis<Asked>> {
     subject.analyse(|shares| {
+        let code = finding_of(name);
+        if let Some(spent) = code.and_then(|code| findings::spent(subject, shares, code)) {
+            return Ok(of_finding(shares, name, &spent, by));
+        }
         let selected = named(shares, name)?;
         let mut all = Weight::default();
         let mut askers: HashMap<Option<Asker<'_>>, Asking> = HashMap::new();
@@ -64,6 +72,65 @@ pub fn asked(subject: &Subject<'_>, name: &str, by: By) -> Result<Analysis<Asked
             rows,
         })
     })
+}
+
+/// The code of the finding that a name in brackets means: `[allocator]`.
+fn finding_of(name: &str) -> Option<&str> {
+    let code = name.strip_prefix('[')?.strip_suffix(']')?;
+    findings::BY_CALLER.contains(&code).then_some(code)
+}
+
+/// Whether a name means all that a finding counted, and no function.
+pub fn is_finding(name: &str) -> bool {
+    finding_of(name).is_some()
+}
+
+/// Who asked for what a finding counted, with its own figures.
+fn of_finding(shares: &Shares<'_>, name: &str, spent: &Spent, by: By) -> Asked {
+    let requesters = &spent.requesters;
+    let mut rows: Vec<AskRow> = match by {
+        By::Function => requesters.iter().map(|it| it.row(shares)).collect(),
+        By::Crate => {
+            let mut crates: HashMap<Option<OwnerId>, Asking> = HashMap::new();
+            for requester in requesters {
+                let of_crate = crates.entry(shares.owner(requester.id)).or_default();
+                of_crate.time += requester.time;
+                for (place, time) in &requester.lines {
+                    let line = of_crate.lines.entry(*place).or_default();
+                    *line = line.saturating_add(*time);
+                }
+            }
+            let rows = crates.into_iter();
+            rows.map(|(owner, asking)| asking.row(shares, owner.map(Asker::Crate)))
+                .collect()
+        }
+    };
+    rows.sort_by(|a, b| {
+        let time = b.time.period.cmp(&a.time.period);
+        time.then_with(|| (&a.name, &a.label.name).cmp(&(&b.name, &b.label.name)))
+    });
+    let asked = rows.iter().fold(Weight::default(), |mut sum, row| {
+        sum += row.time;
+        sum
+    });
+    if asked != spent.all {
+        rows.push(AskRow {
+            name: NOBODY.to_owned(),
+            label: label(NOBODY, Origin::Unknown),
+            time: Weight {
+                samples: spent.all.samples.saturating_sub(asked.samples),
+                period: spent.all.period.saturating_sub(asked.period),
+            },
+            file: None,
+            line: None,
+        });
+    }
+    Asked {
+        function: name.to_owned(),
+        label: label(name, Origin::Unknown),
+        inclusive: spent.all,
+        rows,
+    }
 }
 
 /// Who asks.
@@ -128,7 +195,6 @@ fn crate_of(shares: &Shares<'_>, function: FunctionId) -> CrateInfo {
 
 impl Asking {
     fn row(self, shares: &Shares<'_>, asker: Option<Asker<'_>>) -> AskRow {
-        const NOBODY: &str = "[no caller outside the system]";
         let symbols = shares.symbols;
         let known = |owner: OwnerId| {
             let owner = symbols.crates.get(owner.0 as usize);

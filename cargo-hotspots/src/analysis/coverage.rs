@@ -78,6 +78,35 @@ pub(super) fn warning(shares: &Shares<'_>, facts: &Facts) -> Option<Warning> {
     Some(Warning::new("low-coverage", message).help(help))
 }
 
+/// A larger part of the run in which no thread ran or was ready to is said.
+const WAITS: f64 = 0.5;
+/// Shorter waits are those of starting a program.
+const LEAST_WAIT_NS: u64 = 20_000_000;
+
+/// Says that a program waited for most of its run: samples of CPU time show nothing of that, so it
+/// looks fast.
+pub(super) fn waiting(facts: &Facts) -> Option<Warning> {
+    let account = facts.account.filter(|_| facts.allocated.is_none())?;
+    let waited = account.waiting_ns()?;
+    let share = Share::of(waited, account.duration_ns);
+    if share.0 <= WAITS || waited < LEAST_WAIT_NS {
+        return None;
+    }
+    let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
+    let times = account.waits.filter(|waits| *waits > 0);
+    let times = times.map_or_else(String::new, |waits| format!(", {}", counted(waits, "time")));
+    let message = format!(
+        "the program waited for {share} of its run ({} of {}{times}), which samples of CPU time do not \
+         show: all shares are of the {} in which it ran",
+        time(waited),
+        time(account.duration_ns),
+        time(account.cpu_ns())
+    );
+    let help = "`strace -f -c -w PROGRAM` says in which system calls it waits, \
+                `cargo hotspots stat` how long";
+    Some(Warning::new("waiting", message).help(help))
+}
+
 /// Why it is not known how much of the CPU time was sampled, where it is not.
 pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
     if facts.coverage().is_some() {
@@ -102,7 +131,7 @@ pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
 }
 
 fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause {
-    let remedy = |symptom| advice::remedy(symptom, facts.call_graph, facts.stack_limit, None);
+    let remedy = |symptom| advice::remedy(symptom, facts.mode(), facts.stack_limit, None);
     let is_enough = |hidden: u64| hidden.saturating_mul(2) >= missing;
     let period = facts.cpu_ns.unwrap_or(total.period) / total.samples.max(1);
     let in_kernel = facts.account.map_or(0, |account| account.system_ns);
@@ -184,6 +213,8 @@ mod tests {
                     user_ns: user * 1_000_000_000,
                     system_ns: system * 1_000_000_000,
                     event_count: None,
+                    queued_ns: None,
+                    waits: None,
                 }),
                 ..About::default()
             }),
@@ -204,7 +235,7 @@ mod tests {
         assert_eq!(said, [""; 0]);
         assert_eq!(facts.coverage(), Some(1.0));
         assert_eq!(facts.exceeded(), [""; 0]);
-        assert_eq!(facts.duration_ns, 9_000_000_000);
+        assert_eq!(facts.duration_ns, Some(9_000_000_000));
     }
 
     #[test]
@@ -272,6 +303,8 @@ mod tests {
         let account = Some(Account {
             user_ns: 5_000_000_000,
             event_count: Some(4_000_000_000),
+            queued_ns: None,
+            waits: None,
             ..Account::default()
         });
         assert_eq!(

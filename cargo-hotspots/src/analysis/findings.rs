@@ -26,10 +26,45 @@ mod worth;
 mod tests;
 
 use super::{model::Finding, shares::Shares, subject::Subject};
+pub(super) use groups::Spent;
 use worth::is_worth;
 
 /// How many are shown.
 const MOST: usize = 5;
+
+/// The codes of the findings that say who asked, all of them.
+pub(super) const BY_CALLER: [&str; 9] = [
+    hashing::CODE,
+    memory::ALLOCATOR,
+    memory::GROWTH,
+    memory::CONTENTION,
+    kernel::SMALL_CALLS,
+    kernel::PAGE_FAULTS,
+    calls::CODE,
+    formatting::CODE,
+    locks::CODE,
+];
+
+/// What the finding of a code counted, by all who asked for it; `None` where it is no such finding.
+pub(super) fn spent(subject: &Subject<'_>, shares: &Shares<'_>, code: &str) -> Option<Spent> {
+    match code {
+        hashing::CODE => Some(hashing::spent(shares)),
+        memory::ALLOCATOR => Some(memory::in_allocator(shares)),
+        memory::GROWTH => Some(memory::in_growth(shares).0),
+        memory::CONTENTION => Some(memory::in_contention(shares)),
+        kernel::SMALL_CALLS => kernel::in_small_calls(subject, shares).map(|(_, spent, _)| spent),
+        kernel::PAGE_FAULTS => Some(kernel::in_page_faults(shares)),
+        calls::CODE => Some(calls::spent(shares)),
+        formatting::CODE => Some(formatting::spent(shares)),
+        locks::CODE => Some(locks::spent(shares)),
+        _ => None,
+    }
+}
+
+/// All time in the allocator, by who asked for it.
+pub(super) fn in_allocator(shares: &Shares<'_>) -> Spent {
+    memory::allocating(shares, true)
+}
 
 /// What a maintainer could act on, the most time that is likely to be saved first.
 pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{By, asked};
+pub use ask::{By, asked, is_finding};
 pub use calls::{Frames, callees, callers};
 pub use crates::crates;
 pub use diff::{Measured, compare};

@@ -3,7 +3,7 @@
 //! what they are a share of is [`Analysis::total`].
 
 use crate::{
-    allocations::Totals,
+    allocations::{ThreadCounts, Totals},
     profile::{CallGraph, LeftOut, Losses, StackLimit},
     recording::{Account, Degradation, Program},
 };
@@ -61,8 +61,8 @@ pub struct Facts {
     /// Samples.
     pub samples: u64,
     /// From start to end of the run; where the recording does not say, from the first sample to the
-    /// last.
-    pub duration_ns: u64,
+    /// last; `None` where samples have no time.
+    pub duration_ns: Option<u64>,
     /// Whether whole CPUs were sampled.
     pub whole_cpus: bool,
     /// CPU time of all samples, where the event counts it or cycles were counted beside it.
@@ -166,8 +166,10 @@ pub struct ThreadRow {
     pub pid: i32,
     /// Its number.
     pub tid: i32,
-    /// Its time.
+    /// Its time; in recordings of allocations its bytes, in the measure of all samples.
     pub own: Weight,
+    /// What it allocated, exactly, where the recording is one of allocations.
+    pub allocated: Option<ThreadCounts>,
     /// The crate that most of its time is charged to, and how much.
     pub busiest: Option<(CrateInfo, u64)>,
     /// The function that most of its time is charged to, its crate, and how much.

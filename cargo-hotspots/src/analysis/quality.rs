@@ -4,7 +4,7 @@ mod culprits;
 mod gaps;
 
 use super::{
-    advice::{self, Culprit, Symptom},
+    advice::{self, Culprit, Mode, Symptom},
     coverage,
     model::{Facts, Quality},
     shares::Shares,
@@ -54,6 +54,19 @@ pub(super) fn measure(shares: &Shares<'_>) -> Quality {
 }
 
 impl Facts {
+    /// Whether not one stack was kept, so that nothing is known but how much was allocated in all.
+    pub fn has_totals_only(&self) -> bool {
+        self.allocated.is_some() && self.call_graph == CallGraph::None
+    }
+
+    /// What was recorded, and how its stacks were.
+    pub(super) fn mode(&self) -> Mode {
+        Mode {
+            call_graph: self.call_graph,
+            of_allocations: self.allocated.is_some(),
+        }
+    }
+
     /// Which bounds the recording exceeds, in words.
     pub fn exceeded(&self) -> Vec<String> {
         let Quality {
@@ -61,6 +74,8 @@ impl Facts {
             unknown,
             line_zero: _,
         } = self.quality;
+        // That nobody is named is what was asked for.
+        let unknown = if self.has_totals_only() { 0 } else { unknown };
         let of = self.samples;
         let asked = of.saturating_add(losses.lost);
         let figures = [
@@ -92,6 +107,7 @@ impl Facts {
 pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     let mut warnings = recorded(shares.profile, facts);
     warnings.extend(coverage::warning(shares, facts));
+    warnings.extend(coverage::waiting(facts));
     warnings.extend(lost(facts));
     warnings.extend(stacks(shares, facts));
     warnings.extend(damaged(facts));
@@ -103,29 +119,44 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
 /// What the recording does not have.
 fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    if facts.samples < FEW {
+    // Where each allocation has its stack nothing is left to chance, however few there are.
+    let is_counted = facts.allocated.is_some_and(|totals| totals.complete != 0);
+    if facts.samples < FEW && !is_counted && !facts.has_totals_only() {
+        let (what, help) = match facts.allocated {
+            Some(_) => ("stack", remedy(facts, Symptom::Estimated, None)),
+            None => (
+                "sample",
+                "let the program run longer, or raise `--frequency`".into(),
+            ),
+        };
+        let text = format!(
+            "only {}: shares of a few percent are chance",
+            counted(facts.samples, what)
+        );
         warnings.push(
-            Warning::new(
-                "few-samples",
-                format!(
-                    "only {}: shares of a few percent are chance",
-                    counted(facts.samples, "sample")
-                ),
-            )
-            .help(match profile.allocations {
-                Some(_) => "keep the stack of each allocation: `--sample-bytes 0`",
-                None => "let the program run longer, or raise `--frequency`",
-            })
-            .count(facts.samples),
+            Warning::new("few-samples", text)
+                .help(help)
+                .count(facts.samples),
         );
     }
     if profile.call_graph == CallGraph::None {
+        let what = match facts.has_totals_only() {
+            true => {
+                "no call stacks were recorded: only the totals are known, and not who allocates"
+            }
+            false => "no call stacks were recorded: `charged` and `caused` end at the inline chain",
+        };
+        let help = remedy(facts, Symptom::NoStacks, None);
+        warnings.push(Warning::new("no-stacks", what).help(help));
+    }
+    if profile.call_graph == CallGraph::Given {
         warnings.push(
             Warning::new(
-                "no-stacks",
-                "no call stacks were recorded: `charged` and `caused` end at the inline chain",
+                "stack-ends-unknown",
+                "the file does not say which of its stacks are whole: where callers are missing, \
+                 `charged` and `caused` end too early",
             )
-            .help(remedy(facts, Symptom::NoStacks, None)),
+            .help("what `cargo hotspots` records itself says how each stack ends"),
         );
     }
     if profile.call_graph == CallGraph::CallEdges {
@@ -177,7 +208,7 @@ fn lost(facts: &Facts) -> Vec<Warning> {
 }
 
 fn remedy(facts: &Facts, symptom: Symptom, culprit: Option<&Culprit>) -> String {
-    advice::remedy(symptom, facts.call_graph, facts.stack_limit, culprit)
+    advice::remedy(symptom, facts.mode(), facts.stack_limit, culprit)
 }
 
 /// Callers that the stacks do not have, by cause.
@@ -187,7 +218,10 @@ fn stacks(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     let share = |part: u64| Share::of(part, facts.samples);
     if share(losses.truncated).0 > MOST_TRUNCATED {
         let limit = match (facts.stack_limit.frames, facts.stack_limit.bytes) {
-            (Some(frames), _) => format!("the {frames} frames that the kernel follows"),
+            (Some(frames), _) => match facts.allocated {
+                Some(_) => format!("the {frames} frames that the recorder follows"),
+                None => format!("the {frames} frames that the kernel follows"),
+            },
             (None, Some(bytes)) => format!("the {} that are copied of them", Bytes(bytes.into())),
             (None, None) => "what is recorded of them".into(),
         };
@@ -299,6 +333,9 @@ fn damaged(facts: &Facts) -> Vec<Warning> {
 /// of its own.
 fn unknown(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    if facts.has_totals_only() {
+        return warnings;
+    }
     let share = |part: u64| Share::of(part, facts.samples);
     let causes: Vec<Warning> = modules(shares)
         .into_iter()
@@ -313,8 +350,16 @@ fn unknown(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
             // Then no file helps: nothing says which file it was.
             true => (
                 ", at addresses that the recording has no mapped file for",
-                "record again, or with `--recorder builtin`; code that was generated at run time \
-                 has a name only where its maker writes `/tmp/perf-PID.map`",
+                match facts.allocated {
+                    Some(_) => {
+                        "code that was loaded and unloaded again, or generated at run time, has no \
+                         file; count a run without it"
+                    }
+                    None => {
+                        "record again, or with `--recorder builtin`; code that was generated at run \
+                         time has a name only where its maker writes `/tmp/perf-PID.map`"
+                    }
+                },
             ),
             false => (
                 "",

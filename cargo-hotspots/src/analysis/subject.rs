@@ -2,6 +2,7 @@
 //! once, their quality is measured, and a recording without samples is an error that says why.
 
 use super::{
+    advice::{self, Mode, Symptom},
     coverage,
     model::{Analysis, Facts},
     quality,
@@ -108,7 +109,9 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         left_out,
         whole_cpus,
         samples: shares.total.samples,
-        duration_ns: account.map_or(profile.duration_ns, |account| account.duration_ns),
+        duration_ns: account
+            .map(|account| account.duration_ns)
+            .or(Some(profile.duration_ns).filter(|duration| *duration > 0)),
         cpu_ns: time(shares.total.period),
         account,
         allocated: profile.allocations.as_ref().map(|all| all.totals),
@@ -159,7 +162,15 @@ pub(super) fn no_samples(subject: &Subject<'_>) -> Error {
     if lost > 0 {
         return Error::failed(
             format_args!("`{path}` has no samples: all {lost} were lost"),
-            "lower `--frequency`, or record with `--call-graph fp`",
+            advice::remedy(
+                Symptom::Lost,
+                Mode {
+                    call_graph: subject.profile.call_graph,
+                    of_allocations: subject.profile.allocations.is_some(),
+                },
+                subject.profile.stack_limit,
+                None,
+            ),
         );
     }
     Error::failed(

@@ -324,6 +324,8 @@ fn what_was_never_sampled_is_in_the_interval() {
         fixture.profile.allocations = Some(Box::new(Allocations {
             totals,
             stacks: vec![(stack, counts)],
+            told_apart: true,
+            threads: Vec::new(),
         }));
         let recording = Recording {
             data: "perf.data".into(),

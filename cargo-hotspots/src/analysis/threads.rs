@@ -6,6 +6,10 @@ use super::{
     shares::Shares,
     subject::Subject,
 };
+use crate::{
+    allocations::{Allocations, ThreadCounts},
+    profile::StackId,
+};
 use codecost::Result;
 use std::collections::HashMap;
 
@@ -60,6 +64,7 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<ThreadRow> {
             pid: thread.pid,
             tid: thread.tid,
             own,
+            allocated: None,
             busiest: busiest.remove(&at).and_then(|(owner, period)| {
                 Some((label_of(symbols.crates.get(owner as usize)?), period))
             }),
@@ -70,11 +75,73 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<ThreadRow> {
             }),
         })
         .collect();
+    if let Some(allocations) = &profile.allocations
+        && !allocations.threads.is_empty()
+    {
+        count(&mut rows, allocations, shares.total);
+    }
     rows.sort_by(|a, b| {
         let order = b.own.period.cmp(&a.own.period);
         order.then_with(|| (a.pid, a.tid).cmp(&(b.pid, b.tid)))
     });
     rows
+}
+
+/// Each thread's own counts in place of what its samples say, which are few; and all that threads
+/// share which have no place of their own.
+fn count(rows: &mut Vec<ThreadRow>, allocations: &Allocations<StackId>, total: Weight) {
+    let all = &allocations.totals;
+    let mut rest = ThreadCounts {
+        allocations: all.allocations,
+        reallocations: all.reallocations,
+        frees: all.frees,
+        bytes: all.bytes,
+    };
+    let period = |counts: &ThreadCounts| {
+        let share = counts.bytes as f64 / all.bytes.max(1) as f64;
+        (share * total.period as f64).round() as u64
+    };
+    for thread in &allocations.threads {
+        let counts = thread.counts;
+        let less = |rest: &mut u64, own: u64| *rest = rest.saturating_sub(own);
+        less(&mut rest.allocations, counts.allocations);
+        less(&mut rest.reallocations, counts.reallocations);
+        less(&mut rest.frees, counts.frees);
+        less(&mut rest.bytes, counts.bytes);
+        let is_this = |row: &&mut ThreadRow| (row.pid, row.tid) == (thread.pid, thread.tid);
+        match rows.iter_mut().find(is_this) {
+            Some(row) => {
+                row.own.period = period(&counts);
+                row.allocated = Some(counts);
+            }
+            None => rows.push(ThreadRow {
+                name: thread.name.clone(),
+                pid: thread.pid,
+                tid: thread.tid,
+                own: Weight {
+                    period: period(&counts),
+                    samples: 0,
+                },
+                allocated: Some(counts),
+                busiest: None,
+                hottest: None,
+            }),
+        }
+    }
+    if rest != ThreadCounts::default() {
+        rows.push(ThreadRow {
+            name: "[other threads]".into(),
+            pid: allocations.threads.first().map_or(0, |thread| thread.pid),
+            tid: 0,
+            own: Weight {
+                period: period(&rest),
+                samples: 0,
+            },
+            allocated: Some(rest),
+            busiest: None,
+            hottest: None,
+        });
+    }
 }
 
 /// For each thread the one with the most time.

@@ -99,7 +99,11 @@ impl Command for Alloc {
         };
         let request = recording.request(console)?;
         let opened = request.open(console)?;
-        let analysis = alloc::alloc(&opened.subject(), options)?;
+        let mut analysis = alloc::alloc(&opened.subject(), options)?;
+        // What the blocks cost in time, a recording of time of the same command knows.
+        if let Some(time) = request.time_of_same(&opened) {
+            alloc::add_time(&mut analysis, alloc::time_of(&time.subject())?);
+        }
         report::alloc::write(&analysis, &output, console)?;
         request.verdict(&analysis.facts, console)
     }

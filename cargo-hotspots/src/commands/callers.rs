@@ -15,10 +15,12 @@ use codecost::{
 
 /// Who calls a function
 ///
-/// Functions that only start the program are left out, and each recursion is one row.
+/// Functions that only start the program are left out, and each recursion is one row. A finding's
+/// code in brackets, such as '[allocator]', stands for all that the finding counted.
 #[derive(Args, Debug)]
 pub(crate) struct Callers {
-    /// Function name, or any part of it that matches exactly one function
+    /// Function name, any part of it that matches exactly one function, or a finding such as
+    /// '[allocator]'
     pub(crate) function: String,
     /// One flat table: which functions or crates ask for it, instead of the ways that lead to it
     ///
@@ -68,7 +70,9 @@ impl Command for Callers {
         let options = format.options(rows)?;
         let request = recording.request(Unless::Latest, console)?;
         let opened = request.open(console)?;
-        if let Some(by) = by.map(By::from) {
+        // What a finding counted is no function, and has no ways that lead to it.
+        let of_finding = analysis::is_finding(&function).then_some(By::Function);
+        if let Some(by) = by.map(By::from).or(of_finding) {
             let analysis = analysis::asked(&opened.subject(), &function, by)?;
             report::asked::write(&analysis, by, &options, console)?;
             return request.verdict(&analysis.facts, console);

@@ -1,13 +1,17 @@
 //! `cargo hotspots report`.
 
 use crate::{
-    analysis::{self, Subject, alloc},
+    analysis::{
+        self, Analysis, Subject,
+        alloc::{self, AllocTable, TimeOf},
+    },
     cli::{GateTarget, OutputFlag, names_run},
     gate::compare::{Current, Options},
     gating,
     open::{Opened, Request, Shown, Source},
     operations,
     record::{self, AllocationOptions, RecordOptions},
+    recording::Recording,
     report, stat,
     summary::{self, Inputs},
 };
@@ -82,23 +86,25 @@ impl Command for Report {
             let settings = opened.settings();
             let subject = Subject {
                 settings: settings.as_ref(),
+                input_flag: by_number(&opened.recording),
                 ..opened.subject()
             };
             let overview = analysis::overview(&subject)?;
-            Ok(overview)
+            Ok((overview, alloc::time_of(&subject)?))
         });
         let title = match &overview {
-            Ok(overview) => report::recording::title(&overview.facts),
+            Ok((overview, _)) => report::recording::title(&overview.facts),
             Err(_) => stat.measured.command.join(" "),
         };
         let overview = or_said(overview, "where the time goes", &mut not_measured);
+        let (overview, time) = overview.unzip();
         let allocations = request(RecordOptions {
             allocations: Some(AllocationOptions::default()),
             ..options
         });
         let allocations = allocations
             .open(console)
-            .and_then(|opened| alloc::alloc(&opened.subject(), alloc::Options::default()));
+            .and_then(|opened| allocated(&opened, time));
         let allocations = or_said(allocations, "allocations", &mut not_measured);
         let benchmarks = operations::measure(&current, &mut not_measured, console)?;
         let (target, arguments) = words(&current);
@@ -159,17 +165,21 @@ fn of_latest(current: &Current) -> Result<Inputs> {
         }
     };
     let overview = time.map(|recording| {
-        let opened = Opened::read(recording, String::new(), false)?;
+        let flag = by_number(&recording);
+        let opened = Opened::read(recording, flag, false)?;
         let settings = opened.settings();
-        analysis::overview(&Subject {
+        let subject = Subject {
             settings: settings.as_ref(),
             ..opened.subject()
-        })
+        };
+        Ok((analysis::overview(&subject)?, alloc::time_of(&subject)?))
     });
     let overview = overview.and_then(|it| or_said(it, "where the time goes", &mut not_measured));
+    let (overview, time) = overview.unzip();
     let allocations = allocations.map(|recording| {
-        let opened = Opened::read(recording, String::new(), false)?;
-        alloc::alloc(&opened.subject(), alloc::Options::default())
+        let flag = by_number(&recording);
+        let opened = Opened::read(recording, flag, false)?;
+        allocated(&opened, time)
     });
     let allocations = allocations.and_then(|it| or_said(it, "allocations", &mut not_measured));
     let program = about.programs.first();
@@ -207,6 +217,25 @@ fn of_latest(current: &Current) -> Result<Inputs> {
         target,
         arguments,
     })
+}
+
+/// The flag that names a recording: a report looks at two, and only one is the latest.
+fn by_number(recording: &Recording) -> String {
+    let number = recording.number();
+    number.map_or_else(String::new, |number| format!(" --input {number}"))
+}
+
+/// Who allocates, and what that costs in time, where that was sampled.
+fn allocated(opened: &Opened, time: Option<TimeOf>) -> Result<Analysis<AllocTable>> {
+    let subject = Subject {
+        input_flag: by_number(&opened.recording),
+        ..opened.subject()
+    };
+    let mut analysis = alloc::alloc(&subject, alloc::Options::default())?;
+    if let Some(time) = time {
+        alloc::add_time(&mut analysis, time);
+    }
+    Ok(analysis)
 }
 
 /// What could not be measured is said in the report, and the rest is reported.

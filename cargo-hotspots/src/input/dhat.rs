@@ -87,8 +87,13 @@ pub(super) fn read(json: &Value) -> Result<Profile, String> {
             },
         ));
     }
-    let mut profile = builder.finish("alloc-bytes", CallGraph::Dwarf, false);
-    profile.allocations = Some(Box::new(Allocations { totals, stacks }));
+    let mut profile = builder.finish("alloc-bytes", CallGraph::Given, false);
+    profile.allocations = Some(Box::new(Allocations {
+        totals,
+        stacks,
+        told_apart: false,
+        threads: Vec::new(),
+    }));
     Ok(profile)
 }
 

@@ -54,7 +54,7 @@ pub(super) fn read(json: &Value, timeline: bool) -> Result<Profile, String> {
         let id = builder.thread(number(thread, "pid"), number(thread, "tid"), name);
         of_thread(thread, id, &tables, period, &mut builder)?;
     }
-    Ok(builder.finish("samples", CallGraph::FramePointers, timeline))
+    Ok(builder.finish("samples", CallGraph::Given, timeline))
 }
 
 /// The tables that a thread's samples refer to.

@@ -101,10 +101,12 @@ pub(super) fn read(reader: &mut dyn BufRead) -> Result<Profile, String> {
     if of_stacks.is_empty() {
         return Err("it has no allocations".into());
     }
-    let mut profile = builder.finish("alloc-bytes", CallGraph::Dwarf, false);
+    let mut profile = builder.finish("alloc-bytes", CallGraph::Given, false);
     profile.allocations = Some(Box::new(Allocations {
         totals,
         stacks: of_stacks,
+        told_apart: false,
+        threads: Vec::new(),
     }));
     Ok(profile)
 }

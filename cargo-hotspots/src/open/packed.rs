@@ -230,7 +230,7 @@ macro_rules! variants {
     )*};
 }
 variants! {
-    CallGraph { Dwarf = 0, FramePointers = 1, None = 2, CallEdges = 3 }
+    CallGraph { Dwarf = 0, FramePointers = 1, None = 2, CallEdges = 3, Unwound = 4, Given = 5 }
     ModuleKind { File = 0, Kernel = 1, Vdso = 2, Jit = 3, Missing = 4, Unknown = 5 }
     Origin {
         Workspace = 0, Registry = 1, Git = 2, Path = 3, Std = 4, StdDependency = 5, Native = 6,

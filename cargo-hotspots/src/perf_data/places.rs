@@ -21,6 +21,8 @@ pub(super) struct Places<'o> {
     pub(super) engine: Option<Engine>,
     pub(super) fold: Fold,
     pub(super) known: Known,
+    /// Whether callchains were followed by unwind tables, so that they pass over no caller.
+    pub(super) by_tables: bool,
 }
 
 /// How a stack ends.
@@ -98,7 +100,7 @@ impl Places<'_> {
                 break;
             }
             // There is a caller; whether it is this function's, its unwind table says.
-            if user_chain && !broken {
+            if user_chain && !broken && !self.by_tables {
                 broken = self.passes_over_a_caller(frames, last);
             }
             let frame = match user_chain {

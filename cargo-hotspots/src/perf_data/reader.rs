@@ -17,7 +17,7 @@ use super::{
     unwind::{Ending, Engine},
 };
 use crate::{
-    allocations::{Allocations, Raw},
+    allocations::{Allocations, Raw, ThreadOf, stacks},
     profile::{CallGraph, FrameId, Kernel, Losses, Profile, RuntimeAddress, StackId, StackLimit},
 };
 use codecost::{Error, Result, address::FileOffset};
@@ -87,6 +87,7 @@ impl<'o> Reader<'o> {
                 engine: Engine::new(header.architecture.as_deref(), registers),
                 fold: Fold::new(options.timeline),
                 known: Known::default(),
+                by_tables: false,
             },
             losses: Losses {
                 cut_off: header.cut_off,
@@ -247,7 +248,24 @@ impl<'o> Reader<'o> {
         let event = *self.events.get(attribute)?;
         let counts = match Raw::parse(sample.raw) {
             Some(Raw::Totals(totals)) => {
-                self.allocations.get_or_insert_default().totals += totals;
+                let allocations = self.allocations.get_or_insert_default();
+                allocations.totals += totals;
+                allocations.told_apart = true;
+                self.places.by_tables = totals.stacks == stacks::TABLES;
+                return Some(());
+            }
+            Some(Raw::Thread(counts)) => {
+                let name = self.processes.name_of(sample.pid, sample.tid);
+                let thread = ThreadOf {
+                    pid: sample.pid,
+                    tid: sample.tid,
+                    name: name.unwrap_or_default().to_owned(),
+                    counts,
+                };
+                self.allocations
+                    .get_or_insert_default()
+                    .threads
+                    .push(thread);
                 return Some(());
             }
             Some(Raw::Counts(counts)) => Some(counts),
@@ -313,12 +331,16 @@ impl<'o> Reader<'o> {
         let total = fold.total(chosen);
         let fields = attributes.get(chosen).map(|it| it.layout.fields);
         let fields = fields.unwrap_or(SampleFormat::empty());
+        let followed = self.allocations.as_ref().map(|all| all.totals.stacks);
         let call_graph = if fields.contains(SampleFormat::STACK_USER | SampleFormat::REGS_USER) {
             CallGraph::Dwarf
-        } else if fields.contains(SampleFormat::CALLCHAIN) {
-            CallGraph::FramePointers
         } else {
-            CallGraph::None
+            match followed {
+                Some(stacks::TABLES) => CallGraph::Unwound,
+                Some(stacks::NONE) => CallGraph::None,
+                _ if fields.contains(SampleFormat::CALLCHAIN) => CallGraph::FramePointers,
+                _ => CallGraph::None,
+            }
         };
         let event = name(chosen);
         let layout = attributes.get(chosen).map(|it| it.layout);
@@ -327,11 +349,11 @@ impl<'o> Reader<'o> {
                 bytes: layout.map(|layout| layout.stack_bytes),
                 frames: None,
             },
-            CallGraph::FramePointers => StackLimit {
+            CallGraph::FramePointers | CallGraph::Unwound => StackLimit {
                 bytes: None,
                 frames: layout.map(|layout| layout.most_frames),
             },
-            CallGraph::None | CallGraph::CallEdges => StackLimit::default(),
+            CallGraph::None | CallGraph::Given | CallGraph::CallEdges => StackLimit::default(),
         };
         let without_tables = self.places.without_tables();
         let folded = self.places.fold.finish(chosen);

@@ -123,6 +123,8 @@ pub(super) fn account(outcome: &Outcome) -> Option<Account> {
         user_ns: nanoseconds(used.user),
         system_ns: nanoseconds(used.system),
         event_count: outcome.event_count,
+        queued_ns: used.queued.map(nanoseconds),
+        waits: used.queued.map(|_| used.voluntary),
     })
 }
 

@@ -206,7 +206,17 @@ pub fn latest_in(context: &Context, selection: &Selection) -> Result<Recording> 
 /// It cannot be told where recordings are kept.
 pub fn latest_of_allocations(selection: &Selection) -> Result<Option<Recording>> {
     let store = Store::find(&Context::current()?, selection)?;
-    Ok(store.latest_by(ALLOCATIONS))
+    Ok(store.newest(|about| about.is_of_allocations()))
+}
+
+/// The latest recording of time of the same command line; `None` when there is none.
+///
+/// # Errors
+///
+/// It cannot be told where recordings are kept.
+pub fn latest_of_time(selection: &Selection, command: &[String]) -> Result<Option<Recording>> {
+    let store = Store::find(&Context::current()?, selection)?;
+    Ok(store.newest(|about| !about.is_of_allocations() && about.command == command))
 }
 
 pub use crate::recording::ALLOCATIONS;
@@ -231,7 +241,7 @@ pub fn open(operand: &Path) -> Result<Recording> {
     match number.filter(|_| !operand.exists()) {
         Some(number) => {
             let store = Store::find_made(&Context::current()?, &Selection::default())?;
-            store::open(&store.numbered(number))
+            store.open_numbered(number)
         }
         None => store::open(operand),
     }

@@ -72,7 +72,7 @@ pub(super) fn allocations(
         return Ok(None);
     }
     let mut operation = Operation::default();
-    for (frames, counts) in &counted.stacks {
+    for (frames, counts, _) in &counted.stacks {
         if is_inside(frames) {
             let blocks = counts.allocations.saturating_add(counts.reallocations);
             operation.allocations += blocks / crate::allocations::PARTS;

@@ -24,7 +24,7 @@ use std::{
 /// How many recordings are kept.
 const KEPT: usize = 10;
 /// The version of [`About`]; older ones open too.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 /// In each directory that this module made: the number of the process that records.
 const MARK: &str = "cargo-hotspots";
 const ABOUT: &str = "recording.json";
@@ -89,15 +89,12 @@ impl Store {
         &self.root
     }
 
-    /// The newest recording by this recorder.
-    pub(super) fn latest_by(&self, recorder: &str) -> Option<Recording> {
+    /// The newest recording that is as it should be.
+    pub(super) fn newest(&self, is_so: impl Fn(&About) -> bool) -> Option<Recording> {
         let newest_first = self.numbers().into_iter().rev();
         newest_first
             .filter_map(|number| open(&self.numbered(number)).ok())
-            .find(|recording| {
-                let about = recording.about.as_ref();
-                about.is_some_and(|about| about.recorder == recorder)
-            })
+            .find(|recording| recording.about.as_ref().is_some_and(&is_so))
     }
 
     /// As [`Store::find`], of recordings that were made: without asking cargo, which takes longer
@@ -222,6 +219,33 @@ impl Store {
                 Err(source) => return Err(Error::write(directory, source)),
             }
         }
+    }
+
+    /// The recording of a number.
+    ///
+    /// # Errors
+    ///
+    /// It is not kept any more, or never was; or its description cannot be read.
+    pub(super) fn open_numbered(&self, number: u64) -> Result<Recording> {
+        let numbers = self.numbers();
+        if numbers.contains(&number) {
+            return open(&self.numbered(number));
+        }
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else {
+            return Err(Error::failed(
+                format_args!("there is no recording {number}: none is kept here"),
+                "record one first: `cargo hotspots --bin NAME -- ARGS`; `--input FILE` opens a file",
+            ));
+        };
+        let why = match number < *first {
+            true => format!("recording {number} is not kept any more: the last {KEPT} are"),
+            false => format!("there is no recording {number}: the latest is {last}"),
+        };
+        Err(Error::failed(
+            why,
+            "`cargo hotspots recordings` lists those that are kept; to keep one for longer, copy its \
+             directory and name that",
+        ))
     }
 
     /// The numbers of all directories here, in order.
@@ -417,6 +441,13 @@ mod tests {
         }
         assert_eq!(store.latest().unwrap().about.unwrap().command, ["12"]);
         assert_eq!(store.numbers(), [4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+        // A number is no path: what is wrong with it is that it is not kept.
+        assert!(store.open_numbered(4).is_ok());
+        for (number, said) in [(2, "is not kept any more"), (14, "the latest is 13")] {
+            let error = store.open_numbered(number).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.hint().unwrap().contains("cargo hotspots recordings"));
+        }
 
         // One that fails leaves nothing, and one that goes on is not touched.
         drop(store.create().unwrap());

@@ -2,13 +2,14 @@
 
 use super::{
     common::{label_key, next, report},
+    names::Names,
     recording,
 };
 use crate::{
     allocations::Totals,
     analysis::{
-        alloc::{AllocFinding, AllocRow, AllocTable, By, Figures, Unit},
-        model::{Analysis, CrateInfo},
+        alloc::{AllocFinding, AllocRow, AllocTable, By, Figures, TimeOf, Unit},
+        model::{Analysis, CrateInfo, Facts},
     },
 };
 use codecost::{
@@ -16,9 +17,8 @@ use codecost::{
     console::Console,
     report::{
         Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
-        short_name,
     },
-    units::{Bytes, counted, thousands},
+    units::{Bytes, Share, counted, thousands},
 };
 use serde::Serialize;
 
@@ -40,8 +40,9 @@ struct JsonAlloc<'a> {
     bytes: u64,
     peak_bytes: u64,
     leaked_bytes: u64,
-    reallocations: u64,
-    short_lived: u64,
+    /// `null` where the file does not tell them from allocations; so is `short_lived`.
+    reallocations: Option<u64>,
+    short_lived: Option<u64>,
     #[serde(rename = "self")]
     own: f64,
     charged: f64,
@@ -57,13 +58,14 @@ struct JsonAlloc<'a> {
 #[derive(Serialize)]
 struct JsonTotals {
     allocations: u64,
-    reallocations: u64,
-    frees: u64,
+    /// These and the others that can be `null` are so in another tool's file.
+    reallocations: Option<u64>,
+    frees: Option<u64>,
     bytes: u64,
     peak_bytes: u64,
     leaked_bytes: u64,
-    threads: u64,
-    forks: u64,
+    threads: Option<u64>,
+    forks: Option<u64>,
     samples: u64,
 }
 
@@ -77,12 +79,14 @@ struct JsonFinding<'a> {
     count: u64,
     bytes: u64,
     share: f64,
+    /// The part of the CPU time that the allocator takes there; `null` without a recording of time.
+    time_share: Option<f64>,
     evidence: &'a [String],
     command: &'a str,
 }
 
 impl<'a> JsonAlloc<'a> {
-    fn new(row: &Nth<'a, AllocRow>, is_crate: bool) -> Self {
+    fn new(row: &Nth<'a, AllocRow>, is_crate: bool, told_apart: bool) -> Self {
         let AllocRow {
             name,
             label,
@@ -130,8 +134,8 @@ impl<'a> JsonAlloc<'a> {
             bytes,
             peak_bytes,
             leaked_bytes,
-            reallocations,
-            short_lived,
+            reallocations: told_apart.then_some(reallocations),
+            short_lived: told_apart.then_some(short_lived),
             own: *own,
             charged: *charged,
             caused: *caused,
@@ -145,7 +149,7 @@ impl<'a> JsonAlloc<'a> {
 }
 
 impl JsonTotals {
-    fn new(totals: &Totals) -> Self {
+    fn new(totals: &Totals, told_apart: bool) -> Self {
         let Totals {
             allocations,
             reallocations,
@@ -160,16 +164,19 @@ impl JsonTotals {
             complete: _,
             ended: _,
             interval: _,
+            stacks: _,
         } = *totals;
+        let known = |value| told_apart.then_some(value);
         Self {
             allocations,
-            reallocations,
-            frees,
+            reallocations: known(reallocations),
+            // heaptrack has these.
+            frees: Some(frees).filter(|frees| told_apart || *frees > 0),
             bytes,
             peak_bytes,
             leaked_bytes,
-            threads,
-            forks,
+            threads: known(threads),
+            forks: known(forks),
             samples,
         }
     }
@@ -186,6 +193,7 @@ impl<'a> JsonFinding<'a> {
             count,
             bytes,
             share,
+            time_share,
             evidence,
             command,
         } = finding;
@@ -198,6 +206,7 @@ impl<'a> JsonFinding<'a> {
             count: *count,
             bytes: *bytes,
             share: *share,
+            time_share: *time_share,
             evidence,
             command,
         }
@@ -220,6 +229,8 @@ pub fn write(
         unit,
         totals,
         estimated,
+        time,
+        told_apart,
         unseen_bytes,
         rows,
         crates,
@@ -227,10 +238,11 @@ pub fn write(
     } = &analysis.rows;
     let functions = numbered(rows, |row| [&row.label.name, &row.name]);
     let crates = numbered(crates, |row| label_key(&row.label));
-    let functions_table = table(&functions, *by, *unit, false, options.full_names)
+    let names = Names::among(rows.iter().map(|row| (&row.label, row.name.as_str())));
+    let functions_table = table(&functions, *by, *unit, Some(&names), options.full_names)
         .default_limit(FUNCTIONS)
         .total_label("all functions");
-    let crates_table = table(&crates, *by, *unit, true, options.full_names)
+    let crates_table = table(&crates, *by, *unit, None, options.full_names)
         .default_limit(CRATES)
         .total_label("all crates");
     let beside = OutputOptions {
@@ -252,47 +264,81 @@ pub fn write(
             ),
             "by bytes; also crates, functions, lines, callers, callees, export, diff",
         ));
-    let crate_rows: Vec<_> = crates.iter().map(|row| JsonAlloc::new(row, true)).collect();
+    let crate_rows: Vec<_> = crates
+        .iter()
+        .map(|row| JsonAlloc::new(row, true, *told_apart))
+        .collect();
     let findings: Vec<_> = findings.iter().map(JsonFinding::new).collect();
     let report = report(analysis, "alloc", functions_table)
         .member("by", &by.as_str())
         .member("growth", &growth.as_str())
         .member("unit", &unit.as_str())
         .member("estimated", estimated)
+        .member("time_share", &time.as_ref().map(|time| time.share))
         .member("unseen_bytes", unseen_bytes)
-        .member("totals", &JsonTotals::new(totals))
+        .member("totals", &JsonTotals::new(totals, *told_apart))
         .member("crates", &crate_rows)
         .member("findings", &findings)
-        .before(Page::new().facts(facts(totals, *estimated)))
+        .before(Page::new().facts(facts(totals, *told_apart, time.as_ref(), &analysis.facts)))
         .instead(page);
-    console.write_report(&report, options, |row| JsonAlloc::new(row, false))
+    console.write_report(&report, options, |row| {
+        JsonAlloc::new(row, false, *told_apart)
+    })
 }
 
-/// The exact figures.
-fn facts(totals: &Totals, estimated: bool) -> Vec<(String, String)> {
+/// The exact figures, and how exact the rows are.
+fn facts(
+    totals: &Totals,
+    told_apart: bool,
+    time: Option<&TimeOf>,
+    facts: &Facts,
+) -> Vec<(String, String)> {
+    let grown = match told_apart {
+        true => format!(" and {}", counted(totals.reallocations, "reallocation")),
+        false => ", reallocations among them".to_owned(),
+    };
     let made = format!(
-        "{} in {} and {}, {} at the peak, {} never freed",
+        "{} in {}{grown}, {} at the peak, {} never freed",
         Bytes(totals.bytes),
         counted(totals.allocations, "allocation"),
-        counted(totals.reallocations, "reallocation"),
         Bytes(totals.peak_bytes),
         Bytes(totals.leaked_bytes)
     );
-    let rows = match estimated {
-        true => format!(
+    let losses = facts.quality.losses;
+    let not_whole = losses.unrooted.saturating_add(losses.truncated);
+    let not_whole = Share::of(not_whole.max(losses.broken), facts.samples);
+    let rows = if facts.has_totals_only() {
+        "none: without call stacks only these totals are known".to_owned()
+    } else if totals.complete == 0 {
+        format!(
             "estimates, from {} stacks, brought to these totals, which are counted",
             thousands(totals.samples)
-        ),
-        false => "exact: each allocation has its stack".to_owned(),
+        )
+    } else if !facts.call_graph.has_known_ends() {
+        "each allocation has its stack".to_owned()
+    } else if not_whole.0 > 0.0 {
+        format!("each allocation has its stack, and {not_whole} of these are not whole")
+    } else {
+        "exact: each allocation has its stack".to_owned()
     };
-    vec![("allocated".into(), made), ("rows".into(), rows)]
+    let mut lines = vec![("allocated".into(), made), ("rows".into(), rows)];
+    if let Some(time) = time {
+        let number = time.number.map(|number| format!(", by recording {number}"));
+        let text = format!(
+            "{} of the CPU time is in the allocator{}",
+            Share(time.share),
+            number.unwrap_or_default()
+        );
+        lines.push(("time".into(), text));
+    }
+    lines
 }
 
 fn table<'a>(
     rows: &'a [Nth<'a, AllocRow>],
     by: By,
     unit: Unit,
-    is_crate: bool,
+    names: Option<&'a Names<'a>>,
     full_names: bool,
 ) -> Table<'a, Nth<'a, AllocRow>> {
     let share = move |row: &AllocRow| match by {
@@ -356,23 +402,27 @@ fn table<'a>(
                 false => table.droppable(importance),
             }
         });
-    let table = match is_crate {
-        true => table
+    let table = match names {
+        None => table
             .name("name", "Crate", |row| row.row.name.as_str().into())
             .text("version", "Version", |row| {
                 Cell::maybe_text(row.row.label.version.as_deref())
             }),
-        false => functions(table, full_names),
+        Some(names) => functions(table, names, full_names),
     };
     exact(table)
 }
 
 fn functions<'a>(
     table: Table<'a, Nth<'a, AllocRow>>,
+    names: &'a Names<'a>,
     full_names: bool,
 ) -> Table<'a, Nth<'a, AllocRow>> {
     let table = table
+        .text("crate", "Crate", |row| names.owner(&row.row.label))
+        .people_only()
         .text("crate", "Crate", |row| row.row.label.name.as_str().into())
+        .machines_only()
         .text("version", "Version", |row| {
             Cell::maybe_text(row.row.label.version.as_deref())
         })
@@ -383,7 +433,7 @@ fn functions<'a>(
         false => table
             .machines_only()
             .name("short", "Function", |row| {
-                Cell::text(short_name(&row.row.name, row.row.label.as_name()))
+                Cell::text(names.function(&row.row.label, &row.row.name, false))
             })
             .people_only()
             .searched(false),

@@ -1,6 +1,9 @@
 //! `cargo hotspots callers --by crate|function`: who asked for a function, in one flat table.
 
-use super::common::{next, part, report, share};
+use super::{
+    common::{next, part, report, share},
+    names::Names,
+};
 use crate::{
     analysis::{
         By,
@@ -12,9 +15,7 @@ use codecost::{
     Result,
     console::Console,
     front::quoted,
-    report::{
-        Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable, short_name,
-    },
+    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable},
     units::Share,
 };
 use serde::Serialize;
@@ -64,13 +65,24 @@ pub fn write(
     } = &analysis.rows;
     let (total, of) = (analysis.total, *inclusive);
     let rows = numbered(rows, |row| [row.label.name.as_str(), row.name.as_str()]);
-    let table = table(&rows, by, options.full_names, of, total).total_label("all callers");
+    let names = Names::among(
+        analysis
+            .rows
+            .rows
+            .iter()
+            .map(|row| (&row.label, row.name.as_str())),
+    );
+    let table = table(&rows, &names, by, options.full_names, of, total).total_label("all callers");
     let title = format!(
         "Who asks for {function}: {} of all {}",
         Share::of(inclusive.period, total.period),
         super::common::whole(&analysis.facts)
     );
     let legend = match by {
+        _ if function.starts_with('[') => {
+            "the nearest caller that is not of the system, as the finding counts; the line that asks \
+             most"
+        }
         By::Crate => "the nearest crate on the stack that is not of the system",
         By::Function => {
             "the nearest function of the workspace on the stack, else the nearest one that is not \
@@ -101,19 +113,35 @@ pub fn write(
                 .gap(),
         )
         .after(Page::new().line(legend, Emphasis::Faint))
-        .after(next(
-            &format!(
-                "cargo hotspots callers {}{}",
-                quoted(function),
-                analysis.facts.input_flag
-            ),
-            "the ways that lead to it",
-        ));
+        .after(lead(analysis, by));
     console.write_report(&report, options, |row| json(row, total, of))
+}
+
+/// The line that leads on: to the ways to a function, or to what the first one asks for that a finding
+/// names.
+fn lead(analysis: &Analysis<Asked>, by: By) -> Page {
+    let Asked { function, rows, .. } = &analysis.rows;
+    let flag = &analysis.facts.input_flag;
+    let of_finding = function.starts_with('[');
+    match rows.first().filter(|_| of_finding) {
+        Some(_) if by == By::Crate => next(
+            &format!("cargo hotspots callers {}{flag}", quoted(function)),
+            "by function",
+        ),
+        Some(first) => next(
+            &format!("cargo hotspots callees {}{flag}", quoted(&first.name)),
+            "what the first one calls",
+        ),
+        None => next(
+            &format!("cargo hotspots callers {}{flag}", quoted(function)),
+            "the ways that lead to it",
+        ),
+    }
 }
 
 fn table<'a>(
     rows: &'a [Nth<'a, AskRow>],
+    names: &'a Names<'a>,
     by: By,
     full_names: bool,
     of: Weight,
@@ -145,7 +173,7 @@ fn table<'a>(
         // A crate's name says it already; a column without content is not shown.
         .text("crate", "Crate", move |row| match by {
             By::Crate => Cell::Empty,
-            By::Function => row.row.label.name.as_str().into(),
+            By::Function => names.owner(&row.row.label),
         })
         .name(
             "name",
@@ -154,8 +182,8 @@ fn table<'a>(
                 By::Function => "Function",
             },
             move |row| match full_names || by == By::Crate {
-                true => row.row.name.as_str().into(),
-                false => Cell::text(short_name(&row.row.name, row.row.label.as_name())),
+                true if by == By::Crate => names.owner(&row.row.label),
+                full => Cell::text(names.function(&row.row.label, &row.row.name, full)),
             },
         )
         .text("place", "Line", |row| {

@@ -2,18 +2,21 @@
 
 mod json;
 
-use super::{common::SCHEMA, recording};
+use super::{common::SCHEMA, names::Names, recording};
 use crate::analysis::model::{
     AllocatedChange, ChangeKind, ChangeRow, Changed, Comparison, Facts, Interval, Scaled,
 };
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Emphasis, Nth, OutputOptions, Page, Report, Table, numbered, short_name},
+    report::{Cell, Emphasis, Nth, OutputOptions, Page, Report, Table, numbered},
     units::{Bytes, Share, Time, counted, thousands},
 };
 use json::{JsonAllocated, JsonChange, whole};
 use std::time::Duration;
+
+/// The row of CPU time that was used and not sampled.
+const NOT_SAMPLED: &str = "[not sampled]";
 
 /// How many rows of each people see.
 const CRATES: usize = 10;
@@ -87,10 +90,15 @@ pub fn write(
     let grid = |table: Table<'_, &Nth<'_, ChangeRow>>| -> Result<_> {
         Ok(table.grid(&table.select(options)?, full_names))
     };
-    let crates_table = people(&crates, "Crate", full_names, unit)
+    let names = Names::among(
+        functions
+            .iter()
+            .map(|change| (&change.row.label, change.row.name.as_str())),
+    );
+    let crates_table = people(&crates, "Crate", &names, full_names, unit)
         .default_limit(CRATES)
         .total_label("all crates");
-    let functions_table = people(&functions, "Function", full_names, unit)
+    let functions_table = people(&functions, "Function", &names, full_names, unit)
         .default_limit(FUNCTIONS)
         .total_label("all functions");
     let page = Page::new()
@@ -270,6 +278,7 @@ fn change(amount: Option<Changed>, unit: Unit) -> Cell<'static> {
 fn people<'a>(
     rows: &'a [&'a Nth<'a, ChangeRow>],
     title: &str,
+    names: &'a Names<'a>,
     full_names: bool,
     unit: Unit,
 ) -> Table<'a, &'a Nth<'a, ChangeRow>> {
@@ -321,14 +330,14 @@ fn people<'a>(
         // A crate's name says it already; a column without content is not shown.
         .text("crate", "Crate", |row| match row.row.kind {
             ChangeKind::Crate => Cell::Empty,
-            _ => row.row.label.name.as_str().into(),
+            _ => names.owner(&row.row.label),
         })
         .droppable(2)
         .name("name", title, move |row| {
             let row = row.row;
-            match full_names || row.kind == ChangeKind::Crate {
-                true => row.name.as_str().into(),
-                false => Cell::text(short_name(&row.name, row.label.as_name())),
+            match row.kind {
+                ChangeKind::Crate => row.name.as_str().into(),
+                _ => Cell::text(names.function(&row.label, &row.name, full_names)),
             }
         })
         .text("version", "Version", |row| {
@@ -424,6 +433,10 @@ fn machines<'a>(rows: &'a [Nth<'a, ChangeRow>], samples: Samples) -> Table<'a, N
 
 /// What happened to a row, when it is more than chance.
 fn word(row: &ChangeRow) -> &'static str {
+    // What was not sampled is what is left of the account, and no code that could be faster.
+    if row.name == NOT_SAMPLED {
+        return "";
+    }
     let changed = row.time.or(row.allocated.map(|allocated| allocated.bytes));
     let is_whole = changed.is_some();
     let changed = changed.unwrap_or(row.share);

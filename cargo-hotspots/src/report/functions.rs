@@ -1,12 +1,15 @@
 //! `cargo hotspots functions`: all time with one function, inlined or not.
 
-use super::common::{next, part, report, share};
+use super::{
+    common::{next, part, report, share},
+    names::Names,
+};
 use crate::analysis::model::{Analysis, CrateInfo, FunctionRow, Times, Weight};
 use codecost::{
     Result,
     console::Console,
     front::quoted,
-    report::{Ambiguous, Cell, Format, Nth, OutputOptions, RowId, Table, numbered, short_name},
+    report::{Cell, Format, Nth, OutputOptions, RowId, Table, numbered},
 };
 use serde::Serialize;
 
@@ -84,13 +87,13 @@ pub(super) fn count(rows: &[FunctionRow]) -> Vec<Nth<'_, FunctionRow>> {
     numbered(rows, |row| [&row.label.name, &row.name])
 }
 
-pub(super) fn ambiguous(rows: &[FunctionRow]) -> Ambiguous<'_> {
-    Ambiguous::among(rows.iter().map(|row| row.label.as_name()))
+pub(super) fn names(rows: &[FunctionRow]) -> Names<'_> {
+    Names::among(rows.iter().map(|row| (&row.label, row.name.as_str())))
 }
 
 pub(super) fn table<'a>(
     rows: &'a [Nth<'a, FunctionRow>],
-    ambiguous: &'a Ambiguous<'a>,
+    names: &'a Names<'a>,
     total: Weight,
     full_names: bool,
 ) -> Table<'a, Nth<'a, FunctionRow>> {
@@ -121,9 +124,7 @@ pub(super) fn table<'a>(
         })
         .people_only()
         .droppable(4)
-        .text("crate", "Crate", |row| {
-            Cell::text(ambiguous.name(row.row.label.as_name()))
-        })
+        .text("crate", "Crate", |row| names.owner(&row.row.label))
         .people_only()
         .text("crate", "Crate", |row| row.row.label.name.as_str().into())
         .machines_only()
@@ -137,7 +138,7 @@ pub(super) fn table<'a>(
         false => table
             .machines_only()
             .name("short", "Function", |row| {
-                Cell::text(short_name(&row.row.name, row.row.label.as_name()))
+                Cell::text(names.function(&row.row.label, &row.row.name, false))
             })
             .people_only()
             .searched(false),
@@ -201,8 +202,8 @@ pub fn write(
         // The count is for JSON only.
         false => rows.iter().map(|row| Nth { row, nth: 1 }).collect(),
     };
-    let ambiguous = ambiguous(rows);
-    let table = table(&numbered, &ambiguous, total, options.full_names);
+    let names = names(rows);
+    let table = table(&numbered, &names, total, options.full_names);
     let report = report(analysis, "functions", table.total_label("all functions"));
     let report = match rows.first() {
         Some(first) => report.after(next(

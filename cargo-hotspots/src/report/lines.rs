@@ -1,12 +1,15 @@
 //! `cargo hotspots lines`: all time with one source line.
 
-use super::common::{part, report, share};
+use super::{
+    common::{part, report, share},
+    names::Names,
+};
 use crate::analysis::model::{Analysis, CrateInfo, LineRow, Weight};
 use crate::paths;
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, short_name},
+    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered},
 };
 use serde::Serialize;
 use std::path::Path;
@@ -103,8 +106,13 @@ pub(super) fn count<'a>(rows: &'a [Placed<'a>]) -> Vec<Nth<'a, Placed<'a>>> {
     numbered(rows, |row| [&row.row.label.name, &row.stable])
 }
 
+pub(super) fn names(rows: &[LineRow]) -> Names<'_> {
+    Names::among(rows.iter().map(|row| (&row.label, row.function.as_str())))
+}
+
 pub(super) fn table<'a>(
     rows: &'a [Nth<'a, Placed<'a>>],
+    names: &'a Names<'a>,
     total: Weight,
     full_names: bool,
 ) -> Table<'a, Nth<'a, Placed<'a>>> {
@@ -128,16 +136,16 @@ pub(super) fn table<'a>(
         .text("place", "Line", |row| row.row.place.as_str().into())
         .people_only()
         .searched(true)
+        .text("crate", "Crate", |row| names.owner(&row.row.row.label))
+        .people_only()
+        .droppable(3)
         .text("crate", "Crate", |row| {
             row.row.row.label.name.as_str().into()
         })
-        .droppable(3)
+        .machines_only()
         .name("function", "Function", move |row| {
             let row = row.row.row;
-            match full_names {
-                true => row.function.as_str().into(),
-                false => Cell::text(short_name(&row.function, row.label.as_name())),
-            }
+            Cell::text(names.function(&row.label, &row.function, full_names))
         })
         .people_only()
         .text("file", "File", |row| {
@@ -184,7 +192,8 @@ pub fn write(
     let total = analysis.total;
     let placed = place(&analysis.rows);
     let numbered = count(&placed);
-    let table = table(&numbered, total, options.full_names);
+    let names = names(&analysis.rows);
+    let table = table(&numbered, &names, total, options.full_names);
     let report = report(analysis, "lines", table.total_label("all lines")).after(Page::new().line(
         "charged: for the line of the code that asked std or the system; \
              self: for the line of the instruction itself",

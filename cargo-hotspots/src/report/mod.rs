@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod functions;
 pub mod lines;
 pub mod loops;
+mod names;
 pub mod overview;
 pub mod recording;
 pub mod recordings;

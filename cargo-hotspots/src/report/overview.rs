@@ -79,7 +79,8 @@ pub fn write(
     let total = analysis.total;
     let full_names = options.full_names;
     let crates = crates::count(crates);
-    let ambiguous = functions::ambiguous(functions);
+    let names = functions::names(functions);
+    let line_names = lines::names(&analysis.rows.lines);
     let functions = functions::count(functions);
     let placed = lines::place(lines);
     let lines = lines::count(&placed);
@@ -87,10 +88,10 @@ pub fn write(
     let crates_table = crates::table(&crates, total)
         .default_limit(CRATES)
         .total_label("all crates");
-    let functions_table = functions::table(&functions, &ambiguous, total, full_names)
+    let functions_table = functions::table(&functions, &names, total, full_names)
         .default_limit(FUNCTIONS)
         .total_label("all functions");
-    let lines_table = lines::table(&lines, total, full_names)
+    let lines_table = lines::table(&lines, &line_names, total, full_names)
         .default_limit(LINES)
         .total_label("all lines");
     let page = Page::new()

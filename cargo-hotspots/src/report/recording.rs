@@ -1,6 +1,7 @@
 //! What was recorded, and how well: the lines above every table, and `recording` in JSON.
 
 use crate::{
+    allocations::Totals,
     analysis::model::{Facts, Quality},
     profile::{CallGraph, LeftOut},
     recording::{Degradation, Program, Traffic},
@@ -13,8 +14,8 @@ use serde::Serialize;
 use std::{env, path::Path, time::Duration};
 
 /// `recording` of the envelope. `lost` are samples, the first four of `quality` their shares of
-/// `samples`; `disordered` and `unreadable` are records. Without stacks it is not known where they
-/// end: `null`, of which the warning `no-stacks` speaks.
+/// `samples`; `disordered` and `unreadable` are records. Without stacks, or in another tool's file, it
+/// is not known where they end: `null`, of which a warning speaks.
 #[derive(Serialize)]
 pub(super) struct JsonRecording<'a> {
     /// Among the recordings that are kept.
@@ -23,11 +24,14 @@ pub(super) struct JsonRecording<'a> {
     event: &'a str,
     samples: u64,
     lost: u64,
-    duration_ns: u64,
+    /// `null` in files whose samples have no time.
+    duration_ns: Option<u64>,
     cpu_ns: Option<u64>,
     /// The kernel's account; `coverage` is `cpu_ns` of it.
     used_cpu_ns: Option<u64>,
     coverage: Option<f64>,
+    /// For how long at least no thread ran or was ready to; `null` where that was not measured.
+    waiting_ns: Option<u64>,
     /// Whether whole CPUs were sampled, so that nothing is too short to be seen.
     whole_cpus: bool,
     threads: u64,
@@ -51,8 +55,8 @@ struct JsonQuality {
     unrooted: Option<f64>,
     truncated: Option<f64>,
     broken: Option<f64>,
-    unknown: f64,
-    line_zero: f64,
+    unknown: Option<f64>,
+    line_zero: Option<f64>,
     disordered: u64,
     unreadable: u64,
     cut_off: bool,
@@ -125,7 +129,8 @@ impl<'a> JsonRecording<'a> {
                 },
         } = facts;
         let of_all = |part: u64| Share::of(part, *samples).0;
-        let of_stacks = |part: u64| (*call_graph != CallGraph::None).then(|| of_all(part));
+        let of_stacks = |part: u64| call_graph.has_known_ends().then(|| of_all(part));
+        let of_places = |part: u64| (!facts.has_totals_only()).then(|| of_all(part));
         Self {
             number: *number,
             source: source.to_string_lossy().into_owned(),
@@ -136,6 +141,7 @@ impl<'a> JsonRecording<'a> {
             cpu_ns: *cpu_ns,
             used_cpu_ns: account.map(|account| account.cpu_ns()),
             coverage: facts.coverage(),
+            waiting_ns: account.and_then(|account| account.waiting_ns()),
             whole_cpus: *whole_cpus,
             threads: *threads,
             processes: *processes,
@@ -143,8 +149,8 @@ impl<'a> JsonRecording<'a> {
                 unrooted: of_stacks(losses.unrooted),
                 truncated: of_stacks(losses.truncated),
                 broken: of_stacks(losses.broken),
-                unknown: of_all(*unknown),
-                line_zero: of_all(*line_zero),
+                unknown: of_places(*unknown),
+                line_zero: of_places(*line_zero),
                 disordered: losses.disordered,
                 unreadable: losses.unreadable,
                 cut_off: losses.cut_off,
@@ -288,20 +294,31 @@ fn quality(facts: &Facts) -> String {
         0 => "0%".to_owned(),
         _ => Share::of(part, facts.samples).to_string(),
     };
-    let mut said = vec![counted(facts.samples, "sample")];
+    if facts.has_totals_only() {
+        return "no call stacks: only the totals are known".into();
+    }
+    let mut said = vec![match facts.allocated {
+        Some(totals) => of_allocations(facts.samples, &totals),
+        None => counted(facts.samples, "sample"),
+    }];
     if let Some(coverage) = facts.coverage() {
         said.push(format!("{} of the CPU time", Share(coverage)));
     }
     said.push(format!("{} lost", thousands(losses.lost)));
-    if facts.call_graph == CallGraph::None {
-        said.push("no call stacks: charged and caused end at the inline chain".into());
-    } else {
-        said.push(format!("{} unrooted", share(losses.unrooted)));
-        said.push(format!("{} truncated", share(losses.truncated)));
-        // Only frame pointers pass over callers.
-        if facts.call_graph == CallGraph::FramePointers {
-            said.push(format!("{} broken", share(losses.broken)));
+    match facts.call_graph {
+        CallGraph::None => {
+            said.push("no call stacks: charged and caused end at the inline chain".into());
         }
+        CallGraph::Given => said.push("ends of the stacks not known".into()),
+        CallGraph::CallEdges => said.push("calls and no stacks".into()),
+        CallGraph::Dwarf | CallGraph::FramePointers | CallGraph::Unwound => {
+            said.push(format!("{} unrooted", share(losses.unrooted)));
+            said.push(format!("{} truncated", share(losses.truncated)));
+        }
+    }
+    // Only frame pointers pass over callers.
+    if facts.call_graph == CallGraph::FramePointers {
+        said.push(format!("{} broken", share(losses.broken)));
     }
     said.push(format!("{} unknown", share(unknown)));
     said.push(format!("{} line 0", share(line_zero)));
@@ -309,6 +326,19 @@ fn quality(facts: &Facts) -> String {
         said.push("cut off".into());
     }
     said.join(", ")
+}
+
+/// `1,024 stacks of 6,204 allocations`.
+fn of_allocations(stacks: u64, totals: &Totals) -> String {
+    let made = totals.allocations.saturating_add(totals.reallocations);
+    match totals.complete != 0 {
+        true => format!("the stack of each of {}", counted(made, "allocation")),
+        false => format!(
+            "{} of {}",
+            counted(stacks, "stack"),
+            counted(made, "allocation")
+        ),
+    }
 }
 
 /// What was recorded, in a few words: `rg (bin of ripgrep, profile release)`.
@@ -374,20 +404,24 @@ fn recording(facts: &Facts) -> String {
     let stacks = match facts.call_graph {
         CallGraph::Dwarf => "copied stacks",
         CallGraph::FramePointers => "stacks by frame pointers",
+        CallGraph::Unwound => "stacks by unwind tables",
+        CallGraph::Given => "stacks as the file has them",
         CallGraph::CallEdges => "stacks estimated from calls",
         CallGraph::None => "no stacks",
     };
     let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
-    let duration = match facts.cpu_ns {
-        Some(cpu) => {
+    let duration = match (facts.cpu_ns, facts.duration_ns) {
+        (Some(cpu), Some(duration)) => {
             // `:u`: the event counts in user space only.
             let user = match facts.event.split_once(':') {
                 Some((_, modifiers)) if modifiers.contains('u') => "user ",
                 _ => "",
             };
-            format!("{} of {user}CPU in {}", time(cpu), time(facts.duration_ns))
+            format!("{} of {user}CPU in {}", time(cpu), time(duration))
         }
-        None => time(facts.duration_ns).to_string(),
+        (Some(cpu), None) => format!("{} of CPU", time(cpu)),
+        (None, Some(duration)) => time(duration).to_string(),
+        (None, None) => "duration not known".into(),
     };
     let number = facts.number.map(|number| format!("#{number} "));
     format!(
@@ -408,8 +442,9 @@ fn program_name(program: &Program) -> String {
 
 fn call_graph_name(call_graph: CallGraph) -> &'static str {
     match call_graph {
-        CallGraph::Dwarf => "dwarf",
+        CallGraph::Dwarf | CallGraph::Unwound => "dwarf",
         CallGraph::FramePointers => "fp",
+        CallGraph::Given => "given",
         CallGraph::CallEdges => "calls",
         CallGraph::None => "none",
     }

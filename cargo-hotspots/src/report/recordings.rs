@@ -211,6 +211,8 @@ mod tests {
             user_ns: 200_000_000,
             system_ns: 98_000_000,
             event_count: None,
+            queued_ns: None,
+            waits: None,
         };
         let rows = [kept(7, Some(account)), kept(6, None)];
         let shown = |format| {

@@ -1,7 +1,10 @@
 //! `cargo hotspots threads`: who was busy, and with what.
 
 use super::common::{part, report, share};
-use crate::analysis::model::{Analysis, ThreadRow, Weight};
+use crate::{
+    allocations::ThreadCounts,
+    analysis::model::{Analysis, ThreadRow, Weight},
+};
 use codecost::{
     Result,
     console::Console,
@@ -19,6 +22,11 @@ struct JsonThread<'a> {
     #[serde(rename = "self")]
     own: f64,
     samples: u64,
+    /// Exact, in recordings of allocations.
+    allocations: Option<u64>,
+    reallocations: Option<u64>,
+    frees: Option<u64>,
+    bytes: Option<u64>,
     busiest_crate: Option<JsonMost<'a>>,
     hottest_function: Option<JsonMost<'a>>,
 }
@@ -37,6 +45,7 @@ impl<'a> JsonThread<'a> {
             pid,
             tid,
             own,
+            allocated,
             busiest,
             hottest,
         } = thread.row;
@@ -56,12 +65,23 @@ impl<'a> JsonThread<'a> {
             tid: *tid,
             own: share(own.period, total),
             samples: own.samples,
+            allocations: allocated.map(|all| all.allocations),
+            reallocations: allocated.map(|all| all.reallocations),
+            frees: allocated.map(|all| all.frees),
+            bytes: allocated.map(|all| all.bytes),
             busiest_crate: busiest
                 .as_ref()
                 .map(|(label, time)| most(&label.name, *time)),
             hottest_function: hottest.as_ref().map(|(name, _, time)| most(name, *time)),
         }
     }
+}
+
+/// A count of allocations, where the recording has it.
+fn count(row: &ThreadRow, read: fn(&ThreadCounts) -> u64) -> Cell<'static> {
+    row.allocated
+        .as_ref()
+        .map_or(Cell::Empty, |all| Cell::Count(read(all)))
 }
 
 /// Shows the rows as the options ask.
@@ -81,9 +101,13 @@ pub fn write(
         samples: 0,
     };
     let full_names = options.full_names || options.format.is_for_machines();
+    let title = match analysis.facts.allocated {
+        Some(_) => "Share",
+        None => "Time",
+    };
     let number = |n: i32| Cell::text(n.to_string());
     let table = Table::new(&rows)
-        .number("self", "Time", move |row| part(row.row.own.period, total))
+        .number("self", title, move |row| part(row.row.own.period, total))
         .summed()
         .people_only()
         .bar("bar", move |row| share(row.row.own.period, largest))
@@ -93,6 +117,23 @@ pub fn write(
         })
         .summed()
         .machines_only()
+        .number("bytes", "Bytes", |row| match row.row.allocated {
+            Some(all) => Cell::Bytes(all.bytes),
+            None => Cell::Empty,
+        })
+        .summed()
+        .number("allocations", "Allocations", |row| {
+            count(row.row, |all| all.allocations)
+        })
+        .summed()
+        .number("reallocations", "Reallocations", |row| {
+            count(row.row, |all| all.reallocations)
+        })
+        .summed()
+        .droppable(6)
+        .number("frees", "Frees", |row| count(row.row, |all| all.frees))
+        .summed()
+        .droppable(5)
         .number("samples", "Samples", |row| Cell::Count(row.row.own.samples))
         .summed()
         .droppable(3)

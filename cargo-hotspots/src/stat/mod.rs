@@ -18,8 +18,9 @@ pub use model::{Counter, Measured, Metric, Source, Stat, Usage, Value};
 pub use simulate::{Simulated, simulate};
 
 use crate::recording::About;
-use codecost::report::Warning;
+use codecost::{report::Warning, units::Time};
 use model::{Unit, counted, known, nanoseconds};
+use std::time::Duration;
 
 /// The rows of what was measured; `simulated` where that was run, or why it was not.
 pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) -> Stat {
@@ -54,6 +55,7 @@ pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) ->
         }
     }
     warnings.extend(measured.problems.iter().cloned());
+    warnings.extend(undivided(measured.usage));
     let verdict = verdict::of(&measured);
     Stat {
         metrics,
@@ -75,6 +77,8 @@ pub fn of_recording(about: &About) -> Option<Stat> {
         usage: Usage {
             user_ns: account.user_ns,
             system_ns: account.system_ns,
+            queued_ns: account.queued_ns,
+            voluntary: account.waits.unwrap_or_default(),
             ..Usage::default()
         },
         of_recording: true,
@@ -84,16 +88,48 @@ pub fn of_recording(about: &About) -> Option<Stat> {
     metrics.extend(of_counters(&measured));
     let warning = Warning::new(
         "not-counted",
-        "these are the figures of the latest recording, which has the duration and the CPU time of its \
-         run: nothing else was counted",
+        "these are the figures of the latest recording, which has the duration, the CPU time and the \
+         waiting of its run: nothing else was counted",
     )
     .help("name what to run: `cargo hotspots stat --bin NAME -- ARGS`");
+    let mut warnings = vec![warning];
+    warnings.extend(undivided(measured.usage));
     Some(Stat {
         verdict: verdict::of(&measured),
         metrics,
-        warnings: vec![warning],
+        warnings,
         measured,
     })
+}
+
+/// CPU time in the program's own code and in the kernel, as far as the kernel can tell them apart: by
+/// where the ticks of its clock found the program. No program does without the kernel, so a zero is
+/// one that no tick found.
+fn divided(user_ns: u64, system_ns: u64) -> [Value; 2] {
+    let is_told = user_ns.saturating_add(system_ns) >= verdict::DIVIDED_NS;
+    [user_ns, system_ns].map(|part| match part {
+        0 => Value::Unknown,
+        part if is_told => nanoseconds(part),
+        _ => Value::Unknown,
+    })
+}
+
+/// Says why CPU time is not divided, where it is not.
+fn undivided(usage: Usage) -> Option<Warning> {
+    let Usage {
+        user_ns, system_ns, ..
+    } = usage;
+    if !divided(user_ns, system_ns).contains(&Value::Unknown) {
+        return None;
+    }
+    let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
+    let text = format!(
+        "the kernel tells its own time from the program's by where the ticks of its clock find it: of \
+         {} of CPU time they do not say",
+        time(usage.cpu_ns())
+    );
+    let help = format!("let it run for more than {}", time(verdict::DIVIDED_NS));
+    Some(Warning::new("not-divided", text).help(help))
 }
 
 /// What the kernel keeps for every process.
@@ -109,6 +145,7 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
         queued_ns,
     } = measured.usage;
     let cpu = measured.usage.cpu_ns();
+    let [user, system] = divided(user_ns, system_ns);
     let kernel = |name, value, unit| Metric::new(name, value, unit, Source::Kernel);
     // A recording does not have them.
     let known = |value| match measured.of_recording {
@@ -122,13 +159,16 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
     };
     let queued = queued_ns.map_or(Value::Unknown, nanoseconds);
     // At least so long no thread of it ran, or wanted to.
-    let waiting = known(measured.waiting_ns());
+    let waiting = match measured.of_recording && queued_ns.is_none() {
+        true => Value::Unknown,
+        false => nanoseconds(measured.waiting_ns()),
+    };
     let counter = |name: &str| measured.counter(name).map_or(Value::Unknown, counted);
     vec![
         kernel("duration", nanoseconds(wall), Unit::Nanoseconds),
         kernel("task-clock", nanoseconds(cpu), Unit::Nanoseconds),
-        kernel("user-time", nanoseconds(user_ns), Unit::Nanoseconds),
-        kernel("system-time", nanoseconds(system_ns), Unit::Nanoseconds),
+        kernel("user-time", user, Unit::Nanoseconds),
+        kernel("system-time", system, Unit::Nanoseconds),
         kernel("cpus-used", used, Unit::Cpus),
         kernel("waiting", waiting, Unit::Nanoseconds),
         kernel("run-queue", queued, Unit::Nanoseconds),
@@ -144,7 +184,14 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
             known(voluntary.saturating_add(involuntary)),
             Unit::Count,
         ),
-        kernel("voluntary-switches", known(voluntary), Unit::Count),
+        kernel(
+            "voluntary-switches",
+            match queued_ns {
+                Some(_) => counted(voluntary),
+                None => known(voluntary),
+            },
+            Unit::Count,
+        ),
         kernel("involuntary-switches", known(involuntary), Unit::Count),
         kernel("cpu-migrations", counter("cpu-migrations"), Unit::Count),
         kernel("system-calls", counter("system-calls"), Unit::Count),
@@ -178,10 +225,10 @@ mod tests {
 
     fn measured() -> Measured {
         Measured {
-            duration_ns: 1_000,
+            duration_ns: 1_000_000_000,
             usage: Usage {
-                user_ns: 300,
-                system_ns: 100,
+                user_ns: 300_000_000,
+                system_ns: 100_000_000,
                 peak_bytes: 4096,
                 ..Usage::default()
             },
@@ -200,9 +247,10 @@ mod tests {
         let stat = stat(measured(), None);
         assert_eq!(
             value(&stat, "task-clock"),
-            (Value::Whole(400), Source::Kernel)
+            (Value::Whole(400_000_000), Source::Kernel)
         );
-        assert_eq!(value(&stat, "waiting"), (Value::Whole(600), Source::Kernel));
+        let waiting = (Value::Whole(600_000_000), Source::Kernel);
+        assert_eq!(value(&stat, "waiting"), waiting);
         assert_eq!(value(&stat, "instructions"), (Value::Unknown, Source::Pmu));
         let codes: Vec<_> = stat.warnings.iter().map(|warning| warning.code).collect();
         assert_eq!(codes, ["no-pmu"]);
@@ -212,10 +260,12 @@ mod tests {
     fn a_recording_has_its_time_and_no_zeros_for_the_rest() {
         let about = About {
             account: Some(Account {
-                duration_ns: 20_000_000,
-                user_ns: 9_000_000,
-                system_ns: 1_000_000,
+                duration_ns: 2_000_000_000,
+                user_ns: 900_000_000,
+                system_ns: 100_000_000,
                 event_count: None,
+                queued_ns: None,
+                waits: None,
             }),
             ..About::default()
         };
@@ -226,14 +276,80 @@ mod tests {
             .filter(|metric| metric.value != Value::Unknown);
         let known: Vec<_> = known.map(|metric| (metric.name, metric.value)).collect();
         let expected = [
-            ("duration", Value::Whole(20_000_000)),
-            ("task-clock", Value::Whole(10_000_000)),
-            ("user-time", Value::Whole(9_000_000)),
-            ("system-time", Value::Whole(1_000_000)),
+            ("duration", Value::Whole(2_000_000_000)),
+            ("task-clock", Value::Whole(1_000_000_000)),
+            ("user-time", Value::Whole(900_000_000)),
+            ("system-time", Value::Whole(100_000_000)),
             ("cpus-used", Value::Ratio(0.5)),
         ];
         assert_eq!(known, expected);
         assert!(of_recording(&About::default()).is_none());
+    }
+
+    #[test]
+    fn a_recording_of_a_program_that_waits_says_so() {
+        let of = |queued_ns| {
+            let about = About {
+                account: Some(Account {
+                    duration_ns: 3_000_000_000,
+                    user_ns: 200_000_000,
+                    system_ns: 100_000_000,
+                    event_count: None,
+                    queued_ns,
+                    waits: queued_ns.map(|_| 70),
+                }),
+                ..About::default()
+            };
+            let stat = of_recording(&about).unwrap();
+            let waiting = value(&stat, "waiting").0;
+            (waiting, stat.verdict.bound, about.account.unwrap())
+        };
+        let (waiting, bound, _) = of(Some(200_000_000));
+        assert_eq!(waiting, Value::Whole(2_500_000_000));
+        assert_eq!(bound, Some(Bound::Waiting));
+        // It was only queued for most of the time: a busy machine.
+        let (waiting, bound, _) = of(Some(2_000_000_000));
+        assert_eq!(waiting, Value::Whole(700_000_000));
+        assert_eq!(bound, None);
+        let (waiting, bound, account) = of(None);
+        assert_eq!((waiting, bound), (Value::Unknown, None));
+        assert_eq!(account.waiting_ns(), None);
+    }
+
+    #[test]
+    fn time_that_no_tick_of_the_clock_found_is_not_nothing() {
+        let of = |user_ns, system_ns| {
+            let about = About {
+                account: Some(Account {
+                    duration_ns: 3_000_000_000,
+                    user_ns,
+                    system_ns,
+                    event_count: None,
+                    queued_ns: None,
+                    waits: None,
+                }),
+                ..About::default()
+            };
+            let stat = of_recording(&about).unwrap();
+            let said = stat.warnings.iter().any(|it| it.code == "not-divided");
+            let [user, system] = ["user-time", "system-time"].map(|name| value(&stat, name).0);
+            (user, system, said)
+        };
+        let whole = Value::Whole;
+        // Two ticks: none in the kernel, or half of them, is chance.
+        assert_eq!(of(5_300_000, 0), (Value::Unknown, Value::Unknown, true));
+        assert_eq!(
+            of(4_000_000, 4_000_000),
+            (Value::Unknown, Value::Unknown, true)
+        );
+        assert_eq!(
+            of(2_000_000_000, 0),
+            (whole(2_000_000_000), Value::Unknown, true)
+        );
+        assert_eq!(
+            of(190_000_000, 22_000_000),
+            (whole(190_000_000), whole(22_000_000), false)
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ const MISSES: f64 = 5.0;
 const BUSY: f64 = 0.1;
 /// The kernel tells its own time from the program's by what a tick of its clock finds, every 1 to 10
 /// milliseconds: of less CPU time than ten ticks the division is chance.
-const DIVIDED_NS: u64 = 100_000_000;
+pub(super) const DIVIDED_NS: u64 = 100_000_000;
 /// Below this much CPU time start-up is all there is.
 const LEAST_NS: u64 = 5_000_000;
 
@@ -30,16 +30,18 @@ pub(super) fn of(measured: &Measured) -> Verdict {
         return verdict(None, "the run is too short to say".into());
     }
     let used = cpu as f64 / wall as f64;
-    if measured.of_recording && Share::of(system_ns, cpu).0 <= IN_KERNEL {
-        // Whether it waited or had no processor is not in a recording.
+    let is_known = !measured.of_recording || measured.usage.queued_ns.is_some();
+    let waited = measured.waiting_ns() as f64 / wall as f64;
+    let waits = is_known && waited > WAITS;
+    if measured.of_recording && !waits && Share::of(system_ns, cpu).0 <= IN_KERNEL {
+        // What it waited for and what it had no processor for is not all in a recording.
         let because = format!(
             "it used {used:.2} processors; what it did in the rest of the time was not measured"
         );
         return verdict(None, because);
     }
     // On a busy machine a program that is ready waits for a processor, which is not its own doing.
-    let waited = measured.waiting_ns() as f64 / wall as f64;
-    if waited > WAITS && !measured.of_recording {
+    if waits {
         let switches = measured.usage.voluntary;
         return verdict(
             Some(Bound::Waiting),
@@ -126,13 +128,13 @@ mod tests {
     fn bound_by_is_said_only_of_what_was_measured() {
         // Hundredths of a second's run.
         const CS: u64 = 10_000_000;
-        let of = |user, system, queued, of_recording| {
+        let of = |user, system, queued: Option<u64>, of_recording| {
             let mut measured = measured(100 * CS, user * CS, system * CS, &[]);
-            measured.usage.queued_ns = Some(queued * CS);
+            measured.usage.queued_ns = queued.map(|queued| queued * CS);
             measured.of_recording = of_recording;
             super::of(&measured).sentence()
         };
-        let running = of(36, 0, 50, false);
+        let running = of(36, 0, Some(50), false);
         assert!(!running.contains("bound by"), "{running}");
         assert!(
             running
@@ -140,12 +142,14 @@ mod tests {
             "{running}"
         );
         // Of several threads at once these can be more than the time of the run.
-        let threads = of(90, 0, 210, false);
+        let threads = of(90, 0, Some(210), false);
         assert!(threads.contains("waited for one for 70.0%"), "{threads}");
-        assert!(of(30, 60, 0, false).starts_with("bound by the kernel: "));
-        assert!(of(20, 5, 0, false).starts_with("bound by waiting: "));
-        assert!(of(30, 60, 0, true).starts_with("bound by the kernel: "));
-        let recorded = of(20, 5, 0, true);
+        assert!(of(30, 60, Some(0), false).starts_with("bound by the kernel: "));
+        assert!(of(20, 5, Some(0), false).starts_with("bound by waiting: "));
+        assert!(of(30, 60, None, true).starts_with("bound by the kernel: "));
+        // A recording says it where it knows how long the program was only queued.
+        assert!(of(20, 5, Some(0), true).starts_with("bound by waiting: "));
+        let recorded = of(20, 5, None, true);
         assert!(
             !recorded.contains("bound by") && !recorded.contains("waited"),
             "{recorded}"

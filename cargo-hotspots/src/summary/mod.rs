@@ -191,8 +191,9 @@ fn of_function(function: &FunctionRow, share: f64, overview: &Analysis<Overview>
         )],
         advice: None,
         command: format!(
-            "cargo hotspots asm {}",
-            codecost::front::quoted(&function.name)
+            "cargo hotspots asm {}{}",
+            codecost::front::quoted(&function.name),
+            overview.facts.input_flag
         ),
         code: "function",
     }
@@ -214,6 +215,7 @@ fn of_allocations(analysis: &Analysis<AllocTable>, known: &[Bottleneck]) -> Vec<
                 count,
                 bytes,
                 share,
+                time_share,
                 evidence,
                 command,
             } = found;
@@ -233,7 +235,7 @@ fn of_allocations(analysis: &Analysis<AllocTable>, known: &[Bottleneck]) -> Vec<
             Bottleneck {
                 what: title.clone(),
                 location,
-                time: None,
+                time: time_share.filter(|share| *share > 0.0),
                 allocations: Some(*share),
                 evidence,
                 advice: None,

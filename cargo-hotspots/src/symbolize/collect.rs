@@ -5,8 +5,8 @@ use super::{
     owners::Owners,
 };
 use crate::symbols::{Chain, Function, FunctionId, Gaps, Owner, OwnerId, Scope, SourceId, Symbols};
-use codecost::attribution::{Catalogue, CrateId, CrateInfo, Evidence};
-use std::collections::{HashMap, HashSet};
+use codecost::attribution::{Catalogue, CrateId, CrateInfo, Evidence, Origin};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Symbols in the making.
 pub(super) struct Collector<'c> {
@@ -176,6 +176,79 @@ impl<'c> Collector<'c> {
             }
         }
         self.symbols.chains = self.chains.into_iter().flatten().collect();
+        tell_apart(&mut self.symbols);
         self.symbols
+    }
+}
+
+/// The program and the library of a package have one name. Where nothing else is known of them, so
+/// that they are two crates to us, the name says which: the program is the one with a `main`.
+fn tell_apart(symbols: &mut Symbols) {
+    let mut same: BTreeMap<(String, Option<String>, Origin), Vec<usize>> = BTreeMap::new();
+    for (at, owner) in symbols.crates.iter().enumerate() {
+        let key = (owner.name.clone(), owner.version.clone(), owner.origin);
+        same.entry(key).or_default().push(at);
+    }
+    same.retain(|_, owners| owners.len() > 1);
+    for ((name, ..), owners) in same {
+        let main = format!("{name}::main");
+        let has_main = |at: &usize| {
+            let mut functions = symbols.functions.iter();
+            functions.any(|function| function.owner.0 as usize == *at && function.name == main)
+        };
+        let program = owners.iter().copied().find(has_main);
+        let alone = owners.len() == 2 && program.is_some();
+        for (nth, at) in owners.into_iter().enumerate() {
+            let mark = match () {
+                () if Some(at) == program => "bin".to_owned(),
+                () if alone => "lib".to_owned(),
+                () => (nth + 1).to_string(),
+            };
+            if let Some(owner) = symbols.crates.get_mut(at) {
+                owner.name = format!("{name} ({mark})");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_and_a_library_of_one_name_are_told_apart() {
+        let owner = |name: &str| Owner {
+            name: name.into(),
+            package: None,
+            version: None,
+            origin: Origin::Unknown,
+            system: false,
+        };
+        let function = |name: &str, owner: u32| Function {
+            name: name.into(),
+            owner: OwnerId(owner),
+            evidence: Evidence::Symbol,
+            file: None,
+            line: None,
+        };
+        let named = |crates: &[&str], functions: &[(&str, u32)]| -> Vec<String> {
+            let mut symbols = Symbols {
+                crates: crates.iter().map(|name| owner(name)).collect(),
+                functions: functions
+                    .iter()
+                    .map(|(name, at)| function(name, *at))
+                    .collect(),
+                ..Symbols::default()
+            };
+            tell_apart(&mut symbols);
+            symbols.crates.into_iter().map(|owner| owner.name).collect()
+        };
+        let functions = [("two::spin", 0), ("two::spin", 2), ("two::main", 2)];
+        assert_eq!(
+            named(&["two", "one", "two"], &functions),
+            ["two (lib)", "one", "two (bin)"]
+        );
+        // Nothing says which is which.
+        assert_eq!(named(&["two", "two"], &[]), ["two (1)", "two (2)"]);
     }
 }

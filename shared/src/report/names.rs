@@ -34,8 +34,10 @@ impl CrateInfo {
 /// Works on the text of a demangled Rust name; another language's name comes out readable too,
 /// at worst as it went in. Linear.
 pub fn short_name<'a>(name: &'a str, owner: CrateName<'_>) -> Cow<'a, str> {
+    // Two crates of one name are `two (bin)` and `two (lib)`; their functions have the name alone.
+    let crate_name = owner.name.split(" (").next().unwrap_or(owner.name);
     let own = name
-        .strip_prefix(owner.name)
+        .strip_prefix(crate_name)
         .and_then(|rest| rest.strip_prefix("::"));
     let name = own.filter(|rest| !rest.is_empty()).unwrap_or(name);
     if !name.contains('<') || owner.origin == Origin::Native {

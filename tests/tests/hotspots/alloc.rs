@@ -394,17 +394,22 @@ fn programs_that_are_no_ordinary_ones() {
     compile("odd", &["-Cforce-frame-pointers=yes"]);
     compile("static", &["-Ctarget-feature=+crt-static"]);
     let state = path("state");
-    let record = |program: &str, how: &str| {
+    let tool = || {
         let mut command = command(env!("CARGO_BIN_EXE_hotspots-under-test"));
-        command.env("XDG_STATE_HOME", &state);
-        command.args([
-            "hotspots",
-            "alloc",
-            "--message-format",
-            "json",
-            "--call-graph",
-            "fp",
-        ]);
+        // Not among the recordings of the other tests.
+        command
+            .env("XDG_STATE_HOME", &state)
+            .current_dir(directory.path());
+        command.args(["hotspots", "--message-format", "json"]);
+        command
+    };
+    let view = || -> Value {
+        let ended = output(tool().arg("threads"));
+        serde_json::from_slice(&ended.stdout).unwrap()
+    };
+    let record = |program: &str, how: &str, stacks: &str| {
+        let mut command = tool();
+        command.args(["alloc", "--call-graph", stacks]);
         command.arg("--exec").arg(path(program)).args(["--", how]);
         let ended = output(&mut command);
         (
@@ -413,7 +418,13 @@ fn programs_that_are_no_ordinary_ones() {
             String::from_utf8_lossy(&ended.stderr).into_owned(),
         )
     };
-    let (code, _, said) = record("static", "plain");
+    // Stacks of threads end where a thread begins, by unwind tables, too.
+    let (_, out, said) = record("odd", "local", "dwarf");
+    let report: Value =
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert_eq!(report["recording"]["quality"]["unrooted"], 0.0, "{report}");
+    threads(&view(), &report["totals"], "local");
+    let (code, _, said) = record("static", "plain", "fp");
     assert_eq!(code, Some(101), "{said}");
     assert!(
         said.contains("statically linked") && said.contains("help: "),
@@ -422,9 +433,12 @@ fn programs_that_are_no_ordinary_ones() {
     for how in [
         "plain", "threads", "across", "abort", "exit", "fork", "exec", "closed", "local",
     ] {
-        let (code, out, said) = record("odd", how);
+        let (code, out, said) = record("odd", how, "fp");
         assert_eq!(code, Some(0), "{how}: {said}");
         let report: Value = serde_json::from_str(&out).unwrap();
+        if how == "threads" || how == "local" {
+            threads(&view(), &report["totals"], how);
+        }
         // 5,000 blocks of 33 bytes in one function, however the program ends and whoever frees, and
         // the thread's vector with room for 8,192 of them.
         let row = by_name(rows(&report, "rows"), "odd::work");
@@ -446,6 +460,26 @@ fn programs_that_are_no_ordinary_ones() {
             ["abort", "exit", "exec"].contains(&how),
             "{how}: {notes:?}"
         );
+    }
+}
+
+/// What each thread did is exact, whatever is sampled, under its own name; its rows are a partition.
+fn threads(view: &Value, totals: &Value, how: &str) {
+    for key in ["allocations", "reallocations", "frees", "bytes"] {
+        let sum: u64 = rows(view, "rows").iter().map(|row| number(row, key)).sum();
+        assert_eq!(sum, number(totals, key), "{how}: {key}");
+    }
+    match how {
+        "threads" => assert!(rows(view, "rows").len() > 1_000),
+        _ => {
+            // 5,000 blocks and their vector; the rest is std's own, for the thread and its name.
+            let worker = by_name(rows(view, "rows"), "worker");
+            let others = number(worker, "allocations") - 5_001;
+            assert!(others < 12, "{worker}");
+            let bytes = number(worker, "bytes") - 5_000 * 33 - 65_536;
+            assert!(bytes < 1_000, "{worker}");
+            assert_eq!(worker["hottest_function"]["name"], "odd::work");
+        }
     }
 }
 
@@ -488,11 +522,12 @@ fn main() {
             std::thread::spawn(move || drop(blocks)).join().unwrap();
         }
         "local" => {
-            let blocks = std::thread::spawn(|| {
+            let worker = std::thread::Builder::new().name("worker".into());
+            let blocks = worker.spawn(|| {
                 LATE.with(|late| *late.borrow_mut() = Some(Late));
                 work(5000)
             });
-            drop(blocks.join().unwrap());
+            drop(blocks.unwrap().join().unwrap());
         }
         _ => {
             let blocks = work(5000);
@@ -523,3 +558,89 @@ fn main() {
     }
 }
 "#;
+
+/// What is said of the stacks is so, however they were followed: the words, the quality, how exact the
+/// rows are, and a remedy that is not what was done. The program keeps no frame pointers.
+#[test]
+fn labels_and_advice_say_how_stacks_were_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("mixed");
+    fs::write(directory.path().join("mixed.rs"), MIXED).unwrap();
+    let mut rustc = integration_tests::command::rustc();
+    let flags = ["--edition=2021", "-O", "-g", "-o"];
+    succeed(
+        rustc
+            .args(flags)
+            .arg(&program)
+            .arg(directory.path().join("mixed.rs")),
+    );
+    let show = |how: &[&str]| {
+        let mut command = command(env!("CARGO_BIN_EXE_hotspots-under-test"));
+        command.env("XDG_STATE_HOME", directory.path().join("state"));
+        // Not among the recordings of the other tests.
+        command.current_dir(directory.path());
+        let ended = output(command.args(["hotspots", "alloc"]).args(how));
+        assert_eq!(
+            ended.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    let cells = [
+        ("fp", "stacks by frame pointers", "the stack of each of"),
+        ("dwarf", "stacks by unwind tables", " stacks of "),
+        ("none", "no stacks", "only the totals are known"),
+    ];
+    for (mode, label, quality) in cells {
+        let path = program.to_str().unwrap();
+        let page = show(&["--call-graph", mode, "--exec", path, "--", "5000"]);
+        let line = |key: &str| {
+            let mut lines = page.lines();
+            let line = lines.find(|line| line.starts_with(key));
+            line.unwrap_or_else(|| panic!("no {key}: {page}"))
+                .to_owned()
+        };
+        assert!(line("recording").contains(label), "{mode}: {page}");
+        assert!(line("quality").contains(quality), "{mode}: {page}");
+        let report: Value = serde_json::from_str(&show(&["--message-format", "json"])).unwrap();
+        let recording = &report["recording"];
+        assert_eq!(recording["call_graph"], mode);
+        let of = |key: &str| recording["quality"][key].as_f64();
+        let codes: Vec<&str> = rows(&report, "warnings")
+            .iter()
+            .map(|warning| warning["code"].as_str().unwrap())
+            .collect();
+        let helps = rows(&report, "warnings")
+            .iter()
+            .map(|warning| warning["help"].as_str().unwrap_or_default());
+        let helps: String = helps.collect();
+        assert!(
+            !helps.contains(&format!("`--call-graph {mode}`")),
+            "{helps}"
+        );
+        assert!(
+            !helps.contains("--recorder") && !helps.contains("--frequency"),
+            "{helps}"
+        );
+        match mode {
+            // One frame of each stack is known, and no caller.
+            "fp" => {
+                assert!(of("unrooted").unwrap() > 0.9, "{report}");
+                assert!(codes.contains(&"unrooted-stacks"), "{codes:?}");
+                assert!(!line("rows").contains("exact"), "{page}");
+            }
+            // Unwind tables pass over nobody.
+            "dwarf" => {
+                assert_eq!((of("broken"), of("unrooted")), (Some(0.0), Some(0.0)));
+                assert_eq!(codes, ["allocations-estimated"]);
+            }
+            _ => {
+                assert_eq!((of("unrooted"), of("unknown")), (None, None));
+                assert_eq!(codes, ["no-stacks"]);
+                assert!(!page.contains("doubtful"), "{page}");
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@
 //! save, because that was not measured.
 
 use super::{
-    Growth,
+    Figures, Growth, Scale,
     model::{AllocFinding, Kind},
 };
 use crate::{
@@ -49,8 +49,9 @@ pub(super) fn find(
     subject: &Subject<'_>,
     shares: &Shares<'_>,
     allocations: &Allocations<StackId>,
-    _: Growth,
 ) -> Vec<AllocFinding> {
+    // The same figures as the rows have.
+    let scale = Scale::new(allocations, Growth::GrownBy);
     let kinds: Vec<Option<Kind>> = shares
         .symbols
         .functions
@@ -98,7 +99,9 @@ pub(super) fn find(
         }
         named.push(place);
         let share = of(blocks(&counts), all_blocks);
-        findings.extend(finding(subject, shares, kind, place, &counts, share));
+        findings.extend(finding(
+            subject, shares, &scale, kind, place, &counts, share,
+        ));
     }
     findings
 }
@@ -156,7 +159,11 @@ fn is_so(kind: Kind, counts: &Counts) -> bool {
     match kind {
         // A first allocation alone is no growth.
         Kind::Growth => counts.reallocations > 0 && counts.grown_steps >= counts.grown_blocks,
-        Kind::Boxes => counts.smallest == counts.largest && counts.allocations >= 100 * PARTS,
+        // Files of other tools do not have the sizes.
+        Kind::Boxes => {
+            let is_one = counts.smallest == counts.largest && counts.largest > 0;
+            is_one && counts.allocations >= 100 * PARTS
+        }
         Kind::ShortLived => counts.allocations >= 100 * PARTS,
         Kind::Formatting | Kind::Clone | Kind::HashTable => counts.allocations >= 10 * PARTS,
     }
@@ -165,6 +172,7 @@ fn is_so(kind: Kind, counts: &Counts) -> bool {
 fn finding(
     subject: &Subject<'_>,
     shares: &Shares<'_>,
+    scale: &Scale,
     kind: Kind,
     (function, file, line): Place,
     counts: &Counts,
@@ -172,10 +180,14 @@ fn finding(
 ) -> Option<AllocFinding> {
     let function = shares.symbols.functions.get(function?.0 as usize)?;
     let file = file.and_then(|file| shares.symbols.files.get(file.0 as usize).cloned());
-    let whole = |count: u64| count.div_ceil(PARTS);
-    let count = whole(counts.allocations.saturating_add(counts.reallocations));
-    let said = |count: u64| thousands(count);
-    let made = whole(counts.allocations);
+    let Figures {
+        allocations: made,
+        reallocations,
+        bytes,
+        ..
+    } = scale.figures(counts);
+    let count = made.saturating_add(reallocations);
+    let about = if scale.is_exact { "" } else { "about " };
     let what = match kind {
         Kind::Growth => "vectors and strings that grow step by step",
         Kind::Formatting => "strings made by formatting",
@@ -185,23 +197,26 @@ fn finding(
         Kind::ShortLived => "blocks that are freed at once",
     };
     let mut evidence = Vec::new();
+    let grown = match scale.told_apart {
+        true => format!(", {} reallocations", thousands(reallocations)),
+        false => String::new(),
+    };
     let place = match (&file, line) {
         (Some(file), Some(line)) => format!(", {}:{line}", tail(file)),
         _ => String::new(),
     };
     evidence.push(format!(
-        "{} allocations, {} reallocations, {} in {}{place}",
-        said(made),
-        said(whole(counts.reallocations)),
-        Bytes(counts.bytes),
+        "{about}{} allocations{grown}, {} in {}{place}",
+        thousands(made),
+        Bytes(bytes),
         function.name
     ));
     if counts.grown_blocks > 0 {
         let steps = counts.grown_steps as f64 / counts.grown_blocks as f64;
         let length = counts.grown_final / counts.grown_blocks.div_ceil(PARTS).max(1);
         evidence.push(format!(
-            "{} blocks that are made here grow, each {steps:.1} times, to {} on average",
-            said(whole(counts.grown_blocks)),
+            "{about}{} blocks that are made here grow, each {steps:.1} times, to {} on average",
+            thousands(scale.blocks(counts.grown_blocks)),
             Bytes(length)
         ));
     }
@@ -222,8 +237,9 @@ fn finding(
         file,
         line,
         count,
-        bytes: counts.bytes,
+        bytes,
         share,
+        time_share: None,
         evidence,
         command: format!(
             "cargo hotspots callers {}{}",

@@ -1,5 +1,7 @@
 //! Rows of allocations, as the analysis hands them to `report`.
 
+use std::collections::BTreeMap;
+
 use crate::{
     allocations::{Counts, Totals},
     analysis::model::CrateInfo,
@@ -55,11 +57,27 @@ pub struct AllocFinding {
     pub bytes: u64,
     /// `count` as a share of all.
     pub share: f64,
+    /// The part of the CPU time that the allocator takes there, by a recording of time.
+    pub time_share: Option<f64>,
     /// The evidence, line by line.
     pub evidence: Vec<String>,
     /// The command to look further.
     pub command: String,
 }
+
+/// How much of the CPU time is in the allocator, by a recording of time of the same command.
+#[derive(Clone, Debug)]
+pub struct TimeOf {
+    /// The number of that recording, where it is one that is kept.
+    pub number: Option<u64>,
+    /// All of it, as a share.
+    pub share: f64,
+    /// By the function that asked, and by its lines.
+    pub(super) functions: BTreeMap<String, (f64, BTreeMap<Place, f64>)>,
+}
+
+/// A line of the source, by its file and number.
+pub(super) type Place = (Option<String>, Option<u32>);
 
 /// For whom a block counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -238,6 +256,11 @@ pub struct AllocTable {
     pub totals: Totals,
     /// Whether the rows are estimated.
     pub estimated: bool,
+    /// The CPU time that the allocator takes, where a recording of time has it.
+    pub time: Option<TimeOf>,
+    /// Whether reallocations, frees, threads and short-lived blocks were counted; else their figures
+    /// mean nothing.
+    pub told_apart: bool,
     /// The bytes that a function may have without a row; `None` where that is not known.
     pub unseen_bytes: Option<u64>,
     /// By function.

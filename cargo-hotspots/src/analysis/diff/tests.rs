@@ -145,6 +145,8 @@ fn accounted(user_ns: u64, system_ns: u64) -> Recording {
             user_ns,
             system_ns,
             event_count: None,
+            queued_ns: None,
+            waits: None,
         }),
         ..About::default()
     })

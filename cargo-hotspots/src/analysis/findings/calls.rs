@@ -4,7 +4,7 @@
 //! Waiting for locks and new memory are findings of their own, and starting programs is no finding.
 
 use super::{
-    command::callees,
+    command::all_callers,
     groups::Spent,
     paths::{self, Step, own_asker},
 };
@@ -47,7 +47,10 @@ const OTHERS: [&str; 24] = [
     "sched_yield",
 ];
 
-pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+pub(super) const CODE: &str = "system-calls";
+
+/// Time by call, and by who asked for it.
+fn by_call<'s>(shares: &Shares<'s>) -> HashMap<&'s str, HashMap<u32, Weight>> {
     let mut calls: HashMap<&str, HashMap<u32, Weight>> = HashMap::new();
     paths::each(shares, |path, weight| {
         let Some(entry) = path.iter().position(is_kernel) else {
@@ -64,8 +67,21 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
             *requesters.entry(asker.at).or_default() += weight;
         }
     });
+    calls
+}
+
+/// All of it, by who asked.
+pub(super) fn spent(shares: &Shares<'_>) -> Spent {
+    let mut requesters: HashMap<u32, Weight> = HashMap::new();
+    for (at, weight) in by_call(shares).into_values().flatten() {
+        *requesters.entry(at).or_default() += weight;
+    }
+    Spent::of(shares, requesters)
+}
+
+pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let calls = by_call(shares).into_iter();
     let mut calls: Vec<(&str, Spent)> = calls
-        .into_iter()
         .map(|(name, requesters)| (name, Spent::of(shares, requesters)))
         .collect();
     calls.sort_by_key(|(name, spent)| (std::cmp::Reverse(spent.all.period), *name));
@@ -88,7 +104,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
         evidence.push(format!("and {more} more calls"));
     }
     Some(Finding {
-        code: "system-calls",
+        code: CODE,
         title: format!(
             "time in system calls, most of it in `{name}` for `{}`",
             first.function
@@ -102,7 +118,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
                  not used, and take what one call says in place of several (`DirEntry::file_type` \
                  needs no call)"
                 .into(),
-        command: callees(&first.function, subject),
+        command: all_callers(CODE, subject),
     })
 }
 

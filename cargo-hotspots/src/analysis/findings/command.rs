@@ -11,3 +11,12 @@ pub(super) fn callees(function: &str, subject: &Subject<'_>) -> String {
         subject.input_flag
     )
 }
+
+/// The command that shows all who asked for what a finding counted, with the same figures.
+pub(super) fn all_callers(code: &str, subject: &Subject<'_>) -> String {
+    format!(
+        "cargo hotspots callers {}{}",
+        quoted(&format!("[{code}]")),
+        subject.input_flag
+    )
+}

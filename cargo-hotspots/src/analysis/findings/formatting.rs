@@ -2,13 +2,16 @@
 //! out.
 
 use super::{
-    command::callees,
-    groups::{self, Role},
+    command::all_callers,
+    groups::{self, Role, Spent},
 };
 use crate::analysis::{model::Finding, select::path_of, shares::Shares, subject::Subject};
 
-pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
-    let spent = groups::measure(shares, |function, owner| {
+pub(super) const CODE: &str = "formatting";
+
+/// All of it, by who asked.
+pub(super) fn spent(shares: &Shares<'_>) -> Spent {
+    groups::measure(shares, |function, owner| {
         let path = path_of(&function.name);
         if !owner.system {
             Role::Asks
@@ -24,10 +27,14 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
         } else {
             Role::Passes
         }
-    });
+    })
+}
+
+pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = spent(shares);
     let first = spent.requesters.first()?;
     Some(Finding {
-        code: "formatting",
+        code: CODE,
         title: "time in formatting".into(),
         time: spent.all.period,
         sureness: 0.6,
@@ -37,6 +44,6 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
             "`write!` into a buffer that is used again, `push_str`, or crates such as `itoa` and \
                  `ryu` format faster"
                 .into(),
-        command: callees(&first.function, subject),
+        command: all_callers(CODE, subject),
     })
 }

@@ -5,7 +5,8 @@
 //! once for each node of the tree of stacks.
 
 use crate::analysis::{
-    model::Weight,
+    label::{label_of, unknown},
+    model::{AskRow, Weight},
     shares::{At, Shares},
 };
 use crate::paths::tail;
@@ -49,21 +50,27 @@ pub(super) fn is_harness(owner: &Owner) -> bool {
 
 /// Time in a group.
 #[derive(Debug, Default)]
-pub(super) struct Spent {
+pub(in crate::analysis) struct Spent {
     /// All of it.
-    pub(super) all: Weight,
+    pub(in crate::analysis) all: Weight,
     /// Who asked for it, most time first.
-    pub(super) requesters: Vec<Requester>,
+    pub(in crate::analysis) requesters: Vec<Requester>,
 }
 
 /// Who asked.
 #[derive(Debug)]
-pub(super) struct Requester {
+pub(in crate::analysis) struct Requester {
+    pub(in crate::analysis) id: FunctionId,
     pub(super) function: String,
-    pub(super) time: Weight,
+    pub(in crate::analysis) time: Weight,
     /// The lines that asked, most time first.
-    lines: Vec<(Option<String>, Option<u32>, u64)>,
+    pub(in crate::analysis) lines: Vec<(Line, u64)>,
+    /// The file of the first.
+    file: Option<String>,
 }
+
+/// A line of the source.
+type Line = (Option<SourceId>, Option<u32>);
 
 /// Measures a group by the role of each function.
 pub(super) fn measure(shares: &Shares<'_>, role: impl Fn(&Function, &Owner) -> Role) -> Spent {
@@ -132,7 +139,6 @@ impl Spent {
 
 /// Time by scope, brought together by function.
 pub(super) fn by_function(shares: &Shares<'_>, scopes: HashMap<u32, Weight>) -> Vec<Requester> {
-    type Line = (Option<SourceId>, Option<u32>);
     let mut functions: HashMap<FunctionId, (Weight, HashMap<Line, u64>)> = HashMap::new();
     for (at, weight) in scopes {
         let Some(scope) = shares.scope(Some(at)) else {
@@ -147,18 +153,22 @@ pub(super) fn by_function(shares: &Shares<'_>, scopes: HashMap<u32, Weight>) -> 
     let mut requesters: Vec<Requester> = functions
         .into_iter()
         .filter(|(_, (time, _))| time.period > 0)
-        .filter_map(|(function, (time, lines))| {
-            let function = symbols.functions.get(function.0 as usize)?.name.clone();
-            let file = |id: Option<SourceId>| symbols.files.get(id?.0 as usize).cloned();
-            let mut lines: Vec<_> = lines
-                .into_iter()
-                .map(|((at, line), time)| (file(at), line, time))
-                .collect();
-            lines.sort_by(|a, b| (b.2, &a.0, a.1).cmp(&(a.2, &b.0, b.1)));
+        .filter_map(|(id, (time, lines))| {
+            let function = symbols.functions.get(id.0 as usize)?.name.clone();
+            let name = |id: Option<SourceId>| symbols.files.get(id?.0 as usize);
+            let mut lines: Vec<(Line, u64)> = lines.into_iter().collect();
+            lines.sort_by(|((file, line), time), (other, others)| {
+                (others, name(*file), line).cmp(&(time, name(other.0), &other.1))
+            });
+            let file = lines
+                .first()
+                .and_then(|((file, _), _)| name(*file).cloned());
             Some(Requester {
+                id,
                 function,
                 time,
                 lines,
+                file,
             })
         })
         .collect();
@@ -185,10 +195,29 @@ impl Spent {
 }
 
 impl Requester {
+    /// The function.
+    pub(in crate::analysis) fn name(&self) -> &str {
+        &self.function
+    }
+
+    /// As a row among all who asked.
+    pub(in crate::analysis) fn row(&self, shares: &Shares<'_>) -> AskRow {
+        let owner = shares.owner(self.id);
+        let owner = owner.and_then(|owner| shares.symbols.crates.get(owner.0 as usize));
+        let line = self.lines.first().and_then(|((_, line), _)| *line);
+        AskRow {
+            name: self.function.clone(),
+            label: owner.map_or_else(unknown, label_of),
+            time: self.time,
+            file: self.file.clone(),
+            line,
+        }
+    }
+
     /// `app::parse (src/parse.rs:40)`: where to look.
     pub(super) fn place(&self) -> String {
-        match self.lines.first() {
-            Some((Some(file), Some(line), _)) => {
+        match (&self.file, self.lines.first()) {
+            (Some(file), Some(((_, Some(line)), _))) => {
                 format!("{} ({}:{line})", self.function, tail(file))
             }
             _ => self.function.clone(),
@@ -199,7 +228,7 @@ impl Requester {
     pub(super) fn evidence(&self, total: Weight) -> String {
         let share = Share::of(self.time.period, total.period);
         let mut said = format!("{share} for {}", self.function);
-        if let Some((Some(file), Some(line), time)) = self.lines.first() {
+        if let (Some(file), Some(((_, Some(line)), time))) = (&self.file, self.lines.first()) {
             let most = if *time == self.time.period {
                 "all"
             } else {

@@ -2,13 +2,16 @@
 //! one's own do not do.
 
 use super::{
-    command::callees,
-    groups::{self, Role},
+    command::all_callers,
+    groups::{self, Role, Spent},
 };
 use crate::analysis::{model::Finding, select::path_of, shares::Shares, subject::Subject};
 
-pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
-    let spent = groups::measure(shares, |function, owner| {
+pub(super) const CODE: &str = "siphash";
+
+/// All of it, by who asked.
+pub(super) fn spent(shares: &Shares<'_>) -> Spent {
+    groups::measure(shares, |function, owner| {
         let path = path_of(&function.name);
         let is = |text: &str| path.contains(text);
         let sip = is("core::hash::sip::") || is("std::hash::random::DefaultHasher");
@@ -17,10 +20,14 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
         } else {
             groups::usual(owner)
         }
-    });
+    })
+}
+
+pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = spent(shares);
     let first = spent.requesters.first()?;
     Some(Finding {
-        code: "siphash",
+        code: CODE,
         title: "time in SipHash, the default of HashMap and HashSet".into(),
         time: spent.all.period,
         // Another hasher is one line, and several times faster.
@@ -31,6 +38,6 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
             "SipHash guards against keys that are made to collide; keys of one's own do not need \
                  it: take a faster `BuildHasher`, such as those of `foldhash` or `rustc-hash`"
                 .into(),
-        command: callees(&first.function, subject),
+        command: all_callers(CODE, subject),
     })
 }

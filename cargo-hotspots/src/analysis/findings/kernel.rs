@@ -5,7 +5,7 @@
 //! have names, they say it.
 
 use super::{
-    command::callees,
+    command::all_callers,
     groups::{Requester, Spent},
     names::{allocates, copies_memory},
     paths::{self, Step, asker, own_asker},
@@ -32,7 +32,7 @@ const MANY: u64 = 500;
 
 /// How a stream hands data to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Stream {
+pub(super) enum Stream {
     /// Standard output writes at each end of a line, and so does a `LineWriter`.
     Lines,
     /// Standard error does not buffer.
@@ -43,8 +43,15 @@ enum Stream {
     Read,
 }
 
-/// Many small system calls.
-pub(super) fn small_calls(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+pub(super) const SMALL_CALLS: &str = "small-system-calls";
+pub(super) const PAGE_FAULTS: &str = "page-faults";
+
+/// A kind of stream, its time by who asked, and the number of calls and their mean size.
+pub(super) type SmallCalls = (Stream, Spent, Option<(u64, u64)>);
+
+/// Small calls on the kind of stream that takes most time; with their number and mean size, where the
+/// kernel says that.
+pub(super) fn in_small_calls(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<SmallCalls> {
     let mut streams: HashMap<Stream, HashMap<u32, Weight>> = HashMap::new();
     paths::each(shares, |path, weight| {
         let Some(call) = path.iter().rposition(|step| direction(step).is_some()) else {
@@ -74,8 +81,12 @@ pub(super) fn small_calls(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<
         let small = known.is_none_or(|(calls, size)| calls >= MANY && size <= SMALL);
         small.then(|| (stream, Spent::of(shares, requesters), known))
     });
-    let (stream, spent, known) =
-        streams.max_by_key(|(stream, spent, _)| (spent.all.period, *stream as u8))?;
+    streams.max_by_key(|(stream, spent, _)| (spent.all.period, *stream as u8))
+}
+
+/// Many small system calls.
+pub(super) fn small_calls(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let (stream, spent, known) = in_small_calls(subject, shares)?;
     let first = spent.requesters.first()?;
     let mut evidence = spent.evidence(shares.total);
     if let Some((calls, size)) = known {
@@ -90,14 +101,14 @@ pub(super) fn small_calls(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<
         ));
     }
     Some(Finding {
-        code: "small-system-calls",
+        code: SMALL_CALLS,
         title: stream.title().into(),
         time: spent.all.period,
         sureness: if known.is_some() { 0.95 } else { 0.6 },
         place: Some(first.place()),
         evidence,
         advice: stream.advice().into(),
-        command: callees(&first.function, subject),
+        command: all_callers(SMALL_CALLS, subject),
     })
 }
 
@@ -203,8 +214,8 @@ fn traffic(subject: &Subject<'_>) -> Option<Traffic> {
     (!about.programs.is_empty()).then_some(sum)
 }
 
-/// Page faults: memory that is touched for the first time.
-pub(super) fn page_faults(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+/// Time in page faults: memory that is touched for the first time.
+pub(super) fn in_page_faults(shares: &Shares<'_>) -> Spent {
     let mut requesters: HashMap<u32, Weight> = HashMap::new();
     paths::each(shares, |path, weight| {
         let kernel = path.iter().rev();
@@ -222,7 +233,12 @@ pub(super) fn page_faults(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<
             *requesters.entry(asker.at).or_default() += weight;
         }
     });
-    let spent = Spent::of(shares, requesters);
+    Spent::of(shares, requesters)
+}
+
+/// Page faults, in a benchmark or elsewhere.
+pub(super) fn page_faults(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = in_page_faults(shares);
     let first: &Requester = spent.requesters.first()?;
     let about = subject.recording.about.as_ref();
     let bench = about.is_some_and(|about| {
@@ -243,14 +259,14 @@ pub(super) fn page_faults(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<
         )
     };
     Some(Finding {
-        code: "page-faults",
+        code: PAGE_FAULTS,
         title: title.into(),
         time: spent.all.period,
         sureness: 0.6,
         place: Some(first.place()),
         evidence: spent.evidence(shares.total),
         advice: advice.into(),
-        command: callees(&first.function, subject),
+        command: all_callers(PAGE_FAULTS, subject),
     })
 }
 

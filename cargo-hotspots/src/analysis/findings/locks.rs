@@ -2,8 +2,8 @@
 //! sleep and waking them. Time asleep is not sampled, so what is lost by waiting may be far more.
 
 use super::{
-    command::callees,
-    groups::{self, Role},
+    command::all_callers,
+    groups::{self, Role, Spent},
 };
 use crate::analysis::{model::Finding, select::path_of, shares::Shares, subject::Subject};
 
@@ -16,8 +16,11 @@ const LOCK_CRATES: [&str; 5] = [
     "dashmap",
 ];
 
-pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
-    let spent = groups::measure(shares, |function, owner| {
+pub(super) const CODE: &str = "lock-contention";
+
+/// All of it, by who asked.
+pub(super) fn spent(shares: &Shares<'_>) -> Spent {
+    groups::measure(shares, |function, owner| {
         let lock_crate = LOCK_CRATES.contains(&owner.name.as_str());
         if (owner.system || lock_crate) && waits(&function.name) {
             Role::Member
@@ -26,14 +29,18 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
         } else {
             groups::usual(owner)
         }
-    });
+    })
+}
+
+pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = spent(shares);
     let first = spent.requesters.first()?;
     let mut evidence = spent.evidence(shares.total);
     evidence.push(
         "only CPU time is sampled: the time that threads sleep for a lock is not in it".into(),
     );
     Some(Finding {
-        code: "lock-contention",
+        code: CODE,
         title: "time on locks that another thread holds".into(),
         time: spent.all.period,
         sureness: 0.6,
@@ -43,7 +50,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding
             "hold the lock for a shorter time, split what it guards, or gather results in each \
                  thread and merge them at the end"
                 .into(),
-        command: callees(&first.function, subject),
+        command: all_callers(CODE, subject),
     })
 }
 

@@ -2,7 +2,7 @@
 //! threads that wait for each other in the allocator.
 
 use super::{
-    command::callees,
+    command::{all_callers, callees},
     groups::{self, Role, Spent},
     names::{allocates, copies_memory, grows, sorts, waits_in_libc},
     paths::{self, asker},
@@ -12,32 +12,47 @@ use crate::analysis::{
     shares::Shares,
     subject::Subject,
 };
-use codecost::{attribution::Origin, front::quoted, units::Share};
+use codecost::{attribution::Origin, units::Share};
 use std::collections::HashMap;
 
 /// One function must ask for at least this part of the group's time to be the one.
 const ONE_CALLER: f64 = 0.5;
 
-pub(super) fn allocator(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+pub(super) const ALLOCATOR: &str = "allocator";
+pub(super) const GROWTH: &str = "growth";
+pub(super) const CONTENTION: &str = "allocator-contention";
+
+/// Time in the allocator, whichever of its functions was called, without what growing containers ask
+/// for.
+pub(super) fn in_allocator(shares: &Shares<'_>) -> Spent {
+    allocating(shares, false)
+}
+
+/// Time in the allocator; with what growing containers ask for, if `growth`.
+pub(super) fn allocating(shares: &Shares<'_>, growth: bool) -> Spent {
     let mut requesters: HashMap<u32, Weight> = HashMap::new();
     paths::each(shares, |path, weight| {
         let Some(asker) = asker(path) else { return };
         let mut inside = path.iter().rev().take_while(|step| step.system());
         // Growth is a finding of its own.
         if inside.clone().any(|step| allocates(step.name()))
-            && !inside.any(|step| grows(step.name()))
+            && (growth || !inside.any(|step| grows(step.name())))
         {
             *requesters.entry(asker.at).or_default() += weight;
         }
     });
-    let spent = Spent::of(shares, requesters);
+    Spent::of(shares, requesters)
+}
+
+pub(super) fn allocator(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = in_allocator(shares);
     let first = spent.requesters.first()?;
     let title = match of_one(&spent) {
         Some(only) => format!("time in the allocator, most of it for `{only}`"),
         None => "time in the allocator, for many functions".to_owned(),
     };
     Some(Finding {
-        code: "allocator",
+        code: ALLOCATOR,
         title,
         time: spent.all.period,
         sureness: 0.7,
@@ -48,24 +63,12 @@ pub(super) fn allocator(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Fi
                  `&str` in place of a `String`) is not allocated again; where it must be, another \
                  `#[global_allocator]` is a line to try"
                 .into(),
-        command: by_function("malloc", shares, subject)
-            .unwrap_or_else(|| callees(&first.function, subject)),
+        command: all_callers(ALLOCATOR, subject),
     })
 }
 
-/// The command that shows who asks for a function, where it is one of the recording's.
-fn by_function(name: &str, shares: &Shares<'_>, subject: &Subject<'_>) -> Option<String> {
-    let mut functions = shares.symbols.functions.iter();
-    functions.find(|function| function.name == name)?;
-    let flag = &subject.input_flag;
-    Some(format!(
-        "cargo hotspots callers {} --by function{flag}",
-        quoted(name)
-    ))
-}
-
-pub(super) fn growth(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
-    // Who asked, and by which container's functions.
+/// Time in growing containers, and in the functions of which containers.
+pub(super) fn in_growth<'s>(shares: &Shares<'s>) -> (Spent, HashMap<&'s str, u64>) {
     let mut requesters: HashMap<u32, Weight> = HashMap::new();
     let mut kinds: HashMap<&str, u64> = HashMap::new();
     paths::each(shares, |path, weight| {
@@ -84,7 +87,11 @@ pub(super) fn growth(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Findi
             *kind = kind.saturating_add(weight.period);
         }
     });
-    let spent = Spent::of(shares, requesters);
+    (Spent::of(shares, requesters), kinds)
+}
+
+pub(super) fn growth(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let (spent, kinds) = in_growth(shares);
     let first = spent.requesters.first()?;
     let mut evidence = spent.evidence(shares.total);
     let most = kinds.into_iter().max_by_key(|(name, time)| (*time, *name));
@@ -93,7 +100,7 @@ pub(super) fn growth(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Findi
         evidence.push(format!("most by {container} ({share})"));
     }
     Some(Finding {
-        code: "growth",
+        code: GROWTH,
         title: format!(
             "time in growing containers, most of it for `{}`",
             first.function
@@ -106,7 +113,7 @@ pub(super) fn growth(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Findi
             "`with_capacity` or `reserve` with a good guess avoids moving everything again and \
                  again; a container that is cleared keeps its capacity"
                 .into(),
-        command: callees(&first.function, subject),
+        command: all_callers(GROWTH, subject),
     })
 }
 
@@ -146,8 +153,8 @@ fn of_one(spent: &Spent) -> Option<&str> {
     most.then_some(first.function.as_str())
 }
 
-/// Threads that wait for the locks of libc's allocator.
-pub(super) fn contention(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+/// Waiting for the locks of libc's allocator.
+pub(super) fn in_contention(shares: &Shares<'_>) -> Spent {
     let mut requesters: HashMap<u32, Weight> = HashMap::new();
     paths::each(shares, |path, weight| {
         let lock = path.iter().position(|step| waits_in_libc(step.name()));
@@ -162,10 +169,15 @@ pub(super) fn contention(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<F
             *requesters.entry(asker.at).or_default() += weight;
         }
     });
-    let spent = Spent::of(shares, requesters);
+    Spent::of(shares, requesters)
+}
+
+/// Threads that wait for each other there.
+pub(super) fn contention(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Finding> {
+    let spent = in_contention(shares);
     let first = spent.requesters.first()?;
     Some(Finding {
-        code: "allocator-contention",
+        code: CONTENTION,
         title: "threads that wait for each other in the allocator".into(),
         time: spent.all.period,
         sureness: 0.9,
@@ -174,6 +186,6 @@ pub(super) fn contention(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<F
         advice: "an allocator that is made for many threads (`mimalloc`, `tikv-jemallocator`, \
                  `snmalloc-rs`) as `#[global_allocator]`, or fewer allocations"
             .into(),
-        command: format!("cargo hotspots threads{}", subject.input_flag),
+        command: all_callers(CONTENTION, subject),
     })
 }

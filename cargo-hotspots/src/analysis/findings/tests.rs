@@ -2,7 +2,7 @@
 
 use super::{
     super::{fixture::Fixture, model::Finding, shares::Shares, subject::Subject},
-    find,
+    BY_CALLER, find, spent,
 };
 use crate::{
     recording::{About, Recording, Traffic},
@@ -87,7 +87,19 @@ impl Program {
             settings,
             input_flag: " --input perf.data".into(),
         };
-        find(&subject, &Shares::new(profile, symbols))
+        let shares = Shares::new(profile, symbols);
+        let findings = find(&subject, &shares);
+        for finding in &findings {
+            // The command shows what the finding counted, and not a part of it.
+            let asks = format!("cargo hotspots callers '[{}]'", finding.code);
+            if finding.command.starts_with(&asks) {
+                let spent = spent(&subject, &shares, finding.code).expect("a finding by caller");
+                assert_eq!(spent.all.period, finding.time, "{}", finding.code);
+            }
+            let known = BY_CALLER.contains(&finding.code);
+            assert_eq!(finding.command.starts_with(&asks), known, "{finding:?}");
+        }
+        findings
     }
 
     fn codes(&self) -> Vec<&'static str> {
@@ -114,10 +126,11 @@ fn fires_for(code: &str, name: &str) -> Finding {
     let finding = findings.remove(0);
     assert_eq!(finding.code, code);
     assert_eq!(finding.time, 10_000_000);
-    assert_eq!(
-        finding.command,
-        "cargo hotspots callees app::work --input perf.data"
-    );
+    let command = match BY_CALLER.contains(&code) {
+        true => format!("cargo hotspots callers '[{code}]' --input perf.data"),
+        false => "cargo hotspots callees app::work --input perf.data".to_owned(),
+    };
+    assert_eq!(finding.command, command);
     assert!(
         finding.evidence[0].starts_with("10.0% for app::work, all of it in src/"),
         "{:?}",
@@ -162,8 +175,15 @@ fn the_allocator_for_one_caller() {
     assert_eq!(findings[0].evidence.len(), 3);
     assert_eq!(
         findings[0].command,
-        "cargo hotspots callers malloc --by function --input perf.data"
+        "cargo hotspots callers '[allocator]' --input perf.data"
     );
+    // What is freed and what gets another length is as much of the allocator as what is made.
+    let work = program.work;
+    for name in ["realloc", "free", "cfree"] {
+        let of_libc = program.named(name, libc);
+        program.spend(&[main, work, of_libc], 30);
+    }
+    assert_eq!(program.findings()[0].time, 120_000_000);
 }
 
 #[test]

@@ -47,7 +47,10 @@ pub(super) fn warnings(shares: &Shares<'_>) -> Vec<Warning> {
                     no_line.names()
                 ),
             )
-            .help("build with `debug = 1`, or let `cargo hotspots --bin NAME` build it")
+            .help(no_line.help(
+                "build with `debug = 1`, or let `cargo hotspots --bin NAME` build it",
+                "install the debug information of that library",
+            ))
             .count(no_line.samples),
         );
     }
@@ -61,21 +64,15 @@ pub(super) fn warnings(shares: &Shares<'_>) -> Vec<Warning> {
                     no_symbol.names()
                 ),
             )
-            .help(remedy(no_symbol.largest()))
+            .help(no_symbol.help(
+                "the program was stripped: build it without `strip`, or let `cargo hotspots --bin NAME` \
+                 build it; its separate debug file, where there is one, belongs beside it",
+                "install the debug symbols of that library, or build it without `strip`",
+            ))
             .count(no_symbol.samples),
         );
     }
     warnings
-}
-
-/// What gives a file its symbols: a program is the user's own, a library the system's.
-fn remedy(module: &str) -> &'static str {
-    let is_library =
-        module.contains(".so") || module.ends_with(".dylib") || module.ends_with(".dll");
-    match is_library {
-        true => "install the debug symbols of that library, or build it without `strip`",
-        false => "build the program without `strip`, or put its debug file beside it",
-    }
 }
 
 /// Modules of which something is not known, and the samples in it.
@@ -86,16 +83,21 @@ struct Blind {
 }
 
 impl Blind {
+    /// Adds samples of a module.
     fn add(&mut self, module: &str, samples: u64) {
         self.samples = self.samples.saturating_add(samples);
         let sum = self.modules.entry(module.to_owned()).or_default();
         *sum = sum.saturating_add(samples);
     }
 
-    /// The one with the most samples.
-    fn largest(&self) -> &str {
-        let largest = self.modules.iter().max_by_key(|(_, samples)| **samples);
-        largest.map_or("", |(name, _)| name)
+    /// What to do, by whether most of it is in programs or in libraries.
+    fn help(&self, of_programs: &str, of_libraries: &str) -> String {
+        let in_libraries = self.modules.iter().filter(|(name, _)| is_library(name));
+        let in_libraries: u64 = in_libraries.map(|(_, samples)| *samples).sum();
+        match in_libraries.saturating_mul(2) > self.samples {
+            true => of_libraries.to_owned(),
+            false => of_programs.to_owned(),
+        }
     }
 
     /// The three with the most samples.
@@ -112,18 +114,39 @@ impl Blind {
     }
 }
 
+/// Whether a module is a shared library: `libc.so.6`, `libSystem.dylib`, `ntdll.dll`.
+fn is_library(module: &str) -> bool {
+    let name = module.rsplit(['/', '\\']).next().unwrap_or(module);
+    let endings = [".so", ".dylib", ".dll"];
+    endings.iter().any(|ending| name.ends_with(ending)) || name.contains(".so.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A stripped program is not helped by the symbols of a library.
     #[test]
-    fn the_remedy_is_for_the_file_without_symbols() {
-        for module in ["app", "python3.11", "prog-0123456789abcdef"] {
-            assert!(remedy(module).contains("program"), "{module}");
+    fn a_program_gets_no_advice_for_libraries() {
+        let of = |modules: &[(&str, u64)]| {
+            let mut blind = Blind::default();
+            modules
+                .iter()
+                .for_each(|(name, samples)| blind.add(name, *samples));
+            blind.help("program", "library")
+        };
+        assert_eq!(of(&[("/tmp/grex", 10)]), "program");
+        assert_eq!(of(&[("prog-0123456789abcdef", 10)]), "program");
+        for library in [
+            "/usr/lib/libssl.so.3",
+            "x.abi3.so",
+            "libSystem.dylib",
+            "ntdll.dll",
+        ] {
+            assert_eq!(of(&[(library, 10)]), "library", "{library}");
         }
-        for module in ["libz.so.1", "libSystem.dylib", "ntdll.dll", "x.abi3.so"] {
-            assert!(remedy(module).contains("library"), "{module}");
-        }
+        assert_eq!(
+            of(&[("/usr/lib/libssl.so", 10), ("/tmp/so.grex", 20)]),
+            "program"
+        );
     }
 }

@@ -9,7 +9,7 @@ use super::{
         plan::Job,
         setup::Setup,
     },
-    image::Counted,
+    image::{Counted, DEPTH},
 };
 use crate::allocations::{Counts, PARTS, Raw, Totals};
 use codecost::{Error, Result};
@@ -41,32 +41,28 @@ fn write_to(file: File, setup: &Setup, jobs: &[Job], counted: &[Counted]) -> io:
     for (job, counted) in jobs.iter().zip(counted) {
         let name = job.path.file_name().unwrap_or_default().to_string_lossy();
         let mut records = existing::of_maps(counted.pid, &name, &counted.maps);
-        push(
-            &mut records,
-            counted.pid,
-            &[],
-            0,
-            Raw::Totals(counted.totals),
-        );
+        for thread in &counted.threads {
+            if thread.tid != counted.pid {
+                records.extend(existing::of_name(counted.pid, thread.tid, &thread.name));
+            }
+        }
+        let process = (counted.pid, counted.pid);
+        push(&mut records, process, &[], 0, Raw::Totals(counted.totals));
+        for thread in &counted.threads {
+            let raw = Raw::Thread(thread.counts);
+            push(&mut records, (counted.pid, thread.tid), &[], 0, raw);
+        }
         if counted.stacks.is_empty() {
             // Without any stack all of it is nobody's, and still all of it.
             let counts = whole(&counted.totals);
-            push(
-                &mut records,
-                counted.pid,
-                &[],
-                counts.bytes,
-                Raw::Counts(counts),
-            );
+            let raw = Raw::Counts(counts);
+            push(&mut records, process, &[], counts.bytes, raw);
         }
-        for (frames, counts) in &counted.stacks {
-            push(
-                &mut records,
-                counted.pid,
-                frames,
-                counts.bytes,
-                Raw::Counts(*counts),
-            );
+        for (frames, counts, thread) in &counted.stacks {
+            let thread = thread.and_then(|thread| counted.threads.get(thread));
+            let tid = thread.map_or(counted.pid, |thread| thread.tid);
+            let raw = Raw::Counts(*counts);
+            push(&mut records, (counted.pid, tid), frames, counts.bytes, raw);
             if records.len() > 1 << 20 {
                 longest = longest.max(records.len());
                 writer.records(&records)?;
@@ -116,6 +112,7 @@ fn attributes() -> sys::perf_event_attr {
         ..Default::default()
     };
     attributes.__bindgen_anon_1.sample_period = 1;
+    attributes.sample_max_stack = DEPTH as u16;
     attributes.set_exclude_kernel(1);
     attributes.set_exclude_hv(1);
     attributes.set_exclude_callchain_kernel(1);
@@ -128,7 +125,7 @@ fn attributes() -> sys::perf_event_attr {
 }
 
 /// Adds a sample. `frames` are return addresses, innermost first.
-fn push(records: &mut Vec<u8>, pid: i32, frames: &[u64], period: u64, raw: Raw) {
+fn push(records: &mut Vec<u8>, (pid, tid): (i32, i32), frames: &[u64], period: u64, raw: Raw) {
     // Of the innermost frame the call itself, as that of all others is found.
     let first = frames.first().map(|address| address.saturating_sub(1));
     let chain = first
@@ -139,7 +136,7 @@ fn push(records: &mut Vec<u8>, pid: i32, frames: &[u64], period: u64, raw: Raw) 
     let raw = raw.bytes();
     let mut body = first.unwrap_or_default().to_ne_bytes().to_vec();
     body.extend(pid.to_ne_bytes());
-    body.extend(pid.to_ne_bytes());
+    body.extend(tid.to_ne_bytes());
     // A moment after the maps, and no CPU.
     body.extend(1_u64.to_ne_bytes());
     body.extend(0_u64.to_ne_bytes());

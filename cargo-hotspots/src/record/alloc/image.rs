@@ -3,7 +3,7 @@
 //! The layout is that of `shim/shared.rs`, which must agree. The program could have written anything
 //! into it, so nothing in it is trusted.
 
-use crate::allocations::{Counts, Totals};
+use crate::allocations::{Counts, ThreadCounts, Totals};
 use codecost::{Error, Result, image::Mapping};
 use std::{
     fs::File,
@@ -13,8 +13,9 @@ use std::{
 };
 
 const MAGIC: &[u8; 8] = b"hotalloc";
-const VERSION: u32 = 1;
-const SLOTS: usize = 1024 + 64;
+const VERSION: u32 = 2;
+const OWN_SLOTS: usize = 1024;
+const SLOTS: usize = OWN_SLOTS + 64;
 const SLOTS_AT: usize = 4096;
 const SLOT_SIZE: usize = 128;
 const MAPS_AT: usize = SLOTS_AT + SLOTS * SLOT_SIZE;
@@ -28,7 +29,7 @@ const FRAMES_AT: usize = ENTRIES_AT + MOST_ENTRIES * ENTRY_SIZE;
 const MOST_FRAMES: usize = 3 << 20;
 const SIZE: usize = FRAMES_AT + MOST_FRAMES * 8;
 /// Frames of one stack.
-const DEPTH: usize = 192;
+pub(super) const DEPTH: usize = 192;
 
 /// What a process counted.
 #[derive(Clone, Debug, Default)]
@@ -39,8 +40,19 @@ pub(in crate::record) struct Counted {
     pub(in crate::record) sizes: bool,
     /// The text of `/proc/PID/maps`.
     pub(in crate::record) maps: String,
-    /// The return addresses of each stack, innermost first, and what it counts.
-    pub(in crate::record) stacks: Vec<(Vec<u64>, Counts)>,
+    /// The return addresses of each stack, innermost first, what it counts, and the thread that alone
+    /// has it, by its position.
+    pub(in crate::record) stacks: Vec<(Vec<u64>, Counts, Option<usize>)>,
+    /// The threads that count for themselves.
+    pub(in crate::record) threads: Vec<CountedThread>,
+}
+
+/// What a thread counted, exactly.
+#[derive(Clone, Debug, Default)]
+pub(in crate::record) struct CountedThread {
+    pub(in crate::record) tid: i32,
+    pub(in crate::record) name: String,
+    pub(in crate::record) counts: ThreadCounts,
 }
 
 /// Makes the file, all of it: a program must not die for want of room on the disk.
@@ -93,8 +105,9 @@ fn parse(bytes: &[u8]) -> Option<Counted> {
         ..Totals::default()
     };
     let mut freed_bytes = 0_u64;
-    for slot in 0..SLOTS {
-        let at = SLOTS_AT + slot * SLOT_SIZE;
+    let mut threads = Vec::new();
+    for number in 0..SLOTS {
+        let at = SLOTS_AT + number * SLOT_SIZE;
         let slot = Words(bytes.get(at..at + SLOT_SIZE)?);
         let sum = |own: &mut u64, at: usize| *own = own.saturating_add(slot.u64(at));
         sum(&mut totals.allocations, 0);
@@ -102,6 +115,9 @@ fn parse(bytes: &[u8]) -> Option<Counted> {
         sum(&mut totals.frees, 16);
         sum(&mut totals.bytes, 24);
         sum(&mut freed_bytes, 32);
+        if number < OWN_SLOTS && slot.u32(48) != 0 {
+            threads.push(thread(slot));
+        }
     }
     totals.leaked_bytes = totals.bytes.saturating_sub(freed_bytes);
     totals.peak_bytes = positive(header.i64(24)).max(totals.leaked_bytes);
@@ -120,7 +136,9 @@ fn parse(bytes: &[u8]) -> Option<Counted> {
         let words = frames.get(start..start.saturating_add(depth * 8));
         let (words, _) = words.unwrap_or_default().as_chunks::<8>();
         let words = words.iter().map(|word| u64::from_le_bytes(*word));
-        stacks.push((words.collect(), counts));
+        // Numbers begin with 1, and threads register in their order.
+        let thread = (entry.u32(168) as usize).checked_sub(1);
+        stacks.push((words.collect(), counts, thread));
     }
     let maps = bytes.get(MAPS_AT..MAPS_AT + maps)?;
     Some(Counted {
@@ -129,7 +147,23 @@ fn parse(bytes: &[u8]) -> Option<Counted> {
         sizes: header.u32(84) != 0,
         maps: String::from_utf8_lossy(maps).into_owned(),
         stacks,
+        threads,
     })
+}
+
+fn thread(slot: Words<'_>) -> CountedThread {
+    let name = slot.0.get(56..72).unwrap_or_default();
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    CountedThread {
+        tid: slot.u32(48).cast_signed(),
+        name: String::from_utf8_lossy(name).into_owned(),
+        counts: ThreadCounts {
+            allocations: slot.u64(0),
+            reallocations: slot.u64(8),
+            frees: slot.u64(16),
+            bytes: slot.u64(24),
+        },
+    }
 }
 
 /// What an entry counts. Its bytes at the peak were kept when it changed after; where it did not,

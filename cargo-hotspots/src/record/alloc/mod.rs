@@ -27,6 +27,7 @@ use super::{
     store::{FORMAT, Store},
 };
 use crate::{
+    allocations::stacks,
     record::AllocationOptions,
     recording::{About, Degradation, Recording},
 };
@@ -116,6 +117,11 @@ pub(super) fn record(
         if of_program.totals.complete == 0 {
             of_program.totals.interval = preload::interval_of(how.interval, call_graph);
         }
+        of_program.totals.stacks = match call_graph {
+            CallGraphChoice::FramePointers => stacks::POINTERS,
+            CallGraphChoice::Dwarf => stacks::TABLES,
+            CallGraphChoice::None => stacks::NONE,
+        };
         counted.push(of_program);
     }
     let degradations = degradations(&counted);

@@ -81,6 +81,15 @@ pub(in crate::record) fn of_maps(pid: i32, name: &str, maps: &str) -> Vec<u8> {
     records
 }
 
+/// The record for the name of a thread.
+pub(in crate::record) fn of_name(pid: i32, thread: i32, name: &str) -> Vec<u8> {
+    let mut records = Vec::new();
+    let mut body = [pid.to_ne_bytes(), thread.to_ne_bytes()].concat();
+    body.extend(terminated(name.as_bytes()));
+    push(&mut records, COMM, MISC_USER, body, pid, thread);
+    records
+}
+
 fn push_maps(records: &mut Vec<u8>, pid: i32, maps: &str) {
     let mut build_ids = HashMap::new();
     for map in maps.lines().filter_map(Map::parse) {
