@@ -12,7 +12,7 @@ mod beside;
 mod formats;
 
 use super::Origin;
-use crate::image::{Image, Mapping};
+use crate::image::Image;
 use std::path::{Path, PathBuf};
 
 /// One package of a list.
@@ -66,12 +66,12 @@ const MAX_PACKAGES: usize = 1 << 16;
 impl PackageList {
     /// The list of a file: the section in it, else a document beside `place`, where the file stands or
     /// once stood.
-    pub fn find(file: &Mapping, place: &Path) -> Option<Self> {
-        Self::inside(file).or_else(|| beside::find(place))
+    pub fn find(image: Option<&Image<'_>>, place: &Path) -> Option<Self> {
+        let inside = image.and_then(Self::inside);
+        inside.or_else(|| beside::find(place))
     }
 
-    fn inside(file: &Mapping) -> Option<Self> {
-        let image = Image::parse(file.path(), file).ok()?;
+    fn inside(image: &Image<'_>) -> Option<Self> {
         let mut sections = image.sections.iter();
         let section = sections.find(|section| section.name.ends_with("dep-v0"))?;
         Self::of_section(image.section_bytes(section))
