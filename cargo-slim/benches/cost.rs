@@ -3,8 +3,12 @@
 //! symbols) and the suite's own binary.
 //!
 //! `cargo bench -p cargo-slim --bench cost` first prints processor time and peak memory of the
-//! tool as a process of its own, with the bound that each has to keep, and `nm` beside it; then
-//! divan's wall-clock times of the same work in process. The figures are in `docs/slim.md`.
+//! tool as a process of its own, with the bound that each has to keep, and `nm` beside it; then how
+//! many times as much as another program it takes, by turns; then divan's wall-clock times of the same
+//! work in process. The figures are in `docs/slim.md`.
+//!
+//! `COST_WASM=FILE` names a module of WebAssembly to be compared on with `twiggy`, where that is
+//! installed: nobody has one of some size for sure.
 //!
 //! Processor time counts both cores; on a busy machine it rises too, for caches and clock rates
 //! are shared. So each line is the best of several runs.
@@ -17,7 +21,7 @@ use divan::Bencher;
 use std::{
     ffi::OsString,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     sync::LazyLock,
 };
@@ -49,6 +53,8 @@ const FUNCTIONS: &[&str] = &["functions", "-n", "0", "--message-format", "json"]
 const CRATES: &[&str] = &["crates", "--message-format", "json"];
 const OVERVIEW: &[&str] = &["overview"];
 const SNAPSHOT: &[&str] = &["snapshot"];
+const FUNCTIONS_TEXT: &[&str] = &["functions", "-n", "0"];
+const DATA_TEXT: &[&str] = &["data", "-n", "0"];
 
 fn main() {
     // Without `--bench`, cargo only asks whether the benchmarks run at all.
@@ -58,7 +64,7 @@ fn main() {
     divan::main();
 }
 
-fn arguments(view: &[&str], file: &std::path::Path) -> Vec<OsString> {
+fn arguments(view: &[&str], file: &Path) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = view.iter().map(Into::into).collect();
     arguments.extend(["-q", "-o", NOWHERE, "--file"].map(Into::into));
     arguments.push(file.into());
@@ -111,19 +117,28 @@ mod process {
     const RUNS: usize = 5;
     /// Two are compared in so many pairs, by turns, and the middle one counts.
     const PAIRS: usize = 15;
-    /// A snapshot takes at most so many times as long as all functions (issue 4), on two idle cores.
-    const TIMES: f64 = 1.2;
+
+    /// A program and its arguments.
+    type Run = (PathBuf, Vec<OsString>);
+
+    fn slim(view: &'static [&'static str], file: &Path) -> Run {
+        (PathBuf::from(OWN), arguments(view, file))
+    }
+
+    fn other(program: &str, flags: &[&str], file: &Path) -> Run {
+        let mut arguments: Vec<OsString> = flags.iter().map(Into::into).collect();
+        arguments.push(file.into());
+        (PathBuf::from(program), arguments)
+    }
 
     pub(super) fn table(to: &mut impl Write) -> io::Result<()> {
+        costs(to)?;
+        ratios(to)
+    }
+
+    fn costs(to: &mut impl Write) -> io::Result<()> {
         let own = PathBuf::from(OWN);
-        let slim = |view: &'static [&'static str], file: &PathBuf| {
-            (PathBuf::from(OWN), arguments(view, file))
-        };
-        let nm = |file: &PathBuf| {
-            let arguments = vec!["-CS".into(), file.into()];
-            (PathBuf::from("nm"), arguments)
-        };
-        // Bounds of issue 2: seconds of processor time, and MiB.
+        // Bounds of issues 2 and 11: seconds of processor time, and MiB.
         let rows = [
             (
                 "driver  functions, all, JSON",
@@ -137,11 +152,21 @@ mod process {
             ),
             ("driver  overview", slim(OVERVIEW, &DRIVER), None),
             ("driver  snapshot", slim(SNAPSHOT, &DRIVER), None),
-            ("driver  nm -CS", nm(&DRIVER), None),
+            (
+                "driver  functions, all, text",
+                slim(FUNCTIONS_TEXT, &DRIVER),
+                Some((1.0, 150.0)),
+            ),
+            (
+                "driver  data, all, text",
+                slim(DATA_TEXT, &DRIVER),
+                Some((1.2, 330.0)),
+            ),
+            ("driver  nm -CS", other("nm", &["-CS"], &DRIVER), None),
             ("own     functions, all, JSON", slim(FUNCTIONS, &own), None),
             ("own     crates, whole ledger", slim(CRATES, &own), None),
             ("own     overview", slim(OVERVIEW, &own), None),
-            ("own     nm -CS", nm(&own), None),
+            ("own     nm -CS", other("nm", &["-CS"], &own), None),
         ];
         writeln!(
             to,
@@ -170,23 +195,98 @@ mod process {
                 "{name:30}  {processor:>7.2} s  {wall:>6.2} s  {peak:>5.0} MiB   {verdict}"
             )?;
         }
-        let (snapshot, functions) = (slim(SNAPSHOT, &DRIVER), slim(FUNCTIONS, &DRIVER));
-        let pairs = (0..PAIRS).map(|_| {
-            let snapshot = run(&snapshot.0, &snapshot.1)?;
-            Ok((snapshot, run(&functions.0, &functions.1)?))
-        });
-        if let Ok(pairs) = pairs.collect::<io::Result<Vec<(Cost, Cost)>>>() {
+        writeln!(to)
+    }
+
+    /// What of two costs is compared.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Figure {
+        Processor,
+        Wall,
+    }
+
+    /// What takes at most so many times as much as something else.
+    fn ratios(to: &mut impl Write) -> io::Result<()> {
+        use Figure::{Processor, Wall};
+        let by_size = other("nm", &["-CS", "--size-sort"], &DRIVER);
+        let mut rows = vec![
+            // On two idle cores (issue 4).
+            (
+                "snapshot / functions, JSON",
+                slim(SNAPSHOT, &DRIVER),
+                slim(FUNCTIONS, &DRIVER),
+                (1.2, Wall),
+            ),
+            (
+                "functions, text / nm -CS --size-sort",
+                slim(FUNCTIONS_TEXT, &DRIVER),
+                by_size,
+                (0.9, Processor),
+            ),
+            (
+                "overview / crates",
+                slim(OVERVIEW, &DRIVER),
+                slim(CRATES, &DRIVER),
+                (1.3, Processor),
+            ),
+        ];
+        if let Some(wasm) = std::env::var_os("COST_WASM").map(PathBuf::from) {
+            let third = (1.0 / 3.0, Processor);
+            let top = || other("twiggy", &["top"], &wasm);
+            let dominators = other("twiggy", &["dominators"], &wasm);
+            rows.extend([
+                (
+                    "wasm functions / twiggy top",
+                    slim(&["functions"], &wasm),
+                    top(),
+                    third,
+                ),
+                (
+                    "wasm crates / twiggy top",
+                    slim(&["crates"], &wasm),
+                    top(),
+                    third,
+                ),
+                (
+                    "wasm data / twiggy top",
+                    slim(&["data"], &wasm),
+                    top(),
+                    third,
+                ),
+                (
+                    "wasm retained / twiggy dominators",
+                    slim(&["retained"], &wasm),
+                    dominators,
+                    third,
+                ),
+            ]);
+        }
+        writeln!(
+            to,
+            "{:38}  {:>9}  {:>6}   bound",
+            "by turns", "processor", "wall"
+        )?;
+        for (name, ours, theirs, (bound, figure)) in rows {
+            let pairs =
+                (0..PAIRS).map(|_| Ok((run(&ours.0, &ours.1)?, run(&theirs.0, &theirs.1)?)));
+            let Ok(pairs) = pairs.collect::<io::Result<Vec<(Cost, Cost)>>>() else {
+                writeln!(to, "{name:38}  n/a (it did not run)")?;
+                continue;
+            };
             let middle = |of: fn(&Cost) -> f64| {
                 let mut ratios: Vec<f64> = pairs.iter().map(|(a, b)| of(a) / of(b)).collect();
                 ratios.sort_by(f64::total_cmp);
                 ratios[ratios.len() / 2]
             };
-            let wall = middle(|cost| cost.wall);
-            let processor = middle(|cost| cost.processor);
-            let verdict = if wall <= TIMES { "kept" } else { "EXCEEDED" };
+            let (processor, wall) = (middle(|cost| cost.processor), middle(|cost| cost.wall));
+            let (what, value) = match figure {
+                Processor => ("processor", processor),
+                Wall => ("wall", wall),
+            };
+            let verdict = if value <= bound { "kept" } else { "EXCEEDED" };
             writeln!(
                 to,
-                "snapshot, times functions      {processor:>7.2}    {wall:>6.2}                {TIMES}, wall: {verdict}"
+                "{name:38}  {processor:>9.2}  {wall:>6.2}   {bound:.2}, {what}: {verdict}"
             )?;
         }
         writeln!(to)

@@ -75,8 +75,9 @@ fn binary(bytes: u64) -> String {
     }
     let mut exponent = (bytes.ilog2() / 10) as usize;
     loop {
-        let unit = 1_u128 << (10 * exponent);
-        let tenths = (u128::from(bytes) * 10 + unit / 2) / unit;
+        let unit = 10 * exponent;
+        let half = (1_u128 << unit) / 2;
+        let tenths = ((u128::from(bytes) * 10 + half) >> unit) as u64;
         // 1023.96 KiB rounds to 1024.0 KiB, which is 1.0 MiB.
         if tenths >= 10_240 && exponent + 1 < UNITS.len() {
             exponent += 1;

@@ -205,7 +205,7 @@ pub fn ledger(bytes: &[u8]) -> bool {
     let made = analysis::generics(&opened, &subject).unwrap();
     show(&made, report::generics::write);
 
-    let made = analysis::data(&opened, &mut subject).unwrap();
+    let made = analysis::data(&opened, &mut subject, usize::MAX).unwrap();
     let sum: u64 = made.rows.iter().map(|row| row.file).sum();
     assert!(sum <= most, "data");
     show(&made, report::data::write);

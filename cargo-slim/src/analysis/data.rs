@@ -15,31 +15,38 @@ use codecost::{
     image::{RelocationTable, Section, SectionKind},
 };
 use rayon::prelude::*;
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::cmp::Reverse;
 
-/// Constants, variables and tables.
+/// Constants, variables and tables. Only the `named` largest say what they are and whose.
 ///
 /// # Errors
 ///
 /// A file changed while it was read.
-pub fn data(opened: &Opened, subject: &mut Subject<'_>) -> Result<Analysis<Vec<DataRow>>> {
+pub fn data<'s>(
+    opened: &Opened,
+    subject: &'s mut Subject<'_>,
+    named: usize,
+) -> Result<Analysis<Vec<DataRow<'s>>>> {
     if !subject.slices.is_empty() {
-        let rows = of_images(subject);
+        let ledgers = subject.slices.iter_mut();
+        let ledgers: Vec<Ledger> = ledgers.map(|slice| slice.subject.ledger(&[])).collect();
+        let subject = &*subject;
+        let rows = of_images(subject, &ledgers, named);
         return Analysis::of_all(opened, subject, rows, []);
     }
     let ledger = subject.ledger(&[]);
-    let rows = rows(subject, &ledger);
+    let subject = &*subject;
+    let rows = rows(subject, &ledger, named);
     Analysis::new(opened, subject, rows, [])
 }
 
 /// The constants and variables of all images, largest first.
-fn of_images(subject: &mut Subject<'_>) -> Vec<DataRow> {
-    let mut all: Vec<DataRow> = Vec::new();
-    for slice in &mut subject.slices {
-        let ledger = slice.subject.ledger(&[]);
-        let own = rows(&slice.subject, &ledger).into_iter();
+fn of_images<'s>(subject: &'s Subject<'_>, ledgers: &[Ledger], named: usize) -> Vec<DataRow<'s>> {
+    let mut all: Vec<DataRow<'s>> = Vec::new();
+    for (slice, ledger) in subject.slices.iter().zip(ledgers) {
+        let own = rows(&slice.subject, ledger, named).into_iter();
         all.extend(own.map(|row| DataRow {
-            member: Some(slice.name.clone()),
+            member: Some(&slice.name),
             ..row
         }));
     }
@@ -47,8 +54,8 @@ fn of_images(subject: &mut Subject<'_>) -> Vec<DataRow> {
     all
 }
 
-/// One row an object, largest first.
-fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
+/// One row an object, largest first; only the first `named` say what they are.
+fn rows<'s>(subject: &'s Subject<'_>, ledger: &Ledger, named: usize) -> Vec<DataRow<'s>> {
     let slots = Slots::new(&subject.relocations());
     // Rows are large, and there are many: they are made in their order, into a list of their number.
     let shown = ledger.data.iter().filter_map(|object| {
@@ -62,9 +69,12 @@ fn rows(subject: &Subject<'_>, ledger: &Ledger) -> Vec<DataRow> {
     });
     let mut shown: Vec<_> = shown.collect();
     shown.sort_by_key(|(order, _)| *order);
-    let objects = shown.par_iter().with_min_len(MANY);
+    let objects = shown.par_iter().enumerate().with_min_len(MANY);
     objects
-        .map(|(_, object)| row(subject, ledger, object, &slots))
+        .map(|(nth, (_, object))| match nth < named {
+            true => row(subject, ledger, object, &slots),
+            false => figures(subject, ledger, object),
+        })
         .collect()
 }
 
@@ -101,14 +111,13 @@ impl Slots {
     }
 }
 
-/// One object with its name, its kind and its owner.
-pub(super) fn row(
-    subject: &Subject<'_>,
+/// One object with its name, its kind and its owners.
+pub(super) fn row<'s>(
+    subject: &'s Subject<'_>,
     ledger: &Ledger,
     object: &DataObject,
     slots: &Slots,
-) -> DataRow {
-    let section = &subject.image.sections[object.section as usize];
+) -> DataRow<'s> {
     let symbol = object
         .symbol
         .and_then(|at| subject.symbols.symbols.get(at as usize))
@@ -121,23 +130,19 @@ pub(super) fn row(
     let bytes = bytes.get(..size).unwrap_or(bytes);
     let named = symbol.map(|symbol| Name::parse(&symbol.name).full());
     let kind = kind(subject, object, bytes, named.as_deref(), slots);
-    let known = object.evidence != Evidence::None;
-    let members = match ledger.parties.members(object.party) {
-        members if known && !members.is_empty() => members,
-        _ => &[Owner::UNKNOWN],
-    };
+    let members = members(ledger, object);
     let crates = |of: fn(&Owner) -> CrateId| {
-        let distinct: BTreeSet<CrateId> = members.iter().map(of).collect();
-        let labels = distinct.into_iter().map(|id| subject.label(id).clone());
-        labels.collect::<Vec<CrateInfo>>()
+        let mut distinct: Vec<CrateId> = members.iter().map(of).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let labels = distinct.into_iter().map(|id| subject.label(id));
+        labels.collect::<Vec<&CrateInfo>>()
     };
     let labels = crates(|owner| owner.defined);
     let crates_unknown = members
         .iter()
         .all(|owner| owner.defined == CrateId::UNKNOWN);
-    let address = subject
-        .image
-        .place_in_section(object.section, object.range.start);
+    let figures = figures(subject, ledger, object);
     let guessed = |owner: &Owner| owner.defined_by == Evidence::Inferred;
     let is_guess = !subject.inferred.is_empty() && members.iter().any(guessed);
     let name = match (named, kind) {
@@ -145,21 +150,12 @@ pub(super) fn row(
         // A name from the source says more than the contents.
         (Some(name), DataKind::String) if !made_by_compiler(&name) => name,
         (_, DataKind::String) => excerpt(bytes),
-        (named, kind) => named.unwrap_or_else(|| format!("[{} at {address}]", kind.as_str())),
+        (named, kind) => {
+            named.unwrap_or_else(|| format!("[{} at {}]", kind.as_str(), figures.address))
+        }
     };
-    let file = in_file(section, object);
     DataRow {
         name,
-        label: labels
-            .first()
-            .cloned()
-            .unwrap_or_else(|| subject.label(CrateId::UNKNOWN).clone()),
-        section: section.name.to_string(),
-        member: subject.member_of(object.section).map(str::to_owned),
-        address,
-        file,
-        shipped: file,
-        memory: memory(section, object),
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),
@@ -169,7 +165,40 @@ pub(super) fn row(
             false if is_guess => object.evidence.max(Evidence::Inferred),
             false => object.evidence,
         },
+        ..figures
+    }
+}
+
+/// The row of an object that nobody will see: what it counts, and for whom.
+fn figures<'s>(subject: &'s Subject<'_>, ledger: &Ledger, object: &DataObject) -> DataRow<'s> {
+    let section = &subject.image.sections[object.section as usize];
+    let members = members(ledger, object).iter();
+    let owner = members.map(|owner| owner.defined).min();
+    let file = in_file(section, object);
+    DataRow {
+        name: String::new(),
+        label: subject.label(owner.unwrap_or(CrateId::UNKNOWN)),
+        section: &section.name,
+        member: subject.member_of(object.section),
+        address: subject
+            .image
+            .place_in_section(object.section, object.range.start),
+        file,
+        shipped: file,
+        memory: memory(section, object),
+        kind: "",
+        shared_by: Vec::new(),
+        instantiated_by: Vec::new(),
+        evidence: object.evidence,
         users: Vec::new(),
+    }
+}
+
+/// Whose it is.
+fn members<'l>(ledger: &'l Ledger, object: &DataObject) -> &'l [Owner] {
+    match ledger.parties.members(object.party) {
+        members if object.evidence != Evidence::None && !members.is_empty() => members,
+        _ => &[Owner::UNKNOWN],
     }
 }
 

@@ -205,15 +205,15 @@ pub struct GenericInstance {
 
 /// One constant, variable, table or run of anonymous data.
 #[derive(Clone, Debug)]
-pub struct DataRow {
+pub struct DataRow<'a> {
     /// The symbol's name, an excerpt of the text, or a bracketed description.
     pub name: String,
     /// The owner; for shared data the first of `shared_by`.
-    pub label: CrateInfo,
+    pub label: &'a CrateInfo,
     /// The section.
-    pub section: String,
+    pub section: &'a str,
     /// The member of an archive of several that it is in.
-    pub member: Option<String>,
+    pub member: Option<&'a str>,
     /// The virtual address.
     pub address: VirtualAddress,
     /// Bytes in the file.
@@ -225,9 +225,9 @@ pub struct DataRow {
     /// `string`, `table`, `vtable`, `location`, `embedded`, `static`, `literal`, `unknown`.
     pub kind: &'static str,
     /// All crates that use it, when they are several.
-    pub shared_by: Vec<CrateInfo>,
+    pub shared_by: Vec<&'a CrateInfo>,
     /// The crates whose compilations made it, or made the code that uses it.
-    pub instantiated_by: Vec<CrateInfo>,
+    pub instantiated_by: Vec<&'a CrateInfo>,
     /// How the owner is known.
     pub evidence: Evidence,
     /// Who uses it, where that was asked for.

@@ -246,7 +246,7 @@ pub fn open_in(
                 Some(debug) => shared(debug).or_else(|| shared(&file)),
                 None => shared(&file),
             };
-            let catalogue = Catalogue::for_file(&context, &file);
+            let catalogue = Catalogue::for_image(&context, Some(&image), &file);
             let slice = |(name, range)| {
                 let file = mapped(given_path, member.as_deref(), None)?.narrowed(range);
                 Ok((name, of_image(&context, file)?))
@@ -355,8 +355,8 @@ fn of_image(context: &Context, file: Mapping) -> Result<Files> {
     let path = file.path().to_path_buf();
     let image = Image::parse(&path, &file)?;
     let debug = beside(&path, &image);
+    let catalogue = Catalogue::for_image(context, Some(&image), &file);
     drop(image);
-    let catalogue = Catalogue::for_file(context, &file);
     Ok(Files {
         file,
         debug,

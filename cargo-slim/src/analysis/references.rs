@@ -24,14 +24,18 @@ pub(super) struct References<'s, 'a> {
     pub(super) subject: &'s Subject<'a>,
     pub(super) ledger: &'s Ledger,
     pub(super) graph: Graph,
-    relocations: Vec<RelocationTable>,
+    relocations: Cow<'s, [RelocationTable]>,
     slots: Slots,
 }
 
 impl<'s, 'a> References<'s, 'a> {
     /// Makes the graph; linear in code, data and relocations, but for sorting.
     pub(super) fn new(subject: &'s Subject<'a>, ledger: &'s Ledger) -> Self {
-        let relocations = subject.image.relocations(&subject.dynamic_symbols);
+        // Of objects what the loader's symbols, which they seldom have, say.
+        let relocations = match subject.image.parts.is_empty() {
+            true => subject.relocations(),
+            false => subject.image.relocations(&subject.dynamic_symbols).into(),
+        };
         let graph = Graph::new(&inputs(subject, ledger, &relocations));
         Self {
             subject,
@@ -101,8 +105,13 @@ impl<'s, 'a> References<'s, 'a> {
     }
 
     /// The row that `data` shows of an object.
-    pub(super) fn data_row(&self, object: &DataObject) -> DataRow {
+    pub(super) fn data_row(&self, object: &DataObject) -> DataRow<'s> {
         data::row(self.subject, self.ledger, object, &self.slots)
+    }
+
+    /// Where the loader writes pointers.
+    pub(super) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// The name of a node, in full.
@@ -236,6 +245,7 @@ fn inputs<'i, 'a>(
         code: &subject.code,
         objects: &ledger.data,
         relocations,
+        references: subject.references(),
     }
 }
 

@@ -23,7 +23,7 @@ use codecost::{
 use std::{borrow::Cow, path::Path, sync::OnceLock};
 
 /// What an analysis will ask of a [`Subject`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
     /// Its tables of contents: no names, no unwind tables, no debug information.
     Tables,
@@ -31,6 +31,8 @@ pub enum Depth {
     Functions,
     /// Who owns every byte.
     Bytes,
+    /// And what refers to what.
+    References,
 }
 
 /// An image of a universal file.
@@ -76,10 +78,12 @@ pub struct Subject<'a> {
     pub pdb: Option<Pdb<'a>>,
     /// What the owner of each function rests on, where it was inferred; in their order, or empty.
     pub inferred: Vec<Option<Basis>>,
-    /// What the functions refer to, where that was looked for before anybody asked.
+    /// What the functions refer to, where that was looked for.
     references: Option<CodeReferences>,
     /// What the loader writes into data, where that was looked for.
     pointers: Option<Pointers>,
+    /// What it was read for.
+    depth: Depth,
     /// The images of a universal file, which has nothing else.
     pub slices: Vec<Slice<'a>>,
 }
@@ -113,7 +117,7 @@ impl<'a> Subject<'a> {
             let dynamic_symbols = image.dynamic_symbols();
             let symbols = image.symbols();
             let by = by(&image, &symbols, &dynamic_symbols);
-            let pointers = (depth == Depth::Bytes).then(|| Pointers::new(&image, by));
+            let pointers = (depth >= Depth::Bytes).then(|| Pointers::new(&image, by));
             (symbols, dynamic_symbols, pointers)
         };
         let ((mut symbols, dynamic_symbols, pointers), mut unwind) =
@@ -166,8 +170,8 @@ impl<'a> Subject<'a> {
             .map(|link| String::from_utf8_lossy(link.path).into_owned());
         let debug = DebugSections::of(&image, debug_image.as_ref(), shared_image.as_ref());
         // Debug information may add functions; else what they refer to can be looked for already.
-        let references = if depth == Depth::Bytes && debug.is_empty() {
-            let references = references(&image, &code, pointers.as_ref());
+        let references = if depth >= Depth::Bytes && debug.is_empty() {
+            let references = references(&image, &code, pointers.as_ref(), depth);
             let name = || code.name(named, &owners, &mut crates);
             let ((), references) = rayon::join(name, references);
             Some(references)
@@ -194,8 +198,9 @@ impl<'a> Subject<'a> {
         // What is linked into a file that has debug information is named there.
         let may_infer = inference::reads(&image) && debug.is_empty();
         if stripped && image.parts.is_empty() && may_infer {
-            let found = references
-                .get_or_insert_with(|| CodeReferences::new(&image, &code_pieces(&image, &code)));
+            let found = references.get_or_insert_with(|| {
+                CodeReferences::new(&image, &code_pieces(&image, &code), false)
+            });
             let pointers = pointers.get_or_insert_with(|| Pointers::new(&image, &dynamic_symbols));
             let inputs = inference::Inputs {
                 image: &image,
@@ -225,6 +230,7 @@ impl<'a> Subject<'a> {
             inferred,
             references,
             pointers,
+            depth,
             slices: Vec::new(),
         })
     }
@@ -252,6 +258,7 @@ impl<'a> Subject<'a> {
             inferred: Vec::new(),
             references: None,
             pointers: None,
+            depth: Depth::Tables,
             slices: Vec::new(),
         }
     }
@@ -288,6 +295,7 @@ impl<'a> Subject<'a> {
             &self.image,
             &self.code,
             Some(&pointers),
+            self.depth,
         ));
         let inputs = Inputs {
             image: &self.image,
@@ -313,6 +321,8 @@ impl<'a> Subject<'a> {
         let both = rayon::join(|| then(Ledger::new(&inputs, crates)), || beside(&functions));
         // Data may belong to crates that have no function.
         self.labels = labels(&self.crates, &self.code, &self.symbols);
+        self.pointers = Some(pointers.into_tables());
+        self.references = references.with_calls();
         both
     }
 
@@ -401,9 +411,17 @@ impl<'a> Subject<'a> {
     }
 
     /// What the loader patches; of objects and archives a linker.
-    pub(super) fn relocations(&self) -> Vec<RelocationTable> {
+    pub(super) fn relocations(&self) -> Cow<'_, [RelocationTable]> {
+        if let Some(pointers) = &self.pointers {
+            return pointers.tables().into();
+        }
         let by = by(&self.image, &self.symbols, &self.dynamic_symbols);
-        self.image.relocations(by)
+        self.image.relocations(by).into()
+    }
+
+    /// What the functions refer to, calls included, where that was found with the ledger.
+    pub(super) fn references(&self) -> Option<&CodeReferences> {
+        self.references.as_ref()
     }
 
     /// The functions' full names.
@@ -471,13 +489,15 @@ fn references<'s>(
     image: &'s Image<'_>,
     code: &CodeMap,
     pointers: Option<&'s Pointers>,
+    depth: Depth,
 ) -> impl FnOnce() -> CodeReferences + Send + 's {
     let parts = pointers.filter(|_| !image.parts.is_empty());
     let found = match parts {
         Some(pointers) => Ok(CodeReferences::of_parts(image, code, pointers)),
         None => Err(code_pieces(image, code)),
     };
-    move || found.unwrap_or_else(|pieces| CodeReferences::new(image, &pieces))
+    let calls = depth >= Depth::References;
+    move || found.unwrap_or_else(|pieces| CodeReferences::new(image, &pieces, calls))
 }
 
 /// What a PDB says was inlined, by address.

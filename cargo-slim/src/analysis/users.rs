@@ -1,6 +1,7 @@
 //! Who uses a constant.
 
 use super::{
+    data,
     model::{DataRow, DataUser},
     open::Opened,
     references::References,
@@ -17,11 +18,11 @@ use std::cmp::Reverse;
 /// # Errors
 ///
 /// A usage error: there is none. Or a file changed while it was read.
-pub fn data_named(
+pub fn data_named<'s>(
     opened: &Opened,
-    subject: &mut Subject<'_>,
+    subject: &'s mut Subject<'_>,
     name: &str,
-) -> Result<Analysis<Vec<DataRow>>> {
+) -> Result<Analysis<Vec<DataRow<'s>>>> {
     subject.one_image()?;
     let ledger = subject.ledger(&[]);
     let subject = &*subject;
@@ -35,7 +36,7 @@ pub fn data_named(
             let address = codecost::address::VirtualAddress(address);
             object.range.contains(address)
         });
-        let mut row = references.data_row(object);
+        let mut row = data::row(subject, &ledger, object, references.slots());
         let node = references.graph.object(at);
         let named = row.name.contains(name) || references.symbol(node).contains(name);
         if !there && !named {

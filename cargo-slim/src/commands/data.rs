@@ -22,15 +22,18 @@ pub(crate) struct Data {
 
 impl front::Command for Data {
     fn run(self, console: &mut Console) -> Result<u8> {
+        let Self { name, flags } = self;
         let needs = Needs {
-            depth: Depth::Bytes,
+            depth: match name {
+                Some(_) => Depth::References,
+                None => Depth::Bytes,
+            },
             debug_information: false,
         };
-        let Self { name, flags } = self;
         flags.run(needs, console, |opened, subject, options, console| {
             let analysis = match name {
                 Some(name) => analysis::data_named(opened, subject, &name)?,
-                None => analysis::data(opened, subject)?,
+                None => analysis::data(opened, subject, report::data::named(options))?,
             };
             report::data::write(&analysis, options, console)
         })

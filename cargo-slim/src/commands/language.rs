@@ -22,7 +22,7 @@ pub(crate) struct Language {
 impl front::Command for Language {
     fn run(self, console: &mut Console) -> Result<u8> {
         let needs = Needs {
-            depth: Depth::Bytes,
+            depth: Depth::References,
             debug_information: false,
         };
         self.flags

@@ -57,7 +57,7 @@ impl front::Command for Retained {
             without: without?,
         };
         let needs = Needs {
-            depth: Depth::Bytes,
+            depth: Depth::References,
             debug_information: false,
         };
         flags.run(needs, console, |opened, subject, options, console| {

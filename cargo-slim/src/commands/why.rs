@@ -36,7 +36,7 @@ impl front::Command for Why {
         let wanted = Wanted::parse(&name)?;
         // Debug information names the lines and what was inlined.
         let needs = Needs {
-            depth: Depth::Bytes,
+            depth: Depth::References,
             debug_information: true,
         };
         flags.run(needs, console, |opened, subject, options, console| {

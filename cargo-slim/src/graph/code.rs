@@ -4,7 +4,7 @@ use super::{
     inputs::{FIRST, Inputs},
     places::Places,
 };
-use crate::ledger::piece_of;
+use crate::ledger::{CodeReferences, piece_of};
 use codecost::{
     attribution::{Evidence, Function},
     disasm::{Disassembler, Piece, Reference},
@@ -21,6 +21,9 @@ pub(super) fn edges(
     places: &Places<'_, '_>,
     decoder: &dyn Disassembler,
 ) -> Vec<(u32, u32)> {
+    if let Some(found) = inputs.references.and_then(|found| known(found, places)) {
+        return found;
+    }
     let absolute = !inputs.image.position_independent;
     let lists: Vec<Vec<(u32, u32)>> = inputs
         .code
@@ -50,6 +53,25 @@ pub(super) fn edges(
         })
         .collect();
     lists.concat()
+}
+
+/// The same from references that were found before, calls included.
+fn known(references: &CodeReferences, places: &Places<'_, '_>) -> Option<Vec<(u32, u32)>> {
+    let lists = references.chunks()?.map(|chunk| {
+        let data = chunk.data().filter_map(|(function, to)| {
+            let object = places.object_at(to)?;
+            Some((FIRST + function, places.object_node(object)))
+        });
+        let calls = chunk.calls().iter().filter_map(|(function, to)| {
+            let from = FIRST + function;
+            Some((from, places.node_at(*to).filter(|to| *to != from)?))
+        });
+        let mut found: Vec<(u32, u32)> = data.chain(calls).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    });
+    Some(lists.collect::<Vec<_>>().concat())
 }
 
 /// Assembly stands in one section for each source file, and a linker keeps a section as a whole.

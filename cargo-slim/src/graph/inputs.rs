@@ -1,6 +1,6 @@
 //! What a graph is made from.
 
-use crate::ledger::DataObject;
+use crate::ledger::{CodeReferences, DataObject};
 use codecost::{
     attribution::CodeMap,
     image::{Image, RelocationTable, SymbolTable, UnwindTables},
@@ -28,4 +28,6 @@ pub struct Inputs<'a, 'd> {
     pub objects: &'a [DataObject],
     /// What the loader writes into data.
     pub relocations: &'a [RelocationTable],
+    /// What the functions refer to, calls included, where that is known already.
+    pub references: Option<&'a CodeReferences>,
 }

@@ -45,6 +45,14 @@ impl Pointers {
         all.filter_map(|relocation| Some((relocation.slot, relocation.target?)))
     }
 
+    /// The tables alone, which are asked for again.
+    pub(crate) fn into_tables(self) -> Self {
+        Self {
+            starts: Vec::new(),
+            ..self
+        }
+    }
+
     /// The tables of relocations.
     pub fn tables(&self) -> &[RelocationTable] {
         &self.tables

@@ -14,7 +14,11 @@ use rayon::prelude::*;
 pub struct CodeReferences {
     /// Distances are counted from here.
     base: VirtualAddress,
+    /// One for each chunk of functions.
     lists: Vec<Vec<Packed>>,
+    /// What else each chunk of functions refers to, where that was found, too: the function's place in
+    /// the [`CodeMap`], and mostly a function.
+    calls: Option<Vec<Vec<(u32, VirtualAddress)>>>,
 }
 
 /// A reference from a function.
@@ -71,11 +75,13 @@ const RECENT: usize = 64;
 const FUNCTIONS: usize = 256;
 
 impl CodeReferences {
-    /// Decodes all code of `image`, on all cores. `functions`: the [`code_pieces`] of its functions.
-    pub fn new(image: &Image<'_>, functions: &[Piece<'_>]) -> Self {
+    /// Decodes all code of `image`, on all cores. `functions`: the [`code_pieces`] of its functions;
+    /// `calls`: their calls are kept where they are found in the same pass.
+    pub fn new(image: &Image<'_>, functions: &[Piece<'_>], calls: bool) -> Self {
         let Some(decoder) = decoder_of(image) else {
             return Self::default();
         };
+        let calls = calls && decoder.references_are_all();
         let data = data_sections(image);
         let base = lowest(&data);
         let index = AddressIndex::new(data.iter().map(|range| range.start).collect());
@@ -85,7 +91,7 @@ impl CodeReferences {
             let mut near = before.iter().rev().take(3);
             near.any(|range| range.contains(address))
         };
-        let lists = functions
+        let (lists, all_calls) = functions
             .par_chunks(FUNCTIONS)
             // A core that has nothing to do cannot help with what another has begun.
             .with_max_len(4)
@@ -94,6 +100,7 @@ impl CodeReferences {
                 let absolute = !image.position_independent;
                 let bytes: usize = pieces.iter().map(|piece| piece.code.len()).sum();
                 let mut found = Vec::with_capacity(bytes / CODE_PER_REFERENCE);
+                let mut called = Vec::new();
                 // Functions use the same few things again and again, each its own.
                 let mut recent = [Packed(u64::MAX); RECENT];
                 decoder.references(pieces, absolute, &mut |index, reference| {
@@ -103,25 +110,49 @@ impl CodeReferences {
                         ReferenceKind::Immediate => (0, true),
                     };
                     let to = reference.to;
+                    let function = (chunk * FUNCTIONS + index) as u32;
                     let reference = CodeReference {
                         to,
-                        function: (chunk * FUNCTIONS + index) as u32,
+                        function,
                         access,
                         guess,
                     };
                     let again = &mut recent[((to.0 >> 3) as usize + index * 7) % RECENT];
                     match Packed::new(base, reference) {
-                        Some(packed) if packed != *again && is_data(to) => {
+                        Some(packed) if packed == *again => {}
+                        Some(packed) if is_data(to) => {
                             *again = packed;
                             found.push(packed);
                         }
+                        _ if calls => called.push((function, to)),
                         _ => {}
                     }
                 });
-                found
+                (found, called)
             })
-            .collect();
-        Self { base, lists }
+            .unzip();
+        Self {
+            base,
+            lists,
+            calls: calls.then_some(all_calls),
+        }
+    }
+
+    /// Itself, where calls were kept.
+    pub(crate) fn with_calls(self) -> Option<Self> {
+        self.calls.is_some().then_some(self)
+    }
+
+    /// All that functions refer to, where calls were kept: for each chunk of functions, and by each
+    /// function's place in the [`CodeMap`], addresses of data and the others.
+    pub(crate) fn chunks(&self) -> Option<impl IndexedParallelIterator<Item = Chunk<'_>>> {
+        let calls = self.calls.as_ref()?;
+        let chunks = self.lists.par_iter().zip(calls);
+        Some(chunks.map(|(data, calls)| Chunk {
+            base: self.base,
+            data,
+            calls,
+        }))
     }
 
     /// Calls `found` with each function, by its place in the [`CodeMap`], and what it certainly refers
@@ -170,6 +201,7 @@ impl CodeReferences {
         Self {
             base,
             lists: vec![found],
+            calls: None,
         }
     }
 
@@ -185,6 +217,29 @@ impl CodeReferences {
             base: self.base,
             references,
         }
+    }
+}
+
+/// What some functions refer to.
+pub(crate) struct Chunk<'r> {
+    base: VirtualAddress,
+    data: &'r [Packed],
+    calls: &'r [(u32, VirtualAddress)],
+}
+
+impl<'r> Chunk<'r> {
+    /// Addresses of data, each with its user.
+    pub(crate) fn data(&self) -> impl Iterator<Item = (u32, VirtualAddress)> + 'r {
+        let base = self.base;
+        self.data.iter().map(move |packed| {
+            let reference = packed.unpack(base);
+            (reference.function, reference.to)
+        })
+    }
+
+    /// All others, each with its user.
+    pub(crate) fn calls(&self) -> &'r [(u32, VirtualAddress)] {
+        self.calls
     }
 }
 
@@ -294,6 +349,7 @@ mod tests {
         let references = CodeReferences {
             base: last,
             lists: vec![all.map(pack).to_vec()],
+            calls: None,
         };
         let sorted: Vec<u64> = references.by_address().iter().map(|one| one.to.0).collect();
         let mut expected = all;

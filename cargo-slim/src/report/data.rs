@@ -48,7 +48,7 @@ struct JsonUser<'a> {
 }
 
 impl<'a> JsonData<'a> {
-    fn new(data: &Nth<'a, DataRow>, total: Total) -> Self {
+    fn new(data: &Nth<'a, DataRow<'a>>, total: Total) -> Self {
         let DataRow {
             name,
             label,
@@ -75,7 +75,7 @@ impl<'a> JsonData<'a> {
             owner: &label.name,
             version: label.version.as_deref(),
             section,
-            member: member.as_deref(),
+            member: *member,
             address: address.0,
             shipped: total.shipped.map(|_| *shipped),
             file: *file,
@@ -99,7 +99,7 @@ const USERS: usize = 8;
 const LISTED: usize = 20;
 
 /// Who uses the first rows.
-fn users(rows: &[DataRow]) -> Page {
+fn users(rows: &[DataRow<'_>]) -> Page {
     let mut page = Page::new();
     for row in rows.iter().filter(|row| !row.users.is_empty()).take(LISTED) {
         page = page.gap().line(
@@ -118,13 +118,28 @@ fn users(rows: &[DataRow]) -> Page {
     page
 }
 
-fn names(labels: &[CrateInfo]) -> impl Iterator<Item = &str> {
+/// How many people see who do not say.
+pub(super) const ROWS: usize = 20;
+
+/// How many will be shown of what they are, largest first.
+pub fn named(options: &OutputOptions) -> usize {
+    let other_order = options.filter.is_some() || options.sort.is_some();
+    match options.limit {
+        _ if other_order || options.format.is_for_machines() => usize::MAX,
+        Some(0) => usize::MAX,
+        Some(limit) => limit,
+        // A single one more is shown, too.
+        None => ROWS + 1,
+    }
+}
+
+fn names<'r>(labels: &'r [&CrateInfo]) -> impl Iterator<Item = &'r str> {
     labels.iter().map(|label| label.name.as_str())
 }
 
 /// `regex`, or for shared data `regex +3`.
-fn owners<'r>(row: &'r DataRow, ambiguous: &Ambiguous<'_>) -> Cow<'r, str> {
-    let owner = ambiguous.name(&row.label);
+fn owners<'r>(row: &'r DataRow<'_>, ambiguous: &Ambiguous<'_>) -> Cow<'r, str> {
+    let owner = ambiguous.name(row.label);
     match row.shared_by.len() {
         0 | 1 => owner,
         several => format!("{owner} +{}", several - 1).into(),
@@ -137,26 +152,24 @@ fn owners<'r>(row: &'r DataRow, ambiguous: &Ambiguous<'_>) -> Cow<'r, str> {
 ///
 /// A usage error when `--sort` names no column, or the failure to write.
 pub fn write(
-    analysis: &Analysis<Vec<DataRow>>,
+    analysis: &Analysis<Vec<DataRow<'_>>>,
     options: &OutputOptions,
     console: &mut Console,
 ) -> Result<()> {
     let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
-    let ambiguous = Ambiguous::among(rows.iter().map(|row| &row.row.label));
+    let ambiguous = Ambiguous::among(rows.iter().map(|row| row.row.label));
     let total = analysis.total;
     let figures = Lead {
         total,
         title: "Size",
-        shipped: |row: &Nth<'_, DataRow>| row.row.shipped,
-        file: |row: &Nth<'_, DataRow>| row.row.file,
+        shipped: |row: &Nth<'_, DataRow<'_>>| row.row.shipped,
+        file: |row: &Nth<'_, DataRow<'_>>| row.row.file,
     };
     let members = rows.iter().any(|row| row.row.member.is_some());
     let table = lead(Table::new(&rows), figures);
     let table = match members {
         true => table
-            .text("member", "Member", |row| {
-                Cell::maybe_text(row.row.member.as_deref())
-            })
+            .text("member", "Member", |row| Cell::maybe_text(row.row.member))
             .machines_only(),
         false => table,
     };
@@ -170,7 +183,7 @@ pub fn write(
     };
     let table = table
         .text("kind", "Kind", |row| row.row.kind.into())
-        .text("section", "Section", |row| row.row.section.as_str().into())
+        .text("section", "Section", |row| row.row.section.into())
         .droppable(3)
         .text("crate", "Crate", |row| {
             Cell::text(owners(row.row, &ambiguous))
@@ -209,6 +222,7 @@ pub fn write(
         analysis,
         "data",
         table
+            .default_limit(ROWS)
             .total_label("all data")
             .when_empty("nothing: no data is known piece by piece"),
     )

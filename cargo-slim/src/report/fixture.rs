@@ -245,11 +245,12 @@ pub(super) fn generics() -> Vec<GenericRow> {
     ]
 }
 
-pub(super) fn data() -> Vec<DataRow> {
-    let row = |name: &str, owner, section: &str, file, kind, shared_by, evidence| DataRow {
+pub(super) fn data() -> Vec<DataRow<'static>> {
+    let kept = |label: CrateInfo| -> &'static CrateInfo { Box::leak(Box::new(label)) };
+    let row = |name: &str, owner, section, file, kind, shared_by, evidence| DataRow {
         name: name.into(),
         label: owner,
-        section: section.into(),
+        section,
         member: None,
         address: VirtualAddress(0x1_0040),
         file,
@@ -257,16 +258,16 @@ pub(super) fn data() -> Vec<DataRow> {
         memory: file,
         kind,
         shared_by,
-        instantiated_by: vec![label("rg", "14.1.1", Origin::Workspace)],
+        instantiated_by: vec![kept(label("rg", "14.1.1", Origin::Workspace))],
         evidence,
         users: Vec::new(),
     };
-    let syntax = label("regex_syntax", "0.8.5", Origin::Registry);
-    let rg = label("rg", "14.1.1", Origin::Workspace);
+    let syntax = kept(label("regex_syntax", "0.8.5", Origin::Registry));
+    let rg = kept(label("rg", "14.1.1", Origin::Workspace));
     vec![
         row(
             "regex_syntax::unicode_tables::general_category::BY_NAME",
-            syntax.clone(),
+            syntax,
             ".rodata",
             65_000,
             "static",
@@ -275,7 +276,7 @@ pub(super) fn data() -> Vec<DataRow> {
         ),
         row(
             "called `Result::unwrap()` on an `Err` value\n",
-            syntax.clone(),
+            syntax,
             ".rodata",
             43,
             "string",

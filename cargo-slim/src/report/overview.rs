@@ -21,7 +21,7 @@ use serde::Serialize;
 use std::cmp::Reverse;
 
 /// How many functions the page has, in JSON too: `functions` has them all.
-const FUNCTIONS: usize = 10;
+pub(super) const FUNCTIONS: usize = 10;
 const CRATES: usize = 10;
 const SECTIONS: usize = 6;
 
@@ -59,7 +59,8 @@ pub fn named(options: &OutputOptions) -> usize {
     match options.limit {
         _ if options.filter.is_some() => usize::MAX,
         Some(0) => usize::MAX,
-        limit => limit.unwrap_or(FUNCTIONS),
+        // A single one more is shown, too.
+        limit => limit.unwrap_or(FUNCTIONS + 1),
     }
 }
 

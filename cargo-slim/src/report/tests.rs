@@ -6,7 +6,7 @@ use crate::analysis::model::By;
 use codecost::{
     Result,
     console::Console,
-    report::{Format, OutputOptions},
+    report::{Format, OutputOptions, Table},
 };
 use regex::Regex;
 use serde_json::Value;
@@ -77,6 +77,30 @@ fn shown(line: &str, width: Option<usize>) -> String {
 
 fn json(line: &str) -> Value {
     serde_json::from_str(&shown(&format!("{line} --message-format json"), None)).unwrap()
+}
+
+/// Names are spelt out only for rows that are shown.
+#[test]
+fn whatever_is_shown_has_its_name() {
+    type Named = fn(&OutputOptions) -> usize;
+    let views: [(usize, Named); 2] = [
+        (data::ROWS, data::named),
+        (overview::FUNCTIONS, overview::named),
+    ];
+    for (limit, named) in views {
+        for flags in ["", "-n 0", "-n 1", "-n 30", "--filter x"] {
+            let (_, options) = options(&format!("view {flags}"));
+            for count in [limit, limit + 1, limit + 2, 50] {
+                let rows = vec![(); count];
+                let table = Table::new(&rows).name("name", "Name", |()| "x".into());
+                let selection = table.default_limit(limit).select(&options).unwrap();
+                let shown = selection.shown().len();
+                assert!(shown <= named(&options), "{flags}: {shown} of {count}");
+            }
+        }
+    }
+    let (_, options) = options("data --message-format json -n 1");
+    assert_eq!(data::named(&options), usize::MAX);
 }
 
 #[test]

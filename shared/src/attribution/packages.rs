@@ -65,15 +65,15 @@ const MAX_PACKAGES: usize = 1 << 16;
 
 impl PackageList {
     /// The list of a file: the section in it, else a document of the package that it came out of, or
-    /// beside `place`, where the file stands or once stood.
-    pub fn find(file: &Mapping, place: &Path) -> Option<Self> {
+    /// beside `place`, where the file stands or once stood. `image` is what the file holds, where it
+    /// can be read.
+    pub fn find(image: Option<&Image<'_>>, file: &Mapping, place: &Path) -> Option<Self> {
         let of_package = || {
             let mut documents = file.documents().iter();
             documents.find_map(|(path, text)| Self::of_document(path, text))
         };
-        Self::inside(file)
-            .or_else(of_package)
-            .or_else(|| beside::find(place))
+        let inside = image.and_then(Self::inside);
+        inside.or_else(of_package).or_else(|| beside::find(place))
     }
 
     /// Whether a file of a package, by its path there, may be such a document, and how large one is at
@@ -82,8 +82,7 @@ impl PackageList {
         beside::may_be_document(path).then_some(formats::MAX_TEXT)
     }
 
-    fn inside(file: &Mapping) -> Option<Self> {
-        let image = Image::parse(file.path(), file).ok()?;
+    fn inside(image: &Image<'_>) -> Option<Self> {
         let mut sections = image.sections.iter();
         let section = sections.find(|section| section.name.ends_with("dep-v0"))?;
         Self::of_section(image.section_bytes(section))

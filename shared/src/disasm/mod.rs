@@ -143,6 +143,11 @@ pub trait Disassembler: Sync {
         found: &mut dyn FnMut(usize, Reference),
     );
 
+    /// Whether `references` reports all that `calls` does, too: it reads each instruction in any case.
+    fn references_are_all(&self) -> bool {
+        false
+    }
+
     /// A hash of the instructions of `code` that does not change when the same code, referring to
     /// the same addresses, stands elsewhere: distances are hashed as the addresses that they lead
     /// to, within the code as offsets.

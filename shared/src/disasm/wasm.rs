@@ -10,6 +10,7 @@
 //! relocations (`R_WASM_MEMORY_ADDR_SLEB` and others).
 
 mod sweep;
+mod telling;
 
 use super::{Disassembler, Piece, Reference, ReferenceKind};
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     image::{Constant, Image, Module},
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
-use sweep::{Seen, each};
+use sweep::{Found, Seen, each};
 
 /// Reads the code of an image's modules.
 pub struct Wasm<'i> {
@@ -39,44 +40,30 @@ impl<'i> Wasm<'i> {
         }
     }
 
-    /// Calls `found` with all that the instructions of a function refer to.
-    fn scan(&self, piece: &Piece<'_>, found: &mut dyn FnMut(Reference)) {
-        let next = self
-            .modules
-            .partition_point(|module| module.start() <= piece.address);
-        let Some(at) = next.checked_sub(1) else {
-            return;
-        };
-        let resolve = Resolve {
-            module: &self.modules[at],
-            linked: self.linked[at],
-        };
-        let mut last: Option<(VirtualAddress, Constant)> = None;
-        each(piece, &mut |from, seen, padded| {
-            let before = last.take();
-            match seen {
-                Seen::Memory { offset, size } => {
-                    let offset = Constant {
-                        value: offset,
-                        padded,
-                    };
-                    resolve.access(from, before, offset, size, found);
-                    return;
-                }
-                // Reported with what follows it.
-                Seen::Number(value) => last = Some((from, Constant { value, padded })),
-                Seen::Call(function) => {
-                    resolve.function(from, function, ReferenceKind::Call, found)
-                }
-                Seen::Function(function) => {
-                    resolve.function(from, function, ReferenceKind::Address, found);
-                }
-                Seen::Other => {}
+    /// The module that a function is of.
+    fn module_of(&self, piece: &Piece<'_>) -> Option<usize> {
+        let modules = self.modules;
+        let next = modules.partition_point(|module| module.start() <= piece.address);
+        next.checked_sub(1)
+    }
+
+    /// Calls `found` with all that the instructions of functions refer to.
+    fn scan(&self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) {
+        let mut first = 0;
+        for same in pieces.chunk_by(|a, b| self.module_of(a) == self.module_of(b)) {
+            if let Some(at) = self.module_of(&same[0]) {
+                let resolve = Resolve {
+                    module: &self.modules[at],
+                    linked: self.linked[at],
+                };
+                each(same, &mut |index, instruction, base| {
+                    resolve.instruction(instruction, base, &mut |reference| {
+                        found(first + index, reference);
+                    });
+                });
             }
-            if let Some((from, number)) = before {
-                resolve.number(from, number, found);
-            }
-        });
+            first += same.len();
+        }
     }
 }
 
@@ -84,22 +71,23 @@ impl<'i> Wasm<'i> {
 fn is_linked(image: &Image<'_>, module: &Module) -> bool {
     let count = module.defined();
     let (mut calls, mut padded_calls) = (0_u32, 0_u32);
-    for at in (0..count).step_by(count.div_ceil(SAMPLE).max(1)) {
-        let body = u32::try_from(at).ok();
-        let body = body.and_then(|at| module.body(module.imported().checked_add(at)?));
-        let Some(body) = body else { continue };
+    let sample = (0..count).step_by(count.div_ceil(SAMPLE).max(1));
+    let piece = |at| {
+        let at = u32::try_from(at).ok()?;
+        let body = module.body(module.imported().checked_add(at)?)?;
         let code = image.bytes_at(body.start).unwrap_or_default();
-        let piece = Piece {
+        Some(Piece {
             code: code.get(..body.size as usize).unwrap_or_default(),
             address: body.start,
-        };
-        each(&piece, &mut |_, seen, padded| {
-            if let Seen::Call(_) = seen {
-                calls += 1;
-                padded_calls += u32::from(padded);
-            }
-        });
-    }
+        })
+    };
+    let pieces: Vec<Piece<'_>> = sample.filter_map(piece).collect();
+    each(&pieces, &mut |_, Found { seen, padded, .. }, _| {
+        if let Seen::Call(_) = seen {
+            calls += 1;
+            padded_calls += u32::from(padded);
+        }
+    });
     calls > 0 && padded_calls >= calls - calls / 50
 }
 
@@ -110,12 +98,36 @@ struct Resolve<'m> {
 }
 
 impl Resolve<'_> {
+    #[inline]
+    fn instruction(
+        &self,
+        Found { from, seen, padded }: Found,
+        base: Option<(VirtualAddress, Constant)>,
+        found: &mut impl FnMut(Reference),
+    ) {
+        match seen {
+            Seen::Number(value) => self.number(from, Constant { value, padded }, found),
+            Seen::Memory { offset, size } => {
+                let offset = Constant {
+                    value: offset,
+                    padded,
+                };
+                self.access(from, base, offset, size, found);
+            }
+            Seen::Call(function) => self.function(from, function, ReferenceKind::Call, found),
+            Seen::Function(function) => {
+                self.function(from, function, ReferenceKind::Address, found);
+            }
+            Seen::Other => {}
+        }
+    }
+
     fn function(
         &self,
         from: VirtualAddress,
         function: u32,
         kind: ReferenceKind,
-        found: &mut dyn FnMut(Reference),
+        found: &mut impl FnMut(Reference),
     ) {
         if let Some(body) = self.module.body(function) {
             let to = body.start;
@@ -124,7 +136,7 @@ impl Resolve<'_> {
     }
 
     /// A constant by itself: an address, or a place in the table.
-    fn number(&self, from: VirtualAddress, number: Constant, found: &mut dyn FnMut(Reference)) {
+    fn number(&self, from: VirtualAddress, number: Constant, found: &mut impl FnMut(Reference)) {
         let proven = self.linked && number.padded;
         let in_table = || self.module.in_table(number.value).filter(|_| proven);
         match (self.module.memory_at(number.value), in_table()) {
@@ -150,7 +162,7 @@ impl Resolve<'_> {
         base: Option<(VirtualAddress, Constant)>,
         offset: Constant,
         size: u16,
-        found: &mut dyn FnMut(Reference),
+        found: &mut impl FnMut(Reference),
     ) {
         let by_base = base.filter(|(_, base)| base.padded && !offset.padded);
         let padded = offset.padded || by_base.is_some();
@@ -173,7 +185,7 @@ impl Resolve<'_> {
 
     /// Where addresses begin at 0, as they do where the importer says where data goes, any number
     /// could be one.
-    fn data(&self, reference: Reference, found: &mut dyn FnMut(Reference)) {
+    fn data(&self, reference: Reference, found: &mut impl FnMut(Reference)) {
         let plausible = self
             .module
             .first_address()
@@ -194,11 +206,11 @@ impl Disassembler for Wasm<'_> {
         _absolute: bool,
         found: &mut dyn FnMut(usize, Reference),
     ) {
-        for (index, piece) in pieces.iter().enumerate() {
-            self.scan(piece, &mut |reference| {
-                found(index, reference);
-            });
-        }
+        self.scan(pieces, found);
+    }
+
+    fn references_are_all(&self) -> bool {
+        true
     }
 
     /// Instructions hold no distances. The length before them may be written in several ways.
@@ -211,14 +223,13 @@ impl Disassembler for Wasm<'_> {
     }
 
     fn calls(&self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) {
-        for (piece, index) in pieces.iter().zip(0..) {
-            let inside = AddressRange::new(piece.address, piece.code.len() as u64);
-            self.scan(piece, &mut |reference| {
-                if !inside.contains(reference.to) {
-                    found(index, reference);
-                }
-            });
-        }
+        self.scan(pieces, &mut |index, reference| {
+            let Piece { code, address } = pieces[index];
+            let inside = AddressRange::new(address, code.len() as u64);
+            if !inside.contains(reference.to) {
+                found(index, reference);
+            }
+        });
     }
 
     /// Functions stand one after the other.

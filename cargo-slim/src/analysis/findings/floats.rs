@@ -14,7 +14,10 @@ use codecost::{
     units::Bytes,
 };
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::OnceLock,
+};
 
 /// Users that are named.
 const NAMED: usize = 3;
@@ -177,16 +180,8 @@ fn of_one_crate(
     ledger: &Ledger,
     group: &BTreeSet<u32>,
 ) -> Option<(String, Vec<String>)> {
-    let functions = &subject.code.functions;
-    let mut crates: BTreeMap<u32, Vec<&Function>> = BTreeMap::new();
-    for at in callers(subject, ledger, group)? {
-        let function = &functions[at];
-        crates
-            .entry(function.owner.defined.0)
-            .or_default()
-            .push(function);
-    }
-    let (only, callers) = (crates.len() == 1).then(|| crates.pop_first()).flatten()?;
+    let callers = callers(subject, ledger, group)?;
+    let only = callers.first()?.owner.defined;
     let name = |function: &&Function| {
         let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
         Some(format!("called by `{}`", Name::parse(&symbol.name).full()))
@@ -202,23 +197,26 @@ fn of_one_crate(
         1 => "one function",
         _ => "one crate only",
     };
-    let label = subject.label(CrateId(only));
+    let label = subject.label(only);
     Some((format!("{whose}, of `{}`", label.name), evidence))
 }
 
 /// So many functions are looked through at once.
 const FUNCTIONS: usize = 256;
 
-/// The functions outside of `group` that call one of it, by their places; `None` where code is not
-/// decoded.
-fn callers(subject: &Subject<'_>, ledger: &Ledger, group: &BTreeSet<u32>) -> Option<Vec<usize>> {
+/// The functions outside of `group` that call one of it; `None` where they are of several crates, or
+/// code is not decoded.
+fn callers<'s>(
+    subject: &'s Subject<'_>,
+    ledger: &Ledger,
+    group: &BTreeSet<u32>,
+) -> Option<Vec<&'s Function>> {
     let decoder = decoder_of(&subject.image)?;
     let functions = &subject.code.functions;
     // Calls go through slots that hold the address of one of them: entries of the global offset
     // table, tables of formatting arguments, whose own address is taken.
     let mut slots: HashSet<VirtualAddress> = subject
-        .image
-        .relocations(&subject.dynamic_symbols)
+        .relocations()
         .iter()
         .flat_map(|table| &table.relocations)
         .filter(|relocation| {
@@ -251,8 +249,14 @@ fn callers(subject: &Subject<'_>, ledger: &Ledger, group: &BTreeSet<u32>) -> Opt
         });
         calls
     };
+    let only: OnceLock<CrateId> = OnceLock::new();
+    let of_one = |at: usize| {
+        let owner = functions[at].owner.defined;
+        (*only.get_or_init(|| owner) == owner).then_some(&functions[at])
+    };
     let all = (0..functions.len()).into_par_iter().with_min_len(FUNCTIONS);
-    Some(all.filter(|at| is_called(*at)).collect())
+    // The first of another crate ends the search.
+    all.filter(|at| is_called(*at)).map(of_one).collect()
 }
 
 fn formats_floats(subject: &Subject<'_>, function: &Function) -> bool {

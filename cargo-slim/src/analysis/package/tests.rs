@@ -168,7 +168,7 @@ fn a_file_of_a_package_knows_what_it_is_made_from() {
     ]);
     let file = opened(Mapping::of_bytes("dir/x.whl", &whole).unwrap(), None).unwrap();
     assert_eq!(file.documents().len(), 2);
-    let list = PackageList::find(&file, file.path()).unwrap();
+    let list = PackageList::find(None, &file, file.path()).unwrap();
     let names: Vec<_> = list.packages.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["a", "x"]);
     assert_eq!(

@@ -64,8 +64,14 @@ impl Catalogue {
     /// Starts cargo and the compiler for the workspace and the toolchain here, silently; without
     /// them less is known. Writes nothing.
     pub fn for_file(context: &Context, mapping: &Mapping) -> Self {
+        let image = Image::parse(mapping.path(), mapping).ok();
+        Self::for_image(context, image.as_ref(), mapping)
+    }
+
+    /// As [`Catalogue::for_file`], where the file was read already: `image`, if it is one.
+    pub fn for_image(context: &Context, image: Option<&Image<'_>>, mapping: &Mapping) -> Self {
         let find = || Workspace::find(context);
-        Self::for_file_from(context, find, mapping, mapping.path())
+        Self::for_file_from(context, find, (mapping, image), mapping.path())
     }
 
     /// As [`Catalogue::for_file`], with what was asked for before. `stood` is where the file stood
@@ -74,7 +80,9 @@ impl Catalogue {
     pub fn for_file_in(around: &Surroundings, mapping: &Mapping, stood: Option<&Path>) -> Self {
         let find = || around.workspace.clone();
         let file = stood.unwrap_or(mapping.path());
-        let mut catalogue = Self::for_file_from(&around.context, find, mapping, file);
+        let image = Image::parse(mapping.path(), mapping).ok();
+        let read = (mapping, image.as_ref());
+        let mut catalogue = Self::for_file_from(&around.context, find, read, file);
         catalogue.complete &= stood.is_none();
         catalogue
     }
@@ -82,7 +90,7 @@ impl Catalogue {
     fn for_file_from(
         context: &Context,
         find: impl FnOnce() -> Option<Workspace> + Send,
-        mapping: &Mapping,
+        (mapping, image): (&Mapping, Option<&Image<'_>>),
         file: &Path,
     ) -> Self {
         let (workspace, toolchain, beside) = thread::scope(|scope| {
@@ -105,7 +113,7 @@ impl Catalogue {
             file_stem: stem(file),
             ..Self::default()
         };
-        let made_by = producer::of(mapping);
+        let made_by = image.map(producer::of).unwrap_or_default();
         catalogue.rust = made_by.is_rust();
         match (
             made_by.release(toolchain.as_ref().map(|all| &all.0)),
@@ -131,9 +139,9 @@ impl Catalogue {
         for found in beside {
             catalogue.add_beside(found, workspace.as_ref(), file);
         }
-        catalogue.listed = PackageList::find(mapping, file);
+        catalogue.listed = PackageList::find(image, mapping, file);
         if !catalogue.complete {
-            catalogue.add_mentioned(mapping);
+            catalogue.add_mentioned(mapping, image);
             catalogue.add_listed();
         }
         if let Some(workspace) = &workspace {
@@ -178,8 +186,8 @@ impl Catalogue {
     }
 
     /// Crates whose sources the file itself mentions, in panic locations and debug information.
-    fn add_mentioned(&mut self, file: &Mapping) {
-        for text in mentioned(file) {
+    fn add_mentioned(&mut self, file: &[u8], image: Option<&Image<'_>>) {
+        for text in mentioned(file, image) {
             let Some((package, Some(version), origin)) = package_by_layout(&text) else {
                 continue;
             };
@@ -419,7 +427,7 @@ fn manifest(path: &Path) -> Option<(String, Option<String>)> {
 /// Directories of packages in the texts of a file: `…/registry/src/<index>/NAME-VERSION/`,
 /// `/rust/deps/NAME-VERSION/`. Panic locations stand among the constants; where there is no
 /// section to tell, the whole file is searched.
-fn mentioned(file: &Mapping) -> BTreeSet<String> {
+fn mentioned(file: &[u8], image: Option<&Image<'_>>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let pattern =
         r"(?-u)(?:/rust/deps|[/\\]registry[/\\]src[/\\][\w.-]{1,128})[/\\][\w.+-]{1,128}[/\\]";
@@ -434,8 +442,8 @@ fn mentioned(file: &Mapping) -> BTreeSet<String> {
             }
         }
     };
-    match Image::parse(file.path(), file) {
-        Ok(image)
+    match image {
+        Some(image)
             if matches!(image.format, Format::Elf | Format::Wasm) && !image.sections.is_empty() =>
         {
             for section in &image.sections {

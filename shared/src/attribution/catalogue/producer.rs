@@ -7,7 +7,7 @@
 
 use crate::{
     cargo::Toolchain,
-    image::{Format, Image, Mapping, SectionKind},
+    image::{Format, Image, SectionKind},
 };
 use std::{collections::BTreeSet, path::Path};
 
@@ -42,11 +42,8 @@ fn single(all: &BTreeSet<String>) -> Option<&String> {
 /// Of so many different answers none is one.
 const ENOUGH: usize = 4;
 
-pub(super) fn of(file: &Mapping) -> Producer {
+pub(super) fn of(image: &Image<'_>) -> Producer {
     let mut found = Producer::default();
-    let Ok(image) = Image::parse(file.path(), file) else {
-        return found;
-    };
     for section in &image.sections {
         if section.kind == SectionKind::Comment {
             // A few dozen bytes per compiler; more is not this section.
@@ -71,7 +68,7 @@ pub(super) fn of(file: &Mapping) -> Producer {
         return found;
     }
     if image.format != Format::Elf {
-        paths(file, &mut found);
+        paths(image.bytes, &mut found);
         return found;
     }
     for section in &image.sections {

@@ -1,11 +1,14 @@
-//! One pass over a function's instructions, which keeps only the numbers that may name something.
+//! One pass over functions' instructions, which keeps only the numbers that may name something.
 //!
 //! Half of a module's time would go into telling apart instructions that hold nothing of interest, so
 //! only the lengths of the common ones are known here. Whatever else there is `wasmparser` reads, which
 //! is also the witness in the tests.
 
-use super::super::Piece;
-use crate::address::VirtualAddress;
+use super::{
+    super::Piece,
+    telling::{Telling, is_memory},
+};
+use crate::{address::VirtualAddress, image::Constant};
 use wasmparser::{BinaryReader, OperatorsReader};
 
 /// What an instruction holds.
@@ -23,38 +26,61 @@ pub(super) enum Seen {
     Other,
 }
 
-/// Calls `then` with the instructions of a function in order: where each stands, what it holds, and
-/// whether its last number is longer than it needs to be. Of several that hold nothing it may be
-/// called for the first only; a constant of one byte, and an offset of one byte that no constant stands
-/// before, count as nothing: no data stands so low. Stops at damage.
-pub(super) fn each(piece: &Piece<'_>, then: &mut impl FnMut(VirtualAddress, Seen, bool)) {
-    let mut code = Code {
-        bytes: piece.code,
-        at: 0,
-    };
-    if code.header().is_none() {
-        return;
+/// An instruction that holds something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where it stands.
+    pub(super) from: VirtualAddress,
+    pub(super) seen: Seen,
+    /// Whether its last number is longer than it needs to be.
+    pub(super) padded: bool,
+}
+
+/// Calls `then` with the instructions that hold something, function by function in order, and of a load
+/// or store with the constant before it, which is its base. A constant of one byte, and an offset of one
+/// byte without a base, may be left out: no data stands so low. Stops in a function at damage.
+pub(super) fn each(
+    pieces: &[Piece<'_>],
+    then: &mut impl FnMut(usize, Found, Option<(VirtualAddress, Constant)>),
+) {
+    let telling = Telling::of(pieces);
+    for (index, piece) in pieces.iter().enumerate() {
+        let mut code = Code::new(piece.code);
+        for start in telling.in_function(index) {
+            let start = *start as usize;
+            // It was read with its base.
+            if start < code.at {
+                continue;
+            }
+            code.at = start;
+            let mut then = |found, base| then(index, found, base);
+            if one(&mut code, piece.address, &mut then).is_none() {
+                break;
+            }
+        }
     }
-    let mut after_number = false;
-    while code.at < code.bytes.len() {
-        if code.skip_simple(after_number) {
-            then(piece.address, Seen::Other, false);
+}
+
+/// Reads one instruction, or a constant and the load or store that it is the base of; `None` at damage.
+#[inline]
+fn one(
+    code: &mut Code<'_>,
+    address: VirtualAddress,
+    then: &mut impl FnMut(Found, Option<(VirtualAddress, Constant)>),
+) -> Option<()> {
+    let first = code.found(address)?;
+    if let Seen::Number(value) = first.seen
+        && code.bytes.get(code.at).is_some_and(|next| is_memory(*next))
+    {
+        let next = code.found(address)?;
+        if let Seen::Memory { .. } = next.seen {
+            let padded = first.padded;
+            then(next, Some((first.from, Constant { value, padded })));
+            return Some(());
         }
-        let from = code.at;
-        if from >= code.bytes.len() {
-            return;
-        }
-        let Some(seen) = code.instruction() else {
-            return;
-        };
-        after_number = matches!(seen, Seen::Number(_));
-        if seen == Seen::Other {
-            then(piece.address, seen, false);
-            continue;
-        }
-        let padded = is_padded(code.bytes.get(from..code.at).unwrap_or_default(), seen);
-        then(VirtualAddress(piece.address.0 + from as u64), seen, padded);
     }
+    then(first, None);
+    Some(())
 }
 
 /// Whether the number that an instruction ends with takes five bytes, or ten where it has 64 bits,
@@ -77,107 +103,37 @@ fn is_padded(instruction: &[u8], seen: Seen) -> bool {
     small && *last < 0x80 && longer >= 4
 }
 
-struct Code<'c> {
+/// Instructions that are read one by one.
+pub(super) struct Code<'c> {
     bytes: &'c [u8],
-    at: usize,
+    pub(super) at: usize,
 }
 
-/// Whether an instruction is its first byte: all of arithmetic, and the simple control flow.
-const fn is_plain(opcode: u8) -> bool {
-    matches!(opcode, 0x00 | 0x01 | 0x05 | 0x0a | 0x0b | 0x0f | 0x19..=0x1b | 0x45..=0xc4 | 0xd1 | 0xd3 | 0xd4)
-}
-
-/// How an instruction that names nothing is skipped, by its first byte.
-#[derive(Clone, Copy)]
-struct Simple {
-    /// Whether it is skipped at all.
-    known: bool,
-    /// Whether a number of any length follows.
-    number: bool,
-    /// How many more bytes follow.
-    more: u8,
-    /// Bits of the next bytes that must not be set.
-    open: u32,
-    /// Which property the next byte, and the one after it, must not have.
-    first: u8,
-    second: u8,
-}
-
-/// The byte begins a type that names what it refers to.
-const REFERENCE: u8 = 1;
-/// The byte begins an instruction that reads or writes memory, and so uses a constant before it.
-const MEMORY: u8 = 2;
-
-/// The properties of each byte.
-const PROPERTIES: [u8; 256] = {
-    let mut properties = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        properties[byte] = match byte as u8 {
-            0x63 | 0x64 => REFERENCE,
-            // Vectors and atomics, too.
-            0x28..=0x3e | 0xfd | 0xfe => MEMORY,
-            _ => 0,
-        };
-        byte += 1;
+impl<'c> Code<'c> {
+    pub(super) fn new(bytes: &'c [u8]) -> Self {
+        Self { bytes, at: 0 }
     }
-    properties
-};
 
-const SIMPLE: [Simple; 256] = {
-    const NONE: Simple = Simple {
-        known: false,
-        number: false,
-        more: 0,
-        open: 0,
-        first: 0,
-        second: 0,
-    };
-    const PLAIN: Simple = Simple {
-        known: true,
-        ..NONE
-    };
-    const NUMBER: Simple = Simple {
-        number: true,
-        ..PLAIN
-    };
-    let mut simple = [NONE; 256];
-    let mut opcode = 0;
-    while opcode < 256 {
-        simple[opcode] = match opcode as u8 {
-            plain if is_plain(plain) => PLAIN,
-            0x0c | 0x0d | 0x20..=0x26 => NUMBER,
-            0x02..=0x04 => Simple {
-                first: REFERENCE,
-                ..NUMBER
-            },
-            // One byte each for the alignment, of the first memory, and the offset.
-            0x28..=0x3e => Simple {
-                more: 2,
-                open: 0x80_c0,
-                ..PLAIN
-            },
-            0x41 | 0x42 => Simple {
-                more: 1,
-                open: 0x80,
-                second: MEMORY,
-                ..PLAIN
-            },
-            0x43 => Simple { more: 4, ..PLAIN },
-            0x44 => Simple { more: 8, ..PLAIN },
-            _ => NONE,
-        };
-        opcode += 1;
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.bytes.len()
     }
-    simple
-};
 
-/// The last bit of each of seven bytes: set where a number goes on.
-const GOES_ON: u64 = 0x80_8080_8080_8080;
+    /// The eight bytes from `at` on.
+    #[inline]
+    pub(super) fn window(&self, at: usize) -> Option<u64> {
+        let window = self.bytes.get(at..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*window))
+    }
+
+    /// Whether an instruction is its first byte: all of arithmetic, and the simple control flow.
+    pub(super) fn is_plain(opcode: u8) -> bool {
+        matches!(opcode, 0x00 | 0x01 | 0x05 | 0x0a | 0x0b | 0x0f | 0x19..=0x1b | 0x45..=0xc4 | 0xd1 | 0xd3 | 0xd4)
+    }
+}
 
 impl Code<'_> {
     /// The length of the body and the locals.
-    fn header(&mut self) -> Option<()> {
+    pub(super) fn header(&mut self) -> Option<()> {
         self.number()?;
         for _ in 0..self.number()? {
             self.number()?;
@@ -194,47 +150,26 @@ impl Code<'_> {
         }
     }
 
-    /// Skips instructions that name nothing; says whether there were any. Which kind the next one is
-    /// cannot be predicted, so all are skipped in the same way. `after_number`: whether a constant comes
-    /// before, which the next one may use as an address.
+    /// Reads an instruction of a function that stands at `address`.
     #[inline]
-    fn skip_simple(&mut self, after_number: bool) -> bool {
+    fn found(&mut self, address: VirtualAddress) -> Option<Found> {
         let start = self.at;
-        if after_number
-            && let Some(next) = self.bytes.get(start)
-            && PROPERTIES[usize::from(*next)] & MEMORY != 0
-        {
-            return false;
-        }
-        while let Some(window) = self
-            .bytes
-            .get(self.at..)
-            .and_then(|rest| rest.first_chunk())
-        {
-            let window = u64::from_le_bytes(*window);
-            let kind = SIMPLE[(window & 0xff) as usize];
-            let next = window >> 8;
-            let ends = !next & GOES_ON;
-            let first = PROPERTIES[(next & 0xff) as usize] & kind.first;
-            let second = PROPERTIES[(next >> 8 & 0xff) as usize] & kind.second;
-            let open = next as u32 & kind.open;
-            // One branch for all that can stop it.
-            if !kind.known | (ends == 0) | (first != 0) | (second != 0) | (open != 0) {
-                break;
-            }
-            let number = (ends.trailing_zeros() as usize + 1) / 8;
-            self.at += 1 + number * usize::from(kind.number) + usize::from(kind.more);
-        }
-        self.at > start
+        let seen = self.instruction()?;
+        let whole = self.bytes.get(start..self.at).unwrap_or_default();
+        Some(Found {
+            from: VirtualAddress(address.0 + start as u64),
+            seen,
+            padded: is_padded(whole, seen),
+        })
     }
 
     /// Reads an instruction; `None` at damage.
     #[inline]
-    fn instruction(&mut self) -> Option<Seen> {
+    pub(super) fn instruction(&mut self) -> Option<Seen> {
         let start = self.at;
         let opcode = self.byte()?;
         match opcode {
-            _ if is_plain(opcode) => {}
+            _ if Self::is_plain(opcode) => {}
             // Locals, globals and jumps by their number; the type of a block; the memory's number.
             0x02..=0x04 | 0x0c | 0x0d | 0x20..=0x26 | 0x3f | 0x40 | 0xd0 | 0xd5 | 0xd6 => {
                 // A block's type may be a reference, which names what it refers to.
@@ -437,7 +372,7 @@ mod tests {
     }
 
     fn ours(code: &[u8]) -> Option<Vec<(usize, usize, Seen)>> {
-        let mut code = Code { bytes: code, at: 0 };
+        let mut code = Code::new(code);
         code.header()?;
         let mut all = Vec::new();
         while code.at < code.bytes.len() {
@@ -472,51 +407,46 @@ mod tests {
             let mut reader = OperatorsReader::new(BinaryReader::new(&code[2..], 0));
             if let Ok(operator) = reader.read() {
                 let mut own = Code { bytes: &code, at: 2 };
-                prop_assert!(own.instruction().is_some(), "{operator:?}");
+                let seen = own.instruction();
+                prop_assert!(seen.is_some(), "{operator:?}");
                 prop_assert_eq!(own.at - 2, reader.original_position(), "{:?}", operator);
+                // What follows is long enough for it to be told by its first bytes.
+                let code = [&code[..own.at], &[0x01; 8]].concat();
+                are_reported(&[Piece { code: &code, address: VirtualAddress(0) }]);
             }
         }
     }
 
-    /// What `each` reports, without what holds nothing.
-    fn reported(code: &[u8]) -> Vec<(u64, Seen)> {
-        let piece = Piece {
-            code,
-            address: VirtualAddress(0),
-        };
-        let mut all = Vec::new();
-        each(&piece, &mut |at, seen, _| all.push((at.0, seen)));
-        all.retain(|(_, seen)| *seen != Seen::Other);
-        all
-    }
-
-    /// All that an instruction holds is reported, but for numbers of one byte.
-    fn is_reported(code: &[u8]) {
-        let mut reader = Code { bytes: code, at: 0 };
-        reader.header().unwrap();
-        let mut expected = Vec::new();
-        let mut after_number = false;
-        while reader.at < code.len() {
-            let from = reader.at;
-            let seen = reader.instruction().unwrap();
-            let is_memory = |at: usize| {
-                code.get(at)
-                    .is_some_and(|it| PROPERTIES[usize::from(*it)] & MEMORY != 0)
-            };
-            let short = match seen {
-                Seen::Number(_) => reader.at == from + 2 && !is_memory(reader.at),
-                Seen::Memory { offset, .. } => !after_number && offset < 128,
-                _ => false,
-            };
-            if !short && seen != Seen::Other {
-                expected.push((from as u64, seen));
+    /// All that an instruction holds is reported, but for numbers of one byte that are no base.
+    fn are_reported(pieces: &[Piece<'_>]) {
+        let mut reported = Vec::new();
+        each(pieces, &mut |index, found, base| {
+            reported.extend(base.map(|(from, base)| (index, from.0, Seen::Number(base.value))));
+            reported.push((index, found.from.0, found.seen));
+        });
+        let mut reported = reported.iter().peekable();
+        for (index, piece) in pieces.iter().enumerate() {
+            let mut code = Code::new(piece.code);
+            code.header().unwrap();
+            let mut after_number = false;
+            while !code.is_at_end() {
+                let from = code.at;
+                let seen = code.instruction().unwrap();
+                let is_base = piece.code.get(code.at).is_some_and(|it| is_memory(*it));
+                let short = match seen {
+                    Seen::Number(_) => code.at == from + 2 && !is_base,
+                    Seen::Memory { offset, .. } => !after_number && offset < 128,
+                    Seen::Other => true,
+                    _ => false,
+                };
+                // Near the end of a function also what is short.
+                let whole = (index, from as u64, seen);
+                let is_next = reported.next_if(|next| **next == whole).is_some();
+                assert!(is_next || short, "{whole:?} is not {:?}", reported.peek());
+                after_number = matches!(seen, Seen::Number(_));
             }
-            after_number = matches!(seen, Seen::Number(_));
         }
-        let mut reported = reported(code);
-        // Near the end of a function everything is reported.
-        reported.retain(|one| expected.contains(one));
-        assert_eq!(reported, expected);
+        assert_eq!(reported.next(), None);
     }
 
     #[test]
@@ -531,16 +461,22 @@ mod tests {
             let bytes = std::fs::read(&path).unwrap();
             let image = crate::image::Image::parse(&path, &bytes).unwrap();
             let module = &image.modules()[0];
+            let mut pieces = Vec::new();
             let mut read = 0;
             for function in 0..module.defined() as u32 {
                 let body = module.body(module.imported() + function).unwrap();
                 let code = &bytes[body.start.0 as usize..body.end().0 as usize];
                 let ours = ours(code).unwrap();
                 assert_eq!(ours, witness(code).unwrap(), "{name}, function {function}");
-                is_reported(code);
                 read += ours.len();
+                pieces.push(Piece {
+                    code,
+                    address: VirtualAddress(0),
+                });
             }
             assert!(read > 5, "{name}");
+            are_reported(&pieces);
+            are_reported(&pieces[..1]);
         }
     }
 }

@@ -99,11 +99,15 @@ impl Scan<'_> {
 
     /// The word with this number; zero after the end.
     fn number(&self, bytes: &[u8], word: usize) -> u64 {
-        let at = word * self.word;
-        let word = bytes.get(at..at + self.word).unwrap_or_default();
-        word.iter()
-            .rev()
-            .fold(0, |number, byte| number << 8 | u64::from(*byte))
+        let rest = bytes.get(word * self.word..).unwrap_or_default();
+        match self.word {
+            4 => rest
+                .first_chunk()
+                .map_or(0, |word| u32::from_le_bytes(*word).into()),
+            _ => rest
+                .first_chunk()
+                .map_or(0, |word| u64::from_le_bytes(*word)),
+        }
     }
 
     /// Whether a vtable can begin here: drop glue or none, a size, an alignment that goes into it,
