@@ -108,7 +108,7 @@ impl Command for Report {
         let allocations = or_said(allocations, "allocations", &mut not_measured);
         let benchmarks = operations::measure(&current, &mut not_measured, console)?;
         let (target, arguments) = words(&current);
-        let comparison = match baseline {
+        let comparison = match baseline.clone() {
             Some(baseline) => Some(gating::gate(&against(current, baseline, &output), console)?),
             None => None,
         };
@@ -123,6 +123,7 @@ impl Command for Report {
             not_measured,
             target,
             arguments,
+            baseline,
         });
         report::summary::write(&summary, &output, console)?;
         Ok(code)
@@ -154,7 +155,11 @@ fn of_latest(current: &Current) -> Result<Inputs> {
     })?;
     let mut not_measured = Vec::new();
     let (time, allocations) = match about.is_of_allocations() {
-        true => (None, Some(latest)),
+        // A report itself ends with these.
+        true => {
+            let time = record::latest_of_time(&current.selection, &about.command)?;
+            (time, Some(latest))
+        }
         false => {
             let of_same = record::latest_of_allocations(&current.selection)?;
             let of_same = of_same.filter(|other| {
@@ -216,6 +221,7 @@ fn of_latest(current: &Current) -> Result<Inputs> {
         not_measured,
         target,
         arguments,
+        baseline: None,
     })
 }
 

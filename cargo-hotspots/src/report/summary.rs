@@ -109,6 +109,7 @@ pub fn write(summary: &Summary, options: &OutputOptions, console: &mut Console) 
         bottlenecks,
         plan,
         comparison,
+        keep,
         not_measured,
         warnings,
     } = summary;
@@ -151,7 +152,7 @@ pub fn write(summary: &Summary, options: &OutputOptions, console: &mut Console) 
     }
     page = page
         .then(bottlenecks_page(bottlenecks))
-        .then(plan_page(plan))
+        .then(plan_page(plan, keep.as_deref()))
         .heading("Not measured");
     for line in not_measured {
         page = page.line(printable(line).into_owned(), Emphasis::Faint);
@@ -176,6 +177,7 @@ pub fn write(summary: &Summary, options: &OutputOptions, console: &mut Console) 
             }),
         )
         .member("bottlenecks", &bottlenecks)
+        .member("keep", keep)
         .member("plan", &steps)
         .member("comparison", &compared)
         .member("not_measured", not_measured)
@@ -266,11 +268,21 @@ fn bottlenecks_page(bottlenecks: &[Bottleneck]) -> Page {
         })
 }
 
-fn plan_page(plan: &[Step]) -> Page {
+fn plan_page(plan: &[Step], keep: Option<&str>) -> Page {
     if plan.is_empty() {
         return Page::new();
     }
     let page = Page::new().heading("Plan");
+    let page = match keep {
+        None => page,
+        Some(keep) => page
+            .line(
+                "Before the first change, keep what runs now:",
+                Emphasis::Plain,
+            )
+            .line(format!("→ {keep}"), Emphasis::Command)
+            .gap(),
+    };
     plan.iter().enumerate().fold(page, |page, (nth, step)| {
         let Step {
             what,

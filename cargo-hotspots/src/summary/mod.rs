@@ -13,7 +13,7 @@ use crate::{
     },
     stat::Stat,
 };
-use codecost::units::{Bytes, Share, thousands};
+use codecost::units::{Share, thousands};
 
 /// How many bottlenecks are named.
 const MOST: usize = 3;
@@ -35,6 +35,7 @@ pub fn summarize(inputs: Inputs) -> Summary {
         mut not_measured,
         target,
         arguments,
+        baseline,
     } = inputs;
     let mut warnings = stat.warnings.clone();
     if let Some(overview) = &overview {
@@ -85,7 +86,10 @@ pub fn summarize(inputs: Inputs) -> Summary {
         );
     }
     not_measured.push("what each change would save: no change was tried".into());
-    let plan = plan(&bottlenecks, &target, &arguments);
+    let name = baseline.as_deref().unwrap_or("before");
+    let plan = plan(&bottlenecks, &target, &arguments, name);
+    let keep = baseline.is_none() && plan.iter().any(|step| step.verify.contains("--baseline"));
+    let keep = keep.then(|| format!("cargo hotspots {target} --save-baseline {name}{arguments}"));
     let verdict = verdict(&stat, &bottlenecks);
     Summary {
         title,
@@ -96,6 +100,7 @@ pub fn summarize(inputs: Inputs) -> Summary {
         bottlenecks,
         plan,
         comparison,
+        keep,
         not_measured,
         warnings,
     }
@@ -114,7 +119,10 @@ fn of_time(
     let first = overview.rows.functions.iter().take(MOST);
     for function in first {
         let share = Share::of(function.times.charged.period, total).0;
-        let is_named = found.iter().any(|known| known.names(&function.name));
+        // A finding about a small part of it leaves open what the rest is.
+        let is_named = found.iter().any(|known| {
+            known.is_about(&function.name) && known.time.unwrap_or_default() * 2.0 >= share
+        });
         if share >= WORTH && !is_named {
             found.push(of_function(function, share, overview));
         }
@@ -150,6 +158,8 @@ fn of_finding(
         });
     if let Some(found) = named {
         evidence.extend(found.evidence.iter().take(2).cloned());
+    } else if let Some(analysis) = allocations.filter(|_| *code == "allocator") {
+        evidence.extend(dearest(&analysis.rows));
     }
     Bottleneck {
         what: title.clone(),
@@ -161,6 +171,21 @@ fn of_finding(
         command: command.clone(),
         code,
     }
+}
+
+/// The places whose blocks take most of the allocator's time, in words.
+fn dearest(table: &AllocTable) -> Vec<String> {
+    let timed = table.findings.iter();
+    let mut timed: Vec<_> = timed
+        .filter_map(|finding| Some((finding.time_share?, finding)))
+        .filter(|(share, _)| *share > 0.0)
+        .collect();
+    timed.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let said = timed.iter().take(2).map(|(share, finding)| {
+        let what = finding.evidence.first().map_or("", String::as_str);
+        format!("{what}: {} of the time", Share(*share))
+    });
+    said.collect()
 }
 
 fn of_function(function: &FunctionRow, share: f64, overview: &Analysis<Overview>) -> Bottleneck {
@@ -191,7 +216,13 @@ fn of_function(function: &FunctionRow, share: f64, overview: &Analysis<Overview>
         )],
         advice: None,
         command: format!(
-            "cargo hotspots asm {}{}",
+            "cargo hotspots {} {}{}",
+            // Its instructions say something where it spends the time in them.
+            if own.0 * 2.0 > share {
+                "asm"
+            } else {
+                "callees"
+            },
             codecost::front::quoted(&function.name),
             overview.facts.input_flag
         ),
@@ -212,8 +243,8 @@ fn of_allocations(analysis: &Analysis<AllocTable>, known: &[Bottleneck]) -> Vec<
                 function,
                 file,
                 line,
-                count,
-                bytes,
+                count: _,
+                bytes: _,
                 share,
                 time_share,
                 evidence,
@@ -223,21 +254,14 @@ fn of_allocations(analysis: &Analysis<AllocTable>, known: &[Bottleneck]) -> Vec<
                 (Some(file), Some(line)) => format!("{file}:{line}"),
                 _ => function.clone(),
             };
-            let mut evidence = evidence.clone();
-            evidence.insert(
-                0,
-                format!(
-                    "{} blocks, {}, for `{function}`",
-                    thousands(*count),
-                    Bytes(*bytes)
-                ),
-            );
+            // The share is said beside it, and the counts are evidence.
+            let what = title.split(": ").next().unwrap_or(title);
             Bottleneck {
-                what: title.clone(),
+                what: format!("{what}, for `{function}`"),
                 location,
                 time: time_share.filter(|share| *share > 0.0),
                 allocations: Some(*share),
-                evidence,
+                evidence: evidence.clone(),
                 advice: None,
                 command: command.clone(),
                 code: kind.code(),
@@ -247,7 +271,7 @@ fn of_allocations(analysis: &Analysis<AllocTable>, known: &[Bottleneck]) -> Vec<
 }
 
 /// What to do, in the order of what is at stake.
-fn plan(bottlenecks: &[Bottleneck], target: &str, arguments: &str) -> Vec<Step> {
+fn plan(bottlenecks: &[Bottleneck], target: &str, arguments: &str, baseline: &str) -> Vec<Step> {
     bottlenecks
         .iter()
         .map(|bottleneck| {
@@ -257,7 +281,10 @@ fn plan(bottlenecks: &[Bottleneck], target: &str, arguments: &str) -> Vec<Step> 
                 (None, None) => "unknown".into(),
             };
             let verify = match bottleneck.time {
-                Some(_) => format!("cargo hotspots check {target} --baseline before{arguments}"),
+                Some(_) => {
+                    let baseline = codecost::front::quoted(baseline);
+                    format!("cargo hotspots check {target} --baseline {baseline}{arguments}")
+                }
                 None => format!("cargo hotspots alloc {target}{arguments}"),
             };
             Step {

@@ -33,6 +33,8 @@ pub struct Inputs {
     pub target: String,
     /// The program's arguments, with ` -- ` in front.
     pub arguments: String,
+    /// The baseline that it was compared with.
+    pub baseline: Option<String>,
 }
 
 /// A benchmark's operation.
@@ -80,7 +82,14 @@ pub struct Bottleneck {
 }
 
 impl Bottleneck {
-    /// Whether it is about this function.
+    /// Whether it is about this function and no other: a finding that has it among those who ask leaves
+    /// open what else it does.
+    pub(super) fn is_about(&self, function: &str) -> bool {
+        let place = self.location.split(" (").next().unwrap_or_default();
+        place == function && self.what.contains(function)
+    }
+
+    /// Whether it names this function at all.
     pub(super) fn names(&self, function: &str) -> bool {
         let text = [&self.what, &self.location];
         text.into_iter()
@@ -121,8 +130,32 @@ pub struct Summary {
     pub plan: Vec<Step>,
     /// After beside before.
     pub comparison: Option<Gate>,
+    /// The command that keeps what runs now, so that a change can be compared with it; `None` where a
+    /// baseline is there already.
+    pub keep: Option<String>,
     /// What was not measured.
     pub not_measured: Vec<String>,
     /// What makes the figures less than they seem.
     pub warnings: Vec<Warning>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_only_asks_is_not_what_it_is_about() {
+        let bottleneck = Bottleneck {
+            what: "time in growing containers, most of it for `app::first`".into(),
+            location: "app::first (src/main.rs:3)".into(),
+            time: Some(0.1),
+            allocations: None,
+            evidence: vec!["2.0% for app::second".into()],
+            advice: None,
+            command: String::new(),
+            code: "growth",
+        };
+        assert!(bottleneck.is_about("app::first") && bottleneck.names("app::second"));
+        assert!(!bottleneck.is_about("app::second") && !bottleneck.is_about("app"));
+    }
 }

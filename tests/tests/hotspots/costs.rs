@@ -321,6 +321,30 @@ fn the_report_names_what_costs_most_and_what_to_do() {
         let is_of_time = !page.contains("alloc-bytes");
         assert!(is_of_time || !of_time, "{words}: {page}");
     }
+    // What a change is compared with must be kept before it.
+    let keep = report["keep"].as_str().unwrap();
+    assert!(keep.contains("--save-baseline before"), "{keep}");
+    // The function with the most time is named, or all that is named takes more.
+    let number = json(&tool.run(["alloc", "--message-format", "json"]));
+    let number = number["recording"]["number"].as_u64().unwrap() - 1;
+    let input = ["--input", &number.to_string()];
+    let view = ["functions", "--message-format", "json"];
+    let functions = json(&tool.run(view.iter().chain(&input)));
+    let most = &rows(&functions, "rows")[0];
+    let name = most["name"].as_str().unwrap();
+    let share = most["charged"].as_f64().unwrap();
+    let least = bottlenecks.last().unwrap()["time_share"].as_f64();
+    let is_named = bottlenecks.iter().any(|it| {
+        let place = [&it["what"], &it["location"]].map(|text| text.as_str().unwrap_or_default());
+        place.iter().any(|text| text.contains(name))
+    });
+    assert!(
+        is_named || least.unwrap_or_default() >= share,
+        "{name} {share}: {report}"
+    );
+    // Without a target it is made of the same two recordings again.
+    let again = json(&tool.run(["report", "--message-format", "json"]));
+    assert_eq!(again["bottlenecks"], report["bottlenecks"]);
     // The latest recordings are those of the report: what is allocated has its share of the time.
     let alloc = json(&tool.run(["alloc", "--message-format", "json"]));
     let share = alloc["time_share"].as_f64().expect("a recording of time");
