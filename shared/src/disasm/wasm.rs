@@ -18,7 +18,8 @@ use crate::{
     image::{Constant, Image, Module},
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
-use sweep::{Found, Seen, each};
+use sweep::{Found, Seen};
+use telling::each;
 
 /// Reads the code of an image's modules.
 pub struct Wasm<'i> {

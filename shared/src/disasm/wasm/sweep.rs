@@ -1,14 +1,10 @@
-//! One pass over functions' instructions, which keeps only the numbers that may name something.
+//! Instructions and the numbers in them that may name something, read one by one.
 //!
 //! Half of a module's time would go into telling apart instructions that hold nothing of interest, so
 //! only the lengths of the common ones are known here. Whatever else there is `wasmparser` reads, which
 //! is also the witness in the tests.
 
-use super::{
-    super::Piece,
-    telling::{Telling, is_memory},
-};
-use crate::{address::VirtualAddress, image::Constant};
+use crate::address::VirtualAddress;
 use wasmparser::{BinaryReader, OperatorsReader};
 
 /// What an instruction holds.
@@ -36,51 +32,10 @@ pub(super) struct Found {
     pub(super) padded: bool,
 }
 
-/// Calls `then` with the instructions that hold something, function by function in order, and of a load
-/// or store with the constant before it, which is its base. A constant of one byte, and an offset of one
-/// byte without a base, may be left out: no data stands so low. Stops in a function at damage.
-pub(super) fn each(
-    pieces: &[Piece<'_>],
-    then: &mut impl FnMut(usize, Found, Option<(VirtualAddress, Constant)>),
-) {
-    let telling = Telling::of(pieces);
-    for (index, piece) in pieces.iter().enumerate() {
-        let mut code = Code::new(piece.code);
-        for start in telling.in_function(index) {
-            let start = *start as usize;
-            // It was read with its base.
-            if start < code.at {
-                continue;
-            }
-            code.at = start;
-            let mut then = |found, base| then(index, found, base);
-            if one(&mut code, piece.address, &mut then).is_none() {
-                break;
-            }
-        }
-    }
-}
-
-/// Reads one instruction, or a constant and the load or store that it is the base of; `None` at damage.
-#[inline]
-fn one(
-    code: &mut Code<'_>,
-    address: VirtualAddress,
-    then: &mut impl FnMut(Found, Option<(VirtualAddress, Constant)>),
-) -> Option<()> {
-    let first = code.found(address)?;
-    if let Seen::Number(value) = first.seen
-        && code.bytes.get(code.at).is_some_and(|next| is_memory(*next))
-    {
-        let next = code.found(address)?;
-        if let Seen::Memory { .. } = next.seen {
-            let padded = first.padded;
-            then(next, Some((first.from, Constant { value, padded })));
-            return Some(());
-        }
-    }
-    then(first, None);
-    Some(())
+/// Whether an instruction that begins so may read or write memory, vectors and atomics included, and so
+/// use a constant before it.
+pub(super) const fn is_memory(opcode: u8) -> bool {
+    matches!(opcode, 0x28..=0x3e | 0xfd | 0xfe)
 }
 
 /// Whether the number that an instruction ends with takes five bytes, or ten where it has 64 bits,
@@ -105,7 +60,7 @@ fn is_padded(instruction: &[u8], seen: Seen) -> bool {
 
 /// Instructions that are read one by one.
 pub(super) struct Code<'c> {
-    bytes: &'c [u8],
+    pub(super) bytes: &'c [u8],
     pub(super) at: usize,
 }
 
@@ -152,7 +107,7 @@ impl Code<'_> {
 
     /// Reads an instruction of a function that stands at `address`.
     #[inline]
-    fn found(&mut self, address: VirtualAddress) -> Option<Found> {
+    pub(super) fn found(&mut self, address: VirtualAddress) -> Option<Found> {
         let start = self.at;
         let seen = self.instruction()?;
         let whole = self.bytes.get(start..self.at).unwrap_or_default();
@@ -345,6 +300,7 @@ impl Code<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disasm::{Piece, wasm::telling::each};
     use proptest::prelude::*;
     use wasmparser::{FunctionBody, Operator};
 

@@ -1,4 +1,4 @@
-//! Which instructions of functions are worth reading: those that may name something.
+//! One pass over functions' instructions, which reads only those that may name something.
 //!
 //! One in eight is. Which kind an instruction is cannot be predicted, and the next one begins where it
 //! ends, so a processor that goes through one function mostly waits. So no branch depends on the kind:
@@ -7,8 +7,9 @@
 
 use super::{
     super::Piece,
-    sweep::{Code, Seen},
+    sweep::{Code, Found, Seen, is_memory},
 };
+use crate::{address::VirtualAddress, image::Constant};
 use std::{array, iter::Enumerate, slice::Iter, sync::LazyLock};
 
 /// So many functions are gone through at once.
@@ -16,6 +17,53 @@ const STREAMS: usize = 3;
 
 /// Seldom are there more of them than one to so many bytes of code.
 const BYTES: usize = 12;
+
+/// Calls `then` with the instructions that hold something, function by function in order, and of a load
+/// or store with the constant before it, which is its base. A constant of one byte, and an offset of one
+/// byte without a base, may be left out: no data stands so low. Stops in a function at damage.
+pub(super) fn each(
+    pieces: &[Piece<'_>],
+    then: &mut impl FnMut(usize, Found, Option<(VirtualAddress, Constant)>),
+) {
+    let telling = Telling::of(pieces);
+    for (index, piece) in pieces.iter().enumerate() {
+        let mut code = Code::new(piece.code);
+        for start in telling.in_function(index) {
+            let start = *start as usize;
+            // It was read with its base.
+            if start < code.at {
+                continue;
+            }
+            code.at = start;
+            let mut then = |found, base| then(index, found, base);
+            if one(&mut code, piece.address, &mut then).is_none() {
+                break;
+            }
+        }
+    }
+}
+
+/// Reads one instruction, or a constant and the load or store that it is the base of; `None` at damage.
+#[inline]
+fn one(
+    code: &mut Code<'_>,
+    address: VirtualAddress,
+    then: &mut impl FnMut(Found, Option<(VirtualAddress, Constant)>),
+) -> Option<()> {
+    let first = code.found(address)?;
+    if let Seen::Number(value) = first.seen
+        && code.bytes.get(code.at).is_some_and(|next| is_memory(*next))
+    {
+        let next = code.found(address)?;
+        if let Seen::Memory { .. } = next.seen {
+            let padded = first.padded;
+            then(next, Some((first.from, Constant { value, padded })));
+            return Some(());
+        }
+    }
+    then(first, None);
+    Some(())
+}
 
 /// Where the instructions that are worth reading start.
 pub(super) struct Telling {
@@ -203,12 +251,6 @@ const THIRD: [u8; 256] = {
     }
     third
 };
-
-/// Whether an instruction that begins so may read or write memory, vectors and atomics included, and so
-/// use a constant before it.
-pub(super) const fn is_memory(opcode: u8) -> bool {
-    matches!(opcode, 0x28..=0x3e | 0xfd | 0xfe)
-}
 
 /// The form of an instruction by its first two bytes; 0 where they do not tell it.
 static FORMS: LazyLock<Box<[u8; 1 << 16]>> = LazyLock::new(|| {
