@@ -5,7 +5,7 @@
 //! for the unit itself and for everything that is linked into it.
 
 use codecost::Result;
-use codecost::cargo::config::{Origin, OriginKind, Value};
+use codecost::cargo::config::{Origin, OriginKind, Spec, Value, flagged};
 use codecost::units::Share;
 
 use crate::knob::{Assignment, Key, Knob, Topic};
@@ -58,6 +58,8 @@ pub struct Row {
     pub status: Status,
     /// What rustc's arguments show, or what is out of reach.
     pub proof: Option<String>,
+    /// What to do, where the plan has no change that would put it right.
+    pub remedy: Option<String>,
 }
 
 /// Compares the plan with what is in force.
@@ -85,6 +87,7 @@ fn drifted(project: &Project, change: &Change) -> Row {
         package,
         status: Status::Drifted,
         proof: None,
+        remedy: None,
     }
 }
 
@@ -100,6 +103,7 @@ fn passed(project: &Project, skipped: &Skipped) -> Option<Row> {
         origin: origin(project, skipped.package.as_deref(), skipped.knob),
         status: Status::Pass,
         proof: None,
+        remedy: None,
     })
 }
 
@@ -107,8 +111,12 @@ fn passed(project: &Project, skipped: &Skipped) -> Option<Row> {
 /// by this tool would help.
 fn void(project: &Project, skipped: &Skipped) -> Row {
     let name = skipped.knob.name();
-    let setting = match skipped.knob {
-        Knob::Key(key) => project.setting(skipped.package.as_deref(), key),
+    let package = skipped.package.as_deref();
+    let value = match skipped.knob {
+        Knob::Key(key) => match flagged(&project.effective, key.name()) {
+            Some(flagged) => Some(flagged.value),
+            None => project.setting(package, key).map(|s| s.value.clone()),
+        },
         Knob::Flag(_) | Knob::Topic(_) => None,
     };
     Row {
@@ -119,17 +127,21 @@ fn void(project: &Project, skipped: &Skipped) -> Row {
             .wanted
             .clone()
             .unwrap_or_else(|| Value::Other(name.to_owned())),
-        value: setting.map(|s| s.value.clone()),
-        origin: setting.map(|s| s.origin.clone()),
+        value,
+        origin: origin(project, package, skipped.knob),
         status: Status::Drifted,
         proof: Some(skipped.reason.clone()),
+        remedy: Some(skipped.remedy.clone().unwrap_or(skipped.reason.clone())),
     }
 }
 
 /// Where the value in force of a key comes from. Flags are a list of many origins.
 fn origin(project: &Project, package: Option<&str>, knob: Knob) -> Option<Origin> {
     match knob {
-        Knob::Key(key) => Some(project.setting(package, key)?.origin.clone()),
+        Knob::Key(key) => match flagged(&project.effective, key.name()) {
+            Some(flagged) => Some(flagged.origin),
+            None => Some(project.setting(package, key)?.origin.clone()),
+        },
         Knob::Flag(_) | Knob::Topic(_) => None,
     }
 }
@@ -178,6 +190,12 @@ fn profile(kept: &Kept) -> Row {
             false => Status::Pass,
         },
         proof: Some(proof),
+        remedy: drifted.then(|| {
+            format!(
+                "`cargo tune pgo --workload CMD` trains `{}` again",
+                kept.path.display()
+            )
+        }),
     }
 }
 
@@ -208,25 +226,42 @@ pub fn prove(project: &Project, rows: &mut [Row]) -> Result<usize> {
         .into_iter()
         .filter(|u| !u.is_compile_time() && !u.is_test())
         .collect();
-    for row in rows.iter_mut().filter(|r| r.status == Status::Pass) {
+    for row in rows.iter_mut() {
         prove_row(project, row, &roots, &units);
     }
     Ok(roots.len())
 }
 
-/// Looks for one row's value in everything that was built.
+/// Looks for one row's value in everything that was built. A row that has drifted stays so, and says
+/// what rustc got.
 fn prove_row(project: &Project, row: &mut Row, roots: &[&Unit], units: &Units) {
-    let mut count = 0;
-    let mut fault = None;
+    let mut looked_at = Looked::default();
     for root in roots {
-        let (looked_at, found) = prove_unit(project, row, root, units);
-        count += looked_at;
-        fault = fault.or(found);
+        looked_at.add(prove_unit(project, row, root, units));
+    }
+    let Looked {
+        count,
+        fault,
+        overridden,
+    } = looked_at;
+    if row.status != Status::Pass {
+        // A flag that is wanted is missing in each unit.
+        if matches!(row.knob, Knob::Key(_)) {
+            row.proof = fault.or(row.proof.take());
+        }
+        return;
     }
     let (status, proof) = match fault {
         Some(fault) => (Status::NotProven, fault),
         None if count == 0 && row.package.is_some() => {
             (Status::Pass, "no unit that the override is for".to_owned())
+        }
+        None if count == 0 && overridden.is_some() => {
+            let got = overridden.unwrap_or_default();
+            (
+                Status::NotProven,
+                format!("every unit has an override of its own: {got}"),
+            )
         }
         None if count == 0 => (
             Status::NotProven,
@@ -237,12 +272,34 @@ fn prove_row(project: &Project, row: &mut Row, roots: &[&Unit], units: &Units) {
             (Status::Pass, format!("{units} of {count} recorded"))
         }
     };
+    if status == Status::NotProven {
+        row.remedy = Some("`cargo tune show` lists every value and what makes it void".to_owned());
+    }
     row.status = status;
     row.proof = Some(proof);
 }
 
+/// What was seen of one row's value.
+#[derive(Default)]
+struct Looked {
+    /// How many units should show it.
+    count: usize,
+    /// What the first says that does not.
+    fault: Option<String>,
+    /// What the first got that has another value by an override of its own.
+    overridden: Option<String>,
+}
+
+impl Looked {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.fault = self.fault.take().or(other.fault);
+        self.overridden = self.overridden.take().or(other.overridden);
+    }
+}
+
 /// How many units show it, and the first that does not.
-fn prove_unit(project: &Project, row: &Row, root: &Unit, all: &Units) -> (usize, Option<String>) {
+fn prove_unit(project: &Project, row: &Row, root: &Unit, all: &Units) -> Looked {
     let key = match row.knob {
         Knob::Key(key) => Some(key),
         Knob::Flag(_) | Knob::Topic(_) => None,
@@ -254,7 +311,7 @@ fn prove_unit(project: &Project, row: &Row, root: &Unit, all: &Units) -> (usize,
     let only_root = key.is_some_and(Key::concerns_only_the_root);
     // A library that is not linked gets neither `lto` nor `strip`.
     if only_root && key != Some(Key::Incremental) && !is_linked {
-        return (0, None);
+        return Looked::default();
     }
     let mut units = if only_root {
         vec![root]
@@ -263,23 +320,26 @@ fn prove_unit(project: &Project, row: &Row, root: &Unit, all: &Units) -> (usize,
     };
     match row.package.as_deref() {
         Some("*") => units.retain(|unit| !project.is_member(&unit.package)),
-        Some(name) => units.retain(|unit| unit.package == name),
+        Some(spec) => units.retain(|unit| Spec::parse(spec).name == unit.package),
         None => {}
     }
-    let mut count = 0;
+    let mut looked_at = Looked::default();
     for unit in units {
+        let fault = mismatch(row.knob, &row.expected, unit)
+            .map(|fault| format!("{} ({}): {fault}", unit.crate_name(), unit.package));
         // What an override is for shows the override's value, which is a row of its own.
         let overridden = key.is_some_and(|key| has_override(project, key, &unit.package));
-        if row.package.is_none() && !only_root && overridden {
+        if row.package.is_none() && overridden {
+            looked_at.overridden = looked_at.overridden.or(fault);
             continue;
         }
-        count += 1;
-        if let Some(fault) = mismatch(row.knob, &row.expected, unit) {
-            let fault = format!("{} ({}): {fault}", unit.crate_name(), unit.package);
-            return (count, Some(fault));
+        looked_at.count += 1;
+        if fault.is_some() {
+            looked_at.fault = fault;
+            return looked_at;
         }
     }
-    (count, None)
+    looked_at
 }
 
 fn has_override(project: &Project, key: Key, package: &str) -> bool {
@@ -292,9 +352,7 @@ fn has_override(project: &Project, key: Key, package: &str) -> bool {
         else {
             return false;
         };
-        let name = spec.1.trim_matches(['"', '\'']);
-        let name = name.rsplit('#').next().unwrap_or(name);
-        let name = name.split(['@', ':']).next().unwrap_or(name);
+        let name = Spec::parse(spec.1.trim_matches(['"', '\''])).name;
         s.key == key.name() && s.in_force() && (name == package || (name == "*" && !is_member))
     })
 }

@@ -6,6 +6,7 @@
 
 mod graph;
 mod lock;
+mod refused;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +58,9 @@ impl Project {
             });
             (workspace, toolchain)
         });
-        let (workspace, toolchain) = (workspace?, toolchain?);
+        let workspace =
+            workspace.map_err(|error| refused::value(&context, &selection).unwrap_or(error))?;
+        let toolchain = toolchain?;
         let environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
             .collect();
@@ -187,7 +190,10 @@ fn nearest(workspace: &Workspace) -> Nearest {
     let normal = dependencies.filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
     Nearest {
         dependencies: normal.map(|d| d.name.clone()).collect(),
-        members: members.iter().map(|m| m.name.to_string()).collect(),
+        members: members
+            .iter()
+            .map(|m| (m.name.to_string(), m.version.to_string()))
+            .collect(),
         linked: members
             .iter()
             .filter(|m| m.targets.iter().any(is_linked))

@@ -10,7 +10,8 @@ use codecost::report::{GateFormatFlags, RowFlags};
 use crate::cli::{BuiltFlags, GoalFlags, hide_cargo_flags};
 use crate::drift;
 use crate::pgo::reuse;
-use crate::plan;
+use crate::plan::{self, Plan, Request};
+use crate::project::Project;
 use crate::report;
 
 /// Check that the settings in effect are those of the plan (exits with 100 if not)
@@ -60,8 +61,36 @@ impl front::Command for Check {
         if drift.iter().all(|row| row.status == drift::Status::Pass) {
             Ok(exit_code::OK)
         } else {
-            console.help(&format!("cargo tune --target {}", request.goal));
+            for help in next_steps(&project, &request, &plan, &drift) {
+                console.help(&help);
+            }
             Ok(exit_code::GATE)
         }
     }
+}
+
+/// What puts it right: the plan, where that has a change, and for each other row what its own
+/// remedy is.
+fn next_steps(
+    project: &Project,
+    request: &Request,
+    plan: &Plan,
+    rows: &[drift::Row],
+) -> Vec<String> {
+    let mut steps = Vec::new();
+    if !plan.changes.is_empty() {
+        let profile = project.selection.profile();
+        let usual = request.goal.default_profile().unwrap_or("release");
+        let profile = match profile == usual {
+            true => String::new(),
+            false => format!(" --profile {profile}"),
+        };
+        steps.push(format!("cargo tune --target {}{profile}", request.goal));
+    }
+    for remedy in rows.iter().filter_map(|row| row.remedy.as_ref()) {
+        if !steps.contains(remedy) {
+            steps.push(remedy.clone());
+        }
+    }
+    steps
 }

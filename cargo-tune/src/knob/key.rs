@@ -105,6 +105,14 @@ impl Key {
                 risk: None,
                 ..about
             },
+            (Self::Incremental, "false") => About {
+                size: "smaller: fewer codegen units unless set",
+                speed: "faster code",
+                compile_time: "slower rebuilds; nothing is lost beside fat LTO",
+                why: "beside fat LTO, what rustc keeps costs time and space and saves nothing",
+                risk: None,
+                ..about
+            },
             _ => about,
         }
     }

@@ -4,25 +4,73 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use codecost::Result;
 use codecost::cargo::config::{Notice, OriginKind, Value};
 
-use super::change::{Plan, Skipped};
+use super::change::{Change, Plan, Skipped};
 use super::goal::Goal;
+use super::keys;
 use super::request::Request;
-use crate::knob::{Assignment, Key, Knob};
+use crate::knob::{Assignment, Key, KeySetting, Knob, Subject};
 use crate::project::{Project, linked, skips_lto};
 
 /// Adds it to the plan.
 pub(super) fn look(project: &Project, request: &Request, plan: &mut Plan) {
     keep_overflow_checks(project, plan);
+    name_libraries(project, plan);
     name_overrides(project, plan);
     name_ignored_files(project, plan);
-    if will_have_fat_lto(project, plan) {
-        warn_of_incremental(project, plan);
-        if request.goal != Goal::CompileTime {
-            name_libraries_without_lto(project, plan);
-        }
+    if will_have_fat_lto(project, plan) && request.goal != Goal::CompileTime {
+        name_libraries_without_lto(project, plan);
     }
+}
+
+/// Cargo takes the profile of whoever builds a program, so that of a library is not its users'.
+fn name_libraries(project: &Project, plan: &mut Plan) {
+    if !linked(&project.workspace, &project.selection).is_empty() {
+        return;
+    }
+    let members = project.workspace.members();
+    let names: Vec<String> = members.iter().map(|m| format!("`{}`", m.name)).collect();
+    let what = match names.as_slice() {
+        [] => return,
+        [name] => format!("{name} is a library"),
+        names => format!("{} are libraries", names.join(", ")),
+    };
+    let notice = Notice {
+        code: "library-profile",
+        message: format!(
+            "{what}: this plan changes nothing for its users, because cargo compiles a dependency \
+             with the profile of the program that uses it"
+        ),
+        help: Some(
+            "it applies to the library's own examples, benches and tests; tune the programs that \
+             use the library"
+                .to_owned(),
+        ),
+    };
+    // What the whole plan is worth comes first.
+    plan.notices.insert(0, notice);
+}
+
+/// Incremental compilation beside fat LTO costs time and space and saves nothing: a plan that has
+/// fat LTO switches it off.
+pub(super) fn settle_incremental(
+    project: &Project,
+    request: &Request,
+    plan: &mut Plan,
+) -> Result<()> {
+    let incremental = project.setting(None, Key::Incremental);
+    let is_on = incremental.is_some_and(|s| s.value == Value::Bool(true) && s.void.is_none());
+    if request.goal == Goal::CompileTime || !is_on || !will_have_fat_lto(project, plan) {
+        return Ok(());
+    }
+    let wanted = KeySetting {
+        package: None,
+        key: Key::Incremental,
+        value: Value::Bool(false),
+    };
+    keys::plan(project, request, wanted, plan)
 }
 
 fn keep_overflow_checks(project: &Project, plan: &mut Plan) {
@@ -38,19 +86,41 @@ fn keep_overflow_checks(project: &Project, plan: &mut Plan) {
     }
 }
 
-/// Overrides of the opt-level, which the profile's own opt-level does not reach.
+/// Overrides for packages that the plan leaves as they are: the profile's own key does not reach
+/// what they name.
 fn name_overrides(project: &Project, plan: &mut Plan) {
-    let prefix = format!("profile.{}.package.", project.selection.profile());
-    let overrides =
-        project.effective.settings.iter().filter(|s| {
-            s.table.starts_with(&prefix) && s.key == Key::OptLevel.name() && s.in_force()
+    let profile = project.selection.profile();
+    let prefix = format!("profile.{profile}.package.");
+    let overrides = project.effective.settings.iter();
+    let overrides = overrides.filter(|s| s.table.starts_with(&prefix) && s.in_force());
+    for setting in overrides.filter(|s| s.origin.kind != OriginKind::Default) {
+        let changed = plan.changes.iter().any(|change| {
+            let Assignment::Key(KeySetting { package, key, .. }) = &change.assignment else {
+                return false;
+            };
+            key.name() == setting.key && project.setting(package.as_deref(), *key) == Some(setting)
         });
-    for setting in overrides {
+        let planned = plan
+            .changes
+            .iter()
+            .find_map(|change| match &change.assignment {
+                Assignment::Key(KeySetting {
+                    package: None,
+                    key,
+                    value,
+                }) if key.name() == setting.key => Some((*key, value)),
+                _ => None,
+            });
+        let differs = planned
+            .is_some_and(|(key, value)| key.canonical(value) != key.canonical(&setting.value));
+        if changed || (!differs && setting.key != Key::OptLevel.name()) {
+            continue;
+        }
         plan.notices.push(Notice {
             code: "override-stays",
             message: format!(
-                "`{}.opt-level = {}` ({}) stays in force for what it names",
-                setting.table, setting.value, setting.origin
+                "`{}.{} = {}` ({}) stays in force for what it names",
+                setting.table, setting.key, setting.value, setting.origin
             ),
             help: Some("remove the override if the package should follow the profile".to_owned()),
         });
@@ -84,26 +154,15 @@ fn name_ignored_files(project: &Project, plan: &mut Plan) {
     plan.notices.append(&mut notices);
 }
 
-/// Whether fat LTO is in force already or part of the plan.
+/// Whether fat LTO is part of the plan, or in force already and left there.
 fn will_have_fat_lto(project: &Project, plan: &Plan) -> bool {
-    let planned = Assignment::key(Key::Lto, Value::Bool(true));
-    let in_force = project.setting(None, Key::Lto);
-    plan.changes.iter().any(|c| c.assignment == planned)
-        || in_force.is_some_and(|s| Key::Lto.canonical(&s.value) == "fat")
-}
-
-fn warn_of_incremental(project: &Project, plan: &mut Plan) {
-    if let Some(setting) = project.setting(None, Key::Incremental)
-        && setting.value == Value::Bool(true)
-    {
-        plan.notices.push(Notice {
-            code: "incremental-with-lto",
-            message: format!(
-                "`incremental = true` ({}) beside fat LTO costs time and space and saves nothing",
-                setting.origin
-            ),
-            help: Some("take out one of the two".to_owned()),
-        });
+    let of_lto = |change: &Change| change.subject() == Subject::key(Key::Lto);
+    match plan.changes.iter().find(|change| of_lto(change)) {
+        Some(change) => Key::Lto.canonical(&change.after) == "fat",
+        None => {
+            let in_force = project.setting(None, Key::Lto);
+            in_force.is_some_and(|s| s.void.is_none() && Key::Lto.canonical(&s.value) == "fat")
+        }
     }
 }
 

@@ -109,6 +109,8 @@ pub struct Skipped {
     pub package: Option<String>,
     /// Whether something outside the files that this tool edits keeps it from being in force.
     pub unreachable: bool,
+    /// What to do so that the value wanted is in force, where no edit by this tool would help.
+    pub remedy: Option<String>,
 }
 
 impl Skipped {
@@ -122,6 +124,7 @@ impl Skipped {
             wanted: None,
             package: None,
             unreachable: false,
+            remedy: None,
         }
     }
 
@@ -135,6 +138,12 @@ impl Skipped {
     pub(super) fn unreachable(mut self, wanted: Value) -> Self {
         self.wanted = Some(wanted);
         self.unreachable = true;
+        self
+    }
+
+    /// With what the user can do about it.
+    pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
         self
     }
 }

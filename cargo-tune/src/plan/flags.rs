@@ -57,7 +57,11 @@ fn skip(project: &Project, request: &Request, flag: &FlagSetting) -> Option<Skip
     let skipped = Skipped::new(knob, reason, evidence);
     Some(match project.effective.rustflags.place {
         RustflagsPlace::Variable | RustflagsPlace::EncodedVariable => {
-            skipped.unreachable(Value::List(flag.flags.clone()))
+            let origins = &project.effective.rustflags.origins;
+            let variable = origins.first().map(ToString::to_string).unwrap_or_default();
+            let remedy = format!("unset the {variable}");
+            let wanted = Value::List(flag.flags.clone());
+            skipped.unreachable(wanted).remedy(remedy)
         }
         RustflagsPlace::None | RustflagsPlace::Target | RustflagsPlace::Build => skipped,
     })

@@ -1,9 +1,10 @@
 //! Keys of the profile: whether a change would count, and in which file.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use codecost::Result;
-use codecost::cargo::config::{self, Notice, OriginKind, Setting, Value};
+use codecost::cargo::config::{self, Flagged, Notice, Origin, OriginKind, Setting, Spec, Value};
 
 use super::change::{Change, Plan, Skipped};
 use super::goal::Goal;
@@ -11,9 +12,10 @@ use super::panics;
 use super::request::Request;
 use super::symbols;
 use crate::knob::{Key, KeySetting, Knob};
-use crate::project::{LTO_SKIPPED, Project, lto_is_skipped};
+use crate::project::{LTO_SKIPPED, Project, linked, lto_is_skipped};
 
-/// Adds one key that the goal wants to the plan, or the reason why not.
+/// Adds one key that the goal wants to the plan, or the reason why not; for the profile's key also
+/// for the overrides that give a program another value.
 pub(super) fn plan(
     project: &Project,
     request: &Request,
@@ -21,23 +23,73 @@ pub(super) fn plan(
     plan: &mut Plan,
 ) -> Result<()> {
     let key = wanted.key;
-    let current = project.setting(wanted.package.as_deref(), key);
-    if let Some(setting) = current
-        && let Some(mut skipped) = no_change(project, request, &wanted, setting)
-    {
-        skipped.package.clone_from(&wanted.package);
-        if setting.void.is_none() && skipped.unreachable {
-            plan.notices.push(Notice {
-                code: "void-setting",
-                message: format!(
-                    "`{}` in the manifest would have no effect: {} sets it to {}",
-                    key.name(),
-                    setting.origin,
-                    setting.value
-                ),
-                help: Some(skipped.reason.clone()),
-            });
+    let specs = match wanted.package {
+        None => overrides_of_programs(project, key),
+        Some(_) => Overrides::default(),
+    };
+    let of_packages = specs.specs.into_iter().map(|spec| KeySetting {
+        package: Some(spec),
+        ..wanted.clone()
+    });
+    let of_packages: Vec<KeySetting> = of_packages.collect();
+    if !specs.is_all {
+        one(project, request, wanted, plan)?;
+    }
+    // What keeps the profile's key from the plan keeps theirs, too.
+    let is_left_out = |s: &Skipped| s.knob == Knob::Key(key) && s.in_force.is_none();
+    if !specs.is_all && plan.skipped.iter().any(is_left_out) {
+        return Ok(());
+    }
+    for wanted in of_packages {
+        one(project, request, wanted, plan)?;
+    }
+    Ok(())
+}
+
+/// The overrides that give programs of the workspace a value of a key.
+#[derive(Default)]
+struct Overrides {
+    /// Their specs.
+    specs: Vec<String>,
+    /// Whether nothing is left that the profile's own key is for.
+    is_all: bool,
+}
+
+fn overrides_of_programs(project: &Project, key: Key) -> Overrides {
+    let linked = linked(&project.workspace, &project.selection);
+    let prefix = format!("profile.{}.package.", project.selection.profile());
+    let mut overrides = Overrides::default();
+    let mut packages: BTreeSet<&str> = linked.iter().map(|c| c.package.as_str()).collect();
+    for setting in &project.effective.settings {
+        let is_meant = setting.key == key.name() && setting.shadowed_by.is_none();
+        let Some(spec) = setting.table.strip_prefix(&prefix).filter(|_| is_meant) else {
+            continue;
+        };
+        let keys = toml_edit::Key::parse(spec).unwrap_or_default();
+        let Some(spec) = keys.first().map(toml_edit::Key::get) else {
+            continue;
+        };
+        let parsed = Spec::parse(spec);
+        let program = linked
+            .iter()
+            .find(|c| parsed.matches(&c.package, &c.version));
+        if let Some(program) = program {
+            packages.remove(program.package.as_str());
+            overrides.specs.push(spec.to_owned());
         }
+    }
+    // Other keys reach what is linked in, too.
+    overrides.is_all = key == Key::Strip && !overrides.specs.is_empty() && packages.is_empty();
+    overrides
+}
+
+/// One key, of the profile or of an override.
+fn one(project: &Project, request: &Request, wanted: KeySetting, plan: &mut Plan) -> Result<()> {
+    let key = wanted.key;
+    let current = project.setting(wanted.package.as_deref(), key);
+    if let Some(mut skipped) = no_change(project, request, &wanted, current) {
+        skipped.package.clone_from(&wanted.package);
+        plan.notices.extend(unreachable(project, &skipped, current));
         plan.skipped.push(skipped);
         return Ok(());
     }
@@ -64,36 +116,103 @@ pub(super) fn plan(
     Ok(())
 }
 
+/// What to say of a key that no file of the workspace can give the value wanted.
+fn unreachable(project: &Project, skipped: &Skipped, current: Option<&Setting>) -> Option<Notice> {
+    let Knob::Key(key) = skipped.knob else {
+        return None;
+    };
+    let name = key.name();
+    let (why, help) = match (config::flagged(&project.effective, name), current) {
+        _ if !skipped.unreachable => return None,
+        // A value in the profile that something makes void has a notice already.
+        (_, Some(setting)) if setting.void.is_some() => return None,
+        (Some(flagged), _) => (
+            format!("rustc takes `{}` ({})", flagged.text, flagged.origin),
+            skipped.remedy.clone(),
+        ),
+        (None, Some(setting)) => (
+            format!("{} sets it to {}", setting.origin, setting.value),
+            Some(skipped.reason.clone()),
+        ),
+        (None, None) => return None,
+    };
+    Some(Notice {
+        code: "void-setting",
+        message: format!("`{name}` in the manifest would have no effect: {why}"),
+        help,
+    })
+}
+
 /// Why the value in force stays.
 fn no_change(
     project: &Project,
     request: &Request,
     wanted: &KeySetting,
-    setting: &Setting,
+    current: Option<&Setting>,
 ) -> Option<Skipped> {
     let key = wanted.key;
+    let breaks = current.is_some_and(|setting| breaks_the_build(project, key, setting));
+    if !breaks && let Some(flagged) = config::flagged(&project.effective, key.name()) {
+        return Some(by_flag(request, wanted, flagged));
+    }
+    let setting = current?;
     let origin = vec![setting.origin.to_string()];
-    let breaks = breaks_the_build(project, key, setting);
     if let Some(void) = setting.void.as_ref().filter(|_| !breaks) {
         let reason = format!("a change would have no effect: {void}");
         let skipped = Skipped::new(Knob::Key(key), reason, origin);
         return Some(skipped.unreachable(wanted.value.clone()));
     }
-    let current = key.canonical(&setting.value);
-    // Fat LTO gives all that thin LTO does; the goal "balanced" takes nothing away.
-    let is_more = request.goal == Goal::Balanced && key == Key::Lto && current == "fat";
-    // A number that is written out is not the default: rustc merges small units only where it chose
-    // their number itself. So none is written where there are enough.
-    let enough = request.goal == Goal::CompileTime && key == Key::CodegenUnits;
-    let is_more = is_more || enough && at_least(&setting.value, &wanted.value);
-    if !breaks && (is_more || current == key.canonical(&wanted.value)) {
+    if !breaks && is_enough(request, key, &setting.value, &wanted.value) {
         let skipped = Skipped::new(Knob::Key(key), "already in force", origin);
         return Some(skipped.in_force(setting.value.clone()));
     }
     let reason = out_of_reach(project, request, setting)?;
     let evidence = format!("{} = {} ({})", key.name(), setting.value, setting.origin);
-    let skipped = Skipped::new(Knob::Key(key), reason, vec![evidence]);
-    Some(skipped.unreachable(wanted.value.clone()))
+    let skipped = Skipped::new(Knob::Key(key), reason.clone(), vec![evidence]);
+    Some(skipped.unreachable(wanted.value.clone()).remedy(reason))
+}
+
+/// A key whose value is what a flag says, whatever a file says.
+fn by_flag(request: &Request, wanted: &KeySetting, flagged: Flagged) -> Skipped {
+    let Flagged {
+        value,
+        text,
+        origin,
+    } = flagged;
+    let evidence = vec![format!("{text} ({origin})")];
+    let knob = Knob::Key(wanted.key);
+    if is_enough(request, wanted.key, &value, &wanted.value) {
+        return Skipped::new(knob, "already in force", evidence).in_force(value);
+    }
+    let reason = format!(
+        "a change would have no effect: `{text}` in the rustflags ({origin}) comes after the \
+         profile's options, and rustc takes the last"
+    );
+    Skipped::new(knob, reason, evidence)
+        .unreachable(wanted.value.clone())
+        .remedy(format!("take `{text}` out of the {}", named(&origin)))
+}
+
+/// `environment variable RUSTFLAGS`, `file .cargo/config.toml:3`.
+fn named(origin: &Origin) -> String {
+    match origin.kind {
+        OriginKind::Environment => origin.to_string(),
+        OriginKind::CommandLine => "--config argument".to_owned(),
+        OriginKind::Default | OriginKind::Manifest | OriginKind::Config => {
+            format!("file {origin}")
+        }
+    }
+}
+
+/// Whether a value gives what the goal wants.
+fn is_enough(request: &Request, key: Key, value: &Value, wanted: &Value) -> bool {
+    let current = key.canonical(value);
+    // Fat LTO gives all that thin LTO does; the goal "balanced" takes nothing away.
+    let is_more = request.goal == Goal::Balanced && key == Key::Lto && current == "fat";
+    // A number that is written out is not the default: rustc merges small units only where it chose
+    // their number itself. So none is written where there are enough.
+    let enough = request.goal == Goal::CompileTime && key == Key::CodegenUnits;
+    is_more || enough && at_least(value, wanted) || current == key.canonical(wanted)
 }
 
 fn at_least(value: &Value, wanted: &Value) -> bool {

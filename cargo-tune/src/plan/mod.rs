@@ -39,6 +39,7 @@ pub fn plan(project: &Project, request: &Request) -> Result<Plan> {
     for wanted in request.goal.wanted(project) {
         keys::plan(project, request, wanted, &mut plan)?;
     }
+    around::settle_incremental(project, request, &mut plan)?;
     flags::plan(project, request, &mut plan);
     around::look(project, request, &mut plan);
     Ok(plan)

@@ -74,7 +74,7 @@ pub(crate) fn write(
 fn table<'a>(project: &'a Project, rows: &'a [Row]) -> Table<'a, Row> {
     Table::new(rows)
         .text("status", "Status", |r| r.status.as_str().into())
-        .text("key", "Key", |r| Cell::text(r.key.as_str()))
+        .text("key", "Key", |r| Cell::text(shown_key(r)))
         .searched(true)
         .text("expected", "Expected", |r| {
             Cell::text(r.expected.to_string())
@@ -92,6 +92,14 @@ fn table<'a>(project: &'a Project, rows: &'a [Row]) -> Table<'a, Row> {
         .default_limit(0)
 }
 
+/// The key, with the package that an override is for: `package."*".debug`.
+fn shown_key(row: &Row) -> String {
+    match &row.package {
+        Some(package) => format!("package.{}.{}", toml_edit::Key::new(package), row.key),
+        None => row.key.clone(),
+    }
+}
+
 /// What GitHub is told of a key that is not as planned.
 fn annotation(row: &Row) -> Option<Annotation> {
     if row.status == Status::Pass {
@@ -107,7 +115,11 @@ fn annotation(row: &Row) -> Option<Annotation> {
         kind: Kind::Error,
         place,
         title: TITLE.to_owned(),
-        message: format!("`{}` should be {} and is {found}", row.key, row.expected),
+        message: format!(
+            "`{}` should be {} and is {found}",
+            shown_key(row),
+            row.expected
+        ),
     })
 }
 

@@ -14,6 +14,7 @@ mod matrix;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod pgo;
 mod precedence;
+mod programs;
 mod project;
 mod property;
 mod sources;

@@ -3,7 +3,7 @@
 //! Cargo puts rustflags after the options that it makes from the profile, and rustc lets the last
 //! one win: `-Copt-level=1` in rustflags silently defeats `opt-level = "z"` in a profile.
 
-use super::{Rustflags, Setting, Value, canonical, refusal};
+use super::{Effective, Origin, Rustflags, Setting, Value, canonical, refusal};
 
 /// One `-C name=value`, or what `-O` and `-g` stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,11 +112,7 @@ fn void_by(
         let Some(key) = profile_key(&option.name) else {
             continue;
         };
-        let value = match option.value.as_deref() {
-            None | Some("yes" | "y" | "on") => Value::Bool(true),
-            Some("no" | "n") if key != "lto" => Value::Bool(false),
-            Some(other) => Value::from_variable(other),
-        };
+        let value = value_of(key, &option);
         let in_force = settings
             .iter_mut()
             .zip(&concerned)
@@ -143,6 +139,57 @@ fn void_by(
             };
         }
     }
+}
+
+/// The value of a profile key that an option stands for.
+fn value_of(key: &str, option: &CodegenOption) -> Value {
+    match option.value.as_deref() {
+        None | Some("yes" | "y" | "on") => Value::Bool(true),
+        Some("no" | "n") if key != "lto" => Value::Bool(false),
+        Some(other) => Value::from_variable(other),
+    }
+}
+
+/// A flag that gives a value to a key, whatever the profile says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flagged {
+    /// The value.
+    pub value: Value,
+    /// The flag as it is written: `-Copt-level=3`.
+    pub text: String,
+    /// The variable or the file that it is written in.
+    pub origin: Origin,
+}
+
+/// The flag that decides a profile key: the last of those in force. Rustflags come after the
+/// profile's own (a nightly feature).
+pub fn flagged(effective: &Effective, key: &str) -> Option<Flagged> {
+    let table = format!("profile.{}", effective.profile);
+    let is_source = |s: &&Setting| s.key == "rustflags" && s.in_force();
+    let rows = effective.settings.iter().filter(is_source);
+    let (own, others): (Vec<_>, Vec<_>) = rows
+        .filter(|s| s.table == table || !s.table.starts_with("profile."))
+        .partition(|s| s.table == table);
+    let parts = own.into_iter().chain(others);
+    let found = parts.flat_map(|part| {
+        let flags = match &part.value {
+            // Only the encoded variable has this between its flags.
+            Value::String(text) if text.contains('\u{1f}') => {
+                text.split('\u{1f}').map(str::to_owned).collect()
+            }
+            value => value.flags(),
+        };
+        let options = codegen_options(&flags);
+        options.into_iter().map(|option| (option, &part.origin))
+    });
+    let (option, origin) = found
+        .filter(|(option, _)| profile_key(&option.name) == Some(key))
+        .last()?;
+    Some(Flagged {
+        value: value_of(key, &option),
+        text: option.text,
+        origin: origin.clone(),
+    })
 }
 
 /// Whether a flag asks for LTO of crates that cargo has compiled without what LTO needs. `own` and

@@ -14,10 +14,12 @@
 mod codegen;
 mod environment;
 mod include;
+mod overrides;
 mod profile;
 pub(super) mod reader;
 mod rustflags;
 mod source;
+mod spec;
 mod value;
 mod written;
 
@@ -25,10 +27,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use codegen::{CodegenOption, codegen_options, lto_needs_the_profile};
+pub use codegen::{CodegenOption, Flagged, codegen_options, flagged, lto_needs_the_profile};
 pub use profile::{canonical, default_value, is_profile_key, refusal};
 pub use reader::line_of;
 pub use rustflags::{Rustflags, RustflagsPlace};
+pub use spec::Spec;
 pub use value::Value;
 pub use written::written;
 
@@ -173,8 +176,8 @@ pub struct Inputs<'a> {
 /// The packages that are nearest to what the workspace makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nearest {
-    /// The members of the workspace.
-    pub members: BTreeSet<String>,
+    /// The members of the workspace, with their versions.
+    pub members: BTreeMap<String, String>,
     /// What their normal dependencies name.
     pub dependencies: BTreeSet<String>,
     /// The members that make something linked: a program, or a library for other programs.
@@ -182,11 +185,21 @@ pub struct Nearest {
 }
 
 impl Nearest {
+    /// The member that an override with this spec is for. `*` is for those that are no members.
+    pub fn member(&self, spec: &str) -> Option<&str> {
+        let spec = Spec::parse(spec);
+        let (name, version) = self.members.get_key_value(spec.name)?;
+        spec.matches(name, version).then_some(name)
+    }
+
     /// Whether an override for `name` (or `*`, all that are no members) concerns one of them.
     fn concerns(&self, name: &str) -> bool {
         match name {
-            "*" => !self.dependencies.is_subset(&self.members),
-            name => self.members.contains(name) || self.dependencies.contains(name),
+            "*" => {
+                let mut dependencies = self.dependencies.iter();
+                dependencies.any(|name| !self.members.contains_key(name))
+            }
+            name => self.members.contains_key(name) || self.dependencies.contains(name),
         }
     }
 }

@@ -8,11 +8,11 @@ use toml_edit::{Item, TableLike};
 
 use super::reader::Layer;
 use super::source::{Layers, quoted_key};
-use super::{Inputs, Notice, Origin, OriginKind, Setting, Value};
+use super::{Inputs, Notice, Origin, OriginKind, Setting, Value, overrides};
 use crate::{Error, Result};
 
 /// The keys that a profile has on a stable toolchain, in the order in which they are shown.
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "opt-level",
     "lto",
     "codegen-units",
@@ -144,7 +144,7 @@ pub fn refusal(key: &str, value: &Value) -> Option<&'static str> {
 }
 
 /// The layers that can set a profile key, highest first, with the environment between.
-fn ranked(layers: &Layers) -> impl Iterator<Item = Option<&Layer>> {
+pub(super) fn ranked(layers: &Layers) -> impl Iterator<Item = Option<&Layer>> {
     layers
         .cli
         .iter()
@@ -160,7 +160,7 @@ pub(super) fn upper(name: &str) -> String {
 }
 
 /// All values for `key` in the table at `path`, highest precedence first.
-fn values(
+pub(super) fn values(
     inputs: &Inputs<'_>,
     layers: &Layers,
     path: &[&str],
@@ -249,10 +249,11 @@ pub(super) fn resolve(
         .or_else(|| in_force(inputs, layers, &chain, "incremental"));
     let incremental = incremental.map_or(root == "dev", |value| value == Value::Bool(true));
     let mut of_packages = Vec::new();
-    for profile in &chain {
-        overrides(inputs, layers, profile, &mut of_packages, notices);
-    }
-    let has_debug = of_packages.iter().any(|s| gives_debug(inputs, s));
+    let overridden = overrides::resolve(inputs, layers, &chain, &mut of_packages, notices);
+    let has_debug = of_packages
+        .iter()
+        .any(|s| overrides::gives_debug(inputs, s));
+    let implied_strip = default_for(&debug, has_debug, incremental, root, "strip");
     for key in KEYS {
         let mut found: Vec<(String, Value, Origin)> = Vec::new();
         if *key == "incremental" {
@@ -274,6 +275,15 @@ pub(super) fn resolve(
             found.push((own_table.clone(), value, Origin::DEFAULT));
         }
         push_ranked(key, &own_table, found, &mut settings, notices);
+    }
+    if let Some(implied) = implied_strip {
+        overrides::forget_strip(
+            inputs,
+            overridden,
+            &implied,
+            &mut settings,
+            &mut of_packages,
+        );
     }
     settings.append(&mut of_packages);
     unknown_keys(layers, &chain, &mut settings);
@@ -310,7 +320,7 @@ fn push_ranked(
     }
 }
 
-fn invalid(table: &str, key: &str, value: &Value, origin: &Origin) -> Notice {
+pub(super) fn invalid(table: &str, key: &str, value: &Value, origin: &Origin) -> Notice {
     Notice {
         code: "invalid-value",
         message: format!(
@@ -354,20 +364,6 @@ fn default_for(
     default_value(root, key)
 }
 
-/// Whether an override gives debug information to the program, or to what it depends on directly.
-fn gives_debug(inputs: &Inputs<'_>, setting: &Setting) -> bool {
-    let keys = toml_edit::Key::parse(&setting.table).unwrap_or_default();
-    let [_, _, package, spec] = keys.as_slice() else {
-        return false;
-    };
-    setting.key == "debug"
-        && setting.in_force()
-        && package.get() == "package"
-        && canonical("debug", &setting.value) != "none"
-        // Where that is not known, every package may be one.
-        && inputs.nearest.is_none_or(|near| near.concerns(spec_name(spec.get())))
-}
-
 /// `CARGO_INCREMENTAL` and `build.incremental` win over every profile.
 fn global_incremental(inputs: &Inputs<'_>, layers: &Layers) -> Option<(Value, Origin)> {
     if let Some(text) = inputs.environment.get("CARGO_INCREMENTAL") {
@@ -385,106 +381,6 @@ fn global_incremental(inputs: &Inputs<'_>, layers: &Layers) -> Option<(Value, Or
     )
     .into_iter()
     .find(|(_, origin)| origin.kind != OriginKind::Manifest)
-}
-
-/// `[profile.X.package.SPEC]` and `[profile.X.build-override]`.
-fn overrides(
-    inputs: &Inputs<'_>,
-    layers: &Layers,
-    profile: &str,
-    settings: &mut Vec<Setting>,
-    notices: &mut Vec<Notice>,
-) {
-    let mut tables: Vec<(Vec<String>, String)> = Vec::new();
-    for layer in ranked(layers).flatten() {
-        let Some(table) = layer
-            .get(&["profile", profile])
-            .and_then(Item::as_table_like)
-        else {
-            continue;
-        };
-        if let Some(packages) = table.get("package").and_then(Item::as_table_like) {
-            for (spec, _) in packages.iter() {
-                let path = vec!["package".to_owned(), spec.to_owned()];
-                if !tables.iter().any(|(p, _)| *p == path) {
-                    let name = format!("profile.{profile}.package.{}", quoted_key(spec));
-                    tables.push((path, name));
-                }
-            }
-        }
-    }
-    tables.push((
-        vec!["build-override".into()],
-        format!("profile.{profile}.build-override"),
-    ));
-    for (path, name) in tables {
-        let full: Vec<&str> = ["profile", profile]
-            .into_iter()
-            .chain(path.iter().map(String::as_str))
-            .collect();
-        let variable = override_variable(layers, profile, &path);
-        for key in KEYS {
-            let found = values(inputs, layers, &full, variable.as_deref(), key);
-            let winner = found.first().map(|(_, origin)| origin.clone());
-            for (index, (value, origin)) in found.into_iter().enumerate() {
-                let refused = refusal(key, &value).filter(|_| index == 0);
-                if refused.is_some() {
-                    notices.push(invalid(&name, key, &value, &origin));
-                }
-                settings.push(Setting {
-                    table: name.clone(),
-                    key: (*key).to_owned(),
-                    value,
-                    origin,
-                    shadowed_by: winner.clone().filter(|_| index > 0),
-                    void: override_void(inputs, &path, key).or(refused.map(str::to_owned)),
-                });
-            }
-        }
-    }
-}
-
-/// What the names of an override's variables begin with, if cargo reads any. Those of a package
-/// hold its name as it is written in the table, and count only where a config file or an argument
-/// has that table: cargo asks for the keys of tables that it knows (cargo 1.95).
-fn override_variable(layers: &Layers, profile: &str, path: &[String]) -> Option<String> {
-    let prefix = format!("CARGO_PROFILE_{}", upper(profile));
-    let [_, spec] = path else {
-        return Some(format!("{prefix}_BUILD_OVERRIDE"));
-    };
-    let mut of_config = layers.cli.iter().chain(&layers.files);
-    let is_known = of_config.any(|layer| {
-        let table = layer.get(&["profile", profile, "package", spec]);
-        table.is_some_and(Item::is_table_like)
-    });
-    is_known.then(|| format!("{prefix}_PACKAGE_{spec}"))
-}
-
-/// Why an override has no effect.
-fn override_void(inputs: &Inputs<'_>, path: &[String], key: &str) -> Option<String> {
-    if matches!(key, "panic" | "lto" | "rpath") {
-        return Some(format!(
-            "`{key}` cannot be set for one package; cargo refuses it"
-        ));
-    }
-    let [_, spec] = path else { return None };
-    let name = spec_name(spec);
-    if key == "strip"
-        && inputs
-            .nearest
-            .is_some_and(|near| !near.linked.contains(name))
-    {
-        return Some("only what is linked is stripped, and a library is not".to_owned());
-    }
-    let packages = inputs.packages?;
-    (name != "*" && !packages.contains(name))
-        .then(|| format!("no package of the workspace's lock file is named `{name}`"))
-}
-
-/// The package name of a package id spec: `name`, `name@1.2`, `name:1.2`, `url#name@1.2`.
-fn spec_name(spec: &str) -> &str {
-    let tail = spec.rsplit('#').next().unwrap_or(spec);
-    tail.split(['@', ':']).next().unwrap_or(tail)
 }
 
 /// Keys that cargo does not know: it only warns.
@@ -567,14 +463,6 @@ fn collect_void(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn specs_name_their_package() {
-        assert_eq!(spec_name("serde"), "serde");
-        assert_eq!(spec_name("serde@1.0.0"), "serde");
-        assert_eq!(spec_name("serde:1.0.0"), "serde");
-        assert_eq!(spec_name("https://example.org/index#serde@1.0"), "serde");
-    }
 
     #[test]
     fn spellings_of_one_value_are_equal() {
