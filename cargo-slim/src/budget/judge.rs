@@ -260,9 +260,8 @@ fn of_budget(
     row
 }
 
-/// `crate:NAME` was once all bytes of the crate in the analysis build. Where a budget of that time has
-/// another verdict now, whoever wrote the limit should know. A limit below those bytes was not written for
-/// them, unless the baseline is of that time, too.
+/// `crate:NAME` was once all bytes of the crate in the analysis build. Where that makes another
+/// verdict than what ships, whoever wrote the limit should know.
 fn remeasured(
     rule: &Rule,
     budget: &Budget,
@@ -278,14 +277,9 @@ fn remeasured(
         ..budget.clone()
     };
     let before = of_budget(rule, &before, measured, baseline);
-    let is_of_that_time = match baseline {
-        Baseline::Of(snapshot, _) => !snapshot.says_what_ships(),
-        Baseline::NotGiven | Baseline::New | Baseline::OfOthers(_) => false,
-    };
-    let applied = is_of_that_time || !before.status.fails();
     let verdict = |row: &Row| Some((Bytes(row.value?), row.status.as_str()));
     let ((was, old), (is, new)) = verdict(&before).zip(verdict(now))?;
-    (applied && before.status != now.status).then(|| {
+    (before.status != now.status).then(|| {
         format!(
             "`{}` measures what ships, {is} ({new}); as all bytes of the analysis build, which \
              it measured in earlier versions and which `{}` measures, it is {was} ({old})",
