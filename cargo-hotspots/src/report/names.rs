@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn equal_short_names_are_told_apart() {
         let label = |name: &str, version: Option<&str>| CrateInfo {
-            role: codecost::attribution::Role::default(),
+            role: Default::default(),
             name: name.into(),
             package: None,
             version: version.map(str::to_owned),
