@@ -108,6 +108,7 @@ fn main() {
         shard: None,
         wanted: &wanted,
         stopped: &|| false,
+        deadline: prepare::Deadline::new(None),
     };
     let subject = Subject {
         baseline: Some(side(&context, &PathBuf::from(baseline))),

@@ -13,18 +13,19 @@ use crate::{
     report,
 };
 use codecost::{
-    Result,
+    Error, Result,
     cargo::Context,
     console::{Console, Progress},
     error::exit_code,
     report::OutputOptions,
     units::{Time, counted},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Compares with a baseline, and says what grew where something did.
 pub(crate) fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
     stop::watch();
+    let start = Instant::now();
     let context = Context::current()?;
     let mut comparison = {
         let mut talk = ConsoleTalk::new(console, &options.baseline);
@@ -34,6 +35,7 @@ pub(crate) fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
         count_work(&mut comparison, &context, options, console)?;
         grew::explain(&mut comparison, &context, console);
     }
+    comparison.gate.elapsed = start.elapsed();
     Ok(comparison.gate)
 }
 
@@ -72,7 +74,7 @@ pub(crate) fn compare_with(
     };
     let gate = gate(&options, console)?;
     report::check::write(&gate, &output, &report::check::Extra::default(), console)?;
-    Ok(code(&gate))
+    end(&gate)
 }
 
 /// `cargo hotspots --save-baseline NAME`.
@@ -99,6 +101,21 @@ pub(crate) fn code(gate: &Gate) -> u8 {
         (true, _) => exit_code::GATE,
         (false, true) => exit_code::FAILURE,
         (false, false) => exit_code::OK,
+    }
+}
+
+/// The exit code, for a command whose report is written.
+///
+/// # Errors
+///
+/// It was stopped, which a report in a file does not tell who looks at the terminal.
+pub(crate) fn end(gate: &Gate) -> Result<u8> {
+    match code(gate) {
+        exit_code::FAILURE => Err(Error::failed(
+            "the comparison was stopped before its end: the report has what was known by then",
+            "run it again, and let it end",
+        )),
+        code => Ok(code),
     }
 }
 
@@ -159,5 +176,20 @@ impl Talk for ConsoleTalk<'_> {
     fn begin(&mut self, verb: &str, what: &str) {
         self.progress = None;
         self.console.status(verb, what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_comparison_is_an_error_that_says_so() {
+        let mut gate = Gate::empty();
+        assert_eq!(end(&gate).unwrap(), exit_code::OK);
+        gate.stopped = true;
+        let error = end(&gate).unwrap_err();
+        assert_eq!(error.exit_code(), exit_code::FAILURE);
+        assert!(error.to_string().contains("stopped before its end"));
     }
 }

@@ -32,7 +32,8 @@ pub(crate) fn measure(
     {
         let measured = prepare::measure_once(&context, side, &home, &stop::is_wanted, &mut talk)?;
         for (id, result) in measured {
-            let work = work::count(&context, &side.program, &id)?;
+            let time = result.as_ref().ok().map(|measured| measured.minimum);
+            let work = work::count(&context, &side.program, &id, time)?;
             let mut benchmark = Benchmark {
                 name: id,
                 target: side.target.clone(),

@@ -303,6 +303,16 @@ fn every_harness_is_kept_and_compared_by_its_own_names() {
         // Whatever the machine does meanwhile, both sides are measured.
         assert!(row["baseline"].as_f64().unwrap() > 0.0, "{row}");
         assert!(row["current"].as_f64().unwrap() > 0.0, "{row}");
+        // divan allocates around a benchmark that does not, and 88 million instructions are its own:
+        // 2,000 rounds are a multiplication, a rotation, an xor and what the loop takes.
+        let counted = |metric: &str| {
+            let row = rows.iter().find(|row| row["metric"] == metric);
+            let row = row.unwrap_or_else(|| panic!("{metric} in {report}"));
+            row["current"].as_f64().unwrap()
+        };
+        assert_eq!((counted("allocations"), counted("bytes")), (0.0, 0.0));
+        let instructions = counted("instructions");
+        assert!((6_000.0..14_000.0).contains(&instructions), "{report}");
     }
 }
 

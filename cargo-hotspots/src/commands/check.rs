@@ -12,7 +12,7 @@ use crate::{
         stop,
         verdict::Status,
     },
-    gating::{self, ConsoleTalk, code},
+    gating::{self, ConsoleTalk},
     open::{Request, Shown, Source},
     record::{RecordOptions, What},
     report,
@@ -22,14 +22,17 @@ use codecost::{
     Error, Result,
     cargo::Context,
     console::Console,
-    error::exit_code,
     front::Command,
     report::{GateFormatFlags, RowFlags},
     revisions::{self, Revision},
     units::{Share, Time},
 };
 use regex::Regex;
-use std::{cell::RefCell, path::PathBuf, time::Duration};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 const GATE: &str = "Gate options";
 
@@ -39,7 +42,7 @@ const GATE: &str = "Gate options";
 /// change of a benchmark is the median over the pairs, with its exact 95 % interval. A benchmark
 /// fails if it is significantly slower than `--concern` and the interval reaches `--action`; an
 /// alarm is raised only if a second, independent run repeats it. `hotspots.toml` sets limits for
-/// single benchmarks and crates. --filter chooses the benchmarks that are run.
+/// single benchmarks and crates. --filter chooses the benchmarks that are compared.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
     /// The baseline to compare with, from --save-baseline
@@ -136,18 +139,19 @@ impl Command for Check {
             plot,
         };
         if !merge.is_empty() {
-            let gate = report::check::merge(&merge)?;
+            without_filter(filter.as_ref(), "--merge", "give it to the shards")?;
+            let mut gate = report::check::merge(&merge)?;
+            fail_as_asked(&mut gate, &fail_on, config_file.as_deref())?;
             report::check::write(&gate, &output, &extra, console)?;
-            return Ok(code(&gate));
+            return gating::end(&gate);
         }
-        if let (Some(concern), Some(action)) = (concern, action)
-            && action < concern
-        {
-            return Err(Error::usage(
-                "`--action` is below `--concern`",
-                "make `--action` at least as large",
-            ));
+        in_order(concern, action)?;
+        if !fail_if.is_empty() {
+            let help = "name what is to be recorded as the program takes it, after `--`; compare \
+                        benchmarks with `--filter` in a command of its own";
+            without_filter(filter.as_ref(), "--fail-if", help)?;
         }
+        let start = Instant::now();
         let current = target.current(console)?;
         let held = match fail_if.is_empty() {
             true => Vec::new(),
@@ -155,11 +159,14 @@ impl Command for Check {
         };
         let against = rev.as_ref().map(|(before, _)| before.clone());
         let Some(baseline) = baseline.or(against) else {
-            report::check::write_shares(&held, &output, console)?;
-            return Ok(match held.iter().any(|held| held.exceeded) {
-                true => exit_code::GATE,
-                false => exit_code::OK,
-            });
+            let mut gate = Gate {
+                shares: held,
+                elapsed: start.elapsed(),
+                ..Gate::empty()
+            };
+            fail_as_asked(&mut gate, &fail_on, config_file.as_deref())?;
+            report::check::write_shares(&gate, &output, &extra, console)?;
+            return gating::end(&gate);
         };
         let options = Options {
             current,
@@ -184,8 +191,40 @@ impl Command for Check {
             }
         };
         gate.shares = held;
+        gate.elapsed = start.elapsed();
         report::check::write(&gate, &output, &extra, console)?;
-        Ok(code(&gate))
+        gating::end(&gate)
+    }
+}
+
+/// What fails besides, by the flags and the configuration, where no comparison has taken them in.
+fn fail_as_asked(gate: &mut Gate, fail_on: &[Status], config: Option<&Path>) -> Result<()> {
+    let context = Context::current()?;
+    gate.also_fail_on(fail_on);
+    gate.also_fail_on(&Config::load(config, context.directory())?.fail_on);
+    Ok(())
+}
+
+fn in_order(concern: Option<f64>, action: Option<f64>) -> Result<()> {
+    match concern.zip(action) {
+        Some((concern, action)) if action < concern => Err(Error::usage(
+            "`--action` is below `--concern`",
+            "make `--action` at least as large",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `--filter` chooses benchmarks to compare; where none are compared it would do nothing.
+fn without_filter(filter: Option<&Regex>, flag: &str, help: &str) -> Result<()> {
+    match filter {
+        None => Ok(()),
+        Some(_) => Err(Error::usage(
+            format_args!(
+                "`--filter` chooses the benchmarks to compare, and has no effect on `{flag}`"
+            ),
+            help,
+        )),
     }
 }
 

@@ -1,14 +1,16 @@
 //! A gate from its options to its rows: build, open the baseline, prepare, run, judge.
 
+mod said;
+
 use super::{
-    baseline::{self, Baseline, Opened},
+    baseline::{self, Opened},
     config::Config,
     harness::{self, Harness},
     host,
-    prepare::{self, Numbers, Preparation, Prepared},
+    prepare::{self, Deadline, Numbers, Preparation, Prepared},
     random::Random,
     row::{self, Against, Gate, Row, by_gravity},
-    runner::{self, Estimate, Observer, Plan, Results},
+    runner::{self, Estimate, Observer, Plan},
     sides::{self, Side, Subject},
     verdict::{Limits, Status},
 };
@@ -19,10 +21,11 @@ use codecost::{
     units::{Time, counted},
 };
 use regex::Regex;
+use said::{differences, other_arguments, unmatched, warnings};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What to compare, and how.
@@ -116,10 +119,14 @@ fn target_directory(context: &Context, selection: &Selection) -> PathBuf {
     if let Some(directory) = &selection.target_dir {
         return context.absolute(directory);
     }
-    Workspace::find(context).map_or_else(
-        || context.directory().join("target"),
-        |workspace| workspace.target_directory().to_path_buf(),
-    )
+    if let Some(workspace) = Workspace::find(context) {
+        return workspace.target_directory().to_path_buf();
+    }
+    // Outside of a workspace cargo is not asked, and what moves its directory still does.
+    let moved = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+    let moved = moved.iter().filter_map(|name| context.var_os(name));
+    let target = moved.into_iter().find(|value| !value.is_empty());
+    context.absolute(Path::new(target.as_deref().unwrap_or("target".as_ref())))
 }
 
 /// Compares the current side with a baseline.
@@ -143,6 +150,11 @@ pub fn compare(
         Baselined::Programs(opened) => {
             let triple = build.as_ref().map(|build| build.triple.as_str());
             opened.check(cpu.as_deref(), triple)?;
+            warnings.extend(other_arguments(
+                &opened.baseline,
+                &current,
+                &options.current.arguments,
+            ));
             warnings.extend(differences(
                 &opened.baseline,
                 build.as_ref(),
@@ -287,6 +299,8 @@ pub fn run(
             .as_ref()
             .is_none_or(|regex| regex.is_match(id))
     };
+    let budget = options.time_budget.or(config.time_budget);
+    let (start, deadline) = (Instant::now(), Deadline::new(budget));
     let preparation = Preparation {
         context,
         target_directory: target,
@@ -297,33 +311,23 @@ pub fn run(
         wanted: &wanted,
         shard: options.shard,
         stopped,
+        deadline,
     };
     talk.begin("Preparing", "the benchmarks of both sides");
     let prepared = prepare::prepare(&preparation, subjects, numbers.as_ref(), talk)?;
     let plan = Plan {
         benchmarks: prepared.planned(),
         family: prepared.family,
-        budget: options.time_budget.or(config.time_budget),
+        budget: deadline.left(),
         seed: Random::seed(),
     };
     let estimate = runner::estimate(&plan);
-    within(&plan, estimate)?;
-    talk.estimate(plan.benchmarks.len(), estimate, plan.budget);
+    within(&plan, budget, estimate)?;
+    talk.estimate(plan.benchmarks.len(), estimate, budget);
     let results = runner::run(&plan, &mut prepared.instrument(context, stopped), talk);
     let mut warnings = warnings(&results, &prepared);
-    let ids: Vec<(&str, Option<&str>)> = prepared
-        .pairs
-        .iter()
-        .map(|pair| (pair.id.as_str(), pair.package.as_deref()))
-        .chain(
-            prepared
-                .unpaired
-                .iter()
-                .map(|one| (one.id.as_str(), one.package.as_deref())),
-        )
-        .collect();
     if options.filter.is_none() && options.shard.is_none() {
-        warnings.extend(unmatched(config, &ids));
+        warnings.extend(unmatched(config, &prepared));
     }
     let mut rows: Vec<Row> = prepared
         .pairs
@@ -333,14 +337,12 @@ pub fn run(
         .chain(prepared.unpaired.iter().map(row::row_of_unpaired))
         .collect();
     rows.sort_by(by_gravity);
-    let mut fail_on = options.fail_on.clone();
-    fail_on.extend(&config.fail_on);
-    let gate = Gate {
+    let mut gate = Gate {
         rows,
         against: Against::default(),
-        fail_on,
+        fail_on: options.fail_on.clone(),
         stopped: results.stopped,
-        elapsed: results.elapsed,
+        elapsed: start.elapsed(),
         seed: plan.seed,
         family: plan.family,
         shard: options.shard,
@@ -348,6 +350,7 @@ pub fn run(
         culprit: None,
         warnings,
     };
+    gate.also_fail_on(&config.fail_on);
     Ok(Comparison {
         gate,
         prepared,
@@ -356,8 +359,8 @@ pub fn run(
 }
 
 /// A budget that does not even hold the first look is no budget for a verdict.
-fn within(plan: &Plan, estimate: Estimate) -> Result<()> {
-    match plan.budget {
+fn within(plan: &Plan, budget: Option<Duration>, estimate: Estimate) -> Result<()> {
+    match budget {
         Some(budget) if estimate.first > budget => Err(Error::usage(
             format_args!(
                 "{} need about {} for the fewest runs that can decide anything, and the time \
@@ -441,116 +444,5 @@ fn is_asked_for(selection: &Selection, kept: &baseline::Kept, current: &[Side]) 
     all && of_packages && kept.kind.as_deref() == Some("bench")
 }
 
-/// What differs between the builds besides the code.
-fn differences(baseline: &Baseline, build: Option<&Build>, cpu: Option<&str>) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if let (Some(before), Some(now)) = (baseline.cpu.as_deref(), cpu)
-        && before != now
-    {
-        warnings.push(
-            Warning::new(
-                "other-cpu",
-                format!(
-                    "the baseline was made on `{before}` and runs on `{now}` now; its own numbers \
-                     are not used"
-                ),
-            )
-            .help("both sides run here, so the comparison holds for this processor"),
-        );
-    }
-    let Some(build) = build else {
-        return warnings;
-    };
-    let mut differs = |what: &str, before: &str, now: &str| {
-        if before != now {
-            warnings.push(
-                Warning::new(
-                    "built-differently",
-                    format!("the {what} differs: `{before}` before, `{now}` now"),
-                )
-                .help("a change may come from there; make the baseline again to leave it out"),
-            );
-        }
-    };
-    if let Some(rustc) = &baseline.rustc {
-        differs("compiler", rustc, &build.toolchain.release_and_commit());
-    }
-    if let Some(profile) = &baseline.profile {
-        differs("profile", profile, &build.profile);
-    }
-    let flags = build.rustflags.flags.join(" ");
-    differs("rustflags", &baseline.rustflags.join(" "), &flags);
-    warnings
-}
-
-fn warnings(results: &Results, prepared: &Prepared) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if results.stopped {
-        warnings.push(
-            Warning::new(
-                "stopped",
-                "the run was stopped before its end: the figures are those of the runs until then",
-            )
-            .help("run it again, and let it end"),
-        );
-    }
-    if !results.controls.is_empty() {
-        let names: Vec<&str> = results
-            .controls
-            .iter()
-            .filter_map(|index| prepared.pairs.get(*index))
-            .map(|pair| pair.id.as_str())
-            .collect();
-        warnings.push(
-            Warning::new(
-                "control",
-                format!(
-                    "two copies of the baseline differ from each other in {}: the run is \
-                     inconclusive",
-                    names.join(", ")
-                ),
-            )
-            .help("run it on a quieter machine, or again")
-            .count(names.len() as u64),
-        );
-    }
-    if results.out_of_time {
-        warnings.push(
-            Warning::new(
-                "time-budget",
-                "the time budget left no room for a second look at what was not decided",
-            )
-            .help("raise `--time-budget`"),
-        );
-    }
-    if results.suspended > 0 {
-        warnings.push(
-            Warning::new(
-                "suspended",
-                "the machine slept during the run; what ran then was run again",
-            )
-            .help("nothing needs to be done; keep the machine awake for a shorter run")
-            .count(u64::from(results.suspended)),
-        );
-    }
-    warnings
-}
-
-fn unmatched(config: &Config, ids: &[(&str, Option<&str>)]) -> Option<Warning> {
-    let unmatched = config.unmatched(ids);
-    let titles: Vec<String> = unmatched
-        .iter()
-        .map(|rule| format!("line {} ({})", rule.line, rule.title()))
-        .collect();
-    (!titles.is_empty()).then(|| {
-        Warning::new(
-            "unmatched-rule",
-            format!(
-                "hotspots.toml has tables that match no benchmark here: {}",
-                titles.join(", ")
-            ),
-        )
-        .help("correct the name, or delete the table")
-        .count(titles.len() as u64)
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -160,6 +160,17 @@ impl Config {
 
     /// What holds for a benchmark; `base` are the limits where the file says nothing.
     pub fn settings(&self, id: &str, package: Option<&str>, base: Limits) -> Settings {
+        self.settings_under(id, package, base, [None, None])
+    }
+
+    /// The same under a concern and an action that win over the file, as flags do.
+    pub fn settings_under(
+        &self,
+        id: &str,
+        package: Option<&str>,
+        base: Limits,
+        [concern, action]: [Option<f64>; 2],
+    ) -> Settings {
         let mut limits = Limits {
             concern: self.concern.unwrap_or(base.concern),
             action: self.action.unwrap_or(base.action),
@@ -172,6 +183,12 @@ impl Config {
                 accepted = Some((accept, rule.reason.clone().unwrap_or_default()));
             }
             require.extend(rule.require.iter().cloned());
+        }
+        limits.concern = concern.unwrap_or(limits.concern);
+        if let Some(action) = action {
+            // What is to be acted on is of concern, too.
+            limits.concern = concern.unwrap_or(limits.concern.min(action));
+            limits.action = action;
         }
         // One of the two may come from the file, the other from elsewhere.
         limits.action = limits.action.max(limits.concern);
@@ -318,7 +335,9 @@ impl Reader<'_> {
         for (text, at) in self.several(table, "require")? {
             let parsed = Requirement::parse(text);
             require.push(parsed.map_err(|reason| {
-                self.error(at, format_args!("`require`: {reason}"), "see docs/gate.md")
+                let hint = "a limit has a unit: ns, us, ms or s of `time`; B/s, KiB/s, MiB/s or GiB/s, \
+                            or k/s, M/s or G/s, of `throughput`";
+                self.error(at, format_args!("`require`: {reason}"), hint)
             })?);
         }
         let rule = Rule {
@@ -466,6 +485,24 @@ concern = "20%"
         let unmatched = config.unmatched(&[("search/a", Some("app"))]);
         assert_eq!(unmatched.len(), 2);
         assert_eq!(unmatched[0].title(), "crate = `core`");
+    }
+
+    #[test]
+    fn flags_win_over_every_table_and_over_the_defaults() {
+        let file = "[gate]\nconcern = \"2%\"\naction = \"30%\"\n\
+                    [[benchmark]]\nname = \"search/*\"\nconcern = \"4%\"\naction = \"40%\"\n";
+        let config = parse(file).unwrap();
+        let of = |config: &Config, flags| {
+            let settings =
+                config.settings_under("search/a", Some("core"), Limits::default(), flags);
+            (settings.limits.concern, settings.limits.action)
+        };
+        assert_eq!(of(&config, [None, None]), (0.04, 0.4));
+        assert_eq!(of(&config, [Some(0.01), Some(0.02)]), (0.01, 0.02));
+        let none = Config::default();
+        assert_eq!(of(&none, [None, Some(0.03)]), (0.03, 0.03));
+        assert_eq!(of(&none, [Some(0.2), None]), (0.2, 0.2));
+        assert_eq!(of(&none, [None, None]), (0.05, 0.10));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Before and after: whether a change made a program slower, told apart from noise.
 //!
 //! ```text
-//! sign, change, detect, verdict   the statistics: pure functions of recorded blocks
+//! sign, proportion, change, detect, verdict
+//!                                 the statistics: pure functions of recorded blocks
 //! harness, process                one benchmark alone in a process, and its numbers
 //! baseline, host                  the programs of an earlier moment, and whether they fit here
 //! config, requirement, glob       hotspots.toml
@@ -30,6 +31,7 @@ pub mod host;
 pub mod limits;
 pub mod prepare;
 pub mod process;
+mod proportion;
 pub mod random;
 pub mod requirement;
 pub mod row;

@@ -6,6 +6,12 @@
 //! copies of each side average over the placing of a file in memory, and those of the baseline are
 //! the control.
 
+mod deadline;
+mod once;
+
+pub use deadline::Deadline;
+pub use once::measure_once;
+
 use super::{
     config::{Config, Settings},
     harness::{Harness, Measured, Program, Tuning},
@@ -94,6 +100,8 @@ pub struct Prepared {
     pub unpaired: Vec<Unpaired>,
     /// How many benchmarks the correction is over: those of all shards.
     pub family: usize,
+    /// When it has to be done.
+    pub deadline: Deadline,
     /// Where the copies are; deleted with this value.
     stage: tempfile::TempDir,
 }
@@ -127,6 +135,8 @@ pub struct Preparation<'a> {
     pub wanted: &'a dyn Fn(&str) -> bool,
     /// Whether the user wants to stop.
     pub stopped: &'a dyn Fn() -> bool,
+    /// When the comparison has to be done.
+    pub deadline: Deadline,
 }
 
 /// Lists, copies and tries out the benchmarks of all subjects.
@@ -187,6 +197,7 @@ pub fn prepare(
         pairs,
         unpaired,
         family,
+        deadline: preparation.deadline,
         stage,
     })
 }
@@ -201,15 +212,16 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn patience(&self, limit: Duration) -> Patience<'_> {
+    /// With a process of which nothing is known.
+    fn patience(&self) -> Patience<'_> {
         Patience {
-            limit,
+            limit: self.preparation.deadline.first(FIRST_PATIENCE),
             stopped: self.preparation.stopped,
         }
     }
 
     fn list(&self, side: &Side) -> Result<std::result::Result<Vec<String>, Failure>> {
-        let patience = self.patience(FIRST_PATIENCE);
+        let patience = self.patience();
         match side.program.list(self.preparation.context, &patience) {
             Err(Failure::Stopped) => Err(stopped()),
             listed => Ok(listed),
@@ -377,10 +389,13 @@ impl Work<'_> {
             true => Status::Fail,
             false => Status::Attention,
         };
-        let settings =
-            self.preparation
-                .config
-                .settings(id, side.package.as_deref(), self.preparation.limits);
+        let preparation = self.preparation;
+        let settings = preparation.config.settings_under(
+            id,
+            side.package.as_deref(),
+            preparation.limits,
+            [preparation.override_concern, preparation.override_action],
+        );
         self.pairs.push(Pair {
             id: id.to_owned(),
             target: side.target.clone(),
@@ -458,10 +473,9 @@ impl Work<'_> {
         use runner::Side::{Baseline, Current};
         let scratch = self.stage.join("h");
         let context = self.preparation.context;
-        let patience = self.patience(FIRST_PATIENCE);
         let probe = |program: &Program| {
             clean(&scratch)?;
-            program.probe(context, &pair.id, &scratch, &patience)
+            program.probe(context, &pair.id, &scratch, &self.patience())
         };
         let after = probe(&pair.current[0]).map_err(|failure| (Current, failure))?;
         let before = match &pair.baseline {
@@ -476,6 +490,7 @@ impl Work<'_> {
                 return Ok(probed.elapsed);
             }
             clean(&scratch)?;
+            let patience = self.patience();
             let measured = program.measure(context, &pair.id, pair.tuning, &scratch, &patience)?;
             Ok(measured.elapsed)
         };
@@ -568,7 +583,7 @@ impl Instrument for Processes<'_> {
         let scratch = self.prepared.stage.path().join("h");
         clean(&scratch)?;
         let patience = Patience {
-            limit: pair.patience,
+            limit: (self.prepared.deadline).known(pair.patience, pair.block / 4),
             stopped: self.stopped,
         };
         let mut measured =
@@ -580,50 +595,5 @@ impl Instrument for Processes<'_> {
     }
 }
 
-/// Measures each benchmark of a program once, for a baseline's numbers. A benchmark that fails has
-/// none, and why.
-///
-/// # Errors
-///
-/// The program does not list its benchmarks, or the user stopped it.
-pub fn measure_once(
-    context: &Context,
-    side: &Side,
-    scratch: &Path,
-    stopped_by: &dyn Fn() -> bool,
-    observer: &mut dyn Observer,
-) -> Result<Vec<(String, std::result::Result<Measured, Failure>)>> {
-    let patience = Patience {
-        limit: FIRST_PATIENCE,
-        stopped: stopped_by,
-    };
-    let program = &side.program;
-    let ids = program
-        .list(context, &patience)
-        .map_err(|failure| match failure {
-            Failure::Stopped => stopped(),
-            failure => Error::failed(
-                format_args!("`{}` {failure}", side.target),
-                "run it by hand with `--bench --list`",
-            ),
-        })?;
-    let mut measured = Vec::new();
-    for (index, id) in ids.iter().enumerate() {
-        observer.progress(index as u64, ids.len() as u64);
-        let once = || {
-            clean(scratch)?;
-            let probed = program.probe(context, id, scratch, &patience)?;
-            let tuning = program.tuning([probed.minimum; 2]);
-            if tuning == Tuning::None {
-                return Ok(probed);
-            }
-            clean(scratch)?;
-            program.measure(context, id, tuning, scratch, &patience)
-        };
-        match once() {
-            Err(Failure::Stopped) => return Err(stopped()),
-            result => measured.push((id.clone(), result)),
-        }
-    }
-    Ok(measured)
-}
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ pub enum Failure {
     Crashed {
         /// Its exit code or signal, in words.
         status: String,
-        /// The last line that it wrote to standard error.
+        /// What it said of it on standard error.
         said: String,
     },
     /// It did not end.
@@ -128,7 +128,7 @@ pub fn run(command: &mut Command, patience: &Patience<'_>) -> Result<Finished, F
     if !status.success() {
         return Err(Failure::Crashed {
             status: in_words(status),
-            said: last_line(&stderr.unwrap_or_default()),
+            said: said(&stderr.unwrap_or_default()),
         });
     }
     Ok(Finished {
@@ -168,14 +168,62 @@ fn collect(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     receiver
 }
 
-fn last_line(output: &[u8]) -> String {
+/// What a process that failed said of it: the message of its panic, else its last line about an
+/// error, else its last line; without backtraces and what harnesses always print.
+fn said(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
-    // A panic's message comes before its advice on backtraces.
-    let line = text
+    let lines: Vec<&str> = text
         .lines()
-        .rfind(|line| !line.trim().is_empty() && !line.starts_with("note:"))
-        .unwrap_or_default();
-    line.trim().chars().take(200).collect()
+        .map(str::trim)
+        .filter(|line| !is_noise(line))
+        .collect();
+    let line = panic_message(&lines).or_else(|| {
+        let is_error = |line: &&&str| {
+            let line = line.to_lowercase();
+            ["error", "fatal", "abort", "overflow"]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        let last = lines.iter().rfind(is_error).or(lines.last())?;
+        Some((*last).to_owned())
+    });
+    line.unwrap_or_default().chars().take(200).collect()
+}
+
+/// `panicked at src/lib.rs:3:5: boom`: of the first panic, as others follow from it: in a harness that
+/// finds its thread gone, or when one cannot unwind. The message is on the line after the place; before
+/// Rust 1.73 both are on one.
+fn panic_message(lines: &[&str]) -> Option<String> {
+    let (at, place) = lines.iter().enumerate().find_map(|(at, line)| {
+        let (_, place) = line.split_once("panicked at ")?;
+        Some((at, place))
+    })?;
+    let rest = match place.strip_suffix(':') {
+        Some(place) => format!(
+            "{place}: {}",
+            lines.get(at + 1).copied().unwrap_or_default()
+        ),
+        None => place.to_owned(),
+    };
+    Some(format!("panicked at {}", rest.trim_end_matches([':', ' '])))
+}
+
+fn is_noise(line: &str) -> bool {
+    const PRINTED: [&str; 8] = [
+        "note:",
+        "stack backtrace:",
+        "Timer precision",
+        "Benchmarking ",
+        "Gnuplot not found",
+        "Running ",
+        "warning:",
+        "at ",
+    ];
+    // `  12: core::panicking::panic`
+    let is_frame = line
+        .split_once(": ")
+        .is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    line.is_empty() || is_frame || PRINTED.iter().any(|text| line.starts_with(text))
 }
 
 fn in_words(status: ExitStatus) -> String {
@@ -183,13 +231,36 @@ fn in_words(status: ExitStatus) -> String {
     {
         use std::os::unix::process::ExitStatusExt as _;
         if let Some(signal) = status.signal() {
-            return format!("signal {signal}");
+            return match signal_name(signal) {
+                Some(name) => format!("signal {signal} ({name})"),
+                None => format!("signal {signal}"),
+            };
         }
     }
     match status.code() {
         Some(code) => format!("exit code {code}"),
         None => status.to_string(),
     }
+}
+
+/// Those by which programs end of themselves.
+#[cfg(unix)]
+fn signal_name(signal: i32) -> Option<&'static str> {
+    use rustix::process::Signal;
+    [
+        (Signal::ILL, "SIGILL"),
+        (Signal::TRAP, "SIGTRAP"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::TERM, "SIGTERM"),
+    ]
+    .iter()
+    .find(|(of, _)| of.as_raw() == signal)
+    .map(|(_, name)| *name)
 }
 
 #[cfg(unix)]
@@ -248,16 +319,42 @@ mod tests {
 
     #[test]
     fn a_crash_says_how_and_what_was_said_last() {
-        let said = "echo \"thread 'main' panicked\" >&2; echo note: x >&2; ";
+        let said = "echo \"error: no input\" >&2; echo note: x >&2; ";
         let failure = run(&mut shell(&format!("{said} exit 3")), &within(LONG)).unwrap_err();
         assert_eq!(
             failure.to_string(),
-            "failed with exit code 3: thread 'main' panicked"
+            "failed with exit code 3: error: no input"
         );
         let failure = run(&mut shell("kill -6 $$"), &within(LONG)).unwrap_err();
-        assert_eq!(failure.to_string(), "failed with signal 6");
+        assert_eq!(failure.to_string(), "failed with signal 6 (SIGABRT)");
         let failure = run(&mut Command::new("/nonexistent"), &within(LONG)).unwrap_err();
         assert!(matches!(failure, Failure::NotStarted(_)));
+    }
+
+    #[test]
+    fn of_a_panic_its_message_is_said_and_no_line_of_its_backtrace() {
+        let output = "Timer precision: 17 ns\n\
+            thread 'main' (71) panicked at benches/dv.rs:4:5:\nboom\nstack backtrace:\n\
+            \u{20}  0: __rustc::rust_begin_unwind\n             at /rustc/x/panicking.rs:1:2\n\
+            note: Some details are omitted\n";
+        assert_eq!(
+            said(output.as_bytes()),
+            "panicked at benches/dv.rs:4:5: boom"
+        );
+        let twice = "thread 'a' panicked at src/lib.rs:1:1:\nfirst\n\
+            thread 'a' panicked at library/core/src/panicking.rs:9:9:\n\
+            panic in a function that cannot unwind\nthread caused non-unwinding panic. aborting.\n";
+        assert_eq!(said(twice.as_bytes()), "panicked at src/lib.rs:1:1: first");
+        let old = "thread 'main' panicked at 'boom', src/main.rs:2:5\n";
+        assert_eq!(said(old.as_bytes()), "panicked at 'boom', src/main.rs:2:5");
+        let overflow =
+            "thread 'main' has overflowed its stack\nfatal runtime error: stack overflow\n";
+        assert_eq!(
+            said(overflow.as_bytes()),
+            "fatal runtime error: stack overflow"
+        );
+        assert_eq!(said(b"Timer precision: 17 ns\n"), "");
+        assert_eq!(said(b"one\ntwo\n"), "two");
     }
 
     #[test]

@@ -90,7 +90,9 @@ impl Requirement {
         let (name, limit) = (left.trim(), right.trim());
         let (quantity, limit) = match name {
             "time" => {
-                let time: Time = limit.parse().map_err(|error| format!("{error}"))?;
+                let time: Time = limit
+                    .parse()
+                    .map_err(|_| format!("`{limit}` is not a time with its unit: {EXAMPLES}"))?;
                 (Quantity::Time, time.0.as_nanos() as f64)
             }
             "throughput" => throughput(limit)?,

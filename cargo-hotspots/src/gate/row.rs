@@ -10,7 +10,10 @@ use super::{
     verdict::{Limits, Status, Verdict},
 };
 use codecost::report::Warning;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// What a gate says.
 #[derive(Clone, Debug)]
@@ -150,14 +153,42 @@ pub struct Figures {
 }
 
 impl Gate {
+    /// Of no comparison.
+    pub fn empty() -> Self {
+        Self {
+            rows: Vec::new(),
+            against: Against::default(),
+            fail_on: Vec::new(),
+            stopped: false,
+            elapsed: Duration::ZERO,
+            seed: 0,
+            family: 0,
+            shard: None,
+            shares: Vec::new(),
+            culprit: None,
+            warnings: Vec::new(),
+        }
+    }
+
     /// Whether the gate says no.
     pub fn fails(&self) -> bool {
-        let exceeded = self.shares.iter().any(|held| held.exceeded);
-        exceeded
-            || self.rows.iter().any(|row| {
-                matches!(row.status, Status::Fail | Status::Missing)
-                    || self.fail_on.contains(&row.status)
-            })
+        let rows = self.rows.iter().map(|row| row.status);
+        let mut all = rows.chain(self.shares.iter().map(|held| held.status));
+        all.any(|status| self.refuses(status))
+    }
+
+    /// Whether the gate says no for this status.
+    pub fn refuses(&self, status: Status) -> bool {
+        matches!(status, Status::Fail | Status::Missing) || self.fail_on.contains(&status)
+    }
+
+    /// Has these statuses fail as well.
+    pub fn also_fail_on(&mut self, statuses: &[Status]) {
+        for status in statuses {
+            if !self.fail_on.contains(status) {
+                self.fail_on.push(*status);
+            }
+        }
     }
 
     /// How many benchmarks have this status: the worst of their metrics.
@@ -174,8 +205,31 @@ impl Gate {
     /// How many benchmarks have nothing to be seen.
     pub fn quiet(&self) -> usize {
         let news = self.rows.iter().filter(|row| row.is_news());
-        let news: std::collections::BTreeSet<_> = news.map(Row::key).collect();
+        let news: BTreeSet<_> = news.map(Row::key).collect();
         self.benchmarks() - news.len()
+    }
+
+    /// How many benchmarks are faster, and have no other metric that is worse.
+    pub fn faster(&self) -> usize {
+        let faster = |row: &&Row| row.metric == Metric::Time && row.improved();
+        let faster: BTreeSet<_> = self.rows.iter().filter(faster).map(Row::key).collect();
+        let worst = self.worst();
+        let passes = |key: &&(Option<&str>, &str, &str)| {
+            worst
+                .get(*key)
+                .is_some_and(|row| row.status == Status::Pass)
+        };
+        faster.iter().filter(passes).count()
+    }
+
+    /// What the benchmarks are called so that no two have one name.
+    pub fn names(&self) -> Names<'_> {
+        let mut places: BTreeMap<&str, BTreeSet<(&str, Option<&str>)>> = BTreeMap::new();
+        for row in &self.rows {
+            let of = places.entry(&row.benchmark).or_default();
+            of.insert((&row.target, row.package.as_deref()));
+        }
+        Names(places)
     }
 
     /// The worst row of each benchmark.
@@ -199,6 +253,33 @@ impl Gate {
             .collect();
         let sum: f64 = logs.iter().sum();
         (!logs.is_empty()).then(|| (sum / logs.len() as f64).exp_m1())
+    }
+}
+
+/// The places of each benchmark's id: targets of packages.
+pub struct Names<'a>(BTreeMap<&'a str, BTreeSet<(&'a str, Option<&'a str>)>>);
+
+impl Names<'_> {
+    /// The id; where several targets have it, with the target in front, and where these have one
+    /// name, with the package as well.
+    pub fn of(&self, row: &Row) -> String {
+        match self.place(row) {
+            Some(place) => format!("{place}/{}", row.benchmark),
+            None => row.benchmark.clone(),
+        }
+    }
+
+    /// The target, where the id alone does not tell which benchmark it is.
+    pub fn place(&self, row: &Row) -> Option<String> {
+        let places = self.0.get(&*row.benchmark)?;
+        if places.len() < 2 {
+            return None;
+        }
+        let namesakes = places.iter().filter(|(target, _)| *target == row.target);
+        match (&row.package, namesakes.count()) {
+            (Some(package), 2..) => Some(format!("{package}/{}", row.target)),
+            _ => Some(row.target.clone()),
+        }
     }
 }
 
@@ -333,11 +414,12 @@ fn figures(blocks: &[Block], verdict: &Verdict, first: Option<&Verdict>) -> Opti
     let of = |read: &dyn Fn(&Block) -> f64| -> Option<f64> {
         median(&blocks.iter().map(read).collect::<Vec<_>>())
     };
-    let p90 = |read: &dyn Fn(&Block) -> Option<f64>| -> Option<f64> {
-        let values: Option<Vec<f64>> = blocks.iter().map(read).collect();
-        median(&values?)
-    };
-    let p90 = p90(&|block| block.baseline[0].p90).zip(p90(&|block| block.current[0].p90));
+    // Of the same processes as the medians, so that no quantile is below a lower one.
+    let p90s: Option<Vec<(f64, f64)>> = blocks.iter().map(Block::p90s).collect();
+    let p90 = p90s.and_then(|p90s| {
+        let (before, after): (Vec<f64>, Vec<f64>) = p90s.into_iter().unzip();
+        median(&before).zip(median(&after))
+    });
     Some(Figures {
         baseline: of(&|block| block.pair().0)?,
         current: of(&|block| block.pair().1)?,
@@ -383,3 +465,6 @@ pub(super) fn row_of_unpaired(unpaired: &Unpaired) -> Row {
         grew: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,12 @@ impl Block {
         (mean(&self.baseline), mean(&self.current))
     }
 
+    /// The same of the ninetieth percentiles, where the harness has them.
+    pub fn p90s(&self) -> Option<(f64, f64)> {
+        let mean = |of: &[Measured; 2]| Some(f64::midpoint(of[0].p90?, of[1].p90?));
+        mean(&self.baseline).zip(mean(&self.current))
+    }
+
     fn control(&self) -> (f64, f64) {
         (self.baseline[0].minimum, self.baseline[1].minimum)
     }

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     record,
-    work::{Operation, Scope},
+    work::{Operation, Runs, Scope},
 };
-use codecost::{Result, cargo::Context, report::Warning};
-use std::{path::Path, process::Command};
+use codecost::{Result, cargo::Context, front::quoted, report::Warning};
+use std::{collections::BTreeMap, path::Path};
 
 /// Simulating takes a second and a half for each benchmark; of more than these it is left out.
 const MOST_SIMULATED: usize = 20;
@@ -32,7 +32,7 @@ pub fn add(
     say: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let mut rows = Vec::new();
-    let (mut uncounted, mut unsimulated) = (0_u64, 0_u64);
+    let mut unseen = Unseen::default();
     let pairs = &comparison.prepared.pairs;
     let simulate = pairs.len() <= MOST_SIMULATED;
     say("allocations and instructions of one operation");
@@ -42,15 +42,26 @@ pub fn add(
         if stopped() {
             break;
         }
+        if comparison.prepared.deadline.is_over() {
+            unseen.out_of_time = true;
+            break;
+        }
         let Some(programs) = pair.programs() else {
             continue;
         };
-        let commands = programs.map(|program| command(context, program, &pair.id, scratch.path()));
-        let scope = scope_of(pair.harness);
+        let time = comparison.gate.rows.iter().find_map(|row| {
+            let is_same = row.target == pair.target && row.package == pair.package;
+            let figures = row
+                .figures
+                .as_ref()
+                .filter(|_| is_same && row.benchmark == pair.id)?;
+            Some(figures.baseline.max(figures.current))
+        });
+        let runs = programs.map(|program| runs(context, program, &pair.id, scratch.path(), time));
         let mut sides = Vec::new();
-        for command in &commands {
-            let first = record::allocations_of(context, command, scope)?;
-            let second = record::allocations_of(context, command, scope)?;
+        for runs in &runs {
+            let first = record::allocations_of(context, runs)?;
+            let second = record::allocations_of(context, runs)?;
             sides.push(first.zip(second));
         }
         match sides.as_slice() {
@@ -62,28 +73,132 @@ pub fn add(
                 rows.push(row(pair, Metric::Allocations, of(|it| it.allocations)));
                 rows.push(row(pair, Metric::Bytes, of(|it| it.bytes)));
             }
-            _ => uncounted += 1,
+            _ => unseen.uncounted.push(pair.id.clone()),
         }
         if !simulate {
             continue;
         }
-        let count = |command: &Command| {
-            let first = record::instructions_of(command, scope)?;
-            Some([first, record::instructions_of(command, scope)?])
-        };
-        let [before, after] = &commands;
-        match count(before).zip(count(after)) {
-            Some((before, after)) => rows.push(row(pair, Metric::Instructions, [before, after])),
-            None => unsimulated += 1,
+        let [before, after] = &runs;
+        match both(before).and_then(|before| Ok((before, both(after)?))) {
+            Ok((before, after)) => rows.push(row(pair, Metric::Instructions, [before, after])),
+            Err(why) => unseen.unsimulated(why, pair, before),
         }
     }
     comparison.gate.rows.extend(rows);
     comparison.gate.sort();
-    comparison
-        .gate
-        .warnings
-        .extend(warnings(uncounted, unsimulated, simulate));
+    comparison.gate.warnings.extend(unseen.warnings(simulate));
     Ok(())
+}
+
+/// Two counts of one side's instructions.
+fn both(runs: &Runs) -> std::result::Result<[u64; 2], String> {
+    Ok([
+        record::instructions_of(runs)?,
+        record::instructions_of(runs)?,
+    ])
+}
+
+/// What could not be counted, and why.
+#[derive(Debug, Default)]
+struct Unseen {
+    /// Whether the time budget was over before all was counted.
+    out_of_time: bool,
+    /// Benchmarks whose allocations are not seen.
+    uncounted: Vec<String>,
+    /// Benchmarks whose instructions are not, by the reason, each with a command that shows it.
+    unsimulated: BTreeMap<String, Vec<(String, String)>>,
+}
+
+impl Unseen {
+    fn unsimulated(&mut self, why: String, pair: &Pair, runs: &Runs) {
+        let arguments: Vec<String> = runs
+            .command
+            .get_args()
+            .map(|argument| quoted(&argument.to_string_lossy()))
+            .collect();
+        let command = format!("valgrind --tool=callgrind PROGRAM {}", arguments.join(" "));
+        let build = format!("`cargo bench --no-run --bench {}`", pair.target);
+        let show = format!("run `{command}`, with the program that {build} names");
+        let of = self.unsimulated.entry(why).or_default();
+        of.push((pair.id.clone(), show));
+    }
+
+    fn warnings(&self, simulate: bool) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if self.out_of_time {
+            warnings.push(
+                Warning::new(
+                    "time-budget",
+                    "the time budget left no room to count the allocations and instructions of all \
+                     benchmarks",
+                )
+                .help("raise `--time-budget`"),
+            );
+        }
+        if !self.uncounted.is_empty() {
+            warnings.push(
+                Warning::new(
+                    "allocations-not-counted",
+                    format!(
+                        "the allocations of {} could not be counted: the program is static, has an \
+                         allocator of its own, or its harness has no function that runs a benchmark",
+                        some(&self.uncounted)
+                    ),
+                )
+                .help(
+                    "time is compared all the same; `cargo hotspots alloc --bench NAME` says which \
+                     it is",
+                )
+                .count(self.uncounted.len() as u64),
+            );
+        }
+        if !simulate {
+            warnings.push(
+                Warning::new(
+                    "instructions-not-counted",
+                    format!("instructions are counted for at most {MOST_SIMULATED} benchmarks"),
+                )
+                .help("choose some with `--filter`"),
+            );
+        }
+        for (why, of) in &self.unsimulated {
+            let ids: Vec<String> = of.iter().map(|(id, _)| id.clone()).collect();
+            let show = of
+                .first()
+                .map(|(_, show)| show.as_str())
+                .unwrap_or_default();
+            let help = match why.contains("not installed") {
+                true => "install valgrind",
+                false => show,
+            };
+            warnings.push(
+                Warning::new(
+                    "instructions-not-counted",
+                    format!(
+                        "the instructions of {} could not be counted: {why}",
+                        some(&ids)
+                    ),
+                )
+                .help(help)
+                .count(ids.len() as u64),
+            );
+        }
+        warnings
+    }
+}
+
+/// The first names, and how many more there are.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// What one operation does.
@@ -95,57 +210,19 @@ pub struct Work {
     pub instructions: Option<u64>,
 }
 
-/// Counts one operation of one program.
+/// Counts one operation of one program, which takes so many nanoseconds where that is known.
 ///
 /// # Errors
 ///
 /// The counter cannot be set up.
-pub fn count(context: &Context, program: &Program, id: &str) -> Result<Work> {
+pub fn count(context: &Context, program: &Program, id: &str, time: Option<f64>) -> Result<Work> {
     let scratch = tempfile::tempdir()
         .map_err(|source| codecost::Error::write(std::env::temp_dir(), source))?;
-    let command = command(context, program, id, scratch.path());
-    let scope = scope_of(program.harness);
+    let runs = runs(context, program, id, scratch.path(), time);
     Ok(Work {
-        operation: record::allocations_of(context, &command, scope)?,
-        instructions: record::instructions_of(&command, scope),
+        operation: record::allocations_of(context, &runs)?,
+        instructions: record::instructions_of(&runs).ok(),
     })
-}
-
-fn warnings(uncounted: u64, unsimulated: u64, simulate: bool) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if uncounted > 0 {
-        warnings.push(
-            Warning::new(
-                "allocations-not-counted",
-                "the allocations of some benchmarks could not be counted: the program is static, has \
-                 an allocator of its own, or its harness has no function that runs a benchmark",
-            )
-            .help("time is compared all the same; `cargo hotspots alloc --bench NAME` says which it is")
-            .count(uncounted),
-        );
-    }
-    if !simulate {
-        warnings.push(
-            Warning::new(
-                "instructions-not-counted",
-                format!("instructions are counted for at most {MOST_SIMULATED} benchmarks"),
-            )
-            .help("choose some with `--filter`"),
-        );
-    } else if unsimulated > 0 {
-        warnings.push(
-            Warning::new(
-                "instructions-not-counted",
-                "the instructions of some benchmarks could not be counted: valgrind is not \
-                 installed, or the program fails under it",
-            )
-            .help(
-                "install valgrind, or run `valgrind --tool=callgrind` on the benchmark to see why",
-            )
-            .count(unsimulated),
-        );
-    }
-    warnings
 }
 
 fn scope_of(harness: Harness) -> Scope {
@@ -155,27 +232,52 @@ fn scope_of(harness: Harness) -> Scope {
     }
 }
 
-/// Runs one operation: in test mode a harness runs one iteration.
-fn command(context: &Context, program: &Program, id: &str, home: &Path) -> Command {
-    let mut command = program.command(context);
-    command.args(&program.arguments);
+/// What is run to count one operation: in test mode a harness runs one iteration. divan says how
+/// many it runs, so that its own work can be told apart.
+fn runs(context: &Context, program: &Program, id: &str, home: &Path, time: Option<f64>) -> Runs {
+    let command = |own: &[&str]| {
+        let mut command = program.command(context);
+        command.args(&program.arguments).args(own);
+        command
+    };
+    let scope = scope_of(program.harness);
+    let once = |command| Runs {
+        scope,
+        command,
+        more: None,
+    };
     match program.harness {
-        Harness::Process => {}
+        Harness::Process => once(command(&[])),
         Harness::Criterion => {
-            command
-                .env("CRITERION_HOME", home)
-                .env_remove("CARGO")
-                .args(["--bench", "--test", "--exact", id]);
+            let mut command = command(&["--bench", "--test", "--exact", id]);
+            command.env("CRITERION_HOME", home).env_remove("CARGO");
+            once(command)
         }
         Harness::Divan => {
-            command.args(["--test", "--exact", id]);
+            // Simulating is slow, and a few instructions differ from run to run.
+            const ENOUGH: f64 = 1e6;
+            let more = time.map_or(1.0, |time| (ENOUGH / time).clamp(1.0, 1000.0)) as u64;
+            let of = |iterations: u64| {
+                let size = iterations.to_string();
+                let mut own = vec!["--bench", "--exact", id, "--color", "never"];
+                own.extend([
+                    "--sample-count",
+                    "1",
+                    "--min-time",
+                    "0",
+                    "--sample-size",
+                    &size,
+                ]);
+                command(&own)
+            };
+            Runs {
+                more: Some((of(1 + more), more)),
+                ..once(of(1))
+            }
         }
-        Harness::Libtest => {
-            // Without `--bench` a benchmark runs once, as a test.
-            command.args(["--exact", id]);
-        }
+        // Without `--bench` a benchmark runs once, as a test.
+        Harness::Libtest => once(command(&["--exact", id])),
     }
-    command
 }
 
 /// Two counts of each side.
@@ -248,13 +350,26 @@ fn judge([before, after]: [[u64; 2]; 2], limits: Limits) -> (Figures, Option<Str
             interval,
             p_concern: None,
             p_floor: 0.0,
-            minimum_detectable: Some(noise),
+            minimum_detectable: least_attention(baseline, noise, limits),
             n: 2,
         },
         first: None,
         changes: Vec::new(),
     };
     (figures, reason)
+}
+
+/// The smallest change that would have been called `attention`: counts are whole, so it is that of
+/// the first count whose interval is at the concern. From none there is no ratio.
+fn least_attention(baseline: f64, noise: f64, limits: Limits) -> Option<f64> {
+    if baseline <= 0.0 {
+        return None;
+    }
+    let about = (baseline * (1.0 + limits.concern + noise)).floor() - 1.0;
+    // By the very comparison of the rule, whose rounding counts too.
+    (0..4)
+        .map(|more| (about + f64::from(more)) / baseline - 1.0)
+        .find(|change| change - noise >= limits.concern)
 }
 
 #[cfg(test)]
@@ -276,5 +391,69 @@ mod tests {
         assert_eq!(status([0, 0], [1, 1]), Status::Fail);
         let (figures, _) = judge([[1000, 1000], [500, 500]], Limits::default());
         assert!(figures.verdict.improved);
+    }
+
+    #[test]
+    fn divan_is_asked_for_more_iterations_and_others_for_one() {
+        let program = |harness| Program {
+            path: "/p".into(),
+            harness,
+            directory: "/".into(),
+            environment: Vec::new(),
+            arguments: Vec::new(),
+            name: "p".into(),
+        };
+        let context = Context::at("/");
+        let of = |harness, time| {
+            runs(
+                &context,
+                &program(harness),
+                "dv::mix",
+                Path::new("/h"),
+                time,
+            )
+        };
+        let size = |runs: &Runs| runs.command.get_args().last().unwrap().to_owned();
+        let divan = of(Harness::Divan, Some(2000.0));
+        assert_eq!(size(&divan), "1");
+        let (more, iterations) = divan.more.unwrap();
+        assert_eq!(
+            (more.get_args().last().unwrap(), iterations),
+            ("501".as_ref(), 500)
+        );
+        let slow = of(Harness::Divan, Some(1e9)).more.unwrap();
+        assert_eq!(slow.1, 1);
+        assert!(of(Harness::Criterion, Some(1.0)).more.is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_named_with_its_cause() {
+        let mut unseen = Unseen::default();
+        let names = ["a", "b", "c", "d"].map(|id| (id.to_owned(), format!("run {id}")));
+        unseen
+            .unsimulated
+            .insert("it ends with signal 4".into(), names.into());
+        let warnings = unseen.warnings(true);
+        assert_eq!(
+            warnings[0].message,
+            "the instructions of `a`, `b`, `c` and 1 more could not be counted: it ends with signal 4"
+        );
+        assert_eq!(warnings[0].help.as_deref(), Some("run a"));
+    }
+
+    /// One less than what is said to be detected is no attention, and that is.
+    #[test]
+    fn what_is_detected_is_the_least_change_that_is_called_attention() {
+        for before in [[1000, 1000], [110, 110], [2, 2], [1000, 1013], [7, 7]] {
+            let limits = Limits::default();
+            let (figures, _) = judge([before, before], limits);
+            let least = figures.verdict.minimum_detectable.unwrap();
+            let count = (figures.baseline * (1.0 + least)).round() as u64;
+            let alarms = |count: u64| status(before, [count, count]).is_alarm();
+            assert!(alarms(count), "{before:?}: {least}");
+            assert!(!alarms(count - 1), "{before:?}: {least}");
+        }
+        let none = judge([[0, 0], [0, 0]], Limits::default()).0;
+        assert_eq!(none.verdict.minimum_detectable, None);
     }
 }

@@ -60,7 +60,7 @@ pub use options::{
 use crate::{
     recording::{Kept, Recording},
     stat::model::Measured,
-    work::{Operation, Scope},
+    work::{Operation, Runs},
 };
 use codecost::{
     Result,
@@ -150,12 +150,8 @@ pub fn measure(_: &RecordOptions, _: &mut Console) -> Result<Run> {
 ///
 /// The counter cannot be set up.
 #[cfg(target_os = "linux")]
-pub fn allocations_of(
-    context: &Context,
-    command: &Command,
-    scope: Scope,
-) -> Result<Option<Operation>> {
-    operation::allocations(context, command, scope)
+pub fn allocations_of(context: &Context, runs: &Runs) -> Result<Option<Operation>> {
+    operation::allocations(context, runs)
 }
 
 /// What one run of `command` allocates: not known on this system.
@@ -164,21 +160,28 @@ pub fn allocations_of(
 ///
 /// None.
 #[cfg(not(target_os = "linux"))]
-pub fn allocations_of(_: &Context, _: &Command, _: Scope) -> Result<Option<Operation>> {
+pub fn allocations_of(_: &Context, _: &Runs) -> Result<Option<Operation>> {
     Ok(None)
 }
 
-/// The instructions of one run of `command`, in the scope, by a simulation; `None` where there is
-/// none.
+/// The instructions of one operation, by a simulation.
+///
+/// # Errors
+///
+/// Why there is none.
 #[cfg(target_os = "linux")]
-pub fn instructions_of(command: &Command, scope: Scope) -> Option<u64> {
-    operation::instructions(command, scope)
+pub fn instructions_of(runs: &Runs) -> std::result::Result<u64, String> {
+    operation::instructions(runs)
 }
 
-/// The instructions of one run of `command`: not known on this system.
+/// The instructions of one operation: not known on this system.
+///
+/// # Errors
+///
+/// Always.
 #[cfg(not(target_os = "linux"))]
-pub fn instructions_of(_: &Command, _: Scope) -> Option<u64> {
-    None
+pub fn instructions_of(_: &Runs) -> std::result::Result<u64, String> {
+    Err("they are simulated on Linux only".into())
 }
 
 /// The latest recording of the workspace, or outside of any the user's latest.

@@ -4,10 +4,15 @@
 //! whose stack has the harness's `Bencher::iter` or the like in it; so set-up and the harness do not
 //! count. callgrind collects instructions in the same functions only. Both counts are the same in
 //! each run but for what the program itself leaves to chance, as the keys of hash maps.
+//!
+//! divan allocates within its `Bencher::bench` itself, and measures there what measuring costs: 88
+//! million instructions around those of the benchmark. It can be told how many iterations to run,
+//! so a run of one and a run of more are compared, stack by stack: what is once in both is divan's.
 
 use super::alloc::{image, library, preload};
 use super::options::CallGraphChoice;
-use crate::work::{Operation, Scope};
+use crate::allocations::Totals;
+use crate::work::{Operation, Runs, Scope};
 use codecost::{
     Result,
     address::FileOffset,
@@ -15,24 +20,54 @@ use codecost::{
     image::{Image, Mapping},
 };
 use std::{
+    collections::BTreeMap,
     fs,
     ops::Range,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-/// Counts what `command` allocates, in blocks and bytes; `None` when it cannot be seen.
-pub(super) fn allocations(
-    context: &Context,
-    command: &Command,
-    scope: Scope,
-) -> Result<Option<Operation>> {
-    let program = PathBuf::from(command.get_program());
+/// Counts what an operation allocates, in blocks and bytes; `None` when it cannot be seen.
+pub(super) fn allocations(context: &Context, runs: &Runs) -> Result<Option<Operation>> {
+    let program = PathBuf::from(runs.command.get_program());
     if super::alloc::seen::check(&program).is_err() {
         return Ok(None);
     }
     let toolchain = Toolchain::load(context, &Selection::default())?;
     let library = library::library(context, &toolchain, &mut || ())?;
+    let ranges = match runs.scope {
+        Scope::Process => Vec::new(),
+        Scope::Benchmark => benchers(&program)?,
+    };
+    if runs.scope == Scope::Benchmark && ranges.is_empty() {
+        return Ok(None);
+    }
+    let count = |command: &Command| -> Result<Option<Sites>> {
+        let Some(counted) = recorded(context, command, &library, runs.scope)? else {
+            return Ok(None);
+        };
+        Ok(Some(match runs.scope {
+            Scope::Process => Sites::of_all(&counted.totals),
+            Scope::Benchmark => Sites::within(&counted, &program, &ranges),
+        }))
+    };
+    let Some(once) = count(&runs.command)? else {
+        return Ok(None);
+    };
+    let Some((command, iterations)) = &runs.more else {
+        return Ok(Some(once.sum()));
+    };
+    let more = count(command)?;
+    Ok(more.map(|more| more.beyond(&once, *iterations)))
+}
+
+/// What a run of `command` allocates, by the stacks that do.
+fn recorded(
+    context: &Context,
+    command: &Command,
+    library: &Path,
+    scope: Scope,
+) -> Result<Option<image::Counted>> {
     let directory = tempfile::tempdir()
         .map_err(|source| codecost::Error::write(std::env::temp_dir(), source))?;
     let file = directory.path().join("allocations");
@@ -44,72 +79,125 @@ pub(super) fn allocations(
     let mut again = copy(command);
     let interval = exact.then_some(0);
     again.envs(preload::variables(
-        context, &library, &file, interval, false, stacks,
+        context, library, &file, interval, false, stacks,
     ));
-    if !ran(again) {
-        return Ok(None);
+    match ran(again) {
+        Ok(()) => image::read(&file),
+        Err(_) => Ok(None),
     }
-    let Some(counted) = image::read(&file)? else {
-        return Ok(None);
-    };
-    if scope == Scope::Process {
-        let totals = counted.totals;
-        return Ok(Some(Operation {
-            allocations: totals.allocations.saturating_add(totals.reallocations),
-            bytes: totals.bytes,
-        }));
-    }
-    let ranges = benchers(&program)?;
-    let places = Places::new(&program, &counted.maps);
-    let is_inside = |frames: &[u64]| {
-        frames.iter().any(|address| {
-            // Of a call, not of what comes after it.
-            let place = places.offset(address.saturating_sub(1));
-            place.is_some_and(|place| ranges.iter().any(|range| range.contains(&place)))
-        })
-    };
-    if ranges.is_empty() {
-        return Ok(None);
-    }
-    let mut operation = Operation::default();
-    for (frames, counts, _) in &counted.stacks {
-        if is_inside(frames) {
-            let blocks = counts.allocations.saturating_add(counts.reallocations);
-            operation.allocations += blocks / crate::allocations::PARTS;
-            operation.bytes = operation.bytes.saturating_add(counts.bytes);
-        }
-    }
-    Ok(Some(operation))
 }
 
-/// Counts the instructions of `command` with valgrind; `None` where there is none, or it fails.
-pub(super) fn instructions(command: &Command, scope: Scope) -> Option<u64> {
-    let directory = tempfile::tempdir().ok()?;
+/// Blocks and bytes by where they are allocated: the return addresses within the program's file,
+/// which are the same in each run of it.
+#[derive(Debug, Default)]
+struct Sites(BTreeMap<Vec<u64>, Operation>);
+
+impl Sites {
+    fn of_all(totals: &Totals) -> Self {
+        let all = Operation {
+            allocations: totals.allocations.saturating_add(totals.reallocations),
+            bytes: totals.bytes,
+        };
+        Self(BTreeMap::from([(Vec::new(), all)]))
+    }
+
+    /// Those with a frame in one of the ranges of the program's file.
+    fn within(counted: &image::Counted, program: &Path, ranges: &[Range<u64>]) -> Self {
+        let places = Places::new(program, &counted.maps);
+        let mut sites = Self::default();
+        for (frames, counts, _) in &counted.stacks {
+            // Of a call, not of what comes after it.
+            let frames = frames.iter().map(|address| address.saturating_sub(1));
+            let site: Vec<u64> = frames.filter_map(|frame| places.offset(frame)).collect();
+            let is_inside = |place: &u64| ranges.iter().any(|range| range.contains(place));
+            if site.iter().any(is_inside) {
+                let blocks = counts.allocations.saturating_add(counts.reallocations);
+                let own = sites.0.entry(site).or_default();
+                own.allocations += blocks / crate::allocations::PARTS;
+                own.bytes = own.bytes.saturating_add(counts.bytes);
+            }
+        }
+        sites
+    }
+
+    fn sum(&self) -> Operation {
+        let mut sum = Operation::default();
+        for own in self.0.values() {
+            sum.allocations += own.allocations;
+            sum.bytes = sum.bytes.saturating_add(own.bytes);
+        }
+        sum
+    }
+
+    /// What one of so many iterations allocates that only this run has. A site that allocates as
+    /// often in both is not the operation's, however large its blocks are: a harness's buffer has
+    /// room for all iterations.
+    fn beyond(&self, once: &Self, iterations: u64) -> Operation {
+        let mut sum = Operation::default();
+        for (site, own) in &self.0 {
+            let before = once.0.get(site).copied().unwrap_or_default();
+            let blocks = own.allocations.saturating_sub(before.allocations);
+            if blocks > 0 {
+                sum.allocations += blocks;
+                sum.bytes += own.bytes.saturating_sub(before.bytes);
+            }
+        }
+        Operation {
+            allocations: rounded(sum.allocations, iterations),
+            bytes: rounded(sum.bytes, iterations),
+        }
+    }
+}
+
+/// To the nearest whole.
+fn rounded(sum: u64, parts: u64) -> u64 {
+    let parts = parts.max(1);
+    sum.saturating_add(parts / 2) / parts
+}
+
+/// Counts the instructions of an operation with valgrind, or says why it cannot.
+pub(super) fn instructions(runs: &Runs) -> std::result::Result<u64, String> {
+    // Only divan, whose functions are `Bencher::bench` and kin, is asked for more iterations.
+    let function = match runs.more {
+        Some(_) => "*Bencher*bench*",
+        None => "*Bencher*iter*",
+    };
+    let once = simulated(&runs.command, runs.scope, function)?;
+    let Some((command, iterations)) = &runs.more else {
+        return Ok(once);
+    };
+    let more = simulated(command, runs.scope, function)?;
+    match more.checked_sub(once).filter(|more| *more > 0) {
+        Some(more) => Ok(rounded(more, *iterations).max(1)),
+        None => Err("more iterations took no more instructions".into()),
+    }
+}
+
+fn simulated(command: &Command, scope: Scope, function: &str) -> std::result::Result<u64, String> {
+    let in_words = |error: std::io::Error| error.to_string();
+    let directory = tempfile::tempdir().map_err(in_words)?;
     let file = directory.path().join("callgrind.out");
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--quiet"]);
     valgrind.arg(format!("--callgrind-out-file={}", file.display()));
     if scope == Scope::Benchmark {
-        valgrind.args([
-            "--toggle-collect=*Bencher*iter*",
-            "--toggle-collect=*Bencher*bench*",
-        ]);
+        // A name that two patterns match would be switched on and off again.
+        valgrind.arg(format!("--toggle-collect={function}"));
     }
     valgrind.arg(command.get_program()).args(command.get_args());
     with_surroundings(&mut valgrind, command);
-    if !ran(valgrind) {
-        return None;
-    }
-    let text = fs::read_to_string(file).ok()?;
+    ran(valgrind).map_err(|why| match why {
+        NotRun::Missing => "valgrind is not installed".to_owned(),
+        NotRun::Failed(status) => format!("under valgrind the program ends with {status}"),
+    })?;
+    let text = fs::read_to_string(file).map_err(in_words)?;
     let sum = text.lines().find_map(|line| {
         line.strip_prefix("totals:")
             .or_else(|| line.strip_prefix("summary:"))
-    })?;
-    sum.split_whitespace()
-        .next()?
-        .parse()
-        .ok()
-        .filter(|sum| *sum > 0)
+    });
+    let sum = sum.and_then(|sum| sum.split_whitespace().next()?.parse().ok());
+    sum.filter(|sum: &u64| *sum > 0)
+        .ok_or_else(|| "callgrind saw no call of the harness's function".into())
 }
 
 /// The functions of a harness that run a benchmark's code, as ranges of the file.
@@ -188,13 +276,26 @@ fn with_surroundings(copy: &mut Command, command: &Command) {
     }
 }
 
-/// Whether it ended well.
-fn ran(mut command: Command) -> bool {
+/// Why there is no end to count at.
+enum NotRun {
+    /// The program is not there.
+    Missing,
+    /// It failed: how, in words.
+    Failed(String),
+}
+
+/// Runs it to its end, which has to be a good one.
+fn ran(mut command: Command) -> std::result::Result<(), NotRun> {
     let quiet = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    quiet.status().is_ok_and(|status| status.success())
+    match quiet.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(NotRun::Failed(status.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(NotRun::Missing),
+        Err(error) => Err(NotRun::Failed(error.to_string())),
+    }
 }
 
 #[cfg(test)]
@@ -234,5 +335,41 @@ mod tests {
         let places = Places::new(Path::new("/no/such/program"), maps);
         assert_eq!(places.offset(0x55d0_c010), Some(0x2010));
         assert_eq!(places.offset(0x7f05), None);
+    }
+
+    /// A harness's buffer is allocated once, with room for all iterations; an operation of two
+    /// blocks and 24 bytes is run three times more.
+    #[test]
+    fn what_a_run_of_more_iterations_has_as_often_is_the_harness_s_own() {
+        let sites = |all: &[(u64, u64, u64)]| {
+            let of = |(site, allocations, bytes): &(u64, u64, u64)| {
+                let own = Operation {
+                    allocations: *allocations,
+                    bytes: *bytes,
+                };
+                (vec![*site], own)
+            };
+            Sites(all.iter().map(of).collect())
+        };
+        let once = sites(&[(1, 1, 64), (2, 1, 16), (3, 1, 8)]);
+        let more = sites(&[(1, 1, 256), (2, 4, 64), (3, 4, 32)]);
+        let operation = more.beyond(&once, 3);
+        assert_eq!((operation.allocations, operation.bytes), (2, 24));
+        let none = sites(&[(1, 1, 256)]).beyond(&once, 3);
+        assert_eq!((none.allocations, none.bytes), (0, 0));
+        assert_eq!((once.sum().allocations, once.sum().bytes), (3, 88));
+    }
+
+    #[test]
+    fn why_there_are_no_instructions_is_said() {
+        let runs = |program: &str| Runs {
+            scope: Scope::Process,
+            command: Command::new(program),
+            more: None,
+        };
+        let error = instructions(&runs("false")).unwrap_err();
+        assert!(error.contains("exit status: 1"), "{error}");
+        let missing = ran(Command::new("/nonexistent"));
+        assert!(matches!(missing, Err(NotRun::Missing)));
     }
 }

@@ -3,16 +3,17 @@
 //! People read the verdict first, then what changed, with the rest in one line; machines read all.
 //! The evidence of each change is one line that can be quoted alone.
 
+mod bencher;
 mod evidence;
 mod github;
 mod json;
+mod merge;
 mod plot;
 
 use super::common::SCHEMA;
 use crate::gate::{
-    row::{Figures, Gate, Metric, Row},
+    row::{Figures, Gate, Metric, Names, Row},
     save::Saved,
-    shares::Held,
 };
 use codecost::{
     Error, Result,
@@ -47,25 +48,8 @@ pub fn write(
     extra: &Extra,
     console: &mut Console,
 ) -> Result<()> {
-    if let Some(path) = &extra.comment {
-        let text = github::comment(gate);
-        write_file(path, |to| to.write_all(text.as_bytes()))?;
-    }
-    if let Some(path) = &extra.bencher {
-        let text = json::bencher(gate);
-        write_file(path, |to| to.write_all(text.as_bytes()))?;
-    }
-    if let Some(path) = &extra.plot {
-        let text = plot::svg(gate);
-        write_file(path, |to| to.write_all(text.as_bytes()))?;
-    }
-    match options.format {
-        Format::Markdown => return console.write_text(options, &github::comment(gate)),
-        Format::Github => {
-            github::summarize(&github::summary(gate))?;
-            return console.write_text(options, &github::annotations(gate));
-        }
-        Format::Human | Format::Json | Format::Csv => {}
+    if write_texts(gate, options, extra, console)? {
+        return Ok(());
     }
     let everything = options.limit.is_some() || options.filter.is_some();
     let folded = options.format == Format::Human && !everything;
@@ -74,7 +58,8 @@ pub fn write(
         .iter()
         .filter(|row| !folded || row.is_news())
         .collect();
-    let table = table(&rows).default_limit(0);
+    let names = gate.names();
+    let table = table(&rows, &names).default_limit(0);
     let report = json::members(
         Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table),
         gate,
@@ -87,6 +72,37 @@ pub fn write(
         report = report.instead(Page::new());
     }
     console.write_report(&report, options, |row| json::JsonRow::new(row))
+}
+
+/// Writes what is asked for beside the report, and the report itself where it is a text; else
+/// `false`.
+fn write_texts(
+    gate: &Gate,
+    options: &OutputOptions,
+    extra: &Extra,
+    console: &mut Console,
+) -> Result<bool> {
+    type Text = fn(&Gate) -> String;
+    let files: [(&Option<PathBuf>, Text); 3] = [
+        (&extra.comment, github::comment),
+        (&extra.bencher, bencher::bencher),
+        (&extra.plot, plot::svg),
+    ];
+    for (path, text) in files {
+        if let Some(path) = path {
+            let text = text(gate);
+            write_file(path, |to| to.write_all(text.as_bytes()))?;
+        }
+    }
+    match options.format {
+        Format::Markdown => console.write_text(options, &github::comment(gate))?,
+        Format::Github => {
+            github::summarize(&github::summary(gate))?;
+            console.write_text(options, &github::annotations(gate))?;
+        }
+        Format::Human | Format::Json | Format::Csv => return Ok(false),
+    }
+    Ok(true)
 }
 
 fn head(gate: &Gate) -> Page {
@@ -107,8 +123,10 @@ fn head(gate: &Gate) -> Page {
 
 fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
     let mut page = Page::new().gap();
+    let names = gate.names();
     for row in rows.iter().filter(|row| row.is_news()) {
-        page = page.line(evidence::line(row, &gate.against.name), Emphasis::Plain);
+        let line = evidence::line(row, &names, &gate.against.name);
+        page = page.line(line, Emphasis::Plain);
         if let Some(reason) = &row.reason {
             page = page.line(format!("  {reason}"), Emphasis::Faint);
         }
@@ -124,14 +142,10 @@ fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
         page = page.line(culprit.as_str(), Emphasis::Strong);
     }
     for held in &gate.shares {
-        let text = format!(
-            "{}: {} (share {}, chance ± {})",
-            held.text,
-            evidence::share_status(held),
-            evidence::percent(held.share),
-            evidence::percent(held.chance)
-        );
-        page = page.line(text, Emphasis::Plain);
+        page = page.line(evidence::share(held), Emphasis::Plain);
+        if let Some(reason) = &held.reason {
+            page = page.line(format!("  {reason}"), Emphasis::Faint);
+        }
     }
     let rest = gate.quiet();
     if folded && rest > 0 {
@@ -151,7 +165,8 @@ fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
 /// What a report has of a comparison: the verdict, and the evidence of what changed.
 pub(super) fn lines(gate: &Gate) -> Page {
     let rows: Vec<&Row> = gate.rows.iter().collect();
-    let table = table(&rows).default_limit(0);
+    let names = gate.names();
+    let table = table(&rows, &names).default_limit(0);
     let page = Page::new().line(verdict(gate), Emphasis::Strong).gap();
     match table.select(&OutputOptions::default()) {
         Ok(selection) => page.grid(table.grid(&selection, true)),
@@ -166,7 +181,7 @@ pub(super) fn compared(gate: &Gate) -> impl Serialize {
     json::Compared::new(gate)
 }
 
-fn table<'a>(rows: &'a [&'a Row]) -> Table<'a, &'a Row> {
+fn table<'a>(rows: &'a [&'a Row], names: &'a Names<'a>) -> Table<'a, &'a Row> {
     let figure = |read: fn(&Figures) -> f64| {
         move |row: &&'a Row| match &row.figures {
             Some(figures) => amount(row.metric, read(figures)),
@@ -178,19 +193,22 @@ fn table<'a>(rows: &'a [&'a Row]) -> Table<'a, &'a Row> {
         .name("benchmark", "Benchmark", |row| {
             row.benchmark.as_str().into()
         })
+        .text("target", "Target", |row| row.target.as_str().into())
+        .machines_only()
         .text("metric", "Metric", |row| row.metric.as_str().into())
         .machines_only()
         // A column without content is not shown.
+        .text("in", "In", |row| {
+            names.place(row).map_or(Cell::Empty, Cell::from)
+        })
+        .people_only()
         .text("of", "Of", |row| match row.metric {
             Metric::Time => Cell::Empty,
             metric => metric.as_str().into(),
         })
         .people_only()
         .text("status", "Status", |row| match row.improved() {
-            true => match row.metric {
-                Metric::Time => "pass (faster)".into(),
-                _ => "pass (fewer)".into(),
-            },
+            true => format!("pass ({})", evidence::better(row.metric)).into(),
             false => row.status.as_str().into(),
         })
         .text("change", "Change", |row| {
@@ -287,17 +305,42 @@ pub fn write_saved(saved: &Saved, options: &OutputOptions, console: &mut Console
 /// # Errors
 ///
 /// A usage error when `--sort` names no column, or the failure to write.
-pub fn write_shares(held: &[Held], options: &OutputOptions, console: &mut Console) -> Result<()> {
-    let table = Table::new(held)
+pub fn write_shares(
+    gate: &Gate,
+    options: &OutputOptions,
+    extra: &Extra,
+    console: &mut Console,
+) -> Result<()> {
+    if write_texts(gate, options, extra, console)? {
+        return Ok(());
+    }
+    let share = |share: Option<f64>| share.map_or(Cell::Empty, Cell::Share);
+    let table = Table::new(&gate.shares)
         .name("condition", "Fails if", |held| held.text.as_str().into())
-        .number("share", "Share", |held| Cell::Share(held.share))
-        .number("sampling_error", "Chance", |held| Cell::Share(held.chance))
-        .text("status", "Status", |held| {
-            evidence::share_status(held).into()
+        .number("share", "Share", move |held| share(held.share))
+        .number("ci_low", "At least", move |held| {
+            share(held.interval.map(|(low, _)| low))
         })
+        .number("ci_high", "At most", move |held| {
+            share(held.interval.map(|(_, high)| high))
+        })
+        .number("sampling_error", "Chance", move |held| share(held.chance()))
+        .machines_only()
+        .number("samples", "Samples", |held| Cell::Count(held.samples))
+        .text("status", "Status", |held| held.status.as_str().into())
         .default_limit(0);
-    let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table)
-        .member("passed", &!held.iter().any(|held| held.exceeded));
+    let report = Report::new(SCHEMA, env!("CARGO_PKG_VERSION"), "check", table);
+    let mut reasons = Page::new().gap();
+    for held in &gate.shares {
+        if let Some(reason) = &held.reason {
+            let text = format!("{}: {}: {reason}", held.text, held.status.as_str());
+            reasons = reasons.line(text, Emphasis::Plain);
+        }
+    }
+    let report = json::members(report, gate)
+        .before(Page::new().line(verdict(gate), Emphasis::Strong).gap())
+        .after(reasons)
+        .warnings(gate.warnings.iter().cloned());
     console.write_report(&report, options, json::JsonShare::new)
 }
 
@@ -322,7 +365,7 @@ pub fn merge(paths: &[PathBuf]) -> Result<Gate> {
             "name the shards' JSON files",
         ));
     }
-    json::merge(paths)
+    merge::merge(paths)
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ pub(super) fn summary(
     let (Some(minimum), Some(median)) = (samples.first(), median(&samples)) else {
         return Err(Failure::NoSamples);
     };
-    let ninetieth = samples.len().saturating_sub(1) * 9 / 10;
+    // The nearest rank, which is never below the median: of two samples it is the larger.
+    let ninetieth = (samples.len() * 9).div_ceil(10).saturating_sub(1);
     Ok(Measured {
         minimum: *minimum,
         median,
@@ -95,6 +96,10 @@ mod tests {
         assert_eq!(of(&[1.0, f64::NAN]), Err(Failure::NotATime("NaN".into())));
         let measured = of(&[3.0, 1.0, 2.0, 10.0]).unwrap();
         assert_eq!((measured.minimum, measured.median), (1.0, 2.5));
-        assert_eq!(measured.p90, Some(3.0));
+        // Nine tenths of four samples are not there before the fourth.
+        assert_eq!(measured.p90, Some(10.0));
+        assert_eq!(of(&[1.0, 5.0]).unwrap().p90, Some(5.0));
+        let ten: Vec<f64> = (1..=10).map(f64::from).collect();
+        assert_eq!(of(&ten).unwrap().p90, Some(9.0));
     }
 }

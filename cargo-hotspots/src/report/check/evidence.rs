@@ -6,7 +6,7 @@
 use crate::gate::{
     harness::Throughput,
     requirement::{Answer, Checked, Quantity},
-    row::{Gate, Metric, Row},
+    row::{Gate, Metric, Names, Row},
     shares::Held,
     verdict::Status,
 };
@@ -17,10 +17,10 @@ use codecost::{
 use std::time::Duration;
 
 /// The line.
-pub(super) fn line(row: &Row, against: &str) -> String {
+pub(super) fn line(row: &Row, names: &Names<'_>, against: &str) -> String {
     let mut text = match row.metric {
-        Metric::Time => format!("perf: {}: ", row.benchmark),
-        metric => format!("perf: {}: {} ", row.benchmark, metric.as_str()),
+        Metric::Time => format!("perf: {}: ", names.of(row)),
+        metric => format!("perf: {}: {} ", names.of(row), metric.as_str()),
     };
     match (&row.figures, change(row)) {
         (Some(figures), Some(change)) => {
@@ -39,7 +39,7 @@ pub(super) fn line(row: &Row, against: &str) -> String {
             text += &format!(" (action {})", percent(row.limits.action));
         }
         Status::Attention => text += &format!(" (concern {})", percent(row.limits.concern)),
-        Status::Pass if row.improved() => text += " (faster)",
+        Status::Pass if row.improved() => text += &format!(" ({})", better(row.metric)),
         _ => {}
     }
     let crates: Vec<String> = row
@@ -56,6 +56,14 @@ pub(super) fn line(row: &Row, against: &str) -> String {
         text += &format!("; most in {} {}", function.name, signed(function.delta));
     }
     text
+}
+
+/// What an improvement of it is.
+pub(super) fn better(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Time => "faster",
+        Metric::Instructions | Metric::Allocations | Metric::Bytes => "fewer",
+    }
 }
 
 /// `+12.3 % [+9.8, +14.1]`, or `~` where it is no change.
@@ -134,8 +142,7 @@ pub(super) fn requirement(checked: &Checked) -> String {
 pub(super) fn verdict(gate: &Gate) -> String {
     let count = |status| gate.count(status) as u64;
     let all = gate.benchmarks() as u64;
-    let faster = |row: &&Row| row.metric == Metric::Time && row.improved();
-    let improved = gate.rows.iter().filter(faster).count() as u64;
+    let improved = gate.faster() as u64;
     let mut parts = Vec::new();
     let mut say = |count: u64, what: &str| {
         if count > 0 {
@@ -148,13 +155,24 @@ pub(super) fn verdict(gate: &Gate) -> String {
     say(count(Status::Inconclusive), "inconclusive");
     say(count(Status::New), "new");
     say(improved, "faster");
-    let quiet = count(Status::Pass).saturating_sub(improved);
-    let over = gate.shares.iter().filter(|held| held.exceeded).count() as u64;
-    if over > 0 {
-        parts.push(format!("{} over its limit", counted(over, "share")));
+    let quiet = gate.quiet() as u64;
+    for (status, what) in [
+        (Status::Fail, "over the limit"),
+        (Status::Missing, "of nothing that is there"),
+        (Status::Inconclusive, "not told from the limit"),
+    ] {
+        let of = gate.shares.iter().filter(|held| held.status == status);
+        let of = of.count() as u64;
+        if of > 0 {
+            parts.push(format!("{} {what}", counted(of, "share")));
+        }
     }
     if parts.is_empty() {
         return match all {
+            0 if !gate.shares.is_empty() => {
+                let shares = counted(gate.shares.len() as u64, "share");
+                format!("pass: {shares} within the limit")
+            }
             0 => "no benchmark was compared".to_owned(),
             1 => "pass: the benchmark did not become slower".to_owned(),
             _ => format!("pass: none of {} became slower", counted(all, "benchmark")),
@@ -163,9 +181,11 @@ pub(super) fn verdict(gate: &Gate) -> String {
     if quiet > 0 {
         parts.push(format!("{quiet} unchanged"));
     }
+    let has =
+        |status| gate.count(status) > 0 || gate.shares.iter().any(|held| held.status == status);
     let word = match gate.fails() {
         true => "fail",
-        false if gate.count(Status::Inconclusive) > 0 => "inconclusive",
+        false if has(Status::Inconclusive) => "inconclusive",
         false if gate.count(Status::Attention) > 0 => "attention",
         false => "pass",
     };
@@ -204,10 +224,17 @@ pub(super) fn is_missed(row: &Row) -> bool {
         .any(|checked| checked.answer == Answer::Missed)
 }
 
-/// `pass` or `fail`.
-pub(super) fn share_status(held: &Held) -> &'static str {
-    match held.exceeded {
-        true => "fail",
-        false => "pass",
-    }
+/// The line of a condition: `perf: crate:serde_json > 15%: 18 % [17.1, 18.9] of 5120 samples → fail`.
+pub(super) fn share(held: &Held) -> String {
+    let figure = match held.share.zip(held.interval) {
+        Some((share, (low, high))) => format!(
+            "{} [{:.1}, {:.1}] of {}",
+            percent(share),
+            low * 100.0,
+            high * 100.0,
+            counted(held.samples, "sample")
+        ),
+        None => "no figures".to_owned(),
+    };
+    format!("perf: {}: {figure} → {}", held.text, held.status.as_str())
 }

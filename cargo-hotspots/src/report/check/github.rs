@@ -3,7 +3,8 @@
 
 use super::evidence;
 use crate::gate::{
-    row::{Gate, Metric, Row},
+    row::{Gate, Metric, Names, Row},
+    shares::Held,
     verdict::Status,
 };
 use codecost::{Error, Result, units::counted};
@@ -20,9 +21,21 @@ const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// The commands, the worst first; the last of ten says how many more there are.
 pub(super) fn annotations(gate: &Gate) -> String {
     let mut text = String::new();
-    let fails = |row: &&Row| {
-        matches!(row.status, Status::Fail | Status::Missing) || gate.fail_on.contains(&row.status)
-    };
+    let names = gate.names();
+    let fails = |row: &&Row| gate.refuses(row.status);
+    for held in gate
+        .shares
+        .iter()
+        .filter(|held| held.status != Status::Pass)
+    {
+        let kind = if gate.refuses(held.status) {
+            "error"
+        } else {
+            "warning"
+        };
+        let title = property(&format!("{}: {}", held.text, held.status.as_str()));
+        text += &format!("::{kind} title={title}::{}\n", data(&of_share(held)));
+    }
     let kinds: [(&str, Vec<&Row>); 2] = [
         ("error", gate.rows.iter().filter(fails).collect()),
         (
@@ -42,11 +55,11 @@ pub(super) fn annotations(gate: &Gate) -> String {
             MOST_ANNOTATIONS - 1
         };
         for row in rows.iter().take(shown) {
-            let mut message = evidence::line(row, &gate.against.name);
+            let mut message = evidence::line(row, &names, &gate.against.name);
             if let Some(reason) = &row.reason {
                 message += &format!("\n{reason}");
             }
-            let title = property(&format!("{}: {}", row.benchmark, row.status.as_str()));
+            let title = property(&format!("{}: {}", names.of(row), row.status.as_str()));
             text += &format!("::{kind} title={title}::{}\n", data(&message));
         }
         if !fits {
@@ -59,6 +72,15 @@ pub(super) fn annotations(gate: &Gate) -> String {
             "::notice title=cargo hotspots::{}\n",
             data(&warning.message)
         );
+    }
+    text
+}
+
+/// What is said of a condition, with its reason.
+fn of_share(held: &Held) -> String {
+    let mut text = evidence::share(held);
+    if let Some(reason) = &held.reason {
+        text += &format!("\n{reason}");
     }
     text
 }
@@ -81,15 +103,27 @@ fn markdown(gate: &Gate, most: usize) -> String {
     );
     let head = "| Benchmark | Status | Change | Baseline | Current | Detects |\n\
                 | --- | --- | --- | ---: | ---: | ---: |\n";
+    let names = gate.names();
     let news: Vec<&Row> = gate.rows.iter().filter(|row| row.is_news()).collect();
     let rest: Vec<&Row> = gate.rows.iter().filter(|row| !row.is_news()).collect();
     // What is appended in the end has to fit as well.
     let room = most.saturating_sub(600);
     let mut cut = 0;
+    for held in &gate.shares {
+        let line = format!("- {}\n", cell(&of_share(held)));
+        if text.len() + line.len() > room {
+            cut += 1;
+        } else {
+            text += &line;
+        }
+    }
+    if !gate.shares.is_empty() {
+        text += "\n";
+    }
     if !news.is_empty() {
         text += head;
         for row in &news {
-            let line = line(row);
+            let line = line(row, &names);
             if text.len() + line.len() > room {
                 cut += 1;
             } else {
@@ -98,7 +132,8 @@ fn markdown(gate: &Gate, most: usize) -> String {
         }
         text += "\n";
         for row in &news {
-            let line = format!("- {}\n", cell(&evidence::line(row, &gate.against.name)));
+            let line = evidence::line(row, &names, &gate.against.name);
+            let line = format!("- {}\n", cell(&line));
             if text.len() + line.len() <= room {
                 text += &line;
             }
@@ -107,11 +142,11 @@ fn markdown(gate: &Gate, most: usize) -> String {
     }
     if !rest.is_empty() {
         text += &format!(
-            "<details><summary>{} unchanged</summary>\n\n{head}",
-            counted(rest.len() as u64, "benchmark")
+            "<details><summary>{}</summary>\n\n{head}",
+            unchanged(gate, rest.len() as u64)
         );
         for row in &rest {
-            let line = line(row);
+            let line = line(row, &names);
             if text.len() + line.len() > room {
                 cut += 1;
             } else {
@@ -132,7 +167,20 @@ fn markdown(gate: &Gate, most: usize) -> String {
     text
 }
 
-fn line(row: &Row) -> String {
+/// `2 benchmarks unchanged (6 rows)`: a benchmark has a row for each metric, and one that changed
+/// may have rows that did not.
+fn unchanged(gate: &Gate, rows: u64) -> String {
+    match gate.quiet() as u64 {
+        0 => format!("{} unchanged", counted(rows, "row")),
+        quiet => format!(
+            "{} unchanged ({})",
+            counted(quiet, "benchmark"),
+            counted(rows, "row")
+        ),
+    }
+}
+
+fn line(row: &Row, names: &Names<'_>) -> String {
     let figures = row.figures.as_ref();
     let time = |value: Option<f64>| match value {
         Some(value) => evidence::amount(row.metric, value).human().into_owned(),
@@ -140,13 +188,13 @@ fn line(row: &Row) -> String {
     };
     let least = figures.and_then(|figures| figures.verdict.minimum_detectable);
     let status = match (row.status, row.improved(), super::evidence::is_missed(row)) {
-        (_, true, _) => "pass (faster)",
-        (_, _, true) => "fail (requirement)",
-        (status, ..) => status.as_str(),
+        (_, true, _) => format!("pass ({})", evidence::better(row.metric)),
+        (_, _, true) => "fail (requirement)".to_owned(),
+        (status, ..) => status.as_str().to_owned(),
     };
     let name = match row.metric {
-        Metric::Time => cell(&row.benchmark),
-        metric => format!("{} ({})", cell(&row.benchmark), metric.as_str()),
+        Metric::Time => cell(&names.of(row)),
+        metric => format!("{} ({})", cell(&names.of(row)), metric.as_str()),
     };
     format!(
         "| {name} | {status} | {} | {} | {} | {} |\n",

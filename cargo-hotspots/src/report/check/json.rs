@@ -1,20 +1,14 @@
-//! The JSON of a gate, what shards of it are merged from, and Bencher Metric Format.
+//! The JSON of a gate.
 
 use super::evidence;
 use crate::gate::{
-    change::Change,
     harness::{Harness, Throughput},
-    requirement::{Answer, Checked, Requirement},
-    row::{Against, Figures, Gate, Grew, Metric, Row},
+    requirement::Checked,
+    row::{Against, Figures, Gate, Metric, Row},
     shares::Held,
-    verdict::{Limits, Status, Verdict},
 };
-use codecost::{
-    Error, Result,
-    report::{Report, Warning},
-};
+use codecost::report::Report;
 use serde::{Deserialize, Serialize};
-use std::{fs, path::PathBuf, time::Duration};
 
 /// One row in JSON.
 #[derive(Serialize)]
@@ -55,9 +49,9 @@ pub(super) struct JsonRow<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct JsonThroughput {
-    unit: String,
-    per_iteration: f64,
+pub(super) struct JsonThroughput {
+    pub(super) unit: String,
+    pub(super) per_iteration: f64,
 }
 
 #[derive(Serialize)]
@@ -88,18 +82,28 @@ struct JsonFirst {
 #[derive(Serialize)]
 pub(super) struct JsonShare<'a> {
     condition: &'a str,
-    share: f64,
-    sampling_error: f64,
+    limit: f64,
+    share: Option<f64>,
+    sampling_error: Option<f64>,
+    ci_low: Option<f64>,
+    ci_high: Option<f64>,
+    samples: u64,
     status: &'static str,
+    reason: Option<&'a str>,
 }
 
 impl<'a> JsonShare<'a> {
     pub(super) fn new(held: &'a Held) -> Self {
         Self {
             condition: &held.text,
+            limit: held.limit,
             share: held.share,
-            sampling_error: held.chance,
-            status: evidence::share_status(held),
+            sampling_error: held.chance(),
+            ci_low: held.interval.map(|(low, _)| low),
+            ci_high: held.interval.map(|(_, high)| high),
+            samples: held.samples,
+            status: held.status.as_str(),
+            reason: held.reason.as_deref(),
         }
     }
 }
@@ -172,7 +176,7 @@ impl<'a> JsonRow<'a> {
             baseline_p90: p90.map(|(baseline, _)| baseline),
             current_p90: p90.map(|(_, current)| current),
             throughput: throughput.map(|throughput| JsonThroughput {
-                unit: super::evidence::unit(throughput).into(),
+                unit: evidence::unit(throughput).into(),
                 per_iteration: match throughput {
                     Throughput::Bytes(work) | Throughput::Elements(work) => work,
                 },
@@ -213,17 +217,17 @@ impl<'a> JsonRequirement<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct JsonAgainst {
-    name: String,
-    commit: Option<String>,
-    cpu: Option<String>,
-    age: Option<String>,
+pub(super) struct JsonAgainst {
+    pub(super) name: String,
+    pub(super) commit: Option<String>,
+    pub(super) cpu: Option<String>,
+    pub(super) age: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct JsonShard {
-    index: usize,
-    of: usize,
+pub(super) struct JsonShard {
+    pub(super) index: usize,
+    pub(super) of: usize,
 }
 
 /// A comparison within another report.
@@ -238,7 +242,7 @@ pub(super) struct Compared<'a> {
 impl<'a> Compared<'a> {
     pub(super) fn new(gate: &'a Gate) -> Self {
         Self {
-            verdict: super::evidence::verdict(gate),
+            verdict: evidence::verdict(gate),
             passed: !gate.fails() && !gate.stopped,
             baseline: &gate.against.name,
             rows: gate.rows.iter().map(JsonRow::new).collect(),
@@ -254,26 +258,29 @@ pub(super) fn members<'a, R>(report: Report<'a, R>, gate: &Gate) -> Report<'a, R
         cpu,
         age,
     } = gate.against.clone();
+    let names = gate.names();
     let evidence: Vec<String> = gate
         .rows
         .iter()
         .filter(|row| row.is_news())
-        .map(|row| super::evidence::line(row, &gate.against.name))
+        .map(|row| evidence::line(row, &names, &gate.against.name))
+        .chain(gate.shares.iter().map(evidence::share))
         .collect();
     let fail_on: Vec<&str> = gate.fail_on.iter().map(|status| status.as_str()).collect();
     let elapsed = u64::try_from(gate.elapsed.as_nanos()).unwrap_or(u64::MAX);
     report
-        .member("verdict", &super::evidence::verdict(gate))
+        .member("verdict", &evidence::verdict(gate))
         .member("passed", &(!gate.fails() && !gate.stopped))
         .member("stopped", &gate.stopped)
         .member(
             "baseline",
-            &JsonAgainst {
+            // Conditions over shares alone are compared with nothing.
+            &(!name.is_empty()).then_some(JsonAgainst {
                 name,
                 commit,
                 cpu,
                 age,
-            },
+            }),
         )
         .member("geomean", &gate.geomean())
         .member("family", &gate.family)
@@ -290,307 +297,4 @@ pub(super) fn members<'a, R>(report: Report<'a, R>, gate: &Gate) -> Report<'a, R
         )
         .member("bisected", &gate.culprit)
         .member("evidence", &evidence)
-}
-
-/// A result that a shard wrote.
-#[derive(Deserialize)]
-struct Part {
-    schema: String,
-    view: String,
-    stopped: bool,
-    baseline: JsonAgainst,
-    family: usize,
-    shard: Option<JsonShard>,
-    fail_on: Vec<String>,
-    elapsed_ns: u64,
-    seed: String,
-    rows: Vec<PartRow>,
-    warnings: Vec<PartWarning>,
-}
-
-#[derive(Deserialize)]
-struct PartWarning {
-    #[serde(default)]
-    help: Option<String>,
-    message: String,
-}
-
-#[derive(Deserialize)]
-struct PartRow {
-    benchmark: String,
-    target: String,
-    package: Option<String>,
-    harness: Option<String>,
-    #[serde(default)]
-    metric: Option<String>,
-    baseline: Option<f64>,
-    current: Option<f64>,
-    #[serde(default)]
-    change: Option<f64>,
-    minimum_detectable: Option<f64>,
-    status: String,
-    improved: bool,
-    reason: Option<String>,
-    concern: f64,
-    action: f64,
-    accepted: Option<f64>,
-    accepted_reason: Option<String>,
-    p_concern: Option<f64>,
-    baseline_median: Option<f64>,
-    current_median: Option<f64>,
-    baseline_p90: Option<f64>,
-    current_p90: Option<f64>,
-    throughput: Option<JsonThroughput>,
-    requirements: Vec<PartRequirement>,
-    grew: Vec<PartGrew>,
-    changes: Vec<f64>,
-}
-
-#[derive(Deserialize)]
-struct PartRequirement {
-    text: String,
-    status: String,
-    value: Option<f64>,
-    ci_low: Option<f64>,
-    ci_high: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct PartGrew {
-    kind: String,
-    name: String,
-    delta: f64,
-}
-
-impl PartRow {
-    /// The row, its figures made again from the blocks.
-    fn row(self) -> std::result::Result<Row, String> {
-        let status = Status::of_name(&self.status)
-            .ok_or_else(|| format!("`{}` is not a status", self.status))?;
-        let change = Change::of_pairs(self.changes.iter().map(|change| (1.0, 1.0 + change)));
-        let floor = crate::gate::verdict::FLOOR;
-        let of = self.metric.as_deref().and_then(Metric::of_name);
-        let of = of.unwrap_or_default();
-        // What is counted has no blocks: its figures are as they were written.
-        let counted = self.change.filter(|_| of != Metric::Time);
-        let verdict = Verdict {
-            status,
-            improved: self.improved,
-            estimate: change.estimate().or(counted),
-            interval: change.interval(),
-            p_concern: self.p_concern,
-            p_floor: change.p_above(floor),
-            minimum_detectable: self.minimum_detectable,
-            n: change.n(),
-        };
-        let throughput = self.throughput.and_then(|declared| match &*declared.unit {
-            "bytes" => Some(Throughput::Bytes(declared.per_iteration)),
-            "elements" => Some(Throughput::Elements(declared.per_iteration)),
-            _ => None,
-        });
-        let figures = self
-            .baseline
-            .zip(self.current)
-            .map(|(baseline, current)| Figures {
-                baseline,
-                current,
-                medians: (
-                    self.baseline_median.unwrap_or(baseline),
-                    self.current_median.unwrap_or(current),
-                ),
-                p90: self.baseline_p90.zip(self.current_p90),
-                throughput,
-                verdict,
-                first: None,
-                changes: self.changes,
-            });
-        let requirements = self.requirements.into_iter().map(|one| {
-            Ok(Checked {
-                requirement: Requirement::parse(&one.text)?,
-                answer: match &*one.status {
-                    "met" => Answer::Met,
-                    "missed" => Answer::Missed,
-                    _ => Answer::Unknown,
-                },
-                measured: one
-                    .value
-                    .zip(one.ci_low.zip(one.ci_high))
-                    .map(|(value, (low, high))| (value, low, high)),
-                reason: None,
-            })
-        });
-        Ok(Row {
-            benchmark: self.benchmark,
-            target: self.target,
-            package: self.package,
-            harness: self.harness.as_deref().and_then(Harness::of_name),
-            metric: of,
-            status,
-            reason: self.reason,
-            figures,
-            requirements: requirements.collect::<std::result::Result<_, String>>()?,
-            accepted: self
-                .accepted
-                .map(|accepted| (accepted, self.accepted_reason.unwrap_or_default())),
-            limits: Limits {
-                concern: self.concern,
-                action: self.action,
-            },
-            grew: self
-                .grew
-                .into_iter()
-                .map(|grew| Grew {
-                    is_crate: grew.kind == "crate",
-                    name: grew.name,
-                    delta: grew.delta,
-                })
-                .collect(),
-        })
-    }
-}
-
-/// Merges the shards of one gate. They were all corrected over the whole family, so their verdicts
-/// stand; one that is not there would be benchmarks that nobody looked at.
-pub(super) fn merge(paths: &[PathBuf]) -> Result<Gate> {
-    let mut gate: Option<Gate> = None;
-    let mut seen = Vec::new();
-    let mut shards = 0;
-    for path in paths {
-        let failed = |reason: String| {
-            Error::failed(
-                format_args!("`{}` cannot be merged: {reason}", path.display()),
-                "give the files that `cargo hotspots check --shard … --message-format json -o \
-                 FILE` wrote, one for each shard",
-            )
-        };
-        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
-        let part: Part = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
-        if part.schema != crate::report::common::SCHEMA || part.view != "check" {
-            return Err(failed(format!("it is `{}` of {}", part.view, part.schema)));
-        }
-        let shard = part
-            .shard
-            .ok_or_else(|| failed("it is not a shard".into()))?;
-        let of = *[shards, shard.of].iter().max().unwrap_or(&shard.of);
-        if shards != 0 && shard.of != shards {
-            return Err(failed(format!(
-                "it is one of {} shards, and another is of {shards}",
-                shard.of
-            )));
-        }
-        if seen.contains(&shard.index) {
-            return Err(failed(format!("shard {} is there twice", shard.index)));
-        }
-        shards = of;
-        seen.push(shard.index);
-        let fail_on: Option<Vec<Status>> = part
-            .fail_on
-            .iter()
-            .map(|name| Status::of_name(name))
-            .collect();
-        let fail_on = fail_on.ok_or_else(|| failed("its `fail_on` has no statuses".into()))?;
-        let rows = part.rows.into_iter().map(PartRow::row);
-        let rows: Vec<Row> = rows
-            .collect::<std::result::Result<_, _>>()
-            .map_err(failed)?;
-        let warnings = part.warnings.into_iter().map(|warning| {
-            Warning::new(
-                "shard",
-                format!("shard {}: {}", shard.index, warning.message),
-            )
-            .help(
-                warning
-                    .help
-                    .unwrap_or_else(|| "see the output of that shard".into()),
-            )
-        });
-        let against = Against {
-            name: part.baseline.name,
-            commit: part.baseline.commit,
-            cpu: part.baseline.cpu,
-            age: part.baseline.age,
-        };
-        let elapsed = Duration::from_nanos(part.elapsed_ns);
-        match &mut gate {
-            None => {
-                gate = Some(Gate {
-                    rows,
-                    against,
-                    fail_on,
-                    stopped: part.stopped,
-                    elapsed,
-                    seed: part.seed.parse().unwrap_or_default(),
-                    family: part.family,
-                    shard: None,
-                    shares: Vec::new(),
-                    culprit: None,
-                    warnings: warnings.collect(),
-                });
-            }
-            Some(gate) => {
-                if gate.against.name != against.name || gate.against.commit != against.commit {
-                    return Err(failed("it was compared with another baseline".into()));
-                }
-                if gate.family != part.family {
-                    return Err(failed(format!(
-                        "it was corrected over {} benchmarks, and another shard over {}",
-                        part.family, gate.family
-                    )));
-                }
-                gate.rows.extend(rows);
-                gate.stopped |= part.stopped;
-                gate.elapsed = gate.elapsed.max(elapsed);
-                gate.warnings.extend(warnings);
-            }
-        }
-    }
-    let missing: Vec<String> = (1..=shards)
-        .filter(|index| !seen.contains(index))
-        .map(|index| index.to_string())
-        .collect();
-    if !missing.is_empty() {
-        return Err(Error::failed(
-            format_args!(
-                "of {shards} shards these are not there: {}",
-                missing.join(", ")
-            ),
-            "give one file for each shard",
-        ));
-    }
-    let mut gate =
-        gate.ok_or_else(|| Error::usage("there is nothing to merge", "name the files"))?;
-    gate.sort();
-    Ok(gate)
-}
-
-/// Bencher Metric Format: `{"benchmark": {"latency": {"value", "lower_value", "upper_value"}}}`.
-pub(super) fn bencher(gate: &Gate) -> String {
-    #[derive(Serialize)]
-    struct Metric {
-        value: f64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        lower_value: Option<f64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        upper_value: Option<f64>,
-    }
-    let metrics: serde_json::Map<String, serde_json::Value> = gate
-        .rows
-        .iter()
-        .filter(|row| row.metric == super::Metric::Time)
-        .filter_map(|row| {
-            let figures = row.figures.as_ref()?;
-            let interval = figures.verdict.interval;
-            let metric = Metric {
-                value: figures.current,
-                lower_value: interval.map(|interval| figures.baseline * (1.0 + interval.low)),
-                upper_value: interval.map(|interval| figures.baseline * (1.0 + interval.high)),
-            };
-            Some((
-                row.benchmark.clone(),
-                serde_json::json!({ "latency": serde_json::to_value(metric).ok()? }),
-            ))
-        })
-        .collect();
-    let text = serde_json::to_string_pretty(&metrics).unwrap_or_default();
-    format!("{text}\n")
 }

@@ -84,13 +84,13 @@ fn shown(gate: &Gate, options: &OutputOptions) -> String {
 #[test]
 fn the_evidence_is_one_line() {
     assert_eq!(
-        evidence::line(&gate().rows[1], "before"),
+        evidence::line(&gate().rows[1], &gate().names(), "before"),
         "perf: regex/search: +12.2 % [+11.9, +12.6] vs before (n=12, detects ≥ 4.4 %) → fail \
          (action 10 %); grew: regex_automata +9.1 %, app +2.4 %; most in regex_automata::find \
          +8.0 %"
     );
     // The two middle pairs are 1 and 1.001, whose geometric mean is 1.0004999.
-    let same = evidence::line(&gate().rows[3], "before");
+    let same = evidence::line(&gate().rows[3], &gate().names(), "before");
     assert!(same.contains(": ~ 0.0 % ["), "{same}");
     assert!(same.ends_with("→ pass"), "{same}");
 }
@@ -257,6 +257,240 @@ fn the_dots_show_blocks_and_limits() {
     let svg = plot::svg(&gate());
     // Three benchmarks with figures, twelve blocks each.
     assert_eq!(svg.matches("<circle").count(), 36);
-    let bencher: serde_json::Value = serde_json::from_str(&json::bencher(&gate())).unwrap();
+    assert!(!svg.contains("<path"), "all is within the scale");
+    let bencher: serde_json::Value = serde_json::from_str(&bencher::bencher(&gate())).unwrap();
     assert_eq!(bencher["regex/search"]["latency"]["value"], 1123.0);
+}
+
+/// The row of a metric that has counts and no blocks.
+fn counted_row(name: &str, target: &str, metric: Metric, change: Option<f64>) -> Row {
+    let mut row = row(name, change.unwrap_or(0.0));
+    row.target = target.into();
+    row.metric = metric;
+    if let Some(figures) = &mut row.figures {
+        figures.changes.clear();
+        figures.p90 = None;
+        if change.is_none() {
+            (figures.baseline, figures.current) = (0.0, 5.0);
+        }
+        figures.verdict.estimate = change;
+        figures.verdict.interval = change.map(|change| crate::gate::change::Interval {
+            low: change,
+            high: change,
+        });
+    }
+    row
+}
+
+/// `mix` of two targets: one fails, and the other has other metrics.
+fn ambiguous() -> Gate {
+    let mut failing = row("mix", 0.5);
+    failing.target = "crit2".into();
+    let mut passing = row("mix", 0.0);
+    passing.target = "crit".into();
+    Gate {
+        rows: vec![
+            failing,
+            passing,
+            counted_row("mix", "crit", Metric::Instructions, Some(-0.3)),
+            counted_row("mix", "crit", Metric::Allocations, None),
+            counted_row("join", "crit", Metric::Bytes, Some(4.0)),
+        ],
+        ..gate()
+    }
+}
+
+#[test]
+fn benchmarks_of_one_id_are_told_apart_by_their_target() {
+    let gate = ambiguous();
+    let bencher: serde_json::Value = serde_json::from_str(&bencher::bencher(&gate)).unwrap();
+    assert_eq!(bencher["crit2/mix"]["latency"]["value"], 1500.0);
+    assert_eq!(bencher["crit/mix"]["latency"]["value"], 1000.0);
+    assert_eq!(bencher["crit/mix"]["instructions"]["value"], 700.0);
+    assert!(bencher["crit/mix"]["allocations"].is_object());
+    assert!(bencher["join"]["bytes"].is_object());
+    assert_eq!(bencher.as_object().unwrap().len(), 3);
+    let github = github::annotations(&gate);
+    assert!(github.contains("title=crit2/mix%3A fail"), "{github}");
+    let line = evidence::line(&gate.rows[0], &gate.names(), "before");
+    assert!(
+        line.starts_with("perf: crit2/mix: +50 %") || line.starts_with("perf: crit2/mix: +49.9"),
+        "{line}"
+    );
+    let text = shown(&gate, &OutputOptions::default());
+    assert!(text.contains("In") && text.contains("crit2"), "{text}");
+    let fewer = evidence::line(&gate.rows[2], &gate.names(), "before");
+    assert!(!fewer.contains("faster"), "{fewer}");
+    let mut namesakes = ambiguous();
+    namesakes.rows[1].target = "crit2".into();
+    namesakes.rows[1].package = Some("other".into());
+    assert_eq!(namesakes.names().of(&namesakes.rows[0]), "app/crit2/mix");
+    assert_eq!(namesakes.names().of(&namesakes.rows[2]), "crit/mix");
+}
+
+#[test]
+fn fewer_is_said_of_what_is_counted() {
+    let mut row = counted_row("a", "cr", Metric::Bytes, Some(-0.5));
+    row.figures.as_mut().unwrap().verdict.improved = true;
+    let gate = Gate {
+        rows: vec![row],
+        ..gate()
+    };
+    let line = evidence::line(&gate.rows[0], &gate.names(), "before");
+    assert!(line.ends_with("→ pass (fewer)"), "{line}");
+    assert!(github::comment(&gate).contains("pass (fewer)"));
+}
+
+/// Rows of metrics are no benchmarks: the verdict and the fold count the same.
+#[test]
+fn what_did_not_change_is_counted_in_benchmarks() {
+    let quiet = ["b", "c", "d"].map(|name| row(name, 0.0));
+    let of = |metric| ["a", "b", "c", "d"].map(|name| counted_row(name, "cr", metric, Some(0.0)));
+    let mut rows = vec![row("a", 0.3)];
+    rows.extend(quiet);
+    rows.extend(of(Metric::Bytes));
+    rows.extend(of(Metric::Instructions));
+    let gate = Gate { rows, ..gate() };
+    assert_eq!(verdict(&gate), "fail: 1 benchmark failed, 3 unchanged");
+    let comment = github::comment(&gate);
+    assert!(
+        comment.contains("<summary>3 benchmarks unchanged (11 rows)<"),
+        "{comment}"
+    );
+}
+
+/// What is far outside is at the edge, with an arrow and its figure; nothing is outside the picture.
+#[test]
+fn the_picture_shows_all_and_names_the_metric() {
+    let svg = plot::svg(&ambiguous());
+    let places = svg.split_whitespace().filter_map(|word| {
+        let value = word.strip_prefix("cx=\"").or(word.strip_prefix("x1=\""));
+        let value = value.or(word.strip_prefix("x2=\""))?;
+        value
+            .trim_end_matches(|c: char| !c.is_ascii_digit())
+            .parse::<f64>()
+            .ok()
+    });
+    let places: Vec<f64> = places.collect();
+    assert!(places.len() > 20);
+    assert!(
+        places.iter().all(|x| (0.0..=920.0).contains(x)),
+        "{places:?}"
+    );
+    assert!(svg.contains(">+400.0 %</text>"), "{svg}");
+    assert!(svg.contains("from none"), "{svg}");
+    for label in ["mix instructions", "mix allocations", "join bytes"] {
+        assert!(svg.contains(&format!("{label} <tspan")), "{label}: {svg}");
+    }
+    // One that has not changed is told from one that is at the action.
+    let long = Gate {
+        rows: vec![row(&"x".repeat(80), 0.0)],
+        ..gate()
+    };
+    let svg = plot::svg(&long);
+    assert!(svg.contains("…") && !svg.contains(&format!("</title>{}", "x".repeat(40))));
+}
+
+fn held(status: Status) -> crate::gate::shares::Held {
+    crate::gate::shares::Held {
+        text: "crate:dep_x > 15%".into(),
+        limit: 0.15,
+        share: (status != Status::Missing).then_some(0.5),
+        interval: (status != Status::Missing).then_some((0.01, 0.99)),
+        samples: 2,
+        status,
+        reason: (status != Status::Fail).then(|| "of a reason".into()),
+    }
+}
+
+#[test]
+fn conditions_over_shares_are_reported_in_each_format() {
+    let of = |status, format| {
+        let gate = Gate {
+            shares: vec![held(status)],
+            ..Gate::empty()
+        };
+        let options = OutputOptions {
+            format,
+            ..OutputOptions::default()
+        };
+        let (mut console, captured) = Console::in_memory();
+        write_shares(&gate, &options, &Extra::default(), &mut console).unwrap();
+        (gate.fails(), captured.stdout())
+    };
+    let (fails, text) = of(Status::Fail, Format::Github);
+    assert!(
+        fails && text.starts_with("::error title=crate%3Adep_x > 15%25%3A fail::"),
+        "{text}"
+    );
+    let (fails, text) = of(Status::Missing, Format::Github);
+    assert!(fails && text.contains("of a reason"), "{text}");
+    let (fails, text) = of(Status::Inconclusive, Format::Github);
+    assert!(!fails && text.starts_with("::warning"), "{text}");
+    assert_eq!(of(Status::Pass, Format::Github).1, "");
+    let (_, text) = of(Status::Inconclusive, Format::Human);
+    assert!(
+        text.starts_with("inconclusive: 1 share not told from the limit"),
+        "{text}"
+    );
+    let (_, text) = of(Status::Fail, Format::Markdown);
+    assert!(
+        text.starts_with("## Performance: fail: 1 share over the limit"),
+        "{text}"
+    );
+
+    let (_, alone) = of(Status::Missing, Format::Json);
+    let alone: serde_json::Value = serde_json::from_str(&alone).unwrap();
+    assert_eq!(alone["rows"][0]["status"], "missing");
+    assert!(alone["rows"][0]["sampling_error"].is_null() && alone["baseline"].is_null());
+    assert_eq!(alone["shares"], alone["rows"]);
+    let json = OutputOptions {
+        format: Format::Json,
+        ..OutputOptions::default()
+    };
+    let compared: serde_json::Value = serde_json::from_str(&shown(&gate(), &json)).unwrap();
+    for key in compared.as_object().unwrap().keys() {
+        assert!(alone.get(key).is_some(), "{key}");
+    }
+}
+
+#[test]
+fn an_inconclusive_share_fails_where_that_is_asked_for() {
+    let mut gate = Gate {
+        shares: vec![held(Status::Inconclusive)],
+        ..Gate::empty()
+    };
+    assert!(!gate.fails());
+    gate.also_fail_on(&[Status::Inconclusive]);
+    assert!(gate.fails());
+}
+
+/// What fails is the union of what the shards and the merge say.
+#[test]
+fn what_a_merge_fails_on_is_what_any_shard_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let json = OutputOptions {
+        format: Format::Json,
+        ..OutputOptions::default()
+    };
+    let part = |index: usize, fail_on: Vec<Status>| {
+        let mut attention = row("a", 0.06);
+        attention.status = Status::Attention;
+        let part = Gate {
+            rows: vec![attention],
+            shard: Some((index, 2)),
+            fail_on,
+            ..gate()
+        };
+        let path = directory.path().join(format!("{index}.json"));
+        std::fs::write(&path, shown(&part, &json)).unwrap();
+        path
+    };
+    let paths = [part(1, Vec::new()), part(2, vec![Status::Attention])];
+    assert!(merge(&paths).unwrap().fails());
+    let paths = [part(1, Vec::new()), part(2, Vec::new())];
+    let mut merged = merge(&paths).unwrap();
+    assert!(!merged.fails());
+    merged.also_fail_on(&[Status::Attention]);
+    assert!(merged.fails());
 }
