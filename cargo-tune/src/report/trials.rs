@@ -61,8 +61,14 @@ pub(super) fn row(outcome: &Outcome) -> Row {
     }
 }
 
-/// The table, each size beside its change against the baseline.
-pub(super) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a, Outcome> {
+/// The table, each size beside its change against the baseline. `by_build` says whether the builds
+/// are what is judged: then their processor time stays at every width.
+pub(super) fn table<'a>(
+    rows: &'a [Outcome],
+    baseline: &'a Outcome,
+    by_build: bool,
+) -> Table<'a, Outcome> {
+    let (gzip, cpu) = if by_build { (2, 0) } else { (1, 1) };
     let whole = baseline.size();
     let change = move |size: Option<u64>| match (size, whole) {
         (Some(size), Some(whole)) if whole > 0 => Cell::Change(size as f64 / whole as f64 - 1.0),
@@ -86,7 +92,7 @@ pub(super) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a,
         .number("compressed_size", "gzip", move |r| {
             bytes(r.weighed.as_ref().and_then(|w| w.compressed_size))
         })
-        .droppable(1)
+        .droppable(gzip)
         .number("build_ns", "Build", |r| {
             r.weighed
                 .as_ref()
@@ -99,7 +105,7 @@ pub(super) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a,
                 .and_then(|w| w.build_cpu_ns)
                 .map_or(Cell::Empty, Cell::Nanoseconds)
         })
-        .droppable(1)
+        .droppable(cpu)
         .number("peak_memory", "Memory", move |r| {
             bytes(r.weighed.as_ref().and_then(|w| w.peak_memory))
         })
