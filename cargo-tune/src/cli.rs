@@ -78,6 +78,15 @@ impl GoalFlags {
     ///
     /// A usage error without a goal.
     pub(crate) fn request(self) -> Result<Request> {
+        self.request_for(&Goal::ALL)
+    }
+
+    /// The request, where a command is for some goals only.
+    ///
+    /// # Errors
+    ///
+    /// A usage error without a goal, which names those that there are.
+    pub(crate) fn request_for(self, goals: &[Goal]) -> Result<Request> {
         let Self {
             target,
             allow,
@@ -86,10 +95,15 @@ impl GoalFlags {
             glibc,
         } = self;
         let goal = target.ok_or_else(|| {
+            let names: Vec<&str> = goals.iter().map(|goal| goal.as_str()).collect();
+            let (last, others) = names.split_last().map_or(("", &[][..]), |(l, o)| (l, o));
+            let names = format!("{} or {last}", others.join(", "));
             Error::usage(
                 "no goal was given",
-                "name one with --target size, speed, compile-time or balanced; \
-                 `cargo tune show` shows which settings are in effect",
+                format!(
+                    "name one with --target {names}; `cargo tune show` shows which settings are \
+                     in effect"
+                ),
             )
         })?;
         Ok(Request {

@@ -328,7 +328,7 @@ fn prove_unit(project: &Project, row: &Row, root: &Unit, all: &Units) -> Looked 
         let fault = mismatch(row.knob, &row.expected, unit)
             .map(|fault| format!("{} ({}): {fault}", unit.crate_name(), unit.package));
         // What an override is for shows the override's value, which is a row of its own.
-        let overridden = key.is_some_and(|key| has_override(project, key, &unit.package));
+        let overridden = key.is_some_and(|key| project.is_overridden(key, &unit.package));
         if row.package.is_none() && overridden {
             looked_at.overridden = looked_at.overridden.or(fault);
             continue;
@@ -340,19 +340,4 @@ fn prove_unit(project: &Project, row: &Row, root: &Unit, all: &Units) -> Looked 
         }
     }
     looked_at
-}
-
-fn has_override(project: &Project, key: Key, package: &str) -> bool {
-    let is_member = project.is_member(package);
-    project.effective.settings.iter().any(|s| {
-        let Some(spec) = s
-            .table
-            .strip_prefix("profile.")
-            .and_then(|t| t.split_once(".package."))
-        else {
-            return false;
-        };
-        let name = Spec::parse(spec.1.trim_matches(['"', '\''])).name;
-        s.key == key.name() && s.in_force() && (name == package || (name == "*" && !is_member))
-    })
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_platform::Cfg;
 use codecost::cargo::config::{
-    self, Effective, Inputs, Nearest, Notice, OriginKind, Setting, Value,
+    self, Effective, Inputs, Nearest, Notice, OriginKind, Setting, Spec, Value,
 };
 use codecost::cargo::{Candidate, Context, Selection, TargetChoice, Toolchain, Workspace};
 use codecost::{Error, Result};
@@ -123,6 +123,22 @@ impl Project {
         let table = format!("profile.{}.package.{package}", self.selection.profile());
         let mut settings = self.effective.settings.iter();
         settings.find(|s| s.table == table && s.key == key.name() && s.shadowed_by.is_none())
+    }
+
+    /// Whether an override gives a key of `package` a value of its own.
+    pub fn is_overridden(&self, key: Key, package: &str) -> bool {
+        let prefix = format!("profile.{}.package.", self.selection.profile());
+        let is_member = self.is_member(package);
+        self.effective.settings.iter().any(|setting| {
+            let spec = setting.table.strip_prefix(&prefix);
+            let keys = spec.and_then(|spec| toml_edit::Key::parse(spec).ok());
+            let Some(spec) = keys.as_deref().and_then(<[_]>::first) else {
+                return false;
+            };
+            let name = Spec::parse(spec.get()).name;
+            let is_meant = name == package || (name == "*" && !is_member);
+            is_meant && setting.key == key.name() && setting.in_force()
+        })
     }
 
     /// The rows of rustflags that are in force.

@@ -24,6 +24,7 @@ use crate::trial::taste::{Prefer, Taste};
 #[derive(Debug, Args)]
 #[command(override_usage = "cargo tune search --target GOAL [OPTIONS]")]
 #[command(mut_args(hide_cargo_flags), mut_args(without_builds))]
+#[command(mut_arg("target", |arg| arg.help("What to search for: size or speed")))]
 pub(crate) struct Search {
     #[command(flatten)]
     goal: GoalFlags,
@@ -122,7 +123,7 @@ impl front::Command for Search {
             format,
             rows,
         } = self;
-        let request = goal.request()?;
+        let request = goal.request_for(&[Goal::Size, Goal::Speed])?;
         let can_time = workload.is_some() || !merge.is_empty();
         searchable(&request, can_time)?;
         let taste = Taste {

@@ -1,7 +1,7 @@
 //! What is said of a knob: the plan, `explain` and the documentation all read this.
 //!
 //! Effects are ranges measured on published Rust programs on x86_64 Linux with rustc 1.95, each
-//! knob on top of the rest of the recipe unless said otherwise. They say what to expect and
+//! knob on top of the rest of the plan unless said otherwise. They say what to expect and
 //! promise nothing: `cargo tune measure` gives the figures for one program.
 
 /// Where the ranges come from.

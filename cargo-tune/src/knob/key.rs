@@ -100,7 +100,7 @@ impl Key {
             (Self::CodegenUnits, units) if units != "1" => About {
                 size: "0\u{2026}+4 %",
                 speed: "a little slower",
-                compile_time: "code generation of one crate uses several cores",
+                compile_time: "one crate uses several cores",
                 why: "LLVM works on the pieces of a crate in parallel",
                 risk: None,
                 ..about
@@ -211,7 +211,7 @@ impl Key {
                 offer: Offer::Plan,
                 size: "larger: 256 codegen units unless set",
                 speed: "slower code",
-                compile_time: "much faster rebuilds of the same crate",
+                compile_time: "much faster rebuilds of a crate",
                 why: "rustc keeps what it computed and compiles only what changed",
                 risk: Some("accepted beside fat LTO, where it costs and gives nothing"),
                 story: "CARGO_INCREMENTAL and build.incremental win over every profile. Only path dependencies are ever compiled incrementally.",

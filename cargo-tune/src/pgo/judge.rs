@@ -5,7 +5,7 @@ use codecost::console::Console;
 use crate::project::Project;
 use crate::trial::outcome::{Outcome, Status};
 use crate::trial::paired::{Interval, holm};
-use crate::trial::settle::is_faster_again;
+use crate::trial::settle::again;
 use crate::trial::timing::Timed;
 use crate::trial::workload::{Workload, Workloads};
 
@@ -75,34 +75,94 @@ pub(super) fn choose(timed: &Timed, baseline: &mut Outcome, rows: &mut [Outcome]
     }
 }
 
+/// What fresh runs say of one variant.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Confirmed {
+    /// The variant.
+    pub name: String,
+    /// What it was compared with: the best before it.
+    pub against: String,
+    /// Its time to the other's.
+    pub time: Interval,
+}
+
 /// Times the chosen variant once more against what comes before it: the best of several noisy
-/// figures is likely to be too good.
+/// figures is likely to be too good. Returns what was seen of each variant that was timed again.
 pub(super) fn confirm(
     project: &Project,
     workload: &Workloads,
     baseline: &mut Outcome,
     rows: &mut [Outcome],
     console: &mut Console,
-) {
+) -> Vec<Confirmed> {
+    let mut seen = Vec::new();
     while let Some(chosen) = rows.iter().position(|row| row.status == Status::Chosen) {
         let path = |row: &Outcome| row.weighed.as_ref().map(|weighed| weighed.path.clone());
-        let before = rows.iter().take(chosen);
-        let before = before.collect::<Vec<_>>();
+        let before = rows.iter().take(chosen).collect::<Vec<_>>();
         let before = before.iter().rposition(|row| row.status == Status::Kept);
         let reference = before.and_then(|index| rows.get(index)).unwrap_or(baseline);
-        let paths = path(reference).zip(rows.get(chosen).and_then(path));
-        let Some(row) = rows.get(chosen) else { return };
+        let Some(row) = rows.get(chosen) else { break };
         console.status("Confirming", &row.variant.name());
-        if paths.is_some_and(|(from, to)| is_faster_again(project, workload, &from, &to)) {
-            return;
+        let paths = path(reference).zip(path(row));
+        let time = paths.and_then(|(from, to)| again(project, workload, &from, &to));
+        let confirmed = time.map(|time| Confirmed {
+            name: row.variant.name(),
+            against: reference.variant.name(),
+            time,
+        });
+        seen.extend(confirmed.clone());
+        if time.is_some_and(|time| time.high < 1.0) {
+            break;
         }
         if let Some(row) = rows.get_mut(chosen) {
             row.status = Status::Dropped;
-            row.reason = Some("the gain did not show again on fresh runs".to_owned());
+            row.reason = Some(not_again(confirmed.as_ref()));
         }
         match before.and_then(|index| rows.get_mut(index)) {
             Some(before) => before.status = Status::Chosen,
             None => baseline.status = Status::Chosen,
         }
+    }
+    seen
+}
+
+/// Why a variant is dropped after fresh runs, with their figures: those of the table are from the
+/// runs before.
+fn not_again(confirmed: Option<&Confirmed>) -> String {
+    let figures = confirmed.map(|Confirmed { against, time, .. }| {
+        let percent = |ratio: f64| format!("{:+.1}", (ratio - 1.0) * 100.0);
+        format!(
+            ": {} % [{}, {}] against {against}",
+            percent(time.ratio),
+            percent(time.low),
+            percent(time.high)
+        )
+    });
+    format!(
+        "the gain did not show again on fresh runs{}",
+        figures.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gain_that_does_not_show_again_is_dropped_with_its_figures() {
+        let confirmed = Confirmed {
+            name: "pgo".to_owned(),
+            against: "plan".to_owned(),
+            time: Interval {
+                ratio: 1.004,
+                low: 0.98,
+                high: 1.02,
+                ..Interval::SAME
+            },
+        };
+        assert_eq!(
+            not_again(Some(&confirmed)),
+            "the gain did not show again on fresh runs: +0.4 % [-2.0, +2.0] against plan"
+        );
     }
 }

@@ -55,10 +55,17 @@ pub struct Note {
     pub raw_version: Option<u64>,
     /// What merged them.
     pub merged_by: Option<String>,
-    /// The time with the profile to that of the plain build, and its interval.
+    /// The time with the profile to that of the best variant without it, by the fresh runs that
+    /// confirm a gain where there were any, and its interval.
     pub time_ratio: Option<f64>,
     /// The interval's ends.
     pub time_ci: Option<[f64; 2]>,
+    /// That other variant: `plan` or `plain`.
+    #[serde(default)]
+    pub time_against: Option<String>,
+    /// Whether the gain was proven; without one a profile is kept only by `--keep`.
+    #[serde(default)]
+    pub gains: bool,
     /// Whether BOLT belongs to it, with the counts in `NAME.fdata`.
     pub bolt: bool,
     /// A hash of the profile.

@@ -9,7 +9,7 @@ use codecost::{Error, Result};
 
 use super::bolt::Bolt;
 use super::coverage::{Coverage, Functions};
-use super::judge::{choose, confirm, verified};
+use super::judge::{Confirmed, choose, confirm, verified};
 use super::kept::{self, Note, Place};
 use super::profdata::{self, Merged};
 use super::programs::{Optimised, Programs};
@@ -146,9 +146,10 @@ pub fn train(
     }
     let timed = timing::time(project, &workload, &mut baseline, &mut rows, console)?;
     let mut notices = notices(options, &raw, timed.as_ref());
+    let mut confirmed = Vec::new();
     if let Some(timed) = &timed {
         choose(timed, &mut baseline, &mut rows);
-        confirm(project, &workload, &mut baseline, &mut rows, console);
+        confirmed = confirm(project, &workload, &mut baseline, &mut rows, console);
     }
     let chosen = rows.iter().find(|row| row.status == Status::Chosen);
     let with_profile = chosen.filter(|row| matches!(row.variant.role, Role::Pgo | Role::PgoBolt));
@@ -169,6 +170,7 @@ pub fn train(
             merged: &merged,
             said: &optimised.said,
             settings: settings(project, &planned).config,
+            gain: gain_of(row, &baseline, &rows, &confirmed, timed.as_ref()),
         };
         let note = made.note(project, row);
         let fdata = fdata
@@ -391,6 +393,32 @@ struct Made<'a> {
     merged: &'a Merged,
     said: &'a Said,
     settings: Vec<String>,
+    gain: Option<Confirmed>,
+}
+
+/// What the profile gains beside the best that does without it: by the fresh runs, where it came to
+/// them. A figure against the plain build would hold what the plan gains, too.
+fn gain_of(
+    row: &Outcome,
+    baseline: &Outcome,
+    rows: &[Outcome],
+    confirmed: &[Confirmed],
+    timed: Option<&Timed>,
+) -> Option<Confirmed> {
+    let name = row.variant.name();
+    if let Some(found) = confirmed.iter().find(|c| c.name == name) {
+        return Some(found.clone());
+    }
+    let at = |role: &Role| rows.iter().position(|row| row.variant.role == *role);
+    let is_good = |row: &&Outcome| matches!(row.status, Status::Chosen | Status::Kept);
+    let plan = at(&Role::Plan).filter(|at| rows.get(*at).as_ref().is_some_and(is_good));
+    let against = plan.and_then(|plan| rows.get(plan)).unwrap_or(baseline);
+    let time = timed?.compare(at(&row.variant.role)?, plan)?;
+    Some(Confirmed {
+        name,
+        against: against.variant.name(),
+        time,
+    })
 }
 
 impl Made<'_> {
@@ -416,8 +444,13 @@ impl Made<'_> {
             missing: self.said.missing.len() as u64,
             raw_version: self.profile.raw_version,
             merged_by: tool.map(|version| format!("llvm-profdata of LLVM {version}")),
-            time_ratio: row.time.map(|time| time.ratio),
-            time_ci: row.time.map(|time| [time.low, time.high]),
+            time_ratio: self.gain.as_ref().map(|gain| gain.time.ratio),
+            time_ci: self
+                .gain
+                .as_ref()
+                .map(|gain| [gain.time.low, gain.time.high]),
+            time_against: self.gain.as_ref().map(|gain| gain.against.clone()),
+            gains: row.status == Status::Chosen,
             ..Note::new()
         }
     }

@@ -55,13 +55,16 @@ pub(crate) fn write(
     let verdict = if failed.is_empty() {
         format!("as planned for {goal}")
     } else {
-        format!("drifted from the plan for {goal}: {}", failed.join(", "))
+        let names = rows.iter().filter(|r| r.status != Status::Pass);
+        let names: Vec<String> = names.map(shown_key).collect();
+        format!("drifted from the plan for {goal}: {}", names.join(", "))
     };
     let report = Report::new(SCHEMA, VERSION, "check", table(project, rows))
         .member("target", &goal.as_str())
         .member("profile", &project.selection.profile())
         .member("drifted", &failed)
         .before(Page::new().line(verdict, Emphasis::Strong))
+        .after(faults(rows))
         .warnings(warnings(&plan.notices));
     if options.format != Format::Github {
         return console.write_report(&report, options, row);
@@ -69,6 +72,16 @@ pub(crate) fn write(
     let all: Vec<Annotation> = rows.iter().filter_map(annotation).collect();
     console.write_text(options, &github::annotations(TITLE, &all))?;
     github::summarize(&markdown(&report)?)
+}
+
+/// What is wrong with each row that is not as planned, where there is more to say than its values.
+fn faults(rows: &[Row]) -> Page {
+    let failed = rows.iter().filter(|row| row.status != Status::Pass);
+    let said = failed.filter_map(|row| {
+        let proof = row.proof.as_ref()?;
+        Some(format!("{}: {proof}", shown_key(row)))
+    });
+    said.fold(Page::new(), |page, line| page.line(line, Emphasis::Plain))
 }
 
 fn table<'a>(project: &'a Project, rows: &'a [Row]) -> Table<'a, Row> {
@@ -89,6 +102,14 @@ fn table<'a>(project: &'a Project, rows: &'a [Row]) -> Table<'a, Row> {
             }))
         })
         .text("proof", "Proof", |r| Cell::maybe_text(r.proof.as_deref()))
+        .machines_only()
+        // What is wrong is said in a sentence below the table.
+        .text("proven", "Proof", |r| {
+            let proof = r.proof.as_deref();
+            Cell::maybe_text(proof.filter(|_| r.status == Status::Pass))
+        })
+        .people_only()
+        .droppable(1)
         .default_limit(0)
 }
 

@@ -6,7 +6,7 @@ use codecost::report::{Emphasis, OutputOptions, Page, Report};
 
 use super::json::{SCHEMA, VERSION, warnings};
 use super::trials;
-use crate::plan::{Plan, Request};
+use crate::plan::{Goal, Plan, Request};
 use crate::project::Project;
 use crate::trial::measure::Measured;
 use crate::trial::price::OwnPart;
@@ -28,7 +28,9 @@ pub(crate) fn write(
         noise,
         parts,
     } = measured;
-    let report = Report::new(SCHEMA, VERSION, "measure", trials::table(rows, baseline))
+    let by_build = request.goal == Goal::CompileTime;
+    let table = trials::table(rows, baseline, by_build);
+    let report = Report::new(SCHEMA, VERSION, "measure", table)
         .member("target", &request.goal.as_str())
         .member("profile", &project.selection.profile())
         .member("baseline", &trials::row(baseline))

@@ -90,7 +90,7 @@ pub(crate) fn write(
 }
 
 fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a, Outcome> {
-    trials::table(rows, baseline)
+    trials::table(rows, baseline, false)
 }
 
 fn crates(coverage: &Coverage) -> Vec<JsonCrate<'_>> {

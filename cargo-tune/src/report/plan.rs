@@ -136,6 +136,12 @@ fn table<'a>(project: &'a Project, request: &Request, plan: &'a Plan) -> Table<'
         })
         .people_only()
         .text("size", "Size", |c| Cell::text(c.about(project).size))
+        .machines_only()
+        // The whole sentence is below the table, which must fit into 80 columns.
+        .text("size_short", "Size", |c| {
+            Cell::text(short(c.about(project).size))
+        })
+        .people_only()
         .droppable(size)
         .text("speed", "Speed", |c| Cell::text(c.about(project).speed))
         .droppable(speed)
@@ -148,6 +154,13 @@ fn table<'a>(project: &'a Project, request: &Request, plan: &'a Plan) -> Table<'
         .text("table", "Table", |c| Cell::text(c.table()))
         .machines_only()
         .default_limit(0)
+}
+
+/// An effect without what it is of, or when.
+fn short(effect: &str) -> &str {
+    let ends = [": ", " of ", " for ", " in ", "; "].map(|end| effect.find(end));
+    let end = ends.into_iter().flatten().min().unwrap_or(effect.len());
+    effect.get(..end).unwrap_or(effect)
 }
 
 /// The key, with the table below the profile that it is in: `package."*".debug`.
@@ -184,6 +197,9 @@ fn reasons(project: &Project, plan: &Plan) -> Page {
             format!("{}: {}", change.knob().name(), about.why),
             Emphasis::Plain,
         );
+        if short(about.size) != about.size {
+            page = page.line(format!("  size: {}", about.size), Emphasis::Faint);
+        }
         if let Some(risk) = about.risk {
             page = page.line(format!("  risk: {risk}"), Emphasis::Faint);
         }
@@ -219,4 +235,45 @@ fn diff_page(diffs: &[String]) -> Page {
         }
     }
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+    use crate::knob::Key;
+    use codecost::cargo::config::Value;
+
+    /// Key, values before and after, and the effect that the goal is about: 80 columns with the
+    /// widest of each.
+    #[test]
+    fn what_a_plan_shows_fits_into_eighty_columns() {
+        let text = |text: &str| Value::String(text.to_owned());
+        for (key, value) in [
+            (Key::OptLevel, text("z")),
+            (Key::OptLevel, Value::Integer(3)),
+            (Key::Lto, Value::Bool(true)),
+            (Key::Lto, text("thin")),
+            (Key::CodegenUnits, Value::Integer(1)),
+            (Key::Panic, text("abort")),
+            (Key::Strip, text("symbols")),
+            (Key::Incremental, Value::Bool(false)),
+        ] {
+            let size = key.about_value(&value).size;
+            assert!(short(size).chars().count() <= 30, "{size}");
+        }
+        assert_eq!(
+            short("\u{2212}23 % of an unstripped program"),
+            "\u{2212}23 %"
+        );
+        assert_eq!(short("none"), "none");
+        for (key, value) in [
+            (Key::Debug, text("line-tables-only")),
+            (Key::Lto, Value::Bool(false)),
+            (Key::CodegenUnits, Value::Integer(16)),
+            (Key::Incremental, Value::Bool(true)),
+        ] {
+            let build = key.about_value(&value).compile_time;
+            assert!(build.chars().count() <= 33, "{build}");
+        }
+    }
 }

@@ -42,28 +42,33 @@ pub(crate) fn write(
     let mut outcomes = rows.iter().chain([baseline]);
     let chosen = outcomes.find(|r| r.status == Status::Chosen);
     let prices = found.prices();
-    let report = Report::new(SCHEMA, VERSION, "search", trials::table(rows, baseline))
-        .member("target", &request.goal.as_str())
-        .member("profile", &project.selection.profile())
-        .member("baseline", &trials::row(baseline))
-        .member("builds", builds)
-        .member("resumed", resumed)
-        .member("chosen", &chosen.map(|c| c.variant.name()))
-        .member("pareto", &unbeaten)
-        .member("prices", &prices)
-        .member("reproducible", reproducible)
-        .member("untried", untried)
-        .member("pruned", &pruned)
-        .member("shard", &search.shard.map(|(index, of)| [index, of]))
-        .member("noise", &noise.map(|n| [n.low, n.high]))
-        .before(trials::baseline_page(baseline))
-        .after(trials::reasons(rows))
-        .after(needless(&pruned))
-        .after(front_page(found, &unbeaten))
-        .after(summary(found, &prices, search))
-        .warnings(trials::time_warnings(*noise, is_timed))
-        .warnings(warnings(&plan.notices))
-        .warnings(over_budget(search.budget, untried));
+    let report = Report::new(
+        SCHEMA,
+        VERSION,
+        "search",
+        trials::table(rows, baseline, false),
+    )
+    .member("target", &request.goal.as_str())
+    .member("profile", &project.selection.profile())
+    .member("baseline", &trials::row(baseline))
+    .member("builds", builds)
+    .member("resumed", resumed)
+    .member("chosen", &chosen.map(|c| c.variant.name()))
+    .member("pareto", &unbeaten)
+    .member("prices", &prices)
+    .member("reproducible", reproducible)
+    .member("untried", untried)
+    .member("pruned", &pruned)
+    .member("shard", &search.shard.map(|(index, of)| [index, of]))
+    .member("noise", &noise.map(|n| [n.low, n.high]))
+    .before(trials::baseline_page(baseline))
+    .after(trials::reasons(rows))
+    .after(needless(&pruned))
+    .after(front_page(found, &unbeaten))
+    .after(summary(found, &prices, search))
+    .warnings(trials::time_warnings(*noise, is_timed))
+    .warnings(warnings(&plan.notices))
+    .warnings(over_budget(search.budget, untried));
     console.write_report(&report, options, trials::row)?;
     let Some(path) = &search.drawing else {
         return Ok(());

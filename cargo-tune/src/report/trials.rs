@@ -1,13 +1,14 @@
 //! The rows of `measure` and `search`, and what both say beside them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use codecost::report::{Cell, Emphasis, Page, Table, Warning};
-use codecost::units::{Bytes, Change};
+use codecost::units::{Bytes, Change, Time};
 use serde::Serialize;
 
 use super::json::JsonValue;
-use crate::trial::outcome::Outcome;
+use crate::trial::outcome::{Outcome, Weighed};
 use crate::trial::paired::Interval;
 
 /// A row. `trial::part` reads it back.
@@ -20,6 +21,7 @@ pub(super) struct Row {
     text_size: Option<u64>,
     compressed_size: Option<u64>,
     build_ns: Option<u64>,
+    build_cpu_ns: Option<u64>,
     peak_memory: Option<u64>,
     compiled: Option<usize>,
     time_ratio: Option<f64>,
@@ -47,6 +49,7 @@ pub(super) fn row(outcome: &Outcome) -> Row {
         text_size: weighed.and_then(|w| w.text_size),
         compressed_size: weighed.and_then(|w| w.compressed_size),
         build_ns: weighed.and_then(|w| w.build_ns),
+        build_cpu_ns: weighed.and_then(|w| w.build_cpu_ns),
         peak_memory: weighed.and_then(|w| w.peak_memory),
         compiled: weighed.map(|w| w.compiled),
         time_ratio: outcome.time.map(|t| t.ratio),
@@ -58,8 +61,14 @@ pub(super) fn row(outcome: &Outcome) -> Row {
     }
 }
 
-/// The table, each size beside its change against the baseline.
-pub(super) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a, Outcome> {
+/// The table, each size beside its change against the baseline. `by_build` says whether the builds
+/// are what is judged: then their processor time stays at every width.
+pub(super) fn table<'a>(
+    rows: &'a [Outcome],
+    baseline: &'a Outcome,
+    by_build: bool,
+) -> Table<'a, Outcome> {
+    let (gzip, cpu) = if by_build { (2, 0) } else { (1, 1) };
     let whole = baseline.size();
     let change = move |size: Option<u64>| match (size, whole) {
         (Some(size), Some(whole)) if whole > 0 => Cell::Change(size as f64 / whole as f64 - 1.0),
@@ -83,13 +92,20 @@ pub(super) fn table<'a>(rows: &'a [Outcome], baseline: &'a Outcome) -> Table<'a,
         .number("compressed_size", "gzip", move |r| {
             bytes(r.weighed.as_ref().and_then(|w| w.compressed_size))
         })
-        .droppable(1)
+        .droppable(gzip)
         .number("build_ns", "Build", |r| {
             r.weighed
                 .as_ref()
                 .and_then(|w| w.build_ns)
                 .map_or(Cell::Empty, Cell::Nanoseconds)
         })
+        .number("build_cpu_ns", "Build CPU", |r| {
+            r.weighed
+                .as_ref()
+                .and_then(|w| w.build_cpu_ns)
+                .map_or(Cell::Empty, Cell::Nanoseconds)
+        })
+        .droppable(cpu)
         .number("peak_memory", "Memory", move |r| {
             bytes(r.weighed.as_ref().and_then(|w| w.peak_memory))
         })
@@ -131,9 +147,21 @@ pub(super) fn baseline_page(baseline: &Outcome) -> Page {
             bytes(weighed.shipped_size),
             bytes(weighed.text_size),
             bytes(weighed.compressed_size)
-        ),
+        ) + &cost(weighed),
         Emphasis::Strong,
     )
+}
+
+/// `, build 2.1 s (processor time 3.4 s) of 5 crates`
+fn cost(weighed: &Weighed) -> String {
+    let time = |ns| Time(Duration::from_nanos(ns)).to_string();
+    let Some(build) = weighed.build_ns.map(time) else {
+        return String::new();
+    };
+    let cpu = weighed.build_cpu_ns.map(time);
+    let cpu = cpu.map(|cpu| format!(" (processor time {cpu})"));
+    let crates = codecost::units::counted(weighed.compiled as u64, "crate");
+    format!(", build {build}{} of {crates}", cpu.unwrap_or_default())
 }
 
 /// Rows with something to say.

@@ -18,6 +18,7 @@ use codecost::{Error, Result};
 
 use super::{memory, wrapper};
 use crate::project::Project;
+use crate::receipt::fnv1a;
 
 /// Settings beyond those in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,8 +43,12 @@ pub struct Built {
     pub artifact: Option<PathBuf>,
     /// Wall time of the build.
     pub elapsed: Duration,
+    /// Processor time of cargo, its compilers and their linkers; known on Linux.
+    pub cpu: Option<Duration>,
     /// How many crates were compiled; the others were fresh.
     pub compiled: usize,
+    /// Which these are: equal for equal sets.
+    pub units: u64,
     /// Whether the artifact itself was fresh.
     pub fresh: bool,
     /// The most memory that all its processes took at once; known on Linux.
@@ -180,7 +185,7 @@ fn run(
         command: words.clone(),
         source,
     };
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), memory::children_cpu());
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command.stderr(if quiet {
         Stdio::piped()
@@ -202,7 +207,9 @@ fn run(
     let mut built = Built {
         artifact: None,
         elapsed: Duration::ZERO,
+        cpu: None,
         compiled: 0,
+        units: 0,
         fresh: true,
         peak_memory: None,
         said: String::new(),
@@ -212,6 +219,14 @@ fn run(
             let Ok(message) = message else { break };
             if let Message::CompilerArtifact(artifact) = message {
                 built.compiled += usize::from(!artifact.fresh);
+                if !artifact.fresh {
+                    let unit = format!(
+                        "{} {} {:?}",
+                        artifact.package_id, artifact.target.name, artifact.target.kind
+                    );
+                    // The order in which units end is not the same twice.
+                    built.units = built.units.wrapping_add(fnv1a(unit.as_bytes()));
+                }
                 if let Some(path) = candidate.and_then(|c| file_of(&artifact, c)) {
                     built.fresh = artifact.fresh;
                     built.artifact = Some(path);
@@ -224,6 +239,9 @@ fn run(
     watcher.thread().unpark();
     built.peak_memory = watcher.join().unwrap_or_default();
     built.elapsed = start.elapsed();
+    built.cpu = memory::children_cpu()
+        .zip(cpu)
+        .map(|(after, before)| after.saturating_sub(before));
     let said = said.join().unwrap_or_default();
     if !status.success() {
         if quiet {

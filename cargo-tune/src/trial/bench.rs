@@ -4,6 +4,7 @@
 //! variant costs no build, and a search that was interrupted continues where it stopped.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use codecost::cargo::Candidate;
@@ -25,6 +26,9 @@ pub struct Bench<'p> {
     project: &'p Project,
     candidate: Candidate,
     directory: PathBuf,
+    /// Whether each variant is built from nothing, in a directory of its own, so that the times of
+    /// two builds can be compared.
+    clean: bool,
     /// How many builds were made, and how many of them cargo found done already.
     pub builds: usize,
     /// Of these, resumed from an earlier run.
@@ -43,9 +47,28 @@ impl<'p> Bench<'p> {
             project,
             directory: build::directory(project, "trials"),
             candidate,
+            clean: false,
             builds: 0,
             resumed: 0,
         })
+    }
+
+    /// With each variant built from nothing: the same crates are compiled for all of them.
+    #[must_use]
+    pub fn clean(self) -> Self {
+        Self {
+            clean: true,
+            ..self
+        }
+    }
+
+    /// The directory that the next variant is built in.
+    fn target(&self) -> Result<PathBuf> {
+        if self.clean {
+            emptied(self.project, "clean")
+        } else {
+            Ok(self.directory.clone())
+        }
     }
 
     /// The artifact's name.
@@ -76,9 +99,10 @@ impl<'p> Bench<'p> {
     pub fn build(&mut self, variant: &Variant) -> Result<Weighed> {
         let settings = settings(self.project, variant);
         self.builds += 1;
+        let target = self.target()?;
         let built = build::build(
             self.project,
-            &self.directory,
+            &target,
             Some(&self.candidate),
             &settings,
             true,
@@ -107,7 +131,7 @@ impl<'p> Bench<'p> {
                 return Ok(earlier);
             }
         } else {
-            self.landed(variant)?;
+            self.landed(variant, &target)?;
         }
         fs::create_dir_all(&directory).map_err(|e| Error::write(&directory, e))?;
         let path = directory.join(name);
@@ -116,12 +140,12 @@ impl<'p> Bench<'p> {
         fs::copy(&artifact, &path).map_err(|e| Error::write(&path, e))?;
         let mut weighed = weigh(&path, &bytes, hash);
         if built.compiled > 0 {
-            weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
-            weighed.peak_memory = built.peak_memory;
-            weighed.compiled = built.compiled;
+            weighed.built_by(&built);
         } else if let Some(twin) = self.twin(hash) {
             // Other words for the same settings: the build that made the file counts.
             weighed.build_ns = twin.build_ns;
+            weighed.build_cpu_ns = twin.build_cpu_ns;
+            weighed.units = twin.units;
             weighed.peak_memory = twin.peak_memory;
             weighed.compiled = twin.compiled;
         }
@@ -142,8 +166,8 @@ impl<'p> Bench<'p> {
 
     /// Checks that rustc got the variant's values, by the arguments of the artifact that was just
     /// compiled.
-    fn landed(&self, variant: &Variant) -> Result<()> {
-        let units = Units::load(&build::arguments(&self.directory))?;
+    fn landed(&self, variant: &Variant, target: &Path) -> Result<()> {
+        let units = Units::load(&build::arguments(target))?;
         let crate_name = self.candidate.name.replace('-', "_");
         let root = units.roots().into_iter().find(|u| {
             u.package == self.candidate.package
@@ -155,6 +179,16 @@ impl<'p> Bench<'p> {
             return Ok(());
         };
         for assignment in &variant.assignments {
+            // An override for the program has a value of its own.
+            let is_overridden = matches!(
+                assignment,
+                Assignment::Key(setting)
+                    if setting.package.is_none()
+                        && self.project.is_overridden(setting.key, &root.package)
+            );
+            if is_overridden {
+                continue;
+            }
             if let Some(fault) = fault(assignment, root) {
                 return Err(Error::failed(
                     format!("`{}` did not land: {fault}", assignment.subject()),
@@ -171,12 +205,7 @@ impl<'p> Bench<'p> {
     ///
     /// The build fails.
     pub fn confirm(&mut self, variant: &Variant) -> Result<Weighed> {
-        let directory = build::directory(self.project, "confirm");
-        match fs::remove_dir_all(&directory) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::write(directory, error)),
-        }
+        let directory = emptied(self.project, "confirm")?;
         self.builds += 1;
         let settings = settings(self.project, variant);
         let built = build::build(
@@ -186,13 +215,36 @@ impl<'p> Bench<'p> {
             &settings,
             true,
         )?;
-        let artifact = built.artifact.unwrap_or_default();
+        let artifact = built.artifact.clone().unwrap_or_default();
         let bytes = fs::read(&artifact).map_err(|e| Error::read(&artifact, e))?;
         let mut weighed = weigh(&artifact, &bytes, fnv1a(&bytes));
-        weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
-        weighed.peak_memory = built.peak_memory;
-        weighed.compiled = built.compiled;
+        weighed.built_by(&built);
         Ok(weighed)
+    }
+}
+
+impl Weighed {
+    /// With the cost of the build that made it.
+    fn built_by(&mut self, built: &build::Built) {
+        self.build_ns = nanoseconds(built.elapsed);
+        self.build_cpu_ns = built.cpu.and_then(nanoseconds);
+        self.peak_memory = built.peak_memory;
+        self.compiled = built.compiled;
+        self.units = built.units;
+    }
+}
+
+fn nanoseconds(time: Duration) -> Option<u64> {
+    u64::try_from(time.as_nanos()).ok()
+}
+
+/// A private directory with nothing in it.
+fn emptied(project: &Project, name: &str) -> Result<PathBuf> {
+    let directory = build::directory(project, name);
+    match fs::remove_dir_all(&directory) {
+        Ok(()) => Ok(directory),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(directory),
+        Err(error) => Err(Error::write(directory, error)),
     }
 }
 
@@ -265,6 +317,8 @@ pub fn weigh(path: &Path, bytes: &[u8], hash: u64) -> Weighed {
         text_size: text.filter(|size| *size > 0),
         compressed_size: compressed(bytes),
         build_ns: None,
+        build_cpu_ns: None,
+        units: 0,
         peak_memory: None,
         compiled: 0,
         hash,

@@ -7,8 +7,8 @@ use crate::plan::{Goal, Request};
 
 /// Gives every row its status.
 pub fn choose(request: &Request, taste: Taste, baseline: &mut Outcome, rows: &mut [Outcome]) {
-    let recipe = rows.iter().find(|r| r.variant.role == Role::Recipe);
-    let whole = recipe.unwrap_or(baseline).weighed.clone();
+    let planned = rows.iter().find(|r| r.variant.role == Role::Plan);
+    let whole = planned.unwrap_or(baseline).weighed.clone();
     for row in rows.iter_mut().filter(|r| r.status != Status::Failed) {
         let Some(weighed) = &row.weighed else {
             continue;

@@ -7,7 +7,7 @@ use codecost::console::Console;
 use super::bench::Bench;
 use super::outcome::{Outcome, Status, Weighed, worthwhile};
 use super::paired::Interval;
-use super::price::{OwnPart, Side};
+use super::price::{Cost, OwnPart, Side};
 use super::taste::pace;
 use super::timing::time;
 use super::variant::{Role, Variant, without};
@@ -20,7 +20,7 @@ use crate::project::Project;
 pub struct Measured {
     /// The build as it is.
     pub baseline: Outcome,
-    /// `after` and, for each knob, `without KNOB`.
+    /// `plan` and, for each knob, `without KNOB`.
     pub rows: Vec<Outcome>,
     /// How many builds it took.
     pub builds: usize,
@@ -43,6 +43,11 @@ pub fn measure(
     console: &mut Console,
 ) -> Result<Measured> {
     let mut bench = Bench::new(project)?;
+    // Cargo builds again only what a variant changes, so that two builds in one directory need not
+    // compile the same crates.
+    if request.goal == Goal::CompileTime {
+        bench = bench.clean();
+    }
     let workload = workload
         .map(|text| Workloads::new(project, &[text.to_owned()], bench.name()))
         .transpose()?;
@@ -65,7 +70,7 @@ pub fn measure(
         None => None,
     };
     judge(request, &mut rows);
-    let parts = parts(&baseline, &rows);
+    let parts = parts(request.goal, &baseline, &rows);
     Ok(Measured {
         parts,
         baseline,
@@ -78,7 +83,7 @@ pub fn measure(
 /// The whole plan, and the plan without each of its knobs.
 fn variants(project: &Project, plan: &Plan) -> Vec<Variant> {
     let all: Vec<Assignment> = plan.changes.iter().map(|c| c.assignment.clone()).collect();
-    let mut variants = vec![Variant::new(Role::After, all.clone())];
+    let mut variants = vec![Variant::new(Role::Plan, all.clone())];
     for assignment in &all {
         let subject = assignment.subject();
         let others = without(&all, &subject);
@@ -122,7 +127,7 @@ fn without_what_is_in_force(project: &Project, plan: &Plan, all: &[Assignment]) 
 }
 
 /// Each knob's own part: the plan as a whole beside the plan without it.
-fn parts(baseline: &Outcome, rows: &[Outcome]) -> Vec<OwnPart> {
+fn parts(goal: Goal, baseline: &Outcome, rows: &[Outcome]) -> Vec<OwnPart> {
     let Some((after, others)) = rows.split_first() else {
         return Vec::new();
     };
@@ -136,12 +141,12 @@ fn parts(baseline: &Outcome, rows: &[Outcome]) -> Vec<OwnPart> {
             Some(Side {
                 size: size(weighed),
                 time: pace(outcome, baseline),
-                build_ns: weighed.build_ns,
+                build: Cost::of(weighed),
             })
         };
         let failed = after.status == Status::Failed || row.status == Status::Failed;
         let (with, without) = side(after).zip(side(row)).filter(|_| !failed)?;
-        Some(OwnPart::of(subject.to_string(), with, without))
+        Some(OwnPart::of(subject.to_string(), goal, with, without))
     };
     others.iter().filter_map(part).collect()
 }
@@ -170,6 +175,12 @@ fn judge(request: &Request, rows: &mut [Outcome]) {
         let Some(weighed) = &row.weighed else {
             continue;
         };
+        if request.goal == Goal::CompileTime {
+            let (status, reason) = by_build(&row.variant.role, weighed, &whole);
+            row.status = status;
+            row.reason = Some(reason);
+            continue;
+        }
         if weighed.hash == whole.hash {
             row.status = Status::NoEffect;
             row.reason = Some("the output is the same with and without it".to_owned());
@@ -188,12 +199,26 @@ fn judge(request: &Request, rows: &mut [Outcome]) {
         row.status = match request.goal {
             Goal::Size => keep(worthwhile(gain, whole.size())),
             Goal::Speed if row.time.is_some() => keep(faster),
-            Goal::CompileTime => keep(weighed.build_ns > whole.build_ns),
             _ => Status::Kept,
         };
         if row.status == Status::Dropped {
             row.reason = Some("its own part is under the threshold".to_owned());
         }
+    }
+}
+
+/// The verdict on a knob of a plan for short builds.
+fn by_build(role: &Role, without: &Weighed, with: &Weighed) -> (Status, String) {
+    if *role == Role::Without(Subject::key(Key::Incremental)) {
+        let reason = "it pays where a crate is built again, which clean builds do not show";
+        return (Status::Kept, reason.to_owned());
+    }
+    match Cost::of(with).beside(&Cost::of(without)) {
+        None => (Status::Kept, "its build was not measured".to_owned()),
+        Some(beside) if beside.is_shorter() => {
+            (Status::Kept, format!("{} with it", beside.words()))
+        }
+        Some(beside) => (Status::Dropped, format!("{} with it", beside.words())),
     }
 }
 

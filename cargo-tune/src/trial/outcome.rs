@@ -31,6 +31,12 @@ pub struct Weighed {
     pub compressed_size: Option<u64>,
     /// Wall time of the build that made it; unknown if it was there before anybody timed it.
     pub build_ns: Option<u64>,
+    /// Processor time of that build.
+    #[serde(default)]
+    pub build_cpu_ns: Option<u64>,
+    /// Which crates that build compiled: equal for equal sets, 0 where it is not known.
+    #[serde(default)]
+    pub units: u64,
     /// The most memory that that build took at once.
     #[serde(default)]
     pub peak_memory: Option<u64>,

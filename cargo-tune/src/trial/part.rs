@@ -39,6 +39,8 @@ struct Row {
     text_size: Option<u64>,
     compressed_size: Option<u64>,
     build_ns: Option<u64>,
+    #[serde(default)]
+    build_cpu_ns: Option<u64>,
     peak_memory: Option<u64>,
     compiled: Option<usize>,
     time_ratio: Option<f64>,
@@ -157,6 +159,8 @@ fn outcome(row: Row) -> Result<Outcome, String> {
         text_size: row.text_size,
         compressed_size: row.compressed_size,
         build_ns: row.build_ns,
+        build_cpu_ns: row.build_cpu_ns,
+        units: 0,
         peak_memory: row.peak_memory,
         compiled: row.compiled.unwrap_or_default(),
         hash: row

@@ -5,9 +5,10 @@ use codecost::units::{Bytes, Change, Time};
 use serde::Serialize;
 use std::time::Duration;
 
-use super::outcome::{Outcome, worthwhile};
+use super::outcome::{Outcome, Weighed, worthwhile};
 use super::paired::Interval;
 use super::taste::pace;
+use crate::plan::Goal;
 
 /// The chosen variant against another one on the front.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,7 +43,7 @@ impl Price {
         })
     }
 
-    /// As a sentence: `recipe is 1.8 KiB smaller and takes 1.90 times the time`.
+    /// As a sentence: `plan is 1.8 KiB smaller and takes 1.90 times the time`.
     pub fn words(&self) -> String {
         let size = Bytes(self.size_change.unsigned_abs());
         let size = match self.size_change {
@@ -110,12 +111,102 @@ pub struct OwnPart {
     pub saves: i64,
     /// Time with it against time without it, where both were timed.
     pub time_ratio: Option<f64>,
-    /// Nanoseconds that it adds to the build (negative: it takes away), where both are known.
+    /// Nanoseconds of processor time (of wall time where that is not known) that it adds to the
+    /// build (negative: it takes away); only where both builds compiled the same crates.
     pub build_ns: Option<i64>,
     /// Whether it makes the program both larger and slower.
     pub hurts_both: bool,
     /// All this in words.
     pub words: String,
+}
+
+/// What a build cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cost {
+    /// Wall time.
+    wall_ns: Option<u64>,
+    /// Processor time.
+    cpu_ns: Option<u64>,
+    /// Which crates were compiled; 0 where that is not known.
+    units: u64,
+}
+
+/// A difference of wall time under this share can be the machine's.
+const WALL_NOISE: f64 = 0.10;
+/// The same of processor time.
+const CPU_NOISE: f64 = 0.03;
+
+impl Cost {
+    /// Of the build that made a program.
+    pub fn of(weighed: &Weighed) -> Self {
+        Self {
+            wall_ns: weighed.build_ns,
+            cpu_ns: weighed.build_cpu_ns,
+            units: weighed.units,
+        }
+    }
+
+    /// Against another build; `None` unless both compiled the same crates.
+    pub fn beside(&self, other: &Self) -> Option<Beside> {
+        if self.units == 0 || self.units != other.units {
+            return None;
+        }
+        let cpu = self.cpu_ns.zip(other.cpu_ns).map(|pair| (pair, CPU_NOISE));
+        let wall = self.wall_ns.zip(other.wall_ns);
+        let ((own, other), noise) = cpu.or(wall.map(|pair| (pair, WALL_NOISE)))?;
+        Some(Beside {
+            own,
+            other,
+            what: if cpu.is_some() {
+                "processor time"
+            } else {
+                "time"
+            },
+            noise,
+        })
+    }
+}
+
+/// The cost of one build beside that of another that compiled the same crates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Beside {
+    own: u64,
+    other: u64,
+    what: &'static str,
+    noise: f64,
+}
+
+impl Beside {
+    /// Nanoseconds more than the other.
+    fn more(&self) -> i64 {
+        let more = i128::from(self.own) - i128::from(self.other);
+        more.clamp(i64::MIN.into(), i64::MAX.into()) as i64
+    }
+
+    fn is_noise(&self) -> bool {
+        (self.more().unsigned_abs() as f64) < self.noise * self.other as f64 || self.more() == 0
+    }
+
+    /// Whether it is shorter by more than noise.
+    pub fn is_shorter(&self) -> bool {
+        self.more() < 0 && !self.is_noise()
+    }
+
+    /// `the build takes 1.2 s (23.0%) less processor time`.
+    pub fn words(&self) -> String {
+        let Self {
+            other, what, noise, ..
+        } = self;
+        if self.is_noise() {
+            let percent = noise * 100.0;
+            return format!("the build takes as much {what}, within {percent:.0} %");
+        }
+        let time = Time(Duration::from_nanos(self.more().unsigned_abs()));
+        let share = Change(self.more().unsigned_abs() as f64 / (*other).max(1) as f64);
+        let share = share.to_string().replace('+', "");
+        let how = if self.more() < 0 { "less" } else { "more" };
+        format!("the build takes {time} ({share}) {how} {what}")
+    }
 }
 
 /// The figures of one side.
@@ -125,13 +216,14 @@ pub struct Side {
     pub size: u64,
     /// Time against the baseline's.
     pub time: Option<Interval>,
-    /// How long the build took.
-    pub build_ns: Option<u64>,
+    /// What the build cost.
+    pub build: Cost,
 }
 
 impl OwnPart {
-    /// Of `knob`, from the program `with` and the one `without` it.
-    pub fn of(knob: String, with: Side, without: Side) -> Self {
+    /// Of `knob`, from the program `with` and the one `without` it. What the goal is about comes
+    /// first.
+    pub fn of(knob: String, goal: Goal, with: Side, without: Side) -> Self {
         let saves = i128::from(without.size) - i128::from(with.size);
         let signed = |number: i128| number.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
         let larger = worthwhile(-saves, without.size);
@@ -139,8 +231,7 @@ impl OwnPart {
         let ratio = times.map(|(with, without)| with.ratio / without.ratio);
         let slower = times.is_some_and(|(with, without)| with.low > without.high);
         let faster = times.is_some_and(|(with, without)| with.high < without.low);
-        let builds = with.build_ns.zip(without.build_ns);
-        let build_ns = builds.map(|(with, without)| signed(i128::from(with) - i128::from(without)));
+        let build = with.build.beside(&without.build);
         let share = Change(saves.unsigned_abs() as f64 / without.size.max(1) as f64);
         let share = share.to_string().replace('+', "");
         let bytes = Bytes(u64::try_from(saves.unsigned_abs()).unwrap_or(u64::MAX));
@@ -155,20 +246,23 @@ impl OwnPart {
             Some(ratio) if faster => format!("{:.1} % faster", (1.0 - ratio) * 100.0),
             Some(_) => "speed within the noise".to_owned(),
         };
-        let build = build_ns.map(|ns| {
-            let time = Time(Duration::from_nanos(ns.unsigned_abs()));
-            let how = if ns < 0 { "shorter" } else { "longer" };
-            format!(", build {time} {how}")
-        });
+        let mut all = vec![size, time];
+        if let Some(beside) = build {
+            let at = if goal == Goal::CompileTime {
+                0
+            } else {
+                all.len()
+            };
+            all.insert(at, beside.words());
+        }
         let hurts_both = larger && slower;
         let verdict = if hurts_both { ": it hurts both" } else { "" };
-        let build = build.unwrap_or_default();
         Self {
-            words: format!("{knob}: {size}, {time}{build}{verdict}"),
+            words: format!("{knob}: {}{verdict}", all.join(", ")),
             knob,
             saves: signed(saves),
             time_ratio: ratio,
-            build_ns,
+            build_ns: build.map(|beside| beside.more()),
             hurts_both,
         }
     }

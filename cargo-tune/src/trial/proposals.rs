@@ -10,24 +10,24 @@ use crate::project::Project;
 
 /// The trials that do not depend on each other's results.
 pub(super) fn independent(project: &Project, request: &Request, plan: &Plan) -> Vec<Variant> {
-    let recipe: Vec<Assignment> = plan.changes.iter().map(|c| c.assignment.clone()).collect();
-    let mut list = vec![Variant::new(Role::Recipe, recipe.clone())];
-    list.extend(opt_levels(project, request, plan, &recipe));
+    let whole: Vec<Assignment> = plan.changes.iter().map(|c| c.assignment.clone()).collect();
+    let mut list = vec![Variant::new(Role::Plan, whole.clone())];
+    list.extend(opt_levels(project, request, plan, &whole));
     let lto = Subject::key(Key::Lto);
-    if request.goal == Goal::Speed && recipe.iter().any(|a| a.subject() == lto) {
+    if request.goal == Goal::Speed && whole.iter().any(|a| a.subject() == lto) {
         let thin = Assignment::key(Key::Lto, Value::String("thin".into()));
-        list.push(Variant::new(Role::ThinLto, with(&recipe, thin)));
+        list.push(Variant::new(Role::ThinLto, with(&whole, thin)));
     }
-    list.extend(ablations(request, &recipe));
+    list.extend(ablations(request, &whole));
     list
 }
 
-/// The recipe with each other opt-level that the goal may gain from.
+/// The plan with each other opt-level that the goal may gain from.
 fn opt_levels(
     project: &Project,
     request: &Request,
     plan: &Plan,
-    recipe: &[Assignment],
+    whole: &[Assignment],
 ) -> Vec<Variant> {
     let is_unreachable = plan
         .skipped
@@ -37,7 +37,7 @@ fn opt_levels(
         return Vec::new();
     }
     let subject = Subject::key(Key::OptLevel);
-    let planned = recipe.iter().find(|a| a.subject() == subject);
+    let planned = whole.iter().find(|a| a.subject() == subject);
     let current = match planned {
         Some(assignment) => Some(assignment.value()),
         None => project
@@ -53,15 +53,23 @@ fn opt_levels(
     levels
         .filter(|level| current.as_ref() != Some(&Key::OptLevel.canonical(level)))
         .map(|level| {
-            let assignments = with(recipe, Assignment::key(Key::OptLevel, level.clone()));
+            let mut assignments = with(whole, Assignment::key(Key::OptLevel, level.clone()));
+            // An override of the program has the planned level, too.
+            for assignment in &mut assignments {
+                if let Assignment::Key(setting) = assignment
+                    && setting.key == Key::OptLevel
+                {
+                    setting.value = level.clone();
+                }
+            }
             Variant::new(Role::OptLevel(level), assignments)
         })
         .collect()
 }
 
-/// The recipe without each of its knobs.
-fn ablations(request: &Request, recipe: &[Assignment]) -> Vec<Variant> {
-    let mut subjects: Vec<Subject> = recipe.iter().map(Assignment::subject).collect();
+/// The plan without each of its knobs.
+fn ablations(request: &Request, whole: &[Assignment]) -> Vec<Variant> {
+    let mut subjects: Vec<Subject> = whole.iter().map(Assignment::subject).collect();
     // What strip gives is computed from the file, without a build.
     subjects.retain(|subject| *subject != Subject::key(Key::Strip));
     if request.goal == Goal::Size {
@@ -84,7 +92,7 @@ fn ablations(request: &Request, recipe: &[Assignment]) -> Vec<Variant> {
     subjects
         .into_iter()
         .map(|subject| {
-            let others = without(recipe, &subject);
+            let others = without(whole, &subject);
             Variant::new(Role::Without(subject), others)
         })
         .collect()

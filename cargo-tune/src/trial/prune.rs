@@ -1,6 +1,6 @@
 //! Trials that need no build, because what is known already says that they cannot win.
 //!
-//! Two bounds. A knob without a danger is left in a recipe for size whatever its own part is, so
+//! Two bounds. A knob without a danger is left in a plan for size whatever its own part is, so
 //! its part need not be known (`cargo tune measure` shows it). And where `s` is larger than `z`, 2
 //! is taken to be larger than `s`, and 3 than 2: each of them inlines and unrolls more. That is a
 //! rule of thumb, not a proof; where the two differ by less than a hundredth, all levels are tried.
@@ -60,7 +60,7 @@ fn larger(level: i64, rows: &[Outcome]) -> Option<String> {
         let row = rows.iter().find(|row| row.variant.role == *role)?;
         row.size()
     };
-    let recipe = size(&Role::Recipe)?;
+    let planned = size(&Role::Plan)?;
     let (name, before) = match level {
         2 => ("s", size(&Role::OptLevel(Value::String("s".into())))?),
         3 => (
@@ -70,10 +70,10 @@ fn larger(level: i64, rows: &[Outcome]) -> Option<String> {
         ),
         _ => return None,
     };
-    let excess = before as f64 / recipe.max(1) as f64 - 1.0;
+    let excess = before as f64 / planned.max(1) as f64 - 1.0;
     (excess > CLOSE).then(|| {
         format!(
-            "opt-level {name} or one below it is {:.1} % larger than the recipe already",
+            "opt-level {name} or one below it is {:.1} % larger than the plan already",
             excess * 100.0
         )
     })
@@ -128,6 +128,8 @@ mod tests {
                 text_size: None,
                 compressed_size: None,
                 build_ns: None,
+                build_cpu_ns: None,
+                units: 0,
                 peak_memory: None,
                 compiled: 0,
                 hash: size,
@@ -150,13 +152,13 @@ mod tests {
         let level = |level: i64| Variant::new(Role::OptLevel(Value::Integer(level)), Vec::new());
         let s = || Role::OptLevel(Value::String("s".into()));
         let size = request(Goal::Size);
-        let far = [row(Role::Recipe, 100_000), row(s(), 103_000)];
+        let far = [row(Role::Plan, 100_000), row(s(), 103_000)];
         assert!(bound(&size, &level(2), &far, false).is_some());
         assert!(bound(&size, &level(3), &far, false).is_some());
         // Speed decides, too.
         assert!(bound(&size, &level(2), &far, true).is_none());
         assert!(bound(&request(Goal::Speed), &level(2), &far, false).is_none());
-        let near = [row(Role::Recipe, 100_000), row(s(), 99_500)];
+        let near = [row(Role::Plan, 100_000), row(s(), 99_500)];
         assert!(bound(&size, &level(2), &near, false).is_none());
         let without = |key| Variant::new(Role::Without(Subject::key(key)), Vec::new());
         assert!(bound(&size, &without(Key::Lto), &near, false).is_some());

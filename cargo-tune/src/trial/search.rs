@@ -1,6 +1,6 @@
 //! Finding the best assignment in few builds.
 //!
-//! Baseline and the goal's whole recipe first; then, at the recipe, other opt-levels and one knob
+//! Baseline and the goal's whole plan first; then, at the plan, other opt-levels and one knob
 //! out at a time, which catches what knobs do to each other; then the combination of what held,
 //! and at most three batches of packages chosen by a profile. A knob whose own part is under the
 //! threshold is left out: safety first. The winner is built once more in an empty directory.
@@ -255,17 +255,17 @@ impl Trials<'_, '_> {
 
     /// The best opt-level and every knob that held, together.
     fn combine(&mut self, taste: Taste) {
-        // A recipe that is in force already is the baseline.
-        let recipe = self.rows.iter().find(|r| r.variant.role == Role::Recipe);
-        let recipe = recipe.unwrap_or(self.baseline);
-        let Some(whole) = recipe.size() else { return };
-        let mut assignments = recipe.variant.assignments.clone();
+        // A plan that is in force already is the baseline.
+        let planned = self.rows.iter().find(|r| r.variant.role == Role::Plan);
+        let planned = planned.unwrap_or(self.baseline);
+        let Some(whole) = planned.size() else { return };
+        let mut assignments = planned.variant.assignments.clone();
         let levels = self
             .rows
             .iter()
             .filter(|r| matches!(r.variant.role, Role::OptLevel(_)));
         let subject = Subject::key(Key::OptLevel);
-        if let Some(row) = taste.level(levels.chain([recipe]), self.baseline)
+        if let Some(row) = taste.level(levels.chain([planned]), self.baseline)
             && let Some(level) = row
                 .variant
                 .assignments

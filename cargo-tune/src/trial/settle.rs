@@ -7,7 +7,7 @@ use codecost::console::Console;
 use super::bench::Bench;
 use super::choice::choose;
 use super::outcome::{Outcome, Status};
-use super::paired;
+use super::paired::{self, Interval};
 use super::taste::Taste;
 use super::workload::{Workload, Workloads};
 use crate::plan::{Goal, Request};
@@ -75,24 +75,24 @@ impl Confirmation<'_> {
         }
         let unproven = || "the gain did not show again on fresh runs".to_owned();
         let workload = self.workload.ok_or_else(unproven)?;
-        let again = is_faster_again(self.project, workload, &path_of(baseline), path);
+        let again = again(self.project, workload, &path_of(baseline), path);
+        let again = again.is_some_and(|interval| interval.high < 1.0);
         again.then_some(()).ok_or_else(unproven)
     }
 }
 
-/// Whether `path` is proven faster than `reference` on fresh runs.
-pub fn is_faster_again(
+/// The time of `path` to that of `reference` on fresh runs; `None` where one fails.
+pub fn again(
     project: &Project,
     workload: &Workloads,
     reference: &Path,
     path: &Path,
-) -> bool {
+) -> Option<Interval> {
     let times = paired::blocks(2, paired::BLOCKS, paired::seed(), |variant| {
         let program = if variant == 0 { reference } else { path };
         workload.time(project, program)
     });
-    let interval = times.ok().and_then(|times| times.compare(1, 0));
-    interval.is_some_and(|interval| interval.high < 1.0)
+    times.ok().and_then(|times| times.compare(1, 0))
 }
 
 fn path_of(outcome: &Outcome) -> PathBuf {

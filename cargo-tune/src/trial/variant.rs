@@ -56,22 +56,18 @@ pub fn without(assignments: &[Assignment], subject: &Subject) -> Vec<Assignment>
 pub enum Role {
     /// The build as it is.
     Baseline,
-    /// The whole plan, when it is measured.
-    After,
-    /// The whole plan, when it is where a search starts.
-    Recipe,
-    /// The recipe with another opt-level.
+    /// The whole plan: what is measured, where a search starts, and what profiles are beside.
+    Plan,
+    /// The plan with another opt-level.
     OptLevel(Value),
-    /// The recipe with thin LTO in place of fat.
+    /// The plan with thin LTO in place of fat.
     ThinLto,
-    /// The recipe without one of its knobs.
+    /// The plan without one of its knobs.
     Without(Subject),
     /// Everything together that was worth it.
     Combined,
     /// The build as it is, beside builds with a profile.
     Plain,
-    /// The plan for speed, beside builds with a profile.
-    Plan,
     /// The plan for speed with a profile.
     Pgo,
     /// The same, with its code laid out by BOLT.
@@ -85,12 +81,10 @@ impl Role {
     pub fn parse(text: &str) -> Self {
         let known = [
             Self::Baseline,
-            Self::After,
-            Self::Recipe,
+            Self::Plan,
             Self::ThinLto,
             Self::Combined,
             Self::Plain,
-            Self::Plan,
             Self::Pgo,
             Self::PgoBolt,
         ];
@@ -111,8 +105,7 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Baseline => f.write_str("baseline"),
-            Self::After => f.write_str("after"),
-            Self::Recipe => f.write_str("recipe"),
+            Self::Plan => f.write_str("plan"),
             // The bare word, as on rustc's command line.
             Self::OptLevel(Value::String(level)) => write!(f, "opt-level {level}"),
             Self::OptLevel(level) => write!(f, "opt-level {level}"),
@@ -120,7 +113,6 @@ impl fmt::Display for Role {
             Self::Without(subject) => write!(f, "without {subject}"),
             Self::Combined => f.write_str("combined"),
             Self::Plain => f.write_str("plain"),
-            Self::Plan => f.write_str("plan"),
             Self::Pgo => f.write_str("pgo"),
             Self::PgoBolt => f.write_str("pgo+bolt"),
             Self::Packages(which) => f.write_str(which),
@@ -137,8 +129,7 @@ mod tests {
     fn a_role_survives_as_text() {
         for role in [
             Role::Baseline,
-            Role::After,
-            Role::Recipe,
+            Role::Plan,
             Role::OptLevel(Value::String("s".into())),
             Role::OptLevel(Value::Integer(2)),
             Role::ThinLto,

@@ -18,7 +18,7 @@ fn measure_shows_each_knobs_part_without_touching_a_file() {
     let json = run.json();
     let baseline = json["baseline"]["file_size"].as_u64().unwrap();
     let rows = json["rows"].as_array().unwrap();
-    let after = rows.iter().find(|r| r["name"] == "after").unwrap();
+    let after = rows.iter().find(|r| r["name"] == "plan").unwrap();
     assert_eq!(after["status"], "chosen");
     assert!(after["file_size"].as_u64().unwrap() < baseline);
     assert!(after["time_ratio"].as_f64().unwrap() > 0.0);
@@ -101,8 +101,8 @@ fn search_finds_applies_and_undoes_within_the_budget() {
         .iter()
         .find(|r| r["status"] == "chosen")
         .expect("a winner");
-    let recipe = rows.iter().find(|r| r["name"] == "recipe").unwrap();
-    let slack = recipe["file_size"].as_u64().unwrap() + 1024;
+    let planned = rows.iter().find(|r| r["name"] == "plan").unwrap();
+    let slack = planned["file_size"].as_u64().unwrap() + 1024;
     assert!(chosen["file_size"].as_u64().unwrap() <= slack);
     assert_eq!(json["reproducible"], true);
     // What was written makes the same file.
@@ -160,7 +160,7 @@ fn shards_make_the_same_search_together() {
     ]);
     let json = run.json();
     let rows = json["rows"].as_array().unwrap();
-    assert!(rows.iter().any(|r| r["name"] == "recipe"));
+    assert!(rows.iter().any(|r| r["name"] == "plan"));
     assert!(rows.iter().any(|r| r["name"] == "without lto"));
     assert_eq!(rows.iter().filter(|r| r["status"] == "chosen").count(), 1);
 }
@@ -172,7 +172,7 @@ fn a_failing_variant_is_a_row_and_a_failing_verify_rejects_the_winner() {
     let project = Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", &source)]);
     let json = project.json(&["measure", "--target", "size"]).json();
     let rows = json["rows"].as_array().unwrap();
-    let after = rows.iter().find(|r| r["name"] == "after").unwrap();
+    let after = rows.iter().find(|r| r["name"] == "plan").unwrap();
     assert_eq!(after["status"], "failed");
     assert!(
         after["reason"].as_str().unwrap().contains("no abort"),

@@ -37,6 +37,8 @@ fn row(name: &str, knobs: usize, size: u64, hash: u64, time: Option<(f64, f64, f
             text_size: None,
             compressed_size: None,
             build_ns: Some(size),
+            build_cpu_ns: None,
+            units: 0,
             peak_memory: None,
             compiled: 1,
             hash,
@@ -63,7 +65,7 @@ fn statuses(goal: Goal, mut baseline: Outcome, mut rows: Vec<Outcome>) -> Vec<&'
 #[test]
 fn the_smallest_wins_and_identical_bytes_are_no_effect() {
     let rows = vec![
-        row("recipe", 5, 600_000, 1, None),
+        row("plan", 5, 600_000, 1, None),
         row("opt-level s", 5, 610_000, 2, None),
         row("without panic", 4, 650_000, 3, None),
         row("without lto", 4, 600_100, 4, None),
@@ -78,7 +80,7 @@ fn the_smallest_wins_and_identical_bytes_are_no_effect() {
 
 #[test]
 fn a_gain_under_the_threshold_is_no_gain() {
-    let rows = vec![row("recipe", 5, 999_500, 1, None)];
+    let rows = vec![row("plan", 5, 999_500, 1, None)];
     assert_eq!(
         statuses(Goal::Size, row("baseline", 0, 1_000_000, 0, None), rows),
         ["chosen", "dropped"]
@@ -88,13 +90,13 @@ fn a_gain_under_the_threshold_is_no_gain() {
 #[test]
 fn speed_is_claimed_only_outside_the_noise() {
     let baseline = || row("baseline", 0, 1000, 0, Some((1.0, 1.0, 1.0)));
-    let noisy = vec![row("recipe", 3, 900, 1, Some((0.90, 0.96, 1.02)))];
+    let noisy = vec![row("plan", 3, 900, 1, Some((0.90, 0.96, 1.02)))];
     assert_eq!(
         statuses(Goal::Speed, baseline(), noisy),
         ["chosen", "dropped"]
     );
     let clear = vec![
-        row("recipe", 3, 900, 1, Some((0.85, 0.90, 0.95))),
+        row("plan", 3, 900, 1, Some((0.85, 0.90, 0.95))),
         row("thin lto", 3, 900, 2, Some((0.86, 0.92, 0.97))),
     ];
     assert_eq!(
@@ -127,9 +129,9 @@ fn without_times_a_lower_level_beats_no_higher_one() {
     };
     let baseline = row("baseline", 0, 1000, 1, None);
     let rows = [
-        level("recipe", 700, 8, "z"),
+        level("plan", 700, 8, "z"),
         level("s", 701, 9, "s"),
         level("worse", 702, 10, "s"),
     ];
-    assert_eq!(pareto(&baseline, &rows), ["baseline", "recipe", "s"]);
+    assert_eq!(pareto(&baseline, &rows), ["baseline", "plan", "s"]);
 }

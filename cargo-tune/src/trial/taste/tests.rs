@@ -23,7 +23,7 @@ const KNEE: Taste = Taste {
 /// A row of a table of figures: name, size, and where it was timed the ratio, give or take 2 %.
 fn row(name: &str, size: u64, ratio: Option<f64>) -> Outcome {
     let level = match name {
-        "recipe" => Some(Value::String("z".into())),
+        "plan" => Some(Value::String("z".into())),
         name => name.strip_prefix("opt-level ").map(Value::from_variable),
     };
     let level = level.map(|level| Assignment::key(Key::OptLevel, level));
@@ -41,6 +41,8 @@ fn row(name: &str, size: u64, ratio: Option<f64>) -> Outcome {
             text_size: None,
             compressed_size: None,
             build_ns: Some(1_000_000_000),
+            build_cpu_ns: None,
+            units: 0,
             peak_memory: None,
             compiled: 1,
             hash: size,
@@ -66,7 +68,7 @@ fn picked(taste: Taste, goal: Goal, rows: &[(&str, u64, Option<f64>)]) -> String
 /// the shape of diffr, with made-up sizes: `z` is 1.8 KiB smaller than `s`, and takes 1.9 times its time.
 const DIFFR: &[(&str, u64, Option<f64>)] = &[
     ("baseline", 1_012_344, Some(1.0)),
-    ("recipe", 629_352, Some(2.4)),
+    ("plan", 629_352, Some(2.4)),
     ("opt-level s", 631_195, Some(1.263)),
     ("opt-level 2", 745_880, Some(1.01)),
     ("opt-level 3", 760_216, Some(0.97)),
@@ -75,7 +77,7 @@ const DIFFR: &[(&str, u64, Option<f64>)] = &[
 #[test]
 fn two_kibibytes_are_not_worth_twice_the_time() {
     // From `s` to `z`: 0.3 % of size for 90 % of time. From `s` to 2: 18 % of size for 20 % of time.
-    assert_eq!(picked(SIZE, Goal::Size, DIFFR), "recipe");
+    assert_eq!(picked(SIZE, Goal::Size, DIFFR), "plan");
     assert_eq!(picked(SPEED, Goal::Size, DIFFR), "opt-level 3");
     assert_eq!(picked(KNEE, Goal::Size, DIFFR), "opt-level s");
 }
@@ -89,7 +91,7 @@ fn a_limit_on_the_slowdown_takes_the_smallest_within_it() {
     assert_eq!(picked(within(0.30), Goal::Size, DIFFR), "opt-level s");
     assert_eq!(picked(within(0.05), Goal::Size, DIFFR), "opt-level 2");
     assert_eq!(picked(within(0.0), Goal::Size, DIFFR), "opt-level 3");
-    assert_eq!(picked(within(2.0), Goal::Size, DIFFR), "recipe");
+    assert_eq!(picked(within(2.0), Goal::Size, DIFFR), "plan");
 }
 
 #[test]
@@ -97,16 +99,16 @@ fn a_much_smaller_program_is_worth_some_time() {
     // A program of 32 packages: half the size, 30 % more time.
     let rows = [
         ("baseline", 3_471_272, Some(1.0)),
-        ("recipe", 1_723_464, Some(1.3)),
+        ("plan", 1_723_464, Some(1.3)),
     ];
-    assert_eq!(picked(KNEE, Goal::Size, &rows), "recipe");
+    assert_eq!(picked(KNEE, Goal::Size, &rows), "plan");
     // And one where it is not.
     let rows = [
         ("baseline", 1_000_000, Some(1.0)),
-        ("recipe", 950_000, Some(1.5)),
+        ("plan", 950_000, Some(1.5)),
     ];
     assert_eq!(picked(KNEE, Goal::Size, &rows), "baseline");
-    assert_eq!(picked(SIZE, Goal::Size, &rows), "recipe");
+    assert_eq!(picked(SIZE, Goal::Size, &rows), "plan");
 }
 
 #[test]
@@ -114,21 +116,21 @@ fn what_is_not_proven_does_not_move_the_choice() {
     // Intervals overlap, or the difference can be the luck of code layout.
     let rows = [
         ("baseline", 1_000_000, Some(1.0)),
-        ("recipe", 600_000, Some(1.10)),
+        ("plan", 600_000, Some(1.10)),
         ("opt-level s", 602_000, Some(1.08)),
     ];
-    assert_eq!(picked(KNEE, Goal::Size, &rows), "recipe");
+    assert_eq!(picked(KNEE, Goal::Size, &rows), "plan");
 }
 
 #[test]
 fn a_search_for_speed_gives_little_time_for_much_size() {
     let rows = [
         ("baseline", 1_000_000, Some(1.0)),
-        ("recipe", 1_400_000, Some(0.80)),
+        ("plan", 1_400_000, Some(0.80)),
         ("thin lto", 1_050_000, Some(0.82)),
     ];
     assert_eq!(picked(KNEE, Goal::Speed, &rows), "thin lto");
-    assert_eq!(picked(SPEED, Goal::Speed, &rows), "recipe");
+    assert_eq!(picked(SPEED, Goal::Speed, &rows), "plan");
     assert_eq!(picked(SIZE, Goal::Speed, &rows), "thin lto");
 }
 
@@ -136,19 +138,19 @@ fn a_search_for_speed_gives_little_time_for_much_size() {
 fn without_times_the_faster_level_wins_within_a_percent() {
     let untimed: Vec<_> = DIFFR.iter().map(|(n, s, _)| (*n, *s, None)).collect();
     assert_eq!(picked(KNEE, Goal::Size, &untimed), "opt-level s");
-    assert_eq!(picked(SIZE, Goal::Size, &untimed), "recipe");
+    assert_eq!(picked(SIZE, Goal::Size, &untimed), "plan");
     let far = [
         ("baseline", 1_000_000, None),
-        ("recipe", 600_000, None),
+        ("plan", 600_000, None),
         ("opt-level s", 610_000, None),
     ];
-    assert_eq!(picked(KNEE, Goal::Size, &far), "recipe");
+    assert_eq!(picked(KNEE, Goal::Size, &far), "plan");
 }
 
 #[test]
 fn identical_bytes_take_the_baselines_time() {
     let baseline = row("baseline", 1_000, Some(1.0));
-    let twin = row("recipe", 1_000, None);
+    let twin = row("plan", 1_000, None);
     assert_eq!(pace(&twin, &baseline).map(|t| t.ratio), Some(1.0));
-    assert_eq!(pace(&row("recipe", 999, None), &baseline), None);
+    assert_eq!(pace(&row("plan", 999, None), &baseline), None);
 }

@@ -171,7 +171,7 @@ pub fn flagged(effective: &Effective, key: &str) -> Option<Flagged> {
         .filter(|s| s.table == table || !s.table.starts_with("profile."))
         .partition(|s| s.table == table);
     let parts = own.into_iter().chain(others);
-    let found = parts.flat_map(|part| {
+    let mut found = parts.flat_map(|part| {
         let flags = match &part.value {
             // Only the encoded variable has this between its flags.
             Value::String(text) if text.contains('\u{1f}') => {
@@ -182,9 +182,7 @@ pub fn flagged(effective: &Effective, key: &str) -> Option<Flagged> {
         let options = codegen_options(&flags);
         options.into_iter().map(|option| (option, &part.origin))
     });
-    let (option, origin) = found
-        .filter(|(option, _)| profile_key(&option.name) == Some(key))
-        .last()?;
+    let (option, origin) = found.rfind(|(option, _)| profile_key(&option.name) == Some(key))?;
     Some(Flagged {
         value: value_of(key, &option),
         text: option.text,
