@@ -76,7 +76,6 @@ mod tests {
             package: None,
             version: version.map(str::to_owned),
             origin: Origin::Registry,
-            role: codecost::attribution::Role::default(),
         };
         let (app, old, new) = (
             label("app", None),

@@ -182,7 +182,8 @@ impl<'c> Collector<'c> {
 }
 
 /// The program and the library of a package have one name. Where nothing else is known of them, so
-/// that they are two crates to us, the name says which: the program is the one with a `main`.
+/// that they are two crates to us, the name says which: the program is the one with a `main`. The words
+/// are those of `cargo slim`.
 fn tell_apart(symbols: &mut Symbols) {
     let mut same: BTreeMap<(String, Option<String>, Origin), Vec<usize>> = BTreeMap::new();
     for (at, owner) in symbols.crates.iter().enumerate() {
@@ -199,13 +200,13 @@ fn tell_apart(symbols: &mut Symbols) {
         let program = owners.iter().copied().find(has_main);
         let alone = owners.len() == 2 && program.is_some();
         for (nth, at) in owners.into_iter().enumerate() {
-            let mark = match () {
-                () if Some(at) == program => "bin".to_owned(),
-                () if alone => "lib".to_owned(),
-                () => (nth + 1).to_string(),
+            let told = match () {
+                () if Some(at) == program => format!("{name} (program)"),
+                () if alone || nth == 0 => continue,
+                () => format!("{name} #{}", nth + 1),
             };
             if let Some(owner) = symbols.crates.get_mut(at) {
-                owner.name = format!("{name} ({mark})");
+                owner.name = told;
             }
         }
     }
@@ -246,9 +247,9 @@ mod tests {
         let functions = [("two::spin", 0), ("two::spin", 2), ("two::main", 2)];
         assert_eq!(
             named(&["two", "one", "two"], &functions),
-            ["two (lib)", "one", "two (bin)"]
+            ["two", "one", "two (program)"]
         );
         // Nothing says which is which.
-        assert_eq!(named(&["two", "two"], &[]), ["two (1)", "two (2)"]);
+        assert_eq!(named(&["two", "two"], &[]), ["two", "two #2"]);
     }
 }
