@@ -24,10 +24,15 @@ pub(super) fn warning(side: &str, snapshot: &Snapshot) -> Option<Warning> {
     let has_table = || snapshot.sections.iter().any(|row| row.name == ".symtab");
     let stripped = artifact.stripped;
     let stripped = stripped.unwrap_or_else(|| artifact.format == "elf" && !has_table());
+    // Others have no table of symbols, or one that says little.
+    let why = match artifact.format.as_str() {
+        "elf" => "no symbol table",
+        _ => "it is stripped",
+    };
     Some(match stripped {
         true => Warning::new(
             "stripped",
-            format!("{which}it is stripped, so {share} of its bytes have no known owner"),
+            format!("{which}{why}, so {share} of its bytes have no known owner"),
         )
         .help("compare snapshots of builds with `strip = \"none\"` or with their debug files"),
         false => Warning::new(

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use toml_edit::Item;
 
 use super::Inputs;
-use super::profile::{ALL_KEYS, upper};
+use super::keys::{ALL_KEYS, upper};
 use super::source::Layers;
 use crate::{Error, Result};
 

@@ -14,6 +14,7 @@
 mod codegen;
 mod environment;
 mod include;
+mod keys;
 mod overrides;
 mod profile;
 pub(super) mod reader;
@@ -28,7 +29,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use codegen::{CodegenOption, Flagged, codegen_options, flagged, lto_needs_the_profile};
-pub use profile::{canonical, default_value, is_profile_key, refusal};
+pub use keys::{canonical, default_value, is_profile_key, refusal};
 pub use reader::line_of;
 pub use rustflags::{Rustflags, RustflagsPlace};
 pub use spec::Spec;

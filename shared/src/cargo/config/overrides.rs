@@ -7,7 +7,7 @@
 
 use toml_edit::Item;
 
-use super::profile::{KEYS, invalid, ranked, refusal, upper, values};
+use super::keys::{KEYS, invalid, ranked, refusal, upper, values};
 use super::source::{Layers, quoted_key};
 use super::{Inputs, Notice, Origin, OriginKind, Setting, Spec, Value, canonical};
 
