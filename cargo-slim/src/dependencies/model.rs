@@ -36,7 +36,28 @@ pub enum DependencyKind {
 }
 
 impl DependencyKind {
-    /// The name in reports and JSON.
+    /// The name for programs, which tell apart only what was charged: without a byte of its own a package
+    /// is unused, unless it is known to be inlined. [`presence`](Self::presence) says how sure that is.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Inlined => Self::Normal.as_str(),
+            Self::NoBytes => Self::Unused.as_str(),
+            kind => kind.as_str(),
+        }
+    }
+
+    /// Whether anything of a package that has no byte is in the file: `none`, `inlined` into functions of
+    /// others, or `unknown`; `None` where it is not asked.
+    pub fn presence(self) -> Option<&'static str> {
+        match self {
+            Self::Unused => Some("none"),
+            Self::Inlined => Some("inlined"),
+            Self::NoBytes => Some("unknown"),
+            Self::Normal | Self::Build | Self::Duplicate => None,
+        }
+    }
+
+    /// The name for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "normal",

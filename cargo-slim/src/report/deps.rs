@@ -30,6 +30,9 @@ struct JsonDependency<'a> {
     shared: u64,
     shared_with: &'a [String],
     kind: &'static str,
+    /// `none`, `inlined` or `unknown` where nothing is counted for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence: Option<&'static str>,
     features: Vec<JsonFeature<'a>>,
 }
 
@@ -79,7 +82,8 @@ impl<'a> JsonDependency<'a> {
             exclusive: *exclusive,
             shared: *shared,
             shared_with,
-            kind: kind.as_str(),
+            kind: kind.kind(),
+            presence: kind.presence(),
             features: features.iter().map(feature).collect(),
         }
     }
@@ -171,7 +175,7 @@ pub fn write(
             kind => kind.as_str().into(),
         })
         .people_only()
-        .text("kind", "Kind", |row| row.kind.as_str().into())
+        .text("kind", "Kind", |row| row.kind.kind().into())
         .machines_only()
         .name("name", "Package", |row| row.name.as_str().into())
         .machines_only()

@@ -294,11 +294,14 @@ fn a_package_that_was_inlined_is_not_unused() {
             .in_directory(directory.path())
             .run(arguments)
             .report();
-        ["tables", "idle"].map(|name| text(report.rows_where("name", name)[0], "kind").to_owned())
+        ["tables", "idle"].map(|name| {
+            let row = report.rows_where("name", name)[0];
+            [text(row, "kind"), text(row, "presence")].map(str::to_owned)
+        })
     };
-    assert_eq!(kinds(&[]), ["no-bytes", "no-bytes"]);
+    assert_eq!(kinds(&[]), [["unused", "unknown"], ["unused", "unknown"]]);
     assert_eq!(
         kinds(&["--config", "profile.release.debug=1"]),
-        ["inlined", "unused"]
+        [["normal", "inlined"], ["unused", "none"]]
     );
 }
