@@ -18,8 +18,8 @@ use std::{
     sync::LazyLock,
 };
 
-/// So many samples that chance is less than a percent.
-const FREQUENCY: &str = "2999";
+/// Chance has less of a part in many samples.
+const FREQUENCY: &str = "9999";
 
 static KINDS: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
@@ -87,15 +87,29 @@ fn all_cpu_time_is_in_the_samples_of_programs_of_every_kind() {
     for kind in kinds {
         let stolen = stolen();
         let (driven, used) = recorded(kind, "builtin", FREQUENCY);
-        // A clock goes on while the machine's host runs something else, and the account does not.
-        let most = 1.02 + (self::stolen() - stolen) / used as f64;
         let (facts, warnings) = facts(&driven);
         assert!(facts.whole_cpus, "this test needs the rights of root");
+        // What lives for a period or less is hit or not hit, and beside other work that is chance:
+        // five standard deviations of as many hits as there are. One that lives on is hit in step.
+        let many = kind.starts_with("short") || kind.starts_with("chain");
+        let chance = match many || kind == "pipeline" {
+            true => 5.0 / (facts.samples as f64).sqrt(),
+            false => 0.0,
+        };
+        let least = 0.98 - chance;
+        // A clock goes on while the machine's host runs something else, and the account does not.
+        let most = 1.02 + chance + (self::stolen() - stolen) / used as f64;
         let sampled = facts.cpu_ns.unwrap();
         let share = sampled as f64 / used as f64;
-        assert!((0.98..most).contains(&share), "{kind}: {share} {most}");
+        assert!(
+            (least..most).contains(&share),
+            "{kind}: {share} {least}..{most}"
+        );
         let coverage = facts.coverage().unwrap();
-        assert!((0.98..most).contains(&coverage), "{kind}: {coverage}");
+        assert!(
+            (least..most).contains(&coverage),
+            "{kind}: {coverage} {least}..{most}"
+        );
         let low = warnings.iter().find(|(code, _)| code == "low-coverage");
         assert_eq!(low, None, "{kind}");
         // perf reads the same time in the file.
@@ -109,7 +123,6 @@ fn all_cpu_time_is_in_the_samples_of_programs_of_every_kind() {
         // ends in the kernel.
         let counted = facts.account.unwrap().event_count.unwrap();
         let share = counted as f64 / used as f64;
-        let many = kind.starts_with("short") || kind.starts_with("chain");
         let least = if many { 0.8 } else { 0.98 };
         assert!((least..most).contains(&share), "{kind}: counted {share}");
     }
