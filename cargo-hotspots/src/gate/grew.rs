@@ -28,7 +28,7 @@ use codecost::{
     console::Console,
     report::Warning,
 };
-use std::{ffi::OsString, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, path::Path};
 
 /// How many alarms are explained, the worst first.
 const MOST_ALARMS: usize = 5;
@@ -174,22 +174,57 @@ fn arguments(kind: Kind, program: &Program, id: &str) -> Vec<OsString> {
     user.chain(own.iter().map(OsString::from)).collect()
 }
 
+/// What a crate or a function has on both sides.
+#[derive(Clone, Copy, Default)]
+struct Sides {
+    /// Its share of each side.
+    share: [f64; 2],
+    /// Bytes that it allocated more.
+    bytes: f64,
+    /// Blocks that it made or changed more.
+    blocks: f64,
+}
+
+impl Sides {
+    fn add(&mut self, row: &ChangeRow) {
+        self.share[0] += row.share.before;
+        self.share[1] += row.share.after;
+        if let Some(AllocatedChange {
+            bytes,
+            allocations,
+            reallocations,
+        }) = row.allocated
+        {
+            self.bytes += bytes.delta();
+            self.blocks += allocations.delta() + reallocations.delta();
+        }
+    }
+}
+
 /// The crates and functions that added most, each kind apart, the largest first.
 fn grown(profiles: &Profiles, metric: Metric, before: f64, after: f64) -> Vec<Grew> {
+    let samples = |side: &[Facts]| side.iter().map(|facts| facts.samples).sum::<u64>();
+    let samples = [&profiles.before, &profiles.after].map(|side| samples(side));
     let of = |kind: ChangeKind| -> Vec<Grew> {
-        let rows = profiles.rows.iter().filter(|row| row.kind == kind);
-        let mut grown: Vec<Grew> = rows
-            .filter_map(|row| {
+        let mut owners: BTreeMap<&str, Sides> = BTreeMap::new();
+        for row in profiles.rows.iter().filter(|row| row.kind == kind) {
+            let name = match kind {
+                ChangeKind::Crate => row.label.name.as_str(),
+                _ => around_closures(&row.name),
+            };
+            owners.entry(name).or_default().add(row);
+        }
+        let mut grown: Vec<Grew> = owners
+            .into_iter()
+            .filter_map(|(name, sides)| {
                 let delta = match metric {
-                    Metric::Time | Metric::Instructions => sampled(profiles, row, after / before)?,
-                    Metric::Allocations | Metric::Bytes => counted(row, metric, before, after)?,
+                    Metric::Time | Metric::Instructions => sampled(sides, samples, after / before)?,
+                    Metric::Allocations => counted(sides.blocks, before, after)?,
+                    Metric::Bytes => counted(sides.bytes, before, after)?,
                 };
                 (delta >= LEAST).then(|| Grew {
                     is_crate: kind == ChangeKind::Crate,
-                    name: match kind {
-                        ChangeKind::Crate => row.label.name.to_string(),
-                        _ => row.name.clone(),
-                    },
+                    name: name.to_owned(),
                     delta,
                 })
             })
@@ -207,32 +242,53 @@ fn grown(profiles: &Profiles, metric: Metric, before: f64, after: f64) -> Vec<Gr
     grown
 }
 
-/// What a row added of time, as a fraction of the earlier side; `None` when chance may have made it.
-fn sampled(profiles: &Profiles, row: &ChangeRow, factor: f64) -> Option<f64> {
-    let samples = |side: &[Facts]| side.iter().map(|facts| facts.samples).sum::<u64>();
+/// The function that a closure is written in: how much of one stays in a closure of its own is the
+/// optimizer's choice, which may be another on the other side.
+fn around_closures(name: &str) -> &str {
+    let mut function = name;
+    while let Some((around, last)) = function.rsplit_once("::")
+        && last.starts_with("{closure")
+        && last.ends_with('}')
+    {
+        function = around;
+    }
+    function
+}
+
+/// What an owner added of time, as a fraction of the earlier side; `None` when chance may have made it.
+fn sampled(sides: Sides, samples: [u64; 2], factor: f64) -> Option<f64> {
     let variance =
         |share: f64, samples: u64| share * (1.0 - share).max(0.0) / samples.max(1) as f64;
-    let (before, after) = (row.share.before, row.share.after);
+    let [before, after] = sides.share;
     let delta = after * factor - before;
     // Twice the standard error of the difference: what chance makes of so many samples.
-    let chance = variance(before, samples(&profiles.before))
-        + variance(after, samples(&profiles.after)) * factor * factor;
+    let chance = variance(before, samples[0]) + variance(after, samples[1]) * factor * factor;
     (delta > 2.0 * chance.sqrt()).then_some(delta)
 }
 
-/// What a row added of blocks or bytes, which are counted one by one. What the harness itself
+/// What an owner added of blocks or bytes, which are counted one by one. What the harness itself
 /// allocates is the same on both sides and falls out. A fraction of the earlier side; where that had
 /// none, of the later one.
-fn counted(row: &ChangeRow, metric: Metric, before: f64, after: f64) -> Option<f64> {
-    let AllocatedChange {
-        bytes,
-        allocations,
-        reallocations,
-    } = row.allocated?;
-    let delta = match metric {
-        Metric::Bytes => bytes.delta(),
-        _ => allocations.delta() + reallocations.delta(),
-    };
+fn counted(delta: f64, before: f64, after: f64) -> Option<f64> {
     let whole = if before > 0.0 { before } else { after };
     (whole > 0.0).then(|| delta / whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::around_closures;
+
+    #[test]
+    fn a_closure_is_its_functions() {
+        for (name, function) in [
+            ("gated::digits", "gated::digits"),
+            ("gated::digits::{closure#0}", "gated::digits"),
+            ("gated::digits::{closure}::{closure}", "gated::digits"),
+            ("<a::B as c::D>::e::{closure#1}", "<a::B as c::D>::e"),
+            ("a::f::<b::g::{closure#0}>", "a::f::<b::g::{closure#0}>"),
+            ("{closure}", "{closure}"),
+        ] {
+            assert_eq!(around_closures(name), function);
+        }
+    }
 }
