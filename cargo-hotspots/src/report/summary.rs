@@ -114,7 +114,14 @@ pub fn write(summary: &Summary, options: &OutputOptions, console: &mut Console) 
         warnings,
     } = summary;
     let table = benchmarks_table(benchmarks);
-    let metrics = metrics_table(&stat.metrics);
+    // What could not be had is named below, with the rest that was not measured.
+    let measured: Vec<Metric> = stat
+        .metrics
+        .iter()
+        .filter(|it| it.value != Value::Unknown)
+        .cloned()
+        .collect();
+    let metrics = metrics_table(&measured);
     let whole = OutputOptions {
         sort: None,
         filter: None,

@@ -33,8 +33,8 @@ pub(super) fn of(measured: &Measured) -> Verdict {
     let is_known = !measured.of_recording || measured.usage.queued_ns.is_some();
     let waited = measured.waiting_ns() as f64 / wall as f64;
     let waits = is_known && waited > WAITS;
-    if measured.of_recording && !waits && Share::of(system_ns, cpu).0 <= IN_KERNEL {
-        // What it waited for and what it had no processor for is not all in a recording.
+    if !is_known && Share::of(system_ns, cpu).0 <= IN_KERNEL {
+        // Without the time in the queue, waiting and having no processor are one figure.
         let because = format!(
             "it used {used:.2} processors; what it did in the rest of the time was not measured"
         );
@@ -149,6 +149,8 @@ mod tests {
         assert!(of(30, 60, None, true).starts_with("bound by the kernel: "));
         // A recording says it where it knows how long the program was only queued.
         assert!(of(20, 5, Some(0), true).starts_with("bound by waiting: "));
+        let queued = of(36, 0, Some(50), true);
+        assert_eq!(queued, running);
         let recorded = of(20, 5, None, true);
         assert!(
             !recorded.contains("bound by") && !recorded.contains("waited"),

@@ -74,11 +74,18 @@ pub fn summarize(inputs: Inputs) -> Summary {
     if allocations.is_none() && !is_said(&not_measured, "allocations: ") {
         not_measured.push("allocations: they could not be seen".into());
     }
+    let mut unknown: Vec<(&str, Vec<&str>)> = Vec::new();
     for metric in &stat.metrics {
         if metric.value == crate::stat::Value::Unknown {
-            not_measured.push(format!("{} ({})", metric.name, metric.source.as_str()));
+            let source = metric.source.as_str();
+            match unknown.iter_mut().find(|(of, _)| *of == source) {
+                Some((_, names)) => names.push(metric.name),
+                None => unknown.push((source, vec![metric.name])),
+            }
         }
     }
+    let unknown = unknown.iter();
+    not_measured.extend(unknown.map(|(source, names)| format!("{} ({source})", names.join(", "))));
     let has_tail = benchmarks.iter().any(|one| one.p50_ns.is_some());
     if has_tail {
         not_measured.push(
