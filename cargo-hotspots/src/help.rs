@@ -4,9 +4,9 @@ use crate::commands::{Cli, Unnamed};
 use codecost::front::{self, Commands};
 
 const USAGE: &str = "\
-cargo hotspots [--bin X | --bench [X] | …] [FLAGS] [-- ARGS]  record, then show an overview
-       cargo hotspots COMMAND [FLAGS]                                show the latest recording
-       cargo hotspots COMMAND [--input FILE | --bin X | …] [FLAGS]   show another, or a new one";
+cargo hotspots [--bin X | --bench [X] | …] [FLAGS] [-- ARGS]   record one
+       cargo hotspots COMMAND [FLAGS]                       show the latest one
+       cargo hotspots COMMAND [--input FILE | --bin X | …]  show another, or a new";
 
 const AFTER_HELP: &str = "\
 Cargo builds the target with debug information for this recording, in a directory of its own: your \
@@ -72,8 +72,8 @@ impl Commands for Cli {
             format!("to open a recording, write `cargo hotspots overview --input {word}`")
         } else {
             format!(
-                "to record a binary of that name, write `cargo hotspots --bin {word}`; \
-                 arguments for it go after `--`"
+                "to record a binary of that name, write `cargo hotspots --bin {word}` (or \
+                 `--bench`, `--example`, `--test`); arguments for it go after `--`"
             )
         }
     }

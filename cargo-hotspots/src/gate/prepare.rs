@@ -586,8 +586,9 @@ impl Instrument for Processes<'_> {
             limit: (self.prepared.deadline).known(pair.patience, pair.block / 4),
             stopped: self.stopped,
         };
-        let mut measured =
-            program.measure(self.context, &pair.id, pair.tuning, &scratch, &patience)?;
+        let mut measured = program
+            .measure(self.context, &pair.id, pair.tuning, &scratch, &patience)
+            .map_err(|failure| failure.before(pair.patience))?;
         if let Before::Numbers(_) = pair.baseline {
             measured.mode = None;
         }

@@ -49,8 +49,20 @@ pub enum Failure {
     NoSamples,
     /// What it measured is zero, negative, or not a number.
     NotATime(String),
+    /// It might have ended, but the budget of the whole comparison is over.
+    OutOfTime,
     /// The user stopped the run.
     Stopped,
+}
+
+impl Failure {
+    /// Of a process that would have had `patience`, had there been no budget.
+    pub fn before(self, patience: Duration) -> Self {
+        match self {
+            Self::Hung(limit) if limit < patience => Self::OutOfTime,
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -65,6 +77,7 @@ impl fmt::Display for Failure {
             Self::Garbage(what) => write!(f, "printed no result: {what}"),
             Self::NoSamples => f.write_str("measured no samples"),
             Self::NotATime(value) => write!(f, "measured `{value}`, which is not a time"),
+            Self::OutOfTime => f.write_str("was given up, as the time budget is over"),
             Self::Stopped => f.write_str("was stopped"),
         }
     }

@@ -245,6 +245,11 @@ pub fn run(plan: &Plan, instrument: &mut dyn Instrument, observer: &mut dyn Obse
 impl Outcome {
     /// Takes in what the second stage says of an alarm.
     fn confirm(&mut self, second: Self) {
+        if second.status == Status::Inconclusive && second.reason.is_some() {
+            // It did not come to its end: the first stage's figures are all there are.
+            (self.status, self.reason) = (second.status, second.reason);
+            return;
+        }
         let status = match second.status {
             // It could be measured before: what happened now is what there is to say.
             Status::Missing => Status::Missing,
@@ -447,6 +452,11 @@ impl Run<'_> {
                 }
             }
             Err((_, Failure::Stopped)) => self.stopped = true,
+            Err((side, failure @ Failure::OutOfTime)) => {
+                self.out_of_time = true;
+                let reason = format!("the {} {failure}", side.as_str());
+                state.failure = Some((Status::Inconclusive, reason));
+            }
             Err((side, failure)) => {
                 let reason = format!("the {} {failure}", side.as_str());
                 state.failure = Some((Status::Missing, reason));

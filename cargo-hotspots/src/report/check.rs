@@ -189,6 +189,8 @@ fn table<'a>(rows: &'a [&'a Row], names: &'a Names<'a>) -> Table<'a, &'a Row> {
         }
     };
     let of_time = |row: &Row| row.metric == Metric::Time;
+    let interval = |row: &Row| row.figures.as_ref()?.verdict.interval;
+    let least = |row: &Row| row.figures.as_ref()?.verdict.minimum_detectable;
     Table::new(rows)
         .name("benchmark", "Benchmark", |row| {
             row.benchmark.as_str().into()
@@ -207,13 +209,30 @@ fn table<'a>(rows: &'a [&'a Row], names: &'a Names<'a>) -> Table<'a, &'a Row> {
             metric => metric.as_str().into(),
         })
         .people_only()
+        .text("status", "Status", |row| row.status.as_str().into())
+        .machines_only()
         .text("status", "Status", |row| match row.improved() {
             true => format!("pass ({})", evidence::better(row.metric)).into(),
             false => row.status.as_str().into(),
         })
+        .people_only()
+        // Fractions for machines and for `--sort`, of which the first column of a key is the one.
+        .number("change", "Change", |row| {
+            row.change().map_or(Cell::Empty, Cell::Change)
+        })
+        .machines_only()
+        .number("ci_low", "Low", move |row| {
+            interval(row).map_or(Cell::Empty, |interval| Cell::Change(interval.low))
+        })
+        .machines_only()
+        .number("ci_high", "High", move |row| {
+            interval(row).map_or(Cell::Empty, |interval| Cell::Change(interval.high))
+        })
+        .machines_only()
         .text("change", "Change", |row| {
             evidence::change(row).map_or(Cell::Empty, Cell::from)
         })
+        .people_only()
         .number("baseline", "Baseline", figure(|figures| figures.baseline))
         .number("current", "Current", figure(|figures| figures.current))
         .number("p50", "p50", move |row| match &row.figures {
@@ -233,15 +252,21 @@ fn table<'a>(rows: &'a [&'a Row], names: &'a Names<'a>) -> Table<'a, &'a Row> {
             rate.map_or(Cell::Empty, Cell::from)
         })
         .droppable(3)
-        .text("detects", "Detects", |row| {
-            let least = row
-                .figures
-                .as_ref()
-                .and_then(|figures| figures.verdict.minimum_detectable);
-            least.map_or(Cell::Empty, |least| {
+        .number("minimum_detectable", "Detects", move |row| {
+            least(row).map_or(Cell::Empty, Cell::Change)
+        })
+        .machines_only()
+        .number("runs", "Runs", |row| {
+            let verdict = row.figures.as_ref().map(|figures| &figures.verdict);
+            Cell::Count(verdict.map_or(0, |verdict| verdict.n as u64))
+        })
+        .machines_only()
+        .text("detects", "Detects", move |row| {
+            least(row).map_or(Cell::Empty, |least| {
                 format!("≥ {}", evidence::percent(least)).into()
             })
         })
+        .people_only()
         .droppable(4)
 }
 

@@ -310,7 +310,7 @@ mod tests {
         // It was only queued for most of the time: a busy machine.
         let (waiting, bound, _) = of(Some(2_000_000_000));
         assert_eq!(waiting, Value::Whole(700_000_000));
-        assert_eq!(bound, None);
+        assert_eq!(bound, Some(Bound::Running));
         let (waiting, bound, account) = of(None);
         assert_eq!((waiting, bound), (Value::Unknown, None));
         assert_eq!(account.waiting_ns(), None);

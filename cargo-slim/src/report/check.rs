@@ -334,12 +334,16 @@ fn next_steps(checked: &Checked) -> Vec<String> {
         };
         lines.push(accept);
     }
-    if let Some((_, flags)) = first(Status::Missing) {
-        lines.push(line(
-            "cargo slim crates -n 0",
-            flags,
-            "the names that there are",
-        ));
+    if let Some((row, flags)) = first(Status::Missing) {
+        // A value without a verdict has no baseline to grow from.
+        let (command, what) = match row.value {
+            Some(_) => (
+                "cargo slim snapshot -o size.json",
+                "where it was right, to give here as `--baseline size.json`",
+            ),
+            None => ("cargo slim crates -n 0", "the names that there are"),
+        };
+        lines.push(line(command, flags, what));
     }
     let is_first = checked
         .artifacts

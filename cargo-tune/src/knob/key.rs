@@ -189,7 +189,7 @@ impl Key {
             Self::Debug => About {
                 written: "profile: debug = 0, \"line-tables-only\", 1 or 2",
                 offer: Offer::Plan,
-                size: "none in the program itself when it is stripped",
+                size: "none when stripped",
                 speed: "none",
                 compile_time: "dev builds 20\u{2026}40 % faster without",
                 why: "debug information is generated, written, and copied again by the linker",
@@ -199,7 +199,7 @@ impl Key {
             Self::SplitDebuginfo => About {
                 written: "profile: split-debuginfo = \"off\", \"packed\" or \"unpacked\"",
                 offer: Offer::Advice,
-                size: "moves debug information out of the program",
+                size: "debug information moves out",
                 speed: "none",
                 compile_time: "\"unpacked\" shortens linking with debug = 2",
                 why: "the linker need not copy what stays in separate files",
@@ -209,7 +209,7 @@ impl Key {
             Self::Incremental => About {
                 written: "profile: incremental = true or false",
                 offer: Offer::Plan,
-                size: "larger: 256 codegen units unless set",
+                size: "larger: 256 codegen units",
                 speed: "slower code",
                 compile_time: "much faster rebuilds of a crate",
                 why: "rustc keeps what it computed and compiles only what changed",

@@ -58,7 +58,7 @@ impl Topic {
             Self::ForceUnwindTables => About {
                 written: "rustflags: -Cforce-unwind-tables=no",
                 offer: Offer::Advice,
-                size: "often nothing under fat LTO (output identical)",
+                size: "often nothing under fat LTO",
                 speed: "none",
                 compile_time: "none",
                 why: "leaves out .eh_frame entries where nothing unwinds",
@@ -108,7 +108,7 @@ impl Topic {
             Self::BuildStd => About {
                 written: "-Zbuild-std, panic = \"immediate-abort\", -Zfmt-debug=none, trim-paths, -Zshare-generics",
                 offer: Offer::Advice,
-                size: "large: the standard library is compiled with your profile",
+                size: "large: std by your own profile",
                 speed: "varies",
                 compile_time: "the standard library is compiled too",
                 why: "code that you never use can be left out of std as well",
@@ -118,8 +118,8 @@ impl Topic {
             Self::Allocator => About {
                 written: "source: #[global_allocator]",
                 offer: Offer::Advice,
-                size: "larger by the allocator; not measured",
-                speed: "varies with allocation and threads",
+                size: "larger by the allocator",
+                speed: "varies with allocation",
                 compile_time: "C code to compile",
                 why: "malloc of the system is not the fastest for many small blocks",
                 risk: Some("needs a change of source"),
@@ -129,7 +129,7 @@ impl Topic {
                 written: "`cargo tune pgo`; -Cprofile-generate, -Cprofile-use; BOLT",
                 offer: Offer::Advice,
                 size: "varies, often a little smaller",
-                speed: "varies: measured, and kept only if it gains",
+                speed: "varies: kept only if it gains",
                 compile_time: "two builds and a training run",
                 why: "the compiler learns which branches are taken",
                 risk: Some(

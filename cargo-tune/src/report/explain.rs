@@ -76,6 +76,7 @@ fn report(knobs: &[Knob]) -> Report<'_, Knob> {
         .text("size", "Size", |k| k.about().size.into())
         .text("speed", "Speed", |k| k.about().speed.into())
         .text("offer", "Offered", |k| k.about().offer.as_str().into())
+        .droppable(3)
         .text("written", "Written", |k| k.about().written.into())
         .droppable(2)
         .text("risk", "Risk, or where it is void", |k| {

@@ -93,7 +93,7 @@ impl<'a> Cell<'a> {
     }
 
     /// The order that `--sort` gives: text from A to Z, addresses upwards, quantities from the
-    /// largest down, what is unknown last.
+    /// largest down, what is unknown last. In a column of several units each unit by itself.
     pub fn sort_order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
@@ -107,12 +107,24 @@ impl<'a> Cell<'a> {
             }
             (Self::Share(a), Self::Share(b)) | (Self::Bar(a), Self::Bar(b)) => b.total_cmp(a),
             (Self::Change(a), Self::Change(b)) => b.abs().total_cmp(&a.abs()),
-            (a, b) => a.is_unknown().cmp(&b.is_unknown()),
+            (a, b) => a.rank().cmp(&b.rank()),
         }
     }
 
-    fn is_unknown(&self) -> bool {
-        matches!(self, Self::Empty | Self::Unknown(_))
+    /// What is of another kind can only be put before or after it as a whole.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Text(_) => 0,
+            Self::Address(_) => 1,
+            Self::Nanoseconds(_) => 2,
+            Self::NanosecondsDelta(_) => 3,
+            Self::Bytes(_) => 4,
+            Self::Delta(_) => 5,
+            Self::Count(_) => 6,
+            Self::Share(_) | Self::Bar(_) => 7,
+            Self::Change(_) => 8,
+            Self::Empty | Self::Unknown(_) => 9,
+        }
     }
 
     /// Adds `other` to a sum of its kind; what is unknown adds nothing.
@@ -201,6 +213,30 @@ mod tests {
         assert_eq!(exact(Cell::Unknown("no decoder")), "");
         assert_eq!(exact(Cell::Address(0x40)), "64");
         assert_eq!(exact(Cell::NanosecondsDelta(-1_500_000)), "-1500000");
+    }
+
+    #[test]
+    fn a_column_of_several_units_has_an_order() {
+        let mut cells = [
+            Cell::Count(5),
+            Cell::Empty,
+            Cell::Nanoseconds(1),
+            Cell::Bytes(7),
+            Cell::Count(9),
+            Cell::Unknown(""),
+            Cell::Nanoseconds(3),
+        ];
+        cells.sort_by(Cell::sort_order);
+        let sorted = [
+            Cell::Nanoseconds(3),
+            Cell::Nanoseconds(1),
+            Cell::Bytes(7),
+            Cell::Count(9),
+            Cell::Count(5),
+            Cell::Empty,
+            Cell::Unknown(""),
+        ];
+        assert_eq!(cells, sorted);
     }
 
     #[test]

@@ -123,7 +123,7 @@ pub(super) fn warnings(results: &Results, prepared: &Prepared) -> Vec<Warning> {
         warnings.push(
             Warning::new(
                 "time-budget",
-                "the time budget left no room for a second look at what was not decided",
+                "the time budget left no room to look once more at what was not decided",
             )
             .help("raise `--time-budget`"),
         );

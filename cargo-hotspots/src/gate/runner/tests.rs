@@ -207,6 +207,25 @@ fn without_time_the_second_look_is_left_out_and_that_is_said() {
 }
 
 #[test]
+fn an_alarm_that_the_time_budget_leaves_unconfirmed_is_not_missing() {
+    let mut machine = Simulated::new(9, &[0.5]);
+    // The first stage takes two processes of each side in each of its twelve blocks.
+    let late = (12 * 2 + 3, Failure::OutOfTime);
+    machine.fail.insert((0, Side::Current), late);
+    let results = run(&plan(1), &mut machine, &mut Silent::default());
+    assert!(results.out_of_time);
+    let [outcome] = results.outcomes.as_slice() else {
+        panic!("{results:?}")
+    };
+    assert_eq!(outcome.status, Status::Inconclusive);
+    let reason = outcome.reason.as_deref().unwrap();
+    assert!(reason.contains("time budget"), "{reason}");
+    // What was measured is still said.
+    assert_eq!(outcome.verdict.as_ref().unwrap().status, Status::Fail);
+    assert_eq!(outcome.blocks.len(), 12);
+}
+
+#[test]
 fn a_control_that_alarms_makes_the_run_inconclusive() {
     let mut machine = Simulated::new(4, &[0.15, 0.0]);
     machine.copies_differ = 0.12;

@@ -75,12 +75,9 @@ pub(super) fn change(row: &Row) -> Option<String> {
         Some(interval) => format!(" [{}, {}]", points(interval.low), points(interval.high)),
         None => String::new(),
     };
-    let is_change = row.status.is_alarm() || verdict.improved;
-    let sign = if is_change || row.status == Status::Inconclusive {
-        ""
-    } else {
-        "~ "
-    };
+    // What could not be decided, or not measured to its end, is not said to be the same.
+    let is_same = matches!(row.status, Status::Pass | Status::New) && !verdict.improved;
+    let sign = if is_same { "~ " } else { "" };
     Some(format!("{sign}{}{interval}", signed(estimate)))
 }
 

@@ -116,6 +116,46 @@ fn people_read_the_verdict_first_and_only_what_changed() {
 }
 
 #[test]
+fn csv_has_the_names_and_fractions_of_json() {
+    let of = |format| {
+        let options = OutputOptions {
+            format,
+            ..OutputOptions::default()
+        };
+        shown(&gate(), &options)
+    };
+    let json: serde_json::Value = serde_json::from_str(&of(Format::Json)).unwrap();
+    let csv = of(Format::Csv);
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let keys = lines.next().unwrap();
+    for (line, row) in lines.zip(json["rows"].as_array().unwrap()) {
+        for key in [
+            "benchmark",
+            "target",
+            "metric",
+            "status",
+            "change",
+            "ci_low",
+            "ci_high",
+            "minimum_detectable",
+            "runs",
+        ] {
+            let at = keys.iter().position(|one| *one == key).unwrap();
+            assert_eq!(keys.iter().filter(|one| **one == key).count(), 1, "{key}");
+            let same = match &row[key] {
+                serde_json::Value::String(text) => line[at] == text,
+                serde_json::Value::Null => line[at].is_empty(),
+                // What reads the JSON here is wrong in the last bit.
+                number => {
+                    (line[at].parse::<f64>().unwrap() - number.as_f64().unwrap()).abs() < 1e-12
+                }
+            };
+            assert!(same, "{key}: {} {}", line[at], row[key]);
+        }
+    }
+}
+
+#[test]
 fn machines_read_all_rows_under_the_names_of_the_interface() {
     let json = OutputOptions {
         format: Format::Json,
