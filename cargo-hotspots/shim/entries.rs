@@ -19,12 +19,12 @@ pub(crate) fn weighed(size: usize, weight: f32) -> i64 {
     if weight == 1.0 {
         size as i64
     } else {
-        (size as f64 * f64::from(weight)).round() as i64
+        whole(size as f64 * f64::from(weight))
     }
 }
 
 pub(crate) fn parts(weight: f32) -> i64 {
-    (f64::from(weight) * 256.0).round() as i64
+    whole(f64::from(weight) * 256.0)
 }
 
 /// A new block, or a new length of one.

@@ -11,11 +11,15 @@ pub(crate) static BEGIN: extern "C" fn() = begin;
 pub(crate) static END: extern "C" fn() = end;
 
 pub(crate) extern "C" fn begin() {
+    #[cfg(linked)]
+    FIRST_STACK_END.store(unsafe { environ } as usize, Relaxed);
     unsafe { begin_in(own()) }
 }
 
 /// `PATH`, `INTERVAL:EXACT:HOW:SEED` and the user's own preloaded libraries, each in its variable.
 pub(crate) unsafe fn begin_in(own: &mut Own) {
+    #[cfg(not(linked))]
+    probe(own);
     let path = getenv(c"CARGO_HOTSPOTS_ALLOC_FILE".as_ptr());
     let how = getenv(c"CARGO_HOTSPOTS_ALLOC_HOW".as_ptr());
     if path.is_null() || how.is_null() {
@@ -38,18 +42,54 @@ pub(crate) unsafe fn begin_in(own: &mut Own) {
             set_up(&*(base as *const Header), base as usize, options[0]);
         }
     }
-    // Programs that this one starts are not recorded, and find what the user gave them.
+    #[cfg(not(linked))]
+    restore_preload();
+    unsetenv(c"CARGO_HOTSPOTS_ALLOC_FILE".as_ptr());
+    unsetenv(c"CARGO_HOTSPOTS_ALLOC_HOW".as_ptr());
+    own.end_own_work(countdown);
+    own.register();
+}
+
+/// Whether the program's allocator passes on to the one that this library stands in front of: told by the
+/// exit code, before the program has done anything. Asked for with the distance of `__rust_alloc` from
+/// the program's entry. `record/alloc/probe.rs` must agree.
+#[cfg(not(linked))]
+unsafe fn probe(own: &mut Own) {
+    const AT_ENTRY: usize = 9;
+    const SIZES: [usize; 3] = [4099, 40_009, 5003];
+    /// More than an allocator adds to a block, and less than one takes for many.
+    const HEADER: u64 = 512;
+    let asked = getenv(c"CARGO_HOTSPOTS_ALLOC_PROBE".as_ptr());
+    if asked.is_null() {
+        return;
+    }
+    let at = getauxval(AT_ENTRY).wrapping_add(options(asked)[0] as usize);
+    let alloc = std::mem::transmute::<usize, unsafe fn(usize, usize) -> *mut c_void>(at);
+    let seen = || (EARLY.allocations.load(Relaxed), EARLY.bytes.load(Relaxed));
+    own.register();
+    for size in SIZES {
+        let before = seen();
+        alloc(size, 8);
+        let after = seen();
+        let blocks = after.0 - before.0;
+        let bytes = after.1 - before.1;
+        if blocks != 1 || !(size as u64..size as u64 + HEADER).contains(&bytes) {
+            _exit(82);
+        }
+    }
+    _exit(81);
+}
+
+/// Programs that this one starts are not recorded, and find what the user gave them.
+#[cfg(not(linked))]
+unsafe fn restore_preload() {
     let before = getenv(c"CARGO_HOTSPOTS_ALLOC_PRELOAD".as_ptr());
     if before.is_null() || *before == 0 {
         unsetenv(c"LD_PRELOAD".as_ptr());
     } else {
         setenv(c"LD_PRELOAD".as_ptr(), before, 1);
     }
-    unsetenv(c"CARGO_HOTSPOTS_ALLOC_FILE".as_ptr());
-    unsetenv(c"CARGO_HOTSPOTS_ALLOC_HOW".as_ptr());
     unsetenv(c"CARGO_HOTSPOTS_ALLOC_PRELOAD".as_ptr());
-    own.end_own_work(countdown);
-    own.register();
 }
 
 pub(crate) unsafe fn set_up(header: &Header, base: usize, interval: u64) {
@@ -115,7 +155,14 @@ pub(crate) unsafe fn options(text: *const c_char) -> [u64; 4] {
     values
 }
 
+/// The size of each block is with the block.
+#[cfg(linked)]
+unsafe fn check_usable() -> bool {
+    true
+}
+
 /// Whether `usable` is what glibc says.
+#[cfg(not(linked))]
 pub(crate) unsafe fn check_usable() -> bool {
     // RTLD_NEXT
     let theirs = dlsym(-1isize as *mut c_void, c"malloc_usable_size".as_ptr());

@@ -39,18 +39,32 @@ pub(crate) extern "C" fn each_frame(context: *mut c_void, argument: *mut c_void)
         // Any other code than 0 ends the walk.
         return 5;
     }
-    walk.frames[walk.depth] = address;
-    walk.depth += 1;
+    walk.push(address);
     0
 }
 
+// A check of a bound would need code of core's to panic, which is not in every program that this is
+// linked into.
 impl Walk {
+    /// Adds a frame; there is room while `depth` is below `DEPTH`.
+    #[inline(always)]
+    fn push(&mut self, address: usize) {
+        unsafe { *self.frames.get_unchecked_mut(self.depth) = address };
+        self.depth += 1;
+    }
+
+    /// `at` is below `depth`.
+    #[inline(always)]
+    fn frame(&self, at: usize) -> usize {
+        unsafe { *self.frames.get_unchecked(at) }
+    }
+
     /// Follows the frame pointers from that of the shim's own function.
     #[inline(always)]
     pub(crate) unsafe fn by_pointers(&mut self, own: &mut Own, first: usize) {
         if own.stack_top == 0 {
             // The thread's control block is above its stack; the first thread's is elsewhere.
-            let end = __libc_stack_end as usize;
+            let end = first_stack_end();
             let control = pthread_self();
             own.stack_top = if first < end && end - first < MOST_STACK {
                 end
@@ -61,8 +75,7 @@ impl Walk {
         let top = own.stack_top;
         if first >= top || top - first > MOST_STACK {
             // A stack of the program's own making: only the caller is sure.
-            self.frames[0] = self.from;
-            self.depth = 1;
+            self.push(self.from);
             self.cut = true;
             return;
         }
@@ -72,8 +85,7 @@ impl Walk {
             if address < 4096 {
                 return;
             }
-            self.frames[self.depth] = address;
-            self.depth += 1;
+            self.push(address);
             let next = *(pointer as *const usize);
             if next <= pointer || next & 7 != 0 || next >= top - 16 || next - pointer > MOST_FRAME {
                 return;
@@ -87,6 +99,17 @@ impl Walk {
         let walk: *mut Self = self;
         _Unwind_Backtrace(each_frame, walk as *mut c_void);
     }
+}
+
+#[cfg(not(linked))]
+unsafe fn first_stack_end() -> usize {
+    __libc_stack_end as usize
+}
+
+/// musl does not say it; what `main` gets as its environment is just above its stack.
+#[cfg(linked)]
+unsafe fn first_stack_end() -> usize {
+    FIRST_STACK_END.load(Relaxed)
 }
 
 /// More than a stack has, and than one function takes of it.
@@ -119,7 +142,11 @@ pub(crate) unsafe fn stack(own: &mut Own, pointer: usize) -> u32 {
     if walk.cut {
         header.cut.fetch_add(1, Relaxed);
     }
-    let thread = if own.number <= OWN_STACKS { own.number } else { 0 };
+    let thread = if own.number <= OWN_STACKS {
+        own.number
+    } else {
+        0
+    };
     let id = find(header, walk, thread);
     own.end_own_work(countdown);
     id
@@ -129,7 +156,7 @@ pub(crate) unsafe fn find(header: &Header, walk: &Walk, thread: u32) -> u32 {
     let mut hash: u64 = 0x51_7cc1_b727_220a ^ u64::from(thread) << 48;
     let mut at = 0;
     while at < walk.depth {
-        hash = (hash.rotate_left(5) ^ walk.frames[at] as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash = (hash.rotate_left(5) ^ walk.frame(at) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         at += 1;
     }
     hash |= 1;
@@ -187,7 +214,7 @@ pub(crate) unsafe fn insert(
     while at < walk.depth {
         frames
             .add(frames_at as usize + at)
-            .write(walk.frames[at] as u64);
+            .write(walk.frame(at) as u64);
         at += 1;
     }
     let new = entry(id);
@@ -202,7 +229,7 @@ pub(crate) unsafe fn insert(
     (*index.add(place)).store(id, Release);
     header.lock.store(false, Release);
     // Code that was loaded since the maps were read.
-    if walk.depth > 0 && !is_known(walk.frames[0]) && DUMPS.fetch_add(1, Relaxed) < 64 {
+    if walk.depth > 0 && !is_known(walk.frame(0)) && DUMPS.fetch_add(1, Relaxed) < 64 {
         dump_maps(header);
     }
     id

@@ -1,10 +1,11 @@
-//! Chunks of glibc, and what is kept between a block's end and its chunk's.
+//! What is kept between a block's end and the end of its room.
 
 use super::*;
 
 /// The bytes that a block has room for. glibc keeps the size of a chunk in the word before the
 /// block, with three flags in its low bits; the next chunk lends its first word unless this one was
 /// mapped by itself. `check_usable` holds it against glibc's own answer.
+#[cfg(not(linked))]
 #[inline(always)]
 pub(crate) unsafe fn usable(block: *mut c_void) -> usize {
     let size = *(block as *const usize).sub(1);
@@ -12,9 +13,9 @@ pub(crate) unsafe fn usable(block: *mut c_void) -> usize {
     if size & 2 != 0 { chunk - 16 } else { chunk - 8 }
 }
 
+/// `room`: the bytes from the block's start to the tail's end.
 #[inline(always)]
-pub(crate) unsafe fn write_tail(block: *mut c_void, tail: &Tail) {
-    let room = usable(block);
+pub(crate) unsafe fn write_tail(block: *mut c_void, room: usize, tail: &Tail) {
     let kind = tail.kind as usize & 3;
     let length = LENGTHS[kind];
     let end = (block as *mut u8).add(room);
@@ -42,8 +43,7 @@ pub(crate) unsafe fn write_tail(block: *mut c_void, tail: &Tail) {
 }
 
 #[inline(always)]
-pub(crate) unsafe fn read_tail(block: *mut c_void) -> Tail {
-    let room = usable(block);
+pub(crate) unsafe fn read_tail(block: *mut c_void, room: usize) -> Tail {
     let end = (block as *mut u8).add(room);
     let last = end.sub(1).read();
     let kind = last >> 6;
@@ -82,13 +82,12 @@ pub(crate) unsafe fn read_tail(block: *mut c_void) -> Tail {
 
 /// The tail of a block without an entry.
 #[inline(always)]
-pub(crate) unsafe fn write_plain(block: *mut c_void, size: usize) {
-    let room = usable(block);
+pub(crate) unsafe fn write_plain(block: *mut c_void, room: usize, size: usize) {
     let code = room - size - 1;
     if code < BIG {
         (block as *mut u8).add(room - 1).write(code as u8);
     } else {
-        write_tail(block, &plain(size));
+        write_tail(block, room, &plain(size));
     }
 }
 
@@ -107,11 +106,13 @@ pub(crate) fn plain(size: usize) -> Tail {
 }
 
 /// `size` with room for a tail, which is at least one byte more than a size that fits.
+#[cfg(not(linked))]
 #[inline(always)]
 pub(crate) fn with_tail(size: usize, kind: u8) -> Option<usize> {
     size.checked_add(LENGTHS[kind as usize & 3])
 }
 
+#[cfg(not(linked))]
 pub(crate) fn out_of_memory() -> *mut c_void {
     unsafe { *__errno_location() = 12 };
     null_mut()

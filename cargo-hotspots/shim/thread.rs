@@ -16,6 +16,9 @@ pub(crate) static THREADS: AtomicU32 = AtomicU32::new(0);
 /// A thread's value with this key is what makes its end known.
 pub(crate) static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
 pub(crate) static DUMPS: AtomicU32 = AtomicU32::new(0);
+/// The end of the first thread's stack.
+#[cfg(linked)]
+pub(crate) static FIRST_STACK_END: AtomicUsize = AtomicUsize::new(0);
 /// What was counted before there was a file.
 pub(crate) static EARLY: Slot = Slot {
     allocations: AtomicU64::new(0),
@@ -69,7 +72,8 @@ pub(crate) struct Own {
     pub(crate) stack_top: usize,
 }
 
-/// The state in the thread's static storage, which a preloaded library has: reached without a call.
+/// The state in the thread's static storage, which a preloaded library and the program itself have:
+/// reached without a call.
 /// There is no word for that in stable Rust.
 #[cfg(target_arch = "x86_64")]
 mod storage {
@@ -233,7 +237,7 @@ impl Own {
         let bits = x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11;
         let uniform = (bits as f64 + 1.0) / (1u64 << 53) as f64;
         let interval = INTERVAL.load(Relaxed) as f64;
-        self.countdown = (-uniform.ln() * interval) as i64;
+        self.countdown = (-logarithm(uniform) * interval) as i64;
         self.drawn = true;
     }
 

@@ -256,6 +256,8 @@ struct RecorderFlags {
     call_graph: Option<CallGraphFlag>,
     /// The event to sample, as perf names it [default: cycles, or cpu-clock without a PMU]; with
     /// --input, the event of the recording to show
+    ///
+    /// `waiting` records where threads wait (for a lock, a disk, a timer), how often and how long.
     #[arg(long, value_name = "EVENT", help_heading = RECORD, hide_short_help = true)]
     event: Option<String>,
     /// Which program takes the samples [default: perf if it is installed]

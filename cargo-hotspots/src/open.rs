@@ -11,7 +11,7 @@ use crate::{
     analysis::{Subject, asm::SourceRoots, model::Facts},
     export::Symbolized,
     input, perf_data,
-    profile::{Module, ModuleKind, Profile},
+    profile::{Module, ModuleKind, Profile, WAITING},
     record::{self, RecordOptions},
     recording::{
         Program, Recording,
@@ -147,7 +147,9 @@ impl Request {
         };
         let command = &opened.recording.about.as_ref()?.command;
         let time = record::latest_of_time(&selection, command).ok().flatten()?;
-        Opened::read(time, String::new(), false).ok()
+        let opened = Opened::read(time, String::new(), false).ok();
+        // Where it waits is no time of the processor.
+        opened.filter(|opened| opened.profile.event != WAITING)
     }
 
     /// The exit code after the report: `--strict` refuses a recording of poor quality.

@@ -87,6 +87,10 @@ pub struct StackLimit {
     pub frames: Option<u32>,
 }
 
+/// The event of a recording of where threads wait: a sample is a wait, and its period the time in
+/// nanoseconds.
+pub const WAITING: &str = "waiting";
+
 /// Samples that are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {

@@ -86,7 +86,8 @@ const LEAST_WAIT_NS: u64 = 20_000_000;
 /// Says that a program waited for most of its run: samples of CPU time show nothing of that, so it
 /// looks fast.
 pub(super) fn waiting(facts: &Facts) -> Option<Warning> {
-    let account = facts.account.filter(|_| facts.allocated.is_none())?;
+    let is_time = facts.allocated.is_none() && !facts.is_waiting();
+    let account = facts.account.filter(|_| is_time)?;
     let waited = account.waiting_ns()?;
     let share = Share::of(waited, account.duration_ns);
     if share.0 <= WAITS || waited < LEAST_WAIT_NS {
@@ -102,14 +103,13 @@ pub(super) fn waiting(facts: &Facts) -> Option<Warning> {
         time(account.duration_ns),
         time(account.cpu_ns())
     );
-    let help = "`strace -f -c -w PROGRAM` says in which system calls it waits, \
-                `cargo hotspots stat` how long";
+    let help = "record where it waits: `--event waiting`, with the same program and arguments";
     Some(Warning::new("waiting", message).help(help))
 }
 
 /// Why it is not known how much of the CPU time was sampled, where it is not.
 pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
-    if facts.coverage().is_some() {
+    if facts.coverage().is_some() || facts.is_waiting() {
         return None;
     }
     let (why, help) = match (facts.account, facts.cpu_ns) {

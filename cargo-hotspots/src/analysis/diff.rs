@@ -67,20 +67,43 @@ pub fn compare(before: &[Measured], after: &[Measured], per_share: bool) -> Resu
     })
 }
 
-/// Bytes are no time: recordings of allocations are compared with each other only.
+/// Bytes are no time, and waiting is no work: recordings are compared with those of their kind only.
 fn of_one_kind<'m>(all: impl Iterator<Item = &'m Measured> + Clone) -> Result<()> {
-    let named = |is_of_allocations: bool| {
-        let mut of_kind = all.clone().filter(|measured| {
-            let allocated = measured.allocated.is_some();
-            allocated == is_of_allocations
-        });
+    #[derive(Clone, Copy, PartialEq)]
+    enum Kind {
+        Time,
+        Waiting,
+        Allocations,
+    }
+    let kind = |measured: &Measured| match (measured.allocated, measured.facts.is_waiting()) {
+        (Some(_), _) => Kind::Allocations,
+        (None, true) => Kind::Waiting,
+        (None, false) => Kind::Time,
+    };
+    let named = |wanted: Kind| {
+        let mut of_kind = all.clone().filter(|measured| kind(measured) == wanted);
         of_kind.next().map(|measured| match measured.facts.number {
             Some(number) => number.to_string(),
             None => measured.facts.source.display().to_string(),
         })
     };
-    match (named(true), named(false)) {
-        (Some(allocations), Some(time)) => Err(Error::usage(
+    let kinds = [Kind::Allocations, Kind::Waiting, Kind::Time].map(named);
+    match kinds {
+        [Some(allocations), Some(waiting), _] => Err(Error::usage(
+            format_args!(
+                "`{allocations}` is a recording of allocations and `{waiting}` one of waiting: bytes \
+                 cannot be compared with time"
+            ),
+            "name two recordings of one kind: `cargo hotspots recordings` says which is which",
+        )),
+        [_, Some(waiting), Some(time)] => Err(Error::usage(
+            format_args!(
+                "`{waiting}` is a recording of waiting and `{time}` one of CPU time, which is when a \
+                 thread does not wait"
+            ),
+            "name two recordings of one kind: `cargo hotspots recordings` says which is which",
+        )),
+        [Some(allocations), _, Some(time)] => Err(Error::usage(
             format_args!(
                 "`{allocations}` is a recording of allocations and `{time}` one of time: bytes \
                  cannot be compared with time"

@@ -67,6 +67,8 @@ pub struct Facts {
     pub whole_cpus: bool,
     /// CPU time of all samples, where the event counts it or cycles were counted beside it.
     pub cpu_ns: Option<u64>,
+    /// How long all threads together had no processor, where that is what was recorded.
+    pub waited_ns: Option<u64>,
     /// What the kernel says that the programs used, where the recording has it.
     pub account: Option<Account>,
     /// What was allocated, where the recording is one of allocations: its periods are bytes.

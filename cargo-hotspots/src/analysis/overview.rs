@@ -5,6 +5,7 @@ use super::{
     model::{Analysis, Overview},
     subject::Subject,
 };
+use crate::profile::WAITING;
 use codecost::Result;
 
 /// The page to start from.
@@ -18,7 +19,11 @@ pub fn overview(subject: &Subject<'_>) -> Result<Analysis<Overview>> {
             crates: crates::rows(shares),
             functions: functions::rows(shares),
             lines: lines::rows(shares),
-            findings: findings::find(subject, shares),
+            // They speak of CPU time.
+            findings: match subject.profile.event == WAITING {
+                true => Vec::new(),
+                false => findings::find(subject, shares),
+            },
         })
     })
 }

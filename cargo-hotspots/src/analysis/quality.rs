@@ -59,6 +59,11 @@ impl Facts {
         self.allocated.is_some() && self.call_graph == CallGraph::None
     }
 
+    /// Whether the recording is of where threads wait: its periods are nanoseconds without a processor.
+    pub fn is_waiting(&self) -> bool {
+        self.waited_ns.is_some()
+    }
+
     /// What was recorded, and how its stacks were.
     pub(super) fn mode(&self) -> Mode {
         Mode {
@@ -120,7 +125,8 @@ pub(super) fn warnings(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
 fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
     let mut warnings = Vec::new();
     // Where each allocation has its stack nothing is left to chance, however few there are.
-    let is_counted = facts.allocated.is_some_and(|totals| totals.complete != 0);
+    let is_counted =
+        facts.allocated.is_some_and(|totals| totals.complete != 0) || facts.is_waiting();
     if facts.samples < FEW && !is_counted && !facts.has_totals_only() {
         let (what, help) = match facts.allocated {
             Some(_) => ("stack", remedy(facts, Symptom::Estimated, None)),

@@ -9,7 +9,7 @@ use super::{
     shares::Shares,
 };
 use crate::{
-    profile::Profile,
+    profile::{Profile, WAITING},
     recording::{About, Recording},
     symbols::Symbols,
 };
@@ -113,6 +113,7 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
             .map(|account| account.duration_ns)
             .or(Some(profile.duration_ns).filter(|duration| *duration > 0)),
         cpu_ns: time(shares.total.period),
+        waited_ns: (profile.event == WAITING).then_some(shares.total.period),
         account,
         allocated: profile.allocations.as_ref().map(|all| all.totals),
         threads: profile.threads.len() as u64,

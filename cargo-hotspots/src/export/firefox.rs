@@ -4,7 +4,7 @@
 //! Limit: frames are labels, so the profiler shows no source lines.
 
 use super::symbolized::{Level, Symbolized, is_clock};
-use crate::profile::{FrameId, Profile as Recording, StackId};
+use crate::profile::{FrameId, Profile as Recording, StackId, WAITING};
 use codecost::attribution::Origin;
 use fxprof_processed_profile::{
     CategoryColor, CategoryHandle, CategoryPairHandle, CpuDelta, Frame, FrameFlags, FrameInfo,
@@ -44,7 +44,11 @@ pub fn firefox(symbolized: Symbolized<'_>, product: &str, to: &mut dyn Write) ->
             return;
         };
         let stack = stacks.handle(&mut profile, *handle, stack);
-        let cpu = if clock { period } else { 0 };
+        let cpu = if clock && recording.event != WAITING {
+            period
+        } else {
+            0
+        };
         profile.add_sample(
             *handle,
             Timestamp::from_nanos_since_reference(time_ns),

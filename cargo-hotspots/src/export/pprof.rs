@@ -4,7 +4,7 @@
 //! a distinct address with a line for each function of its inline chain, innermost first.
 
 use super::symbolized::{Symbolized, is_clock};
-use crate::profile::{FrameId, ModuleId, ModuleKind, Place, Profile};
+use crate::profile::{FrameId, ModuleId, ModuleKind, Place, Profile, WAITING};
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
 use std::{
@@ -158,6 +158,7 @@ fn build(symbolized: Symbolized<'_>) -> message::Profile {
     let recording = symbolized.profile;
     let clock = is_clock(&recording.event);
     let (value, unit) = match clock {
+        true if recording.event == WAITING => (WAITING, "nanoseconds"),
         true => ("cpu", "nanoseconds"),
         false => (recording.event.as_str(), "count"),
     };

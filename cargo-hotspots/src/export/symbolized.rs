@@ -2,7 +2,7 @@
 
 use crate::{
     analysis::fold::OfFunction,
-    profile::{FrameId, Profile, StackId},
+    profile::{FrameId, Profile, StackId, WAITING},
     symbols::{FunctionId, Scope, Symbols},
 };
 
@@ -53,8 +53,8 @@ impl<'a> Symbolized<'a> {
     }
 }
 
-/// Whether the event's periods are nanoseconds of CPU time.
+/// Whether the event's periods are nanoseconds, of CPU time or of waiting.
 pub(super) fn is_clock(event: &str) -> bool {
     let event = event.split(':').next().unwrap_or_default();
-    matches!(event, "cpu-clock" | "task-clock")
+    matches!(event, "cpu-clock" | "task-clock" | WAITING)
 }

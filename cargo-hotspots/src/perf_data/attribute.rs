@@ -1,6 +1,7 @@
 //! An event that was recorded: what the kernel was asked for, and its name.
 
 use super::bytes::Cursor;
+use crate::profile::WAITING;
 use linux_perf_data::{
     HeaderAttr, RawUserRecord, UserRecord, UserRecordType,
     linux_perf_event_reader::{
@@ -93,6 +94,9 @@ impl Attribute {
 
     /// The name, or what can be said of an event that has none.
     pub(super) fn display_name(&self) -> String {
+        if self.is_waiting() {
+            return WAITING.into();
+        }
         if let Some(name) = &self.name {
             return name.clone();
         }
@@ -104,6 +108,16 @@ impl Attribute {
             PerfEventType::Tracepoint(id) => format!("tracepoint {id}"),
             _ => "unnamed event".into(),
         }
+    }
+
+    /// Whether its samples are of threads that lose their processor, with records that say when they have
+    /// one again.
+    pub(super) fn is_waiting(&self) -> bool {
+        use linux_perf_data::linux_perf_event_reader::AttrFlags;
+        matches!(
+            self.attr.type_,
+            PerfEventType::Software(SoftwareCounterType::ContextSwitches)
+        ) && self.attr.flags.contains(AttrFlags::CONTEXT_SWITCH)
     }
 
     /// Whether its samples count time on a processor.

@@ -2,8 +2,10 @@
 
 use super::bytes::Cursor;
 
+pub(super) const EXIT: u32 = 4;
 pub(super) const SAMPLE: u32 = 9;
 pub(super) const LOST_SAMPLES: u32 = 13;
+pub(super) const SWITCH: u32 = 14;
 /// From here on they are perf's own and have no time.
 pub(super) const FIRST_OF_PERF: u32 = 64;
 pub(super) const HEADER_ATTR: u32 = 64;

@@ -4,7 +4,7 @@
 //! header   events, build ids              stream   records, unpacked      order   by time
 //! process  what is mapped where           files    the same build?        unwind  callers
 //! code     callers of code without unwind tables    known     of each place once
-//! fold     equal stacks once
+//! fold     equal stacks once               waits   how long, from switches
 //! ```
 //!
 //! The recording is read once, from front to end, and never held: memory follows the distinct
@@ -36,6 +36,7 @@ mod sample;
 mod search;
 mod stream;
 mod unwind;
+mod waits;
 
 pub use options::Options;
 

@@ -15,6 +15,7 @@ use super::{
     process::Processes,
     sample::Sample,
     unwind::{Ending, Engine},
+    waits::Waits,
 };
 use crate::{
     allocations::{Allocations, Raw, ThreadOf, stacks},
@@ -41,6 +42,7 @@ pub(super) struct Reader<'o> {
     kernel: Kernel,
     frames: Vec<FrameId>,
     allocations: Option<Box<Allocations<StackId>>>,
+    waits: Waits,
 }
 
 impl<'o> Reader<'o> {
@@ -98,6 +100,7 @@ impl<'o> Reader<'o> {
             kernel,
             frames: Vec::new(),
             allocations: None,
+            waits: Waits::default(),
             header,
         }
     }
@@ -155,6 +158,9 @@ impl<'o> Reader<'o> {
             let count = Cursor::new(&event.body).u64()?;
             self.lost.1 = self.lost.1.saturating_add(count);
             return Some(());
+        }
+        if event.kind == kind::SWITCH || event.kind == kind::EXIT {
+            return self.take_switch(event);
         }
         // The reader of such a record would give up on the whole program.
         if is_impossible_mmap(event) {
@@ -221,6 +227,24 @@ impl<'o> Reader<'o> {
         Some(())
     }
 
+    /// A thread gets or loses its processor, or ends.
+    fn take_switch(&mut self, event: &Event) -> Option<()> {
+        let attribute = self.header.attributes.get(event.attribute)?;
+        let record = raw(event.kind, event.misc, &event.body, attribute);
+        if event.kind == kind::EXIT {
+            let thread = Cursor::new(event.body.get(8..)?).u32()?;
+            self.waits.exit(thread.cast_signed(), event.time);
+            return Some(());
+        }
+        let thread = record.common_data().ok()?.tid;
+        if let (Some(thread), EventRecord::ContextSwitch(switch)) = (thread, record.parse().ok()?)
+            && let Some(wait) = self.waits.switch(thread, event.time, &switch)
+        {
+            self.places.fold.add(wait);
+        }
+        Some(())
+    }
+
     fn map(&mut self, map: Map<'_>) {
         // The kernel's own memory needs no map: all of it is one module. Its record has the place
         // of a symbol: `[kernel.kallsyms]_text`.
@@ -280,7 +304,7 @@ impl<'o> Reader<'o> {
         let names = [sample.tid, sample.pid].map(|tid| self.processes.name_of(sample.pid, tid));
         let fold = &mut self.places.fold;
         let thread = fold.thread(sample.pid, sample.tid, names);
-        fold.add(Addition {
+        let addition = Addition {
             event,
             thread,
             stack: stack?,
@@ -290,7 +314,12 @@ impl<'o> Reader<'o> {
             unrooted: end.ending == Ending::Lost,
             truncated: end.ending == Ending::Truncated,
             broken: end.broken,
-        });
+        };
+        let is_waiting = self.header.attributes.get(attribute)?.is_waiting();
+        match is_waiting {
+            true => self.waits.begin(sample.tid, addition),
+            false => fold.add(addition),
+        }
         if let (Some(counts), Some(stack)) = (counts, stack) {
             let allocations = self.allocations.get_or_insert_default();
             allocations.stacks.push((stack, counts));
@@ -304,7 +333,10 @@ impl<'o> Reader<'o> {
     /// # Errors
     ///
     /// A usage error: there is no such event.
-    pub(super) fn finish(self, event: Option<&str>) -> Result<Profile> {
+    pub(super) fn finish(mut self, event: Option<&str>) -> Result<Profile> {
+        for wait in std::mem::take(&mut self.waits).finish() {
+            self.places.fold.add(wait);
+        }
         let attributes = &self.header.attributes;
         let fold = &self.places.fold;
         let sampled = |index: &usize| fold.total(*index).samples > 0;

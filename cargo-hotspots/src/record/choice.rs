@@ -7,6 +7,7 @@ use super::{
 use crate::{
     doctor::{self, Need},
     machine::Machine,
+    profile::WAITING,
     recording::Degradation,
 };
 use codecost::{Error, Result};
@@ -44,8 +45,24 @@ impl Choice {
         };
         let busy = copied * u64::from(frequency) * machine.cpus as u64;
         let known = options.event.as_deref();
+        let is_waiting = known == Some(WAITING);
+        if is_waiting && !machine.kernel.works() {
+            return Err(Error::failed(
+                "where threads wait cannot be recorded: the kernel does not let this user see it switch \
+                 between threads",
+                "sudo sysctl kernel.perf_event_paranoid=1; `strace -f -c -w PROGRAM` says in which system \
+                 calls it waits",
+            ));
+        }
+        if is_waiting && options.recorder == Some(RecorderChoice::Perf) {
+            return Err(Error::usage(
+                format_args!("perf has no event `{WAITING}`"),
+                "leave --recorder out: the built-in recorder has it",
+            ));
+        }
         let known = known.is_none_or(|event| Event::parse(event).is_some());
-        let whole_cpus = machine.whole_cpus.works() && known && busy <= MOST_BYTES;
+        // Each thread's own switches say when it waits; those of whole CPUs are everyone's.
+        let whole_cpus = machine.whole_cpus.works() && known && busy <= MOST_BYTES && !is_waiting;
         let recorder = match options.recorder {
             Some(RecorderChoice::Perf) if perf.is_none() => {
                 return Err(Error::failed(
@@ -54,6 +71,7 @@ impl Choice {
                 ));
             }
             Some(recorder) => recorder,
+            None if is_waiting => RecorderChoice::Builtin,
             // Nothing is missing then: perf follows threads, and the first period of each is lost.
             None if whole_cpus => RecorderChoice::Builtin,
             None if fits => RecorderChoice::Perf,

@@ -1,6 +1,7 @@
 //! Which event is sampled: its name as perf has it, and for the built-in recorder what it is to
 //! the kernel.
 
+use crate::profile::WAITING;
 use perf_event_open_sys::bindings as sys;
 
 /// An event.
@@ -15,7 +16,7 @@ pub(crate) struct Event {
 }
 
 /// What the built-in recorder can sample; perf knows many more.
-const KNOWN: [(&str, u32, u32); 12] = [
+const KNOWN: [(&str, u32, u32); 13] = [
     ("cycles", HARDWARE, sys::PERF_COUNT_HW_CPU_CYCLES),
     ("cpu-cycles", HARDWARE, sys::PERF_COUNT_HW_CPU_CYCLES),
     ("instructions", HARDWARE, sys::PERF_COUNT_HW_INSTRUCTIONS),
@@ -32,6 +33,7 @@ const KNOWN: [(&str, u32, u32); 12] = [
     ("page-faults", SOFTWARE, sys::PERF_COUNT_SW_PAGE_FAULTS),
     ("minor-faults", SOFTWARE, sys::PERF_COUNT_SW_PAGE_FAULTS_MIN),
     ("major-faults", SOFTWARE, sys::PERF_COUNT_SW_PAGE_FAULTS_MAJ),
+    (WAITING, SOFTWARE, sys::PERF_COUNT_SW_CONTEXT_SWITCHES),
 ];
 const HARDWARE: u32 = sys::PERF_TYPE_HARDWARE;
 const SOFTWARE: u32 = sys::PERF_TYPE_SOFTWARE;
@@ -51,6 +53,11 @@ impl Event {
     /// Whether the kernel is left out.
     pub(crate) fn is_user_only(&self) -> bool {
         self.name.ends_with(":u")
+    }
+
+    /// Whether it is no event but where threads wait, and for how long.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.name == WAITING
     }
 
     /// Whether the kernel makes the event itself, without the processor's counters.

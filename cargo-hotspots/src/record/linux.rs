@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     machine::Machine,
+    profile::WAITING,
     recording::{About, Account, Degradation, Program, Recording},
 };
 use codecost::{
@@ -243,11 +244,13 @@ fn say_begin(
             words.collect::<Vec<_>>().join(", ")
         }
     };
+    let when = match setup.event.as_str() {
+        WAITING => "each wait".to_owned(),
+        event => format!("{event} at {} Hz", setup.frequency),
+    };
     let how = format!(
-        "{what} ({}, {} at {} Hz, stacks: {})",
+        "{what} ({}, {when}, stacks: {})",
         recorder.as_str(),
-        setup.event,
-        setup.frequency,
         setup.call_graph.as_str()
     );
     console.status("Recording", &how);

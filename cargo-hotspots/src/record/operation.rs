@@ -30,7 +30,7 @@ use std::{
 /// Counts what an operation allocates, in blocks and bytes; `None` when it cannot be seen.
 pub(super) fn allocations(context: &Context, runs: &Runs) -> Result<Option<Operation>> {
     let program = PathBuf::from(runs.command.get_program());
-    if super::alloc::seen::check(&program).is_err() {
+    if !matches!(super::alloc::seen::check(&program), Ok(None)) {
         return Ok(None);
     }
     let toolchain = Toolchain::load(context, &Selection::default())?;
@@ -79,7 +79,12 @@ fn recorded(
     let mut again = copy(command);
     let interval = exact.then_some(0);
     again.envs(preload::variables(
-        context, library, &file, interval, false, stacks,
+        context,
+        Some(library),
+        &file,
+        interval,
+        false,
+        stacks,
     ));
     match ran(again) {
         Ok(()) => image::read(&file),

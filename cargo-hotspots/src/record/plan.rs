@@ -93,10 +93,7 @@ fn built(
             "record its unit tests with --lib, or a program with --bin, --example, --test or --bench",
         )
     };
-    let additions = match call_graph {
-        CallGraphChoice::FramePointers => Additions::PROFILING.with_frame_pointers(),
-        _ => Additions::PROFILING,
-    };
+    let additions = additions(call_graph);
     let build = match selection.target {
         TargetChoice::Bench(None) => Build::all(context, selection, &additions)?,
         TargetChoice::Lib | TargetChoice::Test(_) => {
@@ -133,6 +130,14 @@ fn built(
         build: Some(build),
         under_valgrind,
     })
+}
+
+/// What is added to the build.
+pub(super) fn additions(call_graph: CallGraphChoice) -> Additions {
+    match call_graph {
+        CallGraphChoice::FramePointers => Additions::PROFILING.with_frame_pointers(),
+        _ => Additions::PROFILING,
+    }
 }
 
 fn job(context: &Context, artifact: &BuiltArtifact, user: &[OsString]) -> Result<Job> {
@@ -212,7 +217,7 @@ fn existing(context: &Context, given: &Path, arguments: &[OsString]) -> Result<J
 }
 
 /// As the kernel names it in the samples.
-fn real(path: &Path) -> Result<PathBuf> {
+pub(super) fn real(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).map_err(|source| Error::read(path, source))
 }
 

@@ -27,8 +27,31 @@ pub(super) fn report<'r, R, A>(
 pub(super) fn whole(facts: &Facts) -> &'static str {
     match facts.allocated {
         Some(_) => "allocated bytes",
+        None if facts.is_waiting() => "waiting",
         None => "time",
     }
+}
+
+/// Adds how long threads waited, where that was recorded.
+pub(super) fn waited<'r, R>(
+    table: Table<'r, R>,
+    facts: &Facts,
+    read: fn(&R) -> u64,
+) -> Table<'r, R> {
+    match facts.is_waiting() {
+        true => table
+            .number("waited_ns", "Waited", move |row| match read(row) {
+                0 => Cell::Empty,
+                time => Cell::Nanoseconds(time),
+            })
+            .summed(),
+        false => table,
+    }
+}
+
+/// How long threads waited there, where that was recorded.
+pub(super) fn waited_ns(facts: &Facts, period: u64) -> Option<u64> {
+    facts.is_waiting().then_some(period)
 }
 
 /// The share of `part` in the whole, as a fraction.

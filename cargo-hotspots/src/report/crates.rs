@@ -1,7 +1,7 @@
 //! `cargo hotspots crates`: all time with one crate or bucket, four ways.
 
-use super::common::{label_key, next, part, report, share};
-use crate::analysis::model::{Analysis, CrateInfo, CrateRow, Times, Weight};
+use super::common::{label_key, next, part, report, share, waited, waited_ns};
+use crate::analysis::model::{Analysis, CrateInfo, CrateRow, Facts, Times, Weight};
 use codecost::{
     Result,
     console::Console,
@@ -23,10 +23,12 @@ pub(super) struct JsonCrate<'a> {
     caused: f64,
     inclusive: f64,
     samples: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited_ns: Option<u64>,
 }
 
 impl<'a> JsonCrate<'a> {
-    pub(super) fn new(row: &Nth<'a, CrateRow>, total: Weight) -> Self {
+    pub(super) fn new(row: &Nth<'a, CrateRow>, facts: &Facts, total: Weight) -> Self {
         let CrateRow { label, times } = row.row;
         let Times {
             own,
@@ -52,6 +54,7 @@ impl<'a> JsonCrate<'a> {
             caused: share(*caused, total),
             inclusive: share(*inclusive, total),
             samples: charged.samples,
+            waited_ns: waited_ns(facts, charged.period),
         }
     }
 }
@@ -64,6 +67,7 @@ type Column = (&'static str, &'static str, u8, fn(&CrateRow) -> u64);
 
 pub(super) fn table<'a>(
     rows: &'a [Nth<'a, CrateRow>],
+    facts: &Facts,
     total: Weight,
 ) -> Table<'a, Nth<'a, CrateRow>> {
     let largest = Weight {
@@ -84,6 +88,7 @@ pub(super) fn table<'a>(
             share(row.row.times.charged.period, largest)
         })
         .droppable(5);
+    let table = waited(table, facts, |row| row.row.times.charged.period);
     shares
         .into_iter()
         .fold(table, |table, (key, title, importance, read)| {
@@ -148,14 +153,16 @@ pub fn write(
 ) -> Result<()> {
     let total = analysis.total;
     let numbered = count(&analysis.rows);
-    let table = table(&numbered, total).total_label("all crates");
+    let table = table(&numbered, &analysis.facts, total).total_label("all crates");
     let report = report(analysis, "crates", table)
         .after(footnote())
         .after(next(
             &format!("cargo hotspots functions{}", analysis.facts.input_flag),
             "which functions",
         ));
-    console.write_report(&report, options, |row| JsonCrate::new(row, total))
+    console.write_report(&report, options, |row| {
+        JsonCrate::new(row, &analysis.facts, total)
+    })
 }
 
 /// What the figures mean.

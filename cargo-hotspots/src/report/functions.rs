@@ -1,10 +1,10 @@
 //! `cargo hotspots functions`: all time with one function, inlined or not.
 
 use super::{
-    common::{next, part, report, share},
+    common::{next, part, report, share, waited, waited_ns},
     names::Names,
 };
-use crate::analysis::model::{Analysis, CrateInfo, FunctionRow, Times, Weight};
+use crate::analysis::model::{Analysis, CrateInfo, Facts, FunctionRow, Times, Weight};
 use codecost::{
     Result,
     console::Console,
@@ -29,13 +29,15 @@ pub(super) struct JsonFunction<'a> {
     inclusive: f64,
     inlined: f64,
     samples: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited_ns: Option<u64>,
     file: Option<&'a str>,
     line: Option<u32>,
     evidence: &'static str,
 }
 
 impl<'a> JsonFunction<'a> {
-    pub(super) fn new(function: &Nth<'a, FunctionRow>, total: Weight) -> Self {
+    pub(super) fn new(function: &Nth<'a, FunctionRow>, facts: &Facts, total: Weight) -> Self {
         let FunctionRow {
             name,
             label,
@@ -76,6 +78,7 @@ impl<'a> JsonFunction<'a> {
             inclusive: share(*inclusive, total),
             inlined: share(*inlined, total),
             samples: charged.samples,
+            waited_ns: waited_ns(facts, charged.period),
             file: file.as_deref(),
             line: *line,
             evidence: evidence.as_str(),
@@ -94,6 +97,7 @@ pub(super) fn names(rows: &[FunctionRow]) -> Names<'_> {
 pub(super) fn table<'a>(
     rows: &'a [Nth<'a, FunctionRow>],
     names: &'a Names<'a>,
+    facts: &Facts,
     total: Weight,
     full_names: bool,
 ) -> Table<'a, Nth<'a, FunctionRow>> {
@@ -110,7 +114,8 @@ pub(super) fn table<'a>(
         .bar("bar", move |row| {
             share(row.row.times.charged.period, largest)
         })
-        .droppable(5)
+        .droppable(5);
+    let table = waited(table, facts, |row| row.row.times.charged.period)
         .number("self", "Self", move |row| part(row.row.times.own, total))
         .summed()
         .people_only()
@@ -203,7 +208,13 @@ pub fn write(
         false => rows.iter().map(|row| Nth { row, nth: 1 }).collect(),
     };
     let names = names(rows);
-    let table = table(&numbered, &names, total, options.full_names);
+    let table = table(
+        &numbered,
+        &names,
+        &analysis.facts,
+        total,
+        options.full_names,
+    );
     let report = report(analysis, "functions", table.total_label("all functions"));
     let report = match rows.first() {
         Some(first) => report.after(next(
@@ -216,5 +227,7 @@ pub fn write(
         )),
         None => report,
     };
-    console.write_report(&report, options, |row| JsonFunction::new(row, total))
+    console.write_report(&report, options, |row| {
+        JsonFunction::new(row, &analysis.facts, total)
+    })
 }

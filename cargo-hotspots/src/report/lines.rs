@@ -1,10 +1,10 @@
 //! `cargo hotspots lines`: all time with one source line.
 
 use super::{
-    common::{part, report, share},
+    common::{part, report, share, waited, waited_ns},
     names::Names,
 };
-use crate::analysis::model::{Analysis, CrateInfo, LineRow, Weight};
+use crate::analysis::model::{Analysis, CrateInfo, Facts, LineRow, Weight};
 use crate::paths;
 use codecost::{
     Result,
@@ -37,10 +37,12 @@ pub(super) struct JsonLine<'a> {
     own: f64,
     charged: f64,
     samples: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited_ns: Option<u64>,
 }
 
 impl<'a> JsonLine<'a> {
-    pub(super) fn new(placed: &Nth<'a, Placed<'a>>, total: Weight) -> Self {
+    pub(super) fn new(placed: &Nth<'a, Placed<'a>>, facts: &Facts, total: Weight) -> Self {
         let LineRow {
             file,
             line,
@@ -71,6 +73,7 @@ impl<'a> JsonLine<'a> {
             own: share(own.period, total),
             charged: share(*charged, total),
             samples: own.samples,
+            waited_ns: waited_ns(facts, *charged),
         }
     }
 }
@@ -113,6 +116,7 @@ pub(super) fn names(rows: &[LineRow]) -> Names<'_> {
 pub(super) fn table<'a>(
     rows: &'a [Nth<'a, Placed<'a>>],
     names: &'a Names<'a>,
+    facts: &Facts,
     total: Weight,
     full_names: bool,
 ) -> Table<'a, Nth<'a, Placed<'a>>> {
@@ -120,14 +124,15 @@ pub(super) fn table<'a>(
         period: rows.first().map_or(0, |row| row.row.row.charged),
         samples: 0,
     };
-    Table::new(rows)
+    let table = Table::new(rows)
         .number("charged", "Charged", move |row| {
             part(row.row.row.charged, total)
         })
         .summed()
         .people_only()
         .bar("bar", move |row| share(row.row.row.charged, largest))
-        .droppable(4)
+        .droppable(4);
+    waited(table, facts, |row| row.row.row.charged)
         .number("self", "Self", move |row| {
             part(row.row.row.own.period, total)
         })
@@ -193,11 +198,19 @@ pub fn write(
     let placed = place(&analysis.rows);
     let numbered = count(&placed);
     let names = names(&analysis.rows);
-    let table = table(&numbered, &names, total, options.full_names);
+    let table = table(
+        &numbered,
+        &names,
+        &analysis.facts,
+        total,
+        options.full_names,
+    );
     let report = report(analysis, "lines", table.total_label("all lines")).after(Page::new().line(
         "charged: for the line of the code that asked std or the system; \
              self: for the line of the instruction itself",
         Emphasis::Faint,
     ));
-    console.write_report(&report, options, |row| JsonLine::new(row, total))
+    console.write_report(&report, options, |row| {
+        JsonLine::new(row, &analysis.facts, total)
+    })
 }

@@ -85,13 +85,13 @@ pub fn write(
     let placed = lines::place(lines);
     let lines = lines::count(&placed);
 
-    let crates_table = crates::table(&crates, total)
+    let crates_table = crates::table(&crates, &analysis.facts, total)
         .default_limit(CRATES)
         .total_label("all crates");
-    let functions_table = functions::table(&functions, &names, total, full_names)
+    let functions_table = functions::table(&functions, &names, &analysis.facts, total, full_names)
         .default_limit(FUNCTIONS)
         .total_label("all functions");
-    let lines_table = lines::table(&lines, &line_names, total, full_names)
+    let lines_table = lines::table(&lines, &line_names, &analysis.facts, total, full_names)
         .default_limit(LINES)
         .total_label("all lines");
     let page = Page::new()
@@ -117,7 +117,7 @@ pub fn write(
             &functions
                 .iter()
                 .take(shown(FUNCTIONS))
-                .map(|row| JsonFunction::new(row, total))
+                .map(|row| JsonFunction::new(row, &analysis.facts, total))
                 .collect::<Vec<_>>(),
         )
         .member(
@@ -125,7 +125,7 @@ pub fn write(
             &lines
                 .iter()
                 .take(shown(LINES))
-                .map(|row| JsonLine::new(row, total))
+                .map(|row| JsonLine::new(row, &analysis.facts, total))
                 .collect::<Vec<_>>(),
         )
         .member(
@@ -136,7 +136,9 @@ pub fn write(
                 .collect::<Vec<_>>(),
         )
         .instead(page);
-    console.write_report(&report, options, |row| JsonCrate::new(row, total))
+    console.write_report(&report, options, |row| {
+        JsonCrate::new(row, &analysis.facts, total)
+    })
 }
 
 /// A table beside the main one: `--sort` is about the crates.

@@ -32,6 +32,9 @@ pub(super) struct JsonRecording<'a> {
     coverage: Option<f64>,
     /// For how long at least no thread ran or was ready to; `null` where that was not measured.
     waiting_ns: Option<u64>,
+    /// How long all threads together had no processor, where that was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited_ns: Option<u64>,
     /// Whether whole CPUs were sampled, so that nothing is too short to be seen.
     whole_cpus: bool,
     threads: u64,
@@ -119,6 +122,7 @@ impl<'a> JsonRecording<'a> {
             cpu_ns,
             account,
             allocated: _,
+            waited_ns,
             threads,
             processes,
             quality:
@@ -139,6 +143,7 @@ impl<'a> JsonRecording<'a> {
             lost: losses.lost,
             duration_ns: *duration_ns,
             cpu_ns: *cpu_ns,
+            waited_ns: *waited_ns,
             used_cpu_ns: account.map(|account| account.cpu_ns()),
             coverage: facts.coverage(),
             waiting_ns: account.and_then(|account| account.waiting_ns()),
@@ -299,6 +304,7 @@ fn quality(facts: &Facts) -> String {
     }
     let mut said = vec![match facts.allocated {
         Some(totals) => of_allocations(facts.samples, &totals),
+        None if facts.is_waiting() => counted(facts.samples, "wait"),
         None => counted(facts.samples, "sample"),
     }];
     if let Some(coverage) = facts.coverage() {
@@ -411,6 +417,11 @@ fn recording(facts: &Facts) -> String {
     };
     let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
     let duration = match (facts.cpu_ns, facts.duration_ns) {
+        (None, Some(duration)) if facts.is_waiting() => format!(
+            "{} of waiting in {}",
+            time(facts.waited_ns.unwrap_or_default()),
+            time(duration)
+        ),
         (Some(cpu), Some(duration)) => {
             // `:u`: the event counts in user space only.
             let user = match facts.event.split_once(':') {

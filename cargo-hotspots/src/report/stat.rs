@@ -2,7 +2,7 @@
 
 use super::{check, common::SCHEMA};
 use crate::stat::{
-    Metric, Stat, Value, Verdict,
+    Bound, Metric, Stat, Value, Verdict,
     model::{Measured, Unit},
 };
 use codecost::{
@@ -145,6 +145,13 @@ fn head(measured: &Measured, verdict: &Verdict) -> Page {
     let facts = [("run", what), ("verdict", verdict.sentence())];
     let facts = facts.map(|(key, value)| (key.to_owned(), printable(&value).into_owned()));
     let page = Page::new().facts(facts.to_vec());
+    let page = match verdict.bound {
+        Some(Bound::Waiting) => page.then(super::common::next(
+            "cargo hotspots functions --event waiting",
+            "where it waits; with the same program and arguments",
+        )),
+        _ => page,
+    };
     match measured.build_notes.is_empty() {
         true => page,
         false => page.line(

@@ -10,7 +10,10 @@
 //! standard error. Limit: a program that embeds its `OUT_DIR` embeds another path than in the
 //! user's build.
 
+mod relink;
 mod settings;
+
+pub use relink::Relink;
 
 use super::{
     context::Context,
@@ -23,6 +26,7 @@ use super::{
     workspace::{Candidate, Workspace},
 };
 use crate::error::{Error, Result};
+use relink::Targets;
 use settings::Settings;
 use std::{
     fs,
@@ -144,7 +148,13 @@ impl Build {
         let (workspace, plan) = prepare(context, selection)?;
         let wanted = vec![workspace.candidate(selection)?];
         run(
-            context, selection, additions, &workspace, plan, wanted, first,
+            context,
+            selection,
+            additions,
+            &workspace,
+            plan,
+            wanted.into(),
+            first,
         )
     }
 
@@ -216,7 +226,13 @@ fn some(
         ));
     }
     let build = run(
-        context, selection, additions, workspace, plan, wanted, first,
+        context,
+        selection,
+        additions,
+        workspace,
+        plan,
+        wanted.into(),
+        first,
     )?;
     Ok(Build { left_out, ..build })
 }
@@ -288,7 +304,7 @@ fn run(
     additions: &Additions,
     workspace: &Workspace,
     plan: Plan,
-    candidates: Vec<Candidate>,
+    targets: Targets<'_>,
     first: &mut dyn FnMut(&[String]),
 ) -> Result<Build> {
     let Plan {
@@ -296,15 +312,18 @@ fn run(
         lookup,
         triple,
     } = plan;
+    let Targets { candidates, relink } = targets;
     let rustflags = Rustflags::find(context, &lookup, &toolchain, &triple)?;
     let profile = selection.profile().to_owned();
 
     let mut command = context.cargo();
     // Only `cargo test` builds unit tests.
     let unit_tests = candidates.iter().any(|wanted| wanted.tests_of.is_some());
-    match unit_tests {
-        true => command.args(["test", "--no-run"]),
-        false => command.arg("build"),
+    match (unit_tests, relink) {
+        (true, _) => command.args(["test", "--no-run"]),
+        // Its arguments are for the program alone, so its dependencies stay as they are.
+        (false, Some(_)) => command.arg("rustc"),
+        (false, None) => command.arg("build"),
     };
     command.arg("--message-format=json-render-diagnostics");
     command
@@ -334,7 +353,7 @@ fn run(
     };
     let mut notes = add(
         &additions,
-        split,
+        (split, relink),
         &toolchain,
         &own_flags,
         &profile,
@@ -348,6 +367,9 @@ fn run(
             .map(|argument| format!("without {argument}")),
     );
 
+    if let Some(relink) = relink {
+        command.arg("--").args(&relink.arguments);
+    }
     if !own.exists() {
         first(&notes);
     }
@@ -469,7 +491,7 @@ fn own_directories(
 /// files of its own, which it must not.
 fn add(
     additions: &Additions,
-    split: bool,
+    (split, relink): (bool, Option<&Relink>),
     toolchain: &Toolchain,
     rustflags: &Rustflags,
     profile: &str,
@@ -524,6 +546,13 @@ fn add(
     if *frame_pointers {
         flags.push("-Cforce-frame-pointers=yes".into());
         notes.push("frame pointers".into());
+    }
+    if let Some(relink) = relink {
+        flags.extend(relink.flags.iter().cloned());
+        for setting in &relink.settings {
+            key(setting);
+            notes.push(setting.replace('"', ""));
+        }
     }
     if !flags.is_empty() {
         command.env("CARGO_ENCODED_RUSTFLAGS", rustflags.encoded_with(&flags));

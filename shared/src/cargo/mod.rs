@@ -22,7 +22,7 @@ mod selection;
 mod toolchain;
 mod workspace;
 
-pub use build::{Additions, Build};
+pub use build::{Additions, Build, Relink};
 pub use child::ends_with_us;
 pub use context::Context;
 pub use dependencies::{Dependencies, Dependency, Use};

@@ -7,6 +7,7 @@ mod answers;
 mod costs;
 mod shares;
 mod views;
+mod waits;
 mod witnesses;
 
 use integration_tests::tool::Tool;

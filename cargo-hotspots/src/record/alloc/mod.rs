@@ -3,25 +3,30 @@
 //!
 //! ```text
 //! seen     can a preloaded library see this program's allocations at all?
-//! library  the library: compiled once for each toolchain
+//! probe    does the program's own allocator pass on to the C library's?
+//! library  the recorder: compiled once for each toolchain
+//! linked   where nothing can be preloaded: the recorder linked into what cargo builds
 //! preload  how it is told what to do
 //! image    the file that it counts in
 //! convert  that file as a perf.data
 //! ```
 //!
-//! Neither the user's source nor root is needed. Limits: glibc, 64 bits, programs that are linked
-//! dynamically and have no allocator of their own; all others are refused with the reason.
+//! Neither the user's source nor root is needed. Limits: 64 bits; what is preloaded needs glibc. A
+//! program that nothing can be preloaded into, or that has an allocator of its own, is linked once more
+//! with the recorder in it, so cargo must build it; else it is refused with the reason.
 
 mod convert;
 pub(super) mod image;
 pub(super) mod library;
+mod linked;
 pub(super) mod preload;
+mod probe;
 pub(super) mod seen;
 
 use super::{
     linux,
     options::{CallGraphChoice, RecordOptions, STACK_BYTES, What},
-    plan::{self, Job},
+    plan::{self, Job, Plan},
     session::{self, Failure, Outcome, Recorder},
     setup::Setup,
     store::{FORMAT, Store},
@@ -38,6 +43,8 @@ use codecost::{
 };
 use image::Counted;
 use preload::{BY_POINTERS, BY_TABLES, EXACT, EXACT_BY_TABLES};
+use probe::Source;
+use seen::Unseen;
 use std::path::Path;
 
 /// The event, as perf would name it: samples weigh the bytes that were asked for.
@@ -71,9 +78,7 @@ pub(super) fn record(
     let library = library::library(context, &toolchain, &mut compiling)?;
     let mut announce = |additions: &[String]| linux::announce(console, additions);
     let mut plan = plan::plan(context, options, call_graph, &mut announce)?;
-    for job in &plan.jobs {
-        seen::check(&job.path)?;
-    }
+    let ways = make_seen(context, options, call_graph, &mut plan, &library, console)?;
     let store = match &plan.build {
         Some(build) => Store::of_target(&build.target_directory),
         None => Store::find(context, &options.selection)?,
@@ -82,12 +87,12 @@ pub(super) fn record(
     let mut programs = linux::keep(&unfinished, &plan, options)?;
     let data = unfinished.data();
     let mut files = Vec::new();
-    for (nth, job) in plan.jobs.iter_mut().enumerate() {
+    for (nth, (job, way)) in plan.jobs.iter_mut().zip(&ways).enumerate() {
         let file = data.with_file_name(format!("allocations.{nth}"));
         image::create(&file)?;
         job.environment.extend(preload::variables(
             context,
-            &library,
+            (*way != Way::Linked).then_some(library.as_path()),
             &file,
             how.interval,
             how.every,
@@ -124,7 +129,8 @@ pub(super) fn record(
         };
         counted.push(of_program);
     }
-    let degradations = degradations(&counted);
+    let mut degradations = degradations(&counted);
+    degradations.extend(partly_seen(&plan.jobs, &ways));
     convert::write(&setup, &plan.jobs, &counted)?;
     for file in &files {
         // What cannot be deleted only takes room.
@@ -147,6 +153,95 @@ pub(super) fn record(
         degradations,
         account: linux::account(&outcome),
     })
+}
+
+/// How the recorder comes into a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Preloaded,
+    /// And it is not known whether it sees all that Rust code allocates.
+    PreloadedBlindly,
+    Linked,
+}
+
+/// Sees to it that the allocations of each program can be counted.
+fn make_seen(
+    context: &Context,
+    options: &RecordOptions,
+    call_graph: CallGraphChoice,
+    plan: &mut Plan,
+    library: &Path,
+    console: &mut Console,
+) -> Result<Vec<Way>> {
+    let mut ways = Vec::new();
+    let mut build_now = None;
+    for job in &mut plan.jobs {
+        let mut unseen = seen::check(&job.path)?;
+        if unseen.is_none() {
+            unseen = match probe::source(context, job, library)? {
+                Source::Library => None,
+                Source::Own => Some(Unseen::own_allocator(None)),
+                Source::Unknown if plan.build.is_some() => Some(Unseen::unknown_allocator()),
+                Source::Unknown => {
+                    ways.push(Way::PreloadedBlindly);
+                    continue;
+                }
+            };
+        }
+        let Some(unseen) = unseen else {
+            ways.push(Way::Preloaded);
+            continue;
+        };
+        let (Some(build), true) = (&plan.build, unseen.can_be_linked()) else {
+            return Err(unseen.error(&job.path));
+        };
+        ways.push(Way::Linked);
+        let text = format!(
+            "`{}` with the allocation recorder: {}",
+            job.name,
+            unseen.why()
+        );
+        console.status("Linking", &text);
+        let additions = plan::additions(call_graph);
+        let made = linked::link(context, options, &additions, build, job, &mut || ())?;
+        job.program.path = plan::real(&made.artifact.path)?;
+        job.path = made.artifact.path;
+        build_now = Some(made.build.additions);
+    }
+    if let (Some(build), Some(additions)) = (&mut plan.build, build_now) {
+        build.additions = additions;
+    }
+    Ok(ways)
+}
+
+/// What of the programs is not counted, or may not be.
+fn partly_seen(jobs: &[Job], ways: &[Way]) -> Vec<Degradation> {
+    let parts = jobs.iter().zip(ways).filter_map(|(job, way)| match way {
+        Way::Preloaded => None,
+        Way::PreloadedBlindly => Some(Degradation {
+            code: "allocator-unknown".into(),
+            what: format!(
+                "nothing tells whether `{}` has an allocator of its own: the figures are what the C \
+                 library's allocator was asked for",
+                job.name
+            ),
+            remedy: "record a program with its symbols (`strip = \"none\"`), or let cargo build it: \
+                     `--bin`"
+                .into(),
+        }),
+        Way::Linked => Some(Degradation {
+            code: "rust-only".into(),
+            what: format!(
+                "`{}` is counted where Rust code asks for memory (`__rust_alloc`): what C code \
+                 allocates is not in the figures",
+                job.name
+            ),
+            remedy: "for C code, build for a target with a shared C library and without the \
+                     `#[global_allocator]`"
+                .into(),
+        }),
+    });
+    parts.collect()
 }
 
 /// What a program counted; an error when it counted nothing.

@@ -5,7 +5,7 @@ use crate::record::options::CallGraphChoice;
 use codecost::cargo::Context;
 use std::{
     collections::hash_map::RandomState,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     hash::{BuildHasher as _, Hasher as _},
     path::Path,
 };
@@ -28,24 +28,17 @@ pub(super) fn interval_of(asked: Option<u64>, call_graph: CallGraphChoice) -> u6
     })
 }
 
-/// The variables for a program that counts in `file`. With `interval` 0, and with `every` where
+/// The variables for a program that counts in `file`, by the library, or without one by what is linked
+/// in. With `interval` 0, and with `every` where
 /// stacks are followed by frame pointers, each allocation has its stack.
 pub(in crate::record) fn variables(
     context: &Context,
-    library: &Path,
+    library: Option<&Path>,
     file: &Path,
     interval: Option<u64>,
     every: bool,
     call_graph: CallGraphChoice,
-) -> [(OsString, OsString); 4] {
-    let before = context
-        .var_os("LD_PRELOAD")
-        .filter(|value| !value.is_empty());
-    let mut preload = library.as_os_str().to_owned();
-    if let Some(before) = &before {
-        preload.push(":");
-        preload.push(before);
-    }
+) -> Vec<(OsString, OsString)> {
     let usual = interval_of(None, call_graph);
     let stacks = match call_graph {
         CallGraphChoice::FramePointers => 0,
@@ -63,14 +56,20 @@ pub(in crate::record) fn variables(
     // Another one in each run: what chance leaves out is not always the same.
     let seed = RandomState::new().build_hasher().finish();
     let how = format!("{interval}:{exact}:{stacks}:{seed}");
-    let variables: [(&str, OsString); 4] = [
-        ("LD_PRELOAD", preload),
+    let mut variables: Vec<(&str, OsString)> = vec![
         ("CARGO_HOTSPOTS_ALLOC_FILE", file.into()),
         ("CARGO_HOTSPOTS_ALLOC_HOW", how.into()),
-        (
-            "CARGO_HOTSPOTS_ALLOC_PRELOAD",
-            before.as_deref().unwrap_or(OsStr::new("")).to_owned(),
-        ),
     ];
-    variables.map(|(name, value)| (OsString::from(name), value))
+    if let Some(library) = library {
+        let before = context.var_os("LD_PRELOAD").unwrap_or_default();
+        let mut preload = library.as_os_str().to_owned();
+        if !before.is_empty() {
+            preload.push(":");
+            preload.push(&before);
+        }
+        variables.push(("LD_PRELOAD", preload));
+        variables.push(("CARGO_HOTSPOTS_ALLOC_PRELOAD", before));
+    }
+    let named = variables.into_iter();
+    named.map(|(name, value)| (name.into(), value)).collect()
 }

@@ -21,56 +21,117 @@ const ALLOCATORS: [(&str, &str); 9] = [
     ("scudo_malloc", "scudo"),
 ];
 
-const DHAT: &str =
-    "measure it with `valgrind --tool=dhat` instead, which replaces them at run time";
+const DEFINES: &str = "it defines `malloc` itself";
 
-/// Refuses a program whose allocations cannot be seen, with the way round.
-pub(in crate::record) fn check(path: &Path) -> Result<()> {
+/// Why allocations cannot be seen from a preloaded library, and what else can be done.
+#[derive(Debug)]
+pub(in crate::record) struct Unseen {
+    why: String,
+    /// `None` where the recorder can be linked in, if cargo builds the program.
+    help: Option<&'static str>,
+}
+
+impl Unseen {
+    pub(super) fn own_allocator(name: Option<&str>) -> Self {
+        let name = name.map(|name| format!(", {name}")).unwrap_or_default();
+        Self {
+            why: format!("it has an allocator of its own{name}"),
+            help: None,
+        }
+    }
+
+    pub(super) fn unknown_allocator() -> Self {
+        Self {
+            why: "nothing tells whether it has an allocator of its own".into(),
+            help: None,
+        }
+    }
+
+    pub(super) fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// Whether the recorder can be linked into the program, if cargo builds it.
+    pub(super) fn can_be_linked(&self) -> bool {
+        self.help.is_none()
+    }
+
+    /// For a program that is there, and is not built.
+    pub(super) fn error(&self, path: &Path) -> Error {
+        Error::failed(
+            format_args!(
+                "the allocations of `{}` cannot be seen: {}",
+                path.display(),
+                self.why
+            ),
+            self.help.map_or_else(
+                || {
+                    // It replaces functions of these names wherever they are, and no others.
+                    let dhat = match self.why.contains(DEFINES) {
+                        true => "; or use `valgrind --tool=dhat`, which replaces `malloc` itself",
+                        false => " (valgrind's DHAT does not see them)",
+                    };
+                    format!(
+                        "let cargo build it, and the recorder is linked in: `cargo hotspots alloc --bin \
+                         NAME -- ARGS`{dhat}"
+                    )
+                },
+                str::to_owned,
+            ),
+        )
+    }
+}
+
+/// Whether a preloaded library can see what the program allocates.
+pub(in crate::record) fn check(path: &Path) -> Result<Option<Unseen>> {
     let file = Mapping::open(path)?;
     let image = Image::parse(path, &file)?;
-    let refuse = |why: &str, help: &str| {
-        let message = format!(
-            "the allocations of `{}` cannot be seen: {why}",
-            path.display()
-        );
-        Err(Error::failed(message, help))
+    let unseen = |why: &str, help| {
+        Ok(Some(Unseen {
+            why: why.into(),
+            help,
+        }))
     };
     if image.format != Format::Elf {
-        return refuse(
+        return unseen(
             "it is no program of this system (a script?)",
-            "name the program itself",
+            Some("name the program itself"),
+        );
+    }
+    if is_privileged(path) {
+        return unseen(
+            "it is setuid or setgid, and the loader preloads nothing into such a program",
+            Some(
+                "record a copy of it without these rights: `cp PROGRAM /tmp && cargo hotspots alloc \
+                 --exec /tmp/PROGRAM`",
+            ),
         );
     }
     let needs = image.loader_needs()?;
     let Some(interpreter) = &needs.interpreter else {
-        return refuse(
-            "it is statically linked, so nothing can be preloaded",
-            "build it for a target with a shared C library (`x86_64-unknown-linux-gnu` without \
-             `-Ctarget-feature=+crt-static`)",
-        );
+        return unseen("it is statically linked, so nothing can be preloaded", None);
     };
     if interpreter.contains("musl") {
-        return refuse(
-            "it uses musl, and the recorder knows glibc's allocator",
-            "build it for the `-gnu` target",
-        );
+        return unseen("it uses musl, and what is preloaded is for glibc", None);
     }
-    if is_privileged(path) {
-        return refuse(
-            "it is setuid or setgid, and the loader preloads nothing into such a program",
-            "record a copy of it without these rights: `cp PROGRAM /tmp && cargo hotspots alloc \
-             --exec /tmp/PROGRAM`",
-        );
-    }
-    match own_allocator(&image) {
-        Some("malloc") => refuse("it defines `malloc` itself", DHAT),
-        Some(name) => refuse(
-            &format!("it has an allocator of its own, {name}"),
-            "build it without that `#[global_allocator]` (most crates have a feature for it) to \
-             count on the system's allocator; the calls are the same",
-        ),
-        None => Ok(()),
-    }
+    Ok(match own_allocator(&image) {
+        Some("malloc") => Some(Unseen {
+            why: DEFINES.into(),
+            help: None,
+        }),
+        Some(name) => Some(Unseen::own_allocator(Some(name))),
+        None => None,
+    })
+}
+
+/// Whether what Rust code allocates comes from std's default allocator, as far as symbols tell.
+pub(super) fn has_default_allocator(image: &Image<'_>) -> bool {
+    let table = image.symbols();
+    let mut defined = table
+        .symbols
+        .iter()
+        .filter(|symbol| symbol.section.is_some());
+    defined.any(|symbol| symbol.name.ends_with("__rdl_alloc"))
 }
 
 /// Why a program that ran has counted nothing.

@@ -69,6 +69,12 @@ pub(super) fn sampler(event: &Event, setup: &Setup, wake_at: u32) -> sys::perf_e
         }
         CallGraphChoice::None => {}
     }
+    if event.is_waiting() {
+        // Each time a thread loses its processor, and a record when it has one again.
+        attributes.set_freq(0);
+        attributes.__bindgen_anon_1.sample_period = 1;
+        attributes.set_context_switch(1);
+    }
     attributes.set_exclude_kernel(user_only.into());
     attributes.set_exclude_hv(user_only.into());
     // A CPU with nothing to do is none of the programs.
