@@ -18,6 +18,7 @@ mod found;
 mod memory;
 mod module;
 mod names;
+mod object;
 mod pointers;
 mod segment;
 mod strip;
@@ -28,6 +29,7 @@ pub use segment::{Constant, Segment};
 
 pub(super) use facts::facts;
 pub(super) use names::entries;
+pub(super) use object::{relocations as object_relocations, symbols as object_symbols};
 pub(super) use pointers::relocations;
 pub(super) use strip::stripped;
 pub(super) use symbols::{exports, symbols};
@@ -77,11 +79,16 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
         module.sort_segments();
         modules.push(module);
     }
+    if let ([only], false) = (&modules[..], component)
+        && object::is_object(bytes, only)
+    {
+        image.architecture = architecture(only.is_64());
+        image.is_64 = only.is_64();
+        object::lay_out(&mut image, only);
+        return Ok(image);
+    }
     let wide = modules.iter().any(Module::is_64);
-    image.architecture = match wide {
-        true => Architecture::Wasm64,
-        false => Architecture::Wasm32,
-    };
+    image.architecture = architecture(wide);
     image.is_64 = wide;
     if let [only] = &modules[..] {
         image.entry = only
@@ -93,6 +100,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
     image.library = !modules.iter().any(|module| module.exports_start(bytes));
     image.native = Native::Wasm(Box::new(Modules { modules, component }));
     Ok(image)
+}
+
+fn architecture(wide: bool) -> Architecture {
+    match wide {
+        true => Architecture::Wasm64,
+        false => Architecture::Wasm32,
+    }
 }
 
 impl Modules {
