@@ -412,8 +412,7 @@ impl<'d> Image<'d> {
             Native::None => strip::stripped(self),
             Native::MachO(commands) => Some(macho::stripped(self, commands)),
             Native::Pe(_) => Some(pe::stripped(self)),
-            // What is put together again is not cut.
-            Native::Wasm(modules) => (!modules.component).then(|| wasm::stripped(self)),
+            Native::Wasm(_) => Some(wasm::stripped(self)),
         }
     }
 

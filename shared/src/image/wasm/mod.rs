@@ -34,7 +34,7 @@ pub(super) use pointers::relocations;
 pub(super) use strip::stripped;
 pub(super) use symbols::{exports, symbols};
 
-use super::{Architecture, Format, Image, Native, bounds, other};
+use super::{Architecture, Format, Image, Native, Section, bounds, other};
 use crate::address::{AddressRange, FileRange, VirtualAddress};
 
 /// All that was read of a file's modules.
@@ -164,11 +164,28 @@ impl Image<'_> {
         }
     }
 
+    /// The name of a section without the module that it is in, which a component puts before it.
+    pub fn plain_name<'s>(&self, section: &'s Section<'_>) -> &'s str {
+        let within = || section.name.rsplit_once(": ");
+        match self.is_component().then(within).flatten() {
+            Some((_, plain)) => plain,
+            None => &section.name,
+        }
+    }
+
+    /// Whether all debug information is of one module, so that it can be read; in what is no component
+    /// it is.
+    pub fn debugs_one_module(&self) -> bool {
+        let mut modules = self.modules().iter();
+        !self.is_component() || modules.by_ref().filter(|one| one.has_debug()).count() == 1
+    }
+
     /// What debug information counts addresses of code from: 0, but in WebAssembly where the content
     /// of the code section starts.
     pub fn debug_base(&self) -> u64 {
-        let mut modules = self.modules().iter();
-        let code = modules.find_map(Module::code_start);
+        let modules = self.modules().iter();
+        let mut debugged = modules.filter(|module| !self.is_component() || module.has_debug());
+        let code = debugged.find_map(Module::code_start);
         code.map_or(0, |start| start.0)
     }
 

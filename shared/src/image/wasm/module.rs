@@ -323,6 +323,12 @@ impl Module {
         self.by_address = known;
     }
 
+    /// Whether it has debug information.
+    pub(super) fn has_debug(&self) -> bool {
+        let mut sections = self.sections.iter();
+        sections.any(|it| matches!(&it.kind, Kind::Custom(name) if name == ".debug_info"))
+    }
+
     /// Where the content of the code section starts.
     pub(super) fn code_start(&self) -> Option<VirtualAddress> {
         let mut sections = self.sections.iter();
