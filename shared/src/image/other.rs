@@ -263,7 +263,10 @@ fn kind_of(name: &str, kind: object::SectionKind) -> SectionKind {
         "__stubs" | "__stub_helper" | "__auth_stubs" => return SectionKind::Plt,
         ".reloc" => return SectionKind::Relocations,
         ".rmeta" | ".rustc" => return SectionKind::Metadata,
-        _ if DebugSection::from_name(name).is_some() => return SectionKind::Debug,
+        // Also what DWARF has and nothing here reads, such as `.debug_frame`.
+        _ if name.starts_with(".debug_") || DebugSection::from_name(name).is_some() => {
+            return SectionKind::Debug;
+        }
         _ => {}
     }
     match kind {

@@ -43,7 +43,7 @@ fn compile(directory: &TempDir, triple: &str) -> (PathBuf, PathBuf) {
     compile.args(["--edition=2021", "--crate-type=rlib", "--crate-name=tiny"]);
     compile.args(["-O", "-Ccodegen-units=1", "-Cpanic=abort"]);
     compile.args(["-Cforce-unwind-tables=yes", "-Csymbol-mangling-version=v0"]);
-    compile.args(["--target", triple]);
+    compile.args(["-Cdebuginfo=2", "--target", triple]);
     succeed(compile.arg(&source).arg("-o").arg(&rlib));
     let members = succeed(command("ar").arg("t").arg(&rlib));
     let object = members.lines().find(|name| name.ends_with(".rcgu.o"));
@@ -221,4 +221,53 @@ fn what_a_linker_drops_does_not_ship() {
         }
         assert!(bitcode > 1000, "{triple}: {bitcode} bytes of bitcode");
     }
+}
+
+/// A program for windows-gnu: what is left of it without symbols is what `llvm-strip` leaves, headers
+/// included, and its functions are those of the symbols.
+#[test]
+fn a_program_for_windows_gnu_is_stripped_to_the_byte() {
+    let directory = TempDir::new().unwrap();
+    let (_, object) = compile(&directory, "x86_64-pc-windows-gnu");
+    let libraries = succeed(rustc().args(["--print", "target-libdir"]));
+    let mut linker = command(Path::new(libraries.trim()).join("../bin/rust-lld"));
+    linker.args([
+        "-flavor",
+        "gnu",
+        "-m",
+        "i386pep",
+        "-Xlink=-force:unresolved",
+    ]);
+    let program = directory.path().join("tiny.exe");
+    let entry = functions(&slim().view(&["functions", "-n", "0"], &object));
+    let entry = entry.keys().next().unwrap();
+    succeed(
+        linker
+            .args(["-e", entry])
+            .arg(&object)
+            .arg("-o")
+            .arg(&program),
+    );
+    let stripped = directory.path().join("stripped.exe");
+    let mut strip = command(llvm::tool("llvm-strip", cache()));
+    succeed(
+        strip
+            .arg("--strip-all")
+            .arg(&program)
+            .arg("-o")
+            .arg(&stripped),
+    );
+    let left = fs::metadata(&stripped).unwrap().len();
+    for view in ["sections", "crates"] {
+        let report = slim().view(&[view, "-n", "0"], &program);
+        assert_eq!(
+            number(&report.json["artifact"], "shipped_size"),
+            left,
+            "{view}"
+        );
+        assert_eq!(report.sum("shipped"), left, "{view}");
+        assert_eq!(report.sum("file"), fs::metadata(&program).unwrap().len());
+    }
+    let ours = functions(&slim().view(&["functions", "-n", "0"], &program));
+    assert_eq!(ours, of_coff(&object));
 }
