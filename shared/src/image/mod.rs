@@ -9,6 +9,7 @@
 
 mod architecture;
 mod bounds;
+mod debug_frame;
 pub mod debug_info;
 mod elf;
 mod fields;
@@ -390,6 +391,7 @@ impl<'d> Image<'d> {
             Native::MachO(commands) => macho::unwind(self, commands, &mut tables),
             Native::Pe(header) => pe::unwind(self, header, &mut tables),
         }
+        debug_frame::read(self, &mut tables);
         tables
     }
 
