@@ -34,7 +34,10 @@ impl<'a> DebugSections<'a> {
                     if section.compressed {
                         compressed = compressed.checked_sub(section.file.size)?;
                     }
-                    Some((section.name.to_string(), image.section_content(section)?))
+                    Some((
+                        image.plain_name(section).to_owned(),
+                        image.section_content(section)?,
+                    ))
                 })
                 .collect();
             Self {
@@ -44,8 +47,8 @@ impl<'a> DebugSections<'a> {
             }
         };
         // Objects keep theirs for the linker to put together: in each, addresses and offsets wait for
-        // relocations. Of a component each module has its own.
-        if !image.parts.is_empty() || image.is_component() {
+        // relocations. Of a component each module may have its own.
+        if !image.parts.is_empty() || !image.debugs_one_module() {
             return Self::default();
         }
         let mut all = debug

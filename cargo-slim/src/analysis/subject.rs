@@ -16,7 +16,7 @@ use codecost::{
     demangle::Name,
     hashing::NumberMap,
     image::{
-        Image, Mapping, RelocationTable, SectionKind, SymbolTable, UnwindTables,
+        Image, Mapping, RelocationTable, SectionKind, SymbolKind, SymbolTable, UnwindTables,
         debug_info::separate, pdb::Pdb,
     },
 };
@@ -117,7 +117,8 @@ impl<'a> Subject<'a> {
             let dynamic_symbols = image.dynamic_symbols();
             let symbols = image.symbols();
             let by = by(&image, &symbols, &dynamic_symbols);
-            let pointers = (depth >= Depth::Bytes).then(|| Pointers::new(&image, by));
+            let wanted = depth >= Depth::Bytes || ends_by_unwinding(&image, &symbols);
+            let pointers = wanted.then(|| Pointers::new(&image, by));
             (symbols, dynamic_symbols, pointers)
         };
         let ((mut symbols, dynamic_symbols, pointers), mut unwind) =
@@ -482,6 +483,13 @@ fn by<'t, 'd>(
         true => dynamic_symbols,
         false => symbols,
     }
+}
+
+/// Whether only the unwind tables, and so the relocations, of objects say where functions end.
+fn ends_by_unwinding(image: &Image<'_>, symbols: &SymbolTable<'_>) -> bool {
+    let mut symbols = symbols.symbols.iter();
+    !image.parts.is_empty()
+        && !symbols.any(|symbol| symbol.kind == SymbolKind::Function && symbol.size > 0)
 }
 
 /// What the functions refer to: of linked files their instructions say it, of objects the relocations.

@@ -212,6 +212,7 @@ impl Unlike {
             | Measure::Shipped
             | Measure::Gzip
             | Measure::Zstd
+            | Measure::Brotli
             | Measure::Flash
             | Measure::Ram
             | Measure::Region(_) => self.whole.as_deref(),

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     analysis::{self, Input, regions},
     compare::Compared,
-    snapshot::{self, Compressors, Measures, measure, survey_of},
+    snapshot::{self, Compressors, Measures, measure, measure::Brotli, survey_of},
 };
 use codecost::{
     Result,
@@ -343,6 +343,9 @@ impl Needed {
             self.as_built |= !budget.measure.needs_analysis();
             self.compressors.gzip |= matches!(budget.measure, Measure::Gzip);
             self.compressors.zstd |= matches!(budget.measure, Measure::Zstd);
+            if matches!(budget.measure, Measure::Brotli) {
+                self.compressors.brotli = Brotli::Always;
+            }
         }
     }
 }

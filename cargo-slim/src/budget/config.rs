@@ -108,6 +108,8 @@ pub enum Measure {
     Gzip,
     /// The file as zstd.
     Zstd,
+    /// The file as brotli.
+    Brotli,
     /// File bytes of the loaded segments.
     Flash,
     /// Memory bytes of the writable segments.
@@ -140,6 +142,7 @@ impl fmt::Display for Measure {
             Self::Shipped => f.pad("shipped"),
             Self::Gzip => f.pad("gzip"),
             Self::Zstd => f.pad("zstd"),
+            Self::Brotli => f.pad("brotli"),
             Self::Flash => f.pad("flash"),
             Self::Ram => f.pad("ram"),
             Self::Region(name) => f.pad(&format!("region:{name}")),
@@ -394,6 +397,7 @@ impl Reader<'_> {
             "shipped" => Some(Measure::Shipped),
             "gzip" => Some(Measure::Gzip),
             "zstd" => Some(Measure::Zstd),
+            "brotli" => Some(Measure::Brotli),
             "flash" => Some(Measure::Flash),
             "ram" => Some(Measure::Ram),
             _ => None,
@@ -420,7 +424,7 @@ impl Reader<'_> {
             _ => Err(self.error(
                 at,
                 format_args!("`{text}` is not a measure"),
-                "measures are: file, shipped, gzip, zstd, flash, ram, region:FLASH, section:.text, \
+                "measures are: file, shipped, gzip, zstd, brotli, flash, ram, region:FLASH, section:.text, \
                  crate:serde_json, crate-file:serde_json, function:/regex/",
             )),
         }

@@ -308,7 +308,7 @@ fn baseline_bytes(baseline: &Baseline<'_>, measure: &Measure) -> Result<u64, NoG
     }
     of_baseline(snapshot, measure).ok_or_else(|| {
         let how = match measure {
-            Measure::Gzip | Measure::Zstd => ": take it with `--compressed`",
+            Measure::Gzip | Measure::Zstd | Measure::Brotli => ": take it with `--compressed`",
             _ => "",
         };
         NoGrowth::Because(format!("the baseline does not have this measure{how}"))

@@ -67,6 +67,7 @@ impl Measured {
             shipped,
             gzip,
             zstd,
+            brotli,
             flash,
             ram,
         } = self.measures;
@@ -76,6 +77,7 @@ impl Measured {
             Measure::Shipped => whole(shipped, "not computed for this format"),
             Measure::Gzip => whole(gzip, "gzip was not measured"),
             Measure::Zstd => whole(zstd, "zstd was not measured"),
+            Measure::Brotli => whole(brotli, "brotli was not measured"),
             Measure::Flash => whole(flash, no_segments),
             Measure::Ram => whole(ram, no_segments),
             Measure::Region(name) => {
@@ -160,6 +162,7 @@ pub(super) fn of_baseline(baseline: &Snapshot, measure: &Measure) -> Option<u64>
         shipped,
         gzip,
         zstd,
+        brotli,
         flash,
         ram,
     } = baseline.measures;
@@ -168,6 +171,7 @@ pub(super) fn of_baseline(baseline: &Snapshot, measure: &Measure) -> Option<u64>
         Measure::Shipped => shipped,
         Measure::Gzip => gzip,
         Measure::Zstd => zstd,
+        Measure::Brotli => brotli,
         Measure::Flash => flash,
         Measure::Ram => ram,
         // Snapshots do not know the chip.

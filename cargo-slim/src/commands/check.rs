@@ -21,9 +21,10 @@ const BUDGETS: &str = "Budgets";
 
 /// Check sizes against the budgets in slim.toml (exits with 100 if one is exceeded)
 ///
-/// `file`, `shipped`, `gzip`, `zstd`, `flash` and `ram` are measured on the artifact as your own
-/// profile builds it (gzip at level 9 by zlib-rs, zstd at level 19 by the zstd library), and
-/// sections, crates and functions on the analysis build. A budget that matches nothing fails.
+/// `file`, `shipped`, `gzip`, `zstd`, `brotli`, `flash` and `ram` are measured on the artifact as
+/// your own profile builds it (gzip at level 9 by zlib-rs, zstd at level 19 by the zstd library,
+/// brotli at level 11), and sections, crates and functions on the analysis build. A budget that
+/// matches nothing fails.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Check {
     /// The file with the budgets [default: the nearest slim.toml from here upward]

@@ -21,7 +21,7 @@ use codecost::{
 /// The file is JSON without hashes, addresses or absolute paths, meant to be committed.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Snapshot {
-    /// With --file, also record the gzip and zstd sizes (always recorded for builds)
+    /// With --file, also record the compressed sizes: gzip, zstd, brotli
     #[arg(long, requires = "file", help_heading = INPUT)]
     compressed: bool,
     /// If the target does not exist, write an empty snapshot instead of failing, so that a new

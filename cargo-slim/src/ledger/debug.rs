@@ -34,7 +34,10 @@ impl DebugClaims {
             .enumerate()
             .filter(|(_, section)| !section.loaded && section.file.size > 0)
             .filter_map(|(index, section)| {
-                Some((DebugSection::from_name(&section.name)?, index as u32))
+                Some((
+                    DebugSection::from_name(image.plain_name(section))?,
+                    index as u32,
+                ))
             })
             .collect();
         if info.is_empty() || sections.is_empty() {

@@ -22,7 +22,13 @@ pub(super) fn crates_of(inputs: &Inputs<'_, '_>, crates: &mut Crates<'_>) -> Vec
         let first = inputs.symbols.files.first().filter(|_| alone);
         let unit = match first {
             Some(file) => file,
-            None => name.strip_suffix(".rcgu.o")?.split_once('.')?.1,
+            // Debug information that stays apart from the program has members of its own.
+            None => {
+                let unit = name.strip_suffix(".rcgu.o");
+                unit.or_else(|| name.strip_suffix(".rcgu.dwo"))?
+                    .split_once('.')?
+                    .1
+            }
         };
         match codegen_unit(unit) {
             Some((name, hash)) => Some(crates.resolve(name, Some(hash)).0),
@@ -33,7 +39,15 @@ pub(super) fn crates_of(inputs: &Inputs<'_, '_>, crates: &mut Crates<'_>) -> Vec
         }
     };
     let parts = inputs.image.parts.iter();
-    parts.map(|part| crate_of(&part.name)).collect()
+    let mut crates: Vec<_> = parts.map(|part| crate_of(&part.name)).collect();
+    // An rlib is one crate, and so is what describes it.
+    let only = crates.iter().flatten().next().copied();
+    for (part, of) in inputs.image.parts.iter().zip(&mut crates) {
+        if part.name == "lib.rmeta" {
+            *of = of.or(only);
+        }
+    }
+    crates
 }
 
 /// Claims what nothing else in an object claims.

@@ -390,7 +390,12 @@ impl Tables<'_, '_, '_> {
                 None => (self.linker, Evidence::Format),
             };
             if let Some(section) = any_section(part.file) {
-                self.claim(section, part.file, Category::Unwind, party, evidence);
+                // What debuggers unwind by is debug information.
+                let category = match image.sections[section as usize].kind {
+                    SectionKind::Debug => Category::Debug,
+                    _ => Category::Unwind,
+                };
+                self.claim(section, part.file, category, party, evidence);
             }
         }
         for range in &unwind.common {

@@ -2,7 +2,9 @@
 
 use crate::{
     budget::{Checked, Row, Status},
-    snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
+    snapshot::measure::{
+        BROTLI_LEVEL, BROTLI_LIBRARY, GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY,
+    },
 };
 use codecost::{
     report::{Cell, Table, Warning},
@@ -166,11 +168,12 @@ fn unmatched(checked: &Checked) -> Vec<Warning> {
 /// The compressors, where a budget measures compressed sizes. Without them the figures could not
 /// be reproduced.
 pub(super) fn compressors(checked: &Checked) -> Option<String> {
-    let compressed = |row: &Row| matches!(row.measure.as_str(), "gzip" | "zstd");
+    let compressed = |row: &Row| matches!(row.measure.as_str(), "gzip" | "zstd" | "brotli");
     let any = checked.verdict.rows.iter().any(compressed);
     any.then(|| {
         format!(
-            "gzip at level {GZIP_LEVEL} by {GZIP_LIBRARY}, zstd at level {ZSTD_LEVEL} by {}",
+            "gzip at level {GZIP_LEVEL} by {GZIP_LIBRARY}, zstd at level {ZSTD_LEVEL} by {}, brotli \
+             at level {BROTLI_LEVEL} by {BROTLI_LIBRARY}",
             *ZSTD_LIBRARY
         )
     })

@@ -7,7 +7,9 @@ use super::{
 use crate::{
     budget::{Checked, Edit, Images, Judged, Row, Status},
     compare::Kind,
-    snapshot::measure::{GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
+    snapshot::measure::{
+        BROTLI_LEVEL, BROTLI_LIBRARY, GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY,
+    },
 };
 use codecost::{
     Result,
@@ -91,6 +93,8 @@ struct JsonCompression {
     gzip_library: &'static str,
     zstd_level: i32,
     zstd_library: String,
+    brotli_level: i32,
+    brotli_library: &'static str,
 }
 
 /// One value that `--update` wrote, in JSON.
@@ -227,6 +231,8 @@ pub fn write(checked: &Checked, options: &OutputOptions, console: &mut Console) 
                 gzip_library: GZIP_LIBRARY,
                 zstd_level: ZSTD_LEVEL,
                 zstd_library: ZSTD_LIBRARY.clone(),
+                brotli_level: BROTLI_LEVEL,
+                brotli_library: BROTLI_LIBRARY,
             },
         )
         .member("updated", &updated(checked))

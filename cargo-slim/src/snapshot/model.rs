@@ -81,6 +81,8 @@ pub struct Measures {
     pub gzip: Option<u64>,
     /// Bytes as zstd.
     pub zstd: Option<u64>,
+    /// Bytes as brotli.
+    pub brotli: Option<u64>,
     /// File bytes of the loaded segments.
     pub flash: Option<u64>,
     /// Memory bytes of the writable loaded segments.

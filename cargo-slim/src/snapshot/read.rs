@@ -135,6 +135,7 @@ struct FileMeasures {
     shipped: Option<u64>,
     gzip: Option<u64>,
     zstd: Option<u64>,
+    brotli: Option<u64>,
     flash: Option<u64>,
     ram: Option<u64>,
 }
@@ -338,7 +339,12 @@ impl FileMeasures {
         };
         // What does not compress is stored, in blocks with a header each.
         let most = file.saturating_add(file / 100).saturating_add(1 << 10);
-        if self.gzip.max(self.zstd).is_some_and(|size| size > most) {
+        if self
+            .gzip
+            .max(self.zstd)
+            .max(self.brotli)
+            .is_some_and(|size| size > most)
+        {
             return Err("the file is larger compressed than as it is");
         }
         Ok(())
@@ -399,6 +405,7 @@ impl From<FileMeasures> for Measures {
             shipped: file.shipped,
             gzip: file.gzip,
             zstd: file.zstd,
+            brotli: file.brotli,
             flash: file.flash,
             ram: file.ram,
         }

@@ -21,7 +21,7 @@ use std::path::Path;
 pub struct Options {
     /// The file, or what cargo is to build.
     pub input: Input,
-    /// Whether to measure gzip and zstd of a file that exists.
+    /// Whether to measure gzip, zstd and brotli of a file that exists.
     pub compressed: bool,
     /// The target whose absence is an answer, too.
     pub may_be_absent: Option<NamedTarget>,
@@ -96,7 +96,7 @@ pub fn take(
             begin(Step::BuildingAgain);
             // Said above, whether or not it is the first of its kind.
             let announce = &mut |_: &[String]| {};
-            let compressors = Compressors::ALL;
+            let compressors = Compressors::OF_BUILD;
             snapshot.measures = measures_as_built(context, selection, compressors, announce)?;
         }
         Input::File {

@@ -189,10 +189,18 @@ fn measures_json(measures: &Measures) -> Value {
         shipped,
         gzip,
         zstd,
+        brotli,
         flash,
         ram,
     } = measures;
-    json!({"file": file, "shipped": shipped, "gzip": gzip, "zstd": zstd, "flash": flash, "ram": ram})
+    let mut json = json!({
+        "file": file, "shipped": shipped, "gzip": gzip, "zstd": zstd, "flash": flash, "ram": ram
+    });
+    // Few snapshots have it.
+    if let (Some(brotli), Some(members)) = (brotli, json.as_object_mut()) {
+        members.insert("brotli".into(), (*brotli).into());
+    }
+    json
 }
 
 fn build_json(build: &Build) -> Value {

@@ -59,6 +59,15 @@ impl CodeMap {
         // copy of all of them does.
         let most = candidates.len().saturating_add(unwind.extents().count());
         map.functions.reserve(most);
+        let mut funclets: Vec<VirtualAddress> = match image.parts.is_empty() {
+            true => Vec::new(),
+            false => {
+                let all = symbols.symbols.iter().filter(|one| one.section.is_some());
+                let funclets = all.filter(|one| is_funclet(one));
+                funclets.map(|one| one.address).collect()
+            }
+        };
+        funclets.sort_unstable();
         let mut next = 0;
         // The end of the code that has been given away.
         let mut taken = VirtualAddress(0);
@@ -99,7 +108,17 @@ impl CodeMap {
             } else if let (Some(entry), true) =
                 (unwind.entry_at(address), unwind.functions.is_empty())
             {
-                let end = entry.function.end();
+                let mut end = entry.function.end();
+                // Its parts follow it, each with an entry of its own.
+                let first = funclets.partition_point(|funclet| *funclet < end);
+                for funclet in &funclets[first..] {
+                    match unwind.entry_at(*funclet) {
+                        Some(part) if following.is_none_or(|next| *funclet < next) => {
+                            end = part.function.end().max(end);
+                        }
+                        _ => break,
+                    }
+                }
                 (
                     following.map_or(end, |following| end.min(following)),
                     Evidence::Unwind,
@@ -320,9 +339,17 @@ impl CodeMap {
     }
 }
 
+/// What runs while a function unwinds is a part of it, which LLVM gives a name of its own on Windows.
+fn is_funclet(symbol: &Symbol<'_>) -> bool {
+    symbol.name.starts_with("?dtor$") || symbol.name.starts_with("?catch$")
+}
+
 /// Whether a symbol can name a function. Symbols of assembly often have no type; local labels
 /// name no function.
 fn names_code(symbol: &Symbol<'_>) -> bool {
+    if is_funclet(symbol) {
+        return false;
+    }
     match symbol.kind {
         SymbolKind::Function => true,
         SymbolKind::Untyped | SymbolKind::Object => {

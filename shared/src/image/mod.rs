@@ -9,6 +9,7 @@
 
 mod architecture;
 mod bounds;
+mod debug_frame;
 pub mod debug_info;
 mod elf;
 mod fields;
@@ -390,6 +391,7 @@ impl<'d> Image<'d> {
             Native::MachO(commands) => macho::unwind(self, commands, &mut tables),
             Native::Pe(header) => pe::unwind(self, header, &mut tables),
         }
+        debug_frame::read(self, &mut tables);
         tables
     }
 
@@ -412,8 +414,7 @@ impl<'d> Image<'d> {
             Native::None => strip::stripped(self),
             Native::MachO(commands) => Some(macho::stripped(self, commands)),
             Native::Pe(_) => Some(pe::stripped(self)),
-            // What is put together again is not cut.
-            Native::Wasm(modules) => (!modules.component).then(|| wasm::stripped(self)),
+            Native::Wasm(_) => Some(wasm::stripped(self)),
         }
     }
 

@@ -34,8 +34,15 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     for section in file.sections() {
         let name = names.read(|| section.name_bytes().ok());
         let range = section.file_range().unwrap_or((0, 0));
-        let kind = kind_of(&name, section.kind());
-        let loaded = !matches!(kind, SectionKind::Debug | SectionKind::Other);
+        let mut kind = kind_of(&name, section.kind());
+        let dropped = !linked && is_dropped(&section);
+        if kind == SectionKind::Other && holds_instructions(&section) {
+            kind = SectionKind::Code;
+        }
+        if dropped && kind.is_data() {
+            kind = SectionKind::Other;
+        }
+        let loaded = !dropped && !matches!(kind, SectionKind::Debug | SectionKind::Other);
         image.sections.push(Section {
             kind,
             address: VirtualAddress(section.address()),
@@ -169,6 +176,7 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
     let places: HashMap<usize, u32> = places
         .map(|(section, place)| (section.index().0, place))
         .collect();
+    let coff = file.format() == object::BinaryFormat::Coff;
     let mut names = bounds::NameBudget::new(image.bytes);
     for symbol in file.symbols() {
         // Mach-O puts an underscore before each name that a compiler gives.
@@ -181,6 +189,12 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
         let section = section.filter(|_| !symbol.is_undefined());
         let section = section.and_then(|index| places.get(&index.0).copied());
         let address = VirtualAddress(symbol.address());
+        // Tools that write no sizes of sections into COFF's table call a section as a function is called.
+        let of_section = coff
+            && section.is_some_and(|section| {
+                let section = image.sections.get(section as usize);
+                section.is_some_and(|section| section.address == address && section.name == name)
+            });
         table.symbols.push(Symbol {
             name: Cow::Owned(name),
             name_offset: 0,
@@ -188,7 +202,10 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
             address,
             size: symbol.size(),
             section,
-            kind: symbol_kind(symbol.kind()),
+            kind: match of_section {
+                true => SymbolKind::Section,
+                false => symbol_kind(symbol.kind()),
+            },
             binding: if symbol.is_local() {
                 Binding::Local
             } else if symbol.is_weak() {
@@ -201,6 +218,26 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
     }
     table.damaged_names = names.damaged();
     table
+}
+
+/// Whether a section of Mach-O is code under another name than code mostly has.
+fn holds_instructions<'d>(section: &impl object::ObjectSection<'d>) -> bool {
+    matches!(section.flags(), object::SectionFlags::MachO { flags, .. }
+        if flags.contains(object::macho::S_ATTR_PURE_INSTRUCTIONS))
+}
+
+/// Whether a linker leaves a section of an object out of what it makes: COFF says so by a flag, in Mach-O
+/// the segments of LLVM's bitcode and of debug information are what no linker copies.
+fn is_dropped<'d>(section: &impl object::ObjectSection<'d>) -> bool {
+    match section.flags() {
+        object::SectionFlags::Coff { characteristics } => characteristics
+            .intersects(object::pe::IMAGE_SCN_LNK_REMOVE | object::pe::IMAGE_SCN_LNK_INFO),
+        object::SectionFlags::MachO { .. } => {
+            let segment = section.segment_name_bytes().ok().flatten();
+            matches!(segment, Some(b"__LLVM" | b"__DWARF"))
+        }
+        _ => false,
+    }
 }
 
 fn symbol_kind(kind: object::SymbolKind) -> SymbolKind {
@@ -218,7 +255,7 @@ fn symbol_kind(kind: object::SymbolKind) -> SymbolKind {
 /// What a section is for: unwind tables and debug information by their names, for the formats' own
 /// flags do not tell; the rest by flags.
 fn kind_of(name: &str, kind: object::SectionKind) -> SectionKind {
-    match name {
+    match name.split_once('$').map_or(name, |(plain, _)| plain) {
         "__eh_frame" | ".eh_frame" => return SectionKind::EhFrame,
         "__gcc_except_tab" | ".xdata" => return SectionKind::ExceptTable,
         "__unwind_info" | "__compact_unwind" | ".pdata" => return SectionKind::UnwindIndex,
@@ -226,7 +263,10 @@ fn kind_of(name: &str, kind: object::SectionKind) -> SectionKind {
         "__stubs" | "__stub_helper" | "__auth_stubs" => return SectionKind::Plt,
         ".reloc" => return SectionKind::Relocations,
         ".rmeta" | ".rustc" => return SectionKind::Metadata,
-        _ if DebugSection::from_name(name).is_some() => return SectionKind::Debug,
+        // Also what DWARF has and nothing here reads, such as `.debug_frame`.
+        _ if name.starts_with(".debug_") || DebugSection::from_name(name).is_some() => {
+            return SectionKind::Debug;
+        }
         _ => {}
     }
     match kind {

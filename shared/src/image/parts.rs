@@ -5,6 +5,8 @@
 //! place in the file, zeroes come behind the file's end. [`Image::place_in_section`] leads back.
 
 mod contents;
+mod fields;
+mod listed;
 mod relocations;
 mod tables;
 mod unwind;
@@ -14,9 +16,9 @@ pub(super) use tables::add as tables;
 pub(super) use unwind::read as unwind;
 
 use super::{
-    Format, Image, Section, SymbolTable, TableRange, bounds, elf, other,
+    Format, Image, Section, SectionKind, SymbolTable, TableRange, bounds, elf, other,
     symbol::{PartTable, unit_of_object},
-    symbol_elf,
+    symbol_elf, wasm,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use object::read::archive::ArchiveFile;
@@ -36,6 +38,9 @@ pub struct Part {
 
 /// Addresses of all zeroes together stay below this much behind the file.
 const MAX_ZEROES: u64 = 1 << 55;
+
+/// What rustc calls the member of an rlib that holds the crate's metadata.
+const METADATA: &str = "lib.rmeta";
 
 /// What stands before each member of an archive.
 const MEMBER_HEADERS: &str = "member headers";
@@ -67,7 +72,12 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
         match object {
             Some(object) => take_in(&mut image, name, file, object, &mut zeroes),
             None => {
-                image.sections.push(other::member(name.clone(), file));
+                let mut section = other::member(name.clone(), file);
+                // For targets without an object format that rustc knows its metadata stands bare.
+                if name == METADATA {
+                    section.kind = SectionKind::Metadata;
+                }
+                image.sections.push(section);
                 image.parts.push(Part {
                     name,
                     file,
@@ -80,8 +90,13 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
     Ok(image)
 }
 
-/// An object file of ELF, COFF or Mach-O; `None` for anything else.
+/// An object file of ELF, COFF, Mach-O or WebAssembly; `None` for anything else.
 fn parse(bytes: &[u8]) -> Option<Image<'_>> {
+    if wasm::is_wasm(bytes) {
+        return wasm::parse(bytes)
+            .ok()
+            .filter(|image| image.format == Format::Object);
+    }
     let kind = object::FileKind::parse(bytes).ok()?;
     let image = match kind {
         object::FileKind::Elf32 => elf::parse::<object::elf::FileHeader32<_>>(bytes),
@@ -179,7 +194,10 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
             all.parts.push(PartTable::empty(first));
             continue;
         };
-        let table = symbol_elf::read(&object, false).unwrap_or_else(|| other::symbols(&object));
+        let table = match wasm::is_wasm(object.bytes) {
+            true => wasm::object_symbols(&object),
+            false => symbol_elf::read(&object, false).unwrap_or_else(|| other::symbols(&object)),
+        };
         let base = part.sections.start;
         let files = all.files.len() as u32;
         all.damaged_names += table.damaged_names;

@@ -157,7 +157,7 @@ pub(super) fn read(image: &Image<'_>) -> UnwindTables {
     tables
 }
 
-fn endian(image: &Image<'_>) -> RunTimeEndian {
+pub(super) fn endian(image: &Image<'_>) -> RunTimeEndian {
     if image.little_endian {
         RunTimeEndian::Little
     } else {
@@ -295,7 +295,7 @@ fn exception_index(image: &Image<'_>, section: &Section<'_>, tables: &mut Unwind
 }
 
 /// The bytes of the entry at `offset`, by its own length field (32 or 64 bits).
-fn entry_range(image: &Image<'_>, section: FileRange, offset: usize) -> FileRange {
+pub(super) fn entry_range(image: &Image<'_>, section: FileRange, offset: usize) -> FileRange {
     let start = FileOffset(section.start.0.saturating_add(offset as u64));
     let bytes = image.bytes_in(Range::<FileOffset>::new(start, 12).intersection(section));
     let length = match bytes.first_chunk::<4>() {

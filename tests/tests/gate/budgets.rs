@@ -335,7 +335,7 @@ fn measures_agree_with_other_tools() {
         assert!(output.status.success(), "{program}");
         output.stdout.len() as u64
     };
-    let budgets = ["shipped", "gzip", "zstd", "section:.text"]
+    let budgets = ["shipped", "gzip", "zstd", "brotli", "section:.text"]
         .map(|measure| budget(measure, "limit = \"90 MiB\""))
         .concat();
     let (code, json) = verdict(&fixture, &budgets, &[]);
@@ -369,6 +369,13 @@ fn measures_agree_with_other_tools() {
     }
     assert_eq!(json["compression"]["gzip_library"], "zlib-rs");
     assert_eq!(json["compression"]["gzip_level"], 9);
+    // Another implementation of the same encoder.
+    near(
+        "brotli",
+        compressed("brotli", &["-q", "11", "-w", "24"]),
+        100,
+    );
+    assert_eq!(json["compression"]["brotli_level"], 11);
 }
 
 /// `--update` writes today's values, keeps comments, and the next check passes.

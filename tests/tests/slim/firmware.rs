@@ -1,8 +1,9 @@
 //! Programs for bare chips, compiled without any library of Rust's and linked by the toolchain's own
 //! linker, which says how full the memory is.
 
-use crate::slim;
+use crate::{cache, slim};
 use integration_tests::command::{command, rustc, succeed};
+use integration_tests::llvm;
 use integration_tests::tool::{number, text};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -137,4 +138,67 @@ fn a_region_has_a_budget() {
     let (code, text) = budget(flash, "ROM");
     assert_eq!(code, Some(100));
     assert!(text.contains("no such region"), "{text}");
+}
+
+/// What debuggers unwind by is debug information of the function that it is for; without any other table
+/// it says how long functions are, also those of a program without symbols.
+#[test]
+fn entries_for_debuggers_are_their_functions() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("n.rs"), SOURCE).unwrap();
+    let mut compile = rustc();
+    compile.env("RUSTC_BOOTSTRAP", "1");
+    compile.args([
+        "--edition=2021",
+        "--crate-type=lib",
+        "--crate-name=tiny",
+        "-O",
+    ]);
+    compile.args(["-Ccodegen-units=1", "-Cpanic=abort", "-Cdebuginfo=1"]);
+    compile.args(["-Csymbol-mangling-version=v0", "--emit=obj"]);
+    compile.args(["--target", "riscv32imc-unknown-none-elf"]);
+    succeed(compile.arg(at("n.rs")).arg("-o").arg(at("n.o")));
+    let libraries = succeed(rustc().args(["--print", "target-libdir"]));
+    let mut linker = command(Path::new(libraries.trim()).join("../bin/rust-lld"));
+    linker.args(["-flavor", "gnu", "-e", "start", "--gc-sections"]);
+    succeed(linker.arg(at("n.o")).arg("-o").arg(at("program")));
+    let frames = succeed(
+        command("readelf")
+            .args(["--debug-dump=frames", "-W"])
+            .arg(at("program")),
+    );
+    // `0000000c 00000014 00000000 FDE cie=00000000 pc=00011134..0001115a`
+    let mut witness: Vec<(u64, u64)> = frames
+        .lines()
+        .filter_map(|line| {
+            let (start, end) = line
+                .split_once("FDE ")?
+                .1
+                .split_once("pc=")?
+                .1
+                .split_once("..")?;
+            let number = |text: &str| u64::from_str_radix(text.trim(), 16).unwrap();
+            Some((number(start), number(end) - number(start)))
+        })
+        .filter(|(start, _)| *start > 0)
+        .collect();
+    witness.sort_unstable();
+    assert!(witness.len() >= 2, "{frames}");
+    let crates = slim().view(&["crates", "-n", "0"], &at("program"));
+    let unknown = crates.rows_where("name", "[unknown]");
+    let left: u64 = unknown.iter().map(|row| number(row, "file")).sum();
+    assert_eq!(left, 0, "{unknown:?}");
+    // Without the symbols, but with that table.
+    let mut strip = command(llvm::tool("llvm-objcopy", cache()));
+    strip.args(["--strip-all", "--keep-section=.debug_frame"]);
+    succeed(strip.arg(at("program")).arg(at("nameless")));
+    let report = slim().view(&["functions", "-n", "0"], &at("nameless"));
+    let mut ours: Vec<(u64, u64)> = report
+        .rows()
+        .iter()
+        .map(|row| (number(row, "address"), number(row, "file")))
+        .collect();
+    ours.sort_unstable();
+    assert_eq!(ours, witness);
 }

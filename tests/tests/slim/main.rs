@@ -16,6 +16,7 @@ mod kinds;
 mod language;
 mod map;
 mod names;
+mod objects;
 mod parts;
 mod references;
 mod rows;

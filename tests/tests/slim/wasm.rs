@@ -191,6 +191,48 @@ fn debug_information_counts_from_the_code_section() {
     assert_eq!(unread(&report), Vec::<String>::new());
 }
 
+/// A component with one module in it says of that what the module says of itself; what would be left of it
+/// without symbols is what is left of the module.
+#[test]
+fn a_component_is_read_like_its_module() {
+    let file = repository("fuzz/corpus/ledger/module.wasm");
+    let module = fs::read(&file).unwrap();
+    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+    // What `wasm-component-ld` adds for tools stays.
+    component.extend(section(1, &module));
+    component.extend(custom("component-name", b"\0\x04\x03app"));
+    let directory = tempfile::tempdir().unwrap();
+    let wrapped = directory.path().join("c.wasm");
+    fs::write(&wrapped, &component).unwrap();
+    let around = (component.len() - module.len()) as u64;
+    for by in [&["crates"][..], &["crates", "--by", "inlined"]] {
+        let (plain, inside) = (slim().view(by, &file), slim().view(by, &wrapped));
+        assert_eq!(inside.sum("file"), component.len() as u64);
+        for row in plain.rows() {
+            let name = text(row, "name");
+            if name.starts_with('[') {
+                continue;
+            }
+            let same = inside.rows_where("name", name);
+            for figure in ["code", "data", "debug", "symbols", "shipped"] {
+                assert_eq!(number(same[0], figure), number(row, figure), "{name}");
+            }
+        }
+        let debug: u64 = inside.rows().iter().map(|row| number(row, "debug")).sum();
+        assert!(debug > 0, "no debug information was read");
+        let shipped = |report: &Report| number(&report.json["artifact"], "shipped_size");
+        assert_eq!(shipped(&inside), shipped(&plain) + around);
+        assert_eq!(inside.sum("shipped"), shipped(&inside));
+        assert_eq!(unread(&inside), unread(&plain));
+    }
+    // Two modules, each with debug information: whose a unit is would be a guess.
+    component.extend(section(1, &module));
+    fs::write(&wrapped, &component).unwrap();
+    let report = slim().view(&["crates"], &wrapped);
+    assert_eq!(report.sum("file"), component.len() as u64);
+    assert!(report.rows().iter().all(|row| number(row, "debug") == 0));
+}
+
 /// Half a module is no module whose names are missing.
 #[test]
 fn a_module_that_is_cut_off_is_called_damaged() {

@@ -9,6 +9,7 @@ fn snapshot() -> Snapshot {
             file: Some(10),
             gzip: Some(9),
             zstd: Some(8),
+            brotli: Some(7),
             ..Measures::default()
         },
         artifact: Artifact {
@@ -144,6 +145,7 @@ fn every_sum_must_hold() {
         ("/measures/file", "another file"),
         ("/measures/gzip", "larger compressed"),
         ("/measures/zstd", "larger compressed"),
+        ("/measures/brotli", "larger compressed"),
     ];
     for (pointer, expected) in numbers {
         for to in [11_000, 1 << 63, u64::MAX] {

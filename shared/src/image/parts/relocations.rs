@@ -4,16 +4,16 @@
 //! place itself. Only places that are loaded are read: debug information has the most relocations, and
 //! what they refer to owns nothing.
 
-use super::{Image, Part};
+use super::{Image, Part, fields::stored};
 use crate::{
     address::VirtualAddress,
     image::{
-        Architecture, PartTable, Relocation, RelocationTable, SectionKind, Symbol, SymbolKind,
-        SymbolTable,
+        Architecture, PartTable, Relocation, RelocationTable, Section, SectionKind, Symbol,
+        SymbolKind, SymbolTable, wasm,
     },
 };
 use object::{
-    Endianness, Object as _, ObjectSection as _, RelocationTarget, elf,
+    Endianness, Object as _, ObjectSection as _, RelocationKind, RelocationTarget, elf,
     read::elf::{FileHeader, Rel, Rela, SectionHeader},
 };
 
@@ -22,6 +22,10 @@ pub(in crate::image) fn read(image: &Image<'_>, symbols: &SymbolTable<'_>) -> Ve
     let mut tables = Vec::new();
     for (part, of) in image.parts.iter().zip(&symbols.parts) {
         let bytes = image.bytes_in(part.file);
+        if wasm::is_wasm(bytes) {
+            wasm::object_relocations(image, part, of, symbols, &mut tables);
+            continue;
+        }
         let reader = Reader {
             image,
             part,
@@ -135,24 +139,14 @@ impl Reader<'_, '_> {
             let mut relocations = Vec::new();
             for (offset, relocation) in section.relocations().take(left) {
                 let slot = VirtualAddress(patched.address.0.wrapping_add(offset));
-                let target = match relocation.target() {
-                    RelocationTarget::Symbol(symbol) => self.by_index(symbol.0),
-                    RelocationTarget::Section(section) => {
-                        // Sections are counted from 1.
-                        let place = section
-                            .0
-                            .checked_sub(1)
-                            .and_then(|at| u32::try_from(at).ok());
-                        let place = place.and_then(|place| sections.start.checked_add(place));
-                        let section = place.and_then(|at| self.image.sections.get(at as usize));
-                        section.map(|section| section.address)
-                    }
+                let at = match relocation.target() {
+                    RelocationTarget::Symbol(symbol) => self.by_number(symbol.0),
                     _ => None,
                 };
                 relocations.push(Relocation {
                     slot,
-                    target,
-                    symbol: None,
+                    target: self.other_target((index, patched), slot, &relocation, at),
+                    symbol: at,
                     entry: relocations.len() as u32,
                 });
             }
@@ -167,15 +161,69 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Where the symbol with this number is; numbers of COFF leave some out.
-    fn by_index(&self, number: usize) -> Option<VirtualAddress> {
+    /// What a place of COFF or Mach-O asks for; `at`: its symbol, where it names one.
+    fn other_target(
+        &self,
+        (index, patched): (u32, &Section<'_>),
+        slot: VirtualAddress,
+        relocation: &object::Relocation,
+        at: Option<u32>,
+    ) -> Option<VirtualAddress> {
+        let stored = stored(self.image, slot, relocation);
+        let sections = self.part.sections.clone();
+        let own_address = |section: u32| {
+            let place = section.checked_sub(sections.start)?;
+            self.part.addresses.get(place as usize).copied()
+        };
+        match relocation.target() {
+            RelocationTarget::Symbol(_) => {
+                let symbol = self.symbols.symbols.get(at? as usize)?;
+                let section = self.image.sections.get(symbol.section? as usize)?;
+                // Entries of jump tables count from the table's start, which nothing names.
+                let jumps = section.kind == SectionKind::Code && patched.kind != SectionKind::Code;
+                let relative = matches!(relocation.kind(), RelocationKind::Relative);
+                if jumps && relative && symbol.kind == SymbolKind::Section {
+                    return None;
+                }
+                let distance = stored.number.max(0);
+                Some(VirtualAddress(
+                    symbol.address.0.wrapping_add_signed(distance),
+                ))
+            }
+            RelocationTarget::Section(number) => {
+                // Sections are counted from 1. Of Mach-O: what is stored is an address in the object.
+                let number = u32::try_from(number.0.checked_sub(1)?).ok()?;
+                let target = sections.start.checked_add(number)?;
+                let target = Some(target).filter(|target| sections.contains(target))?;
+                let section = self.image.sections.get(target as usize)?;
+                let number = match stored.from {
+                    Some(from) => {
+                        let place = slot.0.wrapping_sub(patched.address.0);
+                        let place = own_address(index)?.0.wrapping_add(place);
+                        place.wrapping_add_signed(stored.number.wrapping_add(from))
+                    }
+                    None => stored.number.cast_unsigned(),
+                };
+                let distance = number.wrapping_sub(own_address(target)?.0);
+                let inside = distance <= section.memory;
+                Some(VirtualAddress(
+                    section.address.0 + if inside { distance } else { 0 },
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// The place in the table of the symbol with this number; numbers of COFF leave some out.
+    fn by_number(&self, number: usize) -> Option<u32> {
         let range = self.of.symbols.start as usize..self.of.symbols.end as usize;
         let symbols = self.symbols.symbols.get(range)?;
         let number = u32::try_from(number).ok()?;
         let at = symbols
             .binary_search_by_key(&number, |symbol| symbol.index)
             .ok()?;
-        symbols[at].section.map(|_| symbols[at].address)
+        symbols[at].section?;
+        Some(self.of.symbols.start + at as u32)
     }
 
     /// How far from its symbol a relocation points. The displacements of x86-64's instructions count

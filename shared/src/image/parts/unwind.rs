@@ -1,7 +1,7 @@
 //! The unwind tables of objects. Which function an entry is for, and where its language-specific data
 //! is, only the relocations say: the places themselves are empty.
 
-use super::Image;
+use super::{Image, listed};
 use crate::{
     address::{FileOffset, Range, VirtualAddress},
     image::{Relocation, RelocationTable, Section, SectionKind, UnwindEntry, UnwindTables},
@@ -14,6 +14,7 @@ pub(in crate::image) fn read(image: &Image<'_>, relocations: &[RelocationTable])
     let mut tables = UnwindTables::default();
     // Each section once, whatever number of tables a damaged file has for it.
     let mut read = HashSet::new();
+    let mut leads = listed::Leads::new();
     for table in relocations {
         let Some(first) = table.relocations.first() else {
             continue;
@@ -29,21 +30,29 @@ pub(in crate::image) fn read(image: &Image<'_>, relocations: &[RelocationTable])
             continue;
         }
         let mut fixed: Vec<Relocation> = table.relocations.clone();
-        match section.kind {
-            SectionKind::EhFrame => {
-                fixed.sort_by_key(|relocation| relocation.slot);
-                frames(image, section, &fixed, &mut tables);
-            }
-            SectionKind::UnwindIndex if section.name.starts_with(".ARM.exidx") => {
-                fixed.sort_by_key(|relocation| relocation.slot);
+        fixed.sort_by_key(|relocation| relocation.slot);
+        match (section.kind, plain_name(&section.name)) {
+            (SectionKind::EhFrame, _) => frames(image, section, &fixed, &mut tables),
+            (_, ".pdata") => listed::pdata(image, section, &fixed, &mut tables, &mut leads),
+            (_, "__compact_unwind") => listed::compact(image, section, &fixed, &mut tables),
+            (_, name) if name.starts_with(".ARM.exidx") => {
                 exception_index(image, section, &fixed, &mut tables);
             }
             _ => {}
         }
     }
+    listed::xdata(image, leads, &mut tables);
     tables.sort();
     tables
 }
+
+/// The name without what COFF's compilers put behind it so that the linker can leave a part out.
+pub(super) fn plain_name(name: &str) -> &str {
+    name.split_once('$').map_or(name, |(name, _)| name)
+}
+
+/// Bytes of a function's place in a frame of Mach-O with 64 bits; of others it is as long as the length.
+const LONG_PLACE: usize = 8;
 
 /// `.eh_frame`: records of a length, a number that is 0 for common ones, and the function's place and
 /// length.
@@ -57,6 +66,10 @@ fn frames(
     let word = |at: usize| {
         let field = bytes.get(at..)?.first_chunk::<4>()?;
         Some(image.u32(*field))
+    };
+    let place = match image.is_64 && section.name.starts_with("__") {
+        true => LONG_PLACE,
+        false => 4,
     };
     let mut at = 0_usize;
     let mut next = 0;
@@ -78,7 +91,7 @@ fn frames(
             && let Some((start, rest)) = own.split_first()
             && let Some(function) = start.target
         {
-            let size = word(at + 12).unwrap_or_default();
+            let size = word(at + 8 + place).unwrap_or_default();
             let mut data = rest.iter().filter_map(|relocation| relocation.target);
             tables.entries.push(UnwindEntry {
                 file: Range::<FileOffset>::new(
@@ -127,7 +140,7 @@ fn entry_of(section: &Section<'_>, relocation: &Relocation) -> Option<u64> {
     Some(relocation.slot.checked_since(section.address)? / 8)
 }
 
-fn is_specific(image: &Image<'_>, address: VirtualAddress) -> bool {
+pub(super) fn is_specific(image: &Image<'_>, address: VirtualAddress) -> bool {
     let at = image.section_at(address);
     at.is_some_and(|(_, section)| section.kind == SectionKind::ExceptTable)
 }

@@ -32,6 +32,9 @@ use super::{
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use std::borrow::Cow;
 
+/// What they are called among the tables, with the list of sections.
+const HEADERS: &str = "headers";
+
 /// What the headers say.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Header {
@@ -159,7 +162,7 @@ fn read(bytes: &[u8]) -> Option<Image<'_>> {
     };
     let table = optional + optional_size;
     image.tables.push(TableRange {
-        name: "headers",
+        name: HEADERS,
         range: bounds::clip(bytes, 0, table + 40 * u64::from(count)),
     });
     let strings = string_table(fields, &header);
@@ -285,7 +288,10 @@ fn kind_of(name: &str, flags: u32) -> SectionKind {
         ".tls" => return SectionKind::Tls,
         ".rmeta" | ".rustc" | ".dep-v0" => return SectionKind::Metadata,
         ".buildid" => return SectionKind::Comment,
-        _ if DebugSection::from_name(name).is_some() => return SectionKind::Debug,
+        // Also what DWARF has and nothing here reads, such as `.debug_frame`.
+        _ if name.starts_with(".debug_") || DebugSection::from_name(name).is_some() => {
+            return SectionKind::Debug;
+        }
         _ => {}
     }
     match () {

@@ -199,6 +199,7 @@ fn custom_kind(name: &str) -> SectionKind {
         _ if name.starts_with(".debug_") => SectionKind::Debug,
         // What bindings are made from: types of a component, wasm-bindgen's descriptions.
         _ if name.starts_with("component-type") => SectionKind::Metadata,
+        ".rmeta" | ".rustc" => SectionKind::Metadata,
         "component-name" => SectionKind::Symbols,
         "__wasm_bindgen_unstable" => SectionKind::Metadata,
         _ => SectionKind::Other,
@@ -294,6 +295,17 @@ fn label(image: &mut Image<'_>, modules: &[Cut]) {
             section.name = Cow::Owned(format!("{label}: {}", section.name));
         }
     }
+}
+
+/// Where the contents of a module's sections start, by the numbers that the module counts them by: with
+/// custom ones, whose names are content here.
+pub(super) fn contents(bytes: &[u8]) -> Vec<u64> {
+    let (mut at, mut starts) = (HEADER, Vec::new());
+    while let Some(raw) = next(bytes, at, bytes.len() as u64) {
+        starts.push(raw.content);
+        at = raw.end;
+    }
+    starts
 }
 
 /// A section: its number, and where its content starts and ends.

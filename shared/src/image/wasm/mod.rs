@@ -18,6 +18,7 @@ mod found;
 mod memory;
 mod module;
 mod names;
+mod object;
 mod pointers;
 mod segment;
 mod strip;
@@ -28,11 +29,12 @@ pub use segment::{Constant, Segment};
 
 pub(super) use facts::facts;
 pub(super) use names::entries;
+pub(super) use object::{relocations as object_relocations, symbols as object_symbols};
 pub(super) use pointers::relocations;
 pub(super) use strip::stripped;
 pub(super) use symbols::{exports, symbols};
 
-use super::{Architecture, Format, Image, Native, bounds, other};
+use super::{Architecture, Format, Image, Native, Section, bounds, other};
 use crate::address::{AddressRange, FileRange, VirtualAddress};
 
 /// All that was read of a file's modules.
@@ -77,11 +79,16 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
         module.sort_segments();
         modules.push(module);
     }
+    if let ([only], false) = (&modules[..], component)
+        && object::is_object(bytes, only)
+    {
+        image.architecture = architecture(only.is_64());
+        image.is_64 = only.is_64();
+        object::lay_out(&mut image, only);
+        return Ok(image);
+    }
     let wide = modules.iter().any(Module::is_64);
-    image.architecture = match wide {
-        true => Architecture::Wasm64,
-        false => Architecture::Wasm32,
-    };
+    image.architecture = architecture(wide);
     image.is_64 = wide;
     if let [only] = &modules[..] {
         image.entry = only
@@ -93,6 +100,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
     image.library = !modules.iter().any(|module| module.exports_start(bytes));
     image.native = Native::Wasm(Box::new(Modules { modules, component }));
     Ok(image)
+}
+
+fn architecture(wide: bool) -> Architecture {
+    match wide {
+        true => Architecture::Wasm64,
+        false => Architecture::Wasm32,
+    }
 }
 
 impl Modules {
@@ -150,11 +164,28 @@ impl Image<'_> {
         }
     }
 
+    /// The name of a section without the module that it is in, which a component puts before it.
+    pub fn plain_name<'s>(&self, section: &'s Section<'_>) -> &'s str {
+        let within = || section.name.rsplit_once(": ");
+        match self.is_component().then(within).flatten() {
+            Some((_, plain)) => plain,
+            None => &section.name,
+        }
+    }
+
+    /// Whether all debug information is of one module, so that it can be read; in what is no component
+    /// it is.
+    pub fn debugs_one_module(&self) -> bool {
+        let mut modules = self.modules().iter();
+        !self.is_component() || modules.by_ref().filter(|one| one.has_debug()).count() == 1
+    }
+
     /// What debug information counts addresses of code from: 0, but in WebAssembly where the content
     /// of the code section starts.
     pub fn debug_base(&self) -> u64 {
-        let mut modules = self.modules().iter();
-        let code = modules.find_map(Module::code_start);
+        let modules = self.modules().iter();
+        let mut debugged = modules.filter(|module| !self.is_component() || module.has_debug());
+        let code = debugged.find_map(Module::code_start);
         code.map_or(0, |start| start.0)
     }
 

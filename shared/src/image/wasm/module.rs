@@ -73,6 +73,7 @@ pub(super) enum External {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Import {
     pub(super) module: FileRange,
+    pub(super) name: FileRange,
     pub(super) what: External,
 }
 
@@ -184,6 +185,7 @@ impl Module {
             };
             self.imports.push(Import {
                 module: place_of(bytes, import.module.as_bytes()),
+                name: place_of(bytes, import.name.as_bytes()),
                 what,
             });
         }
@@ -321,6 +323,12 @@ impl Module {
         self.by_address = known;
     }
 
+    /// Whether it has debug information.
+    pub(super) fn has_debug(&self) -> bool {
+        let mut sections = self.sections.iter();
+        sections.any(|it| matches!(&it.kind, Kind::Custom(name) if name == ".debug_info"))
+    }
+
     /// Where the content of the code section starts.
     pub(super) fn code_start(&self) -> Option<VirtualAddress> {
         let mut sections = self.sections.iter();
@@ -397,6 +405,14 @@ impl Module {
         self.exports.iter().any(|export| {
             let name = bytes.get(export.name.start.0 as usize..export.name.end().0 as usize);
             export.what == External::Function && name == Some(b"_start")
+        })
+    }
+
+    /// Whether it imports a memory by this name.
+    pub(super) fn imports_memory(&self, bytes: &[u8], name: &[u8]) -> bool {
+        self.imports.iter().any(|import| {
+            let own = bytes.get(import.name.start.0 as usize..import.name.end().0 as usize);
+            import.what == External::Memory && own == Some(name)
         })
     }
 

@@ -2,17 +2,50 @@
 //!
 //! rustc has wasm-ld do it (`--strip-all`): names, debug information, and what the linker itself
 //! writes for tools, `producers` and `target_features`, go as whole sections with their headers;
-//! other custom sections stay. The witness is rustc's own strip, in the integration tests.
+//! other custom sections stay. A component is put together from modules that were stripped: what tools for
+//! components wrote stays, also in the modules' `producers`. The witness is rustc's own strip, in the
+//! integration tests.
 
-use super::super::{Image, SectionKind, Stripped, TableRange};
+use super::super::{Image, Section, SectionKind, Stripped, TableRange};
+use wasmparser::{BinaryReader, ProducersSectionReader};
 
-/// Sections that wasm-ld makes itself, so that it leaves them out.
-fn goes(kind: SectionKind, name: &str) -> bool {
-    match kind {
+/// Sections that wasm-ld makes itself, so that it leaves them out. Of a component none that is outside of
+/// its modules.
+fn goes(image: &Image<'_>, section: &Section<'_>) -> bool {
+    let name = image.plain_name(section);
+    if image.is_component() && name.len() == section.name.len() {
+        return false;
+    }
+    match section.kind {
         SectionKind::Symbols | SectionKind::Debug | SectionKind::Relocations => true,
         SectionKind::Comment => matches!(name, "producers" | "target_features"),
         _ => false,
     }
+}
+
+/// Bytes of a module's `producers` that stay in a component: of the tools that made a component of it.
+/// Compilers and languages go. `None` where none stays, or nothing can be read.
+fn of_components(image: &Image<'_>, section: &Section<'_>) -> Option<u64> {
+    if !image.is_component() || image.plain_name(section) != "producers" {
+        return None;
+    }
+    let content = BinaryReader::new(image.section_bytes(section), 0);
+    let mut kept = 0;
+    for field in ProducersSectionReader::new(content).ok()? {
+        let field = field.ok()?;
+        if field.name != "processed-by" {
+            continue;
+        }
+        for value in field.values.into_iter() {
+            let value = value.ok()?;
+            let compiler = ["rustc", "clang", "LLVM"];
+            if !compiler.iter().any(|one| value.name.starts_with(one)) {
+                kept += (2 + value.name.len() + value.version.len()) as u64;
+            }
+        }
+    }
+    // The numbers of fields and of values, and the field's name with its length.
+    (kept > 0).then_some(kept + 3 + "processed-by".len() as u64)
 }
 
 pub(crate) fn stripped(image: &Image<'_>) -> Stripped {
@@ -28,7 +61,12 @@ pub(crate) fn stripped(image: &Image<'_>) -> Stripped {
     headers.sort_unstable();
     let mut gone = 0;
     for (section, bytes) in image.sections.iter().zip(&mut sections) {
-        if !goes(section.kind, &section.name) {
+        if !goes(image, section) {
+            continue;
+        }
+        if let Some(kept) = of_components(image, section) {
+            gone += *bytes - kept.min(*bytes);
+            *bytes = kept.min(*bytes);
             continue;
         }
         gone += std::mem::take(bytes);
