@@ -23,6 +23,7 @@ mod rules;
 mod split;
 mod stripped;
 mod sums;
+mod tables;
 mod wasm;
 mod witnesses;
 
