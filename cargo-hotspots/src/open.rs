@@ -97,7 +97,7 @@ impl Request {
                 if let Some(event) = event {
                     flag.push_str(&format!(" --event {}", quoted(event)));
                 }
-                (record::open(path)?, flag)
+                (record::open(&header_file(path))?, flag)
             }
             Source::Latest(selection) => (record::latest(selection)?, String::new()),
             Source::LatestOfAllocations(selection) => {
@@ -352,6 +352,15 @@ fn choose(
         });
     }
     Ok(())
+}
+
+/// Of a directory of `perf record --threads` the file that has the header.
+fn header_file(path: &Path) -> PathBuf {
+    let data = path.join("data");
+    match !path.join("perf.data").exists() && data.is_file() {
+        true => data,
+        false => path.to_path_buf(),
+    }
 }
 
 fn programs(recording: &Recording) -> &[Program] {

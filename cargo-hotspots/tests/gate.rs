@@ -181,6 +181,23 @@ fn what_cannot_be_compared_never_passes() {
     assert_eq!(row(&report, "arith")["status"], "missing");
     assert_eq!(row(&report, "sums")["status"], "new");
 
+    // The shorter form is the same gate, and reports to GitHub too.
+    let short = [
+        "--bench",
+        "two",
+        "--baseline",
+        "bad-input",
+        "--filter",
+        "arith",
+    ];
+    let output = project.run(&[&short[..], &["--message-format", "github"]].concat());
+    assert_eq!(output.status.code(), Some(100), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("::error") && said.contains("arith"), "{said}");
+    let output = project.run(&["--bench", "two", "--message-format", "github"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("is for gates"));
+
     // It crashes on one side.
     let crash = BENCH.replace(
         "b.iter(|| gated::digits(black_box(7)))",

@@ -7,10 +7,10 @@ use crate::{
 };
 use clap::Args;
 use codecost::{
-    Result,
+    Error, Result,
     console::Console,
     front::Command,
-    report::{FormatFlags, RowFlags},
+    report::{Format, FormatFlags, GateFormatFlags, OutputOptions, RowFlags},
 };
 
 const BASELINE: &str = "Baselines";
@@ -37,12 +37,21 @@ pub(crate) struct Unnamed {
     #[arg(long, value_name = "NAME|PATH", help_heading = BASELINE, hide_short_help = true)]
     baseline: Option<String>,
     #[command(flatten)]
-    overview: Overview,
+    recording: RecordingFlags,
+    #[command(flatten)]
+    format: GateFormatFlags,
+    #[command(flatten)]
+    rows: RowFlags,
 }
 
 impl Command for Overview {
     fn run(self, console: &mut Console) -> Result<u8> {
-        self.show(Unless::Latest, console)
+        let Self {
+            recording,
+            format,
+            rows,
+        } = self;
+        show(recording, &format.options(rows)?, Unless::Latest, console)
     }
 }
 
@@ -51,17 +60,21 @@ impl Command for Unnamed {
         let Self {
             save_baseline,
             baseline,
-            overview,
-        } = self;
-        if save_baseline.is_none() && baseline.is_none() {
-            return overview.show(Unless::Recorded, console);
-        }
-        let Overview {
             recording,
             format,
             rows,
-        } = overview;
+        } = self;
         let output = format.options(rows)?;
+        // Only a comparison has a verdict to report.
+        if output.format == Format::Github && baseline.is_none() {
+            return Err(Error::usage(
+                "`--message-format github` is for gates",
+                "compare with `--baseline NAME`; for a job summary, write `markdown`",
+            ));
+        }
+        if save_baseline.is_none() && baseline.is_none() {
+            return show(recording, &output, Unless::Recorded, console);
+        }
         let target = recording.gate_target()?;
         match (save_baseline, baseline) {
             (Some(name), _) => gating::keep(target, &name, &output, console),
@@ -72,24 +85,21 @@ impl Command for Unnamed {
     }
 }
 
-impl Overview {
-    fn show(self, otherwise: Unless, console: &mut Console) -> Result<u8> {
-        let Self {
-            recording,
-            format,
-            rows,
-        } = self;
-        let options = format.options(rows)?;
-        let request = recording.request(otherwise, console)?;
-        let opened = request.open(console)?;
-        // Only the findings need the settings, and only cargo can say them.
-        let settings = opened.settings();
-        let subject = Subject {
-            settings: settings.as_ref(),
-            ..opened.subject()
-        };
-        let analysis = analysis::overview(&subject)?;
-        report::overview::write(&analysis, &options, console)?;
-        request.verdict(&analysis.facts, console)
-    }
+fn show(
+    recording: RecordingFlags,
+    options: &OutputOptions,
+    otherwise: Unless,
+    console: &mut Console,
+) -> Result<u8> {
+    let request = recording.request(otherwise, console)?;
+    let opened = request.open(console)?;
+    // Only the findings need the settings, and only cargo can say them.
+    let settings = opened.settings();
+    let subject = Subject {
+        settings: settings.as_ref(),
+        ..opened.subject()
+    };
+    let analysis = analysis::overview(&subject)?;
+    report::overview::write(&analysis, options, console)?;
+    request.verdict(&analysis.facts, console)
 }

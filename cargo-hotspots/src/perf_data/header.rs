@@ -36,6 +36,8 @@ pub(super) struct Header {
     pub(super) size: u64,
     /// Whether the end is missing.
     pub(super) cut_off: bool,
+    /// Whether most of the records are in other files of the same directory.
+    pub(super) of_directory: bool,
 }
 
 /// More events, or identifiers, than anyone records at once.
@@ -50,6 +52,7 @@ mod feature {
     pub(super) const OSRELEASE: u32 = 4;
     pub(super) const ARCH: u32 = 6;
     pub(super) const EVENT_DESC: u32 = 12;
+    pub(super) const DIR_FORMAT: u32 = 24;
     pub(super) const ALL: [u32; 4] = [BUILD_ID, OSRELEASE, ARCH, EVENT_DESC];
 }
 
@@ -136,6 +139,7 @@ impl Header {
         let mut header = Self {
             start,
             size: recorded_size,
+            of_directory: features[0] & (1 << feature::DIR_FORMAT) != 0,
             ..Self::default()
         };
         let there = source.size.checked_sub(start)?;

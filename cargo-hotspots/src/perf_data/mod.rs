@@ -5,6 +5,7 @@
 //! process  what is mapped where           files    the same build?        unwind  callers
 //! code     callers of code without unwind tables    known     of each place once
 //! fold     equal stacks once               waits   how long, from switches
+//! directory   several files, one recording
 //! ```
 //!
 //! The recording is read once, from front to end, and never held: memory follows the distinct
@@ -20,6 +21,7 @@
 mod attribute;
 mod bytes;
 mod code;
+mod directory;
 mod files;
 mod fold;
 mod header;
@@ -119,14 +121,28 @@ pub fn read_from(
     let header = Header::read(&mut source, path)?;
     let (start, size) = (header.start, header.size);
     let fail = |error| Error::read(path, error);
+    let mut parts = match header.of_directory {
+        true => directory::parts(path)?,
+        false => Vec::new(),
+    };
     let mut stream = Stream::new(source, start, size).map_err(fail)?;
+    let mut turns = directory::Turns::of(1 + parts.len());
     let mut reader = Reader::new(header, recorded, options);
     let mut rounds = Rounds::default();
     let mut body = Vec::new();
-    while let Some(start) = stream.next(&mut body).map_err(fail)? {
+    while let Some(turn) = turns.next() {
+        let next = match turn.checked_sub(1).and_then(|part| parts.get_mut(part)) {
+            Some(part) => part.next(&mut body),
+            None => stream.next(&mut body),
+        };
+        let Some(start) = next.map_err(fail)? else {
+            turns.end(turn);
+            continue;
+        };
         if start.kind < kind::FIRST_OF_PERF {
             let attribute = reader.attribute_of(start.kind, &body);
             let time = reader.time_of(start.kind, attribute, &body);
+            turns.advance(turn, time);
             rounds.push(Event {
                 time: time.unwrap_or(rounds.now()),
                 kind: start.kind,
@@ -135,7 +151,8 @@ pub fn read_from(
                 body,
             });
             body = rounds.buffer();
-        } else if start.kind == kind::FINISHED_ROUND {
+        } else if start.kind == kind::FINISHED_ROUND && parts.is_empty() {
+            // Of a directory each file has rounds of its own.
             rounds.finish_round();
         }
         reader.take_all(&mut rounds);
@@ -145,6 +162,10 @@ pub fn read_from(
     reader.losses.disordered = rounds.disordered;
     reader.losses.unreadable += stream.unreadable;
     reader.losses.cut_off |= stream.cut_off;
+    for part in &parts {
+        reader.losses.unreadable += part.unreadable;
+        reader.losses.cut_off |= part.cut_off;
+    }
     reader.finish(options.event)
 }
 

@@ -276,14 +276,14 @@ impl Places<'_> {
             let return_address = match self.return_address(&mut walk, space, (frame, at), step) {
                 Ok(address) => address,
                 // Its first function has no unwind table in some builds.
-                Err(Ending::Lost) if self.ends_in_loader(frames) => return Ending::Root,
+                Err(Ending::Lost) if self.ends_in_first(frames) => return Ending::Root,
                 Err(ending) => return ending,
             };
             let call = RuntimeAddress(return_address.saturating_sub(1));
             let (caller, next) = self.resolve(space, call);
             if next == Step::Stop && !self.is_mapped(caller) {
                 // No caller, but something else that was on the stack.
-                return match self.ends_in_loader(frames) {
+                return match self.ends_in_first(frames) {
                     true => Ending::Root,
                     false => Ending::Lost,
                 };
@@ -393,10 +393,18 @@ impl Places<'_> {
         found.then(|| self.resolve(space, call).0)
     }
 
-    /// Whether the outermost frame so far is the loader's.
-    fn ends_in_loader(&self, frames: &[FrameId]) -> bool {
+    /// Whether the outermost frame so far is the loader's, or what threads begin with: the C library's
+    /// assembly before it has no unwind table (musl's `__clone` and `_start`).
+    fn ends_in_first(&mut self, frames: &[FrameId]) -> bool {
         let outermost = frames.last().and_then(|frame| self.fold.frame_at(*frame));
-        outermost.is_some_and(|frame| self.files.is_loader(frame.module))
+        let Some(outermost) = outermost else {
+            return false;
+        };
+        match outermost.place {
+            _ if self.files.is_loader(outermost.module) => true,
+            Place::Code(address) => self.files.is_named_root(outermost.module, address),
+            _ => false,
+        }
     }
 
     fn kernel(&mut self, address: RuntimeAddress) -> FrameId {

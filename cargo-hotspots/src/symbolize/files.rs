@@ -197,5 +197,15 @@ pub(super) fn debug_file(image: &Image<'_>, programs: &[PathBuf]) -> Option<Mapp
             return Some(file);
         }
     }
-    None
+    // Function names that a stripped file carries compressed.
+    let has_symbols = image
+        .sections
+        .iter()
+        .any(|section| section.kind == SectionKind::Symbols);
+    let (false, Some(path)) = (has_symbols, programs.first()) else {
+        return None;
+    };
+    let inside = separate::inside(image)?;
+    let file = Mapping::of_bytes(path, &inside).ok()?;
+    Image::parse(path, &file).is_ok().then_some(file)
 }

@@ -33,7 +33,7 @@ use codecost::{
     image::{Image, Mapping, Symbol, SymbolTable, debug_info::DebugInfo},
 };
 use collect::Collector;
-use dwarf::{Answer, Described, Dwarf};
+use dwarf::{Answer, Described, Dwarf, RawFrame};
 use files::Sections;
 pub(crate) use files::looked_at;
 use owners::ModuleFacts;
@@ -427,14 +427,36 @@ impl<'a> Resolver<'a, '_, '_> {
         let symbol = self.tables.at(address);
         let extent = symbol.as_ref().map(|(_, extent, _)| *extent);
         let mut scopes: Vec<Scope> = Vec::new();
-        for frame in answer.iter().flat_map(|answer| &answer.frames) {
+        // Names that several programs share (`dwz`) and that are not here: then what was inlined is not
+        // known, and the symbol says what the function is.
+        let described = self.described;
+        let is_nameless = |frame: &RawFrame| {
+            let found = described.get(&frame.function);
+            found.is_some_and(|it| it.linkage.is_none() && it.name.is_none())
+        };
+        let frames = answer.map_or(&[][..], |answer| &answer.frames);
+        let outermost = frames.len().saturating_sub(1);
+        let mut nameless = false;
+        for (at, frame) in frames.iter().enumerate() {
+            let by_symbol = match (is_nameless(frame), &symbol) {
+                (true, Some(symbol)) => Some(symbol),
+                (true, None) | (false, _) => None,
+            };
+            nameless |= by_symbol.is_some();
+            if by_symbol.is_some() && at < outermost {
+                continue;
+            }
             let file = frame.file.as_deref();
             scopes.push(Scope {
-                function: self.function(frame.function, file),
+                function: match by_symbol {
+                    Some((symbol, _, owners)) => self.symbol(symbol, owners),
+                    None => self.function(frame.function, file),
+                },
                 file: file.map(|file| self.collector.file(file)),
                 line: frame.line,
             });
         }
+        self.without_debug_info += u64::from(nameless);
         if let (Some(outermost), Some((symbol, ..))) = (scopes.last(), &symbol) {
             // One function by its address: what the symbol is called is another name for it.
             let outermost = outermost.function;

@@ -3,7 +3,7 @@
 use super::{model::ReadDepth, subject::Subject};
 use codecost::{
     disasm::is_decoded,
-    image::{Architecture, Format, Image, SectionKind, SymbolKind},
+    image::{Architecture, Format, Image, Section, SectionKind, SymbolKind, is_bitcode},
     report::Warning,
 };
 
@@ -69,27 +69,76 @@ fn has_objects(subject: &Subject<'_>) -> bool {
     !symbols.files.is_empty() && files.any(|symbol| symbol.kind == SymbolKind::File)
 }
 
-/// Members that are LLVM bitcode: cargo has an rlib made so for link-time optimisation.
-fn bitcode(image: &Image<'_>) -> Warning {
-    // Plain, and as Apple's tools wrap it.
-    const MAGIC: [[u8; 4]; 2] = [*b"BC\xc0\xde", [0xde, 0xc0, 0x17, 0x0b]];
+/// What in place of machine code is in members of an archive or in an object.
+fn intermediate(image: &Image<'_>) -> [Warning; 2] {
     let parts = image.parts.iter();
-    let bytes = parts.filter_map(|part| {
-        let start = usize::try_from(part.file.start.0).ok()?;
-        image.bytes.get(start..start.checked_add(4)?)
+    let bitcode = parts.filter(|part| is_bitcode(image.bytes_in(part.file)));
+    // GCC puts what its linker plugin compiles into sections of this name; code beside them is of
+    // "fat" objects, and is what is linked without the plugin.
+    let slim = image.parts.iter().filter(|part| {
+        let of = part.sections.start as usize..part.sections.end as usize;
+        let sections = image.sections.get(of).unwrap_or_default();
+        let named = |section: &Section<'_>| section.name.starts_with(".gnu.lto_");
+        let code = |section: &Section<'_>| {
+            let holds = section.kind == SectionKind::Code || section.kind.is_data();
+            section.loaded && holds && section.file.size > 0
+        };
+        sections.iter().any(named) && !sections.iter().any(code)
     });
-    let count = bytes.filter(|bytes| MAGIC.iter().any(|magic| magic == bytes));
-    Warning::new(
-        "bitcode-members",
-        "members hold LLVM bitcode in place of machine code, so their functions and sizes are not \
-         known before the linker has optimised them",
-    )
-    .help(
-        "analyse the linked program, or build without link-time optimisation: \
-         CARGO_PROFILE_RELEASE_LTO=off",
-    )
-    .count(count.count() as u64)
+    let (who, its, it) = match image.format {
+        Format::Object => ("the object holds", "its", "it"),
+        _ => ("members hold", "their", "them"),
+    };
+    let of = |code, what, help: &str, count: usize| {
+        let message = format!(
+            "{who} {what} in place of machine code, so {its} functions and sizes are not known before \
+             the linker has optimised {it}"
+        );
+        Warning::new(code, message)
+            .help(help.to_owned())
+            .count(count as u64)
+    };
+    [
+        of(
+            "bitcode-members",
+            "LLVM bitcode",
+            "analyse the linked program, or build without link-time optimisation: \
+             CARGO_PROFILE_RELEASE_LTO=off",
+            bitcode.count(),
+        ),
+        of(
+            "gcc-lto-members",
+            "GCC's intermediate code (`-flto`)",
+            "analyse the linked program, or compile without `-flto`, or with \
+             `-ffat-lto-objects`",
+            slim.count(),
+        ),
+    ]
 }
+
+/// The members of a thin archive are files of their own, beside it.
+fn thin(image: &Image<'_>) -> Option<Warning> {
+    let is_thin = image.bytes.starts_with(b"!<thin>\n");
+    let parts = image.parts.iter().take(NAMED);
+    let names: Vec<String> = parts.map(|part| format!("`{}`", part.name)).collect();
+    let more = match image.parts.len() > NAMED {
+        true => ", …",
+        false => "",
+    };
+    let message = format!(
+        "the archive is thin: it only names its members, which are files beside it ({}{more}), so \
+         their functions and sizes are not in it",
+        names.join(", ")
+    );
+    let first = image.parts.first().map_or("NAME", |part| &*part.name);
+    let help = format!(
+        "analyse one with `--member {first}`, or make an archive that holds them with `ar rcs`"
+    );
+    is_thin.then(|| Warning::new("thin-archive", message).help(help))
+}
+
+/// Members that a warning names.
+const NAMED: usize = 3;
 
 /// One warning for each reason.
 pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
@@ -107,7 +156,8 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
                 .help("analyse the linked program for owners by function"),
             );
         }
-        warnings.push(bitcode(image));
+        warnings.extend(intermediate(image));
+        warnings.extend(thin(image));
         return warnings;
     }
     if image.architecture == Architecture::Universal {
@@ -188,6 +238,13 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             }
         };
         warnings.push(Warning::new("stripped", message).help(help));
+    }
+    if subject.stripped && image.section(".gnu_debugdata").is_some() {
+        let message = "`.gnu_debugdata` holds compressed symbols that cannot be read: it is damaged, or \
+                       compressed otherwise than debuggers' tools do it, so its names are missing";
+        let help = "unpack it: `objcopy --dump-section .gnu_debugdata=symbols.xz FILE /dev/null`, \
+                    `xz -d symbols.xz`; pass the result with `--debug-file symbols`";
+        warnings.push(Warning::new("unread-debugdata", message).help(help));
     }
     if !is_decoded(image) {
         warnings.push(

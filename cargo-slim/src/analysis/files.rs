@@ -1,6 +1,11 @@
 //! The files that an analysis reads.
 
-use codecost::{Result, attribution::Catalogue, image::Mapping};
+use codecost::{
+    Result,
+    attribution::Catalogue,
+    image::{Format, Image, Mapping, SectionKind},
+};
+use std::path::Path;
 
 /// The files of one analysis, mapped.
 #[derive(Debug)]
@@ -31,4 +36,17 @@ impl Files {
         let mut others = others.into_iter().flatten().filter(apart);
         others.try_for_each(Mapping::check_unchanged)
     }
+}
+
+/// Whether the file is an executable or library of ELF without a symbol table.
+pub(super) fn is_stripped(path: &Path) -> bool {
+    let file = Mapping::open(path).ok();
+    file.is_some_and(|file| {
+        let image = Image::parse(path, &file).ok();
+        let image = image.filter(|image| image.format == Format::Elf);
+        image.is_some_and(|image| {
+            let mut sections = image.sections.iter();
+            !sections.any(|section| section.kind == SectionKind::Symbols)
+        })
+    })
 }

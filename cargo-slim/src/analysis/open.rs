@@ -1,6 +1,9 @@
 //! From the options to mapped files: built by cargo, or there already.
 
-use super::{files::Files, package};
+use super::{
+    files::{Files, is_stripped},
+    package,
+};
 use codecost::{
     Error, Result,
     address::FileRange,
@@ -268,7 +271,15 @@ pub fn open_in(
                 Additions::ANALYSIS
             };
             in_project(context, selection)?;
-            let build = Build::one_announced(context, selection, &additions, first)?;
+            let mut build = Build::one_announced(context, selection, &additions, first)?;
+            // A build script or a wrapper around the linker asked for it.
+            if !with_debug && build.artifacts.iter().any(|built| is_stripped(&built.path)) {
+                let additions = Additions {
+                    outlast_strip: true,
+                    ..additions
+                };
+                build = Build::one_announced(context, selection, &additions, &mut |_| {})?;
+            }
             let Some(artifact) = build.artifacts.first() else {
                 return Err(Error::failed(
                     "cargo built no artifact",

@@ -139,7 +139,7 @@ fn listed(opened: &Opened) -> Option<Listed> {
 /// What was added to the build, in words. The file is the witness: where it has no symbols although
 /// rustc was told to keep them, the linker was told otherwise.
 fn notes(mut notes: Vec<String>, stripped: bool) -> Vec<String> {
-    if stripped && let Some(note) = notes.iter_mut().find(|note| *note == "strip=none") {
+    if stripped && let Some(note) = notes.iter_mut().find(|note| note.starts_with("strip=")) {
         note.clear();
         note.push_str("stripped by the linker");
     }
@@ -250,6 +250,13 @@ const NAMED: usize = 3;
 
 /// What the headers promise and the file no longer holds.
 fn cut_off(missing: &[MissingPart]) -> Option<Warning> {
+    if let Some(part) = missing.iter().find(|part| part.bytes == 0) {
+        let message = format!(
+            "the `{}` are damaged, so the file is read by what the loader maps",
+            part.name
+        );
+        return Some(Warning::new("damaged-sections", message).help(DAMAGED));
+    }
     let bytes = missing.iter().map(|part| part.bytes);
     let bytes = bytes.fold(0, u64::saturating_add);
     let named = missing.iter().take(NAMED);

@@ -141,6 +141,13 @@ impl<'a> Crates<'a> {
             (None, Some(hash)) if !found.by_hash && found.info.origin != Origin::Std => {
                 self.eliminated(found.info, hash)
             }
+            (None, None) => match self.taken.get(&found.info).map(Vec::as_slice) {
+                // The one that was found by elimination, where nothing else is that crate.
+                Some([(_, same)]) if !self.by_info.contains_key(&(found.info.clone(), None)) => {
+                    *same
+                }
+                _ => self.intern(found.info, instance),
+            },
             (None, _) => self.intern(found.info, instance),
         };
         self.by_key

@@ -40,6 +40,9 @@ use std::{
 pub struct Additions {
     /// `strip = "none"`: keep the symbol table.
     pub keep_symbols: bool,
+    /// With that, `strip = "debuginfo"` in place of none: rustc says it to the linker after a build
+    /// script's `-s`, and of the two the linker heeds the last.
+    pub outlast_strip: bool,
     /// Name symbols by the v0 scheme, where that is not the compiler's default.
     pub v0_names: bool,
     /// `debug = 1`: line tables and inlined frames, also of C code that follows `DEBUG`.
@@ -54,6 +57,7 @@ impl Additions {
     /// Symbols kept and named so that they say their crates.
     pub const ANALYSIS: Self = Self {
         keep_symbols: true,
+        outlast_strip: false,
         v0_names: true,
         debug: false,
         keep_debug: false,
@@ -62,6 +66,7 @@ impl Additions {
     /// Nothing: the artifact as the user's own profile builds it.
     pub const NONE: Self = Self {
         keep_symbols: false,
+        outlast_strip: false,
         v0_names: false,
         debug: false,
         keep_debug: false,
@@ -70,6 +75,7 @@ impl Additions {
     /// Symbols kept and lines known; otherwise the machine code that the user's profile makes.
     pub const PROFILING: Self = Self {
         keep_symbols: true,
+        outlast_strip: false,
         v0_names: false,
         debug: true,
         keep_debug: true,
@@ -500,6 +506,7 @@ fn add(
 ) -> Vec<String> {
     let Additions {
         keep_symbols,
+        outlast_strip,
         v0_names,
         debug,
         keep_debug: _,
@@ -519,9 +526,13 @@ fn add(
     };
     if *keep_symbols {
         // The key for what cargo itself passes, the flag for overrides and flags of the user.
-        key("strip=\"none\"");
-        flags.push("-Cstrip=none".into());
-        notes.push("strip=none".into());
+        let level = match outlast_strip {
+            true => "debuginfo",
+            false => "none",
+        };
+        key(&format!("strip=\"{level}\""));
+        flags.push(format!("-Cstrip={level}"));
+        notes.push(format!("strip={level}"));
     }
     if *v0_names {
         let v0 = match rustflags.codegen("symbol-mangling-version") {

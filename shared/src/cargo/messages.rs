@@ -222,7 +222,14 @@ fn file_of(artifact: &Artifact, candidate: &Candidate) -> Option<PathBuf> {
     }
     let kind = &artifact.target.kind;
     if let Some(of) = candidate.tests_of {
-        let own = kind.contains(&Kind::Bin) == (of == TargetKind::Bin);
+        let own = [
+            (Kind::Bin, TargetKind::Bin),
+            (Kind::Example, TargetKind::Example),
+            (Kind::Bench, TargetKind::Bench),
+        ];
+        let own = own
+            .into_iter()
+            .all(|(named, own)| kind.contains(&named) == (of == own));
         let executable = artifact.executable.as_ref();
         return executable
             .filter(|_| own && artifact.profile.test && !kind.contains(&Kind::Test))

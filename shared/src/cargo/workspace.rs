@@ -88,8 +88,8 @@ pub struct Candidate {
     pub crate_types: Vec<String>,
     /// Features without which cargo does not build it.
     pub required_features: Vec<String>,
-    /// Of a program of unit tests (`kind` is then [`TargetKind::Test`]): the library or binary that
-    /// they are of.
+    /// Of a program of unit tests (`kind` is then [`TargetKind::Test`]): the library, binary, example or
+    /// benchmark that they are of.
     pub tests_of: Option<TargetKind>,
 }
 
@@ -208,6 +208,11 @@ impl Workspace {
         };
         let existing = all(kind.clone());
         let Some(name) = name else {
+            // Cargo's metadata does not say what `cargo bench` leaves out.
+            let existing = match kind {
+                Kind::Bench => testing::benched(&packages, existing),
+                _ => existing,
+            };
             if existing.is_empty() {
                 return Err(self.nothing(format_args!("no {kind} target"), &packages));
             }

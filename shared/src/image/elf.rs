@@ -1,8 +1,11 @@
 //! ELF: the file header, program headers and section headers, after the gABI.
 
 use super::{
-    Architecture, Format, Image, RelocationFormat, Section, SectionKind, Segment, TableRange,
-    section::is_gnu_compressed, segments, symbol::Names,
+    Architecture, Format, Image, MissingPart, RelocationFormat, Section, SectionKind, Segment,
+    TableRange,
+    section::{is_debug_name, is_gnu_compressed},
+    segments,
+    symbol::Names,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use object::{
@@ -38,9 +41,22 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
             ),
         });
     }
-    let section_headers = header
-        .section_headers(endian, bytes)
-        .map_err(|error| error.to_string())?;
+    let mut missing = Vec::new();
+    // The kernel does not look at the section table: what it points to may be anything.
+    let section_headers = match header.section_headers(endian, bytes) {
+        Ok(headers) => headers,
+        Err(error) if program_headers.is_empty() => return Err(error.to_string()),
+        Err(_) => {
+            let entry = u64::from(header.e_shentsize(endian));
+            let size = entry * u64::from(header.e_shnum(endian)).max(1);
+            let there = clip(bytes, header.e_shoff(endian).into(), size);
+            missing.push(MissingPart {
+                name: "section headers".into(),
+                bytes: size - there.size,
+            });
+            &[]
+        }
+    };
     if !section_headers.is_empty() {
         tables.push(TableRange {
             name: "section headers",
@@ -116,6 +132,7 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
                     segment.p_offset(endian).into(),
                     segment.p_filesz(endian).into(),
                 ),
+                align: segment.p_align(endian).into(),
             }
         })
         .collect();
@@ -138,7 +155,7 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
         library: false,
         parts: Vec::new(),
         by_address: Vec::new(),
-        missing: Vec::new(),
+        missing,
         native: super::Native::None,
     };
     image.library = image.position_independent && !segments::is_program(&image);
@@ -218,6 +235,7 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         elf::SHT_STRTAB => SectionKind::Strings,
         elf::SHT_HASH | elf::SHT_GNU_HASH => SectionKind::Hash,
         elf::SHT_GNU_VERSYM | elf::SHT_GNU_VERNEED | elf::SHT_GNU_VERDEF => SectionKind::Versions,
+        elf::SHT_CREL => SectionKind::Relocations,
         kind if relocation_format(kind).is_some() => SectionKind::Relocations,
         // The number of SHT_ARM_EXIDX is SHT_X86_64_UNWIND on x86-64, the type of `.eh_frame` there.
         elf::SHT_ARM_EXIDX if plain.starts_with(".ARM.exidx") => SectionKind::UnwindIndex,
@@ -225,6 +243,8 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         SHT_GNU_ATTRIBUTES => SectionKind::Comment,
         elf::SHT_DYNAMIC | elf::SHT_NOTE => SectionKind::Loader,
         _ if plain == ".interp" => SectionKind::Loader,
+        elf::SHT_GNU_SFRAME => SectionKind::UnwindIndex,
+        _ if plain == ".sframe" => SectionKind::UnwindIndex,
         _ if plain == ".eh_frame" => SectionKind::EhFrame,
         _ if plain == ".eh_frame_hdr" => SectionKind::EhFrameHeader,
         _ if plain.starts_with(".gcc_except_table") || plain.starts_with(".ARM.extab") => {
@@ -242,8 +262,7 @@ fn kind<E: FileHeader<Endian = Endianness>>(
                 SectionKind::ReadOnlyData
             }
         }
-        _ if plain.starts_with(".debug_") || plain.starts_with(".zdebug_") => SectionKind::Debug,
-        _ if plain == ".gdb_index" => SectionKind::Debug,
+        _ if is_debug_name(plain) => SectionKind::Debug,
         _ if plain == ".rustc" || is_metadata(plain) => SectionKind::Metadata,
         _ if plain == ".comment" || plain.starts_with(".gnu_debug") => SectionKind::Comment,
         _ => SectionKind::Other,

@@ -74,6 +74,8 @@ fn parse_elf(image: &Image<'_>) -> goblin::error::Result<LoaderNeeds> {
     let offset = usize::try_from(header.e_shoff).unwrap_or(usize::MAX);
     let sections = match offset {
         0 => Vec::new(),
+        // They cannot be read, as is said elsewhere.
+        _ if !image.missing.is_empty() => Vec::new(),
         offset => SectionHeader::parse(image.bytes, offset, header.e_shnum.into(), ctx)?,
     };
     // Version number -> (library, version).

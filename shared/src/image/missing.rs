@@ -7,7 +7,8 @@ use super::bounds;
 pub struct MissingPart {
     /// The section, or the table, as it is called elsewhere.
     pub name: String,
-    /// How many of its bytes lie beyond the end of the file.
+    /// How many of its bytes lie beyond the end of the file; 0 where the table is there and cannot be
+    /// read.
     pub bytes: u64,
 }
 

@@ -28,6 +28,7 @@ mod pe;
 mod relocation;
 mod section;
 mod segments;
+mod sframe;
 mod strip;
 mod symbol;
 mod symbol_elf;
@@ -110,7 +111,8 @@ pub struct Image<'d> {
     pub segments: Vec<Segment>,
     /// Where the tables of contents themselves stand.
     pub tables: Vec<TableRange>,
-    /// Parts that the headers of a Mach-O or PE file place beyond its end, at least in part.
+    /// Parts that the headers of a Mach-O or PE file place beyond its end, at least in part; of an ELF
+    /// file its section table, where that is so.
     pub missing: Vec<MissingPart>,
     /// The object files that it consists of: of an object itself, of an archive its members; none of
     /// what a linker has made.
@@ -150,6 +152,13 @@ impl<'d> Image<'d> {
             () if wasm::is_wasm(bytes) => wasm::parse(bytes),
             () => {
                 let kind = object::FileKind::parse(bytes).map_err(|_| {
+                    if is_bitcode(bytes) {
+                        return format(
+                            "it holds LLVM bitcode, which becomes machine code only when the linker \
+                             optimises it (`-C linker-plugin-lto`, `-flto`)"
+                                .into(),
+                        );
+                    }
                     format("its first bytes are those of no executable or object file".into())
                 })?;
                 match kind {
@@ -423,6 +432,11 @@ impl<'d> Image<'d> {
     pub fn section_content(&self, section: &Section<'d>) -> Option<Cow<'d, [u8]>> {
         section::content(self, section)
     }
+}
+
+/// Whether these bytes are LLVM bitcode, plain or as Apple's tools wrap it.
+pub fn is_bitcode(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"BC\xc0\xde") || bytes.starts_with(&[0xde, 0xc0, 0x17, 0x0b])
 }
 
 /// An error message of another library in the manner of ours.

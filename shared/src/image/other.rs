@@ -5,7 +5,7 @@
 
 use super::{
     Architecture, Binding, Format, Image, Section, SectionKind, Segment, Symbol, SymbolKind,
-    SymbolTable, TableRange, bounds, debug_info::DebugSection,
+    SymbolTable, TableRange, bounds, debug_info::DebugSection, section::is_debug_name,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use object::{FileKind, Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _};
@@ -73,6 +73,7 @@ pub(super) fn parse(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
             address: VirtualAddress(segment.address()),
             memory: segment.size(),
             file: bounds::clip(bytes, offset, size),
+            align: 1,
         });
     }
     // Headers have no section of their own: they end where the first section begins.
@@ -279,6 +280,7 @@ fn kind_of(name: &str, kind: object::SectionKind) -> SectionKind {
         object::SectionKind::Tls => SectionKind::Tls,
         object::SectionKind::UninitializedTls => SectionKind::TlsBss,
         object::SectionKind::Debug | object::SectionKind::DebugString => SectionKind::Debug,
+        _ if is_debug_name(name) => SectionKind::Debug,
         _ => SectionKind::Other,
     }
 }

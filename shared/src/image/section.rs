@@ -170,6 +170,9 @@ pub struct Segment {
     pub memory: u64,
     /// Its bytes in the file, clipped to the file.
     pub file: FileRange,
+    /// Its address and its place in the file leave the same rest when divided by this; 1 or less where
+    /// the format has no such rule.
+    pub align: u64,
 }
 
 /// A table of contents or header: bytes that belong to the format itself.
@@ -186,6 +189,23 @@ impl TableRange {
     pub const PADDING: &'static str = "padding";
     /// The name of what stands before the content of a WebAssembly section or subsection.
     pub const SECTION_HEADER: &'static str = "section header";
+}
+
+/// Whether strip takes a section of this name for debug information, where the program does not load
+/// it: DWARF's, also compressed or of an object for link-time optimisation, stabs, and indices of them.
+/// Source: `elf.c` and `peicode.h` of GNU BFD.
+pub(super) fn is_debug_name(name: &str) -> bool {
+    const BEGINNINGS: [&str; 7] = [
+        ".debug",
+        ".zdebug",
+        ".stab",
+        ".gnu.debuglto_.debug_",
+        ".gnu.linkonce.wi.",
+        "__debug_",
+        "__zdebug_",
+    ];
+    let mut beginnings = BEGINNINGS.iter();
+    matches!(name, ".line" | ".gdb_index") || beginnings.any(|start| name.starts_with(start))
 }
 
 /// Bytes in memory that all sections together may ask for: no machine has as many, and sums of

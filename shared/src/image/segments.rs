@@ -4,6 +4,8 @@
 //! loader's tables are. Each of these stands in for a section, so that everything else reads such
 //! a file like any other. Source: the gABI's chapters on program loading and dynamic linking.
 
+mod hash;
+
 use super::{Image, RelocationFormat, Section, SectionKind, Segment};
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -234,14 +236,16 @@ fn dynamic_parts(image: &Image<'_>) -> Vec<Section<'static>> {
     // Tags from the gABI and from GNU's and Android's extensions to it.
     let (strings, symbols) = (value(5), value(6));
     parts.extend(table(".dynstr", SectionKind::Strings, strings, value(10)));
-    // Nothing says how many symbols there are, but linkers put the strings after them.
-    let size = strings.zip(symbols);
-    let size = size.and_then(|(strings, symbols)| strings.checked_sub(symbols));
-    let size = size.filter(|size| *size < u64::from(u32::MAX));
     let entry = if image.is_64 { 24 } else { 16 };
+    let count = hash::symbols(image, &values);
+    let size = count.map(|count| count.saturating_mul(entry));
+    // Without a hash table of them nothing says how many symbols there are, but where the next table
+    // starts they have ended.
+    let size = size.or_else(|| Some(next_table(&values, symbols?)? - symbols?));
+    let size = size.filter(|size| *size < u64::from(u32::MAX));
     let dynamic = table(".dynsym", SectionKind::DynamicSymbols, symbols, size);
     parts.extend(dynamic.map(|table| {
-        // Alignment or version tables may follow before the strings.
+        // Alignment may follow before the next table.
         let size = table.file.size - table.file.size % entry;
         Section {
             file: Range::<FileOffset>::new(table.file.start, size),
@@ -250,6 +254,18 @@ fn dynamic_parts(image: &Image<'_>) -> Vec<Section<'static>> {
             ..table
         }
     }));
+    let symbols = parts.last().map_or(0, |table| table.file.size / entry);
+    let versions = Some(2 * symbols).filter(|_| parts.len() > 1);
+    let versions_at = value(0x6fff_fff0);
+    parts.extend(table(
+        ".gnu.version",
+        SectionKind::Versions,
+        versions_at,
+        versions,
+    ));
+    for (name, address, size) in hash::tables(image, &values) {
+        parts.extend(table(name, SectionKind::Hash, Some(address), Some(size)));
+    }
     let of_plt = match value(20) {
         Some(17) => RelocationFormat::Rel,
         _ => RelocationFormat::Rela,
@@ -282,6 +298,28 @@ fn dynamic_parts(image: &Image<'_>) -> Vec<Section<'static>> {
     parts.extend(table(".init_array", data, value(25), value(27)));
     parts.extend(table(".fini_array", data, value(26), value(28)));
     parts
+}
+
+/// Where the first of the tables after `address` starts that the dynamic table names.
+fn next_table(values: &BTreeMap<u64, u64>, address: u64) -> Option<u64> {
+    // Of the strings, GNU's and the older hash table, relocations of all kinds, the linkage table, the
+    // versions of the symbols, those that are defined here and those that are needed.
+    const PLACES: [u64; 12] = [
+        5,
+        4,
+        0x6fff_fef5,
+        7,
+        17,
+        36,
+        23,
+        3,
+        0x6fff_fff0,
+        0x6fff_fffc,
+        0x6fff_fffe,
+        0x6000_0011,
+    ];
+    let places = PLACES.iter().filter_map(|tag| values.get(tag).copied());
+    places.filter(|place| *place > address).min()
 }
 
 /// The dynamic symbols refer to their strings by the section's number.

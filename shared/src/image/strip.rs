@@ -67,6 +67,17 @@ pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
         )
         .max()
         .unwrap_or_default();
+    let first_gone = image.sections.iter().zip(&goes);
+    let first_gone = first_gone
+        .filter(|(section, goes)| **goes && !section.file.is_empty())
+        .map(|(section, _)| section.file.start.0)
+        .min();
+    // What patchelf or another tool added to be loaded comes after the debug information. Without that
+    // it moves up.
+    let (fixed_end, from) = match first_gone.filter(|first| *first < fixed_end) {
+        Some(first) => (first, closed_up(image, first)),
+        None => (fixed_end, fixed_end),
+    };
     let mut kept = 0_u64;
     let mut names_lost = 0_u64;
     for ((section, goes), bytes) in image.sections.iter().zip(&goes).zip(&mut stripped.sections) {
@@ -91,7 +102,7 @@ pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
         }
     }
     moved.sort_by_key(|index| image.sections[*index].file.start);
-    let mut end = fixed_end;
+    let mut end = from;
     for index in moved {
         let bytes = stripped.sections[index];
         end = align(end, image.sections[index].align).saturating_add(bytes);
@@ -106,6 +117,30 @@ pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
     stripped.size = end.min(size);
     stripped.fixed_end = fixed_end;
     Some(stripped)
+}
+
+/// Where what is loaded ends, when all segments that stand after `gone` have moved up to the first place
+/// that their alignment allows, as strip puts them.
+fn closed_up(image: &Image<'_>, gone: u64) -> u64 {
+    let loaded = image.segments.iter().filter(|segment| segment.loaded);
+    let mut loaded: Vec<_> = loaded.filter(|segment| segment.file.size > 0).collect();
+    loaded.sort_unstable_by_key(|segment| segment.file.start);
+    let mut end = 0_u64;
+    for segment in loaded {
+        let mut start = segment.file.start.0;
+        if start >= gone {
+            let align = segment.align;
+            let page = if align.is_power_of_two() && align <= 1 << 30 {
+                align
+            } else {
+                1
+            };
+            let rest = segment.address.0.wrapping_sub(end) & (page - 1);
+            start = start.min(end.saturating_add(rest));
+        }
+        end = end.max(start.saturating_add(segment.file.size));
+    }
+    end
 }
 
 /// Each image of a universal file loses its own symbols; header and gaps stay as they are.

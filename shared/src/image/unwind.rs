@@ -5,7 +5,7 @@
 //! C++ ABI for the language-specific data (`.gcc_except_table`), Arm's "Exception Handling ABI" for
 //! `.ARM.exidx` and `.ARM.extab`.
 
-use super::{Image, Section, SectionKind};
+use super::{Image, Section, SectionKind, sframe};
 use crate::{
     address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress},
     hashing::NumberMap,
@@ -146,6 +146,9 @@ pub(super) fn read(image: &Image<'_>) -> UnwindTables {
             }
             SectionKind::UnwindIndex if section.name.starts_with(".ARM.exidx") => {
                 exception_index(image, section, &mut tables);
+            }
+            SectionKind::UnwindIndex if section.name == ".sframe" => {
+                sframe::read(image, section, &mut tables);
             }
             SectionKind::EhFrameHeader => {
                 tables.search.extend(search_table(image, index, &bases()));

@@ -22,12 +22,16 @@ use crate::{
     Result,
     cargo::{
         Context, Selection, Workspace,
+        config::config_includes,
         rustup::{ChosenToolchain, chosen_toolchain, typed_in},
     },
     report::Warning,
 };
 use repository::Repository;
-use std::path::Path;
+use std::{
+    iter,
+    path::{Path, PathBuf},
+};
 use submodules::Submodules;
 use worktree::Worktree;
 
@@ -199,9 +203,21 @@ fn unknown_to_git(repository: &Repository, given: &[String]) -> Option<Warning> 
     let inside = repository.root.join(&repository.prefix);
     let directories = inside.ancestors();
     let directories = directories.take_while(|at| at.starts_with(&repository.root));
-    let mut files = directories.flat_map(|at| SETTINGS.map(|name| (at.join(name), name)));
+    let files = directories.flat_map(|at| SETTINGS.map(|name| (at.join(name), name)));
+    // What a configuration file includes belongs to it.
+    let mut files = files.flat_map(|(path, name)| {
+        let more = match name.starts_with(".cargo") {
+            true => included(&path),
+            false => Vec::new(),
+        };
+        let more = more.into_iter().map(move |path| (path, name));
+        iter::once((path, name)).chain(more)
+    });
     let (path, name) = files.find(|(path, name)| {
-        let is_given = given.iter().any(|given| Path::new(given).ends_with(name));
+        let is_given = given.iter().any(|given| {
+            let same = || Some(Path::new(given).canonicalize().ok()? == path.canonicalize().ok()?);
+            Path::new(given).ends_with(name) || same() == Some(true)
+        });
         path.is_file() && !is_given && !repository.knows(path)
     })?;
     let shown = path.strip_prefix(&inside).unwrap_or(&path).display();
@@ -212,6 +228,24 @@ fn unknown_to_git(repository: &Repository, given: &[String]) -> Option<Warning> 
         true => warning.help(format!("give it to both builds with `--config {shown}`")),
         false => warning.help("name the toolchain for both builds with RUSTUP_TOOLCHAIN"),
     })
+}
+
+/// Files that one configuration file may lead to; more are a circle.
+const MAX_INCLUDED: usize = 64;
+
+/// The files that a configuration file includes, directly and indirectly.
+fn included(config: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut open = vec![config.to_path_buf()];
+    while let Some(path) = open.pop() {
+        for path in config_includes(&path) {
+            if found.len() < MAX_INCLUDED && !found.contains(&path) {
+                open.push(path.clone());
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 /// A toolchain file that the user's own choice overrules.

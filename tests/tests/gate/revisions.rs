@@ -396,6 +396,46 @@ fn one_commit_is_built_once() {
     }
 }
 
+/// A committed configuration file may include one that git ignores.
+#[test]
+fn an_included_file_that_git_does_not_have_is_named() {
+    let fixture = repository();
+    let cargo = fixture.root().join(".cargo");
+    fs::create_dir_all(&cargo).unwrap();
+    let include = "[[include]]\npath = \"local.toml\"\noptional = true\n";
+    fs::write(cargo.join("config.toml"), include).unwrap();
+    let local = cargo.join("local.toml");
+    fs::write(&local, "[profile.release]\nopt-level = \"z\"\n").unwrap();
+    let ignored = "target\n.cargo/local.toml\n";
+    fs::write(fixture.root().join(".gitignore"), ignored).unwrap();
+    git(&fixture, &["add", ".cargo", ".gitignore"]);
+    git(&fixture, &["commit", "--quiet", "-m", "three"]);
+    let warned = |more: &[&str]| {
+        let arguments = ["diff", "--rev", "HEAD..main", "--message-format", "json"];
+        let run = slim()
+            .in_directory(fixture.path())
+            .run(arguments.iter().chain(more));
+        let report = run.report();
+        let warnings = report.json["warnings"].as_array().unwrap();
+        let text = |it: &Value| it["message"].as_str().unwrap().to_owned();
+        let mut texts = warnings.iter().map(text);
+        texts.any(|text| text.contains("local.toml` is not in git"))
+    };
+    // The witness: cargo's own build heeds the file.
+    git(&fixture, &["checkout", "--quiet", "--", "."]);
+    let verbose = cargo_in(fixture.path(), &["build", "--release", "--verbose"]);
+    assert!(verbose.contains("opt-level=z"), "{verbose}");
+    assert!(warned(&[]));
+    assert!(!warned(&["--config", local.to_str().unwrap()]));
+}
+
+/// What cargo says of a build.
+fn cargo_in(directory: &Path, arguments: &[&str]) -> String {
+    let mut cargo = integration_tests::command::cargo();
+    let ran = output(cargo.args(arguments).current_dir(directory));
+    String::from_utf8_lossy(&ran.stderr).into_owned()
+}
+
 /// A member of an outer workspace cannot be built beside it, and what that costs is said.
 #[test]
 fn an_outer_workspace_is_named_where_it_does_not_hold() {

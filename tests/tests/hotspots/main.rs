@@ -5,6 +5,7 @@
 mod alloc;
 mod answers;
 mod costs;
+mod forms;
 mod shares;
 mod views;
 mod waits;

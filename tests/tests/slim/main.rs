@@ -24,6 +24,7 @@ mod rules;
 mod split;
 mod stripped;
 mod sums;
+mod tables;
 mod wasm;
 mod witnesses;
 

@@ -21,8 +21,8 @@ pub(super) struct JsonRow<'a> {
     harness: Option<&'static str>,
     metric: &'static str,
     unit: &'static str,
-    baseline: Option<f64>,
-    current: Option<f64>,
+    baseline: Option<Amount>,
+    current: Option<Amount>,
     change: Option<f64>,
     ci_low: Option<f64>,
     ci_high: Option<f64>,
@@ -36,10 +36,10 @@ pub(super) struct JsonRow<'a> {
     accepted: Option<f64>,
     accepted_reason: Option<&'a str>,
     p_concern: Option<f64>,
-    baseline_median: Option<f64>,
-    current_median: Option<f64>,
-    baseline_p90: Option<f64>,
-    current_p90: Option<f64>,
+    baseline_median: Option<Amount>,
+    current_median: Option<Amount>,
+    baseline_p90: Option<Amount>,
+    current_p90: Option<Amount>,
     throughput: Option<JsonThroughput>,
     requirements: Vec<JsonRequirement<'a>>,
     grew: Vec<JsonGrew<'a>>,
@@ -117,6 +117,30 @@ pub(super) struct JsonNumber<'a> {
     pub(super) median_ns: f64,
 }
 
+/// How much of what a metric measures: bytes are whole, counts where they are.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Amount {
+    Whole(u64),
+    Part(f64),
+}
+
+impl Amount {
+    fn of(metric: Metric, amount: f64) -> Self {
+        // Larger ones have no unit digits in the first place.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let whole = match metric {
+            Metric::Time => false,
+            Metric::Bytes => true,
+            Metric::Instructions | Metric::Allocations => amount.fract() == 0.0,
+        };
+        match whole && (0.0..EXACT).contains(&amount) {
+            true => Self::Whole(amount.round() as u64),
+            false => Self::Part(amount),
+        }
+    }
+}
+
 impl<'a> JsonRow<'a> {
     pub(super) fn new(row: &'a Row) -> Self {
         let Row {
@@ -133,7 +157,8 @@ impl<'a> JsonRow<'a> {
             limits,
             grew,
         } = row;
-        let of = |read: &dyn Fn(&Figures) -> f64| figures.as_ref().map(read);
+        let amount = |amount| Amount::of(*metric, amount);
+        let of = |read: &dyn Fn(&Figures) -> f64| figures.as_ref().map(read).map(amount);
         let verdict = figures.as_ref().map(|figures| &figures.verdict);
         let interval = verdict.and_then(|verdict| verdict.interval);
         let p90 = figures.as_ref().and_then(|figures| figures.p90);
@@ -173,8 +198,8 @@ impl<'a> JsonRow<'a> {
             p_concern: verdict.and_then(|verdict| verdict.p_concern),
             baseline_median: of(&|figures| figures.medians.0),
             current_median: of(&|figures| figures.medians.1),
-            baseline_p90: p90.map(|(baseline, _)| baseline),
-            current_p90: p90.map(|(_, current)| current),
+            baseline_p90: p90.map(|(baseline, _)| amount(baseline)),
+            current_p90: p90.map(|(_, current)| amount(current)),
             throughput: throughput.map(|throughput| JsonThroughput {
                 unit: evidence::unit(throughput).into(),
                 per_iteration: match throughput {
@@ -297,4 +322,19 @@ pub(super) fn members<'a, R>(report: Report<'a, R>, gate: &Gate) -> Report<'a, R
         )
         .member("bisected", &gate.culprit)
         .member("evidence", &evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_whole_and_counts_where_they_are() {
+        let shown = |metric, amount| serde_json::to_string(&Amount::of(metric, amount)).unwrap();
+        assert_eq!(shown(Metric::Bytes, 9276.0), "9276");
+        assert_eq!(shown(Metric::Bytes, 9275.6), "9276");
+        assert_eq!(shown(Metric::Allocations, 3.0), "3");
+        assert_eq!(shown(Metric::Allocations, 0.5), "0.5");
+        assert_eq!(shown(Metric::Time, 3.0), "3.0");
+    }
 }

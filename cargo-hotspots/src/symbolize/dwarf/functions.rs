@@ -155,19 +155,30 @@ impl<'s> Dwarf<'s> {
             return;
         };
         let mut names = Vec::new();
+        let mut root = None;
         while let Some((name, parent)) = scopes.scopes.get(scope as usize)
             && names.len() < MAX_SCOPES
         {
-            let name = name.and_then(|name| part.text(name));
-            names.push(name.unwrap_or_else(|| "{unnamed}".to_owned()));
+            let text = name.and_then(|name| part.text(name));
+            if name.is_some() && text.is_none() {
+                // It is in a file that several share (`dwz`) and that is not read: half a name would be
+                // false, and the symbol may have it whole.
+                described.name = None;
+                return;
+            }
+            root.clone_from(&text);
+            names.push(text.unwrap_or_else(|| "{unnamed}".to_owned()));
             match parent {
                 Some(parent) => scope = *parent,
                 None => break,
             }
         }
-        described.root = names.last().cloned();
+        let Some(own) = described.name.take() else {
+            return;
+        };
+        described.root = root;
         names.reverse();
-        names.extend(described.name.take());
+        names.push(own);
         described.name = Some(names.join("::"));
     }
 

@@ -47,6 +47,7 @@ impl Catalogue {
             .map(|(real, shown)| (normalized(&shown), normalized(&real)))
             .collect();
         catalogue.add_toolchain(&build.toolchain, toolchain);
+        catalogue.libraries = Some(build.toolchain.libraries(&build.triple));
         let mut of_package: HashMap<&str, usize> = HashMap::new();
         for (built, learned) in crates.iter().zip(learned) {
             let index = catalogue.add(info(built, &build.toolchain.release));

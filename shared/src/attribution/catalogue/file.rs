@@ -143,6 +143,9 @@ impl Catalogue {
         if !catalogue.complete {
             catalogue.add_mentioned(mapping, image);
             catalogue.add_listed();
+            if let Some(workspace) = &workspace {
+                catalogue.add_locked(workspace);
+            }
         }
         if let Some(workspace) = &workspace {
             catalogue.add_members(workspace);
@@ -208,6 +211,40 @@ impl Catalogue {
             self.add(CrateInfo::of_package(package));
         }
         self.listed = listed;
+    }
+
+    /// The packages of the workspace's lock file, where the file is one of its targets by its name. That
+    /// its build used this lock file is likely, not certain.
+    fn add_locked(&mut self, workspace: &Workspace) {
+        let members = workspace.members();
+        let mut targets = members.iter().flat_map(|member| &member.targets);
+        let stem = self.file_stem.as_deref();
+        if !targets.any(|target| Some(target.name.as_str()) == stem) {
+            return;
+        }
+        let lock = workspace.root().join("Cargo.lock");
+        let text = fs::read_to_string(lock).unwrap_or_default();
+        let document = text.parse::<toml_edit::DocumentMut>().unwrap_or_default();
+        let packages = document.get("package");
+        let packages = packages.and_then(toml_edit::Item::as_array_of_tables);
+        for package in packages.into_iter().flatten() {
+            let text = |key| package.get(key).and_then(toml_edit::Item::as_str);
+            let (Some(name), Some(version), Some(source)) =
+                (text("name"), text("version"), text("source"))
+            else {
+                continue;
+            };
+            self.add(CrateInfo {
+                role: Default::default(),
+                name: name.replace('-', "_"),
+                package: Some(name.into()),
+                version: Some(version.into()),
+                origin: match source.starts_with("git+") {
+                    true => Origin::Git,
+                    false => Origin::Registry,
+                },
+            });
+        }
     }
 
     fn add_members(&mut self, workspace: &Workspace) {

@@ -116,6 +116,22 @@ struct Known {
     of_toolchain: bool,
 }
 
+impl Known {
+    /// Whether it is a dependency of std, while the symbol is of another crate of this name. The
+    /// toolchain's crates are compiled before any program: each has one hash. A legacy name has no hash,
+    /// but where std's own are v0 only what users instantiate can have one, and of std's dependencies
+    /// only hashbrown is generic over the types of its users.
+    fn is_other_than(&self, name: &str, disambiguator: Option<u64>) -> bool {
+        let settled = self.of_toolchain && !self.disambiguators.is_empty();
+        settled
+            && self.info.origin == Origin::StdDependency
+            && match disambiguator {
+                Some(hash) => !self.disambiguators.contains(&hash),
+                None => name != "hashbrown",
+            }
+    }
+}
+
 /// A directory whose sources belong to a package.
 #[derive(Clone, Debug, Default)]
 struct Root {
@@ -219,7 +235,8 @@ impl Catalogue {
                 by_hash: true,
             };
         }
-        let named = self.named(name);
+        let mut named = self.named(name);
+        named.retain(|known| !known.is_other_than(name, disambiguator));
         // A crate whose own hash is known is not the one with another hash.
         let left: Vec<_> = match disambiguator {
             Some(_) => named

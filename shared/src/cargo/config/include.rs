@@ -46,6 +46,15 @@ pub(in crate::cargo) fn included(document: &dyn TableLike, base: &Path) -> Vec<I
     }
 }
 
+/// The files that the configuration file `config` includes itself; none where it cannot be read.
+pub fn config_includes(config: &Path) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let document = text.parse::<toml_edit::DocumentMut>().unwrap_or_default();
+    let base = config.parent().unwrap_or(Path::new(""));
+    let found = included(document.as_table(), base);
+    found.into_iter().map(|include| include.path).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

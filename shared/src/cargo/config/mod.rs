@@ -29,6 +29,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use codegen::{CodegenOption, Flagged, codegen_options, flagged, lto_needs_the_profile};
+pub use include::config_includes;
 pub use keys::{canonical, default_value, is_profile_key, refusal};
 pub use reader::line_of;
 pub use rustflags::{Rustflags, RustflagsPlace};

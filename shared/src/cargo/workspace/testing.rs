@@ -92,7 +92,59 @@ impl Workspace {
     }
 }
 
-/// The programs of unit tests that `cargo test` makes of a package: of its library and binaries.
+/// Those of the benchmarks `all` that `cargo bench` runs: a manifest leaves them out with
+/// `bench = false`, which cargo's metadata does not pass on.
+pub(super) fn benched(packages: &[&Package], all: Vec<Candidate>) -> Vec<Candidate> {
+    let left_out: BTreeSet<(&str, String)> = packages
+        .iter()
+        .flat_map(|package| {
+            let names = not_benched(package);
+            names
+                .into_iter()
+                .map(|name| (package.id.repr.as_str(), name))
+        })
+        .collect();
+    let mut all = all;
+    all.retain(|candidate| {
+        let key = (candidate.package_id.as_str(), candidate.name.clone());
+        !left_out.contains(&key)
+    });
+    all
+}
+
+/// The names in `[[bench]]` tables with `bench = false`.
+fn not_benched(package: &Package) -> Vec<String> {
+    let text = std::fs::read_to_string(&package.manifest_path).unwrap_or_default();
+    // Cargo has read it without an error.
+    let document = text.parse::<toml_edit::DocumentMut>().unwrap_or_default();
+    let tables = document.get("bench").and_then(|item| match item {
+        toml_edit::Item::ArrayOfTables(tables) => Some(
+            tables
+                .iter()
+                .map(|table| table as &dyn toml_edit::TableLike)
+                .collect::<Vec<_>>(),
+        ),
+        toml_edit::Item::Value(toml_edit::Value::Array(array)) => {
+            let tables = array.iter().filter_map(toml_edit::Value::as_inline_table);
+            Some(
+                tables
+                    .map(|table| table as &dyn toml_edit::TableLike)
+                    .collect(),
+            )
+        }
+        _ => None,
+    });
+    let off = |table: &&dyn toml_edit::TableLike| {
+        table.get("bench").and_then(toml_edit::Item::as_bool) == Some(false)
+    };
+    let tables = tables.unwrap_or_default().into_iter().filter(off);
+    tables
+        .filter_map(|table| Some(table.get("name")?.as_str()?.to_owned()))
+        .collect()
+}
+
+/// The programs of unit tests that `cargo test` makes of a package: of its library and binaries, and
+/// of the examples and benchmarks that say `test = true`.
 fn unit_tests(package: &Package) -> impl Iterator<Item = Candidate> + use<'_> {
     let is_bin = |target: &Target| target.kind.contains(&Kind::Bin);
     let is_lib = |target: &Target| {
@@ -110,6 +162,10 @@ fn unit_tests(package: &Package) -> impl Iterator<Item = Candidate> + use<'_> {
     tested.filter_map(move |target| {
         let of = if is_bin(target) {
             TargetKind::Bin
+        } else if target.kind.contains(&Kind::Example) {
+            TargetKind::Example
+        } else if target.kind.contains(&Kind::Bench) {
+            TargetKind::Bench
         } else if is_lib(target) {
             TargetKind::Rlib
         } else {

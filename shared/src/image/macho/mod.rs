@@ -94,6 +94,7 @@ fn linked<'d>(fields: Fields<'d>, is_64: bool, kind: u32) -> Option<Image<'d>> {
             address: VirtualAddress(segment.address),
             memory: segment.memory,
             file: bounds::clip(bytes, segment.file, held),
+            align: 1,
         });
     }
     linkedit::cut(&mut image, &commands);

@@ -27,7 +27,7 @@ pub(super) use unwind::{functions, read as unwind};
 
 use super::{
     Architecture, Format, Image, MissingPart, Native, Section, SectionKind, Segment, TableRange,
-    bounds, debug_info::DebugSection, fields::Fields, missing, other,
+    bounds, debug_info::DebugSection, fields::Fields, missing, other, section::is_debug_name,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use std::borrow::Cow;
@@ -273,6 +273,7 @@ fn segment(section: &Section<'_>) -> Option<Segment> {
         address: section.address,
         memory: section.memory,
         file: section.file,
+        align: 1,
     })
 }
 
@@ -295,6 +296,8 @@ fn kind_of(name: &str, flags: u32) -> SectionKind {
         _ => {}
     }
     match () {
+        // IMAGE_SCN_MEM_DISCARDABLE: what is loaded, `.debug_gdb_scripts` for one, lacks it.
+        () if flags & 0x0200_0000 != 0 && is_debug_name(name) => SectionKind::Debug,
         // IMAGE_SCN_CNT_CODE, IMAGE_SCN_MEM_EXECUTE
         () if flags & 0x2000_0020 != 0 => SectionKind::Code,
         // IMAGE_SCN_CNT_UNINITIALIZED_DATA
