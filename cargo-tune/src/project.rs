@@ -1,11 +1,13 @@
 //! What is known of the user's project before anything is built.
 //!
-//! From `cargo metadata --no-deps`, the lock file (read, never made: planning writes nothing) and
-//! the effective configuration. Packages that a program ships are found through the lock file from
+//! From `cargo metadata --no-deps`, the lock file (read, never made in the project: planning writes
+//! nothing there) and the effective configuration. Packages that a program ships are found through the lock file from
 //! the members' normal dependencies.
 
 mod graph;
 mod lock;
+mod mirror;
+mod overlap;
 mod refused;
 
 use std::cell::OnceCell;
@@ -76,8 +78,9 @@ impl Project {
         let mut effective = effective;
         void_lto(&workspace, &selection, &mut effective);
         void_panic(&workspace, &selection, &mut effective);
+        void_strip(&workspace, &selection, &mut effective);
         void_unstable(&toolchain, &environment, &mut effective);
-        Ok(Self {
+        let mut project = Self {
             context,
             selection,
             workspace,
@@ -86,7 +89,12 @@ impl Project {
             lock,
             effective,
             graph: OnceCell::new(),
-        })
+        };
+        if overlap::is_possible(&project.effective.overrides) {
+            let packages = project.graph().resolved.clone();
+            overlap::mark(&packages, &mut project.effective);
+        }
+        Ok(project)
     }
 
     /// What the members are linked from; asked of cargo once.
@@ -100,6 +108,11 @@ impl Project {
                 &self.lock,
             )
         })
+    }
+
+    /// Why not all packages that are linked are known, if that was asked and is so.
+    pub fn unknown_dependencies(&self) -> Option<&str> {
+        self.graph.get()?.unknown.as_deref()
     }
 
     /// Whether the target aborts on panic whatever the profile says, as its specification has it.
@@ -298,6 +311,41 @@ fn void_panic(workspace: &Workspace, selection: &Selection, effective: &mut Effe
     );
     effective.notices.push(void_setting(setting, &reason, None));
     setting.void = Some(reason);
+}
+
+/// Marks a `strip` that is written where no linker runs.
+fn void_strip(workspace: &Workspace, selection: &Selection, effective: &mut Effective) {
+    let Some(reason) = strip_is_skipped(workspace, selection) else {
+        return;
+    };
+    let table = format!("profile.{}", effective.profile);
+    let overrides = format!("{table}.package.");
+    let mut notices = Vec::new();
+    for setting in effective.settings.iter_mut().filter(|s| {
+        let is_meant = s.table == table || s.table.starts_with(&overrides);
+        let is_written = s.origin.kind != OriginKind::Default;
+        is_meant && s.key == Key::Strip.name() && s.in_force() && is_written
+    }) {
+        if Key::Strip.canonical(&setting.value) != "none" {
+            notices.push(void_setting(setting, &reason, None));
+            setting.void = Some(reason.clone());
+        }
+    }
+    effective.notices.extend(notices);
+}
+
+/// Why `strip` does nothing, where the workspace makes nothing but static libraries: rustc leaves
+/// stripping to the linker.
+pub(crate) fn strip_is_skipped(workspace: &Workspace, selection: &Selection) -> Option<String> {
+    let linked = linked(workspace, selection);
+    let is_linked = |c: &Candidate| {
+        !c.kind.is_library() || c.crate_types.iter().any(|t| t == "cdylib" || t == "dylib")
+    };
+    let library = linked.last().filter(|_| !linked.iter().any(is_linked))?;
+    Some(format!(
+        "the linker strips, and none runs for a static library ({}: crate-type = {:?})",
+        library.package, library.crate_types
+    ))
 }
 
 fn void_setting(setting: &Setting, reason: &str, help: Option<&str>) -> Notice {

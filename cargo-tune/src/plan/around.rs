@@ -25,6 +25,23 @@ pub(super) fn look(project: &Project, request: &Request, plan: &mut Plan) {
     }
 }
 
+/// Dependencies that could not be resolved, where the plan depends on them.
+pub(super) fn name_unknown(project: &Project, plan: &mut Plan) {
+    let Some(why) = project.unknown_dependencies() else {
+        return;
+    };
+    plan.notices.push(Notice {
+        code: "dependencies-unknown",
+        message: format!(
+            "cargo could not resolve the dependencies without the network ({why}): which packages \
+             are linked is not known, and what hangs on them is left out"
+        ),
+        help: Some(
+            "`cargo fetch` downloads them and writes Cargo.lock; then plan again".to_owned(),
+        ),
+    });
+}
+
 /// Cargo takes the profile of whoever builds a program, so that of a library is not its users'.
 fn name_libraries(project: &Project, plan: &mut Plan) {
     if !linked(&project.workspace, &project.selection).is_empty() {

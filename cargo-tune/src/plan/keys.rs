@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use codecost::Result;
-use codecost::cargo::config::{self, Flagged, Notice, Origin, OriginKind, Setting, Spec, Value};
+use codecost::cargo::config::{
+    self, Conflict, Flagged, Notice, Origin, OriginKind, Setting, Spec, Value,
+};
 
 use super::change::{Change, Plan, Skipped};
 use super::goal::Goal;
@@ -12,7 +14,7 @@ use super::panics;
 use super::request::Request;
 use super::symbols;
 use crate::knob::{Key, KeySetting, Knob};
-use crate::project::{LTO_SKIPPED, Project, linked, lto_is_skipped};
+use crate::project::{LTO_SKIPPED, Project, linked, lto_is_skipped, strip_is_skipped};
 
 /// Adds one key that the goal wants to the plan, or the reason why not; for the profile's key also
 /// for the overrides that give a program another value.
@@ -86,6 +88,10 @@ fn overrides_of_programs(project: &Project, key: Key) -> Overrides {
 /// One key, of the profile or of an override.
 fn one(project: &Project, request: &Request, wanted: KeySetting, plan: &mut Plan) -> Result<()> {
     let key = wanted.key;
+    if let Some(skipped) = refused(project, &wanted) {
+        plan.skipped.push(skipped);
+        return Ok(());
+    }
     let current = project.setting(wanted.package.as_deref(), key);
     if let Some(mut skipped) = no_change(project, request, &wanted, current) {
         skipped.package.clone_from(&wanted.package);
@@ -96,6 +102,13 @@ fn one(project: &Project, request: &Request, wanted: KeySetting, plan: &mut Plan
     if key == Key::Strip
         && let Some(skipped) = symbols::needed(project)
     {
+        plan.skipped.push(skipped);
+        return Ok(());
+    }
+    if key == Key::Strip
+        && let Some(reason) = strip_is_skipped(&project.workspace, &project.selection)
+    {
+        let skipped = Skipped::new(Knob::Key(key), reason, Vec::new());
         plan.skipped.push(skipped);
         return Ok(());
     }
@@ -114,6 +127,16 @@ fn one(project: &Project, request: &Request, wanted: KeySetting, plan: &mut Plan
     plan.changes
         .push(Change::of_key(wanted, file, path, before));
     Ok(())
+}
+
+/// Why no build would work with the value wanted.
+fn refused(project: &Project, wanted: &KeySetting) -> Option<Skipped> {
+    let key = wanted.key;
+    let Conflict { text, origin, .. } = project.effective.conflict(key.name(), &wanted.value)?;
+    let reason =
+        format!("rustc refuses it beside `{text}` in the rustflags, so no build would work");
+    let evidence = vec![format!("{text} ({origin})")];
+    Some(Skipped::new(Knob::Key(key), reason, evidence))
 }
 
 /// What to say of a key that no file of the workspace can give the value wanted.

@@ -42,5 +42,6 @@ pub fn plan(project: &Project, request: &Request) -> Result<Plan> {
     around::settle_incremental(project, request, &mut plan)?;
     flags::plan(project, request, &mut plan);
     around::look(project, request, &mut plan);
+    around::name_unknown(project, &mut plan);
     Ok(plan)
 }

@@ -10,7 +10,7 @@ use super::change::{Plan, Skipped};
 use super::request::Request;
 use crate::knob::{Key, Knob};
 use crate::project::{Package, Project};
-use crate::unwind;
+use crate::unwind::{self, Reliance};
 
 /// Packages known to isolate panics: what they catch would end the process.
 const ISOLATING: &[(&str, &str)] = &[
@@ -44,22 +44,22 @@ const ISOLATING: &[(&str, &str)] = &[
 
 /// Records what blocks or endangers `panic = "abort"`; true if it must not be written.
 pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> Result<bool> {
-    if let Some(skipped) = impossible(project) {
+    if let Some(skipped) = impossible(project).or_else(|| unknown(project, request)) {
         plan.skipped.push(skipped);
         return Ok(true);
     }
     let found = evidence(project)?;
-    let shown = |blocks: bool| -> Vec<String> {
-        let found = found.iter().filter(|e| e.blocks == blocks);
+    let shown = |reliance: Reliance| -> Vec<String> {
+        let found = found.iter().filter(|e| e.reliance == reliance);
         found
             .map(|e| format!("{}:{}: {}", project.shown(&e.file), e.line, e.what))
             .collect()
     };
-    let (evidence, doubts) = (shown(true), shown(false));
+    let evidence = shown(Reliance::Breaks);
     if !evidence.is_empty() && !request.allows_abort() {
         plan.skipped.push(Skipped::new(
             Knob::Key(Key::Panic),
-            "the workspace's code relies on unwinding; `--allow abort` overrides",
+            "the project's code relies on unwinding; `--allow abort` overrides",
             evidence,
         ));
         return Ok(true);
@@ -77,20 +77,54 @@ pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> 
             ),
         });
     }
-    if !doubts.is_empty() {
-        plan.notices.push(Notice {
-            code: "abort-skips-destructors",
-            message: format!(
-                "with `panic = \"abort\"` no destructor runs after a panic, so this is never \
-                 true: {}",
-                doubts.join("; ")
-            ),
-            help: Some("look whether what these destructors clean up may stay behind".to_owned()),
-        });
+    let doubts = [Reliance::Destructor, Reliance::GoesOn, Reliance::Poison];
+    for doubt in doubts {
+        plan.notices.extend(doubtful(doubt, &shown(doubt)));
     }
     warn(project, plan);
     Ok(false)
 }
+
+/// What to say of code that a program that aborts never comes to.
+fn doubtful(reliance: Reliance, places: &[String]) -> Option<Notice> {
+    let (code, what, help) = match reliance {
+        Reliance::Breaks => return None,
+        Reliance::Destructor => (
+            "abort-skips-destructors",
+            "no destructor runs after a panic, so this is never true",
+            "look whether what these destructors clean up may stay behind",
+        ),
+        Reliance::GoesOn => (
+            "abort-ends-threads",
+            "a panic in any thread ends the program, and this is not reached, which otherwise \
+             goes on",
+            "leave `panic` alone if the program should outlive a panic in these threads",
+        ),
+        Reliance::Poison => (
+            "abort-poisons-nothing",
+            "a panic ends the program before a lock is seen to be poisoned, so this is never \
+             needed",
+            "leave `panic` alone if the program should outlive a panic in a thread",
+        ),
+    };
+    let (first, more) = places.split_at_checked(PLACES).unwrap_or((places, &[]));
+    let more = match more.len() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let message = format!(
+        "with `panic = \"abort\"` {what}: {}{more}",
+        first.join("; ")
+    );
+    (!places.is_empty()).then(|| Notice {
+        code,
+        message,
+        help: Some(help.to_owned()),
+    })
+}
+
+/// So many places are named; the first are enough to judge by.
+const PLACES: usize = 5;
 
 /// Why the target or a library makes `panic = "abort"` superfluous or the build fail.
 fn impossible(project: &Project) -> Option<Skipped> {
@@ -113,9 +147,18 @@ fn impossible(project: &Project) -> Option<Skipped> {
     ))
 }
 
-/// What relies on unwinding in the code of the workspace.
+/// Where not all of what is linked is known, one of it may be a dylib or rely on unwinding.
+fn unknown(project: &Project, request: &Request) -> Option<Skipped> {
+    let why = project.graph().unknown.as_ref()?;
+    let reason = "the dependencies are not known, and one of them may rely on unwinding; \
+                  `--allow abort` overrides";
+    let skipped = Skipped::new(Knob::Key(Key::Panic), reason, vec![why.clone()]);
+    Some(skipped).filter(|_| !request.allows_abort())
+}
+
+/// What relies on unwinding in the code of the workspace and of its path dependencies.
 fn evidence(project: &Project) -> Result<Vec<unwind::Evidence>> {
-    let packages: Vec<Vec<PathBuf>> = project
+    let mut packages: Vec<Vec<PathBuf>> = project
         .workspace
         .members()
         .iter()
@@ -128,6 +171,9 @@ fn evidence(project: &Project) -> Result<Vec<unwind::Evidence>> {
                 .collect()
         })
         .collect();
+    let others = project.graph().packages.iter();
+    let others = others.filter(|p| !p.sources.is_empty() && !project.is_member(&p.name));
+    packages.extend(others.map(|p| p.sources.clone()));
     let scanned: Result<Vec<_>> = packages
         .par_iter()
         .map(|roots| unwind::scan(roots))

@@ -31,12 +31,72 @@ const READERS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Packages that bring defmt with them: it reads a firmware's symbols through their transports.
+const WITH_DEFMT: &[&str] = &[
+    "defmt",
+    "defmt-rtt",
+    "defmt-itm",
+    "defmt-semihosting",
+    "defmt-test",
+];
+
+/// The linker script that every firmware with defmt is linked with.
+const DEFMT_SCRIPT: &str = "defmt.x";
+
 /// Why `strip = "symbols"` is left out of the plan.
 pub(super) fn needed(project: &Project) -> Option<Skipped> {
     let (graph, triple) = (project.graph(), &project.effective.triple);
+    let linked = |name: &str| {
+        graph
+            .has(name)
+            .then(|| format!("`{name}` is linked, for {triple}"))
+    };
     let mut readers = READERS.iter();
-    let (package, _, reason) =
-        readers.find(|(name, start, _)| triple.starts_with(start) && graph.has(name))?;
-    let evidence = vec![format!("`{package}` is linked, for {triple}")];
-    Some(Skipped::new(Knob::Key(Key::Strip), *reason, evidence))
+    let found = readers.find_map(|(name, start, reason)| {
+        let evidence = match *name {
+            "defmt" => WITH_DEFMT.iter().find_map(|n| linked(n)),
+            name => linked(name),
+        };
+        let evidence = evidence.or_else(|| script(project).filter(|_| *name == "defmt"));
+        Some((evidence.filter(|_| triple.starts_with(start))?, *reason))
+    });
+    let skipped = |reason: &str, evidence| {
+        Skipped::new(Knob::Key(Key::Strip), reason.to_owned(), vec![evidence])
+    };
+    if let Some((evidence, reason)) = found {
+        return Some(skipped(reason, evidence));
+    }
+    // Without an operating system, the usual readers are a dependency's tools.
+    let is_bare = triple.contains("-none")
+        || READERS
+            .iter()
+            .any(|r| !r.1.is_empty() && triple.starts_with(r.1));
+    let why = graph.unknown.as_ref().filter(|_| is_bare)?;
+    Some(skipped(
+        "a dependency that is not known may need the symbols",
+        why.clone(),
+    ))
+}
+
+/// Where the flags or a build script name defmt's linker script.
+fn script(project: &Project) -> Option<String> {
+    let mut rows = project.rustflags_in_force();
+    let row = rows.find(|row| row.value.flags().iter().any(|f| f.contains(DEFMT_SCRIPT)));
+    if let Some(row) = row {
+        return Some(format!(
+            "the rustflags name {DEFMT_SCRIPT} ({})",
+            row.origin
+        ));
+    }
+    let members = project.workspace.members();
+    let mut scripts = members
+        .iter()
+        .flat_map(|member| &member.targets)
+        .filter(|target| target.is_custom_build())
+        .map(|target| target.src_path.as_std_path());
+    let names_it = |path: &&std::path::Path| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.contains(DEFMT_SCRIPT))
+    };
+    let path = scripts.find(names_it)?;
+    Some(format!("{} names {DEFMT_SCRIPT}", project.shown(path)))
 }

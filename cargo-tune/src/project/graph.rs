@@ -1,17 +1,20 @@
 //! What the members are linked from, as cargo resolves it: with features and for one platform.
 //!
 //! From `cargo metadata` with the lock file as it is and without the network, so that nothing is
-//! written and nothing is fetched. Where cargo cannot say (no lock file yet, packages that were
-//! never downloaded), the lock file and the manifests of path dependencies must do.
+//! written and nothing is fetched. Without a lock file, or with an old one, cargo resolves in a copy
+//! (`mirror`). Where cargo cannot say (packages that were never downloaded), the lock file and the
+//! manifests of path dependencies must do; without a lock file that has all packages, the graph says
+//! that it is not whole.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 use codecost::cargo::{Context, Selection, Workspace};
 
 use super::lock::Lock;
+use super::mirror::Mirror;
 
 /// One package that is linked.
 #[derive(Debug, Clone)]
@@ -22,6 +25,9 @@ pub struct Package {
     pub version: String,
     /// The crate types of its library; empty where they are not known.
     pub crate_types: Vec<String>,
+    /// The root files of its libraries, where it is the user's own code: a member, or a path
+    /// dependency.
+    pub sources: Vec<PathBuf>,
 }
 
 /// The packages, members first.
@@ -29,6 +35,10 @@ pub struct Package {
 pub struct Graph {
     /// The packages.
     pub packages: Vec<Package>,
+    /// Every package that cargo resolves, linked or not, with its version.
+    pub resolved: Vec<(String, String)>,
+    /// Why there may be others, where cargo could not resolve them.
+    pub unknown: Option<String>,
 }
 
 impl Graph {
@@ -40,9 +50,23 @@ impl Graph {
         triple: &str,
         lock: &Lock,
     ) -> Self {
-        let resolved = metadata(context, selection, triple);
-        let linked = resolved.as_ref().and_then(linked);
-        linked.unwrap_or_else(|| Self::from_files(workspace, lock))
+        if let Some(graph) = metadata(context, selection, triple).and_then(|m| linked(&m, None)) {
+            return graph;
+        }
+        let members = workspace.members();
+        if members.iter().all(|member| member.dependencies.is_empty()) {
+            return Self::from_files(workspace, lock);
+        }
+        let resolved = Mirror::new(context, workspace).and_then(|mirror| {
+            let metadata = mirror.resolve(context, selection, triple)?;
+            let graph = linked(&metadata, Some(&mirror));
+            graph.ok_or_else(|| "cargo resolved no packages".to_owned())
+        });
+        resolved.unwrap_or_else(|why| Self {
+            // A lock file that has all names says enough; only crate types are not known.
+            unknown: (!lock.covers(workspace)).then_some(why),
+            ..Self::from_files(workspace, lock)
+        })
     }
 
     /// Whether a package of that name is linked.
@@ -54,7 +78,7 @@ impl Graph {
         let mut packages: Vec<Package> = workspace
             .members()
             .iter()
-            .map(|member| package(member))
+            .map(|member| package(member, None))
             .collect();
         for member in workspace.members() {
             let normal = member
@@ -69,6 +93,7 @@ impl Graph {
                     crate_types: manifest
                         .map(|path| library_types(path.as_std_path()))
                         .unwrap_or_default(),
+                    sources: Vec::new(),
                 });
             }
         }
@@ -81,8 +106,16 @@ impl Graph {
             name,
             version: String::new(),
             crate_types: Vec::new(),
+            sources: Vec::new(),
         }));
-        Self { packages }
+        let versions = packages.iter().map(|p| (p.name.clone(), p.version.clone()));
+        let locked = lock.packages.iter();
+        let locked = locked.map(|p| (p.name.clone(), p.version.clone()));
+        Self {
+            resolved: versions.chain(locked).collect(),
+            packages,
+            unknown: None,
+        }
     }
 }
 
@@ -106,8 +139,8 @@ fn metadata(context: &Context, selection: &Selection, triple: &str) -> Option<Me
     MetadataCommand::parse(text).ok()
 }
 
-/// Everything that the members' normal dependencies lead to.
-fn linked(metadata: &Metadata) -> Option<Graph> {
+/// Everything that the members' normal dependencies lead to; of the user's files, or of the copy.
+fn linked(metadata: &Metadata, mirror: Option<&Mirror>) -> Option<Graph> {
     let resolve = metadata.resolve.as_ref()?;
     let nodes: HashMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let packages: HashMap<&PackageId, _> = metadata
@@ -122,7 +155,7 @@ fn linked(metadata: &Metadata) -> Option<Graph> {
         let found_package = packages.get(id)?;
         // What a proc-macro is made from runs in the compiler.
         let is_proc_macro = found_package.targets.iter().any(|t| t.is_proc_macro());
-        found.push(package(found_package));
+        found.push(package(found_package, mirror));
         if is_proc_macro {
             continue;
         }
@@ -134,10 +167,17 @@ fn linked(metadata: &Metadata) -> Option<Graph> {
             }
         }
     }
-    Some(Graph { packages: found })
+    let resolved = metadata.packages.iter();
+    Some(Graph {
+        packages: found,
+        resolved: resolved
+            .map(|p| (p.name.to_string(), p.version.to_string()))
+            .collect(),
+        unknown: None,
+    })
 }
 
-fn package(package: &cargo_metadata::Package) -> Package {
+fn package(package: &cargo_metadata::Package, mirror: Option<&Mirror>) -> Package {
     let libraries = package.targets.iter().filter(|t| {
         !t.is_bin() && !t.is_example() && !t.is_test() && !t.is_bench() && !t.is_custom_build()
     });
@@ -145,7 +185,15 @@ fn package(package: &cargo_metadata::Package) -> Package {
         name: package.name.to_string(),
         version: package.version.to_string(),
         crate_types: libraries
+            .clone()
             .flat_map(|t| t.crate_types.iter().map(ToString::to_string))
+            .collect(),
+        sources: libraries
+            .filter(|t| !t.is_proc_macro() && package.source.is_none())
+            .map(|t| {
+                let path = t.src_path.as_std_path();
+                mirror.map_or_else(|| path.to_owned(), |mirror| mirror.original(path))
+            })
             .collect(),
     }
 }

@@ -13,7 +13,8 @@ use codecost::{Error, Result};
 pub struct LockedPackage {
     /// The package's name.
     pub name: String,
-    version: String,
+    /// Its version.
+    pub version: String,
     dependencies: Vec<String>,
 }
 
@@ -82,6 +83,14 @@ impl Lock {
             found: true,
             packages,
         }
+    }
+
+    /// Whether it has all that the members depend on, so that it is not from before a change.
+    pub fn covers(&self, workspace: &Workspace) -> bool {
+        let members = workspace.members();
+        let mut dependencies = members.iter().flat_map(|member| &member.dependencies);
+        let is_locked = |name: &String| self.packages.iter().any(|p| p.name == *name);
+        self.found && dependencies.all(|dependency| is_locked(&dependency.name))
     }
 
     /// The packages that the members ship: everything that their normal dependencies lead to.

@@ -2,7 +2,7 @@
 
 use codecost::Result;
 use codecost::console::Console;
-use codecost::report::{Emphasis, OutputOptions, Page, Report, Warning};
+use codecost::report::{Emphasis, Format, OutputOptions, Page, Report, Warning};
 
 use super::json::{SCHEMA, VERSION, warnings};
 use super::{front, trials};
@@ -69,7 +69,10 @@ pub(crate) fn write(
     .warnings(trials::time_warnings(*noise, is_timed))
     .warnings(warnings(&plan.notices))
     .warnings(over_budget(search.budget, untried));
-    console.write_report(&report, options, trials::row)?;
+    match &search.shard {
+        Some(_) => part(&report, options, console)?,
+        None => console.write_report(&report, options, trials::row)?,
+    }
     let Some(path) = &search.drawing else {
         return Ok(());
     };
@@ -87,6 +90,32 @@ pub(crate) fn write(
         ),
     }
     Ok(())
+}
+
+/// Writes a shard. Its file is what `--merge` reads, whole and in JSON; standard output has what the
+/// options ask for, where that is something else.
+fn part<'a>(
+    report: &Report<'a, Outcome>,
+    options: &OutputOptions,
+    console: &mut Console,
+) -> Result<()> {
+    let Some(file) = &options.output else {
+        return console.write_report(report, options, trials::row);
+    };
+    let whole = OutputOptions {
+        format: Format::Json,
+        output: Some(file.clone()),
+        ..OutputOptions::default()
+    };
+    console.write_report(report, &whole, trials::row)?;
+    if options.format == Format::Json {
+        return Ok(());
+    }
+    let shown = OutputOptions {
+        output: None,
+        ..options.clone()
+    };
+    console.write_report(report, &shown, trials::row)
 }
 
 /// A trial that was not made.

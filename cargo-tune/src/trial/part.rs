@@ -1,6 +1,6 @@
 //! Parts of a sharded search, read back and judged together.
 //!
-//! A part is what `cargo tune search --shard I/N --message-format json` writes.
+//! A part is the JSON of `cargo tune search --shard I/N`, whole: `-o` writes it so.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,6 +27,8 @@ struct Part {
     baseline: Row,
     builds: usize,
     rows: Vec<Row>,
+    /// What `-n` or `--filter` left out.
+    cut: Option<serde_json::Value>,
 }
 
 /// A row as `report::trials` writes it.
@@ -117,7 +119,7 @@ pub fn merge(request: &Request, taste: Taste, paths: &[PathBuf]) -> Result<Found
 fn unfit(path: &Path, why: &str) -> Error {
     Error::usage(
         format!("`{}` is not a part of a search: {why}", path.display()),
-        "make parts with `cargo tune search … --shard I/N --message-format json -o FILE`",
+        "make parts with `cargo tune search … --shard I/N -o FILE`",
     )
 }
 
@@ -138,6 +140,9 @@ fn read(request: &Request, path: &Path) -> Result<Part> {
     }
     if target != request.goal.as_str() {
         return Err(unfit(path, &format!("it was a search for {target}")));
+    }
+    if part.cut.is_some() {
+        return Err(unfit(path, "some of its trials were cut by -n or --filter"));
     }
     Ok(part)
 }

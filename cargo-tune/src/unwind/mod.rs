@@ -13,6 +13,8 @@
 //! pieces, or that a build script writes, is not seen.
 
 mod cfg;
+mod imports;
+mod locks;
 mod modules;
 mod prefilter;
 mod source;
@@ -25,9 +27,8 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use codecost::{Error, Result};
-pub use source::Evidence;
+pub use source::{Evidence, Reliance};
 use source::{Module, Parsed};
-use syn::visit::Visit as _;
 
 /// Finds what relies on unwinding in one package, given the root files of its targets.
 ///
@@ -43,6 +44,8 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
     let mut found: Vec<Evidence> = Vec::new();
     let mut seen: HashSet<PathBuf> = HashSet::new();
     let mut pending: Vec<(PathBuf, bool, Vec<u8>)> = Vec::new();
+    // Files that matter only where another one defines a function that hands a panic on.
+    let mut plain: Vec<PathBuf> = Vec::new();
     let mut queue: Vec<Module> = roots.iter().map(|path| Module::root(path)).collect();
     while let Some(module) = queue.pop() {
         if !seen.insert(module.file.clone()) {
@@ -57,6 +60,8 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
         if !wanted.modules && !wanted.words {
             if wanted.symbols {
                 pending.push((module.file, wanted.threads, bytes));
+            } else {
+                plain.push(module.file);
             }
             continue;
         }
@@ -84,22 +89,32 @@ pub fn scan(roots: &[PathBuf]) -> Result<Vec<Evidence>> {
         found.sort();
         return Ok(found);
     }
+    let parse = |path: PathBuf, mentions_threads, bytes: &[u8]| {
+        let tree = syn::parse_file(&String::from_utf8_lossy(bytes)).ok()?;
+        Some(Parsed {
+            path,
+            tree,
+            mentions_threads,
+            matters: false,
+        })
+    };
     for (path, mentions_threads, bytes) in pending {
-        if let Ok(tree) = syn::parse_file(&String::from_utf8_lossy(&bytes)) {
-            files.push(Parsed {
-                path,
-                tree,
-                mentions_threads,
-                matters: false,
-            });
-        }
+        files.extend(parse(path, mentions_threads, &bytes));
     }
     let mut symbols = symbols::Symbols::default();
     for file in &files {
-        symbols.visit_file(&file.tree);
+        symbols.add(&file.tree);
         symbols.mentions_threads |= file.mentions_threads;
     }
-    for file in files.iter().filter(|file| file.matters) {
+    symbols.finish();
+    let calls = |bytes: &[u8]| symbols.hands_on_a_panic(|name| prefilter::names(bytes, name));
+    for path in plain {
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        files.extend(parse(path, false, &bytes).filter(|_| calls(&bytes)));
+    }
+    // Any call may look at what a function that hands a panic on returns.
+    let all = symbols.hands_on_a_panic(|_| true);
+    for file in files.iter().filter(|file| file.matters || all) {
         found.extend(visit::evidence(file, &symbols));
     }
     found.sort();

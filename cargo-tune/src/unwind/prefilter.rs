@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::source::Evidence;
+use super::source::{Evidence, Reliance};
 
 /// What a file may hold.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,9 +32,16 @@ pub(super) fn look(bytes: &[u8]) -> Wanted {
             || has("panic_any")
             || has("_panic")
             || has("panicking")
+            || has("oison")
             || (has("JoinHandle") && has("::join"))
-            || calls_join(bytes),
-        symbols: has("JoinHandle") || has("fn join"),
+            || calls(bytes, b"join")
+            || calls(bytes, b"lock")
+            || (has("RwLock") && (calls(bytes, b"read") || calls(bytes, b"write"))),
+        symbols: has("JoinHandle")
+            || has("fn join")
+            || has("thread::Result")
+            || has("Mutex")
+            || has("RwLock"),
         modules: declares_module(bytes) || has("include!"),
         threads,
     }
@@ -49,10 +56,15 @@ fn after<'b>(bytes: &'b [u8], word: &'b [u8]) -> impl Iterator<Item = &'b [u8]> 
     memchr::memmem::find_iter(bytes, word).filter_map(move |at| bytes.get(at + word.len()..))
 }
 
-/// `join` and empty parentheses, with any white space between; but not `join().unwrap()`, which
-/// hands a panic on and looks at nothing.
-fn calls_join(bytes: &[u8]) -> bool {
-    after(bytes, b"join").any(|tail| {
+/// Whether a file has this name in it.
+pub(super) fn names(bytes: &[u8], name: &str) -> bool {
+    contains(bytes, name.as_bytes())
+}
+
+/// `join`, or another word, and empty parentheses, with any white space between; but not
+/// `join().unwrap()`, which hands a panic on and looks at nothing.
+fn calls(bytes: &[u8], word: &[u8]) -> bool {
+    after(bytes, word).any(|tail| {
         let Some(tail) = tail.trim_ascii_start().strip_prefix(b"(") else {
             return false;
         };
@@ -96,7 +108,7 @@ pub(super) fn word_evidence(file: &Path, text: &str) -> Vec<Evidence> {
                 file: file.to_owned(),
                 line: index + 1,
                 what: format!("`{word}` (in a file that could not be parsed)"),
-                blocks: true,
+                reliance: Reliance::Breaks,
             })
         })
         .collect()

@@ -11,9 +11,21 @@ pub struct Evidence {
     pub line: usize,
     /// What the code does there, in words.
     pub what: String,
-    /// Whether the code no longer does what it is for in a program that aborts; else it only asks
-    /// whether a panic is being handled, which is never so then.
-    pub blocks: bool,
+    /// What becomes of it in a program that aborts.
+    pub reliance: Reliance,
+}
+
+/// What becomes of code in a program that aborts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reliance {
+    /// It no longer does what it is for.
+    Breaks,
+    /// It asks in a destructor whether a panic is being handled, which is never so then.
+    Destructor,
+    /// It goes on although a thread may have panicked; then it would not be reached.
+    GoesOn,
+    /// It handles a lock that a panic has poisoned, which never happens then.
+    Poison,
 }
 
 /// A parsed file that holds a word of interest.

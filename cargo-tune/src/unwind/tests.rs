@@ -1,12 +1,18 @@
 //! What blocks `panic = "abort"`, and what does not.
 
-use crate::unwind::scan;
+use crate::unwind::{Reliance, scan};
 
 fn lines(source: &str) -> Vec<usize> {
+    found(source).into_iter().map(|(line, _)| line).collect()
+}
+
+/// The lines, and what becomes of each.
+fn found(source: &str) -> Vec<(usize, Reliance)> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("main.rs");
     std::fs::write(&path, source).unwrap();
-    scan(&[path]).unwrap().into_iter().map(|e| e.line).collect()
+    let found = scan(&[path]).unwrap().into_iter();
+    found.map(|e| (e.line, e.reliance)).collect()
 }
 
 #[test]
@@ -79,7 +85,12 @@ fn the_error_of_a_threads_join_blocks_and_unwrap_does_not() {
     assert_eq!(f("let r = h.join();\n if let Err(_) = r {}"), [4]);
     assert!(f("h.join().unwrap();").is_empty());
     assert!(f("h.join().expect(\"x\");").is_empty());
-    assert!(f("let _ = h.join();").is_empty());
+    for dropped in ["let _ = h.join();", "drop(h.join());", "_ = h.join();"] {
+        let source = format!("{threads}fn f() {{ let h = thread::spawn(|| 1);\n {dropped} }}");
+        assert_eq!(found(&source), [(3, Reliance::GoesOn)], "{dropped}");
+    }
+    assert_eq!(f("h.join().map(|_| ()).is_err();"), [3]);
+    assert!(f("h.join().map(|_| ()).unwrap();").is_empty());
     let pool = "use std::thread;\nfn f() { let mut all = Vec::new(); for _ in 0..2 { all.push(thread::spawn(g)); }\n for h in all { if h.join().is_err() {} } }";
     assert_eq!(lines(pool), [3]);
     let field = "struct S { h: Option<std::thread::JoinHandle<()>> }\nimpl S { fn f(&mut self) {\n if self.h.take().unwrap().join().is_err() {} } }";
@@ -104,6 +115,97 @@ fn a_types_own_join_does_not_block() {
         f("fn f() { let h = std::thread::spawn(g);\n if h.join().is_err() {} }"),
         [3]
     );
+}
+
+#[test]
+fn other_names_of_a_threads_things_are_known() {
+    for (source, wanted) in [
+        (
+            "use std::thread as t;\nfn f() { if t::panicking() {} }",
+            Reliance::Destructor,
+        ),
+        (
+            "use std::thread::{self as t};\nfn f() { if t::panicking() {} }",
+            Reliance::Destructor,
+        ),
+        (
+            "fn f() { g() }\nuse std::thread::panicking as p;",
+            Reliance::Destructor,
+        ),
+        (
+            "use std::thread::spawn as go;\nfn f() { if go(g).join().is_err() {} }",
+            Reliance::Breaks,
+        ),
+        (
+            "use std::thread::JoinHandle as H;\nfn f(h: H<()>) { if h.join().is_err() {} }",
+            Reliance::Breaks,
+        ),
+        (
+            "type H = std::thread::JoinHandle<()>; type I = Vec<H>; struct S { i: I }\nimpl S { fn f(self) { for h in self.i { if h.join().is_err() {} } } }",
+            Reliance::Breaks,
+        ),
+    ] {
+        assert_eq!(found(source), [(2, wanted)], "{source}");
+    }
+}
+
+#[test]
+fn functions_that_hand_a_panic_on_are_followed() {
+    let wait =
+        "use std::thread;\nfn wait(h: thread::JoinHandle<u8>) -> thread::Result<u8> { h.join() }\n";
+    assert_eq!(
+        lines(&format!("{wait}fn f(h: H) {{ if wait(h).is_err() {{}} }}")),
+        [3]
+    );
+    assert!(lines(&format!("{wait}fn f(h: H) {{ wait(h).unwrap(); }}")).is_empty());
+    let written = "fn wait(h: std::thread::JoinHandle<u8>) -> Result<u8, Box<dyn std::any::Any + Send>> { h.join() }\n";
+    assert_eq!(
+        lines(&format!(
+            "{written}fn f(h: H) {{ if wait(h).is_err() {{}} }}"
+        )),
+        [2]
+    );
+    let plugin = "fn load(h: std::thread::JoinHandle<u8>) -> Result<Box<dyn std::any::Any>, E> { h.join().unwrap() }\n";
+    assert!(
+        lines(&format!(
+            "{plugin}fn f(h: H) {{ if load(h).is_err() {{}} }}"
+        ))
+        .is_empty()
+    );
+}
+
+#[test]
+fn handling_a_poisoned_lock_is_a_doubt_and_unwrapping_is_not() {
+    let f = |body: &str| {
+        found(&format!(
+            "use std::sync::{{Mutex, PoisonError}};\nfn f(m: &Mutex<u8>) {{\n {body} }}"
+        ))
+    };
+    for body in [
+        "let g = m.lock().unwrap_or_else(PoisonError::into_inner);",
+        "let g = m.lock().unwrap_or_else(|e| e.into_inner());",
+        "match m.lock() { Ok(g) => p(g), Err(e) => q(e) }",
+        "if let Ok(g) = m.lock() { p(g) }",
+        "if m.is_poisoned() { m.clear_poison() }",
+        "m.lock().map(|g| *g).unwrap_or_default();",
+        "match m.try_lock() { Err(TryLockError::Poisoned(e)) => q(e), _ => {} }",
+    ] {
+        assert_eq!(f(body), [(3, Reliance::Poison)], "{body}");
+    }
+    for body in [
+        "let g = m.lock().unwrap();",
+        "let g = m.lock().expect(\"x\");",
+        "if let Ok(g) = m.try_lock() { p(g) }",
+        "if let Ok(line) = std::io::stdin().lock().next() { p(line) }",
+        "if let Err(e) = file.lock() { p(e) }",
+    ] {
+        assert_eq!(f(body), [], "{body}");
+    }
+    // Other locks have errors of their own.
+    for own in ["use fd_lock::RwLock;", "struct RwLock;"] {
+        let source = format!("{own}\nfn f(l: RwLock) {{ if let Ok(g) = l.write() {{ p(g) }} }}");
+        assert_eq!(found(&source), [], "{own}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The walk over one parsed file: what relies on unwinding.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proc_macro2::TokenStream;
 use syn::parse::Parser as _;
@@ -9,6 +9,7 @@ use syn::visit::{self, Visit};
 use syn::{Expr, Item, Token};
 
 use super::cfg::{excluded, item_attributes};
+use super::locks::{POISON_METHODS, takes_poisoned};
 use super::prefilter::{FUNCTIONS, JOIN_ERROR_METHODS};
 use super::source::{Evidence, Parsed};
 use super::symbols::{Class, Symbols, type_name};
@@ -23,6 +24,7 @@ pub(super) fn evidence(file: &Parsed, symbols: &Symbols) -> Vec<Evidence> {
         found: Vec::new(),
         scopes: vec![HashMap::new()],
         results: vec![HashMap::new()],
+        locks: vec![HashSet::new()],
         owner: None,
     };
     walk.visit_file(&file.tree);
@@ -80,8 +82,12 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             if tells_error(&local.pat) {
                 self.inspected(&init.expr);
             }
+            if is_unused(&local.pat) {
+                self.dropped(&init.expr);
+            }
             let class = self.class_of(&init.expr);
             self.bind_pattern(&local.pat, class);
+            self.bind_locks_of(&local.pat, &init.expr);
             let name = match &local.pat {
                 syn::Pat::Ident(ident) => Some(&ident.ident),
                 syn::Pat::Type(typed) => match &*typed.pat {
@@ -101,13 +107,17 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             }
         } else {
             self.bind_pattern(&local.pat, Class::Unknown);
+            self.bind_locks(&local.pat, false);
         }
         visit::visit_local(self, local);
     }
 
     fn visit_expr_for_loop(&mut self, node: &'ast syn::ExprForLoop) {
+        // A result is empty if it is an error.
+        self.inspected(&node.expr);
         let class = self.class_of(&node.expr);
         self.bind_pattern(&node.pat, class);
+        self.bind_locks_of(&node.pat, &node.expr);
         visit::visit_expr_for_loop(self, node);
     }
 
@@ -137,6 +147,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         }
         let class = self.class_of(&node.expr);
         self.bind_pattern(&node.pat, class);
+        self.bind_locks_of(&node.pat, &node.expr);
         visit::visit_expr_let(self, node);
     }
 
@@ -164,6 +175,12 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         }
         if FUNCTIONS.contains(&name.as_str()) {
             self.hit(line, format!("`.{name}()`"));
+        }
+        let is_poison_method = POISON_METHODS.contains(&name.as_str())
+            && node.args.is_empty()
+            && !self.symbols.own_panic_methods.contains(&name);
+        if is_poison_method || takes_poisoned(node) {
+            self.poison(line);
         }
         if JOIN_ERROR_METHODS.contains(&name.as_str())
             && node.args.is_empty()
@@ -208,8 +225,16 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             }
             let mut names = node.path.segments.iter();
             let is_import = node.path.segments.len() == 1 && self.file.mentions_threads;
-            if name == "panicking" && (is_import || names.any(|s| s.ident == "thread")) {
+            let is_thread = |s: &syn::PathSegment| {
+                let name = s.ident.to_string();
+                name == "thread" || self.symbols.thread_modules.contains(&name)
+            };
+            if name == "panicking" && (is_import || names.any(is_thread)) {
                 self.doubt(line, "`thread::panicking()`");
+            }
+            let of_poison = |s: &syn::PathSegment| s.ident == "PoisonError";
+            if node.path.segments.len() > 1 && node.path.segments.iter().any(of_poison) {
+                self.poison(line);
             }
             let of_join_error = node.path.segments.iter().any(|s| s.ident == "JoinError");
             if JOIN_ERROR_METHODS.contains(&name.as_str()) && of_join_error {
@@ -217,6 +242,36 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             }
         }
         visit::visit_expr_path(self, node);
+    }
+
+    fn visit_pat_tuple_struct(&mut self, node: &'ast syn::PatTupleStruct) {
+        if let Some(last) = node.path.segments.last()
+            && matches!(last.ident.to_string().as_str(), "Poisoned" | "PoisonError")
+        {
+            let names = node.path.segments.iter();
+            let of_lock = names.rev().nth(1).is_none_or(|s| s.ident == "TryLockError");
+            if of_lock {
+                self.poison(last.ident.span().start().line);
+            }
+        }
+        visit::visit_pat_tuple_struct(self, node);
+    }
+
+    fn visit_expr_assign(&mut self, node: &'ast syn::ExprAssign) {
+        if matches!(&*node.left, Expr::Infer(_)) {
+            self.dropped(&node.right);
+        }
+        visit::visit_expr_assign(self, node);
+    }
+
+    fn visit_stmt(&mut self, node: &'ast syn::Stmt) {
+        // A `join()` that is no thread's may return nothing, so that only a certain handle counts.
+        if let syn::Stmt::Expr(expr, Some(_)) = node
+            && matches!(self.joined(expr), Some((_, Class::Handle)))
+        {
+            self.dropped(expr);
+        }
+        visit::visit_stmt(self, node);
     }
 
     fn visit_expr_block(&mut self, node: &'ast syn::ExprBlock) {
@@ -227,6 +282,11 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_expr_call(&mut self, node: &'ast syn::ExprCall) {
         if !excluded(&node.attrs) {
+            if let (Expr::Path(path), Some(argument)) = (&*node.func, node.args.first())
+                && path.path.segments.last().is_some_and(|s| s.ident == "drop")
+            {
+                self.dropped(argument);
+            }
             visit::visit_expr_call(self, node);
         }
     }
@@ -236,6 +296,10 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         if FUNCTIONS.contains(&name.as_str()) && node.rename != "_" {
             let line = node.ident.span().start().line;
             self.hit(line, format!("`{name}` imported as `{}`", node.rename));
+        }
+        if name == "panicking" && node.rename != "_" {
+            let line = node.ident.span().start().line;
+            self.doubt(line, format!("`{name}` imported as `{}`", node.rename));
         }
     }
 
@@ -263,6 +327,15 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         } else {
             self.scan_tokens(tokens.clone());
         }
+    }
+}
+
+/// `_`, or a name that says that it is not used.
+fn is_unused(pattern: &syn::Pat) -> bool {
+    match pattern {
+        syn::Pat::Wild(_) => true,
+        syn::Pat::Ident(ident) => ident.ident.to_string().starts_with('_'),
+        _ => false,
     }
 }
 

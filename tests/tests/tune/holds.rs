@@ -187,3 +187,133 @@ fn a_plan_written_into_an_ignored_file_says_so() {
     project.write(".gitignore", "target/\n");
     assert!(!ignored(&project));
 }
+
+/// A member of a chain: a package without a workspace of its own.
+fn package(name: &str, more: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{more}")
+}
+
+#[test]
+fn dependencies_are_resolved_without_a_lock_file_and_without_writing_one() {
+    let mid = package(
+        "mid",
+        "[dependencies]\ndep = { path = \"../dep\" }\n[dev-dependencies]\nnever-downloaded = \"77\"\n",
+    );
+    let dep = package("dep", "[lib]\ncrate-type = [\"dylib\"]\n");
+    let manifest = format!("{MANIFEST}[dependencies]\nmid = {{ path = \"mid\" }}\n");
+    let project = Project::new(&[
+        ("Cargo.toml", manifest.as_str()),
+        ("src/main.rs", "fn main() { mid::f() }\n"),
+        ("mid/Cargo.toml", mid.as_str()),
+        ("mid/src/lib.rs", "pub fn f() { dep::f() }\n"),
+        ("dep/Cargo.toml", dep.as_str()),
+        ("dep/src/lib.rs", "pub fn f() {}\n"),
+    ]);
+    let run = project.json(&["--target", "size", "--yes"]);
+    assert!(!project.path("Cargo.lock").exists());
+    assert!(run.rows("panic").is_empty(), "{}", run.stdout);
+    assert!(run.json()["skipped"].to_string().contains("dep 0.1.0"));
+    assert!(
+        !run.stdout.contains("dependencies-unknown"),
+        "{}",
+        run.stdout
+    );
+    // The witness: the plan builds, and with what it left out nothing does.
+    project.write(
+        "mid/Cargo.toml",
+        &mid.replace("never-downloaded = \"77\"\n", ""),
+    );
+    assert!(project.builds(&["--release"]));
+    let abort = ["--release", "--config", "profile.release.panic=\"abort\""];
+    assert!(!project.builds(&abort));
+}
+
+#[test]
+fn dependencies_that_nobody_knows_are_no_reason_to_abort() {
+    let manifest = format!("{MANIFEST}[dependencies]\nnever-downloaded = \"77\"\n");
+    let project = Project::new(&[("Cargo.toml", manifest.as_str())]);
+    let run = project.json(&["--target", "size", "--dry-run"]);
+    assert!(run.rows("panic").is_empty(), "{}", run.stdout);
+    let warnings = run.json()["warnings"].to_string();
+    assert!(warnings.contains("dependencies-unknown"), "{warnings}");
+    assert!(warnings.contains("never-downloaded"), "{warnings}");
+    let run = project.json(&["--target", "size", "--allow", "abort", "--dry-run"]);
+    assert_eq!(run.rows("panic").len(), 1, "{}", run.stdout);
+}
+
+#[test]
+fn defmt_is_known_by_its_linker_script() {
+    let firmware = |file: &str, text: &str| {
+        let project = Project::new(&[("Cargo.toml", MANIFEST), (file, text)]);
+        project.write("src/main.rs", MAIN);
+        let triple = "thumbv7em-none-eabihf";
+        let run = project.json(&["--target", "size", "--triple", triple, "--dry-run"]);
+        assert!(run.rows("strip").is_empty(), "{file}: {}", run.stdout);
+        assert!(
+            run.json()["skipped"].to_string().contains("defmt.x"),
+            "{file}"
+        );
+    };
+    firmware(
+        ".cargo/config.toml",
+        "[build]\nrustflags = [\"-C\", \"link-arg=-Tdefmt.x\"]\n",
+    );
+    firmware(
+        "build.rs",
+        "fn main() { println!(\"cargo:rustc-link-arg-bins=-Tdefmt.x\"); }\n",
+    );
+}
+
+/// What a program says and whether it succeeds, with and without unwinding.
+fn unwinding_and_aborting(project: &Project) -> [(String, bool); 2] {
+    ["unwind", "abort"].map(|panic| {
+        let config = format!("profile.release.panic=\"{panic}\"");
+        let mut cargo = integration_tests::command::cargo();
+        cargo.args(["run", "-q", "--release", "--config", &config]);
+        let output = cargo
+            .current_dir(project.root())
+            .output()
+            .expect("cargo starts");
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        (said, output.status.success())
+    })
+}
+
+#[test]
+fn a_path_dependency_that_catches_panics_blocks_abort() {
+    let project = with_library("dep", "", "fn main() { println!(\"{}\", dep::f()) }\n");
+    let caught = "pub fn f() -> bool {\n    std::panic::catch_unwind(|| panic!()).is_err()\n}\n";
+    project.write("dep/src/lib.rs", caught);
+    project.write("dep/Cargo.toml", &package("dep", "[workspace]\n"));
+    let run = project.json(&["--target", "size", "--dry-run"]);
+    assert!(run.rows("panic").is_empty(), "{}", run.stdout);
+    assert!(
+        run.json()["skipped"]
+            .to_string()
+            .contains("dep/src/lib.rs:2")
+    );
+    let [unwinding, aborting] = unwinding_and_aborting(&project);
+    assert_eq!(unwinding, ("true".to_owned(), true));
+    assert!(!aborting.1);
+}
+
+#[test]
+fn code_that_outlives_a_panic_in_a_thread_is_named() {
+    let source = "use std::sync::{Arc, Mutex, PoisonError};\n\
+        fn main() {\n\
+            let value = Arc::new(Mutex::new(1));\n\
+            let held = value.clone();\n\
+            let worker = std::thread::spawn(move || { let _held = held.lock(); panic!() });\n\
+            let _ = worker.join();\n\
+            println!(\"{}\", value.lock().unwrap_or_else(PoisonError::into_inner));\n\
+        }\n";
+    let project = Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", source)]);
+    let run = project.json(&["--target", "size", "--dry-run"]);
+    assert_eq!(run.rows("panic").len(), 1, "a warning does not block");
+    let warnings = run.json()["warnings"].to_string();
+    assert!(warnings.contains("src/main.rs:6: the result"), "{warnings}");
+    assert!(warnings.contains("src/main.rs:7: a poisoned"), "{warnings}");
+    let [unwinding, aborting] = unwinding_and_aborting(&project);
+    assert_eq!(unwinding, ("1".to_owned(), true));
+    assert!(!aborting.1);
+}

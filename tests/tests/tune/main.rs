@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod abort;
+mod conflicts;
 mod contract;
 mod corpus;
 mod docs;

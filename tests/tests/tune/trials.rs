@@ -132,24 +132,20 @@ fn search_finds_applies_and_undoes_within_the_budget() {
 #[test]
 fn shards_make_the_same_search_together() {
     let project = program();
-    let part = |index: usize| {
+    let part = |index: usize, more: &[&str]| {
         let file = project.path(&format!("part{index}.json"));
         let shard = format!("{index}/2");
-        let run = project.tune(&[
-            "search",
-            "--target",
-            "size",
-            "--shard",
-            &shard,
-            "--message-format",
-            "json",
-            "-o",
-            file.to_str().unwrap(),
-        ]);
+        let path = file.to_str().unwrap();
+        let all = ["search", "--target", "size", "--shard", &shard, "-o", path];
+        let run = project.tune(&[&all, more].concat());
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        file
+        (file, run.stdout)
     };
-    let (one, two) = (part(1), part(2));
+    // A part is whole and in JSON, whatever the terminal shows.
+    let (one, table) = part(1, &["-n", "1"]);
+    assert!(table.contains(" more"), "{table}");
+    let (two, shown) = part(2, &["--message-format", "json"]);
+    assert_eq!(shown, "");
     let run = project.json(&[
         "search",
         "--target",

@@ -6,7 +6,7 @@
 
 use super::reader::Layer;
 use super::source::Layers;
-use super::{Inputs, Notice, Origin, Value};
+use super::{Inputs, Notice, Origin, OriginKind, Value};
 
 /// The keys that a profile has on a stable toolchain, in the order in which they are shown.
 pub(super) const KEYS: &[&str] = &[
@@ -22,6 +22,11 @@ pub(super) const KEYS: &[&str] = &[
     "incremental",
     "rpath",
 ];
+
+/// Every key that has a value of its own.
+pub(super) fn valued() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().chain(NIGHTLY_KEYS).copied()
+}
 
 /// Keys that only a nightly cargo accepts.
 pub(super) const NIGHTLY_KEYS: &[&str] = &[
@@ -181,6 +186,22 @@ pub(super) fn values(
         }
     }
     found
+}
+
+/// How many of a key's values, which are in order of precedence, count together. Cargo joins
+/// `rustflags` of one profile over config files, variables and arguments; those of a manifest, or of
+/// an inherited profile, give way to them (cargo 1.95). For all other keys it is the first.
+pub(super) fn joined(key: &str, found: &[(String, Value, Origin)]) -> usize {
+    let Some((table, _, first)) = found.first() else {
+        return 0;
+    };
+    if key != "rustflags" || first.kind == OriginKind::Manifest {
+        return 1;
+    }
+    let counts = |(other, _, origin): &&(String, Value, Origin)| {
+        other == table && origin.kind != OriginKind::Manifest
+    };
+    found.iter().take_while(counts).count()
 }
 
 /// Says that a key in force has such a value.

@@ -11,10 +11,14 @@
 //! Limits: `trim-paths` and `codegen-backend` are shown but not judged; credentials, registries,
 //! aliases and network settings are not read.
 
+mod chain;
 mod codegen;
+mod conflicts;
 mod environment;
 mod include;
 mod keys;
+mod linker;
+mod options;
 mod overrides;
 mod profile;
 pub(super) mod reader;
@@ -28,9 +32,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use codegen::{CodegenOption, Flagged, codegen_options, flagged, lto_needs_the_profile};
+pub use codegen::{Flagged, flagged, lto_needs_the_profile};
+pub use conflicts::Conflict;
 pub use include::config_includes;
 pub use keys::{canonical, default_value, is_profile_key, refusal};
+pub use options::{CodegenOption, codegen_options};
+pub use overrides::OverrideTable;
 pub use reader::line_of;
 pub use rustflags::{Rustflags, RustflagsPlace};
 pub use spec::Spec;
@@ -226,6 +233,10 @@ pub struct Effective {
     pub config_files: Vec<PathBuf>,
     /// One notice per cause.
     pub notices: Vec<Notice>,
+    /// Flags beside which rustc refuses some values.
+    pub conflicts: Vec<Conflict>,
+    /// The overrides for packages, of every profile that is written.
+    pub overrides: Vec<OverrideTable>,
 }
 
 impl Effective {
@@ -253,7 +264,15 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
     let triple = rustflags::triple(inputs, &layers);
     let mut settings = profile::resolve(inputs, &layers, &mut notices)?;
     let (flags, flag_settings) = rustflags::resolve(inputs, &layers, &triple.name);
-    codegen::void_by_rustflags(&mut settings, inputs.profile, triple.explicit, &flags);
+    codegen::void_by_own_flags(&mut settings, inputs.profile, &triple.name);
+    overrides::void_by_flags(inputs, &mut settings, &mut notices);
+    codegen::void_by_rustflags(
+        &mut settings,
+        inputs.profile,
+        triple.explicit,
+        &triple.name,
+        &flags,
+    );
     settings.extend(flag_settings);
     settings.extend(source::unread_config(inputs, &layers)?);
     for setting in &settings {
@@ -270,7 +289,7 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
             });
         }
     }
-    Ok(Effective {
+    let mut effective = Effective {
         profile: inputs.profile.to_owned(),
         triple: triple.name,
         cross: triple.explicit,
@@ -279,5 +298,10 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
         rustc_wrapper: rustflags::wrapper(inputs, &layers),
         config_files: layers.config_files(),
         notices,
-    })
+        conflicts: Vec::new(),
+        overrides: overrides::tables(inputs, &layers),
+    };
+    effective.conflicts = conflicts::find(inputs, &effective);
+    conflicts::mark(&mut effective);
+    Ok(effective)
 }

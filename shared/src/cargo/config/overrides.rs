@@ -5,9 +5,14 @@
 //! it sets, and even where it sets nothing (cargo 1.95): then `strip` is what cargo would take for
 //! itself.
 
+use std::collections::BTreeSet;
+
 use toml_edit::Item;
 
-use super::keys::{KEYS, invalid, ranked, refusal, upper, values};
+use super::chain::chain;
+use super::keys::{invalid, joined, ranked, refusal, upper, valued, values};
+use super::options::{codegen_options, profile_key};
+
 use super::source::{Layers, quoted_key};
 use super::{Inputs, Notice, Origin, OriginKind, Setting, Spec, Value, canonical};
 
@@ -91,7 +96,7 @@ fn one(
 ) -> Vec<&'static str> {
     let own = format!("profile.{}.{table}", inputs.profile);
     let mut keys = Vec::new();
-    for key in KEYS {
+    for key in valued() {
         let mut found = Vec::new();
         for profile in chain {
             let full: Vec<&str> = ["profile", profile]
@@ -104,18 +109,20 @@ fn one(
             found.extend(values.into_iter().map(|(v, o)| (name.clone(), v, o)));
         }
         let winner = found.first().map(|(_, _, origin)| origin.clone());
-        keys.extend(winner.is_some().then_some(*key));
+        keys.extend(winner.is_some().then_some(key));
+        let joined = joined(key, &found);
         for (index, (name, value, origin)) in found.into_iter().enumerate() {
             let refused = refusal(key, &value).filter(|_| index == 0);
             if refused.is_some() {
                 notices.push(invalid(&name, key, &value, &origin));
             }
+            let counts = index < joined;
             settings.push(Setting {
-                table: if index == 0 { own.clone() } else { name },
-                key: (*key).to_owned(),
+                table: if counts { own.clone() } else { name },
+                key: key.to_owned(),
                 value,
                 origin,
-                shadowed_by: winner.clone().filter(|_| index > 0),
+                shadowed_by: winner.clone().filter(|_| !counts),
                 void: void(inputs, path, key).or(refused.map(str::to_owned)),
             });
         }
@@ -137,6 +144,100 @@ fn variable(layers: &Layers, profile: &str, path: &[String]) -> Option<String> {
         table.is_some_and(Item::is_table_like)
     });
     is_known.then(|| format!("{prefix}_PACKAGE_{spec}"))
+}
+
+/// A table `[profile.NAME.package.SPEC]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverrideTable {
+    /// The profile.
+    pub profile: String,
+    /// The package id spec, or `*`.
+    pub spec: String,
+    /// Where it is.
+    pub origin: Origin,
+}
+
+/// The overrides for packages that each profile has, with those that it inherits: cargo checks
+/// them all, whichever profile is in use.
+pub(super) fn tables(inputs: &Inputs<'_>, layers: &Layers) -> Vec<OverrideTable> {
+    let mut profiles: BTreeSet<&str> = BTreeSet::new();
+    for layer in ranked(layers).flatten() {
+        let tables = layer.get(&["profile"]).and_then(Item::as_table_like);
+        profiles.extend(tables.iter().flat_map(|t| t.iter()).map(|(name, _)| name));
+    }
+    let mut tables = Vec::new();
+    for profile in profiles {
+        let inputs = Inputs { profile, ..*inputs };
+        // A chain that is broken makes cargo fail by itself.
+        let chain = chain(&inputs, layers).unwrap_or_default();
+        tables.extend(specs(layers, &chain).into_iter().map(|(spec, origin)| {
+            let profile = profile.to_owned();
+            OverrideTable {
+                profile,
+                spec,
+                origin,
+            }
+        }));
+    }
+    tables
+}
+
+/// Says where the flags of an override (a nightly feature) win over the profile's keys, and marks
+/// the keys that are left for nothing.
+pub(super) fn void_by_flags(
+    inputs: &Inputs<'_>,
+    settings: &mut [Setting],
+    notices: &mut Vec<Notice>,
+) {
+    let Some(near) = inputs.nearest else { return };
+    let table = format!("profile.{}", inputs.profile);
+    let prefix = format!("{table}.package.");
+    let mut flags: Vec<(String, String, String, Origin)> = Vec::new();
+    for row in settings
+        .iter()
+        .filter(|s| s.key == "rustflags" && s.in_force())
+    {
+        let spec = row.table.strip_prefix(&prefix);
+        let keys = spec.and_then(|spec| toml_edit::Key::parse(spec).ok());
+        let spec = keys.as_deref().and_then(<[_]>::first);
+        let Some(member) = spec.and_then(|spec| near.member(spec.get())) else {
+            continue;
+        };
+        for option in codegen_options(&row.value.flags()) {
+            let Some(key) = profile_key(&option.name) else {
+                continue;
+            };
+            let origin = row.origin.clone();
+            flags.push((key.to_owned(), member.to_owned(), option.text, origin));
+        }
+    }
+    // What is compiled at all, as far as it is known; and what is linked.
+    let names: BTreeSet<&String> = near.members.keys().chain(&near.dependencies).collect();
+    for setting in settings.iter_mut().filter(|s| {
+        s.table == table && s.shadowed_by.is_none() && refusal(&s.key, &s.value).is_none()
+    }) {
+        let of_key = || flags.iter().filter(|(key, ..)| *key == setting.key);
+        let has = |name: &&String| of_key().any(|(_, member, ..)| member == *name);
+        let is_left_for_nothing = match setting.key.as_str() {
+            "lto" | "strip" | "rpath" => {
+                !near.linked.is_empty() && near.linked.iter().all(|n| has(&n))
+            }
+            _ => names.iter().all(has),
+        };
+        let Some((_, member, text, origin)) = of_key().next_back() else {
+            continue;
+        };
+        let wins = format!("`{text}` in the override's rustflags for `{member}` ({origin})");
+        if is_left_for_nothing {
+            setting.void = Some(format!("{wins} comes after it, and rustc takes the last"));
+        } else {
+            notices.push(Notice {
+                code: "override-flags",
+                message: format!("{wins} wins there over the profile's `{}`", setting.key),
+                help: Some("take the flag out if the package should follow the profile".to_owned()),
+            });
+        }
+    }
 }
 
 /// Why an override has no effect.

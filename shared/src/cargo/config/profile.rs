@@ -5,61 +5,15 @@
 
 use toml_edit::{Item, TableLike};
 
+use super::chain::chain;
 use super::keys::{
-    KEYS, NIGHTLY_KEYS, canonical, default_value, invalid, is_profile_key, ranked, refusal, upper,
-    values,
+    NIGHTLY_KEYS, canonical, default_value, invalid, is_profile_key, joined, ranked, refusal,
+    upper, valued, values,
 };
 use super::reader::Layer;
 use super::source::{Layers, quoted_key};
 use super::{Inputs, Notice, Origin, OriginKind, Setting, Value, overrides};
-use crate::{Error, Result};
-
-/// Longer chains of `inherits` are refused; cargo itself refuses loops.
-const MAX_INHERITANCE: usize = 32;
-
-/// The profile, what it inherits, and so on down to `dev` or `release`.
-fn chain(inputs: &Inputs<'_>, layers: &Layers) -> Result<Vec<String>> {
-    let mut chain = vec![inputs.profile.to_owned()];
-    while let Some(last) = chain.last().cloned() {
-        let parent = match last.as_str() {
-            "dev" | "release" => break,
-            "test" => "dev".to_owned(),
-            "bench" => "release".to_owned(),
-            custom => {
-                let variable = format!("CARGO_PROFILE_{}", upper(custom));
-                let inherits = values(
-                    inputs,
-                    layers,
-                    &["profile", custom],
-                    Some(&variable),
-                    "inherits",
-                );
-                match inherits.into_iter().next() {
-                    Some((Value::String(parent), _)) => parent,
-                    _ => {
-                        return Err(Error::usage(
-                            format!("profile `{custom}` is not defined"),
-                            format!(
-                                "define it with `[profile.{custom}]` and `inherits = \"release\"` in the root manifest, or name another with --profile"
-                            ),
-                        ));
-                    }
-                }
-            }
-        };
-        if chain.contains(&parent) || chain.len() > MAX_INHERITANCE {
-            return Err(Error::usage(
-                format!(
-                    "profile `{}` inherits itself through `{parent}`",
-                    inputs.profile
-                ),
-                "end the chain of `inherits` in `dev` or `release`",
-            ));
-        }
-        chain.push(parent);
-    }
-    Ok(chain)
-}
+use crate::Result;
 
 /// Every profile setting for the profile in use.
 pub(super) fn resolve(
@@ -82,9 +36,9 @@ pub(super) fn resolve(
         .iter()
         .any(|s| overrides::gives_debug(inputs, s));
     let implied_strip = default_for(&debug, has_debug, incremental, root, "strip");
-    for key in KEYS {
+    for key in valued() {
         let mut found: Vec<(String, Value, Origin)> = Vec::new();
-        if *key == "incremental" {
+        if key == "incremental" {
             found
                 .extend(global_incremental(inputs, layers).map(|(v, o)| (own_table.clone(), v, o)));
         }
@@ -128,21 +82,19 @@ fn push_ranked(
     notices: &mut Vec<Notice>,
 ) {
     let winner = found.first().map(|(_, _, origin)| origin.clone());
+    let joined = joined(key, &found);
     for (index, (table, value, origin)) in found.into_iter().enumerate() {
         let refused = refusal(key, &value).filter(|_| index == 0);
+        let counts = index < joined;
         if refused.is_some() {
             notices.push(invalid(&table, key, &value, &origin));
         }
         settings.push(Setting {
-            table: if index == 0 {
-                own_table.to_owned()
-            } else {
-                table
-            },
+            table: if counts { own_table.to_owned() } else { table },
             key: key.to_owned(),
             value,
             origin,
-            shadowed_by: winner.clone().filter(|_| index > 0),
+            shadowed_by: winner.clone().filter(|_| !counts),
             void: refused.map(str::to_owned),
         });
     }
@@ -213,17 +165,17 @@ fn unknown_keys(layers: &Layers, chain: &[String], settings: &mut Vec<Setting>) 
             else {
                 continue;
             };
-            for (key, item) in table.iter().filter(|(key, _)| !known(key)) {
-                let nightly = NIGHTLY_KEYS.contains(&key);
+            let unknown = |key: &str| !known(key) && !NIGHTLY_KEYS.contains(&key);
+            for (key, item) in table.iter().filter(|(key, _)| unknown(key)) {
                 settings.push(Setting {
                     table: format!("profile.{profile}"),
                     key: key.to_owned(),
                     value: Value::from_item(item),
                     origin: layer.origin(item),
                     shadowed_by: None,
-                    void: (!nightly).then(|| {
-                        "cargo knows no such profile key, and only warns about it".to_owned()
-                    }),
+                    void: Some(
+                        "cargo knows no such profile key, and only warns about it".to_owned(),
+                    ),
                 });
             }
         }
