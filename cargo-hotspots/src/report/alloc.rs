@@ -418,7 +418,7 @@ fn functions<'a>(
     names: &'a Names<'a>,
     full_names: bool,
 ) -> Table<'a, Nth<'a, AllocRow>> {
-    let table = table
+    table
         .text("crate", "Crate", |row| names.owner(&row.row.label))
         .people_only()
         .text("crate", "Crate", |row| row.row.label.name.as_str().into())
@@ -427,17 +427,12 @@ fn functions<'a>(
             Cell::maybe_text(row.row.label.version.as_deref())
         })
         .machines_only()
-        .name("name", "Function", |row| row.row.name.as_str().into());
-    match full_names {
-        true => table,
-        false => table
-            .machines_only()
-            .name("short", "Function", |row| {
-                Cell::text(names.function(&row.row.label, &row.row.name, false))
-            })
-            .people_only()
-            .searched(false),
-    }
+        .names(
+            "Function",
+            full_names,
+            |row| row.row.name.as_str().into(),
+            |row| Cell::text(names.function(&row.row.label, &row.row.name, false)),
+        )
 }
 
 /// Adds the columns of CSV.

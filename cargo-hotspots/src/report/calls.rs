@@ -196,6 +196,14 @@ fn table<'a>(
             true => name(row.row).into(),
             false => row.row.name.as_str().into(),
         })
+        // The name without what shows its depth, in both forms.
+        .searched(false)
+        .name("full", "Function", |row| row.row.name.as_str().into())
+        .searched_only()
+        .name("short", "Function", |row| {
+            Cell::text(short_name(&row.row.name, row.row.label.as_name()))
+        })
+        .searched_only()
         .number("samples", "Samples", |row| {
             Cell::Count(row.row.inclusive.samples)
         })

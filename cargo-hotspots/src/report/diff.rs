@@ -117,7 +117,7 @@ pub fn write(
         SCHEMA,
         env!("CARGO_PKG_VERSION"),
         "diff",
-        machines(&changes, samples),
+        machines(&changes, &names, samples),
     );
     if let (Some(before), Some(after)) = (before.first(), after.first()) {
         report = report
@@ -340,6 +340,10 @@ fn people<'a>(
                 _ => Cell::text(names.function(&row.label, &row.name, full_names)),
             }
         })
+        .name("full", title, |row| row.row.name.as_str().into())
+        .searched_only()
+        .name("short", title, |row| short_of(row.row, names))
+        .searched_only()
         .text("version", "Version", |row| {
             let row = row.row;
             match (&row.version_before, &row.version_after) {
@@ -373,12 +377,18 @@ fn blocks<'a>(table: Table<'a, &'a Nth<'a, ChangeRow>>) -> Table<'a, &'a Nth<'a,
 }
 
 /// The columns of CSV.
-fn machines<'a>(rows: &'a [Nth<'a, ChangeRow>], samples: Samples) -> Table<'a, Nth<'a, ChangeRow>> {
+fn machines<'a>(
+    rows: &'a [Nth<'a, ChangeRow>],
+    names: &'a Names<'a>,
+    samples: Samples,
+) -> Table<'a, Nth<'a, ChangeRow>> {
     type Read<C> = fn(&Changed) -> C;
     let table = Table::new(rows)
         .text("kind", "Kind", |row| row.row.kind.as_str().into())
         .text("crate", "Crate", |row| row.row.label.name.as_str().into())
-        .name("name", "Name", |row| row.row.name.as_str().into());
+        .name("name", "Name", |row| row.row.name.as_str().into())
+        .name("short", "Name", |row| short_of(row.row, names))
+        .searched_only();
     let times: [(&'static str, Read<f64>); 5] = [
         ("before_ns", |time| time.before),
         ("after_ns", |time| time.after),
@@ -429,6 +439,14 @@ fn machines<'a>(rows: &'a [Nth<'a, ChangeRow>], samples: Samples) -> Table<'a, N
         .number("samples_after", "Samples after", |row| {
             Cell::Count(row.row.after.samples)
         })
+}
+
+/// The name as people see it, unless they ask for it in full; `--filter` looks at it in each format.
+fn short_of<'a>(row: &'a ChangeRow, names: &Names<'_>) -> Cell<'a> {
+    match row.kind {
+        ChangeKind::Crate => row.name.as_str().into(),
+        _ => Cell::text(names.function(&row.label, &row.name, false)),
+    }
 }
 
 /// What happened to a row, when it is more than chance.

@@ -137,17 +137,12 @@ pub(super) fn table<'a>(
             Cell::maybe_text(row.row.label.version.as_deref())
         })
         .machines_only()
-        .name("name", "Function", |row| row.row.name.as_str().into());
-    let table = match full_names {
-        true => table,
-        false => table
-            .machines_only()
-            .name("short", "Function", |row| {
-                Cell::text(names.function(&row.row.label, &row.row.name, false))
-            })
-            .people_only()
-            .searched(false),
-    };
+        .names(
+            "Function",
+            full_names,
+            |row| row.row.name.as_str().into(),
+            |row| Cell::text(names.function(&row.row.label, &row.row.name, false)),
+        );
     exact(table, total)
 }
 

@@ -167,6 +167,12 @@ pub(super) fn table<'a>(
             row.row.row.function.as_str().into()
         })
         .machines_only()
+        // As it is shown without `--full-names`.
+        .name("short", "Function", move |row| {
+            let row = row.row.row;
+            Cell::text(names.function(&row.label, &row.function, false))
+        })
+        .searched_only()
         .number("self", "Self", move |row| {
             Cell::Share(share(row.row.row.own.period, total))
         })

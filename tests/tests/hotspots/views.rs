@@ -200,3 +200,57 @@ fn what_is_not_there_is_said() {
         other => panic!("{other:?}: {}", run.stderr),
     }
 }
+
+/// A filter finds the same rows by the name in full and by the name as a table shows it, in each format.
+#[test]
+fn a_filter_takes_names_as_they_are_shown() {
+    let recorded = Recorded::new();
+    let functions = recorded.view(&["functions"]);
+    let hottest = rows(&functions)[0]["name"].as_str().unwrap();
+    let number = functions["recording"]["number"].to_string();
+    for (view, arguments) in [
+        ("functions", vec![]),
+        ("lines", vec![]),
+        ("callers", vec![hottest]),
+        ("diff", vec![number.as_str(), number.as_str()]),
+    ] {
+        let whole = recorded.view(&[&[view][..], &arguments].concat());
+        let key = if view == "lines" { "function" } else { "name" };
+        // A function that is shown without its crate, as far down the tree as there is one.
+        let of_row = |row: &Value| -> Option<(String, String)> {
+            let name = row[key].as_str()?;
+            let short = name.strip_prefix(&format!("{}::", row["crate"].as_str()?))?;
+            let plain = |text: &str| {
+                text.chars()
+                    .all(|c| c.is_alphanumeric() || "_:".contains(c))
+            };
+            (plain(name) && !short.contains("::")).then(|| (name.to_owned(), short.to_owned()))
+        };
+        let found = rows(&whole).iter().rev().find_map(of_row);
+        let (full, short) = found.unwrap_or_else(|| panic!("{view}: {whole}"));
+        let filtered = |name: &str, flags: &[&str]| {
+            let pattern = format!("^{name}$");
+            let filter = ["--filter", &pattern];
+            let all = [&[view][..], &arguments, &filter, flags].concat();
+            let run = recorded.tool.run(&all);
+            assert_eq!(run.code, Some(0), "{all:?}: {}", run.stderr);
+            run.stdout
+        };
+        for flags in [
+            &["--message-format", "json"][..],
+            &["--message-format", "csv"],
+            &[],
+            &["-w"],
+        ] {
+            let by_short = filtered(&short, flags);
+            assert!(by_short.contains(&short), "{view} {flags:?}: {by_short}");
+            // Other functions may look the same; all that the full name finds is among them.
+            let by_full = filtered(&full, flags);
+            assert!(by_full.contains(&short), "{view} {flags:?}: {by_full}");
+            assert!(
+                by_full.len() <= by_short.len(),
+                "{view}: {by_full} {by_short}"
+            );
+        }
+    }
+}
