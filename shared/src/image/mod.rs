@@ -27,7 +27,6 @@ mod pe;
 mod relocation;
 mod section;
 mod segments;
-mod sframe;
 mod strip;
 mod symbol;
 mod symbol_elf;
