@@ -28,7 +28,6 @@ mod pe;
 mod relocation;
 mod section;
 mod segments;
-mod sframe;
 mod strip;
 mod symbol;
 mod symbol_elf;

@@ -5,7 +5,9 @@
 //! C++ ABI for the language-specific data (`.gcc_except_table`), Arm's "Exception Handling ABI" for
 //! `.ARM.exidx` and `.ARM.extab`.
 
-use super::{Image, Section, SectionKind, sframe};
+mod sframe;
+
+use super::{Image, Section, SectionKind};
 use crate::{
     address::{AddressRange, FileOffset, FileRange, Range, VirtualAddress},
     hashing::NumberMap,
