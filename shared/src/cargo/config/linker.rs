@@ -44,7 +44,7 @@ pub(super) fn strip<'a>(
                 None => Vec::new(),
             };
             is_handed_on = word == "-Xlinker";
-            let found = to_linker.into_iter().filter_map(meaning).last();
+            let found = to_linker.into_iter().rev().find_map(meaning);
             let text = option.text.clone();
             if let Some(value) = found {
                 last = Some(Stripped { value, text });
