@@ -20,6 +20,7 @@
 mod attribute;
 mod bytes;
 mod code;
+mod debug_frame;
 mod files;
 mod fold;
 mod header;
