@@ -9,8 +9,9 @@
 //! A function is its full name, without hashes, and its crate: the many copies of a generic
 //! function in several units and both copies of a function that was outlined are one.
 //!
-//! Limits: debug information that `dwz` moved into a supplementary file is not read. Functions of a
-//! kernel have names where that kernel runs here (`kernel`), else it is one row.
+//! Limits: where the file is not here to which `dwz` moved parts of the debug information, what these
+//! parts name has the names of the symbol tables. Functions of a kernel have names where that kernel
+//! runs here (`kernel`), else it is one row.
 
 mod buckets;
 mod collect;
@@ -30,7 +31,10 @@ use codecost::{
     address::{AddressRange, VirtualAddress},
     attribution::{Catalogue, SymbolOwners},
     demangle::{Name, Part, Scheme},
-    image::{Image, Mapping, Symbol, SymbolTable, debug_info::DebugInfo},
+    image::{
+        Image, Mapping, Symbol, SymbolTable,
+        debug_info::{DebugInfo, separate::SharedLink},
+    },
 };
 use collect::Collector;
 use dwarf::{Answer, Described, Dwarf};
@@ -175,7 +179,7 @@ fn of_file(
         return without_file(module, frames, collector);
     };
     let mut programs = files::programs(module, file);
-    let debug = files::debug_file(&image, &programs);
+    let debug = files::debug_file(&image, &programs).or_else(|| files::inside(&image, file));
     let debug_image = debug
         .as_ref()
         .and_then(|debug| Image::parse(debug.path(), debug).ok());
@@ -190,6 +194,19 @@ fn of_file(
         Some(other) if !files::has_debug_info(&image) => Sections::of(other),
         _ => Sections::of(&image),
     };
+    // The debug information that is read, with the paths of its file.
+    let (described, described_by) = match (&debug_image, &debug) {
+        (Some(other), Some(debug)) if !files::has_debug_info(&image) => {
+            (other, &[debug.path().to_path_buf()][..])
+        }
+        _ => (&image, &programs[..]),
+    };
+    let link = SharedLink::of(described).filter(|_| !system || debug_image.is_none());
+    let shared = link.and_then(|link| files::shared(link, described_by));
+    let shared_image = shared
+        .as_ref()
+        .and_then(|shared| Image::parse(shared.path(), shared).ok());
+    let shared_sections = shared_image.as_ref().map(Sections::of);
     let facts = ModuleFacts {
         library: buckets::of_library(&module.name),
         is_static: image.section(".interp").is_none()
@@ -218,7 +235,7 @@ fn of_file(
         files: &files,
         sections: &split,
     };
-    let mut dwarf = Dwarf::load(&sections);
+    let mut dwarf = Dwarf::load(&sections, shared_sections.as_ref());
     let answers = match &mut dwarf {
         Some(dwarf) => dwarf.answers(&addresses, &programs, store),
         None => Vec::new(),
@@ -244,6 +261,11 @@ fn of_file(
     resolver.prepare();
     resolver.set_chains(frames, &answers);
     let (no_debug_info, no_symbol) = (resolver.without_debug_info, resolver.without_symbol);
+    if let (Some(link), None) = (link, &shared) {
+        let path = String::from_utf8_lossy(link.path).into_owned();
+        let gaps = collector.gaps();
+        gaps.no_shared_debug.push((module.name.clone(), path));
+    }
     note_gaps(module, no_debug_info, no_symbol, collector);
 }
 
@@ -428,6 +450,11 @@ impl<'a> Resolver<'a, '_, '_> {
         let extent = symbol.as_ref().map(|(_, extent, _)| *extent);
         let mut scopes: Vec<Scope> = Vec::new();
         for frame in answer.iter().flat_map(|answer| &answer.frames) {
+            let described = self.described.get(&frame.function);
+            // Its name is in a file that is not here: what it is part of has one, or a symbol.
+            if described.is_some_and(|it| it.linkage.is_none() && it.name.is_none()) {
+                continue;
+            }
             let file = frame.file.as_deref();
             scopes.push(Scope {
                 function: self.function(frame.function, file),

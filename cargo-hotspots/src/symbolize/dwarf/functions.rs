@@ -154,12 +154,21 @@ impl<'s> Dwarf<'s> {
         else {
             return;
         };
+        // Of a name that cannot be read, such as one in a file that is not here, no part is a name.
+        if described.name.is_none() && described.linkage.is_none() {
+            return;
+        }
         let mut names = Vec::new();
         while let Some((name, parent)) = scopes.scopes.get(scope as usize)
             && names.len() < MAX_SCOPES
         {
-            let name = name.and_then(|name| part.text(name));
-            names.push(name.unwrap_or_else(|| "{unnamed}".to_owned()));
+            names.push(match name {
+                Some(name) => match part.text(*name) {
+                    Some(name) => name,
+                    None => return,
+                },
+                None => "{unnamed}".to_owned(),
+            });
             match parent {
                 Some(parent) => scope = *parent,
                 None => break,
@@ -167,8 +176,10 @@ impl<'s> Dwarf<'s> {
         }
         described.root = names.last().cloned();
         names.reverse();
-        names.extend(described.name.take());
-        described.name = Some(names.join("::"));
+        if let Some(name) = described.name.take() {
+            names.push(name);
+            described.name = Some(names.join("::"));
+        }
     }
 
     fn path_of(&self, part: Part<'_, 's>, file: u64) -> Option<Arc<str>> {
