@@ -65,6 +65,8 @@ pub struct Facts {
     pub duration_ns: Option<u64>,
     /// Whether whole CPUs were sampled.
     pub whole_cpus: bool,
+    /// Threads that started meanwhile.
+    pub started: u64,
     /// CPU time of all samples, where the event counts it or cycles were counted beside it.
     pub cpu_ns: Option<u64>,
     /// What the kernel says that the programs used, where the recording has it.
