@@ -100,6 +100,8 @@ pub struct LeftOut {
     pub samples: u64,
     /// The sum of their periods.
     pub period: u64,
+    /// Whether other threads of that process are shown.
+    pub beside_shown: bool,
 }
 
 impl LeftOut {
@@ -114,6 +116,7 @@ impl LeftOut {
             process: process.to_owned(),
             samples: 0,
             period: 0,
+            beside_shown: false,
         }
     }
 }

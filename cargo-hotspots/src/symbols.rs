@@ -104,6 +104,9 @@ pub struct Gaps {
     pub no_debug_info: Vec<(String, u64)>,
     /// Modules without a symbol for some addresses.
     pub no_symbol: Vec<(String, u64)>,
+    /// Modules of whose debug information `dwz` moved parts to another file that is not here, with its
+    /// path.
+    pub no_shared_debug: Vec<(String, String)>,
 }
 
 impl Symbols {

@@ -18,18 +18,49 @@ use codecost::{
 };
 use std::time::Duration;
 
+/// The account of a process that still runs is exact to some 20 ms.
+const ALWAYS: f64 = 20e6;
+/// A clock goes on while the machine's host runs something else, and the account does not: so much is
+/// no missing process.
+const ROUNDED: f64 = 0.10;
+
 /// Below this coverage a recording is unreliable.
 pub(super) const LEAST: f64 = 0.80;
 /// Of less CPU time than this, start-up and the clock's ticks are a large part.
 const SHORT: u64 = 100_000_000;
 
 impl Facts {
-    /// The part of the used CPU time that was sampled; `None` where one of the two is not known.
+    /// The part of the used CPU time that was sampled; `None` where one of the two is not known: the
+    /// account does not have what is sampled beyond chance.
     pub fn coverage(&self) -> Option<f64> {
+        let (sampled, used) = self.sampled_and_used()?;
+        let is_whole = self.beyond_account().is_none();
+        (used > 0 && is_whole).then(|| sampled as f64 / used as f64)
+    }
+
+    /// The CPU time of all samples, those that are not shown included, and that of the account.
+    fn sampled_and_used(&self) -> Option<(u64, u64)> {
         let used = self.account?.cpu_ns();
         let left_out = self.left_out.iter().map(|left| left.period);
         let sampled = left_out.fold(self.cpu_ns?, u64::saturating_add);
-        (used > 0).then(|| sampled as f64 / used as f64)
+        Some((sampled, used))
+    }
+
+    /// How much more CPU time was sampled than the account has, where that is more than chance.
+    fn beyond_account(&self) -> Option<u64> {
+        let (sampled, used) = self.sampled_and_used()?;
+        let beyond = sampled.checked_sub(used)?;
+        // Each thread is hit in step, and what it ends with by chance: five standard deviations.
+        let left_out = self.left_out.iter().map(|left| left.samples);
+        let samples = left_out.fold(self.samples, u64::saturating_add).max(1);
+        let period = sampled as f64 / samples as f64;
+        let hits = match self.whole_cpus {
+            true => samples,
+            false => samples.min(self.started.saturating_add(1)),
+        };
+        let chance = 5.0 * period * (hits as f64).sqrt();
+        let allowed = ALWAYS + ROUNDED * used as f64 + chance;
+        (beyond as f64 > allowed).then_some(beyond)
     }
 
     /// The coverage, when it is too low to rely on: of a short run, too.
@@ -112,6 +143,9 @@ pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
     if facts.coverage().is_some() || facts.is_waiting() {
         return None;
     }
+    if let Some(beyond) = facts.beyond_account() {
+        return Some(not_accounted(facts, beyond));
+    }
     let (why, help) = match (facts.account, facts.cpu_ns) {
         (None, _) => (
             "the recording does not say what the program used".to_owned(),
@@ -128,6 +162,21 @@ pub(super) fn unknown(facts: &Facts) -> Option<Warning> {
     };
     let message = format!("how much of the CPU time was sampled is not known: {why}");
     Some(Warning::new("coverage-unknown", message).help(help))
+}
+
+/// Says that samples are of processes that the account does not have.
+fn not_accounted(facts: &Facts, beyond: u64) -> Warning {
+    let time = |nanoseconds| Time(Duration::from_nanos(nanoseconds));
+    let used = facts.account.map_or(0, |account| account.cpu_ns());
+    let message = format!(
+        "how much of the CPU time was sampled is not known: the samples are of {} more than the {} \
+         that the kernel accounts for, as of a child process that the program did not wait for",
+        time(beyond),
+        time(used)
+    );
+    let help = "all samples count; such a process is recorded until the program ends, so let the \
+                program wait for it, or record that process with `--pid`";
+    Warning::new("coverage-unknown", message).help(help)
 }
 
 fn cause(profile: &Profile, total: Weight, facts: &Facts, missing: u64) -> Cause {

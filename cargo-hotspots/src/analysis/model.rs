@@ -65,6 +65,8 @@ pub struct Facts {
     pub duration_ns: Option<u64>,
     /// Whether whole CPUs were sampled.
     pub whole_cpus: bool,
+    /// Threads that started meanwhile.
+    pub started: u64,
     /// CPU time of all samples, where the event counts it or cycles were counted beside it.
     pub cpu_ns: Option<u64>,
     /// How long all threads together had no processor, where that is what was recorded.

@@ -347,7 +347,9 @@ fn unknown(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
         .into_iter()
         .chain(gaps::warnings(shares))
         .collect();
-    let explained = causes.iter().filter(|cause| cause.code != "no-debug-info");
+    let explained = causes
+        .iter()
+        .filter(|cause| cause.code == "no-symbol" || cause.code.ends_with("-binary"));
     let explained: u64 = explained.filter_map(|cause| cause.count).sum();
     let rest = facts.quality.unknown.saturating_sub(explained);
     if share(rest).0 > MOST_UNKNOWN {

@@ -108,6 +108,7 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         stack_limit: profile.stack_limit,
         left_out,
         whole_cpus,
+        started: profile.started,
         samples: shares.total.samples,
         duration_ns: account
             .map(|account| account.duration_ns)

@@ -208,7 +208,7 @@ structures! {
     Function { name, owner, evidence, file, line }
     Chain { first, len, symbol, extent, line_zero }
     Scope { function, file, line }
-    Gaps { no_debug_info, no_symbol }
+    Gaps { no_debug_info, no_symbol, no_shared_debug }
     Symbols { functions, aliases, crates, files, chains, scopes, gaps }
 }
 

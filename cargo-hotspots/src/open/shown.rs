@@ -150,6 +150,10 @@ fn keep(profile: &mut Profile, wanted: impl Fn(&Thread) -> bool) {
             None => false,
         });
     }
+    for left in left_out.values_mut() {
+        let mut shown = profile.threads.iter();
+        left.beside_shown = shown.any(|thread| thread.process == left.process);
+    }
     profile.left_out.extend(left_out.into_values());
     profile.add_up();
 }
@@ -202,6 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn other_threads_of_a_shown_process_are_said_to_be_that() {
+        let mut profile = profile();
+        let all = About::default();
+        shown(&["worker*"], &[])
+            .apply(Some(&all), &mut profile)
+            .unwrap();
+        let left = profile.left_out.iter();
+        let left: Vec<_> = left
+            .map(|left| (left.process.as_str(), left.samples, left.beside_shown))
+            .collect();
+        assert_eq!(left, [("cargo", 12, false), ("crit-1234", 10, true)]);
+    }
+
+    #[test]
     fn what_criterion_starts_is_left_out_and_said() {
         let about = |harness: &str| About {
             programs: vec![Program {
@@ -219,6 +237,7 @@ mod tests {
         assert_eq!(profile.losses.unrooted, 0);
         assert_eq!(profile.threads.len(), 2);
         assert_eq!(profile.left_out[0].process, "cargo");
+        assert!(!profile.left_out[0].beside_shown);
         assert_eq!(profile.left_out[0].samples, 12);
     }
 

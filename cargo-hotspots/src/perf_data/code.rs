@@ -2,8 +2,7 @@
 //! returns to, as far as its instructions prove that.
 //!
 //! Truth: `.eh_frame_hdr`, the sorted index of the unwind tables; the symbol table for where
-//! functions begin. Limits: of a file without such an index, or with tables for debuggers
-//! (`.debug_frame`) as well, it is not known which code has none.
+//! functions begin. Limit: of a file without such an index it is not known which code has none.
 
 use codecost::{
     address::{AddressRange, FileRange, Range, VirtualAddress},
@@ -43,7 +42,7 @@ impl FileCode {
             (!section.compressed).then_some((section.addresses().start, section.file))
         };
         let index = image.as_ref().and_then(|image| {
-            if image.section(".debug_frame").is_some() || !image.little_endian {
+            if !image.little_endian {
                 return None;
             }
             Some(Index {

@@ -21,6 +21,7 @@
 mod attribute;
 mod bytes;
 mod code;
+mod debug_frame;
 mod directory;
 mod files;
 mod fold;

@@ -2,13 +2,14 @@
 
 use super::{
     code::{CodeOf, FileCode},
-    unwind::Span,
+    debug_frame::{self, ForDebuggers},
+    unwind::{Engine, Span},
 };
 use crate::profile::{ModuleKind, ModuleProblem};
 use codecost::{
     address::{AddressRange, FileOffset, FileRange, VirtualAddress},
     disasm::{CallTarget, StackFrame},
-    image::Mapping,
+    image::{Image, Mapping},
 };
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
@@ -63,6 +64,8 @@ pub(super) struct OpenFile {
     pub(super) segments: Vec<(FileRange, VirtualAddress, bool)>,
     /// Its place among all files that can be unwound.
     pub(super) span: Option<Span>,
+    /// Its second place there, with the tables for debuggers, and which functions only those describe.
+    pub(super) for_debuggers: Option<(Span, Vec<AddressRange>)>,
     /// The functions that threads begin with, once they were asked for.
     pub(super) roots: Option<Vec<AddressRange>>,
     /// What is known of its machine code, once it was asked for.
@@ -91,10 +94,37 @@ impl OpenFile {
         (code, CodeOf { mapping, segments })
     }
 
-    /// See [`FileCode::has_table`].
+    /// Whether the code at an address has an unwind table, where that can be told.
     pub(super) fn has_table(&mut self, address: VirtualAddress) -> Option<bool> {
+        if self.is_for_debuggers(address) {
+            return Some(true);
+        }
         let (code, file) = self.code();
         code.has_table(file, address)
+    }
+
+    fn is_for_debuggers(&self, address: VirtualAddress) -> bool {
+        let functions = self.for_debuggers.as_ref();
+        functions.is_some_and(|(_, functions)| debug_frame::has(functions, address))
+    }
+
+    /// The place, among all files that can be unwound, of the tables for an address.
+    pub(super) fn span_at(&self, address: VirtualAddress) -> Option<Span> {
+        match &self.for_debuggers {
+            Some((span, _)) if self.is_for_debuggers(address) => Some(*span),
+            _ => self.span,
+        }
+    }
+
+    /// Finds its places among all files that can be unwound.
+    pub(super) fn add_to(&mut self, engine: &mut Engine) {
+        self.span = engine.add(&self.mapping, None);
+        let image = Image::parse(self.mapping.path(), &self.mapping).ok();
+        let needed = image.and_then(|image| debug_frame::needed(&image));
+        if let Some(ForDebuggers { bytes, functions }) = needed {
+            let span = engine.add(&self.mapping, Some(bytes));
+            self.for_debuggers = span.map(|span| (span, functions));
+        }
     }
 
     /// See [`FileCode::frame_at`].

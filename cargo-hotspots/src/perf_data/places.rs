@@ -276,14 +276,14 @@ impl Places<'_> {
             let return_address = match self.return_address(&mut walk, space, (frame, at), step) {
                 Ok(address) => address,
                 // Its first function has no unwind table in some builds.
-                Err(Ending::Lost) if self.ends_in_first(frames) => return Ending::Root,
+                Err(Ending::Lost) if self.is_outermost(frames) => return Ending::Root,
                 Err(ending) => return ending,
             };
             let call = RuntimeAddress(return_address.saturating_sub(1));
             let (caller, next) = self.resolve(space, call);
             if next == Step::Stop && !self.is_mapped(caller) {
                 // No caller, but something else that was on the stack.
-                return match self.ends_in_first(frames) {
+                return match self.is_outermost(frames) {
                     true => Ending::Root,
                     false => Ending::Lost,
                 };
@@ -393,18 +393,15 @@ impl Places<'_> {
         found.then(|| self.resolve(space, call).0)
     }
 
-    /// Whether the outermost frame so far is the loader's, or what threads begin with: the C library's
-    /// assembly before it has no unwind table (musl's `__clone` and `_start`).
-    fn ends_in_first(&mut self, frames: &[FrameId]) -> bool {
+    /// Whether the outermost frame so far, of which no caller is found, has none: it is the loader's,
+    /// the program's entry, or begins threads.
+    fn is_outermost(&mut self, frames: &[FrameId]) -> bool {
         let outermost = frames.last().and_then(|frame| self.fold.frame_at(*frame));
-        let Some(outermost) = outermost else {
-            return false;
-        };
-        match outermost.place {
-            _ if self.files.is_loader(outermost.module) => true,
-            Place::Code(address) => self.files.is_named_root(outermost.module, address),
-            _ => false,
-        }
+        outermost.is_some_and(|frame| {
+            self.files.is_loader(frame.module)
+                || matches!(frame.place, Place::Code(address)
+                    if self.files.is_named_root(frame.module, address))
+        })
     }
 
     fn kernel(&mut self, address: RuntimeAddress) -> FrameId {
@@ -441,15 +438,16 @@ impl Places<'_> {
         if let Some((opened, true)) = self.files.open(module)
             && let Some(engine) = &mut self.engine
         {
-            opened.span = engine.add(&opened.mapping);
+            opened.add_to(engine);
         }
         let (place, opened) = self.files.place(module, offset);
-        let step = match (place, opened.and_then(|opened| opened.span)) {
-            (Place::Code(address), Some(span)) => {
-                span.address(address).map_or(Step::Stop, Step::Tables)
-            }
-            _ => Step::Stop,
+        let address = match (place, opened) {
+            (Place::Code(address), Some(opened)) => opened
+                .span_at(address)
+                .and_then(|span| span.address(address)),
+            _ => None,
         };
+        let step = address.map_or(Step::Stop, Step::Tables);
         (self.fold.frame(module, place), step)
     }
 }

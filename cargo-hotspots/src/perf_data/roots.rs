@@ -28,17 +28,49 @@ const NAMES: [&str; 14] = [
     "start_thread",
 ];
 
-/// The functions of an image that threads begin with.
+/// Code without a size, of which no next function is known, is taken to have so many bytes: musl's code
+/// at the entry point has 22, glibc's 38.
+const UNSIZED: u64 = 40;
+
+/// The functions of an image that threads begin with: by their names, and the one at the entry point,
+/// whatever it is called. Both are often assembly, which need not say sizes: then the next symbol is
+/// the end.
 pub(super) fn roots(image: &Image<'_>) -> Vec<AddressRange> {
-    let named = |it: &codecost::image::Symbol<'_>| {
-        it.kind == SymbolKind::Function && it.section.is_some() && NAMES.contains(&&*it.name)
-    };
     let tables = [image.symbols(), image.dynamic_symbols()];
     let symbols = tables.iter().flat_map(|table| &table.symbols);
-    symbols
-        .filter(|symbol| named(symbol))
-        .map(|symbol| Range::<VirtualAddress>::new(symbol.address, symbol.size))
-        .collect()
+    let code = symbols.filter(|it| {
+        let is_code = matches!(it.kind, SymbolKind::Function | SymbolKind::Untyped);
+        it.section.is_some() && is_code && !it.name.starts_with(['.', '$'])
+    });
+    let mut code: Vec<_> = code.collect();
+    code.sort_by_key(|symbol| symbol.address);
+    let next = |start: VirtualAddress| {
+        let after = code.partition_point(|symbol| symbol.address <= start);
+        let next = code
+            .get(after)
+            .and_then(|it| it.address.checked_since(start));
+        next.unwrap_or(UNSIZED)
+    };
+    let starts = |it: &codecost::image::Symbol<'_>| {
+        let is_function = it.kind == SymbolKind::Function;
+        it.address == image.entry || is_function && NAMES.contains(&&*it.name)
+    };
+    let mut found: Vec<AddressRange> = code
+        .iter()
+        .filter(|symbol| starts(symbol))
+        .map(|symbol| match symbol.size {
+            0 => Range::<VirtualAddress>::new(symbol.address, next(symbol.address)),
+            size => Range::<VirtualAddress>::new(symbol.address, size),
+        })
+        .collect();
+    // A stripped program has no name for it.
+    if image.entry.0 != 0 && !found.iter().any(|range| range.contains(image.entry)) {
+        found.push(Range::<VirtualAddress>::new(
+            image.entry,
+            next(image.entry).min(UNSIZED),
+        ));
+    }
+    found
 }
 
 /// Whether a file is the C library, by its name.

@@ -161,6 +161,7 @@ fn check(
         mapping: Arc::new(mapping),
         segments,
         span: None,
+        for_debuggers: None,
         roots: None,
         code: None,
     })

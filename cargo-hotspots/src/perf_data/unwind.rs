@@ -98,6 +98,12 @@ pub(super) enum Bytes {
     Owned(Vec<u8>),
 }
 
+impl Default for Bytes {
+    fn default() -> Self {
+        Self::Owned(Vec::new())
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -122,7 +128,12 @@ where
         }
     }
 
-    fn add(&mut self, name: &Path, mapping: &Arc<Mapping>) -> Option<Span> {
+    fn add(
+        &mut self,
+        name: &Path,
+        mapping: &Arc<Mapping>,
+        for_debuggers: Option<Vec<u8>>,
+    ) -> Option<Span> {
         let image = Image::parse(name, mapping).ok()?;
         let loaded = || image.segments.iter().filter(|segment| segment.loaded);
         let lowest = loaded().map(|segment| segment.address).min()?;
@@ -141,7 +152,14 @@ where
             name.display().to_string(),
             base..base + size,
             base,
-            sections(&image, mapping, lowest),
+            match for_debuggers {
+                None => sections(&image, mapping, lowest),
+                Some(bytes) => ExplicitModuleSectionInfo {
+                    base_svma: lowest.0,
+                    debug_frame: Some(Bytes::Owned(bytes)),
+                    ..ExplicitModuleSectionInfo::default()
+                },
+            },
         );
         self.unwinder.add_module(module);
         Some(Span { base, lowest, size })
@@ -273,11 +291,16 @@ impl Engine {
         }
     }
 
-    /// Adds a file; `None` when it cannot be unwound.
-    pub(super) fn add(&mut self, mapping: &Arc<Mapping>) -> Option<Span> {
+    /// Adds a file, with the tables that programs unwind by or with these for debuggers; `None` when
+    /// it cannot be unwound.
+    pub(super) fn add(
+        &mut self,
+        mapping: &Arc<Mapping>,
+        for_debuggers: Option<Vec<u8>>,
+    ) -> Option<Span> {
         match self {
-            Self::X86_64(state) => state.add(mapping.path(), mapping),
-            Self::Aarch64(state) => state.add(mapping.path(), mapping),
+            Self::X86_64(state) => state.add(mapping.path(), mapping, for_debuggers),
+            Self::Aarch64(state) => state.add(mapping.path(), mapping, for_debuggers),
         }
     }
 
@@ -443,7 +466,8 @@ fn sections(
         eh_frame: bytes(".eh_frame"),
         eh_frame_hdr_svma: range(".eh_frame_hdr"),
         eh_frame_hdr: bytes(".eh_frame_hdr").filter(searchable),
-        debug_frame: bytes(".debug_frame"),
+        // It is added apart, for the functions that have nothing else.
+        debug_frame: None,
         text: None,
         stubs_svma: None,
         stub_helper_svma: None,

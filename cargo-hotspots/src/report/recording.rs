@@ -119,6 +119,7 @@ impl<'a> JsonRecording<'a> {
             samples,
             duration_ns,
             whole_cpus,
+            started: _,
             cpu_ns,
             account,
             allocated: _,
@@ -281,7 +282,13 @@ fn left_out(facts: &Facts) -> String {
         match left.process.as_str() {
             LeftOut::INPUTS => format!("{samples} of making a benchmark's inputs ({share} of all)"),
             LeftOut::DROPS => format!("{samples} of dropping inputs and outputs ({share} of all)"),
-            process => format!("{samples} of process `{process}` ({share} of all)"),
+            process => {
+                let whose = match left.beside_shown {
+                    true => "other threads of process",
+                    false => "process",
+                };
+                format!("{samples} of {whose} `{process}` ({share} of all)")
+            }
         }
     });
     said.collect::<Vec<_>>().join(", ")

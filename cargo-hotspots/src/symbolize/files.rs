@@ -77,6 +77,16 @@ impl<'d> Sections<'d> {
         sections
     }
 
+    /// The same with the strings of the file that `dwz` made.
+    pub(super) fn directory_with<'a>(&'a self, shared: Option<&'a Self>) -> DwarfSections<'a> {
+        let mut sections = self.directory();
+        if let Some(shared) = shared {
+            let strings = shared.get(DebugSection::Str.name());
+            sections.add(DebugSection::SharedStr.name(), strings);
+        }
+        sections
+    }
+
     /// For `gimli`.
     pub(super) fn dwarf(&self) -> gimli::Dwarf<Slice<'_>> {
         let load = |id: gimli::SectionId| Ok::<_, ()>(self.slice(Some(id.name())));
@@ -129,6 +139,27 @@ fn debug_link<'d>(image: &Image<'d>) -> Option<&'d [u8]> {
     Some(image.section_bytes(section))
 }
 
+/// The file with further symbols that a program carries in `.gnu_debugdata`, where it has none itself.
+pub(super) fn inside(image: &Image<'_>, file: &Mapping) -> Option<Mapping> {
+    let mut sections = image.sections.iter();
+    if sections.any(|section| section.kind == SectionKind::Symbols) {
+        return None;
+    }
+    let bytes = separate::inside(image)?;
+    Mapping::of_bytes(file.path(), &bytes).ok()
+}
+
+/// The file that a link of `dwz` names, which has what several files have in common. `files` are all
+/// paths of the file with the link.
+pub(super) fn shared(link: SharedLink<'_>, files: &[PathBuf]) -> Option<Mapping> {
+    let paths = files.iter().flat_map(|file| link.candidates(file));
+    paths.into_iter().find_map(|path| {
+        let mapping = Mapping::open(&path).ok()?;
+        let image = Image::parse(&path, &mapping).ok()?;
+        (image.build_id() == Some(link.build_id)).then_some(mapping)
+    })
+}
+
 /// Paths of the program first, then all others at which a module's names may be found, whether there is
 /// a file now or not: what is installed or goes away there changes the names.
 pub(crate) fn looked_at(module: &Module) -> Vec<PathBuf> {
@@ -140,11 +171,20 @@ pub(crate) fn looked_at(module: &Module) -> Vec<PathBuf> {
         return programs;
     };
     let debug_files = places(&image, &programs).into_iter();
-    let debug_files = debug_files.map(|(_, path)| path);
-    let shared = SharedLink::of(&image).map(|link| link.candidates(file.path()));
-    let shared = shared.into_iter().flatten();
+    let debug_files: Vec<PathBuf> = debug_files.map(|(_, path)| path).collect();
+    let own = SharedLink::of(&image);
+    let own = programs
+        .iter()
+        .filter_map(|path| Some(own.as_ref()?.candidates(path)));
+    // Whether it is this program's matters later: here every file counts that may be.
+    let of_debug_files = debug_files.iter().filter_map(|path| {
+        let file = Mapping::open(path).ok()?;
+        let image = Image::parse(path, &file).ok()?;
+        Some(SharedLink::of(&image)?.candidates(path))
+    });
+    let shared: Vec<PathBuf> = own.chain(of_debug_files).flatten().collect();
     let packed: Vec<PathBuf> = programs.iter().flat_map(|path| packages(path)).collect();
-    let others: Vec<PathBuf> = debug_files.chain(shared).chain(packed).collect();
+    let others = debug_files.into_iter().chain(shared).chain(packed);
     programs.into_iter().chain(others).collect()
 }
 
@@ -197,15 +237,5 @@ pub(super) fn debug_file(image: &Image<'_>, programs: &[PathBuf]) -> Option<Mapp
             return Some(file);
         }
     }
-    // Function names that a stripped file carries compressed.
-    let has_symbols = image
-        .sections
-        .iter()
-        .any(|section| section.kind == SectionKind::Symbols);
-    let (false, Some(path)) = (has_symbols, programs.first()) else {
-        return None;
-    };
-    let inside = separate::inside(image)?;
-    let file = Mapping::of_bytes(path, &inside).ok()?;
-    Image::parse(path, &file).is_ok().then_some(file)
+    None
 }

@@ -9,8 +9,9 @@
 //! A function is its full name, without hashes, and its crate: the many copies of a generic
 //! function in several units and both copies of a function that was outlined are one.
 //!
-//! Limits: debug information that `dwz` moved into a supplementary file is not read. Functions of a
-//! kernel have names where that kernel runs here (`kernel`), else it is one row.
+//! Limits: where the file is not here to which `dwz` moved parts of the debug information, what these
+//! parts name has the names of the symbol tables. Functions of a kernel have names where that kernel
+//! runs here (`kernel`), else it is one row.
 
 mod buckets;
 mod collect;
@@ -30,10 +31,13 @@ use codecost::{
     address::{AddressRange, VirtualAddress},
     attribution::{Catalogue, SymbolOwners},
     demangle::{Name, Part, Scheme},
-    image::{Image, Mapping, Symbol, SymbolTable, debug_info::DebugInfo},
+    image::{
+        Image, Mapping, Symbol, SymbolTable,
+        debug_info::{DebugInfo, separate::SharedLink},
+    },
 };
 use collect::Collector;
-use dwarf::{Answer, Described, Dwarf, RawFrame};
+use dwarf::{Answer, Described, Dwarf};
 use files::Sections;
 pub(crate) use files::looked_at;
 use owners::ModuleFacts;
@@ -175,7 +179,7 @@ fn of_file(
         return without_file(module, frames, collector);
     };
     let mut programs = files::programs(module, file);
-    let debug = files::debug_file(&image, &programs);
+    let debug = files::debug_file(&image, &programs).or_else(|| files::inside(&image, file));
     let debug_image = debug
         .as_ref()
         .and_then(|debug| Image::parse(debug.path(), debug).ok());
@@ -190,6 +194,19 @@ fn of_file(
         Some(other) if !files::has_debug_info(&image) => Sections::of(other),
         _ => Sections::of(&image),
     };
+    // The debug information that is read, with the paths of its file.
+    let (described, described_by) = match (&debug_image, &debug) {
+        (Some(other), Some(debug)) if !files::has_debug_info(&image) => {
+            (other, &[debug.path().to_path_buf()][..])
+        }
+        _ => (&image, &programs[..]),
+    };
+    let link = SharedLink::of(described).filter(|_| !system || debug_image.is_none());
+    let shared = link.and_then(|link| files::shared(link, described_by));
+    let shared_image = shared
+        .as_ref()
+        .and_then(|shared| Image::parse(shared.path(), shared).ok());
+    let shared_sections = shared_image.as_ref().map(Sections::of);
     let facts = ModuleFacts {
         library: buckets::of_library(&module.name),
         is_static: image.section(".interp").is_none()
@@ -218,7 +235,7 @@ fn of_file(
         files: &files,
         sections: &split,
     };
-    let mut dwarf = Dwarf::load(&sections);
+    let mut dwarf = Dwarf::load(&sections, shared_sections.as_ref());
     let answers = match &mut dwarf {
         Some(dwarf) => dwarf.answers(&addresses, &programs, store),
         None => Vec::new(),
@@ -244,6 +261,11 @@ fn of_file(
     resolver.prepare();
     resolver.set_chains(frames, &answers);
     let (no_debug_info, no_symbol) = (resolver.without_debug_info, resolver.without_symbol);
+    if let (Some(link), None) = (link, &shared) {
+        let path = String::from_utf8_lossy(link.path).into_owned();
+        let gaps = collector.gaps();
+        gaps.no_shared_debug.push((module.name.clone(), path));
+    }
     note_gaps(module, no_debug_info, no_symbol, collector);
 }
 
@@ -427,36 +449,19 @@ impl<'a> Resolver<'a, '_, '_> {
         let symbol = self.tables.at(address);
         let extent = symbol.as_ref().map(|(_, extent, _)| *extent);
         let mut scopes: Vec<Scope> = Vec::new();
-        // Names that several programs share (`dwz`) and that are not here: then what was inlined is not
-        // known, and the symbol says what the function is.
-        let described = self.described;
-        let is_nameless = |frame: &RawFrame| {
-            let found = described.get(&frame.function);
-            found.is_some_and(|it| it.linkage.is_none() && it.name.is_none())
-        };
-        let frames = answer.map_or(&[][..], |answer| &answer.frames);
-        let outermost = frames.len().saturating_sub(1);
-        let mut nameless = false;
-        for (at, frame) in frames.iter().enumerate() {
-            let by_symbol = match (is_nameless(frame), &symbol) {
-                (true, Some(symbol)) => Some(symbol),
-                (true, None) | (false, _) => None,
-            };
-            nameless |= by_symbol.is_some();
-            if by_symbol.is_some() && at < outermost {
+        for frame in answer.iter().flat_map(|answer| &answer.frames) {
+            let described = self.described.get(&frame.function);
+            // Its name is in a file that is not here: what it is part of has one, or a symbol.
+            if described.is_some_and(|it| it.linkage.is_none() && it.name.is_none()) {
                 continue;
             }
             let file = frame.file.as_deref();
             scopes.push(Scope {
-                function: match by_symbol {
-                    Some((symbol, _, owners)) => self.symbol(symbol, owners),
-                    None => self.function(frame.function, file),
-                },
+                function: self.function(frame.function, file),
                 file: file.map(|file| self.collector.file(file)),
                 line: frame.line,
             });
         }
-        self.without_debug_info += u64::from(nameless);
         if let (Some(outermost), Some((symbol, ..))) = (scopes.last(), &symbol) {
             // One function by its address: what the symbol is called is another name for it.
             let outermost = outermost.function;

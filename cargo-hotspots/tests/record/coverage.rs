@@ -189,3 +189,22 @@ fn short_lived_threads_of_a_running_process_are_seen() {
     let unrooted = stacks.quality.losses.unrooted as f64 / stacks.samples as f64;
     assert!(unrooted < 0.01, "{unrooted}");
 }
+
+/// The kernel adds a process to its parent's account when that waits for it.
+#[test]
+fn a_child_that_nobody_waits_for_is_no_coverage_above_all() {
+    for recorder in ["builtin", "perf"] {
+        let (driven, used) = recorded("deserter", recorder, "997");
+        let (facts, warnings) = facts(&driven);
+        assert!((200_000_000..700_000_000).contains(&used), "{used}");
+        let sampled = facts.cpu_ns.unwrap();
+        let periods = perf_script(&facts.source, "period");
+        let sum: u64 = periods.iter().map(|it| it.parse::<u64>().unwrap()).sum();
+        assert_eq!(sum, sampled);
+        assert!(sampled > 1_100_000_000, "{sampled}");
+        assert_eq!(facts.coverage(), None, "{facts:?}");
+        let said = warnings.iter().find(|(code, _)| code == "coverage-unknown");
+        let (_, said) = said.unwrap();
+        assert!(said.contains("did not wait for"), "{said}");
+    }
+}

@@ -8,6 +8,7 @@ mod advice;
 mod cases;
 mod coverage;
 mod harnesses;
+mod musl;
 mod names;
 
 use cargo_hotspots::{

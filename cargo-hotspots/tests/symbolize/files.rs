@@ -154,6 +154,107 @@ fn separate_debug_files() {
     assert_eq!(refused.symbols.gaps, stripped.symbols.gaps);
 }
 
+/// `dwz` moves what is there twice to units of their own, and what two files share to a third file.
+#[test]
+fn debug_information_that_dwz_moved() {
+    let program = Program::build(&DEBUG);
+    let directory = program.directory.path();
+    let addresses = addresses(&program.file, 5);
+    let whole = words(&program, &addresses);
+    let names = |program: &Program| {
+        let resolved = Resolved::of(&program.file, &addresses);
+        let outermost = |chain: &Chain| {
+            let scopes = &resolved.symbols.scopes[chain.first as usize..][..chain.len as usize];
+            let function = scopes.last().unwrap().function.0 as usize;
+            resolved.symbols.functions[function].name.clone()
+        };
+        let names: Vec<String> = resolved.symbols.chains.iter().map(outermost).collect();
+        names
+    };
+    let whole_names = names(&program);
+    fs::copy(&program.file, program.path("original")).unwrap();
+    tool("dwz", &["program"], directory);
+    same(&words(&program, &addresses), &whole);
+
+    fs::copy(program.path("original"), &program.file).unwrap();
+    fs::copy(&program.file, program.path("other")).unwrap();
+    tool("dwz", &["-m", "common.dwz", "program", "other"], directory);
+    let sections = tool("readelf", &["-SW", "program"], directory);
+    assert!(sections.contains(".gnu_debugaltlink"), "{sections}");
+    same(&words(&program, &addresses), &whole);
+    let found = Resolved::of(&program.file, &addresses);
+    assert_eq!(found.symbols.gaps.no_shared_debug, []);
+
+    // A copy that was kept with the recording, the shared file is where the program was.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("copy");
+    fs::copy(&program.file, &copy).unwrap();
+    let mut module = crate::programs::module(codecost::image::Mapping::open(&copy).unwrap());
+    module.name = program.file.display().to_string();
+    let looked_at = Resolved::with(module, &addresses);
+    assert_eq!(looked_at.symbols.gaps.no_shared_debug, []);
+
+    // Gone, and in its place that of another build: symbols name the functions.
+    let other = Program::build(&[V0, "-Cdebuginfo=2", "-Copt-level=1"]);
+    fs::copy(&other.file, other.path("other")).unwrap();
+    let directory = other.directory.path();
+    tool("dwz", &["-m", "common.dwz", "program", "other"], directory);
+    for replaced in [false, true] {
+        match replaced {
+            false => fs::remove_file(program.path("common.dwz")).unwrap(),
+            true => {
+                fs::copy(other.path("common.dwz"), program.path("common.dwz")).unwrap();
+            }
+        }
+        let gone = Resolved::of(&program.file, &addresses);
+        let file = program.file.display().to_string();
+        let expected = [(file, "common.dwz".to_owned())];
+        assert_eq!(gone.symbols.gaps.no_shared_debug, expected);
+        let unnamed = |name: &&String| name.contains("{unnamed}");
+        let functions = gone.symbols.functions.iter().map(|it| &it.name);
+        assert_eq!(functions.filter(unnamed).count(), 0);
+        let now = names(&program);
+        let same = now
+            .iter()
+            .zip(&whole_names)
+            .filter(|(now, whole)| now == whole);
+        // Names of symbols have no generic arguments, and aliases choose another.
+        let same = same.count() as f64 / now.len() as f64;
+        assert!(same > 0.95, "{same}");
+    }
+}
+
+/// Fedora's programs have the names of their functions in a packed file inside. `nm` names them where
+/// they were before `strip`.
+#[test]
+fn names_that_are_packed_inside() {
+    let program = Program::build(&[V0]);
+    let directory = program.directory.path();
+    // Debug information of std would say more than names.
+    tool("strip", &["--strip-debug", "program"], directory);
+    let addresses = addresses(&program.file, 50);
+    let whole = words(&program, &addresses);
+    let command = "objcopy --only-keep-debug program kept && \
+                   nm program --format=posix --defined-only | cut -d' ' -f1 > names && \
+                   objcopy -S --keep-symbols=names kept packed && xz packed && strip program && \
+                   objcopy --add-section .gnu_debugdata=packed.xz program";
+    tool("sh", &["-c", command], directory);
+    let symbols = tool("readelf", &["-SW", "program"], directory);
+    assert!(!symbols.contains(".symtab"), "{symbols}");
+    same(&words(&program, &addresses), &whole);
+    // Damaged, it is none.
+    tool(
+        "sh",
+        &[
+            "-c",
+            "objcopy --update-section .gnu_debugdata=names program",
+        ],
+        directory,
+    );
+    let damaged = Resolved::of(&program.file, &addresses);
+    assert!(damaged.symbols.gaps.no_symbol[0].1 > addresses.len() as u64 / 2);
+}
+
 #[test]
 fn compressed_sections() {
     let program = Program::build(&DEBUG);

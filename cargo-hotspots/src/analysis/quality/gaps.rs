@@ -1,7 +1,10 @@
 //! Code that the symbolizer found no name or line for, by the file that it is in.
 
 use super::{super::shares::Shares, MOST_UNKNOWN};
-use codecost::{report::Warning, units::Share};
+use codecost::{
+    report::Warning,
+    units::{Share, counted},
+};
 use std::collections::BTreeMap;
 
 /// What the symbolizer did not find, where it takes a noticeable part of the time. Of the system's
@@ -35,7 +38,7 @@ pub(super) fn warnings(shares: &Shares<'_>) -> Vec<Warning> {
         }
     }
     let share = |samples: u64| Share::of(samples, shares.total.samples);
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<Warning> = shared_debug(shares).into_iter().collect();
     if share(no_line.samples).0 > MOST_UNKNOWN {
         warnings.push(
             Warning::new(
@@ -73,6 +76,25 @@ pub(super) fn warnings(shares: &Shares<'_>) -> Vec<Warning> {
         );
     }
     warnings
+}
+
+/// Where parts of the debug information are in a file that is not here.
+fn shared_debug(shares: &Shares<'_>) -> Option<Warning> {
+    let missing = &shares.symbols.gaps.no_shared_debug;
+    let (module, file) = missing.first()?;
+    let more = match missing.len() as u64 - 1 {
+        0 => String::new(),
+        more => format!(" (and {} likewise)", counted(more, "file")),
+    };
+    let message = format!(
+        "parts of the debug information of `{module}` were moved to `{file}`, which is not here or \
+         another build's{more}: functions have the names of its symbols, and some inlined functions \
+         and lines are missing"
+    );
+    let help = "install the file, which `dwz` has made: distributions have it in the packages with \
+                debug information";
+    let warning = Warning::new("shared-debug-info", message).help(help);
+    Some(warning.count(missing.len() as u64))
 }
 
 /// Modules of which something is not known, and the samples in it.

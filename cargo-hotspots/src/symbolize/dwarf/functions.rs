@@ -154,32 +154,32 @@ impl<'s> Dwarf<'s> {
         else {
             return;
         };
+        // Of a name that cannot be read, such as one in a file that is not here, no part is a name.
+        if described.name.is_none() && described.linkage.is_none() {
+            return;
+        }
         let mut names = Vec::new();
-        let mut root = None;
         while let Some((name, parent)) = scopes.scopes.get(scope as usize)
             && names.len() < MAX_SCOPES
         {
-            let text = name.and_then(|name| part.text(name));
-            if name.is_some() && text.is_none() {
-                // It is in a file that several share (`dwz`) and that is not read: half a name would be
-                // false, and the symbol may have it whole.
-                described.name = None;
-                return;
-            }
-            root.clone_from(&text);
-            names.push(text.unwrap_or_else(|| "{unnamed}".to_owned()));
+            names.push(match name {
+                Some(name) => match part.text(*name) {
+                    Some(name) => name,
+                    None => return,
+                },
+                None => "{unnamed}".to_owned(),
+            });
             match parent {
                 Some(parent) => scope = *parent,
                 None => break,
             }
         }
-        let Some(own) = described.name.take() else {
-            return;
-        };
-        described.root = root;
+        described.root = names.last().cloned();
         names.reverse();
-        names.push(own);
-        described.name = Some(names.join("::"));
+        if let Some(name) = described.name.take() {
+            names.push(name);
+            described.name = Some(names.join("::"));
+        }
     }
 
     fn path_of(&self, part: Part<'_, 's>, file: u64) -> Option<Arc<str>> {

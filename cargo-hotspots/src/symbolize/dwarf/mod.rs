@@ -21,12 +21,12 @@ mod split;
 mod units;
 
 pub(super) use functions::Described;
-pub(super) use model::{Answer, EntryId, RawFrame};
+pub(super) use model::{Answer, EntryId};
 pub(super) use split::Store;
 pub(super) use units::Dwarf;
 
 use codecost::image::debug_info::UnitKind;
-use model::NONE;
+use model::{NONE, RawFrame};
 use paths::Paths;
 use rayon::prelude::*;
 use std::{collections::BTreeMap, path::PathBuf};

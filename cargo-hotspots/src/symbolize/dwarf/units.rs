@@ -20,6 +20,10 @@ pub(in crate::symbolize) struct Dwarf<'s> {
     pub(super) split: HashMap<u32, Split<'s>>,
     abbreviations: Mutex<HashMap<usize, Arc<gimli::Abbreviations>>>,
     pub(super) budget: Budget,
+    /// What `dwz` moved into a file of its own.
+    shared: Option<Box<Dwarf<'s>>>,
+    /// The number of its first unit: those of the shared file follow those of the file itself.
+    first: u32,
 }
 
 /// The entries of a skeleton.
@@ -39,17 +43,36 @@ pub(super) struct Part<'a, 's> {
 }
 
 impl<'s> Dwarf<'s> {
-    /// Reads the units' headers; `None` when there is no debug information.
-    pub(in crate::symbolize) fn load(sections: &'s Sections<'_>) -> Option<Self> {
-        let info = DebugInfo::load(sections.directory());
+    /// Reads the units' headers; `None` when there is no debug information. `shared` are the sections
+    /// of the file that `dwz` moved common parts to.
+    pub(in crate::symbolize) fn load(
+        sections: &'s Sections<'_>,
+        shared: Option<&'s Sections<'_>>,
+    ) -> Option<Self> {
+        let info = DebugInfo::load(sections.directory_with(shared));
         if info.is_empty() {
             return None;
         }
-        let main = sections.dwarf();
+        let mut main = sections.dwarf();
+        if let Some(shared) = shared {
+            main.set_sup(shared.dwarf());
+        }
         let budget = Budget::new(|kind| sections.size(kind));
+        if let Some(shared) = shared {
+            // Its strings are named from here, too.
+            budget.extend(shared.size(DebugSection::Str));
+        }
         let mut units = Vec::new();
         units.resize_with(info.units().len(), OnceLock::new);
+        // The shared file has no shared file.
+        let first = u32::try_from(units.len()).ok();
+        let shared = first.zip(shared).and_then(|(first, sections)| {
+            let shared = Self::load(sections, None)?;
+            Some(Box::new(Self { first, ..shared }))
+        });
         Some(Self {
+            shared,
+            first: 0,
             info,
             main,
             units,
@@ -120,6 +143,12 @@ impl<'s> Dwarf<'s> {
 
     /// The entries of a unit: its own, or of a skeleton those of its `.dwo` file.
     pub(super) fn part(&self, number: u32) -> Option<Part<'_, 's>> {
+        if let Some(shared) = &self.shared
+            && let Some(own) = number.checked_sub(shared.first)
+        {
+            let part = shared.part(own)?;
+            return Some(Part { number, ..part });
+        }
         if let Some(split) = self.split.get(&number) {
             return Some(Part {
                 number,
@@ -135,6 +164,22 @@ impl<'s> Dwarf<'s> {
             unit: self.unit(number)?,
             owner: self,
             is_split: false,
+        })
+    }
+}
+
+impl Dwarf<'_> {
+    /// The entry at an offset of `.debug_info`.
+    fn entry_at(&self, offset: usize) -> Option<EntryId> {
+        let offset = offset as u64;
+        let units = self.info.units();
+        let after = units
+            .partition_point(|unit| unit.section == DebugSection::Info && unit.start <= offset);
+        let number = after.checked_sub(1)?;
+        let unit = units.get(number).filter(|unit| offset < unit.end)?;
+        Some(EntryId {
+            unit: u32::try_from(number).ok()?.checked_add(self.first)?,
+            offset: usize::try_from(offset - unit.start).ok()?,
         })
     }
 }
@@ -159,18 +204,9 @@ impl<'s> Part<'_, 's> {
                     offset,
                 })
             }
-            gimli::AttributeValue::DebugInfoRef(offset) => {
-                let offset = offset.0 as u64;
-                let units = self.owner.info.units();
-                let after = units.partition_point(|unit| {
-                    unit.section == DebugSection::Info && unit.start <= offset
-                });
-                let number = after.checked_sub(1)?;
-                let unit = units.get(number).filter(|unit| offset < unit.end)?;
-                Some(EntryId {
-                    unit: u32::try_from(number).ok()?,
-                    offset: usize::try_from(offset - unit.start).ok()?,
-                })
+            gimli::AttributeValue::DebugInfoRef(offset) => self.owner.entry_at(offset.0),
+            gimli::AttributeValue::DebugInfoRefSup(offset) => {
+                self.owner.shared.as_ref()?.entry_at(offset.0)
             }
             _ => None,
         }
