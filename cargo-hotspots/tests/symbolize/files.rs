@@ -159,7 +159,7 @@ fn separate_debug_files() {
 fn debug_information_that_dwz_moved() {
     let program = Program::build(&DEBUG);
     let directory = program.directory.path();
-    let addresses = addresses(&program.file, 5);
+    let addresses = addresses(&program.file, 40);
     let whole = words(&program, &addresses);
     let names = |program: &Program| {
         let resolved = Resolved::of(&program.file, &addresses);
