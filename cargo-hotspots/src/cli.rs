@@ -32,7 +32,7 @@ const RECORD: &str = "Recording options";
 /// Which recording a command shows, and how one is made.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RecordingFlags {
-    /// Open a recording: a perf.data file (or `-`), or the directory or number of a kept one
+    /// Open a recording: a perf.data file (or `-`), a kept one's directory or number
     ///
     /// Files of samply (Firefox Profiler), callgrind, DHAT and heaptrack open, too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]

@@ -452,7 +452,7 @@ impl<'a> Resolver<'a, '_, '_> {
         for frame in answer.iter().flat_map(|answer| &answer.frames) {
             let described = self.described.get(&frame.function);
             // Its name is in a file that is not here: what it is part of has one, or a symbol.
-            if described.is_some_and(|it| it.linkage.is_none() && it.name.is_none()) {
+            if described.is_some_and(|it| it.unreadable) {
                 continue;
             }
             let file = frame.file.as_deref();

@@ -161,32 +161,6 @@ fn names_in_gnu_debugdata_are_read() {
     assert_shares(&report, ".gnu_debugdata");
 }
 
-/// musl begins threads in assembly whose unwind table leads nowhere: nothing is missing where a stack ends in
-/// what that calls.
-#[test]
-fn stacks_that_end_where_musl_begins_threads_are_whole() {
-    let directory = TempDir::new().unwrap();
-    let source = directory.path().join("threads.rs");
-    let threads = SPIN.replace("fn main()", "fn work()")
-        + "fn main() { std::thread::spawn(work).join().unwrap(); }";
-    fs::write(&source, threads).unwrap();
-    let program = directory.path().join("threads");
-    let mut rustc = rustc();
-    rustc.args(["-O", "-g", "--target=x86_64-unknown-linux-musl"]);
-    succeed(rustc.arg(&source).arg("-o").arg(&program));
-    let arguments = ["functions", "--exec", program.to_str().unwrap(), "--strict"];
-    let (report, _) = json(&[&arguments[..], &["--call-graph", "dwarf"]].concat());
-    let recording = &report["recording"];
-    assert!(recording["samples"].as_u64().unwrap() > 100, "{recording}");
-    let unrooted = recording["quality"]["unrooted"].as_f64().unwrap();
-    assert!(unrooted < 0.1, "{recording}");
-    // The truth is musl's source: `start` is the first function of each thread but the main one.
-    let mut rows = report["rows"].as_array().unwrap().iter();
-    let start = rows.find(|row| row["name"] == "start");
-    let inclusive = start.unwrap_or_else(|| panic!("{report}"))["inclusive"].as_f64();
-    assert!(inclusive.unwrap() > 0.9, "{report}");
-}
-
 /// Of the benchmarks, and the programs with tests, those that cargo runs.
 #[test]
 fn all_targets_of_a_kind_are_those_that_cargo_runs() {

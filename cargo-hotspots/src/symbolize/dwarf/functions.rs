@@ -35,6 +35,8 @@ pub(in crate::symbolize) struct Described {
     pub(in crate::symbolize) line: Option<u32>,
     /// The unit with the description.
     pub(in crate::symbolize) unit: u32,
+    /// It has a name, which stands in a file that is not here, or cannot be read.
+    pub(in crate::symbolize) unreadable: bool,
 }
 
 /// The entries around functions, in the order of their offsets.
@@ -107,6 +109,7 @@ impl<'s> Dwarf<'s> {
                 }
                 c::DW_AT_name if found.name.is_none() => {
                     found.name = part.text(attribute.value());
+                    found.unreadable |= found.name.is_none();
                 }
                 c::DW_AT_decl_file => {
                     file = match attribute.value() {
@@ -121,6 +124,7 @@ impl<'s> Dwarf<'s> {
                 }
                 c::DW_AT_abstract_origin | c::DW_AT_specification => {
                     next = part.place(attribute.value());
+                    found.unreadable |= next.is_none();
                 }
                 _ => {}
             });
@@ -137,6 +141,7 @@ impl<'s> Dwarf<'s> {
                 break;
             }
         }
+        found.unreadable &= found.linkage.is_none() && found.name.is_none();
         let exact = found
             .linkage
             .as_deref()
@@ -154,8 +159,8 @@ impl<'s> Dwarf<'s> {
         else {
             return;
         };
-        // Of a name that cannot be read, such as one in a file that is not here, no part is a name.
-        if described.name.is_none() && described.linkage.is_none() {
+        // Of a name that cannot be read no part is a name.
+        if described.unreadable {
             return;
         }
         let mut names = Vec::new();
@@ -176,10 +181,8 @@ impl<'s> Dwarf<'s> {
         }
         described.root = names.last().cloned();
         names.reverse();
-        if let Some(name) = described.name.take() {
-            names.push(name);
-            described.name = Some(names.join("::"));
-        }
+        names.extend(described.name.take());
+        described.name = Some(names.join("::"));
     }
 
     fn path_of(&self, part: Part<'_, 's>, file: u64) -> Option<Arc<str>> {

@@ -236,7 +236,10 @@ impl Catalogue {
             };
         }
         let mut named = self.named(name);
+        let before = named.len();
         named.retain(|known| !known.is_other_than(name, disambiguator));
+        // A name alone proves nothing where several crates have it.
+        let sure = disambiguator.is_some() || named.len() == before;
         // A crate whose own hash is known is not the one with another hash.
         let left: Vec<_> = match disambiguator {
             Some(_) => named
@@ -249,7 +252,7 @@ impl Catalogue {
         if let Some(only) = only(&left) {
             return Found {
                 info: only.clone(),
-                certain: self.complete,
+                certain: self.complete && sure,
                 by_hash: false,
             };
         }

@@ -5,7 +5,7 @@
 //! the linker makes `__unwind_info` from, what LLVM writes. As in all objects only the relocations say
 //! which function an entry is for.
 
-use super::{Image, unwind::is_specific};
+use super::Image;
 use crate::{
     address::{FileOffset, FileRange, Range, VirtualAddress},
     image::{Architecture, Relocation, Section, UnwindEntry, UnwindPart, UnwindTables},
@@ -126,4 +126,10 @@ fn each(
         };
         then(at, file, &target);
     }
+}
+
+/// Whether unwind data of a function is there.
+pub(super) fn is_specific(image: &Image<'_>, address: VirtualAddress) -> bool {
+    let at = image.section_at(address);
+    at.is_some_and(|(_, section)| section.kind == SectionKind::ExceptTable)
 }

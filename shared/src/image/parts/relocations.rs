@@ -23,7 +23,7 @@ pub(in crate::image) fn read(image: &Image<'_>, symbols: &SymbolTable<'_>) -> Ve
     for (part, of) in image.parts.iter().zip(&symbols.parts) {
         let bytes = image.bytes_in(part.file);
         if wasm::is_wasm(bytes) {
-            wasm::object_relocations(image, part, of, symbols, &mut tables);
+            wasm::object_relocations(image, part.file, of, symbols, &mut tables);
             continue;
         }
         let reader = Reader {

@@ -1,7 +1,10 @@
 //! The unwind tables of objects. Which function an entry is for, and where its language-specific data
 //! is, only the relocations say: the places themselves are empty.
 
-use super::{Image, listed};
+use super::{
+    Image,
+    listed::{self, is_specific},
+};
 use crate::{
     address::{FileOffset, Range, VirtualAddress},
     image::{Relocation, RelocationTable, Section, SectionKind, UnwindEntry, UnwindTables},
@@ -138,9 +141,4 @@ fn exception_index(
 /// Which entry of eight bytes a place is in.
 fn entry_of(section: &Section<'_>, relocation: &Relocation) -> Option<u64> {
     Some(relocation.slot.checked_since(section.address)? / 8)
-}
-
-pub(super) fn is_specific(image: &Image<'_>, address: VirtualAddress) -> bool {
-    let at = image.section_at(address);
-    at.is_some_and(|(_, section)| section.kind == SectionKind::ExceptTable)
 }

@@ -10,8 +10,8 @@
 
 use super::{
     super::{
-        Image, Part, PartTable, Relocation, RelocationTable, Section, SectionKind, Symbol,
-        SymbolKind, SymbolTable, TableRange, symbol::Binding,
+        Image, PartTable, Relocation, RelocationTable, Section, SectionKind, Symbol, SymbolKind,
+        SymbolTable, TableRange, symbol::Binding,
     },
     cut,
     found::{Found, Kind, reader},
@@ -222,17 +222,17 @@ impl Sections {
     }
 }
 
-/// What a linker fills in, in code and data of the object `part` of an image; `symbols` are those of
+/// What a linker fills in, in code and data of the object `file` of an image; `symbols` are those of
 /// the image. The places asked for are functions and data: types, globals and debug information own
 /// nothing. Linear in the object.
 pub(crate) fn relocations(
     image: &Image<'_>,
-    part: &Part,
+    file: FileRange,
     of: &PartTable,
     symbols: &SymbolTable<'_>,
     tables: &mut Vec<RelocationTable>,
 ) {
-    let bytes = image.bytes_in(part.file);
+    let bytes = image.bytes_in(file);
     let Some(module) = read(bytes) else { return };
     let starts = cut::contents(bytes);
     let own = symbols
@@ -268,7 +268,7 @@ pub(crate) fn relocations(
                 FunctionIndexLeb | FunctionIndexI32 | GlobalIndexLeb | GlobalIndexI32
             );
             let distance = if exact { 0 } else { entry.addend.max(0) };
-            let slot = part.file.start.0 + start + u64::from(entry.offset);
+            let slot = file.start.0 + start + u64::from(entry.offset);
             relocations.push(Relocation {
                 slot: VirtualAddress(slot),
                 target: at
