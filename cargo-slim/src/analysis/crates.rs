@@ -14,12 +14,9 @@ use codecost::{
     hashing::NumberMap,
     image::{self, SectionKind},
     report::Warning,
-    units::{Share, counted},
+    units::Share,
 };
-use std::{
-    collections::{BTreeSet, HashMap},
-    path::Path,
-};
+use std::{collections::HashMap, path::Path};
 
 /// What the crates have, each function counted for the crate that `by` says.
 ///
@@ -43,50 +40,7 @@ pub fn crates(
         }
         false => of_images(subject, path, by, &mut |_, _, _| {})?,
     };
-    let unknown = unknown_versions(subject);
-    Analysis::of_all(opened, subject, rows, warning.into_iter().chain(unknown))
-}
-
-/// Crates that own functions and of which nothing tells the version.
-pub(super) fn unknown_versions(subject: &Subject<'_>) -> Option<Warning> {
-    let slices = subject.slices.iter().map(|slice| &slice.subject);
-    let mut unknown: BTreeSet<(&str, Origin)> = BTreeSet::new();
-    for image in slices.chain([subject]) {
-        let functions = image.code.functions.iter();
-        let owners: BTreeSet<CrateId> = functions.map(|function| function.owner.defined).collect();
-        let crates = owners.into_iter().filter(|id| !image.crates.is_bucket(*id));
-        let labels = crates.map(|id| image.label(id));
-        // A program's own units and what was made from none of cargo's packages have none.
-        let rust = labels.filter(|label| {
-            let package = !matches!(
-                label.origin,
-                Origin::Native | Origin::Linker | Origin::Std | Origin::StdDependency
-            );
-            package && label.version.is_none() && !label.name.starts_with('[')
-        });
-        unknown.extend(rust.map(|label| (label.name.as_str(), label.origin)));
-    }
-    let mut names: Vec<String> = unknown
-        .iter()
-        .take(3)
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
-    if unknown.len() > names.len() {
-        names.push("…".to_owned());
-    }
-    let count = unknown.len() as u64;
-    let message = format!(
-        "the versions of {} are not known: symbols name crates by a hash, and no `deps/` of the build is \
-         beside the file to tell which package each is ({})",
-        counted(count, "crate"),
-        names.join(", ")
-    );
-    let help = "analyse the file where cargo put it, or leave out `--file` and let cargo build it";
-    (count > 0).then(|| {
-        Warning::new("unknown-versions", message)
-            .help(help)
-            .count(count)
-    })
+    Analysis::of_all(opened, subject, rows, warning)
 }
 
 /// What one image has.

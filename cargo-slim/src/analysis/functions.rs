@@ -1,6 +1,6 @@
 //! Bytes by function.
 
-use super::{crates, model::FunctionRow, open::Opened, result::Analysis, subject::Subject};
+use super::{model::FunctionRow, open::Opened, result::Analysis, subject::Subject};
 use crate::inference::Basis;
 use codecost::{
     Result,
@@ -22,8 +22,7 @@ pub fn functions<'a>(
     if subject.slices.is_empty() {
         subject.names();
     }
-    let unknown = crates::unknown_versions(subject);
-    Analysis::of_all(opened, subject, rows(subject, usize::MAX), unknown)
+    Analysis::of_all(opened, subject, rows(subject, usize::MAX), [])
 }
 
 /// One row a function, largest first. Aliases of one address are one row. Only the first `named` rows
