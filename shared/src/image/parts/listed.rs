@@ -8,7 +8,9 @@
 use super::Image;
 use crate::{
     address::{FileOffset, FileRange, Range, VirtualAddress},
-    image::{Architecture, Relocation, Section, UnwindEntry, UnwindPart, UnwindTables},
+    image::{
+        Architecture, Relocation, Section, SectionKind, UnwindEntry, UnwindPart, UnwindTables,
+    },
 };
 
 /// Unwind data that an entry leads to, and the entry's function.
