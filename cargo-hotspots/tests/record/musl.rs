@@ -2,6 +2,7 @@
 
 use cargo_hotspots::{perf_data, profile::Place};
 use std::{
+    io::Write as _,
     path::Path,
     process::{Command, Stdio},
 };
@@ -39,7 +40,8 @@ fn stacks_of_musl_end_where_gdb_says() {
     ]);
     if !Path::new(run(&mut where_std_is).trim_end()).is_dir() {
         // It comes from no registry that every machine reaches.
-        eprintln!("left out: `rustup target add x86_64-unknown-linux-musl` brings what it needs");
+        let said = "left out: `rustup target add x86_64-unknown-linux-musl` brings what it needs";
+        writeln!(std::io::stderr(), "{said}").unwrap();
         return;
     }
     let directory = tempfile::tempdir().unwrap();
