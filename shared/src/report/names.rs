@@ -43,47 +43,50 @@ pub fn short_name<'a>(name: &'a str, owner: CrateName<'_>) -> Cow<'a, str> {
     if !name.contains('<') || owner.origin == Origin::Native {
         return name.into();
     }
+    // By bytes and in whole runs: a library has a hundred thousand names of a hundred characters.
+    let bytes = name.as_bytes();
     let mut text = String::with_capacity(name.len());
-    // Where the identifier at the end of `text` begins, while one is being read.
+    // What was read and is kept, but is not in `text` yet, begins here.
+    let mut kept = 0;
+    // Where the identifier before this place begins, if one ends here.
     let mut word = None;
     let mut depth = 0_usize;
-    let mut rest = name;
-    // By bytes, for a library has a hundred thousand names of a hundred characters each.
-    while let Some(first) = rest.bytes().next() {
-        let identifier = identifier(rest);
-        if identifier > 0 {
-            let (all, after) = rest.split_at(identifier);
-            word = Some(text.len());
-            text.push_str(all);
-            rest = after;
+    let mut at = 0;
+    while let Some(&first) = bytes.get(at) {
+        let length = identifier(name.get(at..).unwrap_or_default());
+        if length > 0 {
+            word = Some(at);
+            at += length;
             continue;
         }
-        if let [b':', b':', after @ ..] = rest.as_bytes() {
-            match word.take() {
-                // A module or a type's scope inside brackets: what follows is what counts.
-                Some(start) if depth > 0 && !matches!(after, [b'<' | b'{', ..]) => {
-                    text.truncate(start);
-                }
-                _ => text.push_str("::"),
+        let identifier = word.take();
+        if let Some([b':', b':', after @ ..]) = bytes.get(at..) {
+            at += 2;
+            // A module or a type's scope inside brackets: what follows is what counts.
+            if let Some(start) = identifier
+                && depth > 0
+                && !matches!(after, [b'<' | b'{', ..])
+            {
+                text.push_str(name.get(kept..start).unwrap_or_default());
+                kept = at;
             }
-            rest = rest.get(2..).unwrap_or_default();
             continue;
         }
-        word = None;
         match first {
             b'<' => depth += 1,
             // The arrow of a function type closes nothing.
-            b'>' if !matches!(text.as_bytes(), [.., b'-' | b'=']) => {
+            b'>' if !matches!(bytes.get(..at), Some([.., b'-' | b'='])) => {
                 depth = depth.saturating_sub(1)
             }
             _ => {}
         }
-        let length = rest.chars().next().map_or(1, char::len_utf8);
-        let (one, after) = rest.split_at(length);
-        text.push_str(one);
-        rest = after;
+        at += 1;
+        while !name.is_char_boundary(at) {
+            at += 1;
+        }
     }
-    let text = unwrap_inherent(text);
+    text.push_str(name.get(kept..).unwrap_or_default());
+    unwrap_inherent(&mut text);
     if text.len() > LONG && text.chars().count() > LONG {
         collapse(&text).into()
     } else {
@@ -150,29 +153,34 @@ fn collapse(text: &str) -> String {
 }
 
 /// `<Vec<u8>>::push` reads better as `Vec<u8>::push`.
-fn unwrap_inherent(text: String) -> String {
-    let Some(inside) = text.strip_prefix('<') else {
-        return text;
-    };
-    let mut depth = 1_usize;
-    let mut before = '<';
-    for (index, c) in inside.char_indices() {
-        match c {
-            '<' => depth += 1,
-            '>' if before != '-' && before != '=' => depth -= 1,
+fn unwrap_inherent(text: &mut String) {
+    if !text.starts_with('<') {
+        return;
+    }
+    let mut depth = 0_usize;
+    let mut before = b' ';
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'<' => depth += 1,
+            b'>' if before != b'-' && before != b'=' => depth = depth.saturating_sub(1),
             // The `as` of a trait belongs to the brackets.
-            ' ' if depth == 1 && inside.get(index..).is_some_and(|s| s.starts_with(" as ")) => {
-                return text;
+            b' ' if depth == 1
+                && matches!(
+                    text.as_bytes().get(at..),
+                    Some([b' ', b'a', b's', b' ', ..])
+                ) =>
+            {
+                return;
             }
             _ => {}
         }
         if depth == 0 {
-            let (own, rest) = inside.split_at(index);
-            return format!("{own}{}", rest.get(1..).unwrap_or_default());
+            text.remove(at);
+            text.remove(0);
+            return;
         }
-        before = c;
+        before = byte;
     }
-    text
 }
 
 /// Names that more than one crate of a report has, so that only these need their version.
