@@ -230,6 +230,17 @@ fn what_cannot_be_compared_never_passes() {
     ]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
 
+    // Numbers of something else compare nothing, and a file is found by its name alone.
+    project.write(
+        "hf.json",
+        r#"{"results":[{"command":"./other -x","min":0.01,"times":[0.01]}]}"#,
+    );
+    let output = project.run(&["check", "--exec", "true", "--baseline", "hf.json"]);
+    assert_eq!(output.status.code(), Some(101));
+    let said = text(&output.stderr);
+    assert!(said.contains("no number of a benchmark"), "{said}");
+    assert!(said.contains("it has: `./other -x`"), "{said}");
+
     // A budget that decides nothing is refused with the time that is needed.
     project.write("benches/two.rs", BENCH);
     let budget = [

@@ -115,7 +115,9 @@ pub fn place(target_directory: &Path, here: &Path, operand: &str) -> Result<Path
     }
     let kept = store(target_directory).join(operand);
     let local = here.join(operand);
-    Ok(if !kept.exists() && local.join(FILE).is_file() {
+    // A directory or a file of another tool's, by its name alone.
+    let is_there = local.join(FILE).is_file() || (local.is_file() && operand.ends_with(".json"));
+    Ok(if !kept.exists() && is_there {
         local
     } else {
         kept
@@ -368,6 +370,12 @@ mod tests {
         assert_eq!(of("./x").unwrap(), Path::new("/w/./x"));
         assert_eq!(of("/a/b").unwrap(), Path::new("/a/b"));
         assert_eq!(of("v1.2").unwrap(), Path::new("/t/codecost/baselines/v1.2"));
+        // What hyperfine wrote is there by its name alone, and is not taken for a kept one's name.
+        let here = tempfile::tempdir().unwrap();
+        fs::write(here.path().join("hf.json"), "{}").unwrap();
+        let local = |operand: &str| place(Path::new("/t"), here.path(), operand).unwrap();
+        assert_eq!(local("hf.json"), here.path().join("hf.json"));
+        assert_eq!(local("no.json"), Path::new("/t/codecost/baselines/no.json"));
         assert_eq!(of("a b").unwrap_err().exit_code(), 2);
         assert_eq!(of("").unwrap_err().exit_code(), 2);
     }

@@ -171,7 +171,9 @@ pub fn compare(
             let subjects = sides::pair(&opened, current.clone(), context, &asked)?;
             (subjects, None, against)
         }
-        Baselined::Numbers(numbers) => {
+        Baselined::Numbers(mut numbers) => {
+            numbers.complete &=
+                matches!(options.current.selection.target, TargetChoice::Bench(None));
             warnings.push(
                 Warning::new(
                     "numbers-only",
@@ -404,6 +406,8 @@ fn open(place: &Path, operand: &str, target: &Path) -> Result<Baselined> {
         return Ok(Baselined::Numbers(Numbers {
             of: of.collect(),
             at_most: Status::Attention,
+            // It may be of other programs.
+            complete: false,
         }));
     }
     if place.join("baseline.json").is_file() {
@@ -433,6 +437,7 @@ fn open(place: &Path, operand: &str, target: &Path) -> Result<Baselined> {
             .map(|kept| (kept.id, kept.result))
             .collect(),
         at_most: Status::Attention,
+        complete: true,
     }))
 }
 

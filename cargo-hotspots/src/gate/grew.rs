@@ -20,7 +20,7 @@ use crate::{
         model::{AllocatedChange, ChangeKind, ChangeRow, Comparison as Profiles, Facts},
     },
     open::Opened,
-    record::{self, AllocationOptions, CallGraphChoice, RecordOptions, What},
+    record::{self, AllocationOptions, CallGraphChoice, ProgramOutput, RecordOptions, What},
 };
 use codecost::{
     Result,
@@ -62,6 +62,7 @@ impl Kind {
 pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Console) {
     let mut failed = None;
     let mut left_out = 0_u64;
+    let mut untold = Vec::new();
     // By the place of the pair: several metrics of a benchmark have one profile.
     let mut made: Vec<(Kind, usize, Option<Profiles>)> = Vec::new();
     for row in &mut comparison.gate.rows {
@@ -73,7 +74,8 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
         let pair = pairs.find(|(_, pair)| {
             pair.id == row.benchmark && pair.target == row.target && pair.package == row.package
         });
-        let Some((at, [before, after])) = pair.and_then(|(at, pair)| Some((at, pair.programs()?)))
+        let Some((at, pair, [before, after])) =
+            pair.and_then(|(at, pair)| Some((at, pair, pair.programs()?)))
         else {
             continue;
         };
@@ -84,10 +86,17 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
                 continue;
             }
             let target = &comparison.target_directory;
-            let mut profile =
-                |program| profile(kind, context, program, &row.benchmark, target, console);
+            let runs = match (kind, pair.harness) {
+                (Kind::Time, Harness::Process) => enough(figures.current),
+                _ => 1,
+            };
+            let mut profile = |program| -> Result<Vec<Measured>> {
+                (0..runs)
+                    .map(|_| profile(kind, context, program, &row.benchmark, target, console))
+                    .collect()
+            };
             let profiles = profile(before)
-                .and_then(|a| analysis::compare(&[a], &[profile(after)?], kind == Kind::Time));
+                .and_then(|a| analysis::compare(&a, &profile(after)?, kind == Kind::Time));
             let profiles = profiles.map_err(|error| failed = Some(error)).ok();
             made.push((kind, at, profiles));
         }
@@ -95,6 +104,9 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
         let found = made.find(|(of, pair, _)| (*of, *pair) == (kind, at));
         if let Some((_, _, Some(profiles))) = found {
             row.grew = grown(profiles, row.metric, figures.baseline, figures.current);
+            if row.grew.is_empty() {
+                untold.push(row.benchmark.clone());
+            }
         }
     }
     if let Some(error) = failed {
@@ -104,6 +116,20 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
                 format!("what grew is not known, because profiling failed: {error}"),
             )
             .help("`cargo hotspots doctor` says what this machine allows"),
+        );
+    }
+    if !untold.is_empty() {
+        untold.dedup();
+        comparison.gate.warnings.push(
+            Warning::new(
+                "growth-not-found",
+                format!(
+                    "in {} no crate or function grew by more than chance makes of the samples",
+                    untold.join(", ")
+                ),
+            )
+            .help("compare two longer recordings: `cargo hotspots diff BEFORE AFTER`")
+            .count(untold.len() as u64),
         );
     }
     if left_out > 0 {
@@ -116,6 +142,13 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
             .count(left_out),
         );
     }
+}
+
+/// How many runs of a program of so many nanoseconds are as long as the profile of a benchmark.
+fn enough(nanoseconds: f64) -> usize {
+    const MOST: f64 = 12.0;
+    let seconds: f64 = SECONDS.parse().unwrap_or(1.0);
+    (seconds * 1e9 / nanoseconds).ceil().clamp(1.0, MOST) as usize
 }
 
 /// Records `id` alone and reads the recording, which is not kept.
@@ -146,6 +179,8 @@ fn profile(
             interval: Some(0),
             every: false,
         }),
+        // The harness's own tables are of a run that nobody asked for.
+        output: ProgramOutput::Null,
         call_graph: (kind == Kind::Allocations).then_some(CallGraphChoice::Dwarf),
         selection: Selection {
             target_dir: Some(kept.path().to_path_buf()),

@@ -7,9 +7,11 @@
 //! the control.
 
 mod deadline;
+mod numbers;
 mod once;
 
 pub use deadline::Deadline;
+pub use numbers::Numbers;
 pub use once::measure_once;
 
 use super::{
@@ -100,19 +102,12 @@ pub struct Prepared {
     pub unpaired: Vec<Unpaired>,
     /// How many benchmarks the correction is over: those of all shards.
     pub family: usize,
+    /// What the baseline has numbers of, and nothing that is run here is called.
+    pub not_run: Vec<String>,
     /// When it has to be done.
     pub deadline: Deadline,
     /// Where the copies are; deleted with this value.
     stage: tempfile::TempDir,
-}
-
-/// Numbers of an earlier moment, without the program.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Numbers {
-    /// By the benchmark's id.
-    pub of: Vec<(String, std::result::Result<Measured, Failure>)>,
-    /// The gravest that can be said by them.
-    pub at_most: Status,
 }
 
 /// What preparing needs to know.
@@ -162,6 +157,7 @@ pub fn prepare(
         pairs: Vec::new(),
         unpaired: Vec::new(),
         left_out: BTreeSet::new(),
+        found: BTreeSet::new(),
     };
     for (index, subject) in subjects.into_iter().enumerate() {
         match (subject.baseline, subject.current, numbers) {
@@ -172,6 +168,10 @@ pub fn prepare(
             (None, None, _) => {}
         }
     }
+    let not_run = match numbers {
+        Some(numbers) => work.without_successor(numbers)?,
+        None => Vec::new(),
+    };
     let family = work.pairs.len();
     work.keep_shard();
     work.try_out(observer)?;
@@ -197,6 +197,7 @@ pub fn prepare(
         pairs,
         unpaired,
         family,
+        not_run,
         deadline: preparation.deadline,
         stage,
     })
@@ -209,6 +210,8 @@ struct Work<'a> {
     unpaired: Vec<Unpaired>,
     /// Benchmarks that are not asked for, by target and id: each is on both sides.
     left_out: BTreeSet<(String, String)>,
+    /// Which of the baseline's numbers are of a benchmark here.
+    found: BTreeSet<usize>,
 }
 
 impl Work<'_> {
@@ -330,48 +333,6 @@ impl Work<'_> {
                 Status::New,
                 "the baseline has no such benchmark",
             );
-        }
-        Ok(())
-    }
-
-    /// Only numbers are there of the earlier side.
-    fn numbers(&mut self, index: usize, current: Side, numbers: &Numbers) -> Result<()> {
-        let after = match self.list(&current)? {
-            Ok(ids) => self.wanted(&current.target, ids),
-            Err(failure) => {
-                let reason = format!("the current side {failure}");
-                self.unpaired(&current, &current.target, Status::Missing, reason);
-                return Ok(());
-            }
-        };
-        let mut copies = None;
-        for id in &after {
-            match numbers.of.iter().find(|(own, _)| own == id) {
-                None => {
-                    let reason = "the baseline has no such benchmark";
-                    self.unpaired(&current, id, Status::New, reason);
-                }
-                Some((_, Err(failure))) => {
-                    let reason = format!("the baseline {failure}");
-                    self.unpaired(&current, id, Status::Missing, reason);
-                }
-                Some((_, Ok(measured))) => {
-                    if copies.is_none() {
-                        copies = Some([
-                            self.copy(index, 2, &current.program)?,
-                            self.copy(index, 3, &current.program)?,
-                        ]);
-                    }
-                    if let Some(copies) = &copies {
-                        // How a sample was taken then is not compared: the cap says enough.
-                        let before = Before::Numbers(Measured {
-                            mode: None,
-                            ..measured.clone()
-                        });
-                        self.add(id, &current, before, copies.clone(), numbers.at_most);
-                    }
-                }
-            }
         }
         Ok(())
     }

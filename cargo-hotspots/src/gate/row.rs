@@ -222,6 +222,19 @@ impl Gate {
         faster.iter().filter(passes).count()
     }
 
+    /// How many benchmarks do more or take longer, and are allowed to.
+    pub fn within(&self) -> usize {
+        let worst = self.worst();
+        let worse = self.rows.iter().filter(|row| row.is_within());
+        let worse: BTreeSet<_> = worse.map(Row::key).collect();
+        let passes = |key: &&_| {
+            worst
+                .get(*key)
+                .is_some_and(|row| row.status == Status::Pass)
+        };
+        worse.iter().filter(passes).count()
+    }
+
     /// What the benchmarks are called so that no two have one name.
     pub fn names(&self) -> Names<'_> {
         let mut places: BTreeMap<&str, BTreeSet<(&str, Option<&str>)>> = BTreeMap::new();
@@ -303,10 +316,20 @@ impl Row {
                 .is_some_and(|figures| figures.verdict.improved)
     }
 
+    /// Whether it is significantly worse, and within its limits or what was agreed to.
+    pub fn is_within(&self) -> bool {
+        self.status == Status::Pass
+            && self
+                .figures
+                .as_ref()
+                .is_some_and(|figures| figures.verdict.slower)
+    }
+
     /// Whether a reader should see it without asking.
     pub fn is_news(&self) -> bool {
         self.status != Status::Pass
             || self.improved()
+            || self.is_within()
             || self
                 .requirements
                 .iter()

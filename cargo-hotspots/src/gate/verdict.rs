@@ -120,6 +120,8 @@ pub struct Verdict {
     pub status: Status,
     /// Whether it is significantly faster, by more than the floor.
     pub improved: bool,
+    /// Whether it is significantly slower, by more than the floor: an alarm, or within its limits.
+    pub slower: bool,
     /// The median change.
     pub estimate: Option<f64>,
     /// Its interval.
@@ -136,6 +138,21 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Of no measurement.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            status: Status::Inconclusive,
+            improved: false,
+            slower: false,
+            estimate: None,
+            interval: None,
+            p_concern: None,
+            p_floor: 1.0,
+            minimum_detectable: None,
+            n: 0,
+        }
+    }
+
     /// Whether more blocks could change the verdict for the worse or the better: it cannot tell
     /// yet, or what is of concern may be more than that.
     pub fn wants_second_look(&self, limits: Limits) -> bool {
@@ -172,6 +189,7 @@ pub fn judge(evidence: &[Evidence], family: usize) -> Vec<Verdict> {
             Verdict {
                 status: status.min(one.at_most),
                 improved: faster.1,
+                slower: floor.1,
                 estimate: one.change.estimate(),
                 interval,
                 p_concern: Some(concern.0),

@@ -7,7 +7,7 @@ use super::{
     harness::{Harness, Program},
     prepare::Pair,
     row::{Figures, Metric, Row},
-    verdict::{Limits, Status, Verdict},
+    verdict::{FLOOR, Limits, Status, Verdict},
 };
 use crate::{
     record,
@@ -302,7 +302,7 @@ fn row(pair: &Pair, metric: Metric, sides: [[u64; 2]; 2]) -> Row {
         reason,
         figures: Some(figures),
         requirements: Vec::new(),
-        accepted: None,
+        accepted: settings.accepted.clone(),
         limits,
         grew: Vec::new(),
     }
@@ -323,10 +323,7 @@ fn judge([before, after]: [[u64; 2]; 2], limits: Limits) -> (Figures, Option<Str
         (0.0, _) => None,
         _ => Some(current / baseline - 1.0),
     };
-    let interval = change.map(|change| Interval {
-        low: change - noise,
-        high: change + noise,
-    });
+    let interval = change.map(|change| around(change, noise));
     let status = match interval {
         None => Status::Fail,
         Some(interval) if interval.low >= limits.action => Status::Fail,
@@ -345,7 +342,8 @@ fn judge([before, after]: [[u64; 2]; 2], limits: Limits) -> (Figures, Option<Str
         throughput: None,
         verdict: Verdict {
             status,
-            improved: interval.is_some_and(|interval| interval.high < -0.02),
+            improved: interval.is_some_and(|interval| interval.high < -FLOOR),
+            slower: interval.is_some_and(|interval| interval.low > FLOOR),
             estimate: change,
             interval,
             p_concern: None,
@@ -359,17 +357,25 @@ fn judge([before, after]: [[u64; 2]; 2], limits: Limits) -> (Figures, Option<Str
     (figures, reason)
 }
 
+/// What two runs differ by is a factor, so that no count falls by more than all of it.
+fn around(change: f64, noise: f64) -> Interval {
+    Interval {
+        low: (1.0 + change) / (1.0 + noise) - 1.0,
+        high: (1.0 + change) * (1.0 + noise) - 1.0,
+    }
+}
+
 /// The smallest change that would have been called `attention`: counts are whole, so it is that of
 /// the first count whose interval is at the concern. From none there is no ratio.
 fn least_attention(baseline: f64, noise: f64, limits: Limits) -> Option<f64> {
     if baseline <= 0.0 {
         return None;
     }
-    let about = (baseline * (1.0 + limits.concern + noise)).floor() - 1.0;
+    let about = (baseline * (1.0 + limits.concern) * (1.0 + noise)).floor() - 1.0;
     // By the very comparison of the rule, whose rounding counts too.
     (0..4)
         .map(|more| (about + f64::from(more)) / baseline - 1.0)
-        .find(|change| change - noise >= limits.concern)
+        .find(|change| around(*change, noise).low >= limits.concern)
 }
 
 #[cfg(test)]
@@ -391,6 +397,18 @@ mod tests {
         assert_eq!(status([0, 0], [1, 1]), Status::Fail);
         let (figures, _) = judge([[1000, 1000], [500, 500]], Limits::default());
         assert!(figures.verdict.improved);
+    }
+
+    /// Two runs of a program that draws its work by lot.
+    #[test]
+    fn no_count_falls_by_more_than_all_of_it() {
+        let limits = Limits::default();
+        let (figures, _) = judge([[1000, 2400], [700, 1500]], limits);
+        let Interval { low, high } = figures.verdict.interval.unwrap();
+        // By hand: 0.7 / 2.4 and 0.7 * 2.4.
+        assert!((low - (0.7 / 2.4 - 1.0)).abs() < 1e-12, "{low}");
+        assert!((high - (0.7 * 2.4 - 1.0)).abs() < 1e-12, "{high}");
+        assert_eq!(figures.verdict.status, Status::Inconclusive);
     }
 
     #[test]

@@ -211,10 +211,7 @@ fn table<'a>(rows: &'a [&'a Row], names: &'a Names<'a>) -> Table<'a, &'a Row> {
         .people_only()
         .text("status", "Status", |row| row.status.as_str().into())
         .machines_only()
-        .text("status", "Status", |row| match row.improved() {
-            true => format!("pass ({})", evidence::better(row.metric)).into(),
-            false => row.status.as_str().into(),
-        })
+        .text("status", "Status", |row| evidence::status(row).into())
         .people_only()
         // Fractions for machines and for `--sort`, of which the first column of a key is the one.
         .number("change", "Change", |row| {

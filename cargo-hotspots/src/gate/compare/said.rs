@@ -119,6 +119,25 @@ pub(super) fn warnings(results: &Results, prepared: &Prepared) -> Vec<Warning> {
             .count(names.len() as u64),
         );
     }
+    if !prepared.not_run.is_empty() {
+        const SHOWN: usize = 3;
+        let names: Vec<&str> = prepared.not_run.iter().map(String::as_str).collect();
+        let more = match names.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        warnings.push(
+            Warning::new(
+                "not-compared",
+                format!(
+                    "the baseline has numbers of what is not run here: {}{more}",
+                    names[..names.len().min(SHOWN)].join(", ")
+                ),
+            )
+            .help("run all of it, with `--bench` and no name, so that what is gone is missing")
+            .count(names.len() as u64),
+        );
+    }
     if results.out_of_time {
         warnings.push(
             Warning::new(

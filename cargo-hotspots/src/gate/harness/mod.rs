@@ -104,6 +104,22 @@ pub struct Program {
 }
 
 impl Program {
+    /// Whether a baseline's number of this name is of the benchmark `id`: a command line is, that
+    /// runs this program with these arguments.
+    pub fn is_called(&self, name: &str, id: &str) -> bool {
+        if name == id {
+            return true;
+        }
+        let mut words = name.split_whitespace();
+        let first = words.next().map(Path::new).and_then(Path::file_stem);
+        self.harness == Harness::Process
+            && first.is_some_and(|stem| stem == self.name.as_str())
+            && words.eq(self
+                .arguments
+                .iter()
+                .map(|argument| argument.to_string_lossy()))
+    }
+
     /// The ids of its benchmarks, in the program's order; a target without any lists none.
     ///
     /// # Errors
@@ -251,6 +267,29 @@ fn quiet_criterion(command: &mut Command, home: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_names_the_program_that_it_runs() {
+        let program = Program {
+            path: "/w/target/release/rg".into(),
+            harness: Harness::Process,
+            directory: "/w".into(),
+            environment: Vec::new(),
+            arguments: vec!["-c".into(), "x".into()],
+            name: "rg".into(),
+        };
+        for (command, expected) in [
+            ("rg", true),
+            ("rg -c x", true),
+            ("./target/release/rg  -c x", true),
+            ("./rg -c", false),
+            ("./rg -c x y", false),
+            ("./grep -c x", false),
+            ("", false),
+        ] {
+            assert_eq!(program.is_called(command, "rg"), expected, "{command}");
+        }
+    }
 
     #[test]
     fn short_processes_run_more_often() {

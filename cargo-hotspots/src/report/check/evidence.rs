@@ -40,7 +40,17 @@ pub(super) fn line(row: &Row, names: &Names<'_>, against: &str) -> String {
         }
         Status::Attention => text += &format!(" (concern {})", percent(row.limits.concern)),
         Status::Pass if row.improved() => text += &format!(" ({})", better(row.metric)),
+        Status::Pass if row.is_within() && row.accepted.is_none() => {
+            text += &format!(
+                " ({}, within the concern of {})",
+                worse(row.metric),
+                percent(row.limits.concern)
+            );
+        }
         _ => {}
+    }
+    if let Some((accepted, reason)) = &row.accepted {
+        text += &format!(", {} is agreed to: {reason}", signed(*accepted));
     }
     let crates: Vec<String> = row
         .grew
@@ -66,6 +76,23 @@ pub(super) fn better(metric: Metric) -> &'static str {
     }
 }
 
+/// What it is where it became worse.
+pub(super) fn worse(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Time => "slower",
+        Metric::Instructions | Metric::Allocations | Metric::Bytes => "more",
+    }
+}
+
+/// The status for people, with what a pass hides.
+pub(super) fn status(row: &Row) -> String {
+    match row.status {
+        Status::Pass if row.improved() => format!("pass ({})", better(row.metric)),
+        Status::Pass if row.is_within() => format!("pass ({})", worse(row.metric)),
+        status => status.as_str().to_owned(),
+    }
+}
+
 /// `+12.3 % [+9.8, +14.1]`, or `~` where it is no change.
 pub(super) fn change(row: &Row) -> Option<String> {
     let figures = row.figures.as_ref()?;
@@ -76,7 +103,8 @@ pub(super) fn change(row: &Row) -> Option<String> {
         None => String::new(),
     };
     // What could not be decided, or not measured to its end, is not said to be the same.
-    let is_same = matches!(row.status, Status::Pass | Status::New) && !verdict.improved;
+    let is_same =
+        matches!(row.status, Status::Pass | Status::New) && !(verdict.improved || verdict.slower);
     let sign = if is_same { "~ " } else { "" };
     Some(format!("{sign}{}{interval}", signed(estimate)))
 }
@@ -151,6 +179,7 @@ pub(super) fn verdict(gate: &Gate) -> String {
     say(count(Status::Attention), "slower than is of concern");
     say(count(Status::Inconclusive), "inconclusive");
     say(count(Status::New), "new");
+    say(gate.within() as u64, "worse within the limit");
     say(improved, "faster");
     let quiet = gate.quiet() as u64;
     for (status, what) in [

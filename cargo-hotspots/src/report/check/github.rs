@@ -187,10 +187,9 @@ fn line(row: &Row, names: &Names<'_>) -> String {
         None => String::new(),
     };
     let least = figures.and_then(|figures| figures.verdict.minimum_detectable);
-    let status = match (row.status, row.improved(), super::evidence::is_missed(row)) {
-        (_, true, _) => format!("pass ({})", evidence::better(row.metric)),
-        (_, _, true) => "fail (requirement)".to_owned(),
-        (status, ..) => status.as_str().to_owned(),
+    let status = match evidence::is_missed(row) {
+        true => "fail (requirement)".to_owned(),
+        false => evidence::status(row),
     };
     let name = match row.metric {
         Metric::Time => cell(&names.of(row)),

@@ -30,6 +30,7 @@ pub(super) struct JsonRow<'a> {
     runs: usize,
     status: &'static str,
     improved: bool,
+    slower: bool,
     reason: Option<&'a str>,
     concern: f64,
     action: f64,
@@ -71,11 +72,11 @@ struct JsonGrew<'a> {
     delta: f64,
 }
 
-#[derive(Serialize)]
-struct JsonFirst {
-    change: Option<f64>,
-    runs: usize,
-    status: &'static str,
+#[derive(Serialize, Deserialize)]
+pub(super) struct JsonFirst {
+    pub(super) change: Option<f64>,
+    pub(super) runs: usize,
+    pub(super) status: String,
 }
 
 /// A condition over the shares of a recording.
@@ -190,6 +191,7 @@ impl<'a> JsonRow<'a> {
             runs: verdict.map_or(0, |verdict| verdict.n),
             status: status.as_str(),
             improved: row.improved(),
+            slower: verdict.is_some_and(|verdict| verdict.slower),
             reason: reason.as_deref(),
             concern: limits.concern,
             action: limits.action,
@@ -222,7 +224,7 @@ impl<'a> JsonRow<'a> {
                 .map(|first| JsonFirst {
                     change: first.estimate,
                     runs: first.n,
-                    status: first.status.as_str(),
+                    status: first.status.as_str().into(),
                 }),
         }
     }

@@ -1,6 +1,6 @@
 //! Shards of a gate, from their JSON.
 
-use super::json::{JsonAgainst, JsonShard, JsonThroughput};
+use super::json::{JsonAgainst, JsonFirst, JsonShard, JsonThroughput};
 use crate::gate::{
     change::{Change, Interval},
     harness::{Harness, Throughput},
@@ -54,6 +54,12 @@ struct PartRow {
     minimum_detectable: Option<f64>,
     status: String,
     improved: bool,
+    #[serde(default)]
+    slower: bool,
+    #[serde(default)]
+    runs: usize,
+    #[serde(default)]
+    first_stage: Option<JsonFirst>,
     reason: Option<String>,
     concern: f64,
     action: f64,
@@ -104,13 +110,25 @@ impl PartRow {
         let verdict = Verdict {
             status,
             improved: self.improved,
+            slower: self.slower,
             estimate: change.estimate().or(counted),
             interval: change.interval().or(ends),
             p_concern: self.p_concern,
             p_floor: change.p_above(floor),
             minimum_detectable: self.minimum_detectable,
-            n: change.n(),
+            n: match counted {
+                Some(_) => self.runs,
+                None => change.n(),
+            },
         };
+        let first = self.first_stage.and_then(|first| {
+            Some(Verdict {
+                status: Status::of_name(&first.status)?,
+                estimate: first.change,
+                n: first.runs,
+                ..Verdict::unknown()
+            })
+        });
         let throughput = self.throughput.and_then(|declared| match &*declared.unit {
             "bytes" => Some(Throughput::Bytes(declared.per_iteration)),
             "elements" => Some(Throughput::Elements(declared.per_iteration)),
@@ -129,7 +147,7 @@ impl PartRow {
                 p90: self.baseline_p90.zip(self.current_p90),
                 throughput,
                 verdict,
-                first: None,
+                first,
                 changes: self.changes,
             });
         let requirements = self.requirements.into_iter().map(|one| {
