@@ -71,7 +71,7 @@ impl Measured {
             flash,
             ram,
         } = self.measures;
-        let no_segments = "the file has no loaded segments";
+        let no_segments = "flash and RAM are told of ELF files with loaded segments";
         match measure {
             Measure::File => whole(file, "the file was not measured"),
             Measure::Shipped => whole(shipped, "not computed for this format"),

@@ -6,7 +6,7 @@ use super::{
 };
 use codecost::{
     address::VirtualAddress,
-    image::{Binding, SymbolKind},
+    image::{Binding, Format, Image, Section, Segment, SymbolKind},
 };
 
 /// Why something is in the file though nothing in it may refer to it.
@@ -55,7 +55,18 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>) -> Vec<Root
             roots.push(Root { node, kind });
         }
     }
-    let exports = image.exports();
+    for target in init_offsets(image) {
+        if let Some(node) = places.node_at(target) {
+            let kind = RootKind::Init;
+            roots.push(Root { node, kind });
+        }
+    }
+    // Apple's linkers and lld drop what a program exports and nothing refers to (`-dead_strip`), so its
+    // trie lists what happened to stay. Libraries keep theirs.
+    let exports = match image.format {
+        Format::MachO if !image.library => Vec::new(),
+        _ => image.exports(),
+    };
     for symbol in exports.iter().chain(&inputs.dynamic_symbols.symbols) {
         let seen = symbol.section.is_some() && symbol.binding != Binding::Local;
         if !seen || symbol.kind == SymbolKind::Tls {
@@ -72,9 +83,32 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>) -> Vec<Root
     roots
 }
 
+/// What runs before `main` by a list of distances from the image's start, in place of pointers that the
+/// loader would have to change (`S_INIT_FUNC_OFFSETS`).
+fn init_offsets(image: &Image<'_>) -> Vec<VirtualAddress> {
+    let of_name = |section: &&Section<'_>| section.name == "__init_offsets";
+    let Some(section) = image.sections.iter().find(of_name) else {
+        return Vec::new();
+    };
+    // The header is what the first segment with content begins with.
+    let mapped = |segment: &&Segment| segment.loaded && segment.file.size > 0;
+    let Some(start) = image.segments.iter().find(mapped) else {
+        return Vec::new();
+    };
+    let bytes = image.bytes_at(section.address).unwrap_or_default();
+    let size = usize::try_from(section.memory).unwrap_or(usize::MAX);
+    let offsets = bytes.get(..size).unwrap_or(bytes).chunks_exact(4);
+    offsets
+        .filter_map(|four| Some(u32::from_le_bytes(four.try_into().ok()?)))
+        .filter_map(|offset| start.address.checked_add(u64::from(offset)))
+        .collect()
+}
+
 /// Whether the loader runs what is in a section of this name, or what the pointers in it lead to.
 fn is_run(name: &str) -> bool {
     const ARRAYS: [&str; 3] = [".init_array", ".fini_array", ".preinit_array"];
-    matches!(name, ".init" | ".fini" | ".ctors" | ".dtors")
-        || ARRAYS.iter().any(|array| name.starts_with(array))
+    matches!(
+        name,
+        ".init" | ".fini" | ".ctors" | ".dtors" | "__mod_init_func" | "__mod_term_func"
+    ) || ARRAYS.iter().any(|array| name.starts_with(array))
 }

@@ -288,7 +288,13 @@ impl DataMap {
             if owners.parties.first(party) == Owner::UNKNOWN {
                 continue;
             }
-            let list = section.name.ends_with("init_array") || section.name.ends_with("fini_array");
+            let lists = [
+                "init_array",
+                "fini_array",
+                "__mod_init_func",
+                "__mod_term_func",
+            ];
+            let list = lists.iter().any(|name| section.name.ends_with(name));
             object.party = party;
             object.evidence = if list {
                 Evidence::Relocation

@@ -154,6 +154,20 @@ fn universal(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
             add(arch.architecture(), arch.file_range());
         }
     }
+    // A Java class begins with the same four bytes, and its version stands where the count does.
+    let is_image = |section: &Section<'_>| {
+        let start = usize::try_from(section.file.start.0).unwrap_or(usize::MAX);
+        let start = bytes.get(start..).unwrap_or_default();
+        let magic = start.get(..4).and_then(|four| four.try_into().ok());
+        let is_archive = start.starts_with(b"!<arch>");
+        is_archive
+            || magic
+                .map(u32::from_be_bytes)
+                .is_some_and(is_macho_or_bitcode)
+    };
+    if !image.sections.iter().any(is_image) {
+        return Err("none of the images that its header names is there".into());
+    }
     let count = image.sections.len() as u64;
     let entry = if kind == FileKind::MachOFat64 { 32 } else { 20 };
     image.tables.push(TableRange {
@@ -162,6 +176,14 @@ fn universal(kind: FileKind, bytes: &[u8]) -> Result<Image<'_>, String> {
     });
     image.architecture = Architecture::Universal;
     Ok(image)
+}
+
+/// Of Mach-O in both orders and sizes, and of LLVM's bitcode, bare and wrapped.
+fn is_macho_or_bitcode(magic: u32) -> bool {
+    matches!(
+        magic,
+        0xfeed_face | 0xfeed_facf | 0xcefa_edfe | 0xcffa_edfe | 0x4243_c0de | 0xdec0_170b
+    )
 }
 
 pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {

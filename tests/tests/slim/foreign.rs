@@ -428,3 +428,70 @@ fn neighbours_in_a_section_use_each_other_only_by_pointers() {
         assert_eq!(users("one_names"), [""; 0], "{name}");
     }
 }
+
+/// The roots of the file's graph, and what of its bytes they reach.
+fn graph(file: &Path) -> (u64, u64) {
+    let report = slim().view(&["retained"], file);
+    let graph = &report.json["graph"];
+    (number(graph, "roots"), number(graph, "known"))
+}
+
+/// Linkers keep what a library exports, and of a program what runs: `main`, and what a list of
+/// initialisers names. The file is the same but for its type and the name of its list of pointers.
+#[test]
+fn a_program_is_kept_by_what_runs_and_a_library_by_what_it_exports() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let library = specimen("apple-x86_64.dylib");
+    let mut objdump = command(llvm::tool("llvm-objdump", cache()));
+    let exports = succeed(objdump.args(["--macho", "--exports-trie"]).arg(&library));
+    let exports = exports
+        .lines()
+        .filter(|line| line.starts_with("0x"))
+        .count() as u64;
+    assert!(exports > 0);
+    assert_eq!(graph(&library).0, exports);
+
+    let mut bytes = fs::read(&library).unwrap();
+    // `filetype` of `mach_header_64`: MH_DYLIB, then MH_EXECUTE.
+    assert_eq!(bytes[12], 6);
+    bytes[12] = 2;
+    let program = directory.path().join("program");
+    fs::write(&program, &bytes).unwrap();
+    assert_eq!(graph(&program), (0, 0), "nothing of it runs");
+
+    let name = *b"__const\0\0\0\0\0\0\0\0\0__DATA_CONST";
+    let at = bytes.windows(name.len()).position(|window| window == name);
+    let at = at.expect("a section of pointers");
+    bytes[at..at + 16].copy_from_slice(b"__mod_init_func\0");
+    fs::write(&program, &bytes).unwrap();
+    // LLVM wants a library where there is a library's name.
+    bytes[12] = 6;
+    let named = directory.path().join("named.dylib");
+    fs::write(&named, &bytes).unwrap();
+    let mut objdump = command(llvm::tool("llvm-objdump", cache()));
+    let seen = succeed(objdump.args(["--macho", "--rebase"]).arg(&named));
+    let pointers = seen.lines().filter(|line| line.contains("__mod_init_func"));
+    let pointers = pointers.count();
+    assert!(pointers > 0, "{seen}");
+    let (roots, known) = graph(&program);
+    assert!(roots >= 1 && known > 0, "{roots} {known} {pointers}");
+    // Its list is a root, and what the list names is reached.
+    let report = slim().view(&["retained"], &program);
+    let reached = report.rows();
+    let functions = reached.iter().filter(|row| text(row, "kind") == "function");
+    assert!(functions.count() > 0);
+}
+
+/// The magic number of a universal file is that of a Java class, whose version stands in place of the
+/// number of images.
+#[test]
+fn a_java_class_is_no_universal_file() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let class = directory.path().join("J.class");
+    let mut bytes = vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 52];
+    bytes.extend((0..3000_u32).map(|i| (i * 7 % 251) as u8));
+    fs::write(&class, bytes).unwrap();
+    let run = slim().run(["--file", class.to_str().unwrap()]);
+    assert_eq!(run.code, Some(101), "{}", run.stdout);
+    assert!(run.stderr.contains("J.class"), "{}", run.stderr);
+}
