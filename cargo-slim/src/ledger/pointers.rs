@@ -23,6 +23,7 @@ impl Pointers {
     pub fn new(image: &Image<'_>, dynamic_symbols: &SymbolTable<'_>) -> Self {
         let tables = image.relocations(dynamic_symbols);
         let linked = image.parts.is_empty();
+        let slots = Slots::of(&tables);
         let mut starts = Vec::new();
         for table in &tables {
             // Of an object also what its code asks for, which no length follows.
@@ -32,7 +33,12 @@ impl Pointers {
             for relocation in &table.relocations {
                 starts.extend(relocation.target);
                 if of_data {
-                    starts.extend(end_of_text(image, relocation.slot, relocation.target));
+                    starts.extend(end_of_text(
+                        image,
+                        relocation.slot,
+                        relocation.target,
+                        &slots,
+                    ));
                 }
             }
         }
@@ -70,6 +76,7 @@ fn end_of_text(
     image: &Image<'_>,
     slot: VirtualAddress,
     target: Option<VirtualAddress>,
+    slots: &Slots,
 ) -> Option<VirtualAddress> {
     let target = target?;
     let word = if image.is_64 { 8 } else { 4 };
@@ -92,9 +99,34 @@ fn end_of_text(
             Ok(_) => true,
             Err(error) => length > MAX_CHECKED && error.error_len().is_none(),
         };
-    if !valid {
-        None
-    } else {
-        target.checked_add(length)
+    let end = target.checked_add(length).filter(|_| valid)?;
+    // What holds pointers is no text: the length is then one of an array, and counts its elements.
+    // Such elements are at least two words, where the first does not hold a pointer itself.
+    let control = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let looked_at = match text.iter().any(control) && target.0 % word == 0 {
+        true => target.checked_add(length.saturating_mul(2 * word))?,
+        false => end,
+    };
+    (!slots.any_in(target, looked_at, word)).then_some(end)
+}
+
+/// Where pointers stand, in order.
+struct Slots(Vec<VirtualAddress>);
+
+impl Slots {
+    fn of(tables: &[RelocationTable]) -> Self {
+        let all = tables.iter().flat_map(|table| &table.relocations);
+        let mut slots: Vec<VirtualAddress> = all.map(|relocation| relocation.slot).collect();
+        // Linkers write them so, table by table.
+        slots.sort();
+        Self(slots)
+    }
+
+    /// Whether one of them has bytes from `start` to `end`.
+    fn any_in(&self, start: VirtualAddress, end: VirtualAddress, word: u64) -> bool {
+        let first = self
+            .0
+            .partition_point(|slot| slot.0.saturating_add(word - 1) < start.0);
+        self.0.get(first).is_some_and(|slot| *slot < end)
     }
 }

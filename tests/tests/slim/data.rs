@@ -60,3 +60,54 @@ fn what_bolt_left_behind_uses_nothing() {
     // Elsewhere code that nobody knows counts: what it uses is not its neighbour's alone.
     assert_eq!(users(".text.other"), 2);
 }
+
+/// An array of pairs, a small number and a pointer, behind a pointer and its length: as methods of a
+/// Python class are on Windows, whose linker keeps such arrays beside texts.
+const LIST: &str = "
+        .section .rodata
+        .balign 8
+.Llist: .quad .Lpairs, 2, .Ltext, 5
+.Lpairs: .quad 2, first, 3, second
+.Ltext: .ascii \"hello\"
+        .text
+        .globl start
+        .type start, @function
+start:  .cfi_startproc
+        leaq .Llist(%rip), %rax
+        ret
+        .cfi_endproc
+        .size start, . - start
+        .type first, @function
+first:  .cfi_startproc
+        ret
+        .cfi_endproc
+        .size first, . - first
+        .type second, @function
+second: .cfi_startproc
+        nop
+        ret
+        .cfi_endproc
+        .size second, . - second
+";
+
+/// The assembler's own sizes are the witness: 32 bytes, 32 and 5.
+#[test]
+fn a_length_before_pointers_is_not_that_of_a_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("list.s");
+    let library = directory.path().join("list.so");
+    fs::write(&source, LIST).unwrap();
+    let made = Command::new("cc")
+        .args(["-shared", "-nostdlib", "-Wl,-z,notext", "-o"])
+        .args([&library, &source])
+        .status();
+    assert!(made.unwrap().success());
+    let report = slim().view(&["data"], &library);
+    let rows = report.rows().iter();
+    let rows = rows.filter(|row| row["section"] == ".rodata");
+    let mut sizes: Vec<u64> = rows.map(|row| row["file"].as_u64().unwrap()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [5, 32, 32]);
+    let retained = slim().view(&["retained"], &library);
+    assert_eq!(retained.json["graph"]["unknown"], 0);
+}
