@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use codecost::cargo::config::Value;
+use codecost::cargo::config::{Spec, Value};
 
 use super::flag::{Flag, FlagSetting};
 use super::key::Key;
@@ -35,6 +35,12 @@ impl KeySetting {
     /// Whether it stands for the absence of a value.
     pub fn is_unset(&self) -> bool {
         matches!(&self.value, Value::Other(text) if text == UNSET)
+    }
+
+    /// Whether it is an override for `package`.
+    pub fn is_for(&self, package: &str) -> bool {
+        let spec = self.package.as_deref();
+        spec.is_some_and(|spec| Spec::parse(spec).name == package)
     }
 
     /// The path of the key below the profile's table.

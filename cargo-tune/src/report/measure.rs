@@ -26,6 +26,7 @@ pub(crate) fn write(
         rows,
         builds,
         noise,
+        notices,
         parts,
     } = measured;
     let by_build = request.goal == Goal::CompileTime;
@@ -41,6 +42,7 @@ pub(crate) fn write(
         .after(trials::reasons(rows))
         .after(own_parts(parts))
         .warnings(trials::time_warnings(*noise, timed))
+        .warnings(warnings(notices))
         .warnings(warnings(&plan.notices));
     console.write_report(&report, options, trials::row)
 }

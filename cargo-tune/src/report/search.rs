@@ -12,7 +12,7 @@ use crate::trial::outcome::{Outcome, Status};
 use crate::trial::price::Price;
 use crate::trial::prune::Pruned;
 use crate::trial::search::{Found, Options};
-use codecost::units::{Bytes, Time};
+use codecost::units::{Bytes, Share, Time};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ pub(crate) fn write(
         resumed,
         reproducible,
         noise,
+        notices,
         untried,
         pruned,
     } = found;
@@ -41,7 +42,7 @@ pub(crate) fn write(
     let unbeaten = found.unbeaten();
     let mut outcomes = rows.iter().chain([baseline]);
     let chosen = outcomes.find(|r| r.status == Status::Chosen);
-    let prices = found.prices();
+    let prices = found.prices(request.goal, search.taste);
     let report = Report::new(
         SCHEMA,
         VERSION,
@@ -67,6 +68,9 @@ pub(crate) fn write(
     .after(front_page(found, &unbeaten))
     .after(summary(found, &prices, search))
     .warnings(trials::time_warnings(*noise, is_timed))
+    .warnings(warnings(notices))
+    .warnings(unshown(found, search))
+    .warnings(all_failed(rows))
     .warnings(warnings(&plan.notices))
     .warnings(over_budget(search.budget, untried));
     match &search.shard {
@@ -148,6 +152,37 @@ fn over_budget(budget: usize, untried: &[String]) -> Option<Warning> {
             format!("the budget of {budget} builds left untried: {names}"),
         )
         .help("run again with a larger --budget; what was built is kept")
+    })
+}
+
+fn all_failed(rows: &[Outcome]) -> Option<Warning> {
+    let is_failed = |row: &Outcome| row.status == Status::Failed;
+    (!rows.is_empty() && rows.iter().all(is_failed)).then(|| {
+        let count = codecost::units::counted(rows.len() as u64, "variant");
+        Warning::new(
+            "variants-failed",
+            format!("nothing was chosen among {count}: all failed"),
+        )
+        .help("each row has its `reason`; try the build, or the command of --verify, by hand")
+    })
+}
+
+/// Smaller variants that may be within the bound on the slowdown, which the times do not show.
+fn unshown(found: &Found, search: &Options) -> Option<Warning> {
+    let most = search.taste.max_slowdown?;
+    let rows = found.unshown(search.taste).into_iter();
+    let figures: Vec<String> = rows
+        .filter_map(|row| Some((row, found.pace(row)?)))
+        .map(|(row, time)| format!("{} ({})", row.variant.name(), trials::interval(time)))
+        .collect();
+    (!figures.is_empty()).then(|| {
+        let message = format!(
+            "smaller, and not shown to be at most {} slower: {}",
+            Share(most),
+            figures.join(", ")
+        );
+        Warning::new("slowdown-not-shown", message)
+            .help("close other programs, or give a longer workload, so that the interval narrows")
     })
 }
 

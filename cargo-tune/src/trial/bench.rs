@@ -71,6 +71,11 @@ impl<'p> Bench<'p> {
         }
     }
 
+    /// The package that the artifact is of.
+    pub fn package(&self) -> &str {
+        &self.candidate.package
+    }
+
     /// The artifact's name.
     pub fn name(&self) -> &str {
         &self.candidate.name
@@ -184,7 +189,8 @@ impl<'p> Bench<'p> {
                 assignment,
                 Assignment::Key(setting)
                     if setting.package.is_none()
-                        && self.project.is_overridden(setting.key, &root.package)
+                        && (self.project.is_overridden(setting.key, &root.package)
+                            || variant.overrides(setting.key, &root.package))
             );
             if is_overridden {
                 continue;
@@ -252,7 +258,10 @@ fn emptied(project: &Project, name: &str) -> Result<PathBuf> {
 /// does not concern the artifact.
 fn fault(assignment: &Assignment, root: &Unit) -> Option<String> {
     match assignment {
-        Assignment::Key(setting) if setting.package.is_some() => None,
+        // Of other packages than the program this unit shows nothing.
+        Assignment::Key(setting) if setting.package.is_some() && !setting.is_for(&root.package) => {
+            None
+        }
         Assignment::Key(setting) if setting.is_unset() => {
             let passed = root.codegen(setting.key.name());
             passed.map(|value| format!("rustc got `-C {}={value}`", setting.key.name()))

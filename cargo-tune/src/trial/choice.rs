@@ -29,14 +29,30 @@ pub fn choose(request: &Request, taste: Taste, baseline: &mut Outcome, rows: &mu
         Some(row) => row.status = Status::Chosen,
         None => {
             let whole = baseline.size().unwrap_or_default();
-            let gains = rows
-                .iter()
-                .filter(|row| row.status != Status::Failed)
-                .filter_map(|row| Some(i128::from(whole) - i128::from(row.size()?)));
-            let is_smaller = gains.max().is_some_and(|gain| worthwhile(gain, whole));
+            let gain = |row: &Outcome| Some(i128::from(whole) - i128::from(row.size()?));
+            let is_smaller = |row: &&Outcome| gain(row).is_some_and(|gain| worthwhile(gain, whole));
+            let has_failed = |row: &&Outcome| row.status == Status::Failed;
+            // Smaller ones that failed, such as by the command of --verify.
+            let failed = rows.iter().filter(has_failed);
+            let failed = failed
+                .filter(|row| request.goal == Goal::Speed || is_smaller(row))
+                .find_map(|row| row.reason.as_deref());
+            let mut others = rows.iter().filter(|row| !has_failed(row));
+            let is_smaller = others.clone().any(|row| is_smaller(&row));
+            let none_left = others.next().is_none();
             baseline.status = Status::Chosen;
             baseline.reason = Some(match request.goal {
+                Goal::Speed if none_left && failed.is_some() => {
+                    format!("every variant failed: {}", failed.unwrap_or_default())
+                }
+                Goal::Size if !is_smaller && failed.is_some() => {
+                    let reason = failed.unwrap_or_default();
+                    format!("every smaller variant failed: {reason}")
+                }
                 Goal::Speed => "no variant is faster by more than the noise".to_owned(),
+                _ if is_smaller && taste.max_slowdown.is_some() => {
+                    "no smaller variant is shown to be within --max-slowdown".to_owned()
+                }
                 _ if is_smaller => "no smaller variant is worth its time".to_owned(),
                 _ => "no variant is smaller by more than the threshold".to_owned(),
             });

@@ -1,7 +1,7 @@
 //! Before, after, and each knob's own part.
 
 use codecost::Result;
-use codecost::cargo::config::Value;
+use codecost::cargo::config::{Notice, Value};
 use codecost::console::Console;
 
 use super::bench::Bench;
@@ -9,7 +9,7 @@ use super::outcome::{Outcome, Status, Weighed, worthwhile};
 use super::paired::Interval;
 use super::price::{Cost, OwnPart, Side};
 use super::taste::pace;
-use super::timing::time;
+use super::timing::{Timed, time};
 use super::variant::{Role, Variant, without};
 use super::workload::Workloads;
 use crate::knob::{Assignment, Key, KeySetting, Knob, Subject};
@@ -26,6 +26,8 @@ pub struct Measured {
     pub builds: usize,
     /// The baseline against itself: the floor of what time can show.
     pub noise: Option<Interval>,
+    /// What the times and outputs do not say.
+    pub notices: Vec<Notice>,
     /// Each knob's own part of what the plan changes.
     pub parts: Vec<OwnPart>,
 }
@@ -64,9 +66,8 @@ pub fn measure(
         );
         rows.push(bench.outcome(variant));
     }
-    let noise = match &workload {
-        Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?
-            .and_then(|timed| timed.noise()),
+    let timed = match &workload {
+        Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?,
         None => None,
     };
     judge(request, &mut rows);
@@ -76,7 +77,8 @@ pub fn measure(
         baseline,
         rows,
         builds: bench.builds,
-        noise,
+        noise: timed.as_ref().and_then(Timed::noise),
+        notices: timed.as_ref().map(Timed::notices).unwrap_or_default(),
     })
 }
 

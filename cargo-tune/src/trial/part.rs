@@ -15,6 +15,7 @@ use super::outcome::{Outcome, Status, Weighed};
 use super::paired::Interval;
 use super::search::Found;
 use super::taste::Taste;
+use super::timing::{self, NO_OUTPUT, OUTPUT_VARIES};
 use super::variant::{Role, Variant};
 use crate::knob::{Assignment, Subject};
 use crate::plan::Request;
@@ -29,6 +30,16 @@ struct Part {
     rows: Vec<Row>,
     /// What `-n` or `--filter` left out.
     cut: Option<serde_json::Value>,
+    /// Its number, from 1, and how many there are.
+    shard: Option<(usize, usize)>,
+    #[serde(default)]
+    warnings: Vec<PartWarning>,
+}
+
+/// What a part says of its runs.
+#[derive(Deserialize)]
+struct PartWarning {
+    code: String,
 }
 
 /// A row as `report::trials` writes it.
@@ -80,8 +91,12 @@ impl From<Setting> for Value {
 /// A file that cannot be read or is no part of a search for the request's goal.
 pub fn merge(request: &Request, taste: Taste, paths: &[PathBuf]) -> Result<Found> {
     let mut found: Option<Found> = None;
+    let mut numbers = Numbers::default();
     for path in paths {
         let part = read(request, path)?;
+        if let Some(number) = part.shard {
+            numbers.add(number, path)?;
+        }
         let found = match &mut found {
             Some(found) => found,
             empty => empty.insert(Found {
@@ -91,11 +106,19 @@ pub fn merge(request: &Request, taste: Taste, paths: &[PathBuf]) -> Result<Found
                 resumed: 0,
                 reproducible: None,
                 noise: None,
+                notices: Vec::new(),
                 untried: Vec::new(),
                 pruned: Vec::new(),
             }),
         };
         found.builds += part.builds;
+        let said = |code| part.warnings.iter().any(|warning| warning.code == code);
+        let notices = timing::notices(said(NO_OUTPUT), said(OUTPUT_VARIES));
+        for notice in notices {
+            if !found.notices.contains(&notice) {
+                found.notices.push(notice);
+            }
+        }
         for row in part.rows {
             let row = outcome(row).map_err(|why| unfit(path, &why))?;
             let mut known = found.rows.iter().map(|r| r.variant.name());
@@ -105,6 +128,7 @@ pub fn merge(request: &Request, taste: Taste, paths: &[PathBuf]) -> Result<Found
         }
     }
     let mut found = found.ok_or_else(|| Error::usage("no parts to merge", "name their files"))?;
+    numbers.check()?;
     let is_timed = found.rows.iter().any(|row| row.time.is_some());
     if taste.needs_times() && !is_timed {
         return Err(Error::usage(
@@ -114,6 +138,56 @@ pub fn merge(request: &Request, taste: Taste, paths: &[PathBuf]) -> Result<Found
     }
     choose(request, taste, &mut found.baseline, &mut found.rows);
     Ok(found)
+}
+
+/// The parts that are there: without one, its trials would be missing and nobody would know.
+#[derive(Default)]
+struct Numbers<'p> {
+    of: usize,
+    found: BTreeMap<usize, &'p Path>,
+}
+
+impl<'p> Numbers<'p> {
+    fn add(&mut self, (index, of): (usize, usize), path: &'p Path) -> Result<()> {
+        let fault = match self.found.insert(index, path) {
+            Some(before) => format!("`{}` is part {index}, too", before.display()),
+            None if self.of != 0 && self.of != of => {
+                format!("it is one of {of} parts, and others are of {}", self.of)
+            }
+            None => {
+                self.of = of;
+                return Ok(());
+            }
+        };
+        Err(unfit_beside(path, &fault))
+    }
+
+    fn check(&self) -> Result<()> {
+        let missing: Vec<String> = (1..=self.of)
+            .filter(|index| !self.found.contains_key(index))
+            .map(|index| index.to_string())
+            .collect();
+        let (names, of) = (missing.join(", "), self.of);
+        let message = match missing.as_slice() {
+            [] => return Ok(()),
+            [_] => format!("part {names} of {of} is missing"),
+            _ => format!("parts {names} of {of} are missing"),
+        };
+        Err(Error::usage(
+            message,
+            "name the files of all parts, each once",
+        ))
+    }
+}
+
+fn unfit_beside(path: &Path, why: &str) -> Error {
+    Error::usage(
+        format!(
+            "`{}` does not go with the other parts: {why}",
+            path.display()
+        ),
+        "name the files of all parts of one search, each once",
+    )
 }
 
 fn unfit(path: &Path, why: &str) -> Error {
@@ -190,4 +264,34 @@ fn outcome(row: Row) -> Result<Outcome, String> {
         status: status.ok_or_else(|| format!("unknown status `{}`", row.status))?,
         reason: row.reason,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_wanted_once() {
+        let paths = ["a", "b", "c"].map(PathBuf::from);
+        let checked = |numbers: &[(usize, usize)]| -> Result<(), String> {
+            let mut all = Numbers::default();
+            let mut parts = numbers.iter().zip(&paths);
+            let added = parts.try_for_each(|(number, path)| all.add(*number, path));
+            let checked = added.and_then(|()| all.check());
+            checked.map_err(|error| error.to_string())
+        };
+        assert_eq!(checked(&[(2, 3), (1, 3), (3, 3)]), Ok(()));
+        assert_eq!(checked(&[]), Ok(()), "a search that was not divided");
+        let says = |numbers: &[(usize, usize)], words: &str| {
+            let error = checked(numbers).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        };
+        says(&[(1, 3), (2, 3)], "part 3 of 3 is missing");
+        says(&[(2, 3)], "parts 1, 3 of 3 are missing");
+        says(
+            &[(1, 2), (1, 2)],
+            "`b` does not go with the other parts: `a` is part 1, too",
+        );
+        says(&[(1, 2), (2, 3)], "one of 3 parts, and others are of 2");
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::outcome::{Outcome, Weighed, worthwhile};
 use super::paired::Interval;
-use super::taste::pace;
+use super::taste::{Prefer, pace};
 use crate::plan::Goal;
 
 /// The chosen variant against another one on the front.
@@ -69,12 +69,14 @@ impl Price {
     }
 }
 
-/// What the ends of the front have that `chosen` has not, and what they cost.
+/// What the ends of the front have that `chosen` has not, and what they cost. `takes` says whether a
+/// preference takes an end: none is offered that was given already or would take another one.
 pub fn prices(
     chosen: &Outcome,
     baseline: &Outcome,
     rows: &[Outcome],
     front: &[String],
+    takes: impl Fn(Prefer, &Outcome) -> bool,
 ) -> Vec<Price> {
     let all = || std::iter::once(baseline).chain(rows);
     let on_front = || all().filter(|row| front.contains(&row.variant.name()));
@@ -85,8 +87,8 @@ pub fn prices(
     let fastest = fastest.filter(|_| is_timed);
     let mut prices: Vec<Price> = Vec::new();
     for (end, flag) in [
-        (smallest, Some("--prefer size")),
-        (fastest, Some("--prefer speed")),
+        (smallest, Some((Prefer::Size, "--prefer size"))),
+        (fastest, Some((Prefer::Speed, "--prefer speed"))),
         (Some(baseline), None),
     ] {
         let Some(end) = end.filter(|end| end.variant != chosen.variant) else {
@@ -96,6 +98,8 @@ pub fn prices(
         if let Some(price) = Price::of(chosen, end, baseline).filter(|_| !known) {
             // No flag leads back to the build as it is.
             let flag = flag.filter(|_| !end.variant.assignments.is_empty());
+            let flag = flag.filter(|(prefer, _)| takes(*prefer, end));
+            let flag = flag.map(|(_, flag)| flag);
             prices.push(Price { flag, ..price });
         }
     }

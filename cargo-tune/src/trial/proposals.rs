@@ -1,6 +1,6 @@
 //! Which variants a search tries, the most promising first.
 
-use codecost::cargo::config::Value;
+use codecost::cargo::config::{Spec, Value};
 
 use super::heat::Heat;
 use super::variant::{Role, Variant, with, without};
@@ -98,13 +98,34 @@ fn ablations(request: &Request, whole: &[Assignment]) -> Vec<Variant> {
         .collect()
 }
 
-/// Another opt-level for some packages, on top of `best`.
-fn batch(name: &str, packages: &[String], level: &Value, best: &[Assignment]) -> Variant {
-    let mut assignments = best.to_vec();
-    assignments.extend(packages.iter().map(|package| {
-        Assignment::package_key(Some(package.clone()), Key::OptLevel, level.clone())
-    }));
-    Variant::new(Role::Packages(name.to_owned()), assignments)
+/// What batches of packages are on top of.
+#[derive(Clone, Copy)]
+pub(super) struct Base<'a> {
+    /// The best settings so far.
+    pub(super) best: &'a [Assignment],
+    /// The package of the program.
+    pub(super) program: &'a str,
+}
+
+impl Base<'_> {
+    /// Another opt-level for some packages.
+    fn batch(self, name: &str, packages: &[String], level: &Value) -> Variant {
+        let mut assignments = self.best.to_vec();
+        for package in packages {
+            let key = |key, value| Assignment::package_key(Some(package.clone()), key, value);
+            assignments.push(key(Key::OptLevel, level.clone()));
+            // Cargo forgets the profile's `strip` for a program that has an override.
+            let strip = Subject::key(Key::Strip);
+            let strip = self.best.iter().find(|a| a.subject() == strip);
+            let is_program = Spec::parse(package).name == self.program;
+            assignments.extend(
+                strip
+                    .filter(|_| is_program)
+                    .map(|strip| key(Key::Strip, strip.value())),
+            );
+        }
+        Variant::new(Role::Packages(name.to_owned()), assignments)
+    }
 }
 
 /// The shares of the time whose packages are tried at the other level; the boundary between hot and
@@ -113,12 +134,12 @@ const BOUNDARIES: [f64; 3] = [1.0, 0.9, 0.6];
 
 /// At most three batches of packages by heat, each on top of `best`. For size, the hot ones become
 /// fast; for speed, the cold ones small.
-pub(super) fn batches(heat: &Heat, request: &Request, best: &[Assignment]) -> Vec<Variant> {
+pub(super) fn batches(heat: &Heat, request: &Request, base: Base<'_>) -> Vec<Variant> {
     let mut list: Vec<Variant> = Vec::new();
     if request.goal == Goal::Size {
         let level = Subject::key(Key::OptLevel);
         let is_fast = |a: &Assignment| a.subject() == level && a.value() == Value::Integer(3);
-        if best.iter().any(is_fast) {
+        if base.best.iter().any(is_fast) {
             return list;
         }
         let mut before = usize::MAX;
@@ -132,17 +153,17 @@ pub(super) fn batches(heat: &Heat, request: &Request, best: &[Assignment]) -> Ve
                 1.0 => "hot crates fast".to_owned(),
                 share => format!("crates with {:.0} % of the time fast", share * 100.0),
             };
-            list.push(batch(&name, hot, &Value::Integer(3), best));
+            list.push(base.batch(&name, hot, &Value::Integer(3)));
         }
     } else {
         let (small, cold) = (Value::String("z".into()), &heat.cold);
         if !cold.is_empty() {
-            list.push(batch("cold crates small", cold, &small, best));
+            list.push(base.batch("cold crates small", cold, &small));
         }
         if cold.len() > 1 {
             let (coldest, rest) = cold.split_at(cold.len() / 2);
-            list.push(batch("coldest half small", coldest, &small, best));
-            list.push(batch("warmer half small", rest, &small, best));
+            list.push(base.batch("coldest half small", coldest, &small));
+            list.push(base.batch("warmer half small", rest, &small));
         }
     }
     list
@@ -155,8 +176,9 @@ pub(super) fn by_size(
     large: &[String],
     request: &Request,
     timed: bool,
-    best: &[Assignment],
+    base: Base<'_>,
 ) -> Vec<Variant> {
+    let best = base.best;
     if large.is_empty() {
         return Vec::new();
     }
@@ -166,15 +188,19 @@ pub(super) fn by_size(
     match (request.goal, timed) {
         (Goal::Size, true) => {
             let fast = with(best, Assignment::key(Key::OptLevel, Value::Integer(3)));
-            vec![batch("large crates small", large, &text("z"), &fast)]
+            let base = Base {
+                best: &fast,
+                ..base
+            };
+            vec![base.batch("large crates small", large, &text("z"))]
         }
         (Goal::Size, false) => match best_level.map(Assignment::value) {
             Some(value) if value == text("z") => {
-                vec![batch("large crates at s", large, &text("s"), best)]
+                vec![base.batch("large crates at s", large, &text("s"))]
             }
             _ => Vec::new(),
         },
-        _ => vec![batch("large crates small", large, &text("s"), best)],
+        _ => vec![base.batch("large crates small", large, &text("s"))],
     }
 }
 
@@ -192,6 +218,10 @@ mod tests {
         }
     }
 
+    fn on(best: &[Assignment]) -> Base<'_> {
+        Base { best, program: "a" }
+    }
+
     fn settings(variant: &Variant) -> Vec<String> {
         let all = variant.assignments.iter();
         all.map(|a| format!("{} = {}", a.subject(), a.value()))
@@ -206,7 +236,7 @@ mod tests {
             shares: vec![0.6, 0.3, 0.02],
         };
         let small = [Assignment::key(Key::OptLevel, Value::String("z".into()))];
-        let of = |goal, best: &[Assignment]| batches(&heat, &request(goal), best);
+        let of = |goal, best: &[Assignment]| batches(&heat, &request(goal), on(best));
         let sizes = of(Goal::Size, &small);
         let names: Vec<String> = sizes.iter().map(Variant::name).collect();
         let expected = [
@@ -230,13 +260,36 @@ mod tests {
     }
 
     #[test]
+    fn an_override_for_the_program_strips_it_as_the_profile_does() {
+        let heat = Heat {
+            hot: ["a", "b"].map(str::to_owned).to_vec(),
+            cold: Vec::new(),
+            shares: vec![0.9, 0.1],
+        };
+        let best = [Assignment::key(Key::Strip, Value::String("symbols".into()))];
+        let all = batches(&heat, &request(Goal::Size), on(&best));
+        assert_eq!(
+            settings(&all[0]),
+            [
+                "strip = \"symbols\"",
+                "package.a.opt-level = 3",
+                "package.a.strip = \"symbols\"",
+                "package.b.opt-level = 3"
+            ]
+        );
+        // The profile's values do not reach the program, and nobody must look for them there.
+        assert!(all[0].overrides(Key::OptLevel, "a") && all[0].overrides(Key::Strip, "a"));
+        assert!(!all[0].overrides(Key::Lto, "a") && !all[0].overrides(Key::OptLevel, "c"));
+    }
+
+    #[test]
     fn sizes_alone_suggest_levels_for_large_packages() {
         let best = [
             Assignment::key(Key::Lto, Value::Bool(true)),
             Assignment::key(Key::OptLevel, Value::String("z".into())),
         ];
         let large = ["regex-automata".to_owned()];
-        let of = |goal, timed| by_size(&large, &request(goal), timed, &best);
+        let of = |goal, timed| by_size(&large, &request(goal), timed, on(&best));
         let timed = of(Goal::Size, true);
         assert_eq!(timed[0].name(), "large crates small");
         assert_eq!(
@@ -257,7 +310,7 @@ mod tests {
             ]
         );
         assert_eq!(of(Goal::Speed, true)[0].name(), "large crates small");
-        assert!(by_size(&[], &request(Goal::Size), true, &best).is_empty());
-        assert!(by_size(&large, &request(Goal::Size), false, &best[..1]).is_empty());
+        assert!(by_size(&[], &request(Goal::Size), true, on(&best)).is_empty());
+        assert!(by_size(&large, &request(Goal::Size), false, on(&best[..1])).is_empty());
     }
 }

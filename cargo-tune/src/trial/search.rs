@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 
 use codecost::Result;
+use codecost::cargo::config::Notice;
 use codecost::console::Console;
 
 use super::bench::Bench;
@@ -17,11 +18,11 @@ use super::heat::Heat;
 use super::outcome::{Outcome, Status, worthwhile};
 use super::paired::Interval;
 use super::price::{self, Price};
-use super::proposals;
+use super::proposals::{self, Base};
 use super::prune::{self, Pruned};
 use super::settle::Confirmation;
 use super::taste::{self, Taste};
-use super::timing::time;
+use super::timing::{Timed, time};
 use super::variant::{Role, Variant, with, without};
 use super::workload::{Workload, Workloads};
 use crate::knob::{Key, Subject};
@@ -61,6 +62,8 @@ pub struct Found {
     pub reproducible: Option<bool>,
     /// The baseline against itself.
     pub noise: Option<Interval>,
+    /// What the times and outputs do not say.
+    pub notices: Vec<Notice>,
     /// What could not be done within the budget.
     pub untried: Vec<String>,
     /// What need not be tried.
@@ -74,13 +77,31 @@ impl Found {
         Some(&chosen.variant)
     }
 
-    /// What the chosen trial costs beside the ends of the front.
-    pub fn prices(&self) -> Vec<Price> {
+    /// What the chosen trial costs beside the ends of the front, with the flags that take those.
+    pub fn prices(&self, goal: Goal, taste: Taste) -> Vec<Price> {
         let mut outcomes = self.rows.iter().chain([&self.baseline]);
         let chosen = outcomes.find(|row| row.status == Status::Chosen);
         let unbeaten = self.unbeaten();
         chosen.map_or_else(Vec::new, |chosen| {
-            price::prices(chosen, &self.baseline, &self.rows, &unbeaten)
+            let takes = |prefer, other: &Outcome| {
+                let taste = Taste {
+                    prefer: Some(prefer),
+                    ..taste
+                };
+                let taken = taste.pick(goal, &self.baseline, &self.rows);
+                let taken = taken.and_then(|index| self.rows.get(index));
+                taken.is_some_and(|taken| taken.variant == other.variant)
+            };
+            price::prices(chosen, &self.baseline, &self.rows, &unbeaten, takes)
+        })
+    }
+
+    /// The trials that `taste` would take by their figures, and not by what is shown.
+    pub fn unshown(&self, taste: Taste) -> Vec<&Outcome> {
+        let mut outcomes = self.rows.iter().chain([&self.baseline]);
+        let chosen = outcomes.find(|row| row.status == Status::Chosen);
+        chosen.map_or_else(Vec::new, |chosen| {
+            taste.unshown(chosen, &self.baseline, &self.rows)
         })
     }
 
@@ -137,9 +158,8 @@ pub fn search(
         pruned,
         ..
     } = trials;
-    let noise = match &workload {
-        Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?
-            .and_then(|timed| timed.noise()),
+    let timed = match &workload {
+        Some(workload) => time(project, workload, &mut baseline, &mut rows, console)?,
         None => None,
     };
     let mut reproducible = None;
@@ -161,7 +181,8 @@ pub fn search(
         builds: bench.builds,
         resumed: bench.resumed,
         reproducible,
-        noise,
+        noise: timed.as_ref().and_then(Timed::noise),
+        notices: timed.as_ref().map(Timed::notices).unwrap_or_default(),
         untried,
         pruned,
     })
@@ -206,12 +227,17 @@ impl Trials<'_, '_> {
             self.combine(options.taste);
         }
         let best = self.best();
+        let program = self.bench.package().to_owned();
+        let base = Base {
+            best: &best.assignments,
+            program: &program,
+        };
         let batches = match &options.heat {
-            Some(heat) => proposals::batches(heat, request, &best.assignments),
+            Some(heat) => proposals::batches(heat, request, base),
             None => {
                 let outcomes: Vec<&Outcome> = self.rows.iter().chain([self.baseline]).collect();
                 let large = bulk::large(project, &outcomes);
-                proposals::by_size(&large, request, timed, &best.assignments)
+                proposals::by_size(&large, request, timed, base)
             }
         };
         for variant in batches {

@@ -56,9 +56,10 @@ impl Taste {
         let candidates: Vec<Candidate<'_>> = worth
             .into_iter()
             .filter_map(|index| Candidate::new(index, rows.get(index)?, baseline, is_timed))
+            // A bound is a promise: the whole interval is within it.
             .filter(|c| {
                 self.max_slowdown
-                    .is_none_or(|most| c.pace.ratio <= 1.0 + most)
+                    .is_none_or(|most| c.pace.high <= 1.0 + most)
             })
             .collect();
         let picked = match (goal, self.prefer, self.max_slowdown) {
@@ -74,6 +75,24 @@ impl Taste {
             }
         };
         picked.map(|c| c.index).filter(|index| *index < rows.len())
+    }
+
+    /// The rows that may be within the bound on the slowdown, by their figure, and are not shown to
+    /// be by their interval, where they are smaller than what is chosen.
+    pub(super) fn unshown<'r>(
+        self,
+        chosen: &Outcome,
+        baseline: &Outcome,
+        rows: &'r [Outcome],
+    ) -> Vec<&'r Outcome> {
+        let Some(most) = self.max_slowdown.map(|most| 1.0 + most) else {
+            return Vec::new();
+        };
+        let worth = smaller(baseline, rows);
+        let rows = worth.into_iter().filter_map(|index| rows.get(index));
+        rows.filter(|row| row.size() < chosen.size())
+            .filter(|row| pace(row, baseline).is_some_and(|p| p.ratio <= most && p.high > most))
+            .collect()
     }
 
     /// The level that goes into the combination of what held: `rows` differ by opt-level only.

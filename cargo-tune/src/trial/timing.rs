@@ -1,6 +1,7 @@
 //! Timing the baseline and every variant that was built.
 
 use codecost::Result;
+use codecost::cargo::config::Notice;
 use codecost::console::Console;
 
 use super::outcome::{Outcome, Status};
@@ -15,9 +16,16 @@ pub struct Timed {
     positions: Vec<Option<usize>>,
     /// Whether a command writes nothing, so that there was no output to compare.
     pub silent: bool,
+    /// Whether the output differs from run to run of one program, so that it was not compared.
+    pub varies: bool,
 }
 
 impl Timed {
+    /// What the reader must know where outputs could not be compared.
+    pub fn notices(&self) -> Vec<Notice> {
+        notices(self.silent, self.varies)
+    }
+
     /// The baseline against itself: the floor of what time can show.
     pub fn noise(&self) -> Option<Interval> {
         self.times.compare(1, 0)
@@ -34,6 +42,32 @@ impl Timed {
     }
 }
 
+/// The code of the notice on a command without output.
+pub const NO_OUTPUT: &str = "no-output";
+/// The code of the notice on a command whose output varies.
+pub const OUTPUT_VARIES: &str = "output-varies";
+
+/// What the reader must know of a workload that is `silent`, or whose output `varies`.
+pub fn notices(silent: bool, varies: bool) -> Vec<Notice> {
+    let silent = silent.then(|| Notice {
+        code: NO_OUTPUT,
+        message: "a command writes nothing to standard output, so only its success was compared \
+                  between the variants"
+            .to_owned(),
+        help: Some("let it print a result; `pgo` and `search` can check more with --verify".into()),
+    });
+    let varies = varies.then(|| Notice {
+        code: OUTPUT_VARIES,
+        message: "the workload's output differs from run to run of the same program, so the \
+                  outputs of the variants were not compared"
+            .to_owned(),
+        help: Some(
+            "let it print the same each time; `pgo` and `search` can check with --verify".into(),
+        ),
+    });
+    silent.into_iter().chain(varies).collect()
+}
+
 /// Times the baseline, the baseline again, and every variant that was built. A variant that fails
 /// or whose output is another one is marked and not timed.
 pub fn time(
@@ -47,7 +81,7 @@ pub fn time(
         return Ok(None);
     };
     let expected = workload.output(project, &reference)?;
-    let deterministic = workload.output(project, &reference)? == expected;
+    let mut varies = workload.output(project, &reference)? != expected;
     let once = workload.time(project, &reference)?;
     for row in rows.iter_mut() {
         let Some(weighed) = row
@@ -58,7 +92,9 @@ pub fn time(
             continue;
         };
         match workload.output(project, &weighed.path) {
-            Ok(output) if output == expected || !deterministic => {}
+            Ok(output) if varies || output == expected => {}
+            // Two runs of one program may agree by luck, such as within one second of the clock.
+            Ok(_) if workload.output(project, &reference)? != expected => varies = true,
             Ok(_) => {
                 row.status = Status::Failed;
                 row.reason = Some("the workload's output differs from the baseline's".to_owned());
@@ -92,6 +128,7 @@ pub fn time(
         times,
         positions,
         silent: Workloads::some_are_silent(&expected),
+        varies,
     };
     for (index, row) in rows.iter_mut().enumerate() {
         if timed.positions.get(index).copied().flatten().is_some() {

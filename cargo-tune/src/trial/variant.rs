@@ -4,7 +4,7 @@ use std::fmt;
 
 use codecost::cargo::config::Value;
 
-use crate::knob::{Assignment, Subject};
+use crate::knob::{Assignment, Key, Subject};
 
 /// A variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,17 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// Whether it has an override by which the profile's `key` does not reach `package`. Cargo
+    /// forgets the profile's `strip` for a package that has any override.
+    pub fn overrides(&self, key: Key, package: &str) -> bool {
+        self.assignments.iter().any(|assignment| match assignment {
+            Assignment::Key(setting) => {
+                setting.is_for(package) && (setting.key == key || key == Key::Strip)
+            }
+            Assignment::Flag(_) => false,
+        })
+    }
+
     /// A variant.
     pub fn new(role: Role, assignments: Vec<Assignment>) -> Self {
         Self { role, assignments }
@@ -123,7 +134,7 @@ impl fmt::Display for Role {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::knob::{Flag, Key};
+    use crate::knob::Flag;
 
     #[test]
     fn a_role_survives_as_text() {

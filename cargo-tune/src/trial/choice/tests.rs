@@ -135,3 +135,27 @@ fn without_times_a_lower_level_beats_no_higher_one() {
     ];
     assert_eq!(pareto(&baseline, &rows), ["baseline", "plan", "s"]);
 }
+
+#[test]
+fn variants_that_failed_are_the_reason_for_the_baseline() {
+    let mut baseline = row("baseline", 0, 1_000_000, 1, None);
+    let failed = |size, hash| Outcome {
+        status: Status::Failed,
+        reason: Some("--verify: exit status: 7".to_owned()),
+        ..row("plan", 5, size, hash, None)
+    };
+    let mut reason = |goal, rows: &mut [Outcome]| {
+        choose(&request(goal), Taste::default(), &mut baseline, rows);
+        baseline.reason.clone().unwrap_or_default()
+    };
+    let words = "every smaller variant failed: --verify: exit status: 7";
+    assert_eq!(reason(Goal::Size, &mut [failed(800_000, 2)]), words);
+    // What failed was no smaller.
+    let other = reason(Goal::Size, &mut [failed(1_200_000, 2)]);
+    assert!(other.starts_with("no variant is smaller"), "{other}");
+    let speed = reason(Goal::Speed, &mut [failed(1_200_000, 2)]);
+    assert!(speed.starts_with("every variant failed"), "{speed}");
+    let mut rows = [failed(800_000, 2), row("opt-level s", 5, 999_000, 3, None)];
+    let some = reason(Goal::Size, &mut rows);
+    assert!(some.starts_with("every smaller variant failed"), "{some}");
+}

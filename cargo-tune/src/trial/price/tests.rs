@@ -56,7 +56,7 @@ fn the_ends_of_the_front_are_named_with_their_flags() {
         .map(str::to_owned)
         .into();
     let words = |rows: &[Outcome]| -> Vec<String> {
-        let prices = prices(&rows[1], &baseline, rows, &front);
+        let prices = prices(&rows[1], &baseline, rows, &front, |_, _| true);
         prices.iter().map(Price::words).collect()
     };
     assert_eq!(
@@ -75,9 +75,13 @@ fn the_ends_of_the_front_are_named_with_their_flags() {
         },
         &untimed,
         &front,
+        |prefer, end| prefer == Prefer::Size && end.variant.name() == "plan",
     );
     assert_eq!(words[0].words(), "plan is 1.8 KiB smaller (--prefer size)");
     assert_eq!(words.len(), 2);
+    // A flag that was given already, or takes another variant, is not offered.
+    let without = prices(&untimed[1], &baseline, &untimed, &front, |_, _| false);
+    assert!(without.iter().all(|price| price.flag.is_none()));
 }
 
 fn side(size: u64, ratio: Option<f64>, seconds: f64) -> Side {

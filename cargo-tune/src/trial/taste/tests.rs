@@ -95,6 +95,43 @@ fn a_limit_on_the_slowdown_takes_the_smallest_within_it() {
 }
 
 #[test]
+fn a_bound_that_is_not_shown_takes_nothing_and_says_so() {
+    let within = |most: f64| Taste {
+        max_slowdown: Some(most),
+        ..KNEE
+    };
+    // 1.9 % slower by the figure, and up to 51 % by the interval.
+    let mut all: Vec<Outcome> = DIFFR.iter().map(|(n, s, t)| row(n, *s, *t)).collect();
+    all[2].time = Some(Interval {
+        ratio: 1.019,
+        low: 0.642,
+        high: 1.511,
+        p_faster: 0.4,
+    });
+    let (baseline, rows) = all.split_first().unwrap();
+    let picked = |most| {
+        within(most)
+            .pick(Goal::Size, baseline, rows)
+            .map(|i| &rows[i])
+    };
+    let name = |row: Option<&Outcome>| row.map(|row| row.variant.name());
+    assert_eq!(name(picked(0.05)).as_deref(), Some("opt-level 2"));
+    assert_eq!(name(picked(0.52)).as_deref(), Some("opt-level s"));
+    assert_eq!(name(picked(-0.04)), None);
+    let unshown = |most: f64, chosen: &Outcome| -> Vec<String> {
+        let found = within(most).unshown(chosen, baseline, rows);
+        found.iter().map(|row| row.variant.name()).collect()
+    };
+    assert_eq!(unshown(0.05, picked(0.05).unwrap()), ["opt-level s"]);
+    assert!(unshown(0.05, &rows[0]).is_empty(), "smaller than all");
+    assert!(
+        unshown(0.01, picked(0.05).unwrap()).is_empty(),
+        "not by the figure"
+    );
+    assert!(KNEE.unshown(baseline, baseline, rows).is_empty());
+}
+
+#[test]
 fn a_much_smaller_program_is_worth_some_time() {
     // A program of 32 packages: half the size, 30 % more time.
     let rows = [
