@@ -87,7 +87,7 @@ pub struct Account {
     /// How often the sampled event happened, by a counter beside the samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_count: Option<u64>,
-    /// How long the programs' first threads were ready and had no processor; recordings of format 3 and
+    /// How long the programs' threads were ready and had no processor; recordings of format 3 and
     /// of processes that ran already do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_ns: Option<u64>,

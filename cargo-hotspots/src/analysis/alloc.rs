@@ -143,6 +143,7 @@ struct Scale {
     bytes: f64,
     peak_bytes: f64,
     leaked_bytes: f64,
+    short_lived: f64,
 }
 
 impl Scale {
@@ -158,6 +159,7 @@ impl Scale {
             bytes,
             peak_bytes,
             leaked_bytes,
+            frees,
             ..
         } = allocations.totals;
         let estimated = growth.of(&sum);
@@ -174,12 +176,19 @@ impl Scale {
                 bytes: 1.0,
                 peak_bytes: 1.0,
                 leaked_bytes: 1.0,
+                short_lived: 1.0,
             };
         }
+        let of_blocks = factor(blocks, estimated.allocations, PARTS);
         Self {
             is_exact: false,
             told_apart,
-            allocations: factor(blocks, estimated.allocations, PARTS),
+            // A block has the weight of its last length, so their sum may exceed all that were freed.
+            short_lived: match estimated.short_lived {
+                0 => 1.0,
+                _ => of_blocks.min(factor(frees, estimated.short_lived, PARTS)),
+            },
+            allocations: of_blocks,
             reallocations: factor(reallocations, estimated.reallocations, PARTS),
             bytes: factor(bytes, estimated.bytes, 1),
             peak_bytes: factor(peak_bytes, estimated.peak_bytes, 1),
@@ -196,13 +205,17 @@ impl Scale {
         let scaled = |count: u64, factor: f64| (count as f64 * factor).round() as u64;
         let blocks =
             |count: u64, factor: f64| (count as f64 * factor / PARTS as f64).round() as u64;
+        let allocations = blocks(counts.allocations, self.allocations);
+        let reallocations = blocks(counts.reallocations, self.reallocations);
+        // The stack that a block died with gave it its first length, or its last.
+        let lengths = allocations.saturating_add(reallocations);
         Figures {
-            allocations: blocks(counts.allocations, self.allocations),
-            reallocations: blocks(counts.reallocations, self.reallocations),
+            allocations,
+            reallocations,
             bytes: scaled(counts.bytes, self.bytes),
             peak_bytes: scaled(counts.peak_bytes, self.peak_bytes),
             leaked_bytes: scaled(counts.leaked_bytes, self.leaked_bytes),
-            short_lived: self.blocks(counts.short_lived),
+            short_lived: blocks(counts.short_lived, self.short_lived).min(lengths),
         }
     }
 }

@@ -57,7 +57,9 @@ pub(crate) struct Check {
     #[arg(conflicts_with_all = ["baseline", "exec"])]
     rev: Option<(String, String)>,
     /// With --rev, find the commit that made a benchmark slower
+    // What conflicts with `--rev` would waive the demand for it.
     #[arg(long, help_heading = GATE, hide_short_help = true, requires = "rev")]
+    #[arg(conflicts_with_all = ["baseline", "exec"])]
     bisect: bool,
     /// From which slowdown on a benchmark needs attention [default: 5%]
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = GATE)]

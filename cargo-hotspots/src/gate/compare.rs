@@ -342,6 +342,7 @@ pub fn run(
     let mut gate = Gate {
         rows,
         against: Against::default(),
+        commit: host::git(context, &["rev-parse", "HEAD"]),
         fail_on: options.fail_on.clone(),
         stopped: results.stopped,
         elapsed: start.elapsed(),
@@ -365,7 +366,7 @@ fn within(plan: &Plan, budget: Option<Duration>, estimate: Estimate) -> Result<(
     match budget {
         Some(budget) if estimate.first > budget => Err(Error::usage(
             format_args!(
-                "{} need about {} for the fewest runs that can decide anything, and the time \
+                "for the fewest runs that can decide anything, {} would take about {}, and the time \
                  budget is {}",
                 counted(plan.benchmarks.len() as u64, "benchmark"),
                 Time(estimate.first),

@@ -41,6 +41,14 @@ pub fn is_native(rustflags: &Rustflags) -> bool {
     rustflags.codegen("target-cpu") == Some("native")
 }
 
+/// What git says, where there is one and it can.
+pub(super) fn git(context: &Context, arguments: &[&str]) -> Option<String> {
+    let mut command = context.command("git");
+    let output = command.args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use super::{
     change::median,
     harness::{Harness, Throughput},
-    prepare::{Pair, Unpaired},
+    prepare::{Before, Pair, Unpaired},
     requirement::{Answer, Checked},
     runner::{Block, Outcome},
     shares::Held,
@@ -22,6 +22,8 @@ pub struct Gate {
     pub rows: Vec<Row>,
     /// What the current side was compared with.
     pub against: Against,
+    /// The commit of the current side, where there is one.
+    pub commit: Option<String>,
     /// Which statuses fail besides `fail` and `missing`.
     pub fail_on: Vec<Status>,
     /// Whether the user stopped it before its end.
@@ -158,6 +160,7 @@ impl Gate {
         Self {
             rows: Vec::new(),
             against: Against::default(),
+            commit: None,
             fail_on: Vec::new(),
             stopped: false,
             elapsed: Duration::ZERO,
@@ -389,6 +392,10 @@ pub(super) fn row(pair: &Pair, outcome: &Outcome) -> Row {
             ..figures
         })
     });
+    let figures = figures.map(|figures| match pair.baseline {
+        Before::Programs(_) => figures,
+        Before::Numbers(_) => without_interval(figures),
+    });
     let (status, reason) = with_requirements(*status, reason.clone(), &requirements);
     Row {
         benchmark: pair.id.clone(),
@@ -404,6 +411,19 @@ pub(super) fn row(pair: &Pair, outcome: &Outcome) -> Row {
         limits: pair.settings.limits,
         grew: Vec::new(),
     }
+}
+
+/// One number of another moment: how far that is off is not known, so no interval holds, and what is
+/// faster or slower may be the machine.
+fn without_interval(figures: Figures) -> Figures {
+    let verdict = Verdict {
+        interval: None,
+        improved: false,
+        slower: false,
+        minimum_detectable: None,
+        ..figures.verdict
+    };
+    Figures { verdict, ..figures }
 }
 
 /// A requirement that is missed fails, whatever the change; one that cannot be told apart from its

@@ -87,6 +87,13 @@ pub fn save(
             "name a target that has some, or leave out the arguments that choose among them",
         ));
     }
+    let kept = programs.iter().any(|(_, kept)| !kept.benchmarks.is_empty());
+    if let Some((id, failure)) = failures.first().filter(|_| !kept) {
+        return Err(Error::failed(
+            format_args!("nothing can be kept: `{id}` {failure}"),
+            "run it by hand; a baseline needs a number of at least one benchmark",
+        ));
+    }
     let described = describe(context, current, build.as_ref());
     Ok(Saved {
         baseline: described.save(&directory, programs)?,
@@ -98,12 +105,6 @@ pub fn save(
 
 /// Where a build comes from.
 fn describe(context: &Context, current: &Current, build: Option<&Build>) -> Baseline {
-    let git = |arguments: &[&str]| -> Option<String> {
-        let mut command = context.command("git");
-        let output = command.args(arguments).output().ok()?;
-        let text = String::from_utf8(output.stdout).ok()?;
-        output.status.success().then(|| text.trim().to_owned())
-    };
     let mut features = current.selection.features.clone();
     if current.selection.all_features {
         features.push("--all-features".into());
@@ -113,8 +114,8 @@ fn describe(context: &Context, current: &Current, build: Option<&Build>) -> Base
     }
     let lock = build.map(|build| build.workspace_root.join("Cargo.lock"));
     Baseline {
-        commit: git(&["rev-parse", "HEAD"]),
-        changed: git(&["status", "--porcelain", "--untracked-files=no"])
+        commit: host::git(context, &["rev-parse", "HEAD"]),
+        changed: host::git(context, &["status", "--porcelain", "--untracked-files=no"])
             .is_some_and(|changed| !changed.is_empty()),
         lock: lock.and_then(|path| baseline::hash_of(&path).ok()),
         rustc: build.map(|build| build.toolchain.release_and_commit()),

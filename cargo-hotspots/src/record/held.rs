@@ -6,7 +6,10 @@
 //! dies meanwhile the kernel kills it.
 #![allow(unsafe_code)]
 
-use super::system::{self, Used};
+use super::{
+    queue::Watch,
+    system::{self, Used},
+};
 use crate::recording::Traffic;
 use std::{
     fs,
@@ -54,9 +57,12 @@ impl Held {
             .spawn(move || {
                 let ended = spawn(command, number, wait, copy).and_then(|child| {
                     let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+                    let queue = Watch::start(pid);
                     system::wait_for_end(pid)?;
                     let traffic = system::traffic(pid);
+                    let queued = queue.and_then(Watch::finish);
                     let (status, used) = system::wait(pid)?;
+                    let used = Used { queued, ..used };
                     Ok((status, used, traffic))
                 });
                 // Nobody listens when the recording was given up.

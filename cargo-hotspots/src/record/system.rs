@@ -54,7 +54,7 @@ pub(super) struct Used {
     pub(super) involuntary: u64,
     /// The largest resident memory of one process.
     pub(super) peak_bytes: u64,
-    /// How long its first thread was ready and had no processor, where the kernel says it.
+    /// How long its threads were ready and had no processor, all together, where the kernel says it.
     pub(super) queued: Option<Duration>,
 }
 
@@ -124,7 +124,6 @@ fn traffic_by(text: &str) -> Option<Traffic> {
 
 /// Waits for the end of a child. What it used includes the children that it waited for itself.
 pub(super) fn wait(pid: i32) -> io::Result<(ExitStatus, Used)> {
-    let queued = queued_at_end(pid);
     let mut status = 0;
     // SAFETY: zero is a valid value of this structure of numbers.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -146,37 +145,9 @@ pub(super) fn wait(pid: i32) -> io::Result<(ExitStatus, Used)> {
         involuntary: number(usage.ru_nivcsw),
         // Linux counts in KiB.
         peak_bytes: number(usage.ru_maxrss).saturating_mul(1024),
-        queued,
+        queued: None,
     };
     Ok((ExitStatus::from_raw(status), used))
-}
-
-/// Waits for the end of a child, leaves it as it is, and reads how long its first thread was ready to
-/// run and did not: the second number of `/proc/PID/schedstat`, see the kernel's
-/// `Documentation/scheduler/sched-stats.rst`.
-fn queued_at_end(pid: i32) -> Option<Duration> {
-    let id = libc::id_t::try_from(pid).ok()?;
-    loop {
-        // SAFETY: zero is a valid value of this structure of numbers and pointers.
-        let mut information: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        // SAFETY: writes to the structure, which is ours.
-        let code = unsafe {
-            libc::waitid(
-                libc::P_PID,
-                id,
-                &mut information,
-                libc::WEXITED | libc::WNOWAIT,
-            )
-        };
-        match checked(code) {
-            Ok(_) => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return None,
-        }
-    }
-    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
-    let nanoseconds = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(Duration::from_nanos(nanoseconds))
 }
 
 fn number(value: libc::c_long) -> u64 {

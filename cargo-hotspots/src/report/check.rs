@@ -107,6 +107,9 @@ fn write_texts(
 
 fn head(gate: &Gate) -> Page {
     let mut page = Page::new().line(verdict(gate), Emphasis::Strong);
+    if let Some(culprit) = &gate.culprit {
+        page = page.line(culprit.as_str(), Emphasis::Strong);
+    }
     let against = &gate.against;
     let mut facts = vec![format!("against `{}`", against.name)];
     if let Some(commit) = &against.commit {
@@ -124,6 +127,7 @@ fn head(gate: &Gate) -> Page {
 fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
     let mut page = Page::new().gap();
     let names = gate.names();
+    let mut has_dots = false;
     for row in rows.iter().filter(|row| row.is_news()) {
         let line = evidence::line(row, &names, &gate.against.name);
         page = page.line(line, Emphasis::Plain);
@@ -135,11 +139,12 @@ fn tail(gate: &Gate, rows: &[&Row], folded: bool) -> Page {
             page = page.line(format!("  {text}"), Emphasis::Faint);
         }
         if let Some(dots) = plot::line(row) {
+            has_dots = true;
             page = page.line(format!("  {dots}"), Emphasis::Faint);
         }
     }
-    if let Some(culprit) = &gate.culprit {
-        page = page.line(culprit.as_str(), Emphasis::Strong);
+    if has_dots {
+        page = page.line(plot::LEGEND, Emphasis::Faint);
     }
     for held in &gate.shares {
         page = page.line(evidence::share(held), Emphasis::Plain);

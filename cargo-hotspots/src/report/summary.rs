@@ -260,7 +260,7 @@ fn bottlenecks_page(bottlenecks: &[Bottleneck]) -> Page {
                 code: _,
             } = bottleneck;
             let mut impact = Vec::new();
-            impact.extend(time.map(|share| format!("{} of the time", Share(share))));
+            impact.extend(time.map(|share| format!("{} of the CPU time", Share(share))));
             impact.extend(allocations.map(|share| format!("{} of the allocations", Share(share))));
             let title = format!("{}. {}: {}", nth + 1, printable(what), impact.join(", "));
             let mut page = page.line(title, Emphasis::Strong);

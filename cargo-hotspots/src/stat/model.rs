@@ -129,7 +129,8 @@ pub struct Usage {
     pub involuntary: u64,
     /// The largest resident memory of one process.
     pub peak_bytes: u64,
-    /// How long the first thread was ready and had no processor, because others had them.
+    /// How long the threads were ready and had no processor, because others had them; all together, as
+    /// CPU time is.
     pub queued_ns: Option<u64>,
 }
 

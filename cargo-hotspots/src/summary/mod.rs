@@ -190,7 +190,7 @@ fn dearest(table: &AllocTable) -> Vec<String> {
     timed.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let said = timed.iter().take(2).map(|(share, finding)| {
         let what = finding.evidence.first().map_or("", String::as_str);
-        format!("{what}: {} of the time", Share(*share))
+        format!("{what}: {} of the CPU time", Share(*share))
     });
     said.collect()
 }
@@ -283,7 +283,7 @@ fn plan(bottlenecks: &[Bottleneck], target: &str, arguments: &str, baseline: &st
         .iter()
         .map(|bottleneck| {
             let at_stake = match (bottleneck.time, bottleneck.allocations) {
-                (Some(time), _) => format!("at most {} of the time", Share(time)),
+                (Some(time), _) => format!("at most {} of the CPU time", Share(time)),
                 (None, Some(share)) => format!("at most {} of the allocations", Share(share)),
                 (None, None) => "unknown".into(),
             };

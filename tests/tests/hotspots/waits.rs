@@ -196,3 +196,74 @@ fn perf_says(data: &Path) -> (u64, u64) {
     }
     (waits, sum)
 }
+
+/// Three threads that compute, on one processor. Each says what the kernel has for it, and stays for a
+/// while, so that whoever looks from outside can see the same.
+const READY: &str = r#"
+use std::hint::black_box;
+use std::time::Duration;
+fn numbers() -> [u64; 2] {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap());
+    [numbers.next().unwrap(), numbers.next().unwrap()]
+}
+fn computes() -> u64 {
+    let mut n = 0_u64;
+    while numbers()[0] < 200_000_000 { for _ in 0..100_000 { n = black_box(n + 1); } }
+    let queued = numbers()[1];
+    std::thread::sleep(Duration::from_millis(500));
+    queued
+}
+fn main() {
+    let threads: Vec<_> = (0..3).map(|_| std::thread::spawn(computes)).collect();
+    let queued: u64 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    println!("{queued}");
+}
+"#;
+
+/// A thread that is ready and has no processor waits for nothing, and neither does the one that joins it.
+#[test]
+fn what_is_queued_does_not_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("ready");
+    let source = directory.path().join("ready.rs");
+    fs::write(&source, READY).unwrap();
+    succeed(
+        rustc()
+            .args(["--edition=2021", "-O", "-o"])
+            .arg(&program)
+            .arg(source),
+    );
+    let printed = directory.path().join("printed");
+    let mut tool = command(env!("CARGO_BIN_EXE_hotspots-under-test"));
+    tool.env("XDG_STATE_HOME", directory.path().join("state"));
+    tool.args([
+        "hotspots",
+        "stat",
+        "--simulate",
+        "never",
+        "--message-format",
+        "json",
+    ]);
+    tool.arg("--stdout").arg(&printed);
+    tool.args(["--exec", "taskset", "--", "-c", "0"])
+        .arg(&program);
+    let ended = output(tool.current_dir(directory.path()));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let value = |name: &str| {
+        let mut rows = report["rows"].as_array().unwrap().iter();
+        rows.find(|row| row["metric"] == name).unwrap()["value"]
+            .as_f64()
+            .unwrap()
+    };
+    let own: f64 = fs::read_to_string(printed).unwrap().trim().parse().unwrap();
+    // 200 ms each, one after the other in turns: the first to end was queued for 400 ms.
+    assert!(own > 800e6, "{own}");
+    let queued = value("run-queue");
+    assert!(queued > own * 0.99, "{queued} {own}");
+    let waited = value("duration") - value("task-clock") - queued;
+    assert!((value("waiting") - waited.max(0.0)).abs() < 1.0, "{waited}");
+    assert_eq!(value("waiting"), 0.0);
+}

@@ -223,7 +223,9 @@ fn finding(
     if kind == Kind::Boxes {
         evidence.push(format!("each has {}", Bytes(counts.largest)));
     }
-    let short = Share::of(counts.short_lived, counts.allocations);
+    // An estimate of its own, so by chance it may exceed the blocks.
+    let short = counts.short_lived.min(counts.allocations);
+    let short = Share::of(short, counts.allocations);
     if short.0 > 0.5 {
         evidence.push(format!(
             "{short} of them are freed before 16 others are made"

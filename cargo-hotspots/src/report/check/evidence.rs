@@ -103,8 +103,9 @@ pub(super) fn change(row: &Row) -> Option<String> {
         None => String::new(),
     };
     // What could not be decided, or not measured to its end, is not said to be the same.
-    let is_same =
-        matches!(row.status, Status::Pass | Status::New) && !(verdict.improved || verdict.slower);
+    let is_same = matches!(row.status, Status::Pass | Status::New)
+        && verdict.interval.is_some()
+        && !(verdict.improved || verdict.slower);
     let sign = if is_same { "~ " } else { "" };
     Some(format!("{sign}{}{interval}", signed(estimate)))
 }

@@ -309,6 +309,7 @@ pub(super) fn members<'a, R>(report: Report<'a, R>, gate: &Gate) -> Report<'a, R
                 age,
             }),
         )
+        .member("commit", &gate.commit)
         .member("geomean", &gate.geomean())
         .member("family", &gate.family)
         .member(

@@ -19,6 +19,8 @@ struct Part {
     view: String,
     stopped: bool,
     baseline: JsonAgainst,
+    #[serde(default)]
+    commit: Option<String>,
     family: usize,
     shard: Option<JsonShard>,
     fail_on: Vec<String>,
@@ -262,6 +264,7 @@ pub(super) fn merge(paths: &[PathBuf]) -> Result<Gate> {
                 gate = Some(Gate {
                     rows,
                     against,
+                    commit: part.commit,
                     fail_on,
                     stopped: part.stopped,
                     elapsed,
@@ -276,6 +279,9 @@ pub(super) fn merge(paths: &[PathBuf]) -> Result<Gate> {
             Some(gate) => {
                 if gate.against.name != against.name || gate.against.commit != against.commit {
                     return Err(failed("it was compared with another baseline".into()));
+                }
+                if gate.commit != part.commit {
+                    return Err(failed("it is of another commit".into()));
                 }
                 if gate.family != part.family {
                     return Err(failed(format!(
@@ -298,7 +304,7 @@ pub(super) fn merge(paths: &[PathBuf]) -> Result<Gate> {
     if !missing.is_empty() {
         return Err(Error::failed(
             format_args!(
-                "of {shards} shards these are not there: {}",
+                "the gate has {shards} shards, and of these there is no file: {}",
                 missing.join(", ")
             ),
             "give one file for each shard",

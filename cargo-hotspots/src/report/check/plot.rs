@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 /// Columns of the text.
 const WIDTH: usize = 48;
 
+/// What the marks of [`line`] are.
+pub(super) const LEGEND: &str = "  (· a block of runs, • several; ┆ no change, ┊ the action limit)";
+
 /// The range that holds all dots, nothing, and the limit that is to be acted on.
 fn range(changes: &[f64], action: f64) -> (f64, f64) {
     let low = changes.iter().copied().fold(0.0_f64, f64::min);

@@ -61,6 +61,7 @@ fn gate() -> Gate {
             cpu: None,
             age: None,
         },
+        commit: Some("fedcba9876543210".into()),
         fail_on: Vec::new(),
         stopped: false,
         elapsed: Duration::from_secs(61),
@@ -279,7 +280,7 @@ fn shards_are_merged_when_all_are_there_and_fit() {
     assert!((change(&merged) - change(&all)).abs() < 1e-9);
 
     let message = |paths: &[PathBuf]| merge(paths).unwrap_err().to_string();
-    assert!(message(&paths[..1]).contains("not there: 2"));
+    assert!(message(&paths[..1]).contains("no file: 2"));
     let twice = [paths[0].clone(), paths[0].clone()];
     assert!(message(&twice).contains("is there twice"));
     std::fs::write(&paths[1], "{}").unwrap();
