@@ -6,10 +6,10 @@
 
 use codecost::Result;
 use codecost::cargo::config::{Origin, OriginKind, Spec, Value, flagged};
-use codecost::units::Share;
 
 use crate::knob::{Assignment, Key, Knob, Topic};
-use crate::pgo::reuse::{AGED, Age, Kept};
+use crate::pgo::age::{AGED, Gone};
+use crate::pgo::reuse::Kept;
 use crate::plan::{Change, Plan, Skipped};
 use crate::project::Project;
 use crate::receipt::fnv1a;
@@ -152,22 +152,16 @@ pub fn profiles(kept: &[Kept]) -> Vec<Row> {
 }
 
 fn profile(kept: &Kept) -> Row {
-    let functions = kept.note.functions;
-    let words = |age: &Age| {
-        let share = Share(age.share());
-        format!(
-            "{} of {functions} functions no longer match ({share})",
-            age.stale()
-        )
-    };
     let measured = kept.age.as_ref();
     let drifted = match measured {
-        Some(age) => age.share() > AGED,
+        Some(age) => age.worst() > AGED,
         // Without a build: names of functions follow from the compiler.
         None => !kept.other_compiler.is_empty(),
     };
+    // What may be gone was to be measured, and was not.
+    let unproven = measured.is_some_and(|age| matches!(age.gone, Gone::Failed(_)));
     let proof = match measured {
-        Some(age) => format!("{}{}", words(age), kept.other_compiler),
+        Some(age) => format!("{}{}", age.words(), kept.other_compiler),
         None if drifted => kept.other_compiler.trim().to_owned(),
         None => "not measured: --build does".to_owned(),
     };
@@ -185,17 +179,20 @@ fn profile(kept: &Kept) -> Row {
             path: Some(kept.path.display().to_string()),
             line: None,
         }),
-        status: match drifted {
-            true => Status::Drifted,
-            false => Status::Pass,
+        status: match (drifted, unproven) {
+            (true, _) => Status::Drifted,
+            (false, true) => Status::NotProven,
+            (false, false) => Status::Pass,
         },
         proof: Some(proof),
-        remedy: drifted.then(|| {
-            format!(
+        remedy: match (drifted, unproven) {
+            (true, _) => Some(format!(
                 "`cargo tune pgo --workload CMD` trains `{}` again",
                 kept.path.display()
-            )
-        }),
+            )),
+            (false, true) => Some("check on a machine and target that can be trained".to_owned()),
+            (false, false) => None,
+        },
     }
 }
 

@@ -1,8 +1,9 @@
 //! How much of the program a profile covers, by crate.
 //!
-//! From the text form of the profile (`llvm-profdata merge --text`): for each function its name,
-//! the hash of its control flow and its counters. It is read line by line, so memory grows with the
-//! number of functions and not with that of counters.
+//! From the profile itself (`indexed`) or, where that is of a version that only LLVM knows, from
+//! its text form (`llvm-profdata merge --text`): for each function its name, the hash of its
+//! control flow and its counters. The text is read line by line, so memory grows with the number of
+//! functions and not with that of counters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
@@ -53,8 +54,17 @@ impl Coverage {
     }
 }
 
+/// Some functions of a profile, and the sum of their counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Functions.
+    pub functions: u64,
+    /// The sum of their counters.
+    pub counts: u64,
+}
+
 /// The functions of a profile, by their names.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Functions {
     /// The sum of the counters.
     counts: BTreeMap<String, u64>,
@@ -116,6 +126,25 @@ impl Functions {
                 *sum = sum.saturating_add(line.parse().unwrap_or(0));
             }
         }
+    }
+
+    /// Adds a function, or more counts to one that is there.
+    pub(super) fn add(&mut self, name: &str, counts: u64) {
+        match self.counts.get_mut(name) {
+            Some(sum) => *sum = sum.saturating_add(counts),
+            None => {
+                self.counts.insert(name.to_owned(), counts);
+            }
+        }
+    }
+
+    /// The functions whose names `is_of` takes.
+    pub(super) fn sum(&self, is_of: impl Fn(&str) -> bool) -> Weight {
+        let taken = self.counts.iter().filter(|(name, _)| is_of(name));
+        taken.fold(Weight::default(), |weight, (_, counts)| Weight {
+            functions: weight.functions + 1,
+            counts: weight.counts.saturating_add(*counts),
+        })
     }
 
     /// How many ran.

@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::receipt::fnv1a;
 
+/// The way on where a profile is of no use.
+const AGAIN: &str = "train again: `cargo tune pgo --workload CMD`";
+/// The same where the two files do not belong together.
+const BOTH: &str =
+    "restore both files from one commit, or train again: `cargo tune pgo --workload CMD`";
 /// The format of the note.
 const SCHEMA: &str = "cargo-tune-pgo/1";
 
@@ -80,6 +85,28 @@ impl Note {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Self::default()
         }
+    }
+
+    /// Fails if it is the note of another program: rustc would take the profile, and find nothing
+    /// in it.
+    ///
+    /// # Errors
+    ///
+    /// It is.
+    pub fn check(&self, place: &Place, package: &str, name: &str) -> Result<()> {
+        if self.package == package && self.name == name {
+            return Ok(());
+        }
+        Err(Error::failed(
+            format!(
+                "`{}` describes a profile of `{}` of the package `{}`, and this is `{name}` of \
+                 `{package}`",
+                place.note().display(),
+                self.name,
+                self.package,
+            ),
+            AGAIN,
+        ))
     }
 }
 
@@ -162,9 +189,17 @@ impl Place {
         if !path.exists() && !profile.exists() {
             return Ok(None);
         }
-        let again = "train again: `cargo tune pgo --workload CMD`";
+        for (here, other) in [(&path, &profile), (&profile, &path)] {
+            if !here.exists() {
+                let (here, other) = (here.display(), other.display());
+                return Err(Error::failed(
+                    format!("`{here}` is missing, which belongs to `{other}`"),
+                    BOTH,
+                ));
+            }
+        }
         let text = fs::read_to_string(&path).map_err(|e| Error::read(&path, e))?;
-        let bad = |why: String| Error::failed(format!("`{}`: {why}", path.display()), again);
+        let bad = |why: String| Error::failed(format!("`{}`: {why}", path.display()), AGAIN);
         let note: Note = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
         if note.schema != SCHEMA {
             let other = format!("expected {SCHEMA}, found {}", note.schema);
@@ -178,7 +213,7 @@ impl Place {
                     profile.display(),
                     path.display()
                 ),
-                "restore both files from one commit, or train again",
+                BOTH,
             ));
         }
         Ok(Some(note))
@@ -231,6 +266,27 @@ mod tests {
         fs::write(place.note(), "{").unwrap();
         assert!(place.read().is_err());
         fs::remove_file(place.note()).unwrap();
-        assert!(place.read().is_err());
+        let error = place.read().unwrap_err();
+        assert!(
+            error.to_string().contains("app.json` is missing"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("restore both files"));
+        place.keep(&made, None, note.clone()).unwrap();
+        fs::remove_file(place.profile()).unwrap();
+        let error = place.read().unwrap_err().to_string();
+        assert!(error.contains("app.profdata` is missing"), "{error}");
+        // The note names its program.
+        let note = Note {
+            package: "app".to_owned(),
+            ..note
+        };
+        assert!(note.check(&place, "app", "app").is_ok());
+        let error = note.check(&place, "app", "other").unwrap_err().to_string();
+        assert!(
+            error.contains("profile of `app` of the package `app`"),
+            "{error}"
+        );
+        assert!(note.check(&place, "other", "app").is_err());
     }
 }

@@ -16,6 +16,7 @@ use codecost::cargo::Toolchain;
 use codecost::{Error, Result};
 
 use super::coverage::Functions;
+use super::indexed::{self, Fault};
 use super::raw::Raw;
 
 /// A merged profile.
@@ -77,12 +78,53 @@ pub(super) fn merge(
     ))
 }
 
-/// The functions of a merged profile, from the tool's text form.
+/// The functions of a merged profile: read from it or, where its version is only known to LLVM,
+/// from the text form of a tool: the given one, else one that is found.
 ///
 /// # Errors
 ///
-/// The tool cannot be started, or refuses the profile.
-pub(super) fn functions(tool: &Path, profile: &Path) -> Result<Functions> {
+/// It is damaged, or nothing that is found reads it.
+pub(super) fn functions(
+    toolchain: &Toolchain,
+    given: Option<&Path>,
+    profile: &Path,
+) -> Result<Functions> {
+    let bytes = fs::read(profile).map_err(|e| Error::read(profile, e))?;
+    let shown = profile.display();
+    let why = match indexed::functions(&bytes) {
+        Ok(functions) => return Ok(functions),
+        Err(Fault::Malformed(why)) => {
+            let message = format!("`{shown}` is a damaged profile: {why}");
+            let help = "restore it, or train again: `cargo tune pgo --workload CMD`";
+            return Err(Error::failed(message, help));
+        }
+        Err(Fault::Unknown(why)) => why,
+    };
+    let tools = match given {
+        Some(given) => vec![given.to_owned()],
+        None => tools(toolchain),
+    };
+    let mut refusals = String::new();
+    for tool in tools {
+        match functions_by(&tool, profile) {
+            Ok(functions) => return Ok(functions),
+            Err(error) => refusals += &format!("; {error}"),
+        }
+    }
+    if refusals.is_empty() {
+        refusals = "; no llvm-profdata was found that could read it".to_owned();
+    }
+    let llvm = toolchain.llvm.as_deref().unwrap_or("rustc's version");
+    Err(Error::failed(
+        format!("cannot read the functions of `{shown}`: {why}{refusals}"),
+        format!(
+            "`rustup component add llvm-tools`, or put the llvm-profdata of LLVM {llvm} on PATH"
+        ),
+    ))
+}
+
+/// The functions of a merged profile, from the tool's text form.
+fn functions_by(tool: &Path, profile: &Path) -> Result<Functions> {
     let words = format!("{} merge --text", tool.display());
     let mut command = Command::new(tool);
     command.args(["merge", "--text", "-o", "-"]).arg(profile);
@@ -236,6 +278,54 @@ mod tests {
             "no profile can be merged"
         );
         assert_eq!(fault(""), "it failed without a word");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_version_that_only_llvm_knows_is_read_by_its_tool() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let (profile, tool) = (
+            directory.path().join("a.profdata"),
+            directory.path().join("llvm-profdata"),
+        );
+        let write = |version: u8| {
+            let mut head = b"\xfflprofi\x81".to_vec();
+            head.extend([version, 0, 0, 0, 0, 0, 0, 1]);
+            head.resize(64, 0);
+            fs::write(&profile, head).unwrap();
+        };
+        let toolchain = Toolchain {
+            rustc: PathBuf::new(),
+            release: "1.0.0".to_owned(),
+            commit_hash: None,
+            host: String::new(),
+            llvm: None,
+            sysroot: PathBuf::new(),
+        };
+        let text = "printf ':ir\\nf\\n# Func Hash:\\n1\\n# Num Counters:\\n1\\n# Counter Values:\\n7\\n\\n'";
+        let script = |line: &str| {
+            fs::write(&tool, format!("#!/bin/sh\n{line}\n")).unwrap();
+            fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        script(text);
+        write(99);
+        let read = functions(&toolchain, Some(&tool), &profile).unwrap();
+        assert_eq!(read.sum(|name| name == "f").counts, 7);
+        script("echo 'error: unsupported version' >&2; exit 1");
+        let error = functions(&toolchain, Some(&tool), &profile).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("it is of version 99"), "{error}");
+        assert!(error.contains("unsupported version"), "{error}");
+        // What is damaged is not handed to a tool.
+        script(text);
+        write(13);
+        let error = functions(&toolchain, Some(&tool), &profile).unwrap_err();
+        assert!(
+            error.to_string().contains("is a damaged profile"),
+            "{error}"
+        );
     }
 
     #[cfg(unix)]

@@ -5,53 +5,17 @@ use std::path::{Path, PathBuf};
 use codecost::cargo::{Candidate, TargetChoice};
 use codecost::{Error, Result};
 
+use super::age::{Age, Gone, REFUSED};
 use super::bolt::Bolt;
 use super::kept::{Note, Place};
+use super::listed;
+use super::profdata;
 use super::programs::{Programs, copied};
-use super::said::Said;
 use crate::project::Project;
 use crate::receipt::fnv1a;
 use crate::rustc::build::Settings;
 use crate::trial::bench::weigh;
 use crate::trial::outcome::Weighed;
-
-/// With more of its functions stale than this, a profile is of other code.
-pub const REFUSED: f64 = 0.5;
-/// With more of its functions stale than this, a profile has aged.
-pub const AGED: f64 = 0.1;
-
-/// How much of a kept profile no longer matches.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Age {
-    /// Functions in the profile.
-    pub functions: u64,
-    /// Functions whose code is another now.
-    pub changed: u64,
-    /// Functions of the program that the profile does not have, beside those that it did not have
-    /// when it was made.
-    pub new: u64,
-}
-
-impl Age {
-    fn of(note: &Note, said: &Said) -> Self {
-        Self {
-            functions: note.functions,
-            changed: said.changed.len() as u64,
-            new: (said.missing.len() as u64).saturating_sub(note.missing),
-        }
-    }
-
-    /// Functions that the profile does nothing for.
-    pub fn stale(&self) -> u64 {
-        self.changed + self.new
-    }
-
-    /// The share of the profile that is stale. A function that was renamed is new and gone at once.
-    pub fn share(&self) -> f64 {
-        let share = self.stale() as f64 / self.functions.max(1) as f64;
-        share.min(1.0)
-    }
-}
 
 /// A program that was built with a kept profile.
 #[derive(Debug, Clone)]
@@ -82,14 +46,14 @@ pub fn reuse(project: &Project, directory: &Path) -> Result<Used> {
             "make one: `cargo tune pgo --workload CMD`",
         )
     })?;
-    let (weighed, age) = build(project, &candidate, &place, &note)?;
-    if age.share() > REFUSED {
+    note.check(&place, &candidate.package, &candidate.name)?;
+    let (weighed, age) = build(project, &candidate, &place, &note, false)?;
+    if age.worst() > REFUSED {
         return Err(Error::failed(
             format!(
-                "`{}` is a profile of other code: {} of its {} functions no longer match{}",
+                "`{}` is a profile of other code: {}{}",
                 place.profile().display(),
-                age.stale().min(age.functions),
-                age.functions,
+                age.words(),
                 other_compiler(project, &note),
             ),
             "train again: `cargo tune pgo --workload CMD`",
@@ -121,8 +85,9 @@ pub fn ages(project: &Project, directory: &Path, measured: bool) -> Result<Vec<K
         if note.profile != project.selection.profile() {
             continue;
         }
+        note.check(&place, &candidate.package, &candidate.name)?;
         let age = match measured {
-            true => Some(build(project, &candidate, &place, &note)?.1),
+            true => Some(build(project, &candidate, &place, &note, true)?.1),
             false => None,
         };
         found.push(Kept {
@@ -161,11 +126,14 @@ pub struct Kept {
     pub age: Option<Age>,
 }
 
+/// Builds with the kept profile and says how much of it still matches. The program's functions are
+/// listed `always`, or where something hints at functions that are gone: that takes another build.
 fn build(
     project: &Project,
     candidate: &Candidate,
     place: &Place,
     note: &Note,
+    always: bool,
 ) -> Result<(Weighed, Age)> {
     let settings = Settings {
         config: note.settings.clone(),
@@ -173,14 +141,26 @@ fn build(
     };
     let programs = Programs::new(project, candidate, settings);
     let profile = place.profile();
-    if !note.bolt {
-        let optimised = programs.optimised(&profile)?;
-        let age = Age::of(note, &optimised.said);
-        return Ok((optimised.weighed, age));
+    let functions = profdata::functions(&project.toolchain, None, &profile)?;
+    let bolt = note.bolt.then(Bolt::find).transpose()?;
+    let base = match &bolt {
+        None => programs.optimised(&profile)?,
+        Some(_) => programs.relocatable(&profile)?,
+    };
+    let mut age = Age::of(note, &functions, &base.said);
+    // What is refused in any case need not be known in full.
+    if always || (age.is_doubtful() && age.worst() <= REFUSED) {
+        let listed = programs.instrumented();
+        match listed.and_then(|program| listed::functions(&program)) {
+            Ok(program) => age.list(&functions, &base.said, &program),
+            // Of other targets the library that counts may not be there.
+            Err(error) if project.effective.cross => age.gone = Gone::Failed(error.to_string()),
+            Err(error) => return Err(error),
+        }
     }
-    let bolt = Bolt::find()?;
-    let base = programs.relocatable(&profile)?;
-    let age = Age::of(note, &base.said);
+    let Some(bolt) = bolt.filter(|_| age.worst() <= REFUSED) else {
+        return Ok((base.weighed, age));
+    };
     let program = &base.weighed.path;
     let name = program.file_name().map(PathBuf::from).unwrap_or_default();
     let laid_out = programs.emptied("bolt")?.join(name);
@@ -218,34 +198,4 @@ pub fn deliver(used: &Used, directory: &Path) -> Result<PathBuf> {
         &used.weighed.path,
         &directory.join(name.unwrap_or_default()),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn what_was_missing_from_the_start_is_not_stale() {
-        let names = |names: &[&str]| -> BTreeSet<String> {
-            names.iter().map(|&name| name.to_owned()).collect()
-        };
-        let note = Note {
-            functions: 10,
-            missing: 2,
-            ..Note::new()
-        };
-        let said = |changed: &[&str], missing: &[&str]| Said {
-            changed: names(changed),
-            missing: names(missing),
-            fault: None,
-        };
-        let age = Age::of(&note, &said(&["a"], &["b", "c"]));
-        assert_eq!((age.stale(), age.share()), (1, 0.1));
-        let age = Age::of(&note, &said(&[], &["b", "c", "d", "e"]));
-        assert_eq!((age.stale(), age.new), (2, 2));
-        let all: Vec<String> = (0..30).map(|i| i.to_string()).collect();
-        let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        assert_eq!(Age::of(&note, &said(&[], &all)).share(), 1.0);
-    }
 }

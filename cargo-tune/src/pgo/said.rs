@@ -33,7 +33,7 @@ impl Said {
                 let name = rest.split(" Hash = ").next().unwrap_or(rest);
                 Some(name.trim().to_owned())
             };
-            if let Some(name) = name("(hash mismatch) ") {
+            if let Some(name) = name("(hash mismatch) ").or_else(|| name("(counter mismatch) ")) {
                 said.changed.insert(name);
             } else if let Some(name) = name("no profile data available for function ") {
                 said.missing.insert(name);
@@ -43,6 +43,13 @@ impl Said {
             }
         }
         said
+    }
+
+    /// Whether the counts of the profile's function `name` were dropped. Before the name of a
+    /// private function the profile has its file; rustc has not.
+    pub(super) fn has_changed(&self, name: &str) -> bool {
+        let own = name.rsplit(';').next().unwrap_or(name);
+        self.changed.contains(name) || self.changed.contains(own)
     }
 }
 

@@ -238,7 +238,7 @@ impl Training<'_, '_> {
         let to = self.programs.directory().join("merged.profdata");
         let (toolchain, tool) = (&self.project.toolchain, options.tool.as_deref());
         let merged = profdata::merge(toolchain, tool, &directory, &raw, &to)?;
-        let functions = profdata::functions(&merged.tool, &merged.path)?;
+        let functions = profdata::functions(toolchain, Some(&merged.tool), &merged.path)?;
         if functions.covered() == 0 {
             return Err(Error::failed(
                 format!("no function of `{name}` ran while it was trained"),
@@ -376,12 +376,7 @@ fn notices(options: &Options, raw: &Raw, timed: Option<&Timed>) -> Vec<Notice> {
         let help = "let the workload end by itself, so that it writes its whole profile";
         say("damaged-profiles", message, Some(help));
     }
-    if timed.is_some_and(|timed| timed.silent) {
-        let message = "a command writes nothing to standard output, so only its success was \
-                       compared between the variants";
-        let help = "let it print a result, or check it with --verify";
-        say("no-output", message.to_owned(), Some(help));
-    }
+    notices.extend(timed.map(Timed::notices).unwrap_or_default());
     notices
 }
 

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::json::{SCHEMA, VERSION, warnings};
 use super::trials;
-use crate::pgo::coverage::{Coverage, CrateCoverage};
+use crate::pgo::age::{AGED, Age, Gone};
+use crate::pgo::coverage::{Coverage, CrateCoverage, Weight};
 use crate::pgo::kept::Place;
-use crate::pgo::reuse::{AGED, Age, Used};
+use crate::pgo::reuse::Used;
 use crate::pgo::train::{Options, Trained};
 use crate::project::Project;
 use crate::trial::outcome::{Outcome, Status};
@@ -28,6 +29,47 @@ struct JsonProfile {
     missing: u64,
     raw_version: Option<u64>,
     tool: Option<String>,
+}
+
+/// How much of a kept profile still fits.
+#[derive(Serialize)]
+struct JsonAge {
+    /// The sum of all counters of the profile.
+    counts: u64,
+    changed: JsonWeight,
+    /// `None` where the program's functions were not listed.
+    gone: Option<JsonWeight>,
+    /// Functions of the program that the profile does not have.
+    new: u64,
+    stale_counts: f64,
+}
+
+#[derive(Serialize)]
+struct JsonWeight {
+    functions: u64,
+    counts: u64,
+}
+
+impl From<Weight> for JsonWeight {
+    fn from(weight: Weight) -> Self {
+        let Weight { functions, counts } = weight;
+        Self { functions, counts }
+    }
+}
+
+impl From<&Age> for JsonAge {
+    fn from(age: &Age) -> Self {
+        Self {
+            counts: age.whole.counts,
+            changed: age.changed.into(),
+            gone: match &age.gone {
+                Gone::Listed(gone) => Some((*gone).into()),
+                Gone::NotListed | Gone::Failed(_) => None,
+            },
+            new: age.new,
+            stale_counts: age.counts_share(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -217,7 +259,7 @@ pub(crate) fn write_used(
         path: place.profile().display().to_string(),
         functions: note.functions,
         covered: Some(note.covered),
-        stale: age.stale(),
+        stale: age.stale().functions,
         missing: age.new,
         raw_version: note.raw_version,
         tool: note.merged_by.clone(),
@@ -236,23 +278,31 @@ pub(crate) fn write_used(
         .member("artifact", &weighed.path.display().to_string())
         .member("settings", &note.settings)
         .member("stale_share", &age.share())
+        .member("age", &JsonAge::from(age))
         .before(Page::new().line(built, Emphasis::Strong))
-        .after(Page::new().line(matched(age), Emphasis::Plain))
-        .warnings(aged(age));
+        .after(Page::new().line(age.words(), Emphasis::Plain))
+        .warnings(aged(age))
+        .warnings(unlisted(age));
     console.write_report(&report, options, trials::row)
 }
 
-fn matched(age: &Age) -> String {
-    format!(
-        "{} of the profile's {} functions no longer match",
-        age.stale(),
-        age.functions
-    )
-}
-
 fn aged(age: &Age) -> Option<Warning> {
-    (age.share() > AGED).then(|| {
-        let message = format!("the profile has aged: {}", matched(age));
+    (age.worst() > AGED).then(|| {
+        let message = format!("the profile has aged: {}", age.words());
         Warning::new("aged-profile", message).help("train again: `cargo tune pgo --workload CMD`")
     })
+}
+
+fn unlisted(age: &Age) -> Option<Warning> {
+    let Gone::Failed(why) = &age.gone else {
+        return None;
+    };
+    let message = format!(
+        "functions of the profile that are gone are not counted, because the program that counts \
+         was not built: {why}"
+    );
+    Some(
+        Warning::new("gone-not-counted", message)
+            .help("check the profile on the machine that trains: `cargo tune check --build`"),
+    )
 }

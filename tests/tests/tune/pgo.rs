@@ -27,6 +27,7 @@ fn main() {
     let n = words.first().and_then(|word| word.parse().ok()).unwrap_or(10);
     match words.get(1).map(String::as_str) {
         Some(\"cold\") => println!(\"{}\", dep::cold(n)),
+        Some(\"varies\") => println!(\"{:?}\", std::time::SystemTime::now()),
         Some(\"abort\") => std::process::abort(),
         _ => println!(\"{}\", dep::hot(n)),
     }
@@ -130,21 +131,45 @@ fn a_profile_is_trained_kept_used_and_ages() {
         assert_eq!(rows[0]["status"], expected, "{}", rows[0]);
         rows[0]["proof"].as_str().unwrap().to_owned()
     };
-    check(0);
+    // None of the functions that LLVM lists is gone from the program that counts, by its own list.
+    let proof = check(0);
+    let none = format!("0 of the profile's {functions} functions (0.0%) no longer match");
+    assert!(proof.starts_with(&none), "{proof}");
 
-    // Other code: counts no longer fit, and every count of it says so.
+    // Other code in what hardly ran: used, and LLVM's own list says how many.
+    project.write(
+        "dep/src/lib.rs",
+        &LIB.replace("(0..n).map", "if n == 99 { println!(\"{n}\") }; (0..n).map"),
+    );
+    let aged = project.json(&["pgo", "--use"]).json();
+    let profile = (&aged["profile"], &aged["age"]);
+    assert!(profile.0["stale"].as_u64().unwrap() >= 1, "{profile:?}");
+    let part = |part: &str| profile.1[part]["functions"].as_u64().expect(part);
+    assert_eq!(
+        Some(part("changed") + part("gone")),
+        profile.0["stale"].as_u64()
+    );
+    assert_eq!(profile.1["counts"].as_u64(), Some(sum_of(&kept, |_| true)));
+    assert!(
+        profile.1["stale_counts"].as_f64().unwrap() < 0.1,
+        "{profile:?}"
+    );
+
+    // Other code in what ran nearly always: one function, and nothing of the profile is left.
     let other = "if i == 99 { println!(\"{i}\") }; if i % 3 == 0";
     project.write(
         "dep/src/lib.rs",
         &LIB.replace("if i % 3 == 0", &format!("{{ {other}"))
             .replace("(i | 1) }", "(i | 1) } }"),
     );
-    let aged = project.json(&["pgo", "--use"]).json();
-    assert!(
-        aged["profile"]["stale"].as_u64().unwrap() >= 1,
-        "{}",
-        aged["profile"]
-    );
+    let hot = sum_of(&kept, |name| name.contains("3dep3hot")) as f64;
+    assert!(hot / sum_of(&kept, |_| true) as f64 > 0.5);
+    let refused = project.tune(&["pgo", "--use"]);
+    assert_eq!(refused.code, Some(101), "{}", refused.stdout);
+    for words in ["profile of other code", "of its counts"] {
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    check(100);
     // Another version of a crate has other names for all its functions.
     project.write("dep/Cargo.toml", &DEP.replace("0.1.0", "0.2.0"));
     project.write("Cargo.toml", &MANIFEST.replace("0.1.0", "0.2.0"));
@@ -157,6 +182,197 @@ fn a_profile_is_trained_kept_used_and_ages() {
         "{}",
         refused.stderr
     );
+}
+
+/// The sum of the counters of the functions whose names `is_of` takes, by LLVM's own words.
+fn sum_of(profile: &Path, is_of: impl Fn(&str) -> bool) -> u64 {
+    let mut show = command(tool());
+    show.args(["show", "--all-functions", "--counts"]);
+    let shown = succeed(show.arg(profile));
+    let (mut sum, mut taken) = (0, false);
+    for line in shown.lines() {
+        if let Some(name) = line
+            .strip_prefix("  ")
+            .filter(|name| !name.starts_with(' '))
+        {
+            taken = is_of(name);
+        }
+        let counts = line.trim().strip_prefix("Block counts: [");
+        if let Some(counts) = counts.filter(|_| taken) {
+            let numbers = counts.trim_end_matches(']').split(", ");
+            let numbers = numbers.filter(|number| !number.is_empty());
+            sum += numbers
+                .map(|number| number.parse::<u64>().unwrap())
+                .sum::<u64>();
+        }
+    }
+    sum
+}
+
+#[test]
+fn a_profile_is_read_as_llvm_reads_it() {
+    let project = program();
+    let json = trained_plainly(&project).json();
+    let kept = project.path("pgo/app.profdata");
+    // The counts by crate are read from the file; the witness is LLVM's text.
+    let crates = json["crates"].as_array().unwrap();
+    let share = |name: &str| {
+        let row = crates.iter().find(|row| row["name"] == name);
+        row.expect(name)["counts"].as_f64().unwrap()
+    };
+    let of_dep = sum_of(&kept, |name| {
+        name.contains("3dep3hot") || name.contains("3dep4cold")
+    });
+    let expected = of_dep as f64 / sum_of(&kept, |_| true) as f64;
+    assert!(
+        (share("dep") - expected).abs() < 1e-9,
+        "{expected}: {crates:?}"
+    );
+
+    // The version before, which the same LLVM writes, has the same functions; `--use` needs no tool.
+    let before = project.path("before.profdata");
+    let mut merge = command(tool());
+    merge.args(["merge", "--write-prev-version", "-o"]);
+    succeed(merge.arg(&before).arg(&kept));
+    let (new, old) = (fs::read(&kept).unwrap(), fs::read(&before).unwrap());
+    assert!(old[8] < new[8], "{} and {}", old[8], new[8]);
+    exchange(&project, &old);
+    let used = project.json(&["pgo", "--use"]).json();
+    assert_eq!(
+        used["age"]["counts"].as_u64(),
+        Some(sum_of(&kept, |_| true))
+    );
+    assert_eq!(used["profile"]["stale"], 0);
+
+    // What is damaged, and a version that nobody knows, are errors with the way on.
+    let mut damaged = new.clone();
+    let middle = damaged.len() * 2 / 3;
+    damaged.truncate(middle);
+    exchange(&project, &damaged);
+    let run = project.tune(&["pgo", "--use"]);
+    assert_eq!(run.code, Some(101), "{}", run.stdout);
+    assert!(run.stderr.contains("damaged profile"), "{}", run.stderr);
+    let mut unknown = new;
+    unknown[8] = 99;
+    exchange(&project, &unknown);
+    let run = project.tune(&["pgo", "--use"]);
+    assert_eq!(run.code, Some(101), "{}", run.stdout);
+    assert!(run.stderr.contains("of version 99"), "{}", run.stderr);
+    assert!(run.stderr.contains("llvm-tools"), "{}", run.stderr);
+
+    // One of the two files alone.
+    fs::remove_file(project.path("pgo/app.json")).unwrap();
+    let run = project.tune(&["pgo", "--use"]);
+    assert_eq!(run.code, Some(101));
+    for words in ["app.json` is missing", "restore both files"] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+/// Trains without BOLT.
+fn trained_plainly(project: &Project) -> Run {
+    let tool = tool();
+    let flags = ["--llvm-profdata", tool.as_str(), "--keep"];
+    project.json(&[&["pgo", "--workload", "app 2000"], &flags[..]].concat())
+}
+
+/// Puts other bytes in the place of the kept profile, with the note's hash of them: FNV-1a.
+fn exchange(project: &Project, bytes: &[u8]) {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut note: serde_json::Value = serde_json::from_str(&project.read("pgo/app.json")).unwrap();
+    note["hash"] = format!("{hash:016x}").into();
+    project.write("pgo/app.json", &note.to_string());
+    fs::write(project.path("pgo/app.profdata"), bytes).unwrap();
+}
+
+#[test]
+fn a_profile_of_another_program_is_refused() {
+    let project = program();
+    trained_plainly(&project);
+    let kept = project.path("pgo/app.profdata");
+    let show = succeed(command(tool()).args(["show", "--all-functions"]).arg(&kept));
+    let functions = shown(&show, "Total functions:");
+    // The same package with another program: nearly all functions are gone, and rustc names none
+    // of them.
+    project.write("src/main.rs", "fn main() { println!(\"x\"); }\n");
+    let refused = project.tune(&["pgo", "--use"]);
+    assert_eq!(refused.code, Some(101), "{}", refused.stdout);
+    let words = ["profile of other code", "gone", "train again"];
+    for words in words {
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    let arguments = ["check", "--target", "balanced", "--no-config", "--build"];
+    let run = project.tune(&[&arguments[..], &["--message-format", "json"]].concat());
+    assert_eq!(run.code, Some(100), "{}", run.stderr);
+    let rows = run.rows("pgo");
+    let proof = rows[0]["proof"].as_str().unwrap();
+    assert_eq!(rows[0]["status"], "drifted", "{proof}");
+    // The witness: of the profile's names, those that the instrumented program holds, as text.
+    let list = project.path("target/codecost/tune/pgo/release/instrumented/app");
+    let raw = project.path("one.profraw");
+    succeed(command(&list).env("LLVM_PROFILE_FILE", &raw));
+    let own = succeed(command(tool()).args(["show", "--all-functions"]).arg(&raw));
+    let names = |text: &str| -> Vec<String> {
+        let names = text.lines().filter_map(|line| line.strip_prefix("  "));
+        let names = names.filter(|name| !name.starts_with(' '));
+        names
+            .map(|name| name.trim_end_matches(':').to_owned())
+            .collect()
+    };
+    let own = names(&own);
+    let of_profile = names(&show);
+    assert_eq!(of_profile.len() as u64, functions);
+    let gone = of_profile.iter().filter(|name| !own.contains(name)).count();
+    let digits: String = proof.chars().take_while(char::is_ascii_digit).collect();
+    let stale: usize = digits.parse().unwrap();
+    // Those that changed come on top.
+    assert!(
+        stale >= gone && stale as u64 <= functions,
+        "{gone}: {proof}"
+    );
+    assert!(proof.contains(&format!("{gone} gone")), "{gone}: {proof}");
+
+    // A note of another program.
+    let note = project.read("pgo/app.json");
+    project.write(
+        "pgo/app.json",
+        &note.replace("\"name\": \"app\"", "\"name\": \"q\""),
+    );
+    let refused = project.tune(&["pgo", "--use"]);
+    assert_eq!(refused.code, Some(101), "{}", refused.stdout);
+    let words = "describes a profile of `q` of the package `app`";
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
+}
+
+#[test]
+fn a_workload_whose_output_varies_is_named() {
+    let project = program();
+    let codes = |run: &Run| -> Vec<String> {
+        let json = run.json();
+        let warnings = json["warnings"].as_array().unwrap();
+        let codes = warnings
+            .iter()
+            .filter_map(|warning| warning["code"].as_str());
+        codes.map(str::to_owned).collect()
+    };
+    let tool = tool();
+    let of =
+        |workload: &str| project.json(&["pgo", "--workload", workload, "--llvm-profdata", &tool]);
+    let varies = "output-varies".to_owned();
+    assert!(codes(&of("app 5 varies")).contains(&varies));
+    assert!(!codes(&of("app 5 cold")).contains(&varies));
+    let run = project.json(&[
+        "search",
+        "--target",
+        "size",
+        "--budget",
+        "3",
+        "--workload",
+        "app 5 varies",
+    ]);
+    assert!(codes(&run).contains(&varies));
 }
 
 /// The version in the head of a raw profile that was written.
