@@ -146,6 +146,16 @@ fn shards_make_the_same_search_together() {
     assert!(table.contains(" more"), "{table}");
     let (two, shown) = part(2, &["--message-format", "json"]);
     assert_eq!(shown, "");
+    // Each part is wanted, and once.
+    let (first, second) = (one.to_str().unwrap(), two.to_str().unwrap());
+    for (parts, words) in [
+        (&[first][..], "part 2 of 2 is missing"),
+        (&[first, second, first], "is part 1, too"),
+    ] {
+        let run = project.tune(&[&["search", "--target", "size", "--merge"], parts].concat());
+        assert_eq!(run.code, Some(2), "{}", run.stdout);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
     let run = project.json(&[
         "search",
         "--target",
@@ -189,6 +199,11 @@ fn a_failing_variant_is_a_row_and_a_failing_verify_rejects_the_winner() {
             .any(|r| r["reason"].as_str().is_some_and(|r| r.contains("--verify")))
     );
     assert!(json["warnings"].to_string().contains("budget"));
+    let reason = json["baseline"]["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("every smaller variant failed: --verify"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -241,7 +256,7 @@ fn a_profile_of_the_time_chooses_hot_and_cold_crates() {
         ),
         (
             "profile.json",
-            r#"{"schema":"cargo-hotspots/1","view":"crates","rows":[{"name":"hot","package":"hot","charged":0.9,"self":0.5},{"name":"cold","package":"cold","charged":0.001,"self":0.001},{"name":"[kernel]","package":null,"charged":0.05}]}"#,
+            r#"{"schema":"cargo-hotspots/1","view":"crates","rows":[{"name":"hot","package":"hot","charged":0.9,"self":0.5},{"name":"app","package":"app","charged":0.04,"self":0.04},{"name":"cold","package":"cold","charged":0.001,"self":0.001},{"name":"[kernel]","package":null,"charged":0.05}]}"#,
         ),
     ]);
     // The lock file says which packages there are.
@@ -269,6 +284,11 @@ fn a_profile_of_the_time_chooses_hot_and_cold_crates() {
         .find(|r| r["name"] == "hot crates fast")
         .expect("a batch");
     assert_eq!(row["settings"]["package.hot.opt-level"], 3);
+    // The program itself is hot, too: what its override says is no fault, and it stays stripped.
+    assert_ne!(row["status"], "failed", "{row}");
+    assert_eq!(row["settings"]["package.app.opt-level"], 3);
+    assert_eq!(row["settings"]["package.app.strip"], "symbols");
+    assert_eq!(row["file_size"], row["shipped_size"], "{row}");
     assert!(row["settings"].get("package.cold.opt-level").is_none());
     let bad = project.tune(&["search", "--target", "size", "--hotspots", "Cargo.toml"]);
     assert_eq!(bad.code, Some(2));
