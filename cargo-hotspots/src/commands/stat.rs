@@ -25,7 +25,7 @@ use codecost::{
 pub(crate) struct Stat {
     #[command(flatten)]
     program: StatFlags,
-    /// Whether to simulate what this machine cannot count, in a second run
+    /// Whether a second run simulates what cannot be counted
     #[arg(
         long,
         value_enum,
