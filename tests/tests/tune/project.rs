@@ -192,6 +192,23 @@ impl Project {
     /// Lets cargo alone build it, with rustc checking what it would link, and returns what rustc was
     /// told for each crate.
     pub(crate) fn build(&self, arguments: &[&str]) -> Vec<Call> {
+        let (accepted, said) = self.checked(arguments);
+        assert!(accepted, "{said}");
+        said.lines()
+            .filter_map(|line| line.trim().strip_prefix("Running `"))
+            .filter(|line| line.contains("--crate-name"))
+            .map(|line| Call {
+                words: split(line.trim_end_matches('`')),
+            })
+            .collect()
+    }
+
+    /// Whether cargo and rustc take all that they are given; nothing is linked.
+    pub(crate) fn is_accepted(&self, arguments: &[&str]) -> bool {
+        self.checked(arguments).0
+    }
+
+    fn checked(&self, arguments: &[&str]) -> (bool, String) {
         // Fresh units print nothing.
         let target = TempDir::with_prefix("tune-target-").expect("a temporary directory");
         let mut command = cargo();
@@ -206,14 +223,7 @@ impl Project {
         command.env("RUSTC_WRAPPER", self.wrapper("checker.sh", CHECKER));
         let output = command.output().expect("cargo starts");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}");
-        said.lines()
-            .filter_map(|line| line.trim().strip_prefix("Running `"))
-            .filter(|line| line.contains("--crate-name"))
-            .map(|line| Call {
-                words: split(line.trim_end_matches('`')),
-            })
-            .collect()
+        (output.status.success(), said)
     }
 
     /// The variables that it is given.
