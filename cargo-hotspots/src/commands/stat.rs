@@ -25,7 +25,9 @@ use codecost::{
 pub(crate) struct Stat {
     #[command(flatten)]
     program: StatFlags,
-    /// Whether a second run simulates what cannot be counted
+    /// Simulate what cannot be counted
+    ///
+    /// What this machine has no counters for comes from a second run.
     #[arg(
         long,
         value_enum,
