@@ -32,8 +32,9 @@ const RECORD: &str = "Recording options";
 /// Which recording a command shows, and how one is made.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RecordingFlags {
-    /// Open a recording: a perf.data file (or `-`), a kept one's directory or number
+    /// Open a recording: a file, `-`, or the number of a kept one
     ///
+    /// A perf.data file, `-` for one on standard input, or a kept recording by its directory or number.
     /// Files of samply (Firefox Profiler), callgrind, DHAT and heaptrack open, too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = RUN)]
     #[arg(conflicts_with_all = RECORDING)]
@@ -100,7 +101,9 @@ struct ProgramFlags {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
     #[arg(conflicts_with_all = BUILD_ARGUMENTS)]
     exec: Option<PathBuf>,
-    /// Record this running process until Ctrl-C (or SIGTERM, SIGHUP)
+    /// Record this running process until Ctrl-C
+    ///
+    /// SIGTERM and SIGHUP end the recording, too, and the process goes on.
     #[arg(long, value_name = "PID", value_parser = value_parser!(i32).range(1..))]
     #[arg(help_heading = RUN, conflicts_with_all = BUILD_ARGUMENTS, conflicts_with_all = ["exec", "arguments"])]
     pid: Option<i32>,
@@ -174,7 +177,9 @@ fn without_run(flag: &str) -> Error {
 /// The current side of a comparison with a baseline.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GateTarget {
-    /// Compare this program, as whole-process time, instead of building one
+    /// Compare this program, as a whole, instead of building one
+    ///
+    /// What is compared is the time of the whole process.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
     #[arg(conflicts_with_all = BUILD_ARGUMENTS)]
     exec: Option<PathBuf>,

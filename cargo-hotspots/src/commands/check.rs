@@ -36,7 +36,7 @@ use std::{
 
 const GATE: &str = "Gate options";
 
-/// Check whether benchmarks became slower than a baseline (exits with 100 if one did)
+/// Check whether benchmarks became slower than a baseline (exits with 100 if so)
 ///
 /// Both programs are run again, here and now: in random pairs, one benchmark to a process. The
 /// change of a benchmark is the median over the pairs, with its exact 95 % interval. A benchmark
@@ -52,7 +52,9 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAME|PATH", help_heading = GATE)]
     #[arg(required_unless_present_any = ["fail_if", "merge", "rev"])]
     baseline: Option<String>,
-    /// Build two git revisions, each in a worktree of its own, and compare them
+    /// Build and compare two git revisions
+    ///
+    /// Each is built in a worktree of its own.
     #[arg(long, value_name = "A..B", value_parser = revisions, help_heading = GATE)]
     #[arg(conflicts_with_all = ["baseline", "exec"])]
     rev: Option<(String, String)>,
@@ -61,21 +63,25 @@ pub(crate) struct Check {
     #[arg(long, help_heading = GATE, hide_short_help = true, requires = "rev")]
     #[arg(conflicts_with_all = ["baseline", "exec"])]
     bisect: bool,
-    /// From which slowdown on a benchmark needs attention [default: 5%]
+    /// The slowdown that needs attention [default: 5%]
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = GATE)]
     concern: Option<f64>,
-    /// From which slowdown on a benchmark fails [default: 10%]
+    /// The slowdown that fails a benchmark [default: 10%]
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = GATE)]
     action: Option<f64>,
-    /// The longest that the comparison may take, such as 3m
+    /// How long the comparison may take, such as 3m
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = GATE)]
     time_budget: Option<Duration>,
-    /// Also fail on this status: attention, inconclusive or new (repeatable)
+    /// Also fail on attention, inconclusive or new
+    ///
+    /// It can be given more than once.
     #[arg(long, value_name = "STATUS", value_parser = status, value_delimiter = ',')]
     #[arg(help_heading = GATE)]
     fail_on: Vec<Status>,
-    /// Record the program and fail if a share of its time is over a limit, such as
-    /// 'crate:serde_json > 15%' (repeatable)
+    /// Fail if a share of the time is over this limit
+    ///
+    /// The program is recorded for it. A limit is written as 'crate:serde_json > 15%', and it can be
+    /// given more than once.
     #[arg(long, value_name = "CONDITION", help_heading = GATE)]
     fail_if: Vec<Condition>,
     /// Read this configuration file [default: the nearest hotspots.toml]

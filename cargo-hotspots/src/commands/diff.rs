@@ -32,7 +32,9 @@ pub(crate) struct Diff {
     /// The later recording, or several: 4,5,6
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) after: PathBuf,
-    /// Compare shares of the time, for recordings of different length
+    /// Compare shares instead of times
+    ///
+    /// For recordings of different length.
     #[arg(long, help_heading = "Output")]
     per_share: bool,
     #[command(flatten)]

@@ -25,7 +25,9 @@ use codecost::{
 pub(crate) struct Stat {
     #[command(flatten)]
     program: StatFlags,
-    /// Whether to simulate what this machine cannot count, in a second run
+    /// Simulate what cannot be counted
+    ///
+    /// What this machine has no counters for comes from a second run.
     #[arg(
         long,
         value_enum,

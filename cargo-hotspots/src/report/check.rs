@@ -97,7 +97,7 @@ fn write_texts(
     match options.format {
         Format::Markdown => console.write_text(options, &github::comment(gate))?,
         Format::Github => {
-            github::summarize(&github::summary(gate))?;
+            codecost::report::github::summarize(&github::summary(gate))?;
             console.write_text(options, &github::annotations(gate))?;
         }
         Format::Human | Format::Json | Format::Csv => return Ok(false),

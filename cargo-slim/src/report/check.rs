@@ -2,7 +2,7 @@
 
 use super::{
     budgets::{compressors, table, verdict, warnings},
-    changes, comment, envelope, github, sizes,
+    changes, comment, envelope, sizes,
 };
 use crate::{
     budget::{Checked, Edit, Images, Judged, Row, Status},
@@ -15,7 +15,7 @@ use codecost::{
     Result,
     console::Console,
     front::quoted,
-    report::{Emphasis, Format, OutputOptions, Page, printable},
+    report::{Emphasis, Format, OutputOptions, Page, github, printable},
     units::Delta,
 };
 use serde::Serialize;

@@ -1,24 +1,26 @@
 //! A comment on a pull request: the verdict first, then what changed, the rest folded. GitHub
 //! refuses comments of more than 65,536 characters, so what is least loses its rows first.
 
-use super::{
-    budgets, changes,
-    github::{Annotation, annotations},
-    sizes,
-};
+use super::{budgets, changes, sizes};
 use crate::{
     budget::{Checked, Row, Status},
     compare::{Basis, Cause, Compared, Kind},
 };
 use codecost::{
     Result,
-    report::{OutputOptions, Page, printable},
+    report::{
+        OutputOptions, Page,
+        github::{self, Annotation, annotations},
+        printable,
+    },
     units::{Delta, thousands},
 };
-use std::{env, fmt::Write as _};
+use std::fmt::Write as _;
 
 /// GitHub's limit of 65,536 is in characters; a byte is at most that. Some room is left for a marker.
 const MOST: usize = 65_000;
+/// Where there are more annotations than GitHub shows, one says so under this title.
+const TOOL: &str = "cargo slim";
 /// How many rows the part that is not folded has.
 const OPEN: usize = 10;
 /// How many causes.
@@ -325,34 +327,29 @@ pub(super) fn annotations_of_diff(compared: &Compared) -> String {
         .warnings
         .iter()
         .map(|warning| Annotation {
-            kind: "warning",
+            kind: github::Kind::Warning,
             place: None,
             title: "cargo slim diff".into(),
             message: warning.message.clone(),
         })
         .collect();
     all.push(Annotation {
-        kind: "notice",
+        kind: github::Kind::Notice,
         place: None,
         title: format!("size of {}", compared.after.title()),
         message,
     });
-    annotations(&all)
+    annotations(TOOL, &all)
 }
 
 /// One annotation a budget that does not hold, at its line.
 pub(super) fn annotations_of_check(checked: &Checked) -> String {
-    let path = &checked.config.path;
-    let here = env::current_dir().ok();
-    // GitHub wants the path below the repository, which is where steps start.
-    let root = env::var_os("GITHUB_WORKSPACE").map(Into::into).or(here);
-    let shown = root.as_ref().and_then(|root| path.strip_prefix(root).ok());
-    let file = shown.unwrap_or(path).to_string_lossy().replace('\\', "/");
+    let file = github::path(&checked.config.path);
     let mut all = Vec::new();
     for row in &checked.verdict.rows {
         let kind = match row.status {
-            Status::Fail | Status::Missing => "error",
-            Status::Warn => "warning",
+            Status::Fail | Status::Missing => github::Kind::Error,
+            Status::Warn => github::Kind::Warning,
             Status::Pass => continue,
         };
         all.push(Annotation {
@@ -364,21 +361,24 @@ pub(super) fn annotations_of_check(checked: &Checked) -> String {
     }
     for warning in budgets::warnings(checked) {
         all.push(Annotation {
-            kind: "warning",
+            kind: github::Kind::Warning,
             place: None,
             title: "cargo slim check".into(),
             message: warning.message,
         });
     }
-    if all.iter().all(|annotation| annotation.kind != "error") {
+    if all
+        .iter()
+        .all(|annotation| annotation.kind != github::Kind::Error)
+    {
         all.push(Annotation {
-            kind: "notice",
+            kind: github::Kind::Notice,
             place: None,
             title: "cargo slim check".into(),
             message: budgets::verdict(checked),
         });
     }
-    annotations(&all)
+    annotations(TOOL, &all)
 }
 
 fn line(text: &mut String, content: std::fmt::Arguments<'_>) {

@@ -2,7 +2,7 @@
 
 use super::{
     changes::{JsonChange, SYMBOLS_NOTE, columns, count, grid, heading, pools_symbols},
-    comment, envelope, github,
+    comment, envelope,
     sizes::{self, SizeFacts, delta, file_delta, without_rows},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 use codecost::{
     Result,
     console::Console,
-    report::{Emphasis, Format, OutputOptions, Page, Table, printable},
+    report::{Emphasis, Format, OutputOptions, Page, Table, github, printable},
 };
 use serde::Serialize;
 

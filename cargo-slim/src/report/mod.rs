@@ -21,7 +21,6 @@ mod budgets;
 mod changes;
 mod comment;
 mod envelope;
-mod github;
 mod header;
 mod lead;
 mod listed;

@@ -42,7 +42,7 @@ pub struct TargetFlags {
 /// How the artifact is compiled.
 #[derive(Args, Clone, Debug, Default)]
 pub struct BuildFlags {
-    /// Features to activate, separated by spaces or commas
+    /// Space- or comma-separated features to activate
     #[arg(short = 'F', long, value_name = "FEATURES", help_heading = BUILD)]
     pub features: Vec<String>,
     /// Activate all features

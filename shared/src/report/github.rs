@@ -103,14 +103,14 @@ pub fn summarize(markdown: &str) -> Result<()> {
 }
 
 /// The message of a command, without what would end it.
-fn data(text: &str) -> String {
+pub fn data(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
 /// A property of a command, without what would end it.
-fn property(text: &str) -> String {
+pub fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

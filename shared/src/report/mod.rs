@@ -34,6 +34,7 @@
 
 mod cell;
 mod csv;
+mod fit;
 pub mod github;
 mod human;
 mod id;

@@ -1,6 +1,7 @@
 //! Programs for bare chips, compiled without any library of Rust's and linked by the toolchain's own
 //! linker, which says how full the memory is.
 
+use crate::sources::{CORE, without_core, write};
 use crate::{cache, slim};
 use integration_tests::command::{command, rustc, succeed};
 use integration_tests::llvm;
@@ -10,13 +11,6 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 const SOURCE: &str = r#"
-    #![feature(no_core, lang_items)] #![no_core] #![allow(internal_features)]
-    #[lang = "pointee_sized"] pub trait PointeeSized {}
-    #[lang = "meta_sized"] pub trait MetaSized: PointeeSized {}
-    #[lang = "sized"] pub trait Sized: MetaSized {}
-    #[lang = "copy"] pub trait Copy {}
-    impl Copy for u32 {}
-    #[lang = "drop_in_place"] unsafe fn drop_in_place<T: PointeeSized>(_: *mut T) {}
     #[no_mangle] pub static mut START: [u32; 9] = [3; 9];
     #[no_mangle] pub static mut ZERO: [u32; 256] = [0; 256];
     #[inline(never)] pub fn one(x: u32) -> u32 {
@@ -45,24 +39,16 @@ const LAYOUT: &str = "
 /// Links the program; what the linker says of memory, by region.
 fn link(directory: &TempDir, triple: &str) -> (PathBuf, Vec<(String, u64)>) {
     let at = |name: &str| directory.path().join(name);
-    for (name, text) in [("n.rs", SOURCE), ("memory.x", MEMORY), ("layout.x", LAYOUT)] {
-        fs::write(at(name), text).unwrap();
+    let source = format!("{CORE}{SOURCE}");
+    for (name, text) in [
+        ("n.rs", &*source),
+        ("memory.x", MEMORY),
+        ("layout.x", LAYOUT),
+    ] {
+        write(directory, name, text);
     }
-    let mut compile = rustc();
-    compile.env("RUSTC_BOOTSTRAP", "1");
-    compile.args([
-        "--edition=2021",
-        "--crate-type=lib",
-        "--crate-name=tiny",
-        "-O",
-    ]);
-    compile.args(["-Ccodegen-units=1", "-Cpanic=abort", "-Zemit-stack-sizes"]);
-    compile.args([
-        "-Csymbol-mangling-version=v0",
-        "--emit=obj",
-        "--target",
-        triple,
-    ]);
+    let mut compile = without_core(triple);
+    compile.args(["--crate-type=lib", "--emit=obj", "-Zemit-stack-sizes"]);
     succeed(compile.arg(at("n.rs")).arg("-o").arg(at("n.o")));
     let libraries = succeed(rustc().args(["--print", "target-libdir"]));
     let linker = Path::new(libraries.trim()).join("../bin/rust-lld");
@@ -146,18 +132,9 @@ fn a_region_has_a_budget() {
 fn entries_for_debuggers_are_their_functions() {
     let directory = TempDir::new().unwrap();
     let at = |name: &str| directory.path().join(name);
-    fs::write(at("n.rs"), SOURCE).unwrap();
-    let mut compile = rustc();
-    compile.env("RUSTC_BOOTSTRAP", "1");
-    compile.args([
-        "--edition=2021",
-        "--crate-type=lib",
-        "--crate-name=tiny",
-        "-O",
-    ]);
-    compile.args(["-Ccodegen-units=1", "-Cpanic=abort", "-Cdebuginfo=1"]);
-    compile.args(["-Csymbol-mangling-version=v0", "--emit=obj"]);
-    compile.args(["--target", "riscv32imc-unknown-none-elf"]);
+    write(&directory, "n.rs", &format!("{CORE}{SOURCE}"));
+    let mut compile = without_core("riscv32imc-unknown-none-elf");
+    compile.args(["--crate-type=lib", "--emit=obj", "-Cdebuginfo=1"]);
     succeed(compile.arg(at("n.rs")).arg("-o").arg(at("n.o")));
     let libraries = succeed(rustc().args(["--print", "target-libdir"]));
     let mut linker = command(Path::new(libraries.trim()).join("../bin/rust-lld"));

@@ -1,20 +1,14 @@
 //! Files of unusual kinds, and what in them is easily taken for something else.
 
 use crate::slim;
+use crate::sources::write;
 use integration_tests::command::{command, rustc, succeed};
 use integration_tests::tool::{Report, number, text};
 use integration_tests::witness::nm;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
-
-fn write(directory: &TempDir, name: &str, text: &str) -> PathBuf {
-    let path = directory.path().join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, text).unwrap();
-    path
-}
 
 /// Bytes of the rows with this name.
 fn bytes(report: &Report, name: &str) -> u64 {

@@ -1,6 +1,7 @@
 //! Objects of other formats than ELF, as members of an rlib: WebAssembly, COFF and Mach-O. They are compiled
 //! without any library of Rust's, so no target has to be installed.
 
+use crate::sources::{CORE, without_core, write};
 use crate::{cache, slim};
 use integration_tests::command::{command, rustc, succeed};
 use integration_tests::llvm;
@@ -11,15 +12,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 const SOURCE: &str = r#"
-    #![feature(no_core, lang_items)] #![no_core] #![allow(internal_features)]
-    #[lang = "pointee_sized"] pub trait PointeeSized {}
-    #[lang = "meta_sized"] pub trait MetaSized: PointeeSized {}
-    #[lang = "sized"] pub trait Sized: MetaSized {}
-    #[lang = "copy"] pub trait Copy {}
-    impl Copy for u32 {}
     #[lang = "sync"] pub unsafe trait Sync {}
     unsafe impl Sync for [u32; 16] {}
-    #[lang = "drop_in_place"] unsafe fn drop_in_place<T: PointeeSized>(_: *mut T) {}
     extern "C" { fn elsewhere(table: *const [u32; 16]) -> u32; }
     static SQUARES: [u32; 16] = [0, 1, 4, 9, 16, 25, 36, 49, 64, 81, 100, 121, 144, 169, 196, 225];
     static PRIMES: [u32; 16] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53];
@@ -35,15 +29,11 @@ const SOURCE: &str = r#"
 
 /// An rlib for a target, and its only object.
 fn compile(directory: &TempDir, triple: &str) -> (PathBuf, PathBuf) {
-    let source = directory.path().join("tiny.rs");
-    fs::write(&source, SOURCE).unwrap();
+    let source = write(directory, "tiny.rs", &format!("{CORE}{SOURCE}"));
     let rlib = directory.path().join("libtiny.rlib");
-    let mut compile = rustc();
-    compile.env("RUSTC_BOOTSTRAP", "1");
-    compile.args(["--edition=2021", "--crate-type=rlib", "--crate-name=tiny"]);
-    compile.args(["-O", "-Ccodegen-units=1", "-Cpanic=abort"]);
-    compile.args(["-Cforce-unwind-tables=yes", "-Csymbol-mangling-version=v0"]);
-    compile.args(["-Cdebuginfo=2", "--target", triple]);
+    let mut compile = without_core(triple);
+    compile.args(["--crate-type=rlib", "-Cdebuginfo=2"]);
+    compile.arg("-Cforce-unwind-tables=yes");
     succeed(compile.arg(&source).arg("-o").arg(&rlib));
     let members = succeed(command("ar").arg("t").arg(&rlib));
     let object = members.lines().find(|name| name.ends_with(".rcgu.o"));

@@ -2,6 +2,7 @@
 //! say nothing.
 
 use crate::slim;
+use crate::sources::write;
 use integration_tests::command::{command, output, rustc, succeed};
 use integration_tests::tool::{Report, number, text};
 use integration_tests::witness::{nm, readelf_sections};
@@ -14,13 +15,6 @@ const HELLO: &str = "fn main() { println!(\"{}\", std::env::args().count()) }";
 const TWO: &str = "int t[2]; int f(int x) { return x * 3; } int g(int x) { return f(x) + t[1]; }\n";
 const PROGRAM: &str =
     "int t[2]; int f(int x) { return x * 3; } int main(void) { return f(2) + t[1]; }\n";
-
-fn write(directory: &TempDir, name: &str, text: &str) -> PathBuf {
-    let path = directory.path().join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, text).unwrap();
-    path
-}
 
 /// A program of rustc's.
 fn hello(directory: &TempDir, name: &str, arguments: &[&str]) -> PathBuf {

@@ -43,6 +43,36 @@ done
 printf '{"$message_type":"artifact","artifact":"%s","emit":"metadata"}\n' "$out/lib$name$extra.rmeta" >&2
 "#;
 
+/// Stands between cargo and rustc: what would be linked is only checked, and empty files take its
+/// place. Link-time optimisation of the standard library costs seconds that nobody looks at. What
+/// runs during the build (build scripts, proc-macros) and libraries are compiled.
+#[cfg(unix)]
+const CHECKER: &str = r#"#!/bin/sh
+case " $* " in
+*" build_script_"* | *" proc-macro "*) exec "$@" ;;
+*" --emit=dep-info,link "*) ;;
+*) exec "$@" ;;
+esac
+name= out= extra= previous=
+for word do
+    case $previous in
+    --crate-name) name=$word ;;
+    --out-dir) out=$word ;;
+    esac
+    case $word in
+    extra-filename=*) extra=${word#extra-filename=} ;;
+    --emit=*) word=--emit=dep-info,metadata ;;
+    esac
+    previous=$word
+    shift
+    set -- "$@" "$word"
+done
+"$@" || exit
+for file in "$name$extra" "lib$name$extra.rlib" "lib$name$extra.so" "lib$name$extra.a"; do
+    : > "$out/$file"
+done
+"#;
+
 /// A project.
 pub(crate) struct Project {
     directory: TempDir,
@@ -148,8 +178,37 @@ impl Project {
         run
     }
 
-    /// Builds with cargo alone and returns what rustc was told for each crate.
+    /// Writes a script that cargo can start in rustc's place.
+    #[cfg(unix)]
+    fn wrapper(&self, name: &str, text: &str) -> PathBuf {
+        let wrapper = self.directory.path().join(name);
+        fs::write(&wrapper, text).expect("a file");
+        let mut permissions = fs::metadata(&wrapper).expect("a file").permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+        fs::set_permissions(&wrapper, permissions).expect("permissions");
+        wrapper
+    }
+
+    /// Lets cargo alone build it, with rustc checking what it would link, and returns what rustc was
+    /// told for each crate.
     pub(crate) fn build(&self, arguments: &[&str]) -> Vec<Call> {
+        let (accepted, said) = self.checked(arguments);
+        assert!(accepted, "{said}");
+        said.lines()
+            .filter_map(|line| line.trim().strip_prefix("Running `"))
+            .filter(|line| line.contains("--crate-name"))
+            .map(|line| Call {
+                words: split(line.trim_end_matches('`')),
+            })
+            .collect()
+    }
+
+    /// Whether cargo and rustc take all that they are given; nothing is linked.
+    pub(crate) fn is_accepted(&self, arguments: &[&str]) -> bool {
+        self.checked(arguments).0
+    }
+
+    fn checked(&self, arguments: &[&str]) -> (bool, String) {
         // Fresh units print nothing.
         let target = TempDir::with_prefix("tune-target-").expect("a temporary directory");
         let mut command = cargo();
@@ -160,16 +219,11 @@ impl Project {
         for (name, value) in &self.environment {
             command.env(name, value);
         }
+        #[cfg(unix)]
+        command.env("RUSTC_WRAPPER", self.wrapper("checker.sh", CHECKER));
         let output = command.output().expect("cargo starts");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}");
-        said.lines()
-            .filter_map(|line| line.trim().strip_prefix("Running `"))
-            .filter(|line| line.contains("--crate-name"))
-            .map(|line| Call {
-                words: split(line.trim_end_matches('`')),
-            })
-            .collect()
+        (output.status.success(), said)
     }
 
     /// The variables that it is given.
@@ -182,12 +236,9 @@ impl Project {
     #[cfg(unix)]
     pub(crate) fn recorded(&self, arguments: &[&str]) -> Vec<Call> {
         let directory = self.directory.path();
-        let (wrapper, notes) = (directory.join("wrapper.sh"), directory.join("notes"));
+        let wrapper = self.wrapper("recorder.sh", RECORDER);
+        let notes = directory.join("notes");
         fs::create_dir_all(&notes).expect("a directory");
-        fs::write(&wrapper, RECORDER).expect("a file");
-        let mut permissions = fs::metadata(&wrapper).expect("a file").permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        fs::set_permissions(&wrapper, permissions).expect("permissions");
         let mut command = cargo();
         command.args(["build", "-q", "--target-dir"]);
         command.arg(directory.join("recorded")).args(arguments);

@@ -4,13 +4,17 @@ use crate::project::{MANIFEST, Project};
 
 const SORT: &str = "fn main() {\n    let n: u64 = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1000);\n    let mut v: Vec<u64> = (0..n).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();\n    v.sort();\n    println!(\"{}\", v[v.len() / 2]);\n}\n";
 
-fn program() -> Project {
-    Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", SORT)])
+/// All trials of one program, one after the other: what one has built, the next finds done.
+#[test]
+fn a_program_is_measured_and_searched() {
+    let project = Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", SORT)]);
+    measure_shows_each_knobs_part_without_touching_a_file(&project);
+    a_failing_verify_rejects_the_winner(&project);
+    shards_make_the_same_search_together(&project);
+    search_finds_applies_and_undoes_within_the_budget(&project);
 }
 
-#[test]
-fn measure_shows_each_knobs_part_without_touching_a_file() {
-    let project = program();
+fn measure_shows_each_knobs_part_without_touching_a_file(project: &Project) {
     let before = project.snapshot();
     let run = project.json(&["measure", "--target", "size", "--workload", "app 2000"]);
     assert_eq!(project.snapshot(), before);
@@ -53,6 +57,7 @@ fn measure_shows_each_knobs_part_without_touching_a_file() {
     assert!(cargo.status().unwrap().success());
     let size = std::fs::metadata(target.join("release/app")).unwrap().len();
     assert_eq!(after["file_size"].as_u64().unwrap(), size);
+    std::fs::remove_dir_all(&target).unwrap();
 }
 
 #[test]
@@ -78,9 +83,7 @@ fn without_codegen_units_rustc_gets_none() {
     );
 }
 
-#[test]
-fn search_finds_applies_and_undoes_within_the_budget() {
-    let project = program();
+fn search_finds_applies_and_undoes_within_the_budget(project: &Project) {
     let before = project.snapshot();
     let run = project.json(&[
         "search",
@@ -129,9 +132,7 @@ fn search_finds_applies_and_undoes_within_the_budget() {
     );
 }
 
-#[test]
-fn shards_make_the_same_search_together() {
-    let project = program();
+fn shards_make_the_same_search_together(project: &Project) {
     let part = |index: usize, more: &[&str]| {
         let file = project.path(&format!("part{index}.json"));
         let shard = format!("{index}/2");
@@ -172,7 +173,7 @@ fn shards_make_the_same_search_together() {
 }
 
 #[test]
-fn a_failing_variant_is_a_row_and_a_failing_verify_rejects_the_winner() {
+fn a_failing_variant_is_a_row() {
     // Code that does not compile with one of the knobs.
     let source = format!("#[cfg(panic = \"abort\")]\ncompile_error!(\"no abort\");\n{SORT}");
     let project = Project::new(&[("Cargo.toml", MANIFEST), ("src/main.rs", &source)]);
@@ -187,7 +188,10 @@ fn a_failing_variant_is_a_row_and_a_failing_verify_rejects_the_winner() {
     assert!(after["file_size"].is_null());
     let without = rows.iter().find(|r| r["name"] == "without panic").unwrap();
     assert!(without["file_size"].as_u64().is_some());
-    let json = program()
+}
+
+fn a_failing_verify_rejects_the_winner(project: &Project) {
+    let json = project
         .json(&[
             "search", "--target", "size", "--budget", "4", "--verify", "exit 3",
         ])

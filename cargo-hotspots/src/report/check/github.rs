@@ -7,8 +7,10 @@ use crate::gate::{
     shares::Held,
     verdict::Status,
 };
-use codecost::{Error, Result, units::counted};
-use std::{env, fs::File, io::Write};
+use codecost::{
+    report::github::{data, property},
+    units::counted,
+};
 
 /// GitHub shows so many annotations of one kind for a step.
 const MOST_ANNOTATIONS: usize = 10;
@@ -16,7 +18,6 @@ const MOST_ANNOTATIONS: usize = 10;
 const MOST_COMMENT: usize = 65_536;
 /// A step's summary has at most so many bytes, those of other steps included.
 const MOST_SUMMARY: usize = 1 << 20;
-const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 /// The commands, the worst first; the last of ten says how many more there are.
 pub(super) fn annotations(gate: &Gate) -> String {
@@ -221,27 +222,4 @@ fn cell(text: &str) -> String {
         }
     }
     safe
-}
-
-/// What a command's text must not contain.
-fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
-}
-
-/// Appends to the step's summary, where there is one.
-pub(super) fn summarize(markdown: &str) -> Result<()> {
-    let Some(path) = env::var_os(SUMMARY).filter(|path| !path.is_empty()) else {
-        return Ok(());
-    };
-    let append = || {
-        let mut file = File::options().append(true).create(true).open(&path)?;
-        file.write_all(markdown.as_bytes())
-    };
-    append().map_err(|error| Error::write(&path, error))
 }
