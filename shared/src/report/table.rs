@@ -333,9 +333,16 @@ impl<'a, R> Table<'a, R> {
             let plain = |text: &str| text.replace([' ', '-', '_'], "").to_lowercase();
             !column.title.is_empty() && plain(&column.title) == plain(name)
         };
-        quantities()
-            .find(|column| column.key == name)
-            .or_else(|| quantities().find(titled))
+        let keyed = |column: &&Column<'a, R>| column.key == name;
+        // A name that people see shortened is sorted in full, so that the order is that of JSON.
+        let full = |column: &&Column<'a, R>| {
+            column.kind != Kind::Name || column.audience != Audience::People
+        };
+        let first = |is: &dyn Fn(&&Column<'a, R>) -> bool| {
+            let whole = quantities().find(|column| is(column) && full(column));
+            whole.or_else(|| quantities().find(|column| is(column)))
+        };
+        first(&keyed).or_else(|| first(&titled))
     }
 
     fn unknown_column(&self, key: &str) -> Error {
@@ -463,6 +470,26 @@ mod tests {
             .iter()
             .map(|row| row.0)
             .collect()
+    }
+
+    #[test]
+    fn names_that_are_shown_shortened_are_sorted_in_full() {
+        let rows = ["core::fmt::write", "app::write", "zip::append"];
+        let short = |row: &&'static str| Cell::text(row.rsplit("::").next().unwrap_or(row));
+        let table = Table::new(&rows)
+            .name("function", "Function", short)
+            .people_only()
+            .name("function", "Function", |row| (*row).into())
+            .machines_only();
+        for sort in ["function", "Function"] {
+            let options = OutputOptions {
+                sort: Some(sort.into()),
+                ..OutputOptions::default()
+            };
+            let selection = table.select(&options).unwrap();
+            let shown: Vec<_> = selection.shown().iter().map(|row| **row).collect();
+            assert_eq!(shown, ["app::write", "core::fmt::write", "zip::append"]);
+        }
     }
 
     /// `--sort` by a column that only machines see shows it, and it is not dropped.
