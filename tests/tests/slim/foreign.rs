@@ -211,7 +211,12 @@ fn snapshots_diffs_and_budgets_know_the_images_of_a_universal_file() {
         assert!(core(&written["rows"]) > 0, "{name}");
         assert_eq!(core(&written["rows"]), core(&crates.json["rows"]), "{name}");
         // It says what the view says.
-        let code = |json: &Value| json["warnings"][0]["code"].clone();
+        let code = |json: &Value| {
+            let mut all = json["warnings"].as_array().unwrap().iter();
+            // What the view says of `null` is no warning of the snapshot's figures.
+            let said = all.find(|it| !is_cause_of_null(it));
+            said.map(|it| it["code"].clone())
+        };
         assert_eq!(code(&written), code(&crates.json), "{name}");
         // And the same file is compared with it as the same thing.
         let same = ["diff", name, file].into_iter().chain(arch.iter().copied());
