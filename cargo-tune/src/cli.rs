@@ -1,8 +1,10 @@
 //! What help says of the tool as a whole, and the groups of flags that its commands declare. Each
 //! group has a method that validates it into plain options.
 
-use clap::{Arg, Args};
-use codecost::cargo::{CargoFlags, Context, ManifestFlags, ProfileFlags, Selection};
+use std::path::PathBuf;
+
+use clap::{Arg, Args, ValueHint};
+use codecost::cargo::{CargoFlags, Context, ManifestFlags, ProfileFlags, Selection, TargetFlags};
 use codecost::console::Console;
 use codecost::{Error, Result};
 
@@ -175,6 +177,8 @@ pub(crate) struct TripleFlag {
 #[command(mut_arg("triple", |arg| arg.help_heading(SETTINGS)))]
 pub(crate) struct SettingsFlags {
     #[command(flatten)]
+    target: TargetFlags,
+    #[command(flatten)]
     profile: ProfileFlags,
     #[command(flatten)]
     triple: TripleFlag,
@@ -186,11 +190,13 @@ impl SettingsFlags {
     /// The selection; without a profile the one that `goal` is about.
     pub(crate) fn selection(self, goal: Option<Goal>, console: &Console) -> Selection {
         let Self {
+            target,
             profile,
             triple,
             manifest,
         } = self;
         let mut selection = manifest.selection();
+        target.choose(&mut selection);
         profile.choose(&mut selection);
         selection.triple = triple.triple;
         complete(selection, goal, console)
@@ -204,6 +210,34 @@ impl SettingsFlags {
     pub(crate) fn project(self, goal: Option<Goal>, console: &Console) -> Result<Project> {
         Project::load(Context::current()?, self.selection(goal, console))
     }
+
+    /// The same for a plan, which may have to link something.
+    ///
+    /// # Errors
+    ///
+    /// What [`Project::load`] says.
+    pub(crate) fn project_to_plan(
+        self,
+        place: TargetDirFlag,
+        goal: Goal,
+        console: &Console,
+    ) -> Result<Project> {
+        let TargetDirFlag { target_dir } = place;
+        let selection = Selection {
+            target_dir,
+            ..self.selection(Some(goal), console)
+        };
+        Project::load(Context::current()?, selection)
+    }
+}
+
+/// Where trial links are made, for commands that otherwise build nothing.
+#[derive(Debug, Args)]
+pub(crate) struct TargetDirFlag {
+    /// Directory for what is linked to try a flag of the linker
+    #[arg(long, value_name = "DIRECTORY", help_heading = "Manifest options")]
+    #[arg(hide_short_help = true, value_hint = ValueHint::DirPath)]
+    target_dir: Option<PathBuf>,
 }
 
 /// What is built, and how; for commands that build.
@@ -217,19 +251,8 @@ pub(crate) struct BuiltFlags {
 
 impl BuiltFlags {
     /// The ids of the flags that only a build has a use for.
-    const ONLY_BUILDS: &'static [&'static str] = &[
-        "package",
-        "lib",
-        "bin",
-        "example",
-        "test",
-        "bench",
-        "features",
-        "all_features",
-        "no_default_features",
-        "jobs",
-        "target_dir",
-    ];
+    const ONLY_BUILDS: &'static [&'static str] =
+        &["features", "all_features", "no_default_features", "jobs"];
 
     /// Changes `arg` if it is one that only a build has a use for.
     pub(crate) fn if_only_for_builds(arg: Arg, change: impl FnOnce(Arg) -> Arg) -> Arg {

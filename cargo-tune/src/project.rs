@@ -7,6 +7,7 @@
 mod graph;
 mod lock;
 mod mirror;
+pub(crate) mod native;
 mod overlap;
 mod refused;
 
@@ -14,6 +15,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use cargo_metadata::Package as Member;
 use cargo_platform::Cfg;
 use codecost::cargo::config::{
     self, Effective, Inputs, Nearest, Notice, OriginKind, Setting, Spec, Value,
@@ -63,6 +65,7 @@ impl Project {
         let workspace =
             workspace.map_err(|error| refused::value(&context, &selection).unwrap_or(error))?;
         let toolchain = toolchain?;
+        refuse_unknown_targets(&workspace, &selection)?;
         let environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
             .collect();
@@ -80,6 +83,7 @@ impl Project {
         void_panic(&workspace, &selection, &mut effective);
         void_strip(&workspace, &selection, &mut effective);
         void_unstable(&toolchain, &environment, &mut effective);
+        effective.notices.extend(native::in_force(&effective));
         let mut project = Self {
             context,
             selection,
@@ -371,8 +375,8 @@ fn only_proc_macros(workspace: &Workspace, selection: &Selection) -> Option<Stri
     if !linked(workspace, selection).is_empty() {
         return None;
     }
-    let members = workspace.members();
-    let mut packages = members.iter();
+    let chosen = chosen(workspace, selection);
+    let mut packages = chosen.iter();
     let is_proc_macro = |target: &cargo_metadata::Target| target.is_proc_macro();
     let package = packages.find(|p| p.targets.iter().any(is_proc_macro))?;
     Some(package.name.to_string())
@@ -413,26 +417,56 @@ pub(crate) fn lto_is_skipped(workspace: &Workspace, selection: &Selection) -> Op
     })
 }
 
-/// Everything in the workspace that the profile links.
+/// A package or target that is named and does not exist is wrong usage, as it is for cargo.
+fn refuse_unknown_targets(workspace: &Workspace, selection: &Selection) -> Result<()> {
+    if selection.target == TargetChoice::Default {
+        workspace.packages(selection)?;
+    } else {
+        workspace.candidates(selection)?;
+    }
+    Ok(())
+}
+
+/// The packages that a selection is about: those that it names, else all members.
+pub(crate) fn chosen<'w>(workspace: &'w Workspace, selection: &Selection) -> Vec<&'w Member> {
+    let is_narrow = !selection.packages.is_empty() || selection.target != TargetChoice::Default;
+    let named = is_narrow.then(|| workspace.packages(selection).ok());
+    named.flatten().unwrap_or_else(|| workspace.members())
+}
+
+/// What the profile links of what the selection names; where it names nothing, everything in the
+/// workspace.
 pub(crate) fn linked(workspace: &Workspace, selection: &Selection) -> Vec<Candidate> {
+    if selection.target == TargetChoice::Default {
+        let packages = chosen(workspace, selection);
+        return linked_of(workspace, selection, &packages);
+    }
+    let mut all = workspace.candidates(selection).unwrap_or_default();
+    all.retain(is_made_by_the_linker);
+    all
+}
+
+/// Everything in the workspace that the profile links, whatever the selection names: a profile and
+/// rustflags reach all of it.
+pub(crate) fn linked_anywhere(workspace: &Workspace, selection: &Selection) -> Vec<Candidate> {
+    linked_of(workspace, selection, &workspace.members())
+}
+
+fn linked_of(workspace: &Workspace, selection: &Selection, packages: &[&Member]) -> Vec<Candidate> {
     let mut selection = selection.clone();
+    selection.packages = packages.iter().map(|p| p.id.repr.clone()).collect();
     let mut all = Vec::new();
     for choice in [TargetChoice::Bin(None), TargetChoice::Lib] {
         selection.target = choice;
-        selection.packages = workspace
-            .members()
-            .iter()
-            .map(|p| p.id.repr.clone())
-            .collect();
         all.extend(workspace.candidates(&selection).unwrap_or_default());
     }
-    all.retain(|c| {
-        !c.kind.is_library()
-            || c.crate_types
-                .iter()
-                .any(|t| matches!(t.as_str(), "cdylib" | "staticlib" | "dylib"))
-    });
+    all.retain(is_made_by_the_linker);
     all
+}
+
+fn is_made_by_the_linker(candidate: &Candidate) -> bool {
+    let is_linked = |t: &String| matches!(t.as_str(), "cdylib" | "staticlib" | "dylib");
+    !candidate.kind.is_library() || candidate.crate_types.iter().any(is_linked)
 }
 
 /// Whether cargo leaves LTO out for a library of these types.

@@ -57,14 +57,13 @@ fn refused(line: &str) -> String {
 #[test]
 fn flags_without_an_effect_are_refused() {
     for line in [
-        // Nothing is built, so nothing is chosen to build.
-        "cargo-tune --target size --bin app",
-        "cargo-tune --target size -p app",
+        // Nothing of the project is built; `show` links nothing either.
         "cargo-tune --target size --features x",
-        "cargo-tune --target size --target-dir x",
-        "cargo-tune show --bin app",
+        "cargo-tune --target size -j 1",
+        "cargo-tune show --target-dir x",
+        "cargo-tune show --features x",
         "cargo-tune show --yes",
-        "cargo-tune check --target size --bin app",
+        "cargo-tune explain --bin app",
         "cargo-tune check --target size --features x",
         "cargo-tune search --target size --merge a.json --bin app",
         "cargo-tune search --target size --merge a.json --budget 4",

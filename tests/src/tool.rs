@@ -236,3 +236,22 @@ pub fn text<'a>(row: &'a Value, field: &str) -> &'a str {
     );
     value.as_str().unwrap_or("")
 }
+
+/// Whether a warning says no more than why something in JSON is `null`. A report on a file that cargo did
+/// not build just now always has some.
+pub fn is_cause_of_null(warning: &Value) -> bool {
+    let causes = [
+        "unknown-build",
+        "unknown-packages",
+        "unknown-depth",
+        "no-lines",
+        "kernel-without-lines",
+        "no-cpu-time",
+        "no-times",
+        "no-account",
+        "no-time-recording",
+        "no-p90",
+        "no-minimum-detectable",
+    ];
+    causes.iter().any(|cause| warning["code"] == *cause)
+}

@@ -257,7 +257,7 @@ fn gate_of_commits(options: &Options, names: [&str; 2], console: &mut Console) -
         let mut talk = ConsoleTalk::new(&mut console, names[0]);
         let Some(kept) = &before else {
             let (sides, _, target) = compare::current_side(there, &options.current, &mut talk)?;
-            before = Some(compare::keep(sides, &target)?);
+            before = Some(compare::keep(sides, revision.commit, &target)?);
             return Ok(());
         };
         let mut comparison =

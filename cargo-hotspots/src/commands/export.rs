@@ -62,10 +62,11 @@ impl Command for Export {
             ExportFormat::Pprof | ExportFormat::Folded => request.open(console)?,
         };
         let analysis = analysis::describe(&opened.subject())?;
-        let file_name = file.output.clone();
+        let file = file.path();
+        let file_name = file.clone();
         let destination = match format {
-            ExportFormat::Folded => Destination::of_text(file.output),
-            ExportFormat::Firefox | ExportFormat::Pprof => Destination::of_document(file.output)?,
+            ExportFormat::Folded => Destination::of_text(file),
+            ExportFormat::Firefox | ExportFormat::Pprof => Destination::of_document(file)?,
         };
         let title = report::recording::title(&analysis.facts);
         let symbolized = opened.symbolized();

@@ -211,16 +211,17 @@ pub fn compare(
 #[derive(Debug)]
 pub struct KeptSides {
     sides: Vec<Side>,
+    commit: String,
     // Deleted with this value.
     _directory: tempfile::TempDir,
 }
 
-/// Keeps the programs of `sides` below `target`.
+/// Keeps the programs of `sides`, which were built from `commit`, below `target`.
 ///
 /// # Errors
 ///
 /// They cannot be copied.
-pub fn keep(sides: Vec<Side>, target: &Path) -> Result<KeptSides> {
+pub fn keep(sides: Vec<Side>, commit: &str, target: &Path) -> Result<KeptSides> {
     let directory = tempfile::Builder::new()
         .prefix("gate-before-")
         .tempdir_in(target)
@@ -235,6 +236,7 @@ pub fn keep(sides: Vec<Side>, target: &Path) -> Result<KeptSides> {
     }
     Ok(KeptSides {
         sides: kept,
+        commit: commit.to_owned(),
         _directory: directory,
     })
 }
@@ -265,7 +267,10 @@ pub fn compare_commits(
     )?;
     comparison.gate.against = Against {
         name: options.baseline.clone(),
-        ..Against::default()
+        commit: Some(before.commit.clone()),
+        // Both were built and run here.
+        cpu: host::cpu(context),
+        age: None,
     };
     Ok(comparison)
 }

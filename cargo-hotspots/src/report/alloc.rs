@@ -1,7 +1,7 @@
 //! `cargo hotspots alloc`: who allocates, in blocks and bytes.
 
 use super::{
-    common::{label_key, next, report},
+    common::{label_key, next, report, unknown_lines},
     names::Names,
     recording,
 };
@@ -16,7 +16,8 @@ use codecost::{
     Result,
     console::Console,
     report::{
-        Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
+        Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, RowId, Table, Warning, numbered,
+        printable, unknown_packages,
     },
     units::{Bytes, Share, counted, thousands},
 };
@@ -270,6 +271,14 @@ pub fn write(
         .collect();
     let findings: Vec<_> = findings.iter().map(JsonFinding::new).collect();
     let report = report(analysis, "alloc", functions_table)
+        .unknowns(unknown_lines(
+            rows.iter().map(|row| (&row.label, row.file.is_some())),
+        ))
+        .unknowns([unknown_packages(rows.iter().map(|row| &row.label))])
+        .unknowns(time.is_none().then(|| {
+            let what = "no recording of the time of this command is kept: `time_share` is null";
+            Warning::new("no-time-recording", what).help("record it once without `alloc`")
+        }))
         .member("by", &by.as_str())
         .member("growth", &growth.as_str())
         .member("unit", &unit.as_str())

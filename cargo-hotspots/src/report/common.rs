@@ -4,8 +4,9 @@
 use super::recording;
 use crate::analysis::model::{Analysis, CrateInfo, Facts, Weight};
 use codecost::{
-    report::{Cell, Emphasis, Page, Report, Table},
-    units::Share,
+    attribution::Origin,
+    report::{Cell, Emphasis, Page, Report, Table, Warning},
+    units::{Share, counted},
 };
 
 /// The version of the JSON that this tool writes.
@@ -21,6 +22,42 @@ pub(super) fn report<'r, R, A>(
         .member("recording", &recording::JsonRecording::new(&analysis.facts))
         .before(recording::page(&analysis.facts))
         .warnings(analysis.warnings.iter().cloned())
+        .unknowns(recording::unknowns(&analysis.facts))
+}
+
+/// Why rows have no file and line: one cause each. `rows`: the crate, and whether there is a line.
+pub(super) fn unknown_lines<'a>(
+    rows: impl IntoIterator<Item = (&'a CrateInfo, bool)>,
+) -> [Warning; 2] {
+    let (mut kernel, mut others) = (0, 0);
+    for (label, _) in rows.into_iter().filter(|(_, is_known)| !is_known) {
+        match label.origin {
+            Origin::Kernel | Origin::Vdso => kernel += 1,
+            // A bucket of what is missing has no place.
+            _ if label.name == "[callers missing]" || label.name == "[no workspace caller]" => {}
+            _ => others += 1,
+        }
+    }
+    [
+        Warning::new(
+            "kernel-without-lines",
+            format!(
+                "{} of the kernel: its symbols have names only, so `file` and `line` are null",
+                counted(kernel, "row")
+            ),
+        )
+        .help("`cargo hotspots callers NAME` says which code of yours asks for them")
+        .count(kernel),
+        Warning::new(
+            "no-lines",
+            format!(
+                "{} of code without debug information: `file` and `line` are null",
+                counted(others, "row")
+            ),
+        )
+        .help("build with `debug = 1`; for libraries of the system, install their debug packages")
+        .count(others),
+    ]
 }
 
 /// What the shares of a recording are parts of.

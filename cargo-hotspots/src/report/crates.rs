@@ -5,7 +5,9 @@ use crate::analysis::model::{Analysis, CrateInfo, CrateRow, Facts, Times, Weight
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table, numbered},
+    report::{
+        Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table, numbered, unknown_packages,
+    },
 };
 use serde::Serialize;
 
@@ -155,6 +157,7 @@ pub fn write(
     let numbered = count(&analysis.rows);
     let table = table(&numbered, &analysis.facts, total).total_label("all crates");
     let report = report(analysis, "crates", table)
+        .unknowns([unknown_packages(analysis.rows.iter().map(|row| &row.label))])
         .after(footnote())
         .after(next(
             &format!("cargo hotspots functions{}", analysis.facts.input_flag),

@@ -1,7 +1,7 @@
 //! `cargo hotspots functions`: all time with one function, inlined or not.
 
 use super::{
-    common::{next, part, report, share, waited, waited_ns},
+    common::{next, part, report, share, unknown_lines, waited, waited_ns},
     names::Names,
 };
 use crate::analysis::model::{Analysis, CrateInfo, Facts, FunctionRow, Times, Weight};
@@ -9,7 +9,7 @@ use codecost::{
     Result,
     console::Console,
     front::quoted,
-    report::{Cell, Format, Nth, OutputOptions, RowId, Table, numbered},
+    report::{Cell, Format, Nth, OutputOptions, RowId, Table, numbered, unknown_packages},
 };
 use serde::Serialize;
 
@@ -210,7 +210,11 @@ pub fn write(
         total,
         options.full_names,
     );
-    let report = report(analysis, "functions", table.total_label("all functions"));
+    let report = report(analysis, "functions", table.total_label("all functions"))
+        .unknowns(unknown_lines(
+            rows.iter().map(|row| (&row.label, row.file.is_some())),
+        ))
+        .unknowns([unknown_packages(rows.iter().map(|row| &row.label))]);
     let report = match rows.first() {
         Some(first) => report.after(next(
             &format!(

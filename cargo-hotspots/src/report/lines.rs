@@ -1,7 +1,7 @@
 //! `cargo hotspots lines`: all time with one source line.
 
 use super::{
-    common::{part, report, share, waited, waited_ns},
+    common::{part, report, share, unknown_lines, waited, waited_ns},
     names::Names,
 };
 use crate::analysis::model::{Analysis, CrateInfo, Facts, LineRow, Weight};
@@ -211,11 +211,16 @@ pub fn write(
         total,
         options.full_names,
     );
-    let report = report(analysis, "lines", table.total_label("all lines")).after(Page::new().line(
-        "charged: for the line of the code that asked std or the system; \
+    let rows = &analysis.rows;
+    let report = report(analysis, "lines", table.total_label("all lines"))
+        .after(Page::new().line(
+            "charged: for the line of the code that asked std or the system; \
              self: for the line of the instruction itself",
-        Emphasis::Faint,
-    ));
+            Emphasis::Faint,
+        ))
+        .unknowns(unknown_lines(
+            rows.iter().map(|row| (&row.label, row.file.is_some())),
+        ));
     console.write_report(&report, options, |row| {
         JsonLine::new(row, &analysis.facts, total)
     })

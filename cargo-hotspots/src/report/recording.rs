@@ -7,7 +7,7 @@ use crate::{
     recording::{Degradation, Program, Traffic},
 };
 use codecost::{
-    report::{Emphasis, Page, printable},
+    report::{Emphasis, Page, Warning, printable},
     units::{Share, Time, counted, thousands},
 };
 use serde::Serialize;
@@ -178,6 +178,59 @@ impl<'a> JsonRecording<'a> {
             degradations: degradations.iter().map(JsonDegradation::new).collect(),
         }
     }
+}
+
+/// Why members of the recording are `null`: one cause each.
+pub(super) fn unknowns(facts: &Facts) -> Vec<Warning> {
+    let mut causes = Vec::new();
+    match (facts.allocated, facts.cpu_ns) {
+        (Some(_), None) => causes.push(
+            Warning::new(
+                "no-cpu-time",
+                "a recording of allocations counts each of them and samples no time: `cpu_ns` and \
+                 `coverage` are null",
+            )
+            .help("record the same command without `alloc` for its time"),
+        ),
+        (None, None) => causes.push(
+            Warning::new(
+                "no-cpu-time",
+                format!(
+                    "the event `{}` says nothing of the time on a processor: `cpu_ns` and `coverage` \
+                     are null",
+                    facts.event
+                ),
+            )
+            .help("record with `--event cpu-clock` for the time"),
+        ),
+        (_, Some(_)) => {}
+    }
+    if facts.duration_ns.is_none() {
+        let what = "the samples of the file have no time: `duration_ns` is null";
+        causes.push(Warning::new("no-times", what).help("record with `cargo hotspots` itself"));
+    }
+    if facts.account.is_none() {
+        causes.push(
+            Warning::new(
+                "no-account",
+                "what the kernel counted for the program was not recorded: `used_cpu_ns`, `coverage` \
+                 and `waiting_ns` are null",
+            )
+            .help("record with `cargo hotspots` itself"),
+        );
+    }
+    let is_foreign = |program: &Program| program.package.is_none();
+    if facts.build_profile.is_none() || facts.programs.iter().any(is_foreign) {
+        causes.push(
+            Warning::new(
+                "unknown-build",
+                "cargo did not build what was recorded: `profile`, and `package`, `target` and `kind` \
+                 of the programs, are null",
+            )
+            .help("choose a target (`--bin`, `--bench`, …), so that cargo builds it"),
+        );
+    }
+    causes
 }
 
 impl<'a> JsonProgram<'a> {

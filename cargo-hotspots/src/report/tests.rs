@@ -243,6 +243,8 @@ fn a_doubtful_recording_says_so() {
         .unwrap()
         .iter()
         .map(|warning| warning["code"].as_str().unwrap())
+        // Why something is `null` does not make it doubtful.
+        .filter(|code| !["unknown-packages", "unknown-build", "no-account"].contains(code))
         .collect();
     let expected = [
         "lost-samples",

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     analysis::{Input, model::Deps},
-    dependencies::{Counted, PackageNames, Proof, Status, prove, tree},
+    dependencies::{Counted, PackageNames, PackageSizes, Proof, Status, prove, tree},
 };
 use codecost::{
     Error, Result,
@@ -119,6 +119,11 @@ pub(super) fn counted(rows: &[CrateRow], ships: bool) -> Vec<Counted> {
             package,
             version,
             bytes: if ships { row.shipped } else { row.file },
+            sizes: PackageSizes {
+                shipped: ships.then_some(row.shipped),
+                file: row.file,
+                memory: row.memory,
+            },
         }
     };
     rows.iter().map(counted).collect()

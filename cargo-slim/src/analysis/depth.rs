@@ -8,7 +8,7 @@ use codecost::{
 };
 
 /// What was read of the file.
-pub(super) fn of(subject: &Subject<'_>) -> ReadDepth {
+pub fn of(subject: &Subject<'_>) -> ReadDepth {
     let slices = subject.slices.iter().map(|slice| of(&slice.subject));
     if let Some(depth) = weakest(slices) {
         return depth;

@@ -110,7 +110,6 @@ impl<R> Analysis<R> {
 
 pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
     let facts = opened.facts.clone();
-    let is_elf = subject.image.format == Format::Elf;
     Artifact {
         path: opened.files.file.path().to_owned(),
         format: subject.image.format.as_str(),
@@ -121,7 +120,7 @@ pub(super) fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
         package: facts.package,
         target_name: facts.target_name,
         profile: facts.profile,
-        build_notes: notes(facts.build_notes, is_elf && subject.stripped),
+        build_notes: notes(opened, subject),
         flags: facts.flags,
         packages: listed(opened),
     }
@@ -138,8 +137,10 @@ fn listed(opened: &Opened) -> Option<Listed> {
 
 /// What was added to the build, in words. The file is the witness: where it has no symbols although
 /// rustc was told to keep them, the linker was told otherwise.
-fn notes(mut notes: Vec<String>, stripped: bool) -> Vec<String> {
-    if stripped && let Some(note) = notes.iter_mut().find(|note| note.starts_with("strip=")) {
+pub(crate) fn notes(opened: &Opened, subject: &Subject<'_>) -> Vec<String> {
+    let mut notes = opened.facts.build_notes.clone();
+    let is_stripped = subject.image.format == Format::Elf && subject.stripped;
+    if is_stripped && let Some(note) = notes.iter_mut().find(|note| note.starts_with("strip=")) {
         note.clear();
         note.push_str("stripped by the linker");
     }

@@ -130,6 +130,7 @@ fn row<'s>(
         retained: retained.linked(),
         uncertain,
         shipped: retained.shipped(),
+        memory: retained.memory(),
         code: retained.code + retained.padding,
         data: retained.data,
     }

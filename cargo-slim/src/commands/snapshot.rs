@@ -62,7 +62,7 @@ impl front::Command for Snapshot {
         for warning in &snapshot.warnings {
             console.warning(warning);
         }
-        match &output.output {
+        match &output.path() {
             Some(path) => {
                 write_file(path, |to| snapshot.write(to))?;
                 console.wrote(path);

@@ -359,6 +359,7 @@ mod tests {
                 kind: Kind::Crate,
                 name: "memchr".into(),
                 owner: None,
+                origin: None,
                 version: version.map(Into::into),
                 version_before: None,
                 before: 1,

@@ -1,5 +1,7 @@
 //! One thing that changed between two builds.
 
+use codecost::attribution::Origin;
+
 /// What a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -73,6 +75,8 @@ pub struct Change {
     pub name: String,
     /// The defining crate of a function or generic.
     pub owner: Option<String>,
+    /// Where a crate comes from; `None` for what is no crate, and for `[symbols]`.
+    pub origin: Option<Origin>,
     /// The version of the crate, now; the old one of a crate that is gone.
     pub version: Option<String>,
     /// The version before, where it is another.
@@ -110,6 +114,7 @@ impl Change {
             kind,
             name,
             owner: None,
+            origin: None,
             version: None,
             version_before: None,
             before,

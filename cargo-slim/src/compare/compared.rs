@@ -110,7 +110,7 @@ pub fn revisions(
                 None => revision(one)?,
             };
             known = Some((one.commit.to_owned(), snapshot.clone()));
-            Ok(named(snapshot, one.name))
+            Ok(named(snapshot, one))
         })?;
     let mut compared = Compared::new(before, after);
     compared.warnings.splice(0..0, warnings);
@@ -131,7 +131,8 @@ fn revision(revision: &Revision<'_>) -> Result<Snapshot> {
     Ok(snapshot)
 }
 
-fn named(mut snapshot: Snapshot, revision: &str) -> Snapshot {
-    snapshot.artifact.path = format!("{} at {revision}", snapshot.title());
+fn named(mut snapshot: Snapshot, revision: &Revision<'_>) -> Snapshot {
+    snapshot.artifact.path = format!("{} at {}", snapshot.title(), revision.name);
+    snapshot.commit = Some(revision.commit.to_owned());
     snapshot
 }

@@ -80,6 +80,7 @@ pub(super) fn changes(
         let Some(row) = new.or(old) else { continue };
         let mut change = Change::new(Kind::Crate, row.name.clone(), was.rest, is.rest);
         change.moved = moved.get(number).copied().unwrap_or_default();
+        change.origin = Some(row.origin);
         (change.version, change.version_before) = match (old, new) {
             (Some(_), Some(_)) if was_version != version => (version, was_version),
             _ => (version.or(was_version), None),

@@ -8,8 +8,8 @@ mod tree;
 
 pub use features::brought;
 pub use model::{
-    Brought, Counted, DependencyKind, DependencyRow, FeatureRow, Features, PackageNames, Proven,
-    Status, Tree,
+    Brought, Counted, DependencyKind, DependencyRow, FeatureRow, Features, PackageNames,
+    PackageSizes, Proven, Status, Tree,
 };
 pub use proof::{Proof, prove};
 pub use tree::{bytes, tree};

@@ -11,6 +11,19 @@ pub struct Counted {
     pub version: String,
     /// Bytes that ship; those of the file where the format does not tell.
     pub bytes: u64,
+    /// Its bytes in all figures.
+    pub sizes: PackageSizes,
+}
+
+/// The bytes of a package's own crates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PackageSizes {
+    /// Bytes that ship; `None` where the format does not tell.
+    pub shipped: Option<u64>,
+    /// Bytes of the file.
+    pub file: u64,
+    /// Bytes of memory.
+    pub memory: u64,
 }
 
 /// Packages by name and version.
@@ -83,7 +96,9 @@ pub struct DependencyRow {
     pub parents: Vec<String>,
     /// How many steps it is away from the program's own package.
     pub depth: u32,
-    /// Bytes of the crates of this package.
+    /// The figures of the crates of this package.
+    pub sizes: PackageSizes,
+    /// Bytes of the crates of this package: those that ship, where that is known.
     pub own: u64,
     /// Bytes of this package and of all that only it brings.
     pub exclusive: u64,

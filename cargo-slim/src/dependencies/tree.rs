@@ -1,6 +1,8 @@
 //! The tree of packages with their bytes.
 
-use super::model::{Counted, DependencyKind, DependencyRow, FeatureRow, PackageNames, Tree};
+use super::model::{
+    Counted, DependencyKind, DependencyRow, FeatureRow, PackageNames, PackageSizes, Tree,
+};
 use codecost::{
     cargo::{Dependencies, Use},
     graph::{Dominators, Edges, Paths, reached},
@@ -32,7 +34,38 @@ pub fn tree(
         .collect();
     build.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     rows.extend(build);
+    give_sizes(&mut rows, counted);
     Tree { rows, others }
+}
+
+/// Gives each linked package the figures of its crates.
+fn give_sizes(rows: &mut [DependencyRow], counted: &[Counted]) {
+    let mut sizes: HashMap<(&str, &str), PackageSizes> = HashMap::new();
+    for part in counted {
+        let PackageSizes {
+            shipped,
+            file,
+            memory,
+        } = part.sizes;
+        let of = (part.package.as_str(), part.version.as_str());
+        let sum = sizes.entry(of).or_default();
+        sum.shipped = shipped.map(|shipped| sum.shipped.unwrap_or_default() + shipped);
+        sum.file += file;
+        sum.memory += memory;
+    }
+    // A package without a byte has as much of each figure as the others say that there is.
+    let known = counted.iter().any(|part| part.sizes.shipped.is_some());
+    let none = PackageSizes {
+        shipped: known.then_some(0),
+        ..PackageSizes::default()
+    };
+    for row in rows {
+        let of = (row.name.as_str(), row.version.as_str());
+        let own = sizes.get(&of).copied();
+        row.sizes = own
+            .filter(|_| row.kind != DependencyKind::Build)
+            .unwrap_or(none);
+    }
 }
 
 /// The bytes of each package, and those of all that is no package's, the most first.
@@ -239,6 +272,7 @@ fn row(dependencies: &Dependencies, side: &Side, at: usize, kind: DependencyKind
         },
         parents,
         depth: side.paths.distance(at as u32).unwrap_or(1),
+        sizes: PackageSizes::default(),
         own: if linked { side.own[at] } else { 0 },
         exclusive: if linked { side.exclusive[at] } else { 0 },
         shared,
@@ -312,6 +346,7 @@ mod tests {
             package: package.into(),
             version: version.into(),
             bytes,
+            sizes: PackageSizes::default(),
         };
         let counted = [
             counted("app", "0.1.0", 100),
@@ -372,6 +407,7 @@ mod tests {
             package: "worker".into(),
             version: "1.0.0".into(),
             bytes: 5,
+            sizes: PackageSizes::default(),
         }];
         let inlined = ["tables", "small"].map(|name| (name.to_owned(), "1.0.0".to_owned()));
         let inlined: PackageNames = inlined.into();

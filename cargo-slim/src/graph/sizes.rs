@@ -10,8 +10,8 @@ use codecost::{
 };
 use std::ops::AddAssign;
 
-/// The bytes of a node, or of several. All of them ship: symbols and debug information do not
-/// count.
+/// The bytes of a node, or of several. All of them but `zeroed` ship: symbols and debug information
+/// do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     /// Machine code.
@@ -22,6 +22,8 @@ pub struct Sizes {
     pub padding: u64,
     /// What describes them in other tables: unwind entries, language-specific data, relocations.
     pub tables: u64,
+    /// What only memory has of them: variables of zeroes.
+    pub zeroed: u64,
 }
 
 impl Sizes {
@@ -40,6 +42,11 @@ impl Sizes {
         self.linked() + self.tables
     }
 
+    /// All bytes of memory.
+    pub fn memory(&self) -> u64 {
+        self.shipped() + self.zeroed
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.shipped() == 0
     }
@@ -52,11 +59,13 @@ impl AddAssign for Sizes {
             data,
             padding,
             tables,
+            zeroed,
         } = more;
         self.code += code;
         self.data += data;
         self.padding += padding;
         self.tables += tables;
+        self.zeroed += zeroed;
     }
 }
 
@@ -81,8 +90,14 @@ pub(super) fn of_nodes(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>) -> Vec<
         let section = inputs.image.sections.get(object.section as usize);
         let section = section.filter(|section| section.kind != SectionKind::Got);
         let held = section.map(|section| AddressRange::new(section.address, section.file.size));
+        let data = held.map_or(0, |held| object.range.intersection(held).size);
+        let in_memory = section.is_some_and(|section| section.loaded);
         sizes.push(Sizes {
-            data: held.map_or(0, |held| object.range.intersection(held).size),
+            data,
+            zeroed: match in_memory {
+                true => object.range.size.saturating_sub(data),
+                false => 0,
+            },
             ..Sizes::default()
         });
     }

@@ -8,14 +8,14 @@ use crate::{
 use codecost::{
     Result,
     attribution::Origin,
-    report::{Cell, Grid, Nth, OutputOptions, RowId, Table, numbered},
+    report::{Cell, CrateName, CrateRowId, Grid, Nth, OutputOptions, RowId, Table, numbered},
 };
 use serde::Serialize;
 
 /// One row in JSON.
 #[derive(Serialize)]
 pub(super) struct JsonChange<'a> {
-    id: RowId<'a>,
+    id: String,
     kind: &'static str,
     name: &'a str,
     #[serde(rename = "crate")]
@@ -41,6 +41,7 @@ impl<'a> JsonChange<'a> {
             kind,
             name,
             owner,
+            origin: _,
             version,
             version_before,
             before,
@@ -52,12 +53,7 @@ impl<'a> JsonChange<'a> {
             cause: _,
         } = row;
         Self {
-            id: RowId {
-                kind: kind.as_str(),
-                owner: owner.as_deref().unwrap_or_default(),
-                name,
-                nth: change.nth,
-            },
+            id: id(change),
             kind: kind.as_str(),
             name,
             owner: owner.as_deref(),
@@ -76,6 +72,36 @@ impl<'a> JsonChange<'a> {
     }
 }
 
+/// The identity that the same thing has in every other report.
+fn id(change: &Nth<'_, Change>) -> String {
+    let Change {
+        kind,
+        name,
+        owner,
+        origin,
+        version,
+        ..
+    } = change.row;
+    match origin {
+        Some(origin) => CrateRowId(
+            CrateName {
+                name,
+                version: version.as_deref(),
+                origin: *origin,
+            },
+            change.nth,
+        )
+        .to_string(),
+        None => RowId {
+            kind: kind.as_str(),
+            owner: owner.as_deref().unwrap_or_default(),
+            name,
+            nth: change.nth,
+        }
+        .to_string(),
+    }
+}
+
 pub(super) fn heading(kind: Kind) -> &'static str {
     match kind {
         Kind::Crate => "Crates",
@@ -91,6 +117,12 @@ pub(super) fn count(changes: &[Change]) -> Vec<Nth<'_, Change>> {
             row.kind.as_str(),
             row.owner.as_deref().unwrap_or_default(),
             &row.name,
+            // Of a function's or generic's crate the name alone counts, as in their own reports.
+            row.origin.map_or("", Origin::as_str),
+            row.version
+                .as_deref()
+                .filter(|_| row.origin.is_some())
+                .unwrap_or_default(),
         ]
     })
 }
@@ -299,6 +331,7 @@ mod tests {
             kind,
             name: "app::f".into(),
             owner: None,
+            origin: None,
             version: None,
             version_before: None,
             before: 40,

@@ -17,7 +17,7 @@ use codecost::{
     Result,
     attribution::Role,
     console::Console,
-    report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table},
+    report::{Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, Table, unknown_packages},
     units::{Bytes, Share},
 };
 use serde::{Serialize, Serializer};
@@ -318,6 +318,7 @@ pub fn write(
     let unnamed = listed.map_or_else(Page::new, |it| listed::without_bytes(it, &analysis.rows));
     let table = with_parts(table(&rows, total), total, &analysis.artifact);
     let report = report_of(analysis, "crates", table)
+        .unknowns([unknown_packages(rows.iter().map(|row| &row.row.label))])
         .member("by", &by.as_str())
         .after(footnote(&analysis.rows, by, total).then(unnamed));
     let report = match &analysis.artifact.packages {

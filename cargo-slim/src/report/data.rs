@@ -12,7 +12,10 @@ use crate::analysis::{
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable},
+    report::{
+        Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
+        unknown_packages,
+    },
 };
 use serde::Serialize;
 use std::borrow::Cow;
@@ -226,6 +229,7 @@ pub fn write(
             .total_label("all data")
             .when_empty("nothing: no data is known piece by piece"),
     )
+    .unknowns([unknown_packages(rows.iter().map(|row| row.row.label))])
     .after(users(&analysis.rows));
     console.write_report(&report, options, |row| JsonData::new(row, total))
 }

@@ -6,7 +6,9 @@ use crate::{
         Analysis,
         model::{Artifact, Deps},
     },
-    dependencies::{DependencyKind, DependencyRow, FeatureRow, Features, Proven, Status, Tree},
+    dependencies::{
+        DependencyKind, DependencyRow, FeatureRow, Features, PackageSizes, Proven, Status, Tree,
+    },
 };
 use codecost::{
     Result,
@@ -25,6 +27,9 @@ struct JsonDependency<'a> {
     parent: Option<&'a str>,
     parents: &'a [String],
     depth: u32,
+    shipped: Option<u64>,
+    file: u64,
+    memory: u64,
     own: u64,
     exclusive: u64,
     shared: u64,
@@ -51,6 +56,7 @@ impl<'a> JsonDependency<'a> {
             parent,
             parents,
             depth,
+            sizes,
             own,
             exclusive,
             shared,
@@ -59,6 +65,11 @@ impl<'a> JsonDependency<'a> {
             features,
             member: _,
         } = row;
+        let PackageSizes {
+            shipped,
+            file,
+            memory,
+        } = *sizes;
         let feature = |feature: &'a FeatureRow| {
             let FeatureRow {
                 name,
@@ -78,6 +89,9 @@ impl<'a> JsonDependency<'a> {
             parent: parent.as_deref(),
             parents,
             depth: *depth,
+            shipped,
+            file,
+            memory,
             own: *own,
             exclusive: *exclusive,
             shared: *shared,
@@ -163,6 +177,14 @@ pub fn write(
         .people_only()
         .number("own", "Own", |row| Cell::Bytes(row.own))
         .summed()
+        .number("shipped", "Shipped", |row| {
+            Cell::maybe_bytes(row.sizes.shipped, "")
+        })
+        .machines_only()
+        .number("file", "File", |row| Cell::Bytes(row.sizes.file))
+        .machines_only()
+        .number("memory", "Memory", |row| Cell::Bytes(row.sizes.memory))
+        .machines_only()
         .number("shared", "Shared", |row| match row.shared {
             0 => Cell::Empty,
             bytes => Cell::Bytes(bytes),

@@ -3,6 +3,7 @@
 use super::{
     changes::{JsonChange, SYMBOLS_NOTE, columns, count, grid, heading, pools_symbols},
     comment, envelope,
+    header::JsonDepth,
     sizes::{self, SizeFacts, delta, file_delta, without_rows},
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 use codecost::{
     Result,
     console::Console,
-    report::{Emphasis, Format, OutputOptions, Page, Table, github, printable},
+    report::{Emphasis, Format, OutputOptions, Page, Table, Warning, github, printable},
 };
 use serde::Serialize;
 
@@ -36,10 +37,13 @@ struct JsonSide<'a> {
     architecture: &'a str,
     file_size: u64,
     shipped_size: Option<u64>,
+    depth: Option<JsonDepth>,
     package: Option<&'a str>,
     target_name: Option<&'a str>,
     profile: Option<&'a str>,
     toolchain: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
     build_notes: &'a [String],
 }
 
@@ -58,6 +62,7 @@ impl<'a> JsonSide<'a> {
             build_notes,
             stripped: _,
             absent: _,
+            depth,
         } = &snapshot.artifact;
         Self {
             path,
@@ -66,10 +71,12 @@ impl<'a> JsonSide<'a> {
             architecture,
             file_size: *file_size,
             shipped_size: *shipped_size,
+            depth: depth.map(JsonDepth::new),
             package: package.as_deref(),
             target_name: target_name.as_deref(),
             profile: profile.as_deref(),
             toolchain: toolchain(snapshot),
+            commit: snapshot.commit.as_deref(),
             build_notes,
         }
     }
@@ -216,12 +223,25 @@ pub fn write(compared: &Compared, options: &OutputOptions, console: &mut Console
             &compared.comparison.unshipped.map(JsonUnshipped::new),
         )
         .member("causes", &causes)
-        .warnings(compared.warnings.iter().cloned());
+        .warnings(compared.warnings.iter().cloned())
+        .unknowns(unknown_depth([before, after]));
     let report = match options.format {
         Format::Human => report.instead(page(compared, options)?),
         _ => report,
     };
     console.write_report(&report, options, |row| JsonChange::new(row, all))
+}
+
+/// Why it is not known what was read of a file.
+fn unknown_depth(sides: [&Snapshot; 2]) -> [Warning; 1] {
+    let sides = sides.into_iter();
+    let unknown = sides.filter(|side| side.artifact.depth.is_none() && !side.artifact.absent);
+    let count = unknown.count() as u64;
+    let message = "snapshots of an older version do not say what was read: `depth` is null";
+    let warning = Warning::new("unknown-depth", message);
+    [warning
+        .help("write them again with `cargo slim snapshot`")
+        .count(count)]
 }
 
 fn shipped_delta(before: &Snapshot, after: &Snapshot) -> Option<i64> {

@@ -3,7 +3,7 @@
 use super::header::{self, JsonArtifact};
 use crate::analysis::{Analysis, Total, model::Artifact};
 use codecost::{
-    report::{Emphasis, Page, Report, Table},
+    report::{Emphasis, Page, Report, Table, Warning},
     units::Share,
 };
 use serde::Serialize;
@@ -46,6 +46,29 @@ pub(super) fn report_of<'r, R, A>(
         )
         .before(header::page(artifact))
         .warnings(warnings.iter().cloned())
+        .unknowns(unknown_build(artifact))
+}
+
+/// Why the artifact's members that cargo alone knows are `null`.
+fn unknown_build(artifact: &Artifact) -> Option<Warning> {
+    let members = [
+        ("package", artifact.package.is_none()),
+        ("target_name", artifact.target_name.is_none()),
+        ("profile", artifact.profile.is_none()),
+    ];
+    let unknown: Vec<String> = members
+        .iter()
+        .filter(|(_, is_unknown)| *is_unknown)
+        .map(|(name, _)| format!("`artifact.{name}`"))
+        .collect();
+    let message = match unknown.as_slice() {
+        [] => return None,
+        unknown => format!(
+            "cargo did not build the file just now, and the file does not say: null in {}",
+            unknown.join(", ")
+        ),
+    };
+    Some(Warning::new("unknown-build", message).help("leave out `--file`, so that cargo builds it"))
 }
 
 /// `total` of the envelope.

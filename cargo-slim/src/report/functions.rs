@@ -12,7 +12,10 @@ use crate::analysis::{
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Format, JsonRow, Nth, OutputOptions, RowId, Table, json_text, numbered},
+    report::{
+        Cell, Format, JsonRow, Nth, OutputOptions, RowId, Table, json_text, numbered,
+        unknown_packages,
+    },
 };
 use serde::Serialize;
 use std::io;
@@ -277,7 +280,8 @@ pub fn write(
     let table = table(&rows, &ambiguous, total, options.full_names)
         .total_label("all functions")
         .when_empty("nothing: no functions are known");
-    let report = report_of(analysis, "functions", table);
+    let labels = rows.iter().map(|row| row.row.label);
+    let report = report_of(analysis, "functions", table).unknowns([unknown_packages(labels)]);
     console.write_report(&report, options, |row| Line(JsonFunction::new(row, total)))
 }
 

@@ -12,7 +12,10 @@ use crate::analysis::{
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Emphasis, Format, Nth, OutputOptions, Page, RowId, Table, numbered, printable},
+    report::{
+        Cell, Emphasis, Format, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
+        unknown_packages,
+    },
 };
 use serde::Serialize;
 
@@ -157,7 +160,10 @@ pub fn write(
     let table = table
         .total_label("all generic functions")
         .when_empty("nothing: no generic function is known to have two copies");
-    let report = report_of(analysis, "generics", table).after(after);
+    let labels = rows.iter().map(|row| &row.row.label);
+    let report = report_of(analysis, "generics", table)
+        .unknowns([unknown_packages(labels)])
+        .after(after);
     console.write_report(&report, options, |row| JsonGeneric::new(row, total))
 }
 
@@ -202,6 +208,9 @@ pub fn write_copies(
     let table = Table::new(&rows).name("name", "Generic function", |row| {
         row.row.name.as_str().into()
     });
-    let report = report_of(analysis, "generics", table).instead(page);
+    let labels = rows.iter().map(|row| &row.row.label);
+    let report = report_of(analysis, "generics", table)
+        .unknowns([unknown_packages(labels)])
+        .instead(page);
     console.write_report(&report, options, |row| JsonGeneric::new(row, total))
 }

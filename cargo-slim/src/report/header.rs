@@ -46,7 +46,7 @@ impl<'a> JsonArtifact<'a> {
 
 /// `artifact.depth`.
 #[derive(Serialize)]
-struct JsonDepth {
+pub(super) struct JsonDepth {
     functions: bool,
     data: bool,
     unwind: bool,
@@ -56,7 +56,7 @@ struct JsonDepth {
 }
 
 impl JsonDepth {
-    fn new(depth: ReadDepth) -> Self {
+    pub(super) fn new(depth: ReadDepth) -> Self {
         let ReadDepth {
             functions,
             data,

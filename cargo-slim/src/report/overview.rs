@@ -14,7 +14,7 @@ use crate::analysis::{
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Emphasis, Grid, OutputOptions, Page, Table, printable},
+    report::{Cell, Emphasis, Grid, OutputOptions, Page, Table, printable, unknown_packages},
     units::Bytes,
 };
 use serde::Serialize;
@@ -173,6 +173,7 @@ pub fn write(
         .iter()
         .take(options.limit.unwrap_or(FUNCTIONS).max(1));
     let report = report_of(analysis, "overview", crates_table)
+        .unknowns([unknown_packages(crates.iter().map(|row| &row.row.label))])
         .member(
             "sections",
             &sections

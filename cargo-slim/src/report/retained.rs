@@ -11,7 +11,10 @@ use crate::analysis::{
 use codecost::{
     Result,
     console::Console,
-    report::{Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable},
+    report::{
+        Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
+        unknown_packages,
+    },
     units::{Bytes, Share, counted_as},
 };
 use serde::Serialize;
@@ -19,16 +22,19 @@ use serde::Serialize;
 /// One row in JSON.
 #[derive(Serialize)]
 struct JsonRetained<'a> {
-    id: RowId<'a>,
+    id: String,
     kind: &'static str,
     name: &'a str,
     #[serde(rename = "crate")]
     owner: &'a str,
     version: Option<&'a str>,
+    shipped: u64,
+    /// Symbols and debug information are not counted for what goes, so it is what ships.
+    file: u64,
+    memory: u64,
     own: u64,
     retained: u64,
     uncertain: u64,
-    shipped: u64,
     code: u64,
     data: u64,
 }
@@ -43,6 +49,7 @@ impl<'a> JsonRetained<'a> {
             retained,
             uncertain,
             shipped,
+            memory,
             code,
             data,
         } = row.row;
@@ -53,21 +60,28 @@ impl<'a> JsonRetained<'a> {
             version,
             origin: _,
         } = label;
-        Self {
-            id: RowId {
+        let id = match *kind {
+            "crate" => CrateRowId(label.as_name(), row.nth).to_string(),
+            kind => RowId {
                 kind,
                 owner,
                 name,
                 nth: row.nth,
-            },
+            }
+            .to_string(),
+        };
+        Self {
+            id,
             kind,
             name,
             owner,
             version: version.as_deref(),
+            shipped: *shipped,
+            file: *shipped,
+            memory: *memory,
             own: *own,
             retained: *retained,
             uncertain: *uncertain,
-            shipped: *shipped,
             code: *code,
             data: *data,
         }
@@ -173,7 +187,17 @@ pub fn write(
         graph,
         without,
     } = &analysis.rows;
-    let key = |row: &'_ RetainedRow<'_>| (row.kind, row.label.name.clone(), row.name.to_string());
+    let key = |row: &'_ RetainedRow<'_>| {
+        let CrateInfo {
+            role: _,
+            name,
+            package: _,
+            version,
+            origin,
+        } = row.label;
+        // What the identity is made of.
+        (name.clone(), version.clone(), *origin)
+    };
     let rows = match by {
         RetainedBy::Crate => numbered_by_role(rows, key, |row| row.label.role),
         _ => numbered(rows, |row| [row.kind, &row.label.name, &row.name]),
@@ -201,6 +225,10 @@ pub fn write(
             Cell::Bytes(row.row.shipped)
         })
         .droppable(3)
+        .number("file", "File", |row| Cell::Bytes(row.row.shipped))
+        .machines_only()
+        .number("memory", "Memory", |row| Cell::Bytes(row.row.memory))
+        .machines_only()
         .number("code", "Code", |row| Cell::Bytes(row.row.code))
         .machines_only()
         .number("data", "Data", |row| Cell::Bytes(row.row.data))
@@ -209,6 +237,7 @@ pub fn write(
         .machines_only();
     let table = columns(table, &ambiguous, by, options.full_names);
     let report = report_of(analysis, "retained", table)
+        .unknowns([unknown_packages(rows.iter().map(|row| row.row.label))])
         .member("graph", &JsonGraph::new(graph))
         .member("without", &without.as_ref().map(JsonWithout::new))
         .before(without.as_ref().map_or_else(Page::new, taken_out))

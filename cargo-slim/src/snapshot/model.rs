@@ -1,7 +1,7 @@
 //! What a snapshot holds.
 
 use super::names::Names;
-use crate::ledger::ByCategory;
+use crate::{analysis::model::ReadDepth, ledger::ByCategory};
 use codecost::{attribution::Origin, report::Warning};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub build: Option<Build>,
     /// The file that it was read from, where it was.
     pub read_from: Option<String>,
+    /// The commit that it was built from, where a commit was asked for; not part of the file.
+    pub commit: Option<String>,
     /// What makes its figures less than they seem; of a snapshot that was read this is not known.
     pub warnings: Vec<Warning>,
 }
@@ -68,6 +70,8 @@ pub struct Artifact {
     pub stripped: Option<bool>,
     /// Whether there was no such artifact, and so nothing to measure.
     pub absent: bool,
+    /// What was read of the file; `None` where an older tool did not say.
+    pub depth: Option<ReadDepth>,
 }
 
 /// What a budget can measure of an artifact as a whole. `None`: not measured.

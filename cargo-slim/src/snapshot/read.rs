@@ -5,7 +5,10 @@ use super::{
     model::{Artifact, Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW},
     names::Names,
 };
-use crate::ledger::{ByCategory, Category};
+use crate::{
+    analysis::model::ReadDepth,
+    ledger::{ByCategory, Category},
+};
 use codecost::{Error, Result, attribution::Origin, image::Image};
 use serde::{
     Deserialize, Deserializer,
@@ -127,6 +130,38 @@ struct FileArtifact {
     stripped: Option<bool>,
     #[serde(default)]
     absent: bool,
+    depth: Option<FileDepth>,
+}
+
+#[derive(Deserialize)]
+struct FileDepth {
+    functions: bool,
+    data: bool,
+    unwind: bool,
+    relocations: bool,
+    units: bool,
+    debug: bool,
+}
+
+impl From<FileDepth> for ReadDepth {
+    fn from(file: FileDepth) -> Self {
+        let FileDepth {
+            functions,
+            data,
+            unwind,
+            relocations,
+            units,
+            debug,
+        } = file;
+        Self {
+            functions,
+            data,
+            unwind,
+            relocations,
+            units,
+            debug,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -250,6 +285,7 @@ impl File {
         self.add_up(&functions)?;
         Ok(Snapshot {
             read_from: None,
+            commit: None,
             warnings: Vec::new(),
             artifact: self.artifact.into(),
             measures: self.measures.into(),
@@ -380,6 +416,7 @@ impl From<FileArtifact> for Artifact {
             build_notes,
             stripped,
             absent,
+            depth,
         } = file;
         Self {
             path,
@@ -394,6 +431,7 @@ impl From<FileArtifact> for Artifact {
             build_notes,
             stripped,
             absent,
+            depth: depth.map(ReadDepth::from),
         }
     }
 }

@@ -48,6 +48,7 @@ pub fn survey(opened: &Opened, subject: &mut Subject<'_>) -> Snapshot {
         build: provenance::of(opened),
         artifact: artifact(opened, subject),
         read_from: None,
+        commit: None,
         warnings: analysis::warnings(opened, subject),
         crates,
         sections,
@@ -150,9 +151,10 @@ fn artifact(opened: &Opened, subject: &Subject<'_>) -> Artifact {
             .as_ref()
             .map(|target| target.kind.as_str().into()),
         profile: facts.profile.clone(),
-        build_notes: facts.build_notes.clone(),
+        build_notes: analysis::notes(opened, subject),
         stripped: Some(subject.stripped),
         absent: false,
+        depth: Some(analysis::depth_of(subject)),
     }
 }
 

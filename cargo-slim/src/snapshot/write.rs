@@ -9,6 +9,7 @@ use super::{
     model::{Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW},
     names,
 };
+use crate::analysis::model::ReadDepth;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -140,6 +141,24 @@ impl Snapshot {
         });
         if artifact.absent {
             json["absent"] = true.into();
+        }
+        if let Some(depth) = artifact.depth {
+            let ReadDepth {
+                functions,
+                data,
+                unwind,
+                relocations,
+                units,
+                debug,
+            } = depth;
+            json["depth"] = json!({
+                "functions": functions,
+                "data": data,
+                "unwind": unwind,
+                "relocations": relocations,
+                "units": units,
+                "debug": debug,
+            });
         }
         json
     }

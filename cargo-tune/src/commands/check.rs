@@ -32,7 +32,7 @@ pub(crate) struct Check {
     rows: RowFlags,
 }
 
-/// Without a build no artifact is chosen.
+/// Without a build nothing is compiled, and no file is written.
 fn with_builds(arg: Arg) -> Arg {
     BuiltFlags::if_only_for_builds(arg, |arg| arg.requires("build"))
 }

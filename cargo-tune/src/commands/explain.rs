@@ -32,8 +32,10 @@ pub(crate) struct Explain {
 fn one_or_all(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "limit" | "filter" | "sort" | "full_names" => arg.conflicts_with("knob"),
-        "release" | "profile" | "triple" | "manifest_path" | "locked" | "offline" | "frozen"
-        | "config" | "unstable" => arg.requires("knob"),
+        "package" | "lib" | "bin" | "example" | "test" | "bench" | "release" | "profile"
+        | "triple" | "manifest_path" | "locked" | "offline" | "frozen" | "config" | "unstable" => {
+            arg.requires("knob")
+        }
         _ => arg,
     }
 }
@@ -55,6 +57,11 @@ impl front::Command for Explain {
         };
         // `profile.release.lto` and `build.rustflags` are what people see elsewhere.
         let bare = name.rsplit('.').next().unwrap_or(&name);
+        // So are flags as they are passed: `-Zfmt-debug` after `--`.
+        let bare = ["-Z", "-C"]
+            .into_iter()
+            .find_map(|prefix| bare.strip_prefix(prefix))
+            .unwrap_or(bare);
         let knob = Knob::find(bare).ok_or_else(|| unknown(&name))?;
         let project = project(settings.selection(None, console))?;
         report::explain::write(knob, project.as_ref(), &options, console)?;

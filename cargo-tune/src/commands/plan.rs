@@ -7,7 +7,7 @@ use codecost::front;
 use codecost::report::{FormatFlags, RowFlags};
 
 use crate::apply;
-use crate::cli::{GoalFlags, SettingsFlags, hide_cargo_flags};
+use crate::cli::{GoalFlags, SettingsFlags, TargetDirFlag, hide_cargo_flags};
 use crate::offer::offer;
 use crate::plan;
 use crate::report;
@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     #[command(flatten)]
     settings: SettingsFlags,
     #[command(flatten)]
+    place: TargetDirFlag,
+    #[command(flatten)]
     format: FormatFlags,
     #[command(flatten)]
     rows: RowFlags,
@@ -43,12 +45,13 @@ impl front::Command for Plan {
             dry_run,
             comments,
             settings,
+            place,
             format,
             rows,
         } = self;
         let request = goal.request()?;
         let options = format.options(rows)?;
-        let project = settings.project(Some(request.goal), console)?;
+        let project = settings.project_to_plan(place, request.goal, console)?;
         let plan = plan::plan(&project, &request)?;
         let edits = apply::edits(&plan, comments)?;
         report::plan::write(&project, &request, &plan, &edits, &options, console)?;

@@ -19,6 +19,14 @@ listed! {
         PreferDynamic,
         /// The standard library compiled with the program.
         BuildStd,
+        /// Panics that end the program without a word.
+        ImmediateAbort,
+        /// Debug formatting without text.
+        FmtDebug,
+        /// Paths of the building machine.
+        TrimPaths,
+        /// Generic functions that several crates use.
+        ShareGenerics,
         /// Another allocator.
         Allocator,
         /// Optimisation guided by a profile.
@@ -37,6 +45,10 @@ impl Topic {
             Self::Relro => "relro",
             Self::PreferDynamic => "prefer-dynamic",
             Self::BuildStd => "build-std",
+            Self::ImmediateAbort => "immediate-abort",
+            Self::FmtDebug => "fmt-debug",
+            Self::TrimPaths => "trim-paths",
+            Self::ShareGenerics => "share-generics",
             Self::Allocator => "allocator",
             Self::Pgo => "pgo",
         }
@@ -106,14 +118,60 @@ impl Topic {
                 story: "Not offered.",
             },
             Self::BuildStd => About {
-                written: "-Zbuild-std, panic = \"immediate-abort\", -Zfmt-debug=none, trim-paths, -Zshare-generics",
+                written: "cargo's -Zbuild-std=std,panic_abort with --target",
                 offer: Offer::Advice,
                 size: "large: std by your own profile",
                 speed: "varies",
                 compile_time: "the standard library is compiled too",
                 why: "code that you never use can be left out of std as well",
-                risk: Some("nightly only; a manifest with these keys is an error on stable"),
-                story: "`cargo +nightly build -Zbuild-std=std,panic_abort --target …` by hand.",
+                risk: Some("nightly only"),
+                story: "`cargo +nightly build -Zbuild-std=std,panic_abort --target …` by hand; needs `rustup component add rust-src`.",
+            },
+            Self::ImmediateAbort => About {
+                written: "panic = \"immediate-abort\", with cargo-features = [\"panic-immediate-abort\"]",
+                offer: Offer::Advice,
+                size: "smaller: no code formats panic messages",
+                speed: "none",
+                compile_time: "the standard library is compiled too",
+                why: "a panic becomes one trapping instruction",
+                risk: Some(
+                    "nightly only: a manifest with it is an error on stable; a panic ends the program without any message",
+                ),
+                story: "Only with -Zbuild-std, because the standard library must be compiled for it.",
+            },
+            Self::FmtDebug => About {
+                written: "rustflags: -Zfmt-debug=none",
+                offer: Offer::Advice,
+                size: "smaller; not measured",
+                speed: "none",
+                compile_time: "none",
+                why: "`{:?}` prints nothing, so derived Debug code goes",
+                risk: Some(
+                    "nightly only; every output and log line made with `{:?}` is empty, and code that reads such text breaks",
+                ),
+                story: "-Zfmt-debug=shallow keeps the outermost names. The standard library keeps its own code unless it is rebuilt with -Zbuild-std.",
+            },
+            Self::TrimPaths => About {
+                written: "trim-paths = \"all\", with cargo-features = [\"trim-paths\"]",
+                offer: Offer::Advice,
+                size: "little",
+                speed: "none",
+                compile_time: "none",
+                why: "paths of the building machine are left out of panic messages and debug information",
+                risk: Some(
+                    "nightly only: a manifest with it is an error on stable; debuggers need to be told where sources are",
+                ),
+                story: "For reproducible builds and privacy rather than for size. On stable, `--remap-path-prefix` in the rustflags does the same by hand.",
+            },
+            Self::ShareGenerics => About {
+                written: "rustflags: -Zshare-generics=y",
+                offer: Offer::Advice,
+                size: "nothing under fat LTO",
+                speed: "none",
+                compile_time: "a little shorter",
+                why: "a crate uses the copies of generic functions that its dependencies compiled",
+                risk: Some("nightly only"),
+                story: "On by default where opt-level is 0, 1, \"s\" or \"z\".",
             },
             Self::Allocator => About {
                 written: "source: #[global_allocator]",

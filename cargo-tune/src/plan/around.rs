@@ -12,7 +12,7 @@ use super::goal::Goal;
 use super::keys;
 use super::request::Request;
 use crate::knob::{Assignment, Key, KeySetting, Knob, Subject};
-use crate::project::{Project, linked, skips_lto};
+use crate::project::{Project, chosen, linked, skips_lto};
 
 /// Adds it to the plan.
 pub(super) fn look(project: &Project, request: &Request, plan: &mut Plan) {
@@ -47,8 +47,8 @@ fn name_libraries(project: &Project, plan: &mut Plan) {
     if !linked(&project.workspace, &project.selection).is_empty() {
         return;
     }
-    let members = project.workspace.members();
-    let names: Vec<String> = members.iter().map(|m| format!("`{}`", m.name)).collect();
+    let chosen = chosen(&project.workspace, &project.selection);
+    let names: Vec<String> = chosen.iter().map(|m| format!("`{}`", m.name)).collect();
     let what = match names.as_slice() {
         [] => return,
         [name] => format!("{name} is a library"),

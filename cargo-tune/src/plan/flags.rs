@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use codecost::cargo::config::{Notice, OriginKind, RustflagsPlace, Value};
 
 use super::change::{Change, Plan, Skipped};
-use super::objection::{Objection, objection, out_of_reach};
+use super::objection::{self, Objection, objection, out_of_reach};
 use super::request::Request;
 use crate::knob::{Assignment, Flag, FlagSetting, Knob, Offer, Present};
-use crate::project::Project;
+use crate::project::{Project, native};
+use crate::rustc::link::{self, Verdict};
 
 /// Adds the flags to the plan.
 pub(super) fn plan(project: &Project, request: &Request, plan: &mut Plan) {
@@ -19,7 +20,7 @@ pub(super) fn plan(project: &Project, request: &Request, plan: &mut Plan) {
         wanted.extend(nightly.map(|flag| FlagSetting::new(flag, "")));
     }
     for flag in wanted {
-        match skip(project, request, &flag) {
+        match skip(project, request, &flag, &mut plan.notices) {
             Some(skipped) => {
                 plan.notices.extend(void_by_variable(&skipped));
                 plan.skipped.push(skipped);
@@ -31,10 +32,23 @@ pub(super) fn plan(project: &Project, request: &Request, plan: &mut Plan) {
         }
     }
     note_reach(project, plan);
+    let planned = plan.changes.iter().flat_map(Change::flags);
+    if planned
+        .into_iter()
+        .any(|flag| flag == "-Ctarget-cpu=native")
+    {
+        plan.notices
+            .push(native::notice("--allow target-cpu=native"));
+    }
 }
 
-/// Why a flag is not written.
-fn skip(project: &Project, request: &Request, flag: &FlagSetting) -> Option<Skipped> {
+/// Why a flag is not written. A flag that is written although it could not be tried is a notice.
+fn skip(
+    project: &Project,
+    request: &Request,
+    flag: &FlagSetting,
+    notices: &mut Vec<Notice>,
+) -> Option<Skipped> {
     let knob = Knob::Flag(flag.knob);
     if let Some(present) = flag.present(&project.effective.rustflags.flags) {
         let origins = &project.effective.rustflags.origins;
@@ -53,7 +67,10 @@ fn skip(project: &Project, request: &Request, flag: &FlagSetting) -> Option<Skip
     if let Some(Objection { reason, evidence }) = objection(project, request, flag) {
         return Some(Skipped::new(knob, reason, evidence));
     }
-    let Objection { reason, evidence } = out_of_reach(project, request)?;
+    let Some(Objection { reason, evidence }) = out_of_reach(project, request) else {
+        let Objection { reason, evidence } = refused_by_linker(project, flag, notices)?;
+        return Some(Skipped::new(knob, reason, evidence));
+    };
     let skipped = Skipped::new(knob, reason, evidence);
     Some(match project.effective.rustflags.place {
         RustflagsPlace::Variable | RustflagsPlace::EncodedVariable => {
@@ -65,6 +82,42 @@ fn skip(project: &Project, request: &Request, flag: &FlagSetting) -> Option<Skip
         }
         RustflagsPlace::None | RustflagsPlace::Target | RustflagsPlace::Build => skipped,
     })
+}
+
+/// Why the linker at hand makes nothing of a flag that is meant for it: a small program is linked with
+/// it.
+fn refused_by_linker(
+    project: &Project,
+    flag: &FlagSetting,
+    notices: &mut Vec<Notice>,
+) -> Option<Objection> {
+    let is_linux = project.effective.triple.contains("-linux-");
+    if !flag.knob.link_only() || !is_linux {
+        return None;
+    }
+    match link::heeds(project, flag) {
+        Verdict::Heeded => None,
+        Verdict::Refused { reason, evidence } => Some(Objection { reason, evidence }),
+        Verdict::Untried(why) => {
+            // Most linkers know no folding, so this is planned only where it is known to be there.
+            if let Some(objection) = objection::without_default_linker(project, flag) {
+                return Some(objection);
+            }
+            notices.push(Notice {
+                code: "link-untried",
+                message: format!(
+                    "`{}` is planned without a trial link, so the linker may ignore it: {why}",
+                    flag.knob.name()
+                ),
+                help: Some(
+                    "make a small program link for this target (`rustup target add`, a cross \
+                     linker), and plan again"
+                        .to_owned(),
+                ),
+            });
+            None
+        }
+    }
 }
 
 /// What to say of a flag that a variable keeps from being in force.

@@ -5,7 +5,7 @@ use codecost::cargo::config::{OriginKind, RustflagsPlace, Value};
 use super::glibc::Glibc;
 use super::request::Request;
 use crate::knob::{Flag, FlagSetting};
-use crate::project::{Project, linked};
+use crate::project::{Project, linked_anywhere};
 
 /// What keeps a flag out of the plan.
 pub(super) struct Objection {
@@ -47,14 +47,12 @@ pub(super) fn objection(
             })
         }
         Flag::Relr => None,
-        Flag::Icf => {
-            let has_lld = triple.starts_with("x86_64-") && triple.contains("-linux-");
-            let reason = "only where lld is rustc's own default linker, on x86_64 Linux";
-            (!has_lld).then(|| Objection::new(reason, triple))
-        }
+        // Which linker there is on Linux, a trial link says.
+        Flag::Icf if triple.contains("-linux-") => None,
+        Flag::Icf => without_default_linker(project, flag),
         Flag::StaticRelocation => {
             let is_shared = |t: &String| t == "cdylib" || t == "dylib";
-            let linked = linked(&project.workspace, &project.selection);
+            let linked = linked_anywhere(&project.workspace, &project.selection);
             let mut linked = linked.into_iter();
             let shared = linked.find(|c| c.crate_types.iter().any(is_shared))?;
             Some(Objection::new(
@@ -78,6 +76,14 @@ pub(super) fn objection(
             )
         }),
     }
+}
+
+/// The objection to folding where rustc's own default linker does not know it.
+pub(super) fn without_default_linker(project: &Project, flag: &FlagSetting) -> Option<Objection> {
+    let triple = project.effective.triple.as_str();
+    let has_lld = triple.starts_with("x86_64-") && triple.contains("-linux-");
+    let reason = "only where lld is rustc's own default linker, on x86_64 Linux";
+    (flag.knob == Flag::Icf && !has_lld).then(|| Objection::new(reason, triple))
 }
 
 /// Why no file of the workspace can add flags to those in force.

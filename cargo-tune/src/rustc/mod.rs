@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod build;
+pub mod link;
 mod memory;
 pub mod proof;
 pub mod wrapper;

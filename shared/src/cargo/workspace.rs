@@ -232,6 +232,12 @@ impl Workspace {
     /// The one target that the selection means.
     pub fn candidate(&self, selection: &Selection) -> Result<Candidate> {
         let mut candidates = self.candidates(selection)?;
+        // Among several binaries the package's own choice counts, as without a bare `--bin`.
+        if selection.target == TargetChoice::Bin(None)
+            && let Some(preferred) = default_run(&self.packages(selection)?, &candidates)
+        {
+            return Ok(preferred.clone());
+        }
         match (candidates.pop(), candidates.is_empty()) {
             (Some(only), true) => Ok(only),
             (last, _) => {
@@ -249,15 +255,7 @@ impl Workspace {
             .iter()
             .flat_map(|package| targets(package, &Kind::Bin))
             .collect();
-        let mut preferred = packages.iter().filter_map(|package| {
-            let name = package.default_run.as_ref()?;
-            let of_package = |binary: &&Candidate| binary.package_id == package.id.repr;
-            binaries
-                .iter()
-                .filter(of_package)
-                .find(|binary| binary.name == *name)
-        });
-        if let (Some(one), None) = (preferred.next(), preferred.next()) {
+        if let Some(one) = default_run(packages, &binaries) {
             return Ok(vec![one.clone()]);
         }
         if !binaries.is_empty() {
@@ -388,6 +386,19 @@ impl Workspace {
             format_args!("there is:{}", listed(&existing)),
         )
     }
+}
+
+/// The binary that `default-run` names, where just one of the packages names one.
+fn default_run<'c>(packages: &[&Package], binaries: &'c [Candidate]) -> Option<&'c Candidate> {
+    let mut preferred = packages.iter().filter_map(|package| {
+        let name = package.default_run.as_ref()?;
+        let of_package = |binary: &&Candidate| binary.package_id == package.id.repr;
+        binaries
+            .iter()
+            .filter(of_package)
+            .find(|binary| binary.name == *name)
+    });
+    preferred.next().filter(|_| preferred.next().is_none())
 }
 
 fn listed(candidates: &[Candidate]) -> String {

@@ -24,6 +24,7 @@
 mod color;
 mod progress;
 mod stream;
+mod wrap;
 
 pub use color::ColorWhen;
 pub use progress::Progress;
@@ -77,6 +78,7 @@ pub struct Console {
     err_is_terminal: bool,
     color: ColorWhen,
     width: Option<usize>,
+    err_width: Option<usize>,
     verbosity: Verbosity,
     progress: Option<indicatif::ProgressBar>,
     may_draw: bool,
@@ -96,6 +98,8 @@ impl Console {
             err_is_terminal,
             width: terminal_size::terminal_size_of(io::stdout())
                 .map(|(width, _)| usize::from(width.0)),
+            err_width: terminal_size::terminal_size_of(io::stderr())
+                .map(|(width, _)| usize::from(width.0)),
             may_draw: err_is_terminal && progress::is_wanted(|name| std::env::var_os(name)),
             ..Self::over(Output::new(io::stdout()), Output::new(io::stderr()))
         }
@@ -110,6 +114,7 @@ impl Console {
             err_is_terminal: false,
             color: ColorWhen::Auto,
             width: None,
+            err_width: None,
             verbosity: Verbosity::Normal,
             progress: None,
             may_draw: false,
@@ -328,7 +333,8 @@ impl Console {
     }
 
     fn message(&mut self, ansi: Ansi, label: &str, text: &str) {
-        let text = indent_rest(&printable_lines(text));
+        let label_width = label.len() + ": ".len();
+        let text = wrap::message(&printable_lines(text), label_width, self.err_width);
         self.write_err(&format!("{ansi}{label}{ansi:#}: {text}\n"));
     }
 

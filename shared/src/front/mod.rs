@@ -173,6 +173,9 @@ fn perform<C: Commands>(
             return done;
         }
         configure(console, inner)?;
+        if let Some(hint) = usage::command_named_like_a_target::<C>(command, name, inner) {
+            console.help(&hint);
+        }
         let commands = C::from_arg_matches(matches).map_err(unfit)?;
         return commands.run(console);
     }

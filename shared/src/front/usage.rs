@@ -1,11 +1,16 @@
 //! Wrong usage, explained: what clap found, and the next step.
 
 use super::{Commands, arguments::Arguments, help::see};
-use crate::error::Error;
+use crate::{
+    cargo::{Context, Workspace},
+    error::Error,
+};
 use clap::{
     ArgMatches, Command,
     error::{ContextKind, ContextValue, ErrorKind},
+    parser::ValueSource,
 };
+use std::path::Path;
 
 /// The error of a command line that clap could not read.
 pub(super) fn explain<C: Commands>(
@@ -150,6 +155,82 @@ pub(super) fn target_named_like_a_command<C: Commands>(
              for the command, write it first: `cargo {tool} {name} --{flag}`"
             ))
         })
+}
+
+/// What of a command line says what is looked at, so that its first word is the command beyond doubt.
+const SUBJECTS: [&str; 14] = [
+    "package",
+    "lib",
+    "bin",
+    "example",
+    "test",
+    "bench",
+    "file",
+    "input",
+    "exec",
+    "pid",
+    "manifest_path",
+    "rev",
+    "arguments",
+    "merge",
+];
+
+/// `crates` is the command of that name, and may be a binary, too.
+pub(super) fn command_named_like_a_target<C: Commands>(
+    definition: &Command,
+    name: &str,
+    matches: &ArgMatches,
+) -> Option<String> {
+    let own = definition.find_subcommand(name)?;
+    let takes = |id: &str| own.get_arguments().any(|arg| arg.get_id() == id);
+    // Only a command that takes targets can have been taken for one.
+    if !takes("bin") {
+        return None;
+    }
+    let given = |id: &str| takes(id) && matches.value_source(id) == Some(ValueSource::CommandLine);
+    if SUBJECTS.iter().any(|id| given(id)) {
+        return None;
+    }
+    let context = Context::current().ok()?;
+    if !may_have_target(context.directory(), name) {
+        return None;
+    }
+    let workspace = Workspace::find(&context)?;
+    let members = workspace.members();
+    let mut targets = members.iter().flat_map(|member| &member.targets);
+    let flag = targets.find_map(|target| {
+        let flag = match target {
+            target if target.name != name => return None,
+            target if target.is_bin() => "bin",
+            target if target.is_example() => "example",
+            target if target.is_bench() => "bench",
+            target if target.is_test() => "test",
+            _ => return None,
+        };
+        takes(flag).then_some(flag)
+    })?;
+    let tool = C::NAME;
+    Some(format!(
+        "`{name}` is the command; for the target of that name write `cargo {tool} --{flag} {name}`"
+    ))
+}
+
+/// Whether cargo is worth asking: it takes as long as a small analysis.
+fn may_have_target(directory: &Path, name: &str) -> bool {
+    let mut above = directory.ancestors();
+    let Some(package) = above.find(|directory| directory.join("Cargo.toml").is_file()) else {
+        return false;
+    };
+    let places = ["src/bin", "examples", "benches", "tests"];
+    let in_place = places.iter().any(|place| {
+        let place = package.join(place);
+        place.join(format!("{name}.rs")).is_file() || place.join(name).join("main.rs").is_file()
+    });
+    let named = || {
+        let manifest = std::fs::read_to_string(package.join("Cargo.toml")).unwrap_or_default();
+        manifest.contains(&format!("\"{name}\"")) || manifest.contains("[workspace]")
+    };
+    in_place || named()
 }
 
 /// The command that was probably meant.

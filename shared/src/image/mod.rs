@@ -31,6 +31,7 @@ mod segments;
 mod strip;
 mod symbol;
 mod symbol_elf;
+mod thin;
 mod unwind;
 mod wasm;
 
@@ -44,6 +45,7 @@ pub use relocation::{Relocation, RelocationTable};
 pub use section::{RelocationFormat, Section, SectionKind, Segment, TableRange};
 pub use strip::Stripped;
 pub use symbol::{Binding, PartTable, Symbol, SymbolKind, SymbolTable};
+pub use thin::{ThinMember, thin_members};
 pub use unwind::{FrameTable, UnwindEntry, UnwindPart, UnwindTables};
 pub use wasm::{Constant, EntryKind, Module, Segment as DataSegment, TableEntry};
 

@@ -285,6 +285,10 @@ fn kind_of(name: &str, kind: object::SectionKind) -> SectionKind {
         "__got" | "__la_symbol_ptr" | "__nl_symbol_ptr" | "__auth_got" => return SectionKind::Got,
         "__stubs" | "__stub_helper" | "__auth_stubs" => return SectionKind::Plt,
         ".reloc" => return SectionKind::Relocations,
+        // As in what is linked from them: the table that code jumps through, and what the loader
+        // reads to fill it.
+        ".idata" if name == ".idata$5" => return SectionKind::Got,
+        ".idata" | ".didat" => return SectionKind::Loader,
         ".rmeta" | ".rustc" => return SectionKind::Metadata,
         // Also what DWARF has and nothing here reads, such as `.debug_frame`.
         _ if name.starts_with(".debug_") || DebugSection::from_name(name).is_some() => {

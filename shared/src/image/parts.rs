@@ -18,7 +18,9 @@ pub(super) use unwind::read as unwind;
 use super::{
     Format, Image, Section, SectionKind, SymbolTable, TableRange, bounds, elf, other,
     symbol::{PartTable, unit_of_object},
-    symbol_elf, wasm,
+    symbol_elf,
+    thin::thin_members,
+    wasm,
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use object::read::archive::ArchiveFile;
@@ -48,46 +50,67 @@ const MEMBER_HEADERS: &str = "member headers";
 /// An archive, with the sections of all members that are objects, and the other members as one
 /// section each.
 pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
-    let archive = ArchiveFile::parse(bytes).map_err(|error| error.to_string())?;
     let mut image = other::empty(bytes, Format::Archive);
     contents::tables(&mut image);
     let mut names = bounds::NameBudget::new(bytes);
+    if let Some(members) = thin_members(bytes) {
+        for member in members {
+            let name = names.read(|| Some(member.path));
+            if names.is_spent() {
+                return Err(LONG_NAMES.into());
+            }
+            let name = match member.within {
+                Some(place) => format!("{name}:{place}"),
+                None => name,
+            };
+            // The members are elsewhere.
+            add_other(&mut image, name, bounds::clip(bytes, 0, 0));
+        }
+        return Ok(image);
+    }
+    let archive = ArchiveFile::parse(bytes).map_err(|error| error.to_string())?;
     let mut zeroes = 0;
     for entry in archive.members() {
         let entry = entry.map_err(|error| error.to_string())?;
         let (offset, size) = entry.file_range();
         let name = names.read(|| Some(entry.name()));
         if names.is_spent() {
-            // To find a member's name costs its length, so no more members are looked for.
-            return Err("its members' names are longer than the file".into());
+            return Err(LONG_NAMES.into());
         }
-        // The members of a thin archive are elsewhere.
-        let file = if archive.is_thin() {
-            bounds::clip(bytes, 0, 0)
-        } else {
-            bounds::clip(bytes, offset, size)
-        };
-        let object = parse(image.bytes_in(file));
-        let first = image.sections.len() as u32;
-        match object {
+        let file = bounds::clip(bytes, offset, size);
+        match parse(image.bytes_in(file)) {
             Some(object) => take_in(&mut image, name, file, object, &mut zeroes),
-            None => {
-                let mut section = other::member(name.clone(), file);
-                // For targets without an object format that rustc knows its metadata stands bare.
-                if name == METADATA {
-                    section.kind = SectionKind::Metadata;
-                }
-                image.sections.push(section);
-                image.parts.push(Part {
-                    name,
-                    file,
-                    sections: first..first + 1,
-                    addresses: vec![VirtualAddress(0)],
-                });
-            }
+            None => add_other(&mut image, name, file),
         }
     }
     Ok(image)
+}
+
+/// To find a member's name costs its length, so no more members are looked for.
+const LONG_NAMES: &str = "its members' names are longer than the file";
+
+/// Adds a member that is no object, as one section.
+fn add_other(image: &mut Image<'_>, name: String, file: FileRange) {
+    let first = image.sections.len() as u32;
+    let mut section = other::member(name.clone(), file);
+    // For targets without an object format that rustc knows its metadata stands bare.
+    if name == METADATA {
+        section.kind = SectionKind::Metadata;
+    } else if is_import(image.bytes_in(file)) {
+        section.kind = SectionKind::Loader;
+    }
+    image.sections.push(section);
+    image.parts.push(Part {
+        name,
+        file,
+        sections: first..first + 1,
+        addresses: vec![VirtualAddress(0)],
+    });
+}
+
+/// Whether it is the short form of an import, of which a linker makes entries of `.idata`.
+fn is_import(bytes: &[u8]) -> bool {
+    object::FileKind::parse(bytes) == Ok(object::FileKind::CoffImport)
 }
 
 /// An object file of ELF, COFF, Mach-O or WebAssembly; `None` for anything else.

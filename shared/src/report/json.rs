@@ -87,7 +87,7 @@ pub(super) fn write<T: JsonRow>(
     head: &Head<'_>,
     rows: impl Iterator<Item = T>,
     tail: &[(&'static str, Cut<'_>)],
-    warnings: &[Warning],
+    warnings: &[&Warning],
 ) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(CHUNK + CHUNK / 4);
     member(&mut buffer, "{", "schema", &head.schema)?;

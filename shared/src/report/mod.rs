@@ -50,7 +50,7 @@ pub use cell::{Cell, printable};
 pub use human::Style;
 pub use id::{CrateRowId, Nth, RowId, numbered};
 pub use json::{JsonRow, json_text};
-pub use names::{Ambiguous, CrateName, short_name};
+pub use names::{Ambiguous, CrateName, short_name, unknown_packages};
 pub use output::{
     FileFlag, Format, FormatFlag, FormatFlags, GateFormatFlags, OutputOptions, RowFlags, write_file,
 };
@@ -73,6 +73,7 @@ pub struct Report<'a, R> {
     after: Page,
     instead: Option<Page>,
     warnings: Vec<Warning>,
+    unknowns: Vec<Warning>,
 }
 
 impl<'a, R> Report<'a, R> {
@@ -93,6 +94,7 @@ impl<'a, R> Report<'a, R> {
             after: Page::new(),
             instead: None,
             warnings: Vec::new(),
+            unknowns: Vec::new(),
         }
     }
 
@@ -132,6 +134,16 @@ impl<'a, R> Report<'a, R> {
     #[must_use]
     pub fn warnings(mut self, warnings: impl IntoIterator<Item = Warning>) -> Self {
         self.warnings.extend(warnings);
+        self
+    }
+
+    /// With the causes of `null`, for programs only: where a program reads `null`, people see nothing, or
+    /// `n/a` with the reason. A cause that was met no time is left out.
+    #[must_use]
+    pub fn unknowns(mut self, causes: impl IntoIterator<Item = Warning>) -> Self {
+        let causes = causes.into_iter();
+        self.unknowns
+            .extend(causes.filter(|cause| cause.count != Some(0)));
         self
     }
 
@@ -191,8 +203,12 @@ impl<'a, R> Report<'a, R> {
             members,
             table,
             warnings,
+            unknowns,
             ..
         } = self;
+        let known = |code: &str| warnings.iter().any(|warning| warning.code == code);
+        let unknowns = unknowns.iter().filter(|cause| !known(cause.code));
+        let warnings: Vec<&Warning> = warnings.iter().chain(unknowns).collect();
         let head = json::Head {
             schema,
             tool_version,
@@ -215,7 +231,7 @@ impl<'a, R> Report<'a, R> {
             &head,
             selection.shown().iter().copied().map(row),
             &tail,
-            warnings,
+            &warnings,
         )
     }
 }

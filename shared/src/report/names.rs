@@ -1,6 +1,10 @@
 //! Names short enough to read in a table. `--full-names` and the machine formats have all of them.
 
-use crate::attribution::{CrateInfo, Origin};
+use super::Warning;
+use crate::{
+    attribution::{CrateInfo, Origin},
+    units::counted,
+};
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
@@ -15,6 +19,29 @@ pub struct CrateName<'a> {
     pub version: Option<&'a str>,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+/// Why rows have no version: of the crate they belong to, no package is known. `labels`: one for each
+/// row. Buckets in brackets, the kernel and the linker have no package in the first place.
+pub fn unknown_packages<'a>(labels: impl IntoIterator<Item = &'a CrateInfo>) -> Warning {
+    let is_unknown = |label: &&CrateInfo| {
+        let has_none = matches!(
+            label.origin,
+            Origin::Kernel | Origin::Vdso | Origin::Jit | Origin::Linker
+        );
+        label.version.is_none() && !label.name.starts_with('[') && !has_none
+    };
+    let count = labels.into_iter().filter(is_unknown).count() as u64;
+    let what = counted(count, "row");
+    Warning::new(
+        "unknown-packages",
+        format!(
+            "{what} of crates whose package nothing names (neither cargo's metadata, debug \
+             information nor a list of packages): `version`, and `package` where there is one, are null"
+        ),
+    )
+    .help("run it in the project that the file was built from, or build with `debug = 1`")
+    .count(count)
 }
 
 impl CrateInfo {

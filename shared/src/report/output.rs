@@ -44,7 +44,7 @@ pub struct FileFlag {
     /// Write the result to FILE (atomically)
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     #[arg(help_heading = OUTPUT)]
-    pub output: Option<PathBuf>,
+    output: Option<PathBuf>,
 }
 
 /// The format alone, for a command whose report goes to standard output.
@@ -142,10 +142,15 @@ pub struct OutputOptions {
 const REGEX_SIZE_LIMIT: usize = 4 << 20;
 
 impl FileFlag {
+    /// The file; `None` for standard output, of which `-` is the usual name.
+    pub fn path(self) -> Option<PathBuf> {
+        self.output.filter(|path| path.as_os_str() != "-")
+    }
+
     /// The options of a command that has neither rows nor formats.
     pub fn options(self) -> OutputOptions {
         OutputOptions {
-            output: self.output,
+            output: self.path(),
             ..OutputOptions::default()
         }
     }
@@ -200,7 +205,7 @@ impl RowFlags {
         };
         Ok(OutputOptions {
             format,
-            output: file.output,
+            output: file.path(),
             limit,
             filter: filter.map(compiled).transpose()?,
             sort,

@@ -333,9 +333,16 @@ impl<'a, R> Table<'a, R> {
             let plain = |text: &str| text.replace([' ', '-', '_'], "").to_lowercase();
             !column.title.is_empty() && plain(&column.title) == plain(name)
         };
-        quantities()
-            .find(|column| column.key == name)
-            .or_else(|| quantities().find(titled))
+        let keyed = |column: &&Column<'a, R>| column.key == name;
+        // A name that people see shortened is sorted in full, so that the order is that of JSON.
+        let full = |column: &&Column<'a, R>| {
+            column.kind != Kind::Name || column.audience != Audience::People
+        };
+        let first = |is: &dyn Fn(&&Column<'a, R>) -> bool| {
+            let whole = quantities().find(|column| is(column) && full(column));
+            whole.or_else(|| quantities().find(|column| is(column)))
+        };
+        first(&keyed).or_else(|| first(&titled))
     }
 
     fn unknown_column(&self, key: &str) -> Error {

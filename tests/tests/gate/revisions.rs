@@ -92,6 +92,11 @@ fn two_commits_are_built_and_the_tree_is_left_as_it_was() {
     let report = slim().in_directory(fixture.path()).run(arguments).report();
     assert_exact(&report);
     assert_eq!(report.json["before"]["path"], "growing at HEAD~1");
+    for (side, revision) in [("before", "HEAD~1"), ("after", "HEAD")] {
+        let commit = git(&fixture, &["rev-parse", revision]);
+        assert_eq!(report.json[side]["commit"], commit.trim());
+        assert_eq!(report.json[side]["depth"]["functions"], true);
+    }
     // The change that is not committed is not built, and that is said.
     assert_eq!(codes(&report.json), ["uncommitted-changes"]);
     let message = report.json["warnings"][0]["message"].as_str().unwrap();

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_macros)]
 
 mod builds;
+mod contract;
 mod data;
 mod deps;
 mod findings;

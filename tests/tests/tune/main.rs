@@ -10,6 +10,8 @@ mod contract;
 mod corpus;
 mod docs;
 mod holds;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod linkers;
 #[cfg(unix)]
 mod matrix;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -18,5 +20,6 @@ mod precedence;
 mod programs;
 mod project;
 mod property;
+mod selection;
 mod sources;
 mod trials;

@@ -7,7 +7,10 @@ use crate::gate::{
     row::{Against, Figures, Gate, Metric, Row},
     shares::Held,
 };
-use codecost::report::Report;
+use codecost::{
+    report::{Report, Warning},
+    units::counted,
+};
 use serde::{Deserialize, Serialize};
 
 /// One row in JSON.
@@ -325,6 +328,39 @@ pub(super) fn members<'a, R>(report: Report<'a, R>, gate: &Gate) -> Report<'a, R
         )
         .member("bisected", &gate.culprit)
         .member("evidence", &evidence)
+        .unknowns(unknowns(gate))
+}
+
+/// Why figures of benchmarks that ran are `null`; the `status` and `reason` of a row say it of the others.
+fn unknowns(gate: &Gate) -> [Warning; 2] {
+    let count = |is: &dyn Fn(&Figures) -> bool| {
+        let figures = gate.rows.iter().filter_map(|row| row.figures.as_ref());
+        figures.filter(|figures| is(figures)).count() as u64
+    };
+    let without = count(&|figures| figures.p90.is_none());
+    let undetectable = count(&|figures| figures.verdict.minimum_detectable.is_none());
+    [
+        Warning::new(
+            "no-p90",
+            format!(
+                "{} of a harness or a metric that has one figure for each run: `baseline_p90` and \
+                 `current_p90` are null",
+                counted(without, "row")
+            ),
+        )
+        .help("Criterion and whole processes have samples, of which there is a 90th percentile")
+        .count(without),
+        Warning::new(
+            "no-minimum-detectable",
+            format!(
+                "{} with too few or too noisy runs, or a count of zero, to say which change could \
+                 have been seen: `minimum_detectable` is null",
+                counted(undetectable, "row")
+            ),
+        )
+        .help("give more time with `--time-budget`")
+        .count(undetectable),
+    ]
 }
 
 #[cfg(test)]

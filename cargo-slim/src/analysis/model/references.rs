@@ -32,8 +32,11 @@ pub struct RetainedRow<'a> {
     pub retained: u64,
     /// How many of `retained` may stay, because something unknown may refer to them.
     pub uncertain: u64,
-    /// All bytes that go: `retained`, and their unwind entries and relocations.
+    /// All bytes of the file that go and that ship: `retained`, and their unwind entries and
+    /// relocations.
     pub shipped: u64,
+    /// All bytes of memory that go: these, and variables of zeroes.
+    pub memory: u64,
     /// The code of `retained`, with its padding.
     pub code: u64,
     /// The data of `retained`.

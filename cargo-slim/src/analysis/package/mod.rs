@@ -9,8 +9,12 @@ mod search;
 mod tar;
 mod zip;
 
-use codecost::{Error, Result, front::quoted, image::Mapping};
-use object::read::archive::ArchiveFile;
+use codecost::{
+    Error, Result,
+    front::quoted,
+    image::{Mapping, ThinMember, thin_members},
+};
+use object::read::archive::{ArchiveFile, ArchiveOffset};
 use search::Search;
 use std::{io, path::Path};
 
@@ -174,6 +178,9 @@ fn choices<'n>(path: &Path, names: impl Iterator<Item = &'n str> + Clone) -> Str
 /// A member of an archive; of a thin archive the file that it names.
 fn of_archive(file: &Mapping, wanted: &str) -> Result<Mapping> {
     let path = file.path();
+    if let Some(members) = thin_members(file) {
+        return of_thin(path, members, wanted);
+    }
     let archive = ArchiveFile::parse(&**file).map_err(|_| {
         Error::usage(
             format_args!("`{}` has no members", path.display()),
@@ -197,23 +204,63 @@ fn of_archive(file: &Mapping, wanted: &str) -> Result<Mapping> {
         }
     }
     let [(name, (offset, size))] = &found[..] else {
-        let message = match found.len() {
-            0 => format!("`{}` has no member `{wanted}`", path.display()),
-            count => format!(
-                "{count} members of `{}` are called `{wanted}`",
-                path.display()
-            ),
-        };
-        let choices = choices(path, names.iter().map(String::as_str));
-        return Err(Error::usage(message, format_args!("choose one:{choices}")));
+        return Err(not_one(path, wanted, found.len(), &names));
     };
-    if archive.is_thin() {
-        return Mapping::open(path.parent().unwrap_or(Path::new("")).join(name));
-    }
     let start = usize::try_from(*offset).unwrap_or(usize::MAX);
     let end = start.saturating_add(usize::try_from(*size).unwrap_or(usize::MAX));
     let bytes = file.get(start..end).unwrap_or_default();
     Mapping::of_bytes(path.join(name), bytes)
+}
+
+/// A member of a thin archive: the file that it names, or a member of the archive that it names.
+fn of_thin<'m>(
+    path: &Path,
+    members: impl Iterator<Item = ThinMember<'m>>,
+    wanted: &str,
+) -> Result<Mapping> {
+    let (mut names, mut found) = (Vec::new(), Vec::new());
+    for member in members {
+        let name = member.to_string();
+        if search::is_called(&name, wanted) {
+            found.push(member);
+        }
+        if names.len() <= MAX_CHOICES {
+            names.push(name);
+        }
+    }
+    let [member] = &found[..] else {
+        return Err(not_one(path, wanted, found.len(), &names));
+    };
+    let named = String::from_utf8_lossy(member.path).into_owned();
+    let beside = path.parent().unwrap_or(Path::new("")).join(named);
+    let file = Mapping::open(&beside)?;
+    let Some(place) = member.within else {
+        return Ok(file);
+    };
+    let unfit = |error: String| Error::Format {
+        path: beside.clone(),
+        reason: error,
+    };
+    let archive = ArchiveFile::parse(&*file).map_err(|error| unfit(error.to_string()))?;
+    let member = archive.member(ArchiveOffset(place));
+    let member = member.map_err(|error| unfit(error.to_string()))?;
+    let bytes = member.data(&*file);
+    let bytes = bytes.map_err(|error| unfit(error.to_string()))?;
+    let name = String::from_utf8_lossy(member.name()).into_owned();
+    Mapping::of_bytes(beside.join(name), bytes)
+}
+
+/// The error where no member is called so, or several are.
+fn not_one(path: &Path, wanted: &str, count: usize, names: &[String]) -> Error {
+    let message = match count {
+        0 => format!("`{}` has no member `{wanted}`", path.display()),
+        count => format!(
+            "{count} members of `{}` are called `{wanted}`",
+            path.display()
+        ),
+    };
+    let choices = choices(path, names.iter().map(String::as_str));
+    Error::usage(message, format_args!("choose one:{choices}"))
 }
 
 /// Looks for native files in `bytes`; for tests and fuzzing. How many bytes were unpacked for it.

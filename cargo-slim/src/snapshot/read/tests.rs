@@ -4,6 +4,7 @@ use proptest::prelude::*;
 fn snapshot() -> Snapshot {
     Snapshot {
         read_from: None,
+        commit: None,
         warnings: Vec::new(),
         measures: Measures {
             file: Some(10),

@@ -249,6 +249,17 @@ impl Effective {
     }
 }
 
+/// What to do about a value that has no effect.
+fn way_on(origin: &Origin) -> String {
+    let first = match origin.kind {
+        OriginKind::Environment => format!("unset the {origin}"),
+        OriginKind::CommandLine => "leave the --config argument out".to_owned(),
+        OriginKind::Manifest | OriginKind::Config => format!("remove it from {origin}"),
+        OriginKind::Default => return "set the value where it takes effect".to_owned(),
+    };
+    format!("{first}, or set the value where it takes effect")
+}
+
 /// Resolves the configuration.
 ///
 /// Reads the root manifest, the members' manifests and the config files; cost is linear in their
@@ -285,7 +296,7 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
                     "`{}.{} = {}` ({}) has no effect: {reason}",
                     setting.table, setting.key, setting.value, setting.origin
                 ),
-                help: None,
+                help: Some(way_on(&setting.origin)),
             });
         }
     }

@@ -1,5 +1,3 @@
-//! Which rows and columns a table chooses.
-
 use super::*;
 use crate::report::Format;
 use regex::Regex;
@@ -23,6 +21,26 @@ fn names(options: &OutputOptions) -> Vec<&'static str> {
         .iter()
         .map(|row| row.0)
         .collect()
+}
+
+#[test]
+fn names_that_are_shown_shortened_are_sorted_in_full() {
+    let rows = ["core::fmt::write", "app::write", "zip::append"];
+    let short = |row: &&'static str| Cell::text(row.rsplit("::").next().unwrap_or(row));
+    let table = Table::new(&rows)
+        .name("function", "Function", short)
+        .people_only()
+        .name("function", "Function", |row| (*row).into())
+        .machines_only();
+    for sort in ["function", "Function"] {
+        let options = OutputOptions {
+            sort: Some(sort.into()),
+            ..OutputOptions::default()
+        };
+        let selection = table.select(&options).unwrap();
+        let shown: Vec<_> = selection.shown().iter().map(|row| **row).collect();
+        assert_eq!(shown, ["app::write", "core::fmt::write", "zip::append"]);
+    }
 }
 
 /// `--sort` by a column that only machines see shows it, and it is not dropped.
