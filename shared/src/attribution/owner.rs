@@ -272,7 +272,7 @@ impl SymbolOwners {
             }
             (Scheme::V0, Some(root)) => {
                 let (id, sure) = crates.resolve(&root.name, root.disambiguator);
-                Some((id, certain(sure)))
+                Some((id, certain(sure && name.defining_is_exact())))
             }
             (Scheme::Legacy, Some(root)) => {
                 // A crate compiled into its own unit names itself exactly.
