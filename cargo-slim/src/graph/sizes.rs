@@ -22,6 +22,8 @@ pub struct Sizes {
     pub padding: u64,
     /// What describes them in other tables: unwind entries, language-specific data, relocations.
     pub tables: u64,
+    /// How much of that stands in the unwind tables.
+    pub unwind: u64,
 }
 
 impl Sizes {
@@ -40,6 +42,11 @@ impl Sizes {
         self.linked() + self.tables
     }
 
+    fn add_unwind(&mut self, bytes: u64) {
+        self.tables += bytes;
+        self.unwind += bytes;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.shipped() == 0
     }
@@ -52,11 +59,13 @@ impl AddAssign for Sizes {
             data,
             padding,
             tables,
+            unwind,
         } = more;
         self.code += code;
         self.data += data;
         self.padding += padding;
         self.tables += tables;
+        self.unwind += unwind;
     }
 }
 
@@ -106,7 +115,7 @@ fn unwinding(inputs: &Inputs<'_, '_>, sizes: &mut [Sizes]) {
             continue;
         };
         let node = FIRST + function;
-        sizes[node as usize].tables += entry.file.size + searched;
+        sizes[node as usize].add_unwind(entry.file.size + searched);
         specific.extend(entry.lsda.map(|address| (address, node)));
     }
     specific.sort_unstable();
@@ -120,7 +129,7 @@ fn unwinding(inputs: &Inputs<'_, '_>, sizes: &mut [Sizes]) {
         }
         let end = section.addresses().end();
         let next = specific.get(at + 1).map_or(end, |(next, _)| end.min(*next));
-        sizes[*node as usize].tables += next.checked_since(*address).unwrap_or_default();
+        sizes[*node as usize].add_unwind(next.checked_since(*address).unwrap_or_default());
     }
 }
 
