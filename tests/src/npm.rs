@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// Packages of `.ci/modules.txt`, each with its module.
-pub const MODULES: [(&str, &str); 7] = [
+pub const MODULES: [(&str, &str); 8] = [
     ("@automerge/automerge-wasm", "nodejs/automerge_wasm_bg.wasm"),
     ("@citeproc-rs/wasm", "_web/citeproc_rs_wasm_bg.wasm"),
+    (DPRINT_JSON, "plugin.wasm"),
     ("@dprint/toml", "plugin.wasm"),
     ("@dprint/typescript", "plugin.wasm"),
     (
@@ -26,6 +27,9 @@ pub const MODULES: [(&str, &str); 7] = [
 
 /// The package whose names were v0's before wasm-bindgen spelled them out.
 pub const PRISMA: &str = "@prisma/prisma-schema-wasm";
+
+/// The package with names of both kinds: the standard library's are v0's.
+pub const DPRINT_JSON: &str = "@dprint/json";
 
 static UNPACKING: Mutex<()> = Mutex::new(());
 

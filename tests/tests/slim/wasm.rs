@@ -376,3 +376,22 @@ fn names_that_were_spelled_out_say_their_crate() {
     let generics = slim().view(&["generics"], &file);
     assert!(generics.rows().iter().any(|row| number(row, "copies") > 20));
 }
+
+/// The library of another target, whose hashes nothing here knows, is of the release that the module
+/// names: by both kinds of names it is one crate.
+#[test]
+fn a_library_of_the_named_release_is_one_crate() {
+    let file = npm::module(npm::DPRINT_JSON, cache());
+    let sections = succeed(
+        command("wasm-objdump")
+            .args(["-x", "-j", "name"])
+            .arg(&file),
+    );
+    assert!(sections.contains("<_RNv") && sections.contains("<_ZN4core"));
+    let report = slim().view(&["crates", "-n", "0"], &file);
+    for name in ["core", "alloc", "std"] {
+        let rows = report.rows_where("name", name);
+        assert_eq!(rows.len(), 1, "{name}: {rows:?}");
+        assert_eq!(text(rows[0], "version"), "1.95.0");
+    }
+}
