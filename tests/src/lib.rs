@@ -11,6 +11,7 @@ pub mod forge;
 pub mod linker_map;
 pub mod llvm;
 pub mod merged;
+pub mod npm;
 pub mod relink;
 pub mod replay;
 pub mod tool;

@@ -149,17 +149,6 @@ pub(super) fn inside(image: &Image<'_>, file: &Mapping) -> Option<Mapping> {
     Mapping::of_bytes(file.path(), &bytes).ok()
 }
 
-/// The file that a link of `dwz` names, which has what several files have in common. `files` are all
-/// paths of the file with the link.
-pub(super) fn shared(link: SharedLink<'_>, files: &[PathBuf]) -> Option<Mapping> {
-    let paths = files.iter().flat_map(|file| link.candidates(file));
-    paths.into_iter().find_map(|path| {
-        let mapping = Mapping::open(&path).ok()?;
-        let image = Image::parse(&path, &mapping).ok()?;
-        (image.build_id() == Some(link.build_id)).then_some(mapping)
-    })
-}
-
 /// Paths of the program first, then all others at which a module's names may be found, whether there is
 /// a file now or not: what is installed or goes away there changes the names.
 pub(crate) fn looked_at(module: &Module) -> Vec<PathBuf> {

@@ -202,7 +202,7 @@ fn of_file(
         _ => (&image, &programs[..]),
     };
     let link = SharedLink::of(described).filter(|_| !system || debug_image.is_none());
-    let shared = link.and_then(|link| files::shared(link, described_by));
+    let shared = link.and_then(|link| link.open(described_by));
     let shared_image = shared
         .as_ref()
         .and_then(|shared| Image::parse(shared.path(), shared).ok());

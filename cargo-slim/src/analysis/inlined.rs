@@ -7,7 +7,7 @@ use super::{
     source::Source,
     subject::Subject,
 };
-use codecost::Result;
+use codecost::{Result, attribution::CrateId};
 use std::{cmp::Reverse, collections::HashMap};
 
 /// The innermost inlined functions with their bytes; each byte of code counts once.
@@ -24,6 +24,21 @@ pub fn inlined(
     let code = subject.inlined_code(opened.files.file.path())?;
     let subject = &*subject;
     let source = Source::new(subject);
+    // Several units describe one function each for itself, and copies of a generic one have one name.
+    let mut numbers: HashMap<(&str, &str), u32> = HashMap::new();
+    let mut callees: Vec<(&str, CrateId)> = Vec::new();
+    let callee_of: Vec<u32> = code
+        .functions
+        .iter()
+        .map(|(name, owner)| {
+            let next = callees.len() as u32;
+            let key = (&**name, &*subject.label(*owner).name);
+            *numbers.entry(key).or_insert_with(|| {
+                callees.push((name, *owner));
+                next
+            })
+        })
+        .collect();
     // By function and line of the call: bytes and places.
     let mut sums: HashMap<(u32, Option<u32>), (u64, u64)> = HashMap::new();
     let mut lines: HashMap<SourcePlace, u32> = HashMap::new();
@@ -36,7 +51,10 @@ pub fn inlined(
                 next
             })
         });
-        let (bytes, places) = sums.entry((*function, line)).or_default();
+        let Some(callee) = callee_of.get(*function as usize) else {
+            continue;
+        };
+        let (bytes, places) = sums.entry((*callee, line)).or_default();
         *bytes += range.size;
         *places += 1;
     }
@@ -48,14 +66,14 @@ pub fn inlined(
         })
     };
     let mut rows: HashMap<u32, InlinedRow> = HashMap::new();
-    for ((function, line), (bytes, places)) in sums {
-        let Some((name, owner)) = code.functions.get(function as usize) else {
+    for ((callee, line), (bytes, places)) in sums {
+        let Some((name, owner)) = callees.get(callee as usize) else {
             continue;
         };
         let (key, title, other) = match by {
-            InlinedBy::Callee => (function, Some(name.clone()), shown(line)),
+            InlinedBy::Callee => (callee, Some((*name).to_owned()), shown(line)),
             InlinedBy::Line => match line {
-                Some(at) => (at, shown(line), Some(name.clone())),
+                Some(at) => (at, shown(line), Some((*name).to_owned())),
                 None => continue,
             },
         };
@@ -78,32 +96,10 @@ pub fn inlined(
             }
         }
     }
-    let mut rows: Vec<InlinedRow> = folded(rows.into_values());
+    let mut rows: Vec<InlinedRow> = rows.into_values().collect();
     rows.sort_by(|a, b| {
         let by_size = b.file.cmp(&a.file);
         by_size.then_with(|| a.name.cmp(&b.name))
     });
     Analysis::new(opened, subject, rows, [])
-}
-
-/// Rows of one name and crate are one: several copies of a generic function have one name.
-fn folded(rows: impl Iterator<Item = InlinedRow>) -> Vec<InlinedRow> {
-    let mut by_name: HashMap<(String, String), InlinedRow> = HashMap::new();
-    for row in rows {
-        let key = (row.name.clone(), row.label.name.clone());
-        match by_name.get_mut(&key) {
-            Some(known) => {
-                known.file += row.file;
-                known.places += row.places;
-                let other = (row.largest_file, Reverse(row.largest));
-                if other > (known.largest_file, Reverse(known.largest.clone())) {
-                    (known.largest_file, Reverse(known.largest)) = other;
-                }
-            }
-            None => {
-                by_name.insert(key, row);
-            }
-        }
-    }
-    by_name.into_values().collect()
 }

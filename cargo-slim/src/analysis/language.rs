@@ -207,8 +207,8 @@ fn row(references: &References<'_, '_>, kept: &Kept, sites: &Sites, part: Part) 
     let keep = keep.first().copied().unwrap_or_default();
     let mut shipped = keep.retained.shipped();
     if part == Part::Unwinding {
-        // The tables are of no use without the unwinder.
-        shipped += unwind_tables(references);
+        // The tables are of no use without the unwinder; what they hold of its own functions is counted.
+        shipped += unwind_tables(references).saturating_sub(keep.retained.unwind);
     }
     let (references_to, payers) = sites.payers(references, &group);
     LanguageRow {

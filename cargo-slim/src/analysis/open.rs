@@ -591,10 +591,5 @@ fn shared(file: &Mapping) -> Option<Mapping> {
         return None;
     }
     let image = Image::parse(file.path(), file).ok()?;
-    let link = separate::SharedLink::of(&image)?;
-    link.candidates(file.path()).into_iter().find_map(|path| {
-        let mapping = Mapping::open(&path).ok()?;
-        let theirs = Image::parse(&path, &mapping).ok()?;
-        (theirs.build_id() == Some(link.build_id)).then_some(mapping)
-    })
+    separate::SharedLink::of(&image)?.open(&[file.path().to_path_buf()])
 }

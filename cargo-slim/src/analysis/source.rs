@@ -42,10 +42,23 @@ impl<'d> Source<'d> {
             false => RunTimeEndian::Big,
         };
         let section = |id: gimli::SectionId| {
-            let bytes = subject.debug.section(id.name()).unwrap_or_default();
+            let bytes = match id {
+                gimli::SectionId::DebugAranges => subject.debug.address_ranges(),
+                _ => subject.debug.section(id.name()).unwrap_or_default(),
+            };
             Ok::<_, gimli::Error>(EndianSlice::new(bytes, endian))
         };
-        let dwarf = gimli::Dwarf::load(section).ok();
+        let shared = |id: gimli::SectionId| {
+            let bytes = subject.debug.shared_section(id.name());
+            Ok::<_, gimli::Error>(EndianSlice::new(bytes.unwrap_or_default(), endian))
+        };
+        let dwarf = gimli::Dwarf::load(section).ok().map(|mut dwarf| {
+            // What `dwz` moved to a file that several others share.
+            if subject.debug.has_shared() {
+                let _ = dwarf.load_sup(shared);
+            }
+            dwarf
+        });
         let dwarf = dwarf.filter(|_| !subject.debug.is_empty());
         Self {
             base: subject.image.debug_base(),

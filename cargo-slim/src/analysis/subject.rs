@@ -288,7 +288,7 @@ impl<'a> Subject<'a> {
         let info = self.debug.load();
         let units = UnitOwners::new(&info, &mut self.crates);
         let debug = DebugClaims::new(&self.image, &info, &units);
-        let pointers = self.pointers.take().unwrap_or_else(|| {
+        let mut pointers = self.pointers.take().unwrap_or_else(|| {
             let by = by(&self.image, &self.symbols, &self.dynamic_symbols);
             Pointers::new(&self.image, by)
         });
@@ -298,6 +298,7 @@ impl<'a> Subject<'a> {
             Some(&pointers),
             self.depth,
         ));
+        pointers.find_distances(&self.image, &self.code, &references);
         let inputs = Inputs {
             image: &self.image,
             symbols: &self.symbols,

@@ -24,6 +24,8 @@ pub struct Sizes {
     pub tables: u64,
     /// What only memory has of them: variables of zeroes.
     pub zeroed: u64,
+    /// How much of that stands in the unwind tables.
+    pub unwind: u64,
 }
 
 impl Sizes {
@@ -47,6 +49,11 @@ impl Sizes {
         self.shipped() + self.zeroed
     }
 
+    fn add_unwind(&mut self, bytes: u64) {
+        self.tables += bytes;
+        self.unwind += bytes;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.shipped() == 0
     }
@@ -60,12 +67,14 @@ impl AddAssign for Sizes {
             padding,
             tables,
             zeroed,
+            unwind,
         } = more;
         self.code += code;
         self.data += data;
         self.padding += padding;
         self.tables += tables;
         self.zeroed += zeroed;
+        self.unwind += unwind;
     }
 }
 
@@ -121,7 +130,7 @@ fn unwinding(inputs: &Inputs<'_, '_>, sizes: &mut [Sizes]) {
             continue;
         };
         let node = FIRST + function;
-        sizes[node as usize].tables += entry.file.size + searched;
+        sizes[node as usize].add_unwind(entry.file.size + searched);
         specific.extend(entry.lsda.map(|address| (address, node)));
     }
     specific.sort_unstable();
@@ -135,7 +144,7 @@ fn unwinding(inputs: &Inputs<'_, '_>, sizes: &mut [Sizes]) {
         }
         let end = section.addresses().end();
         let next = specific.get(at + 1).map_or(end, |(next, _)| end.min(*next));
-        sizes[*node as usize].tables += next.checked_since(*address).unwrap_or_default();
+        sizes[*node as usize].add_unwind(next.checked_since(*address).unwrap_or_default());
     }
 }
 

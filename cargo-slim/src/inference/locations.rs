@@ -13,7 +13,7 @@ use codecost::{
     address::VirtualAddress,
     attribution::{CodeMap, CrateId, CrateInfo, Crates, Origin},
     hashing::NumberMap,
-    image::SectionKind,
+    image::{Format, SectionKind},
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -138,7 +138,10 @@ pub(super) fn find(
 ) {
     let locations = Locations::new(inputs, crates);
     let mut uses: Vec<(u32, Place)> = Vec::new();
-    inputs.references.each(|function, to| {
+    // In a module that an optimiser wrote anew any number could be an address. One that is that of a
+    // panic location by chance is as good as none.
+    let any_number = inputs.image.format == Format::Wasm;
+    inputs.references.each(any_number, |function, to| {
         uses.extend(locations.places.get(&to).map(|place| (function, *place)));
     });
     uses.sort_unstable();

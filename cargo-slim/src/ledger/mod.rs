@@ -21,6 +21,7 @@ mod parts;
 mod pointers;
 mod radix;
 mod references;
+mod relative;
 mod sharing;
 mod tables;
 

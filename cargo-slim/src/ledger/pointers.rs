@@ -16,6 +16,8 @@ pub struct Pointers {
     pub(super) tables: Vec<RelocationTable>,
     /// Where something starts, in no order.
     pub(super) starts: Vec<VirtualAddress>,
+    /// Whether tables of distances were looked for.
+    pub(super) has_distances: bool,
 }
 
 impl Pointers {
@@ -42,7 +44,11 @@ impl Pointers {
                 }
             }
         }
-        Self { tables, starts }
+        Self {
+            tables,
+            starts,
+            has_distances: false,
+        }
     }
 
     /// Each slot that will hold an address of the image, and that address.

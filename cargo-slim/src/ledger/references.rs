@@ -155,12 +155,12 @@ impl CodeReferences {
         }))
     }
 
-    /// Calls `found` with each function, by its place in the [`CodeMap`], and what it certainly refers
-    /// to.
-    pub(crate) fn each(&self, mut found: impl FnMut(u32, VirtualAddress)) {
+    /// Calls `found` with each function, by its place in the [`CodeMap`], and what it refers to: for
+    /// certain, or with `guesses` also by a number that could be the address.
+    pub(crate) fn each(&self, guesses: bool, mut found: impl FnMut(u32, VirtualAddress)) {
         for packed in self.lists.iter().flatten() {
             let reference = packed.unpack(self.base);
-            if !reference.guess {
+            if guesses || !reference.guess {
                 found(reference.function, reference.to);
             }
         }
@@ -203,6 +203,21 @@ impl CodeReferences {
             lists: vec![found],
             calls: None,
         }
+    }
+
+    /// Each address of data that a function certainly takes, without reading there, with the function's
+    /// place in the [`CodeMap`].
+    pub(super) fn taken(&self) -> impl Iterator<Item = (u32, VirtualAddress)> + '_ {
+        let all = self.lists.iter().flatten();
+        let all = all.map(|packed| packed.unpack(self.base));
+        all.filter(|reference| reference.access == 0 && !reference.guess)
+            .map(|reference| (reference.function, reference.to))
+    }
+
+    /// Each address of data that code refers to.
+    pub(super) fn targets(&self) -> impl Iterator<Item = VirtualAddress> + '_ {
+        let all = self.lists.iter().flatten();
+        all.map(|packed| packed.unpack(self.base).to)
     }
 
     /// All of them in the order of what they refer to.

@@ -358,7 +358,11 @@ fn resource(resource: &Resource) -> String {
 
 /// `KERNEL32.dll (54 functions)`, `libobjc.A.dylib 228.0`.
 fn library(library: &Library) -> String {
-    let mut text = library.name.clone();
+    let mut text = match &*library.name {
+        // As `wit-component` calls what it puts between modules.
+        "" => "\"\"".to_owned(),
+        name => name.to_owned(),
+    };
     text.extend(library.version.iter().map(|version| format!(" {version}")));
     let functions = library.functions.map(u64::from);
     let counts = functions.map(|count| (count, "function"));

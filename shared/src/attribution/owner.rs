@@ -77,10 +77,27 @@ pub struct SymbolOwners {
     paths: bool,
     /// Whether units own whatever stands under them: [`SymbolTable::files_are_exact`].
     exact: bool,
+    /// Whether the standard library may be in the file: firmware has `core` alone.
+    has_std: bool,
 }
 
 /// A library has no more Python modules than this.
 const MAX_MODULES: usize = 64;
+
+/// Whether the standard library may be there: a name is of it, or none is of `core` either.
+fn has_std(table: &SymbolTable<'_>) -> bool {
+    let (mut of_core, mut of_std) = (false, false);
+    for symbol in &table.symbols {
+        let name = &*symbol.name;
+        let v0 = name.starts_with("_R");
+        of_core |= name.starts_with("_ZN4core") || (v0 && name.contains("_4core"));
+        of_std |= name.starts_with("_ZN3std") || (v0 && name.contains("_3std"));
+        if of_std {
+            return true;
+        }
+    }
+    !of_core
+}
 
 /// Whether a v0 name has a crate `name` as a root.
 fn has_root(table: &SymbolTable<'_>, name: &str) -> bool {
@@ -148,6 +165,7 @@ impl SymbolOwners {
             exports,
             paths: table.names_are_paths,
             exact: table.files_are_exact,
+            has_std: has_std(table),
         }
     }
 
@@ -267,12 +285,14 @@ impl SymbolOwners {
         let defined = match (name.scheme(), name.defining()) {
             (Scheme::V0 | Scheme::Legacy, Some(root)) if root.name == "__rustc" => {
                 // Not a crate: symbols with a fixed place in the runtime.
-                let id = runtime_crate(&symbol.name).map(|name| crates.resolve(name, None).0);
+                let name =
+                    runtime_crate(&symbol.name).filter(|name| self.has_std || *name != "std");
+                let id = name.map(|name| crates.resolve(name, None).0);
                 id.or(unit).map(|id| (id, Evidence::Symbol))
             }
             (Scheme::V0, Some(root)) => {
                 let (id, sure) = crates.resolve(&root.name, root.disambiguator);
-                Some((id, certain(sure)))
+                Some((id, certain(sure && name.defining_is_exact())))
             }
             (Scheme::Legacy, Some(root)) => {
                 // A crate compiled into its own unit names itself exactly.
@@ -364,8 +384,11 @@ impl SymbolOwners {
         if let Some(leaf) = self.main.or(self.leaf).filter(|_| is_main) {
             return Owner::of(leaf, Evidence::Symbol);
         }
-        if let Some(name) = runtime_crate(name) {
-            return Owner::of(crates.resolve(name, None).0, Evidence::Symbol);
+        match runtime_crate(name) {
+            // The program has a panic handler of its own, whose crate nothing names.
+            Some("std") if !self.has_std => return Owner::UNKNOWN,
+            Some(name) => return Owner::of(crates.resolve(name, None).0, Evidence::Symbol),
+            None => {}
         }
         if let Some(owner) = self.export_owner(symbol, name, crates) {
             return owner;

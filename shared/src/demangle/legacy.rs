@@ -114,60 +114,84 @@ impl<'a> Symbol<'a> {
     }
 
     pub(super) fn write(&self, style: Style, out: &mut String) {
-        let start = out.len();
-        let mut element_text = String::new();
+        let mut elements = Elements::new(style, out);
+        let mut text = String::new();
         let mut rest = self.elements;
-        // Does the text so far end in the type of an `impl`, which short names keep?
-        let mut head = false;
         while let Some((element, after)) = next_element(rest) {
-            let last = after.is_empty();
+            text.clear();
+            unescape(element, &mut text);
+            elements.add(&text, after.is_empty());
             rest = after;
-            element_text.clear();
-            unescape(element, &mut element_text);
-            let (segment, shim) = match element_text.strip_suffix("{{vtable.shim}}") {
-                Some(segment) => (segment, "::{shim:vtable#0}"),
-                None => (element_text.as_str(), ""),
-            };
-            let inner = segment.strip_prefix('<').and_then(|s| s.strip_suffix('>'));
-            if let Some(inner) = inner {
-                // The path of an `impl` says where it stands, which v0 texts leave out.
-                out.truncate(start);
-                let inner = inner.strip_prefix("impl ").map_or_else(
-                    || Qualified::of_pair(split_as(inner, " as ")),
-                    |inner| match split_as(inner, " for ") {
-                        (of_trait, Some(ty)) => Qualified {
-                            ty,
-                            of_trait: Some(of_trait),
-                        },
-                        (ty, None) => Qualified { ty, of_trait: None },
-                    },
-                );
-                inner.write(style, out);
-                head = true;
-            } else if let Some(name) = segment
-                .strip_prefix("{{")
-                .and_then(|s| s.strip_suffix("}}"))
-            {
-                separate(start, out);
-                out.push('{');
-                out.push_str(name);
-                out.push('}');
-                head = false;
-            } else {
-                if style == Style::Short && !head {
-                    out.truncate(start);
-                }
-                self.plain(segment, last, style, start, out);
-                // What is called like a type is one, by all of Rust's custom; v0 names would say.
-                let type_like = segment.starts_with(|c: char| c.is_uppercase());
-                head = (type_like || segment.contains('<')) && !last;
-            }
-            out.push_str(shim);
+        }
+    }
+}
+
+/// Writes a name by its elements, as text.
+pub(super) struct Elements<'o> {
+    style: Style,
+    start: usize,
+    /// Whether the text so far ends in the type of an `impl`, which short names keep.
+    head: bool,
+    out: &'o mut String,
+}
+
+impl<'o> Elements<'o> {
+    pub(super) fn new(style: Style, out: &'o mut String) -> Self {
+        Self {
+            style,
+            start: out.len(),
+            head: false,
+            out,
         }
     }
 
+    /// The next one, which may be the last.
+    pub(super) fn add(&mut self, element: &str, last: bool) {
+        let (style, start) = (self.style, self.start);
+        let (segment, shim) = match element.strip_suffix("{{vtable.shim}}") {
+            Some(segment) => (segment, "::{shim:vtable#0}"),
+            None => (element, ""),
+        };
+        let inner = segment.strip_prefix('<').and_then(|s| s.strip_suffix('>'));
+        if let Some(inner) = inner {
+            // The path of an `impl` says where it stands, which v0 texts leave out.
+            self.out.truncate(start);
+            let inner = inner.strip_prefix("impl ").map_or_else(
+                || Qualified::of_pair(split_as(inner, " as ")),
+                |inner| match split_as(inner, " for ") {
+                    (of_trait, Some(ty)) => Qualified {
+                        ty,
+                        of_trait: Some(of_trait),
+                    },
+                    (ty, None) => Qualified { ty, of_trait: None },
+                },
+            );
+            inner.write(style, self.out);
+            self.head = true;
+        } else if let Some(name) = segment
+            .strip_prefix("{{")
+            .and_then(|s| s.strip_suffix("}}"))
+        {
+            separate(start, self.out);
+            self.out.push('{');
+            self.out.push_str(name);
+            self.out.push('}');
+            self.head = false;
+        } else {
+            if style == Style::Short && !self.head {
+                self.out.truncate(start);
+            }
+            self.plain(segment, last);
+            // What is called like a type is one, by all of Rust's custom; v0 names would say.
+            let type_like = segment.starts_with(|c: char| c.is_uppercase());
+            self.head = (type_like || segment.contains('<')) && !last;
+        }
+        self.out.push_str(shim);
+    }
+
     /// A segment of a path, perhaps with arguments.
-    fn plain(&self, segment: &str, last: bool, style: Style, start: usize, out: &mut String) {
+    fn plain(&mut self, segment: &str, last: bool) {
+        let (style, start, out) = (self.style, self.start, &mut *self.out);
         separate(start, out);
         let Some(open) = segment.find('<') else {
             out.push_str(segment);
@@ -227,7 +251,7 @@ fn next_element(text: &str) -> Option<(&str, &str)> {
     rest.split_at_checked(len.parse().ok()?)
 }
 
-fn is_hash(element: &str) -> bool {
+pub(super) fn is_hash(element: &str) -> bool {
     element.len() == 17
         && element.starts_with('h')
         && element.bytes().skip(1).all(|b| b.is_ascii_hexdigit())
@@ -281,7 +305,7 @@ fn split_escaped_as(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
-fn is_std(name: &str) -> bool {
+pub(super) fn is_std(name: &str) -> bool {
     matches!(name, "core" | "alloc" | "std")
 }
 

@@ -16,6 +16,8 @@
 //! | closure | `a::run::<u8>::{closure#0}` | `run::<u8>::{closure#0}` | `a::run::{closure#0}` |
 //! | glue | `core::ptr::drop_in_place::<a::Foo>` | `drop_in_place::<Foo>` | `core::ptr::drop_in_place` |
 //!
+//! What a tool has spelled out for the eye, as `wasm-bindgen` does, is read as far as its text goes.
+//!
 //! Reading a name never fails: what no scheme claims is [`Scheme::Other`] and shown as it stands.
 //! Names come from files anybody may have written: the work is bounded by a multiple of the
 //! name's length, and so are depth and text (a text cut for that ends in `…`).
@@ -27,6 +29,7 @@ mod cursor;
 mod legacy;
 mod punycode;
 mod rare;
+mod spelled;
 mod suffix;
 mod text;
 mod types;
@@ -82,6 +85,7 @@ pub struct Shape(Option<v0::Shape>);
 enum Body<'a> {
     V0(v0::Symbol<'a>),
     Legacy(legacy::Symbol<'a>),
+    Spelled(spelled::Symbol<'a>),
     Cpp(&'a str),
     Other(&'a str),
 }
@@ -103,6 +107,14 @@ impl<'a> Name<'a> {
                 body: Body::Legacy(name),
                 suffix,
                 part: suffix::part_of(suffix),
+            };
+        }
+        if let Some(name) = spelled::Symbol::parse(symbol) {
+            return Self {
+                symbol,
+                body: Body::Spelled(name),
+                suffix: "",
+                part: Part::Whole,
             };
         }
         let (name, suffix, part) = suffix::split(symbol);
@@ -132,7 +144,7 @@ impl<'a> Name<'a> {
     pub fn shape(&self) -> Shape {
         match &self.body {
             Body::V0(name) => Shape(name.shape()),
-            Body::Legacy(_) | Body::Cpp(_) | Body::Other(_) => Shape(None),
+            Body::Legacy(_) | Body::Spelled(_) | Body::Cpp(_) | Body::Other(_) => Shape(None),
         }
     }
 
@@ -160,6 +172,7 @@ impl<'a> Name<'a> {
         match self.body {
             Body::V0(_) => Scheme::V0,
             Body::Legacy(_) => Scheme::Legacy,
+            Body::Spelled(name) => name.scheme(),
             Body::Cpp(_) => Scheme::Cpp,
             Body::Other(_) => Scheme::Other,
         }
@@ -186,19 +199,21 @@ impl<'a> Name<'a> {
         match &self.body {
             Body::V0(name) => name.defining(),
             Body::Legacy(name) => name.defining().map(|(found, _)| found),
+            Body::Spelled(name) => name.defining().map(|(found, _)| found),
             Body::Cpp(_) | Body::Other(_) => None,
         }
     }
 
     /// Does the name itself prove [`defining`](Self::defining)?
     ///
-    /// Always under v0. Legacy names prove it where they start with a path; for
+    /// Always under v0, where no tool has spelled the name out. Legacy names prove it where they start with a path; for
     /// `<A as B>::f`, which hides where the `impl` is, the crate is a guess: A's, or B's if A is of
     /// the standard library or has none.
     pub fn defining_is_exact(&self) -> bool {
         match &self.body {
             Body::V0(name) => name.defining().is_some(),
             Body::Legacy(name) => name.defining().is_some_and(|(_, exact)| exact),
+            Body::Spelled(name) => name.defining().is_some_and(|(_, exact)| exact),
             Body::Cpp(_) | Body::Other(_) => false,
         }
     }
@@ -208,7 +223,7 @@ impl<'a> Name<'a> {
     pub fn instantiating(&self) -> Option<CrateRef<'a>> {
         match &self.body {
             Body::V0(name) => name.instantiating(),
-            Body::Legacy(_) | Body::Cpp(_) | Body::Other(_) => None,
+            Body::Legacy(_) | Body::Spelled(_) | Body::Cpp(_) | Body::Other(_) => None,
         }
     }
 
@@ -223,6 +238,7 @@ impl<'a> Name<'a> {
         match &self.body {
             Body::V0(name) => name.is_generic(),
             Body::Legacy(name) => name.is_generic(),
+            Body::Spelled(name) => name.is_generic(),
             Body::Cpp(_) | Body::Other(_) => false,
         }
     }
@@ -255,6 +271,7 @@ impl<'a> Name<'a> {
         match &self.body {
             Body::V0(name) => name.write(Style::Key, out),
             Body::Legacy(name) => name.write(Style::Family, out),
+            Body::Spelled(name) => name.write(Style::Key, out),
             Body::Cpp(name) | Body::Other(name) => out.push_str(name),
         }
     }
@@ -289,6 +306,7 @@ impl<'a> Name<'a> {
         match &self.body {
             Body::V0(name) => name.write(style, out),
             Body::Legacy(name) => name.write(style, out),
+            Body::Spelled(name) => name.write(style, out),
             Body::Cpp(name) => {
                 if !cpp::write(name, style == Style::Full, out) {
                     out.push_str(name);

@@ -1,4 +1,5 @@
 mod any_text;
+mod spelled;
 
 use super::*;
 

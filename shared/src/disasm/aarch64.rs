@@ -7,6 +7,7 @@
 //! Truth: Arm's "A64 Instruction Set Architecture", the encoding index, and the procedure call
 //! standard for what a call keeps.
 
+mod distances;
 mod instructions;
 mod registers;
 mod sweep;
@@ -79,6 +80,10 @@ impl Disassembler for Aarch64 {
             }
             sweep::references(piece, &mut Vec::new(), &mut outside);
         }
+    }
+
+    fn adds_what_it_loads(&self, piece: Piece<'_>, from: VirtualAddress) -> bool {
+        distances::adds_what_it_loads(piece, from)
     }
 
     fn is_padding(&self, code: &[u8]) -> bool {

@@ -166,6 +166,12 @@ pub trait Disassembler: Sync {
         true
     }
 
+    /// Whether `piece` takes the address of a table at `from` and adds it to what it loads from there:
+    /// then the table holds distances from its own start, as LLVM makes of constant pointers.
+    fn adds_what_it_loads(&self, _piece: Piece<'_>, _from: VirtualAddress) -> bool {
+        false
+    }
+
     /// Whether `code` does nothing: what compilers and linkers put between functions.
     fn is_padding(&self, code: &[u8]) -> bool;
 }

@@ -1,5 +1,6 @@
 //! x86-64, by `iced-x86`.
 
+mod distances;
 mod lengths;
 mod plain;
 mod sweep;
@@ -84,6 +85,10 @@ impl Disassembler for X86_64 {
             let from = from.wrapping_add(at);
             sought.may_be(from.wrapping_add_signed(distance.into()))
         })
+    }
+
+    fn adds_what_it_loads(&self, piece: Piece<'_>, from: VirtualAddress) -> bool {
+        distances::adds_what_it_loads(piece, from)
     }
 
     fn is_padding(&self, code: &[u8]) -> bool {

@@ -265,6 +265,8 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         _ if is_debug_name(plain) => SectionKind::Debug,
         _ if plain == ".rustc" || is_metadata(plain) => SectionKind::Metadata,
         _ if plain == ".comment" || plain.starts_with(".gnu_debug") => SectionKind::Comment,
+        // Xtensa's property tables tell its linker what it may shorten.
+        _ if plain.starts_with(".xt.") || plain == ".xtensa.info" => SectionKind::Comment,
         _ => SectionKind::Other,
     }
 }

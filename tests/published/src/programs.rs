@@ -138,6 +138,15 @@ impl Program {
         Build { file, map, project }
     }
 
+    /// The unpacked source, below `cache`; for files that are in it.
+    pub fn files(&self, cache: &Path) -> PathBuf {
+        let _turn = BUILDING
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let home = format!("{}-{}", self.package, self.version);
+        self.source(&cache.join("published").join(home))
+    }
+
     /// The unpacked source, copied from cargo's cache of the registry.
     fn source(&self, home: &Path) -> PathBuf {
         let project = home.join("source");

@@ -5,7 +5,9 @@ use crate::sources::{CORE, without_core, write};
 use crate::{cache, slim};
 use integration_tests::command::{command, rustc, succeed};
 use integration_tests::llvm;
+use integration_tests::published::Program;
 use integration_tests::tool::{number, text};
+use integration_tests::witness::nm;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -178,4 +180,46 @@ fn entries_for_debuggers_are_their_functions() {
         .collect();
     ours.sort_unstable();
     assert_eq!(ours, witness);
+}
+
+/// Programs for the ESP32 in the sources of `espflash`: no decoder reads their code, but names and tables
+/// say what is whose.
+const ESPFLASH: Program = Program {
+    package: "espflash",
+    version: "3.3.0",
+    bin: "espflash",
+};
+
+/// A program without `std` has a panic handler of its own: nothing in it is the standard library's.
+#[test]
+fn a_panic_handler_is_no_function_of_std() {
+    let file = ESPFLASH
+        .files(cache())
+        .join("tests/resources/esp32_hal_blinky");
+    let names: Vec<String> = nm(&file).into_iter().map(|symbol| symbol.name).collect();
+    assert!(names.iter().any(|name| name.contains("4core")));
+    assert!(!names.iter().any(|name| name.contains("3std")));
+    assert!(names.iter().any(|name| name == "rust_begin_unwind"));
+
+    let report = slim().view(&["crates", "-n", "0"], &file);
+    assert_eq!(report.sum("file"), fs::metadata(&file).unwrap().len());
+    assert!(report.rows_where("name", "std").is_empty());
+    assert_eq!(report.json["artifact"]["architecture"], "xtensa");
+    let functions = slim().view(&["functions", "-n", "0"], &file);
+    let handler = functions.rows_where("name", "rust_begin_unwind");
+    assert_eq!(text(handler[0], "crate"), "[unknown]");
+    // What the linker may shorten is told to it alone.
+    let place = TempDir::new().unwrap();
+    let with_tables = place.path().join("blinky");
+    let table = place.path().join("table");
+    fs::write(&table, [7; 240]).unwrap();
+    let mut objcopy = command(llvm::tool("llvm-objcopy", cache()));
+    objcopy.arg(format!("--add-section=.xt.prop={}", table.display()));
+    succeed(objcopy.arg(&file).arg(&with_tables));
+    let linker = |file: &Path| {
+        let report = slim().view(&["crates", "-n", "0"], file);
+        number(report.rows_where("name", "[linker]")[0], "file")
+    };
+    let more = linker(&with_tables) - linker(&file);
+    assert!((240..300).contains(&more), "{more}");
 }

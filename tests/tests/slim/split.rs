@@ -1,14 +1,15 @@
 //! A stripped file with its debug file is as good as the unstripped one.
 
 use crate::{cache, slim};
+use integration_tests::command::{command, succeed};
 use integration_tests::fixture::Specimens;
-use integration_tests::published::{B3SUM, V0};
+use integration_tests::published::{B3SUM, HYPERFINE, V0};
 use integration_tests::tool::Report;
 use integration_tests::witness::split_debug;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The rows, reduced to some columns, in the order of their text.
 fn columns(report: &Report, names: &[&str]) -> Vec<String> {
@@ -133,4 +134,88 @@ fn with_a_debug_file_that_holds_only_symbols() {
 fn with_a_debug_file_that_holds_debug_information() {
     let specimens = Specimens::new();
     split_is_as_good_as_whole(&specimens.rustc("specimen", &["-Cdebuginfo=2"]));
+}
+
+/// What `dwz` moves to a file of both programs is read there: nothing that debug information says is
+/// another than before.
+#[test]
+fn with_debug_information_that_two_programs_share() {
+    let place = tempfile::tempdir().unwrap();
+    let whole = [B3SUM, HYPERFINE].map(|program| program.build(V0, cache()).file);
+    let shared: Vec<PathBuf> = whole
+        .iter()
+        .map(|file| place.path().join(file.file_name().unwrap()))
+        .collect();
+    for (from, to) in whole.iter().zip(&shared) {
+        fs::copy(from, to).unwrap();
+    }
+    let mut dwz = command("dwz");
+    dwz.args(["-m", "common"]).args(&shared);
+    succeed(dwz.current_dir(place.path()));
+    // The same without `dwz`, in the same place: nothing else beside it names a crate.
+    for (whole, shared) in whole.iter().zip(&shared) {
+        let twin = shared.with_extension("whole");
+        fs::copy(whole, &twin).unwrap();
+        assert!(fs::metadata(shared).unwrap().len() < fs::metadata(&twin).unwrap().len());
+        for (view, names) in [
+            (
+                &["inlined", "-n", "0"][..],
+                &[
+                    "name",
+                    "crate",
+                    "shipped",
+                    "places",
+                    "largest",
+                    "largest_file",
+                ][..],
+            ),
+            (
+                &["inlined", "--by", "line", "-n", "0"],
+                &[
+                    "name",
+                    "crate",
+                    "shipped",
+                    "places",
+                    "largest",
+                    "largest_file",
+                ],
+            ),
+            (
+                &["crates", "--by", "inlined", "-n", "0"],
+                &[
+                    "name",
+                    "version",
+                    "origin",
+                    "code",
+                    "data",
+                    "unwind",
+                    "relocations",
+                ],
+            ),
+            (
+                &["functions", "-n", "0"],
+                &[
+                    "name",
+                    "symbol",
+                    "crate",
+                    "version",
+                    "instantiated_by",
+                    "file",
+                    "evidence",
+                ],
+            ),
+            (
+                &["why", "core::fmt::write"],
+                &["chain", "step", "name", "via", "file", "line", "inlined"],
+            ),
+        ] {
+            let expected = columns(&slim().view(view, &twin), names);
+            assert!(expected.len() > 10, "{view:?}");
+            assert_same(
+                view[0],
+                &expected,
+                &columns(&slim().view(view, shared), names),
+            );
+        }
+    }
 }

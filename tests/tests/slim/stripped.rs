@@ -20,6 +20,23 @@ pub(crate) struct Twins {
     _place: tempfile::TempDir,
 }
 
+impl Twins {
+    /// Of files that are there.
+    pub(crate) fn new(
+        name: &'static str,
+        whole: PathBuf,
+        stripped: PathBuf,
+        place: tempfile::TempDir,
+    ) -> Self {
+        Self {
+            name,
+            whole,
+            stripped,
+            _place: place,
+        }
+    }
+}
+
 /// `whole` stripped by binutils, alone in a directory: nothing beside it names a crate.
 pub(crate) fn alone(name: &'static str, whole: PathBuf) -> Twins {
     let place = tempfile::tempdir().unwrap();

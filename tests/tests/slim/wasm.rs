@@ -1,7 +1,9 @@
 //! WebAssembly through the tool: crates and data against wasm-ld's map, what a module asks for, and
 //! what refers to what. Where things stand is told by `wasm-objdump` in `shared/tests/image/wasm.rs`.
 
-use crate::slim;
+use crate::{cache, slim};
+use integration_tests::command::{command, succeed};
+use integration_tests::npm;
 use integration_tests::tool::{Report, is_cause_of_null, number, text};
 use std::collections::BTreeMap;
 use std::fs;
@@ -97,7 +99,12 @@ fn every_byte_has_a_row_and_every_depth_a_reason() {
     for (name, missing, reasons) in [
         ("pieces.wasm", vec![], vec![]),
         ("pieces-threads.wasm", vec![], vec![]),
-        ("pieces-stripped.wasm", vec!["units"], vec!["stripped"]),
+        (
+            "pieces-stripped.wasm",
+            vec!["units"],
+            // Its panic locations tell some of them.
+            vec!["stripped", "inferred-owners"],
+        ),
     ] {
         let file = specimen(name);
         let size = fs::metadata(&file).unwrap().len();
@@ -315,4 +322,77 @@ fn a_section_has_all_bytes_that_it_adds_to_the_file() {
         ("locals", 2 + 3),
     ];
     assert_eq!(parts, expected.map(|(name, bytes)| (name, bytes as u64)));
+}
+
+/// wasm-bindgen writes names as `rustc-demangle` spells them. What begins with a crate is that crate's, by
+/// the list that wabt prints, and no name of Rust's is taken for C's.
+#[test]
+fn names_that_were_spelled_out_say_their_crate() {
+    let file = npm::module(npm::PRISMA, cache());
+    let report = slim().view(&["functions", "-n", "0"], &file);
+    let mut rows: BTreeMap<&str, Vec<&serde_json::Value>> = BTreeMap::new();
+    for row in report.rows() {
+        rows.entry(text(row, "symbol")).or_default().push(row);
+    }
+    let names = succeed(
+        command("wasm-objdump")
+            .args(["-x", "-j", "name"])
+            .arg(&file),
+    );
+    let (mut compared, mut bytes) = (0, 0);
+    for line in names.lines() {
+        // ` - func[5] <regex_automata[8a4cbc5f77700559]::meta::strategy::new>`
+        let Some((_, name)) = line.split_once("] <").filter(|_| line.contains("- func[")) else {
+            continue;
+        };
+        let name = name.strip_suffix('>').unwrap();
+        let root = name.split_once('[').filter(|(root, rest)| {
+            let id = rest.split_once("]::").map_or("", |(id, _)| id);
+            let plain = root.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            plain && !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit())
+        });
+        let (Some((root, rest)), Some(rows)) = (root, rows.get(name)) else {
+            continue;
+        };
+        let (id, _) = rest.split_once(']').unwrap();
+        for row in rows.iter().filter(|_| root != "__rustc") {
+            assert_eq!(text(row, "crate"), root, "{name}");
+            assert!(!text(row, "name").contains(id), "{row}");
+            compared += 1;
+            bytes += number(row, "file");
+        }
+    }
+    assert!(
+        compared > 800 && bytes > 600_000,
+        "{compared}, {bytes} bytes"
+    );
+    let native: u64 = report
+        .rows_where("crate", "[native]")
+        .iter()
+        .map(|row| number(row, "file"))
+        .sum();
+    // `__multi3` and its like are the compiler's own.
+    assert!(native * 100 < report.sum("file"), "{native} bytes");
+    // Copies of one function are found by their names without arguments.
+    let generics = slim().view(&["generics"], &file);
+    assert!(generics.rows().iter().any(|row| number(row, "copies") > 20));
+}
+
+/// The library of another target, whose hashes nothing here knows, is of the release that the module
+/// names: by both kinds of names it is one crate.
+#[test]
+fn a_library_of_the_named_release_is_one_crate() {
+    let file = npm::module(npm::DPRINT_JSON, cache());
+    let sections = succeed(
+        command("wasm-objdump")
+            .args(["-x", "-j", "name"])
+            .arg(&file),
+    );
+    assert!(sections.contains("<_RNv") && sections.contains("<_ZN4core"));
+    let report = slim().view(&["crates", "-n", "0"], &file);
+    for name in ["core", "alloc", "std"] {
+        let rows = report.rows_where("name", name);
+        assert_eq!(rows.len(), 1, "{name}: {rows:?}");
+        assert_eq!(text(rows[0], "version"), "1.95.0");
+    }
 }

@@ -115,10 +115,9 @@ impl Catalogue {
         };
         let made_by = image.map(producer::of).unwrap_or_default();
         catalogue.rust = made_by.is_rust();
-        match (
-            made_by.release(toolchain.as_ref().map(|all| &all.0)),
-            toolchain,
-        ) {
+        let release = made_by.release(toolchain.as_ref().map(|all| &all.0));
+        catalogue.states_release = release.is_some();
+        match (release, toolchain) {
             (Some(other), Some((toolchain, crates, triple))) if other == toolchain.release => {
                 catalogue.libraries = Some(toolchain.libraries(&triple));
                 catalogue.add_toolchain(&toolchain, crates);

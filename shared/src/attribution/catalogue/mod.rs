@@ -165,6 +165,8 @@ pub struct Catalogue {
     remapped: Vec<(String, String)>,
     /// The toolchain's release and commit.
     release: Option<String>,
+    /// Whether the file itself says which release that is.
+    states_release: bool,
     commit: Option<String>,
     /// Versions of the standard library's own dependencies, by crate name.
     std_versions: BTreeMap<String, String>,
@@ -257,9 +259,10 @@ impl Catalogue {
             };
         }
         if RESERVED.contains(&name) {
-            // Another toolchain's: its version is not ours.
+            // Another toolchain's: its version is not ours, unless the file says that it is. Then the
+            // library was built for another target.
             let version = match disambiguator {
-                Some(_) if !named.is_empty() => None,
+                Some(_) if !named.is_empty() && !self.states_release => None,
                 _ => self.release.clone(),
             };
             let info = CrateInfo {

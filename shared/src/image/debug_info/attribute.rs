@@ -29,6 +29,8 @@ pub(super) enum Value {
     Ref(u64),
     /// An entry of `.debug_info`.
     RefAddr(u64),
+    /// An entry of `.debug_info` of the file that `dwz` shares between others.
+    RefShared(u64),
     /// Anything else.
     Other,
 }

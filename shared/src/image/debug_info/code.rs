@@ -17,6 +17,8 @@ use super::{
 /// No scope, no entry, no file.
 pub(super) const NONE: u32 = u32::MAX;
 pub(super) const NO_ENTRY: u64 = u64::MAX;
+/// Set in the offset of an entry that is in the file that `dwz` shares between others.
+pub(super) const IN_SHARED: u64 = 1 << 63;
 
 /// A namespace or type.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +104,11 @@ struct Collector<'a, 'd> {
     /// Sorted ranges of addresses outside of which there is no code.
     code: &'a [(u64, u64)],
     inlined: bool,
+    /// What its entries' offsets are marked with: [`IN_SHARED`] or nothing.
+    mark: u64,
     open: Vec<Open>,
+    /// How many entries with code there were.
+    instances: u32,
     found: UnitCode,
 }
 
@@ -115,6 +121,7 @@ impl<'d> DebugInfo<'d> {
         limits: &Limits,
         code: &[(u64, u64)],
         inlined: bool,
+        mark: u64,
     ) -> UnitCode {
         let mut collector = Collector {
             info: self,
@@ -122,7 +129,9 @@ impl<'d> DebugInfo<'d> {
             unit,
             code,
             inlined,
+            mark,
             open: Vec::new(),
+            instances: 0,
             found: UnitCode::default(),
         };
         let walked = self.walk(unit, plans, usize::MAX, &mut collector);
@@ -187,6 +196,7 @@ impl Collector<'_, '_> {
         if values.is_empty() {
             return;
         }
+        let offset = offset | self.mark;
         let mut found = Subprogram {
             offset,
             name: TextRef::NONE,
@@ -235,6 +245,8 @@ impl Collector<'_, '_> {
 
     fn frames(&mut self, code: CodeRef, depth: u32, inlined: bool, target: u64) {
         let (known, frames) = (self.code, &mut self.found.frames);
+        let instance = self.instances;
+        self.instances = instance.wrapping_add(1);
         let done = self
             .info
             .ranges_of(self.limits, self.unit, code, |start, end| {
@@ -249,6 +261,7 @@ impl Collector<'_, '_> {
                         end: end.min(*last),
                         depth,
                         inlined,
+                        instance,
                         target,
                     });
                 }
@@ -256,12 +269,18 @@ impl Collector<'_, '_> {
         self.found.damaged |= done == Err(Damaged);
     }
 
-    /// The entry of `.debug_info` that a reference means.
+    /// The entry of `.debug_info` that a reference means, there or in the shared file.
     fn entry_at(&self, value: Value) -> u64 {
-        match value {
-            Value::Ref(offset) => self.unit.start.saturating_add(offset),
-            Value::RefAddr(offset) => offset,
-            _ => NO_ENTRY,
+        let (offset, mark) = match value {
+            Value::Ref(offset) => (self.unit.start.saturating_add(offset), self.mark),
+            Value::RefAddr(offset) => (offset, self.mark),
+            // A shared file has no shared file.
+            Value::RefShared(offset) if self.mark == 0 => (offset, IN_SHARED),
+            _ => return NO_ENTRY,
+        };
+        match offset < IN_SHARED {
+            true => offset | mark,
+            false => NO_ENTRY,
         }
     }
 }

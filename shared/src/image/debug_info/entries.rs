@@ -139,6 +139,9 @@ pub(super) fn read_value(unit: &Unit<'_>, reader: &mut Reader<'_>, spec: &Spec) 
         c::DW_FORM_ref8 => Value::Ref(sized(8, reader)?),
         c::DW_FORM_ref_udata => Value::Ref(reader.uleb()?),
         c::DW_FORM_ref_addr => Value::RefAddr(reader.uint(unit.ref_addr_size())?),
+        c::DW_FORM_GNU_ref_alt => Value::RefShared(reader.uint(unit.offset_size)?),
+        c::DW_FORM_ref_sup4 => Value::RefShared(sized(4, reader)?),
+        c::DW_FORM_ref_sup8 => Value::RefShared(sized(8, reader)?),
         c::DW_FORM_indirect => {
             let form = u16::try_from(reader.uleb()?).ok()?;
             if form == c::DW_FORM_indirect.0 {

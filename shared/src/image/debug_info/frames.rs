@@ -9,6 +9,8 @@ pub(super) struct Frame {
     pub(super) depth: u32,
     /// Whether the function was inlined here.
     pub(super) inlined: bool,
+    /// The entry that the range is of, by a number: a function may be inlined twice in a row.
+    pub(super) instance: u32,
     /// The function's entry in `.debug_info`.
     pub(super) target: u64,
 }
@@ -60,8 +62,8 @@ fn append(parts: &mut Vec<Frame>, frame: Frame) {
     match parts.last_mut() {
         Some(last)
             if last.end == frame.start
-                && (last.target, last.inlined, last.depth)
-                    == (frame.target, frame.inlined, frame.depth) =>
+                && (last.target, last.instance, last.depth)
+                    == (frame.target, frame.instance, frame.depth) =>
         {
             last.end = frame.end;
         }
@@ -89,6 +91,7 @@ mod tests {
                     end: start + size,
                     depth,
                     inlined: depth > 0,
+                    instance: 0,
                     target: target as u64,
                 })
                 .collect();

@@ -9,8 +9,8 @@
 use rayon::prelude::*;
 
 use super::{
-    DebugInfo, DebugSection,
-    code::{NO_ENTRY, NONE, Scope, Subprogram, UnitCode},
+    DebugInfo, DebugSection, UnitKind,
+    code::{IN_SHARED, NO_ENTRY, NONE, Scope, Subprogram, UnitCode},
     values::Limits,
 };
 use crate::address::{AddressRange, VirtualAddress};
@@ -24,7 +24,8 @@ pub struct Function<'d> {
     pub linkage_name: Option<&'d [u8]>,
     /// The outermost namespace of a Rust function: the name of the crate that defines it.
     pub crate_name: Option<&'d [u8]>,
-    /// The unit that the description is in. Under LTO it need not be the one with the code.
+    /// The unit that the description is in. Under LTO it need not be the one with the code; units of
+    /// a file shared by `dwz` follow those of the file itself.
     pub unit: Option<u32>,
     scope: u32,
     /// The unit whose line table names the file, and the file's number there.
@@ -84,24 +85,29 @@ impl<'d> DebugInfo<'d> {
             .map(|range| (range.start.0, range.end().0))
             .collect();
         code.sort_unstable();
-        let plans = self.code_plans(inlined);
         let limits = self.limits();
-        let mut units: Vec<UnitCode> = self
-            .units
-            .par_iter()
-            .with_max_len(1)
-            .map(|unit| {
-                if unit.section != DebugSection::Info {
-                    return UnitCode::default();
-                }
-                self.unit_code(unit, &plans, &limits, &code, inlined)
-            })
-            .collect();
+        let read = |side: &Self, code: &[(u64, u64)], mark: u64| -> Vec<UnitCode> {
+            let plans = side.code_plans(inlined);
+            let units = side.units.par_iter().with_max_len(1);
+            units
+                .map(|unit| match unit.section {
+                    DebugSection::Info => {
+                        side.unit_code(unit, &plans, &limits, code, inlined, mark)
+                    }
+                    _ => UnitCode::default(),
+                })
+                .collect()
+        };
+        let mut units = read(self, &code, 0);
+        if let Some(shared) = &self.shared {
+            // No code is described there, only what the code of several files is of.
+            units.extend(read(shared, &[], IN_SHARED));
+        }
         let damaged = units.iter().filter(|unit| unit.damaged).count();
         let (ranges, targets) = self.merge(&mut units);
         let mut functions: Vec<Function<'d>> = targets
             .par_iter()
-            .map(|target| self.resolve(&limits, &units, *target))
+            .map(|(target, user)| self.resolve(&limits, &units, *target, *user))
             .collect();
         self.files_from_rows(&ranges, &mut functions);
         CodeMap {
@@ -115,8 +121,9 @@ impl<'d> DebugInfo<'d> {
     }
 
     /// Joins the units' frames. Where units disagree about an address, the range that starts first
-    /// counts. Returns the ranges and the places of their functions.
-    fn merge(&self, units: &mut [UnitCode]) -> (Vec<CodeRange>, Vec<Place>) {
+    /// counts. Returns the ranges, and the places of their functions with the first unit that has
+    /// code of it.
+    fn merge(&self, units: &mut [UnitCode]) -> (Vec<CodeRange>, Vec<(Place, u32)>) {
         let frames: Vec<Vec<_>> = units
             .iter_mut()
             .map(|unit| std::mem::take(&mut unit.frames))
@@ -133,9 +140,10 @@ impl<'d> DebugInfo<'d> {
             })
             .collect();
         all.par_sort_unstable_by_key(|(frame, unit, _)| (frame.start, *unit));
-        let mut places: Vec<Place> = all.iter().map(|(_, _, place)| *place).collect();
+        let mut places: Vec<(Place, u32)> =
+            all.iter().map(|(_, unit, place)| (*place, *unit)).collect();
         places.par_sort_unstable();
-        places.dedup();
+        places.dedup_by_key(|(place, _)| *place);
         let mut ranges = Vec::with_capacity(all.len());
         let mut end = 0;
         for (frame, unit, place) in all {
@@ -146,7 +154,9 @@ impl<'d> DebugInfo<'d> {
             end = frame.end;
             ranges.push(CodeRange {
                 range: AddressRange::between(VirtualAddress(start), VirtualAddress(end)),
-                function: places.binary_search(&place).unwrap_or(0) as u32,
+                function: places
+                    .binary_search_by_key(&place, |(place, _)| *place)
+                    .unwrap_or(0) as u32,
                 unit,
                 depth: frame.depth,
                 inlined: frame.inlined,
@@ -175,7 +185,7 @@ impl<'d> DebugInfo<'d> {
 
     fn subprogram_at(&self, units: &[UnitCode], offset: u64) -> Place {
         let find = || {
-            let unit = self.unit_at(offset)?;
+            let unit = self.marked_unit_at(offset)?;
             let subprograms = &units.get(unit)?.subprograms;
             let number = subprograms
                 .binary_search_by_key(&offset, |found| found.offset)
@@ -185,7 +195,14 @@ impl<'d> DebugInfo<'d> {
         find().unwrap_or(NOWHERE)
     }
 
-    fn resolve(&self, limits: &Limits, units: &[UnitCode], place: Place) -> Function<'d> {
+    /// `user` is a unit with code of the function.
+    fn resolve(
+        &self,
+        limits: &Limits,
+        units: &[UnitCode],
+        place: Place,
+        user: u32,
+    ) -> Function<'d> {
         let mut function = Function {
             name: None,
             linkage_name: None,
@@ -199,7 +216,8 @@ impl<'d> DebugInfo<'d> {
             let Some(found) = subprogram(units, place) else {
                 break;
             };
-            let text = |text| self.text(limits, text).filter(|text| !text.is_empty());
+            let side = self.side(place.0 as usize).0;
+            let text = |text| side.text(limits, text).filter(|text| !text.is_empty());
             function.name = function.name.or_else(|| text(found.name));
             function.linkage_name = function.linkage_name.or_else(|| text(found.linkage_name));
             if function.file.is_none() && found.file != NONE {
@@ -214,7 +232,7 @@ impl<'d> DebugInfo<'d> {
             }
             place = self.subprogram_at(units, found.origin);
         }
-        function.crate_name = self.crate_of(limits, units, &function);
+        function.crate_name = self.crate_of(limits, units, &function, user);
         function
     }
 
@@ -223,15 +241,23 @@ impl<'d> DebugInfo<'d> {
         limits: &Limits,
         units: &[UnitCode],
         function: &Function<'d>,
+        user: u32,
     ) -> Option<&'d [u8]> {
         let unit = function.unit? as usize;
-        // Namespaces of C++ are no crates.
-        if !self.units.get(unit)?.is_rust() {
+        let (side, number) = self.side(unit);
+        let described = side.units.get(number)?;
+        // Namespaces of C++ are no crates. What `dwz` takes out of units has no language of its own:
+        // it is that of the units that it was taken out of.
+        let is_rust = match described.language {
+            None if described.kind == UnitKind::Partial => self.units.get(user as usize)?.is_rust(),
+            _ => described.is_rust(),
+        };
+        if !is_rust {
             return None;
         }
         let scopes = &units.get(unit)?.scopes;
         let root = scopes.get(function.scope as usize)?.root;
-        self.text(limits, scopes.get(root as usize)?.name)
+        side.text(limits, scopes.get(root as usize)?.name)
     }
 }
 
@@ -260,6 +286,8 @@ impl CodeMap<'_, '_> {
     /// The function's name below its namespaces, such as `core::fmt::{impl#52}::write_str`.
     pub fn path(&self, function: &Function<'_>) -> String {
         let mut names = vec![function.name.unwrap_or(b"?")];
+        let side = |unit: u32| self.info.side(unit as usize).0;
+        let side = function.unit.map_or(self.info, side);
         let scopes = function
             .unit
             .and_then(|unit| self.scopes.get(unit as usize));
@@ -267,11 +295,8 @@ impl CodeMap<'_, '_> {
         while let Some(found) = scopes.and_then(|scopes| scopes.get(scope as usize))
             && names.len() < MAX_SCOPES
         {
-            names.push(
-                self.info
-                    .text(&self.limits, found.name)
-                    .unwrap_or(b"{unnamed}"),
-            );
+            let name = side.text(&self.limits, found.name);
+            names.push(name.unwrap_or(b"{unnamed}"));
             scope = found.parent;
         }
         names.reverse();

@@ -15,9 +15,10 @@
 //!
 //! Debug information in a file of its own is looked for by [`separate`].
 //!
-//! Of the file that `dwz` shares between others only the strings are read
-//! ([`DebugSection::SharedStr`]). Limits: entries in `.dwo` and `.dwp` files and in that file are not followed
-//! (see [`DebugInfo::split_units`]); in relocatable objects the relocations must have been applied.
+//! What `dwz` moved to a file that several others share is read there: strings
+//! ([`DebugSection::SharedStr`]), and the descriptions of functions ([`DebugInfo::with_shared`]).
+//! Limits: entries in `.dwo` and `.dwp` files are not followed (see [`DebugInfo::split_units`]); in
+//! relocatable objects the relocations must have been applied.
 
 mod abbrev;
 mod attribute;
@@ -52,6 +53,7 @@ pub use unit::{Unit, UnitKind, UnitName};
 
 use abbrev::Tables;
 use attribute::Value;
+use code::IN_SHARED;
 use entries::Visitor;
 use line_files::FileTable;
 use reader::Budget;
@@ -67,6 +69,8 @@ pub struct DebugInfo<'d> {
     /// The source files of each unit, once asked for.
     files: Vec<OnceLock<FileTable>>,
     files_budget: Budget,
+    /// That of the file that `dwz` shares between others.
+    shared: Option<Box<DebugInfo<'d>>>,
 }
 
 impl<'d> DebugInfo<'d> {
@@ -80,6 +84,7 @@ impl<'d> DebugInfo<'d> {
             damaged_headers: 0,
             files: Vec::new(),
             files_budget: Budget::new(sections.get(DebugSection::Line).len().saturating_mul(4)),
+            shared: None,
         };
         info.read_headers(DebugSection::Info);
         info.read_headers(DebugSection::Types);
@@ -92,6 +97,25 @@ impl<'d> DebugInfo<'d> {
         info.find_companions();
         info.files.resize_with(info.units.len(), OnceLock::new);
         info
+    }
+
+    /// The same with the debug information of the file that `dwz` moved common parts to, whose
+    /// sections these are: functions that are described there are found.
+    #[must_use]
+    pub fn with_shared(self, sections: DwarfSections<'d>) -> Self {
+        let shared = Self::load(sections);
+        Self {
+            shared: (!shared.is_empty()).then(|| Box::new(shared)),
+            ..self
+        }
+    }
+
+    /// Whose unit has this number, and its number there: those of the shared file follow the own ones.
+    fn side(&self, unit: usize) -> (&Self, usize) {
+        match (&self.shared, unit.checked_sub(self.units.len())) {
+            (Some(shared), Some(unit)) => (shared, unit),
+            _ => (self, unit),
+        }
     }
 
     /// All units: those of `.debug_info` in the order of the file, then those of `.debug_types`.
@@ -117,6 +141,16 @@ impl<'d> DebugInfo<'d> {
         self.units.is_empty()
     }
 
+    /// The unit of `.debug_info` that holds this offset, which may be marked as one of the shared
+    /// file; for [`side`](Self::side).
+    fn marked_unit_at(&self, offset: u64) -> Option<usize> {
+        if offset < IN_SHARED {
+            return self.unit_at(offset);
+        }
+        let shared = self.shared.as_ref()?;
+        Some(self.units.len() + shared.unit_at(offset & !IN_SHARED)?)
+    }
+
     /// The unit of `.debug_info` that holds this offset.
     pub(crate) fn unit_at(&self, offset: u64) -> Option<usize> {
         let in_info = |unit: &Unit<'_>| unit.section == DebugSection::Info && unit.start <= offset;
@@ -129,13 +163,14 @@ impl<'d> DebugInfo<'d> {
 
     /// The path of a source file by its number in a unit.
     fn source_path(&self, limits: &Limits, unit: u32, file: u32) -> Option<String> {
-        let entry = self.units.get(unit as usize)?;
+        let (side, unit) = self.side(unit as usize);
+        let entry = side.units.get(unit)?;
         let line = entry.stmt_list?;
-        let table = self
+        let table = side
             .files
-            .get(unit as usize)?
-            .get_or_init(|| FileTable::read(self, &self.files_budget, entry, line, &mut |_| {}));
-        table.path(self, limits, entry, u64::from(file))
+            .get(unit)?
+            .get_or_init(|| FileTable::read(side, &side.files_budget, entry, line, &mut |_| {}));
+        table.path(side, limits, entry, u64::from(file))
     }
 
     fn read_headers(&mut self, section: DebugSection) {

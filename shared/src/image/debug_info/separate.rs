@@ -5,7 +5,7 @@
 //! the same build id, one found by a debug link the checksum that the link names. Fedora's files carry
 //! their function names inside, in an ELF file that is compressed into `.gnu_debugdata`.
 
-use crate::image::Image;
+use crate::image::{Image, Mapping};
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
@@ -88,6 +88,17 @@ impl<'d> SharedLink<'d> {
         Some(Self {
             path: bytes.get(..end)?,
             build_id: bytes.get(end + 1..)?,
+        })
+    }
+
+    /// The file that the link leads to: of those at which it may be the first that has the build id.
+    /// `files` are all paths of the file with the link.
+    pub fn open(&self, files: &[PathBuf]) -> Option<Mapping> {
+        let paths = files.iter().flat_map(|file| self.candidates(file));
+        paths.into_iter().find_map(|path| {
+            let mapping = Mapping::open(&path).ok()?;
+            let image = Image::parse(&path, &mapping).ok()?;
+            (image.build_id() == Some(self.build_id)).then_some(mapping)
         })
     }
 

@@ -27,9 +27,9 @@ impl<'d> DebugInfo<'d> {
     /// The budget of one pass over all units.
     pub(super) fn limits(&self) -> Limits {
         let size = |kinds: &[DebugSection]| -> usize {
-            kinds
-                .iter()
-                .map(|kind| self.sections.get(*kind).len())
+            let files = [Some(self), self.shared.as_deref()].into_iter().flatten();
+            files
+                .flat_map(|file| kinds.iter().map(|kind| file.sections.get(*kind).len()))
                 .sum()
         };
         use DebugSection::{Info, LineStr, Ranges, RngLists, Str};

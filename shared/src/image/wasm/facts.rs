@@ -99,6 +99,9 @@ fn text(image: &Image<'_>, range: FileRange) -> String {
     String::from_utf8_lossy(image.bytes_in(range)).into_owned()
 }
 
+/// More compilers and tools made no module, nor all of a component.
+const MOST_PRODUCERS: usize = 256;
+
 /// The compilers and tools, and the extensions of the format, that the module says were used.
 fn producers(image: &Image<'_>, module: &Module, needs: &mut LoaderNeeds) {
     for section in &module.sections {
@@ -114,7 +117,12 @@ fn producers(image: &Image<'_>, module: &Module, needs: &mut LoaderNeeds) {
                 for field in fields.map_while(Result::ok) {
                     for value in field.values.into_iter().map_while(Result::ok).take(64) {
                         let text = [value.name, value.version].join(" ");
-                        needs.producers.push(text.trim_end().to_owned());
+                        let text = text.trim_end().to_owned();
+                        // Each module of a component has a list of its own.
+                        let few = needs.producers.len() < MOST_PRODUCERS;
+                        if few && !needs.producers.contains(&text) {
+                            needs.producers.push(text);
+                        }
                     }
                 }
             }

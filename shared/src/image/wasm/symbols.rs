@@ -11,7 +11,7 @@ use super::{
     names,
 };
 use crate::address::{AddressRange, FileRange};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 /// One symbol for each function, without a name where nothing gives it one, and one more for each
 /// further name that a function is exported by. A symbol's index is the function's number.
@@ -105,14 +105,23 @@ fn of_module<'d>(
         });
         at
     };
+    // wasm-bindgen exports a function with several results through one that it puts before it.
+    let is_exported = own.iter().zip(&exported);
+    let shims: HashSet<&[u8]> = is_exported
+        .filter_map(|(name, exported)| {
+            let name = name.filter(|_| *exported)?;
+            image.bytes_in(name).strip_suffix(b" multivalue shim")
+        })
+        .collect();
     let all = own.iter().zip(&exported).zip(module.bodies());
     for (((name, exported), body), at) in all.zip(0..) {
         let name = name.unwrap_or_default();
+        let behind = !shims.is_empty() && shims.contains(image.bytes_in(name));
         add(
             at,
             name,
             *body,
-            *exported,
+            *exported || behind,
             module.imported.saturating_add(at),
         );
     }
