@@ -22,6 +22,7 @@ mod references;
 mod rows;
 mod rules;
 mod split;
+mod starts;
 mod stripped;
 mod sums;
 mod tables;

@@ -13,6 +13,7 @@ mod directories;
 mod facts;
 mod gaps;
 mod handlers;
+mod listed;
 mod pointers;
 mod strip;
 mod symbols;
@@ -20,6 +21,7 @@ mod unwind;
 
 pub(super) use directories::identity;
 pub(super) use facts::facts;
+pub(super) use listed::{funclets, starts};
 pub(super) use pointers::relocations;
 pub(super) use strip::stripped;
 pub(super) use symbols::{exports, symbols};
@@ -282,7 +284,9 @@ fn kind_of(name: &str, flags: u32) -> SectionKind {
     match name {
         ".pdata" => return SectionKind::UnwindIndex,
         ".xdata" => return SectionKind::ExceptTable,
-        ".eh_frame" => return SectionKind::EhFrame,
+        // Without a table of strings, GNU's linker cuts names at eight bytes.
+        ".eh_frame" | ".eh_fram" => return SectionKind::EhFrame,
+        ".gcc_except_table" | ".gcc_exc" => return SectionKind::ExceptTable,
         ".idata" | ".didat" => return SectionKind::Loader,
         ".edata" => return SectionKind::DynamicSymbols,
         ".reloc" => return SectionKind::Relocations,
