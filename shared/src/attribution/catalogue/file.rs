@@ -114,7 +114,10 @@ impl Catalogue {
             ..Self::default()
         };
         let made_by = image.map(producer::of).unwrap_or_default();
-        catalogue.rust = made_by.is_rust();
+        let linked = image.and_then(Image::linked_as);
+        let linked = linked.and_then(|name| producer::crate_of_link(&name));
+        catalogue.rust = made_by.is_rust() || linked.as_ref().is_some_and(|(_, cargo)| *cargo);
+        catalogue.link_crate = linked.map(|(name, _)| name);
         match (
             made_by.release(toolchain.as_ref().map(|all| &all.0)),
             toolchain,

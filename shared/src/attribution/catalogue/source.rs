@@ -225,7 +225,7 @@ pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateI
             // The workspace's own root.
             let root = list.and_then(PackageList::root).map(CrateInfo::of_package);
             // Modules of Python are often called like their crate after a `_`, but seldom like it with one.
-            let named = catalogue.file_stem.as_deref();
+            let named = catalogue.own_name();
             let named = named.filter(|name| !name.starts_with('_'));
             return root.or_else(|| {
                 let name = named.unwrap_or("[src/]");
