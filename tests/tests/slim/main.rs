@@ -10,6 +10,7 @@ mod deps;
 mod findings;
 mod firmware;
 mod foreign;
+mod foreign_forms;
 mod generics;
 mod hostile;
 mod kinds;
