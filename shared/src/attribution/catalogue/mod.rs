@@ -286,16 +286,16 @@ impl Catalogue {
             };
         }
         if named.is_empty() {
-            let origin = match LIBRARY.contains(&name) {
-                true => Origin::Std,
-                false => Origin::Unknown,
-            };
+            let of_std = LIBRARY.contains(&name);
             let info = CrateInfo {
                 role: Default::default(),
                 name: name.into(),
                 package: None,
-                version: None,
-                origin,
+                version: self.release.clone().filter(|_| of_std),
+                origin: match of_std {
+                    true => Origin::Std,
+                    false => Origin::Unknown,
+                },
             };
             return Found {
                 info,
@@ -490,14 +490,15 @@ impl Catalogue {
         self.file_crate.as_deref()
     }
 
-    /// Adds a crate; one with the same name, package, version and origin is the same crate.
+    /// Adds a crate; one with the same name, package, version and origin is the same crate, but for those
+    /// of a toolchain that made something else.
     #[cfg(feature = "binary")]
     fn add(&mut self, info: CrateInfo) -> usize {
         let same_name = self.by_name.entry(info.name.clone()).or_default();
         let found = same_name.iter().find(|&&index| {
             self.crates
                 .get(index)
-                .is_some_and(|known| known.info == info)
+                .is_some_and(|known| known.info == info && !(self.foreign && known.of_toolchain))
         });
         if let Some(&index) = found {
             return index;

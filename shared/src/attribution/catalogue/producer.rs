@@ -73,7 +73,9 @@ pub(super) fn of(image: &Image<'_>) -> Producer {
     }
     for section in &image.sections {
         let debug = section.name.starts_with(".debug_str") || section.name == ".zdebug_str";
-        if (debug || section.kind == SectionKind::ReadOnlyData)
+        let constants =
+            section.kind == SectionKind::ReadOnlyData || section.name.starts_with(".data.rel.ro");
+        if (debug || constants)
             && let Some(content) = image.section_content(section)
         {
             if debug {

@@ -341,3 +341,18 @@ fn headerless(image: &mut Image<'_>, header: &Header, strings: Option<FileRange>
         add("certificate", SectionKind::Signature, given);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_cut_have_their_kind() {
+        // IMAGE_SCN_CNT_INITIALIZED_DATA, IMAGE_SCN_MEM_READ
+        let kind = |name| kind_of(name, 0x4000_0040);
+        assert_eq!(kind(".eh_fram"), kind(".eh_frame"));
+        assert_eq!(kind(".eh_fram"), SectionKind::EhFrame);
+        assert_eq!(kind(".gcc_exc"), SectionKind::ExceptTable);
+        assert_eq!(kind(".rdata"), SectionKind::ReadOnlyData);
+    }
+}
