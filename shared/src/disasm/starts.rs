@@ -480,13 +480,15 @@ impl Swept {
             while let Some((_, high)) = spans.next_if(|(low, _)| *low < gap.at) {
                 reach = reach.max(high);
             }
-            if reach >= gap.at && !gap.trapped || is_funclet(gap.at) {
+            // A section begins with a function.
+            let first = gap.end == 0;
+            if !first && reach >= gap.at && !gap.trapped || is_funclet(gap.at) {
                 continue;
             }
             // What calls ends, too, where it calls what does not return; but what is aligned in the
             // middle of a function is a loop's head, and jumped to.
             let apart = gap.ended || gap.called && heads.binary_search(&gap.at).is_err();
-            let filled = gap.end < gap.at && self.is_aligned(gap.at);
+            let filled = first || gap.end < gap.at && self.is_aligned(gap.at);
             // What a table leaves out unwinds nothing, so no part of it is reached by unwinding.
             let unlisted = || gap.ended && !gap.behind_choice && !self.is_listed(gap.at, listed);
             if apart && filled || !listed.is_empty() && unlisted() {
