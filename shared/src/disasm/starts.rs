@@ -97,16 +97,27 @@ pub fn lacks_extents(image: &Image<'_>, symbols: &SymbolTable<'_>, unwind: &Unwi
     if !image.symbols_have_sizes() && symbols.names_all_functions() {
         return false;
     }
-    let listed = unwind.extents().filter(|range| code(range.start));
-    let listed: u64 = listed.map(|range| range.size).fold(0, u64::saturating_add);
-    let named = symbols.symbols.iter().filter(|symbol| {
-        let defined = symbol.kind == SymbolKind::Function && symbol.section.is_some();
-        defined && code(symbol.address)
-    });
-    let named = named.map(|symbol| symbol.size).fold(0, u64::saturating_add);
     let whole = code_sections(image).map(|section| section.file.size);
     let whole = whole.fold(0, u64::saturating_add);
-    whole > 0 && listed.max(named) < whole / 2
+    let listed = unwind.extents().map(|range| (range.start, range.size));
+    let functions = symbols
+        .symbols
+        .iter()
+        .filter(|symbol| symbol.kind == SymbolKind::Function && symbol.section.is_some());
+    let named = functions.map(|symbol| (symbol.address, symbol.size));
+    let code = move |(start, size)| if code(start) { size } else { 0 };
+    // In most files a part of the unwind tables is enough.
+    let half = whole / 2;
+    whole > 0 && !reaches(half, listed.map(&code)) && !reaches(half, named.map(&code))
+}
+
+/// Whether `sizes` add up to at least `most`.
+fn reaches(most: u64, mut sizes: impl Iterator<Item = u64>) -> bool {
+    let mut sum = 0_u64;
+    sizes.any(|size| {
+        sum = sum.saturating_add(size);
+        sum >= most
+    })
 }
 
 fn code_sections<'i, 'd>(image: &'i Image<'d>) -> impl Iterator<Item = &'i Section<'d>> {
