@@ -255,7 +255,12 @@ fn kind(
         return DataKind::String;
     }
     if object.access > 0 && u64::from(object.access) >= object.range.size {
-        return DataKind::Literal;
+        // What code can write to is no constant.
+        let section = &subject.image.sections[object.section as usize];
+        return match section.writable && !section.name.starts_with(".data.rel.ro") {
+            true => DataKind::Static,
+            false => DataKind::Literal,
+        };
     }
     if bytes.len() >= EMBEDDED {
         return DataKind::Embedded;

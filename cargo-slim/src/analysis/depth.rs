@@ -1,8 +1,11 @@
 //! What was read of a file, and why the rest was not.
 
-use super::{model::ReadDepth, subject::Subject};
+use super::{
+    model::ReadDepth,
+    subject::{Depth, Subject},
+};
 use codecost::{
-    disasm::is_decoded,
+    disasm::{finds_starts, is_decoded},
     image::{Architecture, Format, Image, Section, SectionKind, SymbolKind, is_bitcode},
     report::Warning,
 };
@@ -23,13 +26,66 @@ pub fn of(subject: &Subject<'_>) -> ReadDepth {
     let of_objects = !image.parts.is_empty();
     let apart = is_apart(subject);
     ReadDepth {
-        functions: deep || !subject.code.functions.is_empty(),
+        functions: match deep {
+            true => knows_functions(subject),
+            false => !subject.code.functions.is_empty(),
+        },
         data: of_objects || deep && is_decoded(image),
         unwind: (of_objects || deep) && subject.unwind.damaged == 0,
         relocations: of_objects || deep,
         units: !subject.stripped && apart != Some(Apart::Pdb),
         debug: deep && apart.is_none(),
     }
+}
+
+/// Whether something tells where functions start: symbols, tables, or the code itself.
+fn knows_functions(subject: &Subject<'_>) -> bool {
+    let image = &subject.image;
+    if image.format == Format::Wasm || finds_starts(image.architecture) {
+        return true;
+    }
+    if subject.depth != Depth::Tables {
+        return !subject.is_searched;
+    }
+    let mut sections = image.sections.iter();
+    sections.any(|section| {
+        let kinds = [SectionKind::Symbols, SectionKind::EhFrame];
+        kinds.contains(&section.kind) || section.kind == SectionKind::UnwindIndex
+    })
+}
+
+/// How the functions became known that no table lists, or why they did not.
+fn searched(subject: &Subject<'_>) -> Option<Warning> {
+    if !subject.is_searched {
+        return None;
+    }
+    let image = &subject.image;
+    let found = subject.unwind.guessed.len();
+    let how = "by what calls, exports and pointers lead to, and by how they are aligned; where they \
+               start and end is inferred";
+    if !finds_starts(image.architecture) {
+        let message = format!(
+            "neither symbols nor tables say where functions start, and machine code for {} is not \
+             decoded, so most functions are not known",
+            image.architecture
+        );
+        let help = "pass its debug file with `--debug-file`, or look at a build of the same program \
+                    for x86-64 or AArch64";
+        return Some(Warning::new("no-functions", message).help(help));
+    }
+    let message = match subject.unwind.functions.is_empty() {
+        true => format!(
+            "neither symbols nor tables say where functions start, so {found} were found in the \
+             code: {how}"
+        ),
+        false => format!(
+            "the function table leaves out functions that save nothing, so {found} were found in \
+             the code between: {how}"
+        ),
+    };
+    let help = "the debug file or PDB of this build lists all functions: `--debug-file`";
+    let warning = Warning::new("inferred-functions", message).help(help);
+    (found > 0).then(|| warning.count(found as u64))
 }
 
 /// What was read of every image.
@@ -246,6 +302,7 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
                     `xz -d symbols.xz`; pass the result with `--debug-file symbols`";
         warnings.push(Warning::new("unread-debugdata", message).help(help));
     }
+    warnings.extend(searched(subject));
     if !is_decoded(image) {
         warnings.push(
             Warning::new(

@@ -23,6 +23,17 @@ pub struct Files {
 }
 
 impl Files {
+    /// What the tables of contents alone tell.
+    pub(super) fn of_tables(file: Mapping, slices: Vec<(String, Self)>) -> Self {
+        Self {
+            file,
+            debug: None,
+            shared_debug: None,
+            catalogue: Catalogue::empty(),
+            slices,
+        }
+    }
+
     /// Whether all files are still what they were when they were opened.
     ///
     /// # Errors

@@ -150,13 +150,12 @@ pub fn open_tables(input: &Input, first: &mut dyn FnMut(&[String])) -> Result<Op
     if let Some(debug) = debug_file {
         given(path, &image, debug)?;
     }
-    let files = Files {
-        file,
-        debug: None,
-        shared_debug: None,
-        catalogue: Catalogue::empty(),
-        slices: Vec::new(),
+    let slice = |(name, range)| {
+        let file = mapped(path, member.as_deref(), arch.as_deref())?.narrowed(range);
+        Ok((name, Files::of_tables(file, Vec::new())))
     };
+    let slices = images(&image).into_iter().map(slice);
+    let files = Files::of_tables(file, slices.collect::<Result<_>>()?);
     let facts = Facts {
         flags: of_file(&files.file, input),
         ..Facts::default()

@@ -14,6 +14,7 @@ use codecost::{
     address::AddressRange,
     attribution::{CodeMap, CrateId, Crates, Evidence, SymbolOwners, UnitOwners, path_root},
     demangle::Name,
+    disasm::{find_functions, lacks_extents},
     hashing::NumberMap,
     image::{
         Image, Mapping, RelocationTable, SectionKind, SymbolKind, SymbolTable, UnwindTables,
@@ -74,6 +75,8 @@ pub struct Subject<'a> {
     /// Whether there is no symbol table, neither in the file nor beside it; or one that names next to
     /// none of the functions.
     pub stripped: bool,
+    /// Whether nothing says where most functions start, so that they were looked for in the code.
+    pub is_searched: bool,
     /// The PDB of the file.
     pub pdb: Option<Pdb<'a>>,
     /// What the owner of each function rests on, where it was inferred; in their order, or empty.
@@ -83,7 +86,7 @@ pub struct Subject<'a> {
     /// What the loader writes into data, where that was looked for.
     pointers: Option<Pointers>,
     /// What it was read for.
-    depth: Depth,
+    pub(super) depth: Depth,
     /// The images of a universal file, which has nothing else.
     pub slices: Vec<Slice<'a>>,
 }
@@ -96,7 +99,7 @@ impl<'a> Subject<'a> {
     /// The file is no object file of a known format.
     pub fn new(files: &'a Files, depth: Depth) -> Result<Self> {
         let image = Image::parse(files.file.path(), &files.file)?;
-        if depth == Depth::Tables {
+        if depth == Depth::Tables && files.slices.is_empty() {
             return Ok(Self::of_tables(image, Crates::new(&files.catalogue)));
         }
         if !files.slices.is_empty() {
@@ -160,6 +163,11 @@ impl<'a> Subject<'a> {
             &symbols
         };
         let owners = SymbolOwners::new(named, &mut crates);
+        let is_searched = lacks_extents(&image, named, &unwind);
+        if is_searched {
+            let relocations = image.relocations(&dynamic_symbols);
+            unwind.guessed = find_functions(&image, named, &unwind, &relocations);
+        }
         let mut code = CodeMap::new(&image, named, &unwind);
         let shared_image = match &files.shared_debug {
             Some(shared) => Some(Image::parse(shared.path(), shared)?),
@@ -226,6 +234,7 @@ impl<'a> Subject<'a> {
             crates,
             leaf,
             stripped,
+            is_searched,
             pdb,
             unread_shared_debug,
             inferred,
@@ -252,6 +261,7 @@ impl<'a> Subject<'a> {
             labels: labels(&crates, &CodeMap::default(), &SymbolTable::default()),
             crates,
             leaf: None,
+            is_searched: false,
             pdb: None,
             debug: DebugSections::default(),
             names: OnceLock::new(),

@@ -176,7 +176,10 @@ impl Builder<'_, '_> {
         if range.is_empty() {
             return;
         }
-        let blank = self.image.bytes_in(range).iter().all(|byte| *byte == 0);
+        // Between segments with code linkers may fill with traps.
+        let all = |fill: u8| self.image.bytes_in(range).iter().all(|byte| *byte == fill);
+        let last = range.end().0 == self.image.bytes.len() as u64;
+        let blank = all(0) || !last && all(0xcc);
         let kind = if blank {
             PieceKind::Padding
         } else {
@@ -252,5 +255,25 @@ mod tests {
             at = piece.range.end();
         }
         assert_eq!(at.0, bytes.len() as u64);
+    }
+
+    #[test]
+    fn traps_between_segments_are_padding_as_zeroes_are() {
+        let path = std::env::current_exe().unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let padding = |bytes: &[u8]| {
+            let image = Image::parse(&path, bytes).unwrap();
+            let pieces = Layout::new(&image).pieces.into_iter();
+            let padding = pieces.filter(|piece| piece.kind == PieceKind::Padding);
+            padding.map(|piece| piece.range).collect::<Vec<_>>()
+        };
+        let before = padding(&bytes);
+        let largest = before.iter().max_by_key(|range| range.size).unwrap();
+        let (start, end) = (largest.start.0 as usize, largest.end().0 as usize);
+        assert!(end - start > 8 && end < bytes.len(), "{largest:?}");
+        bytes[start..end].fill(0xcc);
+        assert_eq!(padding(&bytes), before);
+        bytes[start..end].fill(0xab);
+        assert_ne!(padding(&bytes), before);
     }
 }

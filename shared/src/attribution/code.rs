@@ -68,6 +68,11 @@ impl CodeMap {
             }
         };
         funclets.sort_unstable();
+        // Of a list of what others may use, no entry says where the one before it ends.
+        let is_list = image.parts.is_empty()
+            && !image.symbols_have_sizes()
+            && unwind.next_function(VirtualAddress(0)).is_none()
+            && !symbols.names_all_functions();
         let mut next = 0;
         // The end of the code that has been given away.
         let mut taken = VirtualAddress(0);
@@ -123,13 +128,22 @@ impl CodeMap {
                     following.map_or(end, |following| end.min(following)),
                     Evidence::Unwind,
                 )
+            } else if is_list {
+                continue;
+            } else if let Some(function) =
+                unwind.guessed_at(address).filter(|it| it.start == address)
+            {
+                let end = function.end();
+                let end = following.map_or(end, |following| end.min(following));
+                (end, Evidence::Inferred)
             } else {
                 let end = section_range.end();
                 let end = following.map_or(end, |following| end.min(following));
                 let listed = unwind.next_function(address);
                 let end = listed.map_or(end, |listed| end.min(listed));
                 let range = Range::<VirtualAddress>::between(address, end);
-                let range = match listed.is_some() {
+                let by_list = listed.is_some_and(|listed| listed == end);
+                let range = match by_list || listed.is_some() && !image.symbols_have_sizes() {
                     true => image.without_fill(range),
                     false => range,
                 };

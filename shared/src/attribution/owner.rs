@@ -198,8 +198,9 @@ impl SymbolOwners {
         is_only.then(|| crates.resolve(name, None).0)
     }
 
-    /// Python's modules export `PyInit_` and their name, which is the crate's; of others the name of
-    /// the file may say it.
+    /// The name under which the linker made the file is its crate's. Where that is not known, Python's
+    /// modules export `PyInit_` and their name, which is the crate's; of others the name of the file may
+    /// say it.
     fn crate_of_export(table: &SymbolTable<'_>, crates: &mut Crates<'_>) -> Option<CrateId> {
         let catalogue = crates.catalogue();
         let exported = table
@@ -213,6 +214,9 @@ impl SymbolOwners {
                 Some(hash) => crates.describe(hash, info),
                 None => crates.intern(info, None),
             });
+        }
+        if let Some(name) = catalogue.link_crate() {
+            return Some(crates.resolve(name, outer_instance(table, name)).0);
         }
         // A module may hold others, each of which has a function of its own.
         let file = catalogue.file_crate();

@@ -8,6 +8,7 @@ mod aarch64;
 mod flow;
 mod instruction;
 mod stack;
+mod starts;
 mod wasm;
 mod x86_64;
 mod x86_64_instructions;
@@ -18,6 +19,7 @@ pub use stack::{
     CallTarget, FramePointer, StackFrame, begins_thread_ahead, call_before, stack_frame,
     stack_frame_ahead,
 };
+pub use starts::{find as find_functions, finds_starts, lacks_extents};
 
 use crate::{
     address::{AddressRange, VirtualAddress},

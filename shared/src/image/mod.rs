@@ -167,6 +167,11 @@ impl<'d> Image<'d> {
                     object::FileKind::Elf64 => elf::parse::<object::elf::FileHeader64<_>>(bytes),
                     object::FileKind::Archive => parts::archive(bytes),
                     object::FileKind::Pe32 | object::FileKind::Pe64 => pe::parse(bytes),
+                    object::FileKind::Xcoff32 | object::FileKind::Xcoff64 => {
+                        return Err(format(
+                            "it is an XCOFF file of AIX, a format that is not read".into(),
+                        ));
+                    }
                     // Relocatable ones are read with all objects.
                     kind => macho::parse(bytes).unwrap_or_else(|| other::parse(kind, bytes)),
                 }
@@ -339,6 +344,16 @@ impl<'d> Image<'d> {
         }
     }
 
+    /// The name under which the linker made it, of a Mach-O library its install name, of a PE file that
+    /// of its PDB: a path, or a file's name.
+    pub fn linked_as(&self) -> Option<Cow<'d, str>> {
+        match &self.native {
+            Native::MachO(commands) => macho::install_name(self, commands),
+            Native::Pe(_) => self.pdb_path(),
+            Native::None | Native::Wasm(_) => None,
+        }
+    }
+
     /// What tells builds apart: the `NT_GNU_BUILD_ID` note of ELF files, the UUID of Mach-O, the GUID
     /// of a PE file's PDB.
     pub fn build_id(&self) -> Option<&'d [u8]> {
@@ -403,6 +418,23 @@ impl<'d> Image<'d> {
         }
         debug_frame::read(self, &mut tables);
         tables
+    }
+
+    /// Functions that a table of the headers names, besides symbols, exports and unwind tables.
+    pub fn listed_starts(&self) -> Vec<VirtualAddress> {
+        match &self.native {
+            Native::Pe(header) => pe::starts(self, header),
+            Native::None | Native::MachO(_) | Native::Wasm(_) => Vec::new(),
+        }
+    }
+
+    /// Where parts of functions begin that run while they unwind, where only the handlers' own tables
+    /// tell these from functions.
+    pub fn funclets(&self) -> Vec<VirtualAddress> {
+        match &self.native {
+            Native::Pe(header) => pe::funclets(self, header),
+            Native::None | Native::MachO(_) | Native::Wasm(_) => Vec::new(),
+        }
     }
 
     /// As [`unwind_tables`](Self::unwind_tables), of objects and archives, where only the

@@ -123,6 +123,16 @@ impl PartTable {
 }
 
 impl SymbolTable<'_> {
+    /// Whether it is more than a list of what others may use: it names functions that only their own
+    /// object file sees.
+    pub fn names_all_functions(&self) -> bool {
+        self.symbols.iter().any(|symbol| {
+            symbol.kind == SymbolKind::Function
+                && symbol.binding == Binding::Local
+                && symbol.section.is_some()
+        })
+    }
+
     /// The tables that it was put together from.
     pub fn tables(&self) -> Vec<PartTable> {
         match self.parts.is_empty() {

@@ -60,7 +60,8 @@ pub struct UnwindTables {
     /// The functions by address, where the format lists them apart from the unwind tables, or where
     /// several entries are one function: then they, and not the entries, say where functions end.
     pub functions: Vec<AddressRange>,
-    /// Code between these that has the looks of functions; by address.
+    /// Code between these that has the looks of functions; by address. Where nothing lists functions,
+    /// all that were found by other means.
     pub guessed: Vec<AddressRange>,
     /// Common information entries and terminators, shared by many functions.
     pub common: Vec<FileRange>,
@@ -97,10 +98,27 @@ impl UnwindTables {
         function.contains(address).then_some(function)
     }
 
-    /// Of functions that are listed apart, where the first one after `address` starts.
+    /// Of functions that were guessed, the one that holds `address`.
+    pub fn guessed_at(&self, address: VirtualAddress) -> Option<AddressRange> {
+        let next = self.guessed.partition_point(|it| it.start <= address);
+        let function = *self.guessed.get(next.checked_sub(1)?)?;
+        function.contains(address).then_some(function)
+    }
+
+    /// Where the first function after `address` starts that these tables tell.
     pub fn next_function(&self, address: VirtualAddress) -> Option<VirtualAddress> {
-        let next = self.functions.partition_point(|it| it.start <= address);
-        self.functions.get(next).map(|function| function.start)
+        let after = |all: &[AddressRange]| {
+            let next = all.partition_point(|it| it.start <= address);
+            all.get(next).map(|function| function.start)
+        };
+        let next = self
+            .entries
+            .partition_point(|entry| entry.function.start <= address);
+        let entry = self.entries.get(next).map(|entry| entry.function.start);
+        // Parts of functions have entries, too.
+        let entry = entry.filter(|_| self.functions.is_empty());
+        let all = [after(&self.functions), after(&self.guessed), entry];
+        all.into_iter().flatten().min()
     }
 
     /// Where functions start and end, as the tables say it; by address.

@@ -403,3 +403,47 @@ fn native_code_is_named_after_the_crate_that_brought_it() {
     assert_eq!(local("other.c", "step"), None);
     assert_eq!(local("", "step"), None);
 }
+
+#[test]
+fn the_standard_library_that_was_built_with_the_program_is_std() {
+    let project = Project::new(&[]);
+    let at = |path: &str| project.path(path);
+    let write = |path: &str, text: &str| project.write(path, text);
+    let library = "tools/lib/rustlib/src/rust/library";
+    let source = "registry+https://index.example/";
+    write(
+        &format!("{library}/Cargo.lock"),
+        &format!(
+            "version = 4\n[[package]]\nname = \"gimli\"\nversion = \"0.32.3\"\nsource = \"{source}\"\n"
+        ),
+    );
+    write(
+        &format!("{library}/core/Cargo.toml"),
+        "[package]\nname = \"core\"\nversion = \"0.0.0\"\n",
+    );
+    let registry = "home/registry/src/index-0123";
+    for (name, source) in [
+        ("core", format!("{library}/core/src/lib.rs")),
+        ("gimli", format!("{registry}/gimli-0.32.3/src/lib.rs")),
+        ("memchr", format!("{registry}/memchr-2.8.3/src/lib.rs")),
+    ] {
+        let source = at(&source);
+        write(&format!("target/release/deps/lib{name}-01.rlib"), "");
+        write(
+            &format!("target/release/deps/{name}-01.d"),
+            &format!("lib{name}-01.rlib: {}\n", source.display()),
+        );
+    }
+    let file = at("target/release/program");
+    fs::copy(std::env::current_exe().unwrap(), &file).unwrap();
+    let context = project.context();
+    let catalogue = Catalogue::for_file(&context, &Mapping::open(&file).unwrap());
+    let beside = |name: &str, version: &str| {
+        let mut all = catalogue.crates();
+        let found = all.find(|info| info.name == name && info.version.as_deref() == Some(version));
+        found.map(|info| info.origin)
+    };
+    assert_eq!(beside("core", "0.0.0"), None);
+    assert_eq!(beside("gimli", "0.32.3"), Some(Origin::StdDependency));
+    assert_eq!(beside("memchr", "2.8.3"), Some(Origin::Registry));
+}

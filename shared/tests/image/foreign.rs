@@ -5,7 +5,12 @@
 //! `make-foreign` beside them makes both anew.
 
 use crate::{functions, specimen};
-use codecost::image::{Image, Mapping, SectionKind};
+use codecost::{
+    attribution::{CodeMap, Evidence},
+    disasm::{find_functions, finds_starts, lacks_extents},
+    image::{Architecture, Image, Mapping, SectionKind},
+};
+use std::{collections::BTreeMap, fs};
 
 fn with<T>(name: &str, then: impl FnOnce(&Image<'_>) -> T) -> T {
     let path = specimen(name);
@@ -159,5 +164,79 @@ fn the_function_table_of_windows_for_aarch64_has_lengths() {
         for pair in unwind.functions.windows(2) {
             assert!(pair[0].end() <= pair[1].start, "{pair:?}");
         }
+    });
+}
+
+/// Where the functions of a file start and how large they are, of which no table lists any, and how many
+/// of them rest on a guess.
+fn searched(image: &Image<'_>) -> (BTreeMap<u64, u64>, usize) {
+    let mut symbols = image.symbols();
+    if symbols.symbols.is_empty() {
+        symbols = image.dynamic_symbols();
+    }
+    let mut unwind = image.unwind_tables();
+    assert!(lacks_extents(image, &symbols, &unwind));
+    let relocations = image.relocations(&image.dynamic_symbols());
+    unwind.guessed = find_functions(image, &symbols, &unwind, &relocations);
+    let code = CodeMap::new(image, &symbols, &unwind);
+    let guesses = code.functions.iter();
+    let guesses = guesses.filter(|function| function.extent == Evidence::Inferred);
+    let ranges = code.functions.iter();
+    let ranges = ranges.map(|function| (function.range.start.0, function.range.size));
+    (ranges.collect(), guesses.count())
+}
+
+/// What the linker called the code at each address.
+fn linked(name: &str) -> BTreeMap<u64, String> {
+    let text = fs::read_to_string(specimen(name)).unwrap();
+    let rows = text.lines().map(|line| {
+        let (address, name) = line.split_once(' ').unwrap();
+        (u64::from_str_radix(address, 16).unwrap(), name.to_owned())
+    });
+    rows.collect()
+}
+
+#[test]
+fn functions_of_32_bit_windows_are_found_in_the_code() {
+    // Handlers are parts of their function, and one leads back to a label in it.
+    let part = |name: &str| name.starts_with("?catch$") || name.starts_with("?dtor$");
+    let mut truth = linked("windows-i686.symbols");
+    let label = truth.iter().find(|(_, name)| name.starts_with("$ehgcr"));
+    let label = *label.unwrap().0;
+    let parts = truth.iter().filter(|(_, name)| part(name));
+    let mut parts: Vec<u64> = parts.map(|(address, _)| *address).collect();
+    truth.retain(|address, name| *address != label && !part(name));
+    assert_eq!((truth.len(), parts.len()), (10, 2));
+    with("windows-i686.dll", |image| {
+        let mut funclets: Vec<u64> = image.funclets().iter().map(|start| start.0).collect();
+        funclets.sort_unstable();
+        parts.sort_unstable();
+        assert_eq!(funclets, parts);
+        let (found, guesses) = searched(image);
+        assert!(found.keys().eq(truth.keys()), "{found:x?} {truth:x?}");
+        // Each ends before the fill, by `llvm-objdump -d`: the only export, and the one with handlers.
+        assert_eq!((found[&0x1000_1010], found[&0x1000_1030]), (0x20, 0xd4));
+        assert_eq!(guesses, found.len());
+    });
+}
+
+#[test]
+fn functions_of_apple_are_found_where_the_list_of_them_is_left_out() {
+    let truth = linked("apple-bare.symbols");
+    assert_eq!(truth.len(), 5);
+    with("apple-bare.dylib", |image| {
+        assert_eq!(image.architecture, Architecture::Aarch64);
+        assert!(finds_starts(image.architecture));
+        let (found, guesses) = searched(image);
+        assert!(found.keys().eq(truth.keys()), "{found:x?} {truth:x?}");
+        assert_eq!(guesses, 5);
+    });
+    // With the list there is nothing to look for.
+    with("apple-stripped.dylib", |image| {
+        assert!(!lacks_extents(
+            image,
+            &image.symbols(),
+            &image.unwind_tables()
+        ));
     });
 }

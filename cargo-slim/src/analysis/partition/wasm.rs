@@ -23,7 +23,8 @@ pub(super) fn headers(image: &Image<'_>) -> BTreeMap<u32, u32> {
     let mut headers = BTreeMap::new();
     for (index, table) in tables {
         if let Some(section) = starts.get(&table.range.end().0).copied() {
-            starts.insert(table.range.start.0, section);
+            // An empty section stands where the header of the next one begins.
+            starts.entry(table.range.start.0).or_insert(section);
             headers.insert(index, section);
         }
     }

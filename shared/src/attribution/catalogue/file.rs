@@ -12,6 +12,7 @@ use super::{
     producer,
     source::package_by_layout,
     sysroot::{self, crate_name},
+    toolchain_origin,
 };
 use crate::{
     attribution::{Origin, PackageList},
@@ -114,7 +115,10 @@ impl Catalogue {
             ..Self::default()
         };
         let made_by = image.map(producer::of).unwrap_or_default();
-        catalogue.rust = made_by.is_rust();
+        let linked = image.and_then(Image::linked_as);
+        let linked = linked.and_then(|name| producer::crate_of_link(&name));
+        catalogue.rust = made_by.is_rust() || linked.as_ref().is_some_and(|(_, cargo)| *cargo);
+        catalogue.link_crate = linked.map(|(name, _)| name);
         let release = made_by.release(toolchain.as_ref().map(|all| &all.0));
         catalogue.states_release = release.is_some();
         match (release, toolchain) {
@@ -135,8 +139,9 @@ impl Catalogue {
         catalogue.base = base.as_deref().map(slashed);
         // All that was linked into a file of cargo's stands in its `deps/`.
         catalogue.complete = beside.iter().any(|found| found.library);
+        let of_std = of_built_std(&beside, workspace.as_ref());
         for found in beside {
-            catalogue.add_beside(found, workspace.as_ref(), file);
+            catalogue.add_beside(found, workspace.as_ref(), file, &of_std);
         }
         catalogue.listed = PackageList::find(image, mapping, file);
         if !catalogue.complete {
@@ -152,7 +157,13 @@ impl Catalogue {
         catalogue
     }
 
-    fn add_beside(&mut self, found: Beside, workspace: Option<&Workspace>, file: &Path) {
+    fn add_beside(
+        &mut self,
+        found: Beside,
+        workspace: Option<&Workspace>,
+        file: &Path,
+        of_std: &BTreeSet<Locked>,
+    ) {
         let Beside {
             name,
             source,
@@ -160,6 +171,19 @@ impl Catalogue {
             learned,
         } = found;
         let source = source.map(|source| absolute_source(source, workspace, file));
+        // `-Zbuild-std` compiles std and its dependencies from the toolchain's own sources.
+        let is_std = source.as_deref().and_then(built_std).is_some();
+        if is_std && toolchain_origin(&name) == Origin::Std {
+            let index = self.add(CrateInfo {
+                role: Default::default(),
+                name,
+                package: None,
+                version: self.release.clone(),
+                origin: Origin::Std,
+            });
+            self.learn(index, learned);
+            return;
+        }
         let package = source
             .as_deref()
             .and_then(|source| package_of_source(source, workspace));
@@ -167,6 +191,11 @@ impl Catalogue {
             Some((info, _)) => CrateInfo {
                 role: Default::default(),
                 name,
+                origin: match info.package.clone().zip(info.version.clone()) {
+                    Some(locked) if of_std.contains(&locked) => Origin::StdDependency,
+                    _ if is_std => Origin::StdDependency,
+                    _ => info.origin,
+                },
                 ..info.clone()
             },
             None => CrateInfo {
@@ -221,23 +250,12 @@ impl Catalogue {
         if !targets.any(|target| Some(target.name.as_str()) == stem) {
             return;
         }
-        let lock = workspace.root().join("Cargo.lock");
-        let text = fs::read_to_string(lock).unwrap_or_default();
-        let document = text.parse::<toml_edit::DocumentMut>().unwrap_or_default();
-        let packages = document.get("package");
-        let packages = packages.and_then(toml_edit::Item::as_array_of_tables);
-        for package in packages.into_iter().flatten() {
-            let text = |key| package.get(key).and_then(toml_edit::Item::as_str);
-            let (Some(name), Some(version), Some(source)) =
-                (text("name"), text("version"), text("source"))
-            else {
-                continue;
-            };
+        for ((name, version), source) in locked(&workspace.root().join("Cargo.lock")) {
             self.add(CrateInfo {
                 role: Default::default(),
                 name: name.replace('-', "_"),
-                package: Some(name.into()),
-                version: Some(version.into()),
+                package: Some(name),
+                version: Some(version),
                 origin: match source.starts_with("git+") {
                     true => Origin::Git,
                     false => Origin::Registry,
@@ -294,6 +312,50 @@ impl Catalogue {
             }
         }
     }
+}
+
+/// A package's name and version.
+type Locked = (String, String);
+
+/// What a lock file has that comes from elsewhere, and from where.
+fn locked(file: &Path) -> Vec<(Locked, String)> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let document = text.parse::<toml_edit::DocumentMut>().unwrap_or_default();
+    let packages = document.get("package");
+    let packages = packages.and_then(toml_edit::Item::as_array_of_tables);
+    let packages = packages.into_iter().flatten().filter_map(|package| {
+        let text = |key| Some(package.get(key)?.as_str()?.to_owned());
+        Some(((text("name")?, text("version")?), text("source")?))
+    });
+    packages.collect()
+}
+
+/// The directory of the standard library's sources that a source stands in, where these are the
+/// toolchain's.
+fn built_std(source: &Path) -> Option<PathBuf> {
+    const LIBRARY: &str = "/lib/rustlib/src/rust/library";
+    let text = slashed(source);
+    let (above, below) = text.split_once(LIBRARY)?;
+    below
+        .starts_with('/')
+        .then(|| PathBuf::from(format!("{above}{LIBRARY}")))
+}
+
+/// What the standard library depends on by its own lock file, where it was compiled with the program: what
+/// the program depends on, too, is left out, for nothing tells the two apart.
+fn of_built_std(beside: &[Beside], workspace: Option<&Workspace>) -> BTreeSet<Locked> {
+    let mut sources = beside.iter().filter_map(|found| found.source.as_deref());
+    let Some(library) = sources.find_map(built_std) else {
+        return BTreeSet::new();
+    };
+    let all = |lock: &Path| locked(lock).into_iter().map(|(package, _)| package);
+    let mut of_std: BTreeSet<Locked> = all(&library.join("Cargo.lock")).collect();
+    if let Some(workspace) = workspace {
+        for package in all(&workspace.root().join("Cargo.lock")) {
+            of_std.remove(&package);
+        }
+    }
+    of_std
 }
 
 /// The name of the file as cargo gives it to an executable: its crate's.
@@ -485,8 +547,10 @@ fn mentioned(file: &[u8], image: Option<&Image<'_>>) -> BTreeSet<String> {
             for section in &image.sections {
                 // WebAssembly has one section for all data.
                 let mixed = image.format == Format::Wasm && section.kind == SectionKind::Data;
+                // Some linkers put constants to what is read-only after relocation.
                 let texts = mixed
                     || section.kind == SectionKind::ReadOnlyData
+                    || section.name.starts_with(".data.rel.ro")
                     || [".debug_str", ".debug_line_str"].contains(&&*section.name);
                 if texts && let Some(content) = image.section_content(section) {
                     search(&content);

@@ -181,6 +181,9 @@ pub struct Catalogue {
     /// The crate that the file's own name tells.
     #[cfg(feature = "binary")]
     file_crate: Option<String>,
+    /// The crate that the name tells under which the linker made the file.
+    #[cfg(feature = "binary")]
+    link_crate: Option<String>,
     /// The name of the file itself, without what follows a dot.
     #[cfg(feature = "binary")]
     file_stem: Option<String>,
@@ -286,16 +289,16 @@ impl Catalogue {
             };
         }
         if named.is_empty() {
-            let origin = match LIBRARY.contains(&name) {
-                true => Origin::Std,
-                false => Origin::Unknown,
-            };
+            let of_std = LIBRARY.contains(&name);
             let info = CrateInfo {
                 role: Default::default(),
                 name: name.into(),
                 package: None,
-                version: None,
-                origin,
+                version: self.release.clone().filter(|_| of_std),
+                origin: match of_std {
+                    true => Origin::Std,
+                    false => Origin::Unknown,
+                },
             };
             return Found {
                 info,
@@ -404,14 +407,20 @@ impl Catalogue {
     pub fn is_own(&self, info: &CrateInfo) -> bool {
         match self.listed.as_ref().and_then(super::PackageList::root) {
             Some(root) => info.package.as_deref() == Some(&root.name),
-            None => info.origin == Origin::Workspace && Some(&info.name) == self.file_stem.as_ref(),
+            None => info.origin == Origin::Workspace && Some(&*info.name) == self.own_name(),
         }
+    }
+
+    /// What the file is called: as the linker was told, else as it is called now.
+    #[cfg(feature = "binary")]
+    pub(super) fn own_name(&self) -> Option<&str> {
+        self.link_crate().or(self.file_stem.as_deref())
     }
 
     /// What the program is called as a crate, by the name of its file.
     #[cfg(feature = "binary")]
     pub fn program(&self) -> Option<String> {
-        let stem = self.file_stem.as_ref()?;
+        let stem = self.own_name()?;
         let mut bytes = stem.bytes();
         let plain = bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         plain.then(|| stem.replace('-', "_"))
@@ -468,7 +477,13 @@ impl Catalogue {
     fn lists_the_file(&self) -> bool {
         let root = self.listed.as_ref().and_then(super::PackageList::root);
         let library = root.map(|root| CrateInfo::of_package(root).name);
-        library.is_some() && library == self.file_crate
+        library.is_some() && (library == self.file_crate || library == self.link_crate)
+    }
+
+    /// The crate that the name tells under which the linker made the file, whatever it is called now.
+    #[cfg(feature = "binary")]
+    pub(super) fn link_crate(&self) -> Option<&str> {
+        self.link_crate.as_deref()
     }
 
     /// The crate that the file's own name tells, as cargo and the packagers of Node's and Python's
@@ -478,14 +493,15 @@ impl Catalogue {
         self.file_crate.as_deref()
     }
 
-    /// Adds a crate; one with the same name, package, version and origin is the same crate.
+    /// Adds a crate; one with the same name, package, version and origin is the same crate, but for those
+    /// of a toolchain that made something else.
     #[cfg(feature = "binary")]
     fn add(&mut self, info: CrateInfo) -> usize {
         let same_name = self.by_name.entry(info.name.clone()).or_default();
         let found = same_name.iter().find(|&&index| {
             self.crates
                 .get(index)
-                .is_some_and(|known| known.info == info)
+                .is_some_and(|known| known.info == info && !(self.foreign && known.of_toolchain))
         });
         if let Some(&index) = found {
             return index;

@@ -73,7 +73,9 @@ pub(super) fn of(image: &Image<'_>) -> Producer {
     }
     for section in &image.sections {
         let debug = section.name.starts_with(".debug_str") || section.name == ".zdebug_str";
-        if (debug || section.kind == SectionKind::ReadOnlyData)
+        let constants =
+            section.kind == SectionKind::ReadOnlyData || section.name.starts_with(".data.rel.ro");
+        if (debug || constants)
             && let Some(content) = image.section_content(section)
         {
             if debug {
@@ -123,15 +125,18 @@ fn release(text: &[u8]) -> Option<String> {
 
 /// Paths of the standard library's sources.
 fn paths(text: &[u8], found: &mut Producer) {
-    // Below it, paths are spelled as on the machine that made the file: `/library\core\src\…`.
-    let library = memchr::memmem::Finder::new(b"/library");
+    // Below it, paths are spelled as on the machine that made the file, `/library\core\src\…`, where
+    // the user's own crates are compiled with them also before it.
+    let library = memchr::memmem::Finder::new(b"library");
     let mut rest = text;
     while let Some(at) = library.find(rest) {
         let before = &rest[at.saturating_sub(64)..at];
         rest = &rest[at + 1..];
-        if !matches!(rest.get("library".len()), Some(b'/' | b'\\')) {
+        let slash = |byte: Option<&u8>| matches!(byte, Some(b'/' | b'\\'));
+        if !slash(rest.get("library".len() - 1)) || !slash(before.last()) {
             continue;
         }
+        let before = &before[..before.len() - 1];
         let Some(slash) = before.iter().rposition(|byte| *byte == b'/') else {
             continue;
         };
@@ -178,6 +183,32 @@ pub(super) fn crate_of_file_name(file: &Path) -> Option<String> {
     let of_web = endings.ends_with("wasm") || endings.ends_with("node");
     let says_nothing = crate_name.is_empty() || of_web && USUAL.contains(&crate_name.as_str());
     (plain && !says_nothing).then_some(crate_name)
+}
+
+/// The crate that the name tells under which the linker made a file, as rustc and cargo give it: that of
+/// a PDB, `D:\a\x\target\release\deps\x.pdb` or `x.pdb`, and a library's install name,
+/// `/x/target/release/deps/libx.dylib`. With it, whether only cargo gives such a name.
+pub(super) fn crate_of_link(linked: &str) -> Option<(String, bool)> {
+    let mut parts = linked.rsplit(['/', '\\']);
+    let name = parts.next()?;
+    let of_cargo = parts.next() == Some("deps");
+    let stem = match name.strip_suffix(".pdb") {
+        Some(stem) => stem,
+        None => name.strip_suffix(".dylib")?.strip_prefix("lib")?,
+    };
+    // Cargo appends a hash to the files of programs and tests in `deps`.
+    let stem = match stem.rsplit_once('-') {
+        Some((stem, hash)) if hash.len() == 16 && hash.bytes().all(|it| it.is_ascii_hexdigit()) => {
+            stem
+        }
+        _ => stem,
+    };
+    let name = stem.replace('-', "_");
+    let plain = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    plain.then_some((name, of_cargo))
 }
 
 /// What bundlers and packagers of JavaScript call a module, whatever is in it.
@@ -232,6 +263,21 @@ mod tests {
         assert!(!producer(paths, b"/home/me/rust/library/a.rs /library/").is_rust());
         let windows = br"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library\core\src\io.rs";
         assert!(producer(paths, windows).is_rust());
+        let all = br"/rustc/f6e511eec7342f59a25f7c0534f1dbea00d01b14\library\core\src\str.rs";
+        assert!(producer(paths, all).is_rust());
+    }
+
+    #[test]
+    fn names_of_the_linker_tell_crates() {
+        let of = |name: &str| crate_of_link(name);
+        let found = |name: &str, cargo| Some((name.to_owned(), cargo));
+        assert_eq!(of("bindings_napi.pdb"), found("bindings_napi", false));
+        let apple = "/Users/runner/work/rollup/rust/target/release/deps/libbindings_napi.dylib";
+        assert_eq!(of(apple), found("bindings_napi", true));
+        let windows = r"D:\a\x\target\release\deps\my_tool-0123456789abcdef.pdb";
+        assert_eq!(of(windows), found("my_tool", true));
+        assert_eq!(of("@rpath/libz.1.dylib"), None);
+        assert_eq!(of("@rpath/tokenizers.tokenizers.abi3.so"), None);
     }
 
     #[test]

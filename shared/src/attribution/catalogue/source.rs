@@ -219,13 +219,15 @@ pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateI
         origin,
     };
     let list = catalogue.listed.as_ref();
+    // The compiler's own, wherever it was built.
+    let release = catalogue.release.as_deref();
     let above = match path.split_once("/src/") {
         Some((above, _)) => above,
         None if path.starts_with("src/") => {
             // The workspace's own root.
             let root = list.and_then(PackageList::root).map(CrateInfo::of_package);
             // Modules of Python are often called like their crate after a `_`, but seldom like it with one.
-            let named = catalogue.file_stem.as_deref();
+            let named = catalogue.own_name();
             let named = named.filter(|name| !name.starts_with('_'));
             return root.or_else(|| {
                 let name = named.unwrap_or("[src/]");
@@ -245,7 +247,7 @@ pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateI
         let file = rest.split(['/', '.']).next()?;
         return OF_LIBRARY
             .contains(&(name, file))
-            .then(|| info(name, None, None, Origin::Std));
+            .then(|| info(name, None, release, Origin::Std));
     }
     // Distributions build the standard library, and what it depends on, in places of their own.
     let below = path.strip_prefix("library/");
@@ -254,7 +256,7 @@ pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateI
         .and_then(library_of)
         .filter(|name| super::LIBRARY.contains(name))
     {
-        return Some(info(name, None, None, Origin::Std));
+        return Some(info(name, None, release, Origin::Std));
     }
     match name_and_version(directory) {
         Some((name, version)) if DEPENDENCIES.contains(&name) => {

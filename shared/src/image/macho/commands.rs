@@ -45,6 +45,8 @@ pub(crate) struct Commands {
     /// Where the commands with run paths stand, and with the loader's path.
     pub(super) run_paths: Vec<u64>,
     pub(super) loader: Option<u64>,
+    /// Where the command with a library's own name stands.
+    pub(super) identity: Option<u64>,
 }
 
 /// A part of `__LINKEDIT`.
@@ -174,6 +176,8 @@ impl Commands {
             // LC_LOAD_DYLIB, LC_LOAD_WEAK_DYLIB, LC_REEXPORT_DYLIB, LC_LAZY_LOAD_DYLIB,
             // LC_LOAD_UPWARD_DYLIB
             0x0c | 0x18 | 0x1f | 0x20 | 0x23 => self.libraries.push((at, command)),
+            // LC_ID_DYLIB
+            0x0d => self.identity = Some(at),
             // LC_RPATH
             0x1c => self.run_paths.push(at),
             // LC_LOAD_DYLINKER

@@ -10,6 +10,7 @@ use super::{
     commands::Part,
     range,
 };
+use std::borrow::Cow;
 
 /// MH_PIE, MH_ALLOW_STACK_EXECUTION, MH_NO_HEAP_EXECUTION
 const PIE: u32 = 0x0020_0000;
@@ -23,11 +24,8 @@ pub(crate) fn facts(image: &Image<'_>, commands: &Commands) -> LoaderNeeds {
         bytes: image.bytes,
         little_endian: image.little_endian,
     };
-    // A text stands inside of its command, after as many bytes as the field says.
     let text = |at: u64, field: u64| {
-        let (size, skip) = (fields.u32(at + 4)?, fields.u32(at + field)?);
-        let room = size.checked_sub(skip)? as usize;
-        let text = fields.text(at + u64::from(skip), room)?;
+        let text = text_of(fields, at, field)?;
         Some(String::from_utf8_lossy(text).into_owned())
     };
     let libraries = commands.libraries.iter().filter_map(|(at, command)| {
@@ -52,6 +50,23 @@ pub(crate) fn facts(image: &Image<'_>, commands: &Commands) -> LoaderNeeds {
         hardening: hardening(image, commands),
         ..LoaderNeeds::of_libraries(libraries)
     }
+}
+
+/// The name that a library has for those that are linked with it (LC_ID_DYLIB).
+pub(crate) fn install_name<'d>(image: &Image<'d>, commands: &Commands) -> Option<Cow<'d, str>> {
+    let fields = Fields {
+        bytes: image.bytes,
+        little_endian: image.little_endian,
+    };
+    let text = text_of(fields, commands.identity?, 8)?;
+    Some(String::from_utf8_lossy(text))
+}
+
+/// A text stands inside of its command at `at`, after as many bytes as the field says.
+fn text_of(fields: Fields<'_>, at: u64, field: u64) -> Option<&[u8]> {
+    let (size, skip) = (fields.u32(at + 4)?, fields.u32(at + field)?);
+    let room = size.checked_sub(skip)? as usize;
+    fields.text(at + u64::from(skip), room)
 }
 
 /// `11.0`, `13.2.1`: 16 bits, 8 and 8.

@@ -17,7 +17,7 @@ mod trie;
 mod unwind;
 
 pub(super) use commands::Commands;
-pub(super) use facts::facts;
+pub(super) use facts::{facts, install_name};
 pub(super) use pointers::relocations;
 pub(super) use strip::stripped;
 pub(super) use symbols::symbols;
@@ -124,7 +124,7 @@ fn section<'d>(
     let flags = fields.u32(rest + 16)?;
     let kind = kind_of(&name, segment, flags);
     let loaded = kind != SectionKind::Debug;
-    let zeroes = matches!(kind, SectionKind::Bss | SectionKind::TlsBss);
+    let zeroes = kind == SectionKind::Bss;
     let held = if zeroes || hollow { 0 } else { size };
     missing::note(missing, &name, fields.bytes, (offset.into(), held));
     let compressed = name.starts_with("__zdebug_");
@@ -158,11 +158,11 @@ fn kind_of(name: &str, segment: &[u8], flags: u32) -> SectionKind {
         _ => {}
     }
     match flags & 0xff {
-        // S_ZEROFILL, S_GB_ZEROFILL
-        0x01 | 0x0c => SectionKind::Bss,
-        // S_THREAD_LOCAL_REGULAR, S_THREAD_LOCAL_ZEROFILL
+        // S_ZEROFILL, S_GB_ZEROFILL; S_THREAD_LOCAL_ZEROFILL, which other than ELF's `.tbss` has
+        // addresses and memory of its own, from where each thread's is copied.
+        0x01 | 0x0c | 0x12 => SectionKind::Bss,
+        // S_THREAD_LOCAL_REGULAR
         0x11 => SectionKind::Tls,
-        0x12 => SectionKind::TlsBss,
         // S_NON_LAZY_SYMBOL_POINTERS, S_LAZY_SYMBOL_POINTERS, S_THREAD_LOCAL_VARIABLE_POINTERS
         0x06 | 0x07 | 0x14 => SectionKind::Got,
         // S_SYMBOL_STUBS

@@ -56,7 +56,11 @@ pub(crate) fn stripped(image: &Image<'_>, commands: &Commands) -> Stripped {
             &mut stripped,
         );
     }
-    stripped.size = size.saturating_sub(gone);
+    // What was appended is in no segment and not copied.
+    let segments = image.segments.iter().map(|segment| segment.file.end().0);
+    let tables = image.tables.iter().map(|table| table.range.end().0);
+    let end = segments.chain(tables).max().unwrap_or(size);
+    stripped.size = end.min(size).saturating_sub(gone);
     stripped
 }
 

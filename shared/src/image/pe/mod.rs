@@ -13,6 +13,7 @@ mod directories;
 mod facts;
 mod gaps;
 mod handlers;
+mod listed;
 mod pointers;
 mod strip;
 mod symbols;
@@ -20,6 +21,7 @@ mod unwind;
 
 pub(super) use directories::identity;
 pub(super) use facts::facts;
+pub(super) use listed::{funclets, starts};
 pub(super) use pointers::relocations;
 pub(super) use strip::stripped;
 pub(super) use symbols::{exports, symbols};
@@ -282,7 +284,9 @@ fn kind_of(name: &str, flags: u32) -> SectionKind {
     match name {
         ".pdata" => return SectionKind::UnwindIndex,
         ".xdata" => return SectionKind::ExceptTable,
-        ".eh_frame" => return SectionKind::EhFrame,
+        // Without a table of strings, GNU's linker cuts names at eight bytes.
+        ".eh_frame" | ".eh_fram" => return SectionKind::EhFrame,
+        ".gcc_except_table" | ".gcc_exc" => return SectionKind::ExceptTable,
         ".idata" | ".didat" => return SectionKind::Loader,
         ".edata" => return SectionKind::DynamicSymbols,
         ".reloc" => return SectionKind::Relocations,
@@ -335,5 +339,20 @@ fn headerless(image: &mut Image<'_>, header: &Header, strings: Option<FileRange>
     if let Some((at, size)) = header.directory(4) {
         let given = (at.into(), size.into());
         add("certificate", SectionKind::Signature, given);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_cut_have_their_kind() {
+        // IMAGE_SCN_CNT_INITIALIZED_DATA, IMAGE_SCN_MEM_READ
+        let kind = |name| kind_of(name, 0x4000_0040);
+        assert_eq!(kind(".eh_fram"), kind(".eh_frame"));
+        assert_eq!(kind(".eh_fram"), SectionKind::EhFrame);
+        assert_eq!(kind(".gcc_exc"), SectionKind::ExceptTable);
+        assert_eq!(kind(".rdata"), SectionKind::ReadOnlyData);
     }
 }
