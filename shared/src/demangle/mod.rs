@@ -27,6 +27,7 @@ mod cursor;
 mod legacy;
 mod punycode;
 mod rare;
+mod spelled;
 mod suffix;
 mod text;
 mod types;
@@ -38,6 +39,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+pub use spelled::{is_cpp, legacy_symbol};
 pub use suffix::Part;
 use walk::Style;
 
