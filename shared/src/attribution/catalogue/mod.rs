@@ -257,11 +257,9 @@ impl Catalogue {
             };
         }
         if RESERVED.contains(&name) {
-            // Another toolchain's: its version is not ours.
-            let version = match disambiguator {
-                Some(_) if !named.is_empty() => None,
-                _ => self.release.clone(),
-            };
+            // Another toolchain's or another target's: its version is what the file says of its
+            // compiler, whose std this is.
+            let version = self.release.clone();
             let info = CrateInfo {
                 role: Default::default(),
                 name: name.into(),
