@@ -21,6 +21,7 @@ mod parts;
 mod references;
 mod rows;
 mod rules;
+mod spaces;
 mod split;
 mod stripped;
 mod sums;
