@@ -65,7 +65,7 @@ fn rows<'s>(subject: &'s Subject<'_>, ledger: &Ledger, named: usize) -> Vec<Data
             .place_in_section(object.section, object.range.start);
         let sizes = (in_file(section, object), memory(section, object));
         let order = (Reverse(sizes), address);
-        (section.kind != SectionKind::Got).then_some((order, object))
+        (section.kind != SectionKind::Got && !object.is_rest).then_some((order, object))
     });
     let mut shown: Vec<_> = shown.collect();
     shown.sort_by_key(|(order, _)| *order);
@@ -205,7 +205,7 @@ fn members<'l>(ledger: &'l Ledger, object: &DataObject) -> &'l [Owner] {
 /// The object's bytes in memory.
 fn memory(section: &Section<'_>, object: &DataObject) -> u64 {
     match section.loaded {
-        true => object.range.size,
+        true => object.range.size.saturating_add(object.rest),
         false => 0,
     }
 }
@@ -227,10 +227,8 @@ fn kind(
     slots: &Slots,
 ) -> DataKind {
     // Zeroes that the file does not hold can only be a variable's.
-    if subject.image.sections[object.section as usize]
-        .file
-        .is_empty()
-    {
+    let section = &subject.image.sections[object.section as usize];
+    if section.file.is_empty() || object.rest > 0 {
         return DataKind::Static;
     }
     if let Some(name) = name {

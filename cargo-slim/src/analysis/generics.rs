@@ -10,6 +10,7 @@ use super::{
 use codecost::{
     Error, Result,
     attribution::{CrateId, Function},
+    demangle::Part,
     disasm::{Decoder, Disassembler, decoder_of},
     report::Warning,
 };
@@ -76,10 +77,12 @@ pub(super) fn rows(subject: &Subject<'_>) -> Vec<GenericRow> {
         families.entry(key).or_default().push(function);
     }
     let decoder = decoder_of(&subject.image);
+    let families = families.into_par_iter();
+    let families = families.filter(|(_, functions)| functions.len() > 1);
+    let families = families.map(|((id, _), functions)| (id, copies(subject, functions)));
     let mut rows: Vec<_> = families
-        .into_par_iter()
         .filter(|(_, copies)| copies.len() > 1)
-        .map(|((id, _), copies)| row(subject, decoder.as_ref(), id, copies))
+        .map(|(id, copies)| row(subject, decoder.as_ref(), id, copies))
         .collect();
     // Families of one name and size are ordered by address, so that each run gives the same order.
     let first = |row: &GenericRow| row.instances.first().map(|copy| copy.address);
@@ -117,10 +120,10 @@ fn of_images(subject: &Subject<'_>) -> Vec<GenericRow> {
     all
 }
 
-/// The family of at least `copies` copies that `counts`, with the most bytes beyond its largest copy.
+/// The family of at least `least` copies that `counts`, with the most bytes beyond its largest copy.
 pub(super) fn largest(
     subject: &Subject<'_>,
-    copies: usize,
+    least: usize,
     counts: impl Fn(&str) -> bool,
 ) -> Option<GenericRow> {
     // A number for each key is enough to tell which family is the largest.
@@ -139,20 +142,22 @@ pub(super) fn largest(
     for (key, function) in keyed {
         families.entry(key).or_default().push(function);
     }
-    let beyond = |family: &[&Function]| {
-        let sizes = || family.iter().map(|function| function.range.size);
+    let beyond = |family: &[Copied<'_>]| {
+        let sizes = || family.iter().map(Copied::size);
         sizes().sum::<u64>() - sizes().max().unwrap_or_default()
     };
     let mut families: Vec<_> = families
         .into_iter()
-        .filter(|(_, family)| family.len() >= copies)
-        .map(|((id, _), family)| (beyond(&family), id, family))
+        .filter(|(_, functions)| functions.len() >= least)
+        .map(|((id, _), functions)| (id, copies(subject, functions)))
+        .filter(|(_, family)| family.len() >= least)
+        .map(|(id, family)| (beyond(&family), id, family))
         .collect();
     // Of equals the one that stands first, so that each run gives the same answer.
-    let first = |family: &[&Function]| family.iter().map(|function| function.range.start).min();
+    let first = |family: &[Copied<'_>]| family.iter().map(|copy| copy.whole.range.start).min();
     families.sort_by_cached_key(|(beyond, _, family)| (Reverse(*beyond), first(family)));
-    let named = |family: &[&Function]| {
-        let name = names::name_of(family.first()?, &subject.symbols)?;
+    let named = |family: &[Copied<'_>]| {
+        let name = names::name_of(family.first()?.whole, &subject.symbols)?;
         Some(name.family())
     };
     let mut families = families.into_iter();
@@ -161,21 +166,91 @@ pub(super) fn largest(
     found.map(|(_, id, family)| row(subject, decoder.as_ref(), id, family))
 }
 
+/// One copy: a function, and what a tool moved out of it.
+struct Copied<'f> {
+    whole: &'f Function,
+    /// Its other fragments: BOLT, LLVM and GCC put code that seldom runs elsewhere, under a symbol of
+    /// its own.
+    fragments: Vec<&'f Function>,
+}
+
+impl<'f> Copied<'f> {
+    fn of(whole: &'f Function) -> Self {
+        Self {
+            whole,
+            fragments: Vec::new(),
+        }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &'f Function> + '_ {
+        std::iter::once(self.whole).chain(self.fragments.iter().copied())
+    }
+
+    fn size(&self) -> u64 {
+        self.pieces().map(|function| function.range.size).sum()
+    }
+}
+
+/// The copies that functions of one family are: a fragment belongs to the function whose symbol it
+/// continues, `f.cold.3` to `f`.
+fn copies<'f>(subject: &Subject<'_>, functions: Vec<&'f Function>) -> Vec<Copied<'f>> {
+    let symbol = |at: u32| Some(&*subject.symbols.symbols.get(at as usize)?.name);
+    let continued = |function: &Function| {
+        let name = names::name_of(function, &subject.symbols)?;
+        let is_fragment = matches!(name.part(), Part::Cold | Part::Warm);
+        is_fragment.then(|| whole_of(name.symbol(), name.suffix()))
+    };
+    let mut copies: Vec<Copied<'f>> = Vec::with_capacity(functions.len());
+    let mut fragments = Vec::new();
+    for function in functions {
+        match continued(function) {
+            Some(of) => fragments.push((of.to_owned(), function)),
+            None => copies.push(Copied::of(function)),
+        }
+    }
+    if fragments.is_empty() {
+        return copies;
+    }
+    let mut by_symbol: HashMap<String, usize> = HashMap::new();
+    for (at, copy) in copies.iter().enumerate() {
+        let own = copy.whole.symbol.into_iter();
+        let aliases = copy.whole.aliases.start as usize..copy.whole.aliases.end as usize;
+        let aliases = subject.code.aliases.get(aliases).unwrap_or_default();
+        for name in own.chain(aliases.iter().copied()).filter_map(symbol) {
+            by_symbol.entry(name.to_owned()).or_insert(at);
+        }
+    }
+    for (of, function) in fragments {
+        match by_symbol.get(&of).copied() {
+            Some(at) => copies[at].fragments.push(function),
+            // The rest of it is not there: the first fragment stands for it.
+            None => {
+                by_symbol.insert(of, copies.len());
+                copies.push(Copied::of(function));
+            }
+        }
+    }
+    copies
+}
+
+/// The symbol of which one with this ending is a fragment.
+fn whole_of<'n>(symbol: &'n str, ending: &str) -> &'n str {
+    let cuts = [".cold", ".warm"].into_iter();
+    let cut = cuts.filter_map(|word| ending.find(word)).min();
+    let end = symbol.len() - ending.len() + cut.unwrap_or(ending.len());
+    symbol.get(..end).unwrap_or(symbol)
+}
+
 fn row(
     subject: &Subject<'_>,
     decoder: Option<&Decoder<'_>>,
     id: CrateId,
-    mut copies: Vec<&Function>,
+    mut copies: Vec<Copied<'_>>,
 ) -> GenericRow {
-    copies.sort_by(|a, b| {
-        b.range
-            .size
-            .cmp(&a.range.size)
-            .then(a.range.start.cmp(&b.range.start))
-    });
+    copies.sort_by_key(|copy| (Reverse(copy.size()), copy.whole.range.start));
     let name = copies
         .first()
-        .and_then(|function| names::name_of(function, &subject.symbols))
+        .and_then(|copy| names::name_of(copy.whole, &subject.symbols))
         .map(|name| name.family())
         .unwrap_or_default();
     let full = |function: &Function| {
@@ -183,25 +258,25 @@ fn row(
         names::write(function, &subject.symbols, &mut text);
         text
     };
-    let file = copies.iter().map(|function| function.range.size).sum();
+    let file = copies.iter().map(Copied::size).sum();
     GenericRow {
         name,
         label: subject.label(id).clone(),
         copies: copies.len() as u64,
         file,
         shipped: file,
-        largest: copies.first().map_or(0, |function| function.range.size),
+        largest: copies.first().map_or(0, Copied::size),
         identical: decoder.map(|decoder| identical(subject, &**decoder, &copies)),
         instances: copies
             .iter()
-            .map(|function| GenericInstance {
-                name: full(function),
-                instantiated_by: (function.owner.instantiated != CrateId::UNKNOWN)
-                    .then(|| subject.label(function.owner.instantiated).clone()),
+            .map(|copy| GenericInstance {
+                name: full(copy.whole),
+                instantiated_by: (copy.whole.owner.instantiated != CrateId::UNKNOWN)
+                    .then(|| subject.label(copy.whole.owner.instantiated).clone()),
                 address: subject
                     .image
-                    .place_in_section(function.section, function.range.start),
-                file: function.range.size,
+                    .place_in_section(copy.whole.section, copy.whole.range.start),
+                file: copy.size(),
             })
             .collect(),
     }
@@ -209,23 +284,26 @@ fn row(
 
 /// Bytes in copies that equal an earlier one: the same instructions that refer to the same
 /// addresses, as a linker that folds identical code compares them.
-fn identical(subject: &Subject<'_>, decoder: &dyn Disassembler, copies: &[&Function]) -> u64 {
+fn identical(subject: &Subject<'_>, decoder: &dyn Disassembler, copies: &[Copied<'_>]) -> u64 {
     let mut bytes = 0;
+    let code = |function: &Function| {
+        let code = subject.image.bytes_at(function.range.start);
+        let size = usize::try_from(function.range.size).ok()?;
+        let code = code.and_then(|code| code.get(..size))?;
+        Some(decoder.position_free(code, function.range.start))
+    };
     // Sorted by size: only neighbours can be equal.
-    for same in copies.chunk_by(|a, b| a.range.size == b.range.size) {
+    for same in copies.chunk_by(|a, b| a.size() == b.size()) {
         if same.len() < 2 {
             continue;
         }
         let mut seen = HashSet::new();
-        for function in same {
-            let code = subject.image.bytes_at(function.range.start);
-            let size = usize::try_from(function.range.size).unwrap_or(usize::MAX);
+        for copy in same {
             // What a damaged file does not hold equals nothing.
-            let Some(code) = code.and_then(|code| code.get(..size)) else {
-                continue;
-            };
-            if !seen.insert(decoder.position_free(code, function.range.start)) {
-                bytes += function.range.size;
+            let pieces: Option<Vec<u64>> = copy.pieces().map(code).collect();
+            let Some(pieces) = pieces else { continue };
+            if !seen.insert(pieces) {
+                bytes += copy.size();
             }
         }
     }

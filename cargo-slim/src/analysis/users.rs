@@ -9,7 +9,10 @@ use super::{
     subject::Subject,
 };
 use crate::graph::FIRST;
-use codecost::{Error, Result};
+use codecost::{
+    Error, Result,
+    address::{AddressRange, VirtualAddress},
+};
 use std::cmp::Reverse;
 
 /// The constants whose name or text contains `name`, or the one at that address, with those that
@@ -33,9 +36,13 @@ pub fn data_named<'s>(
     let mut rows = Vec::new();
     for (at, object) in (0..).zip(&ledger.data) {
         let there = address.is_some_and(|address| {
-            let address = codecost::address::VirtualAddress(address);
-            object.range.contains(address)
+            let address = VirtualAddress(address);
+            let size = object.range.size.saturating_add(object.rest);
+            AddressRange::new(object.range.start, size).contains(address)
         });
+        if object.is_rest {
+            continue;
+        }
         let mut row = data::row(subject, &ledger, object, references.slots());
         let node = references.graph.object(at);
         let named = row.name.contains(name) || references.symbol(node).contains(name);

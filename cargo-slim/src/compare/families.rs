@@ -24,8 +24,13 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, size: u64, owner: usize) {
-        self.bytes = self.bytes.saturating_add(size);
         self.copies = self.copies.saturating_add(1);
+        self.extend(size, owner);
+    }
+
+    /// More bytes of a copy that is counted already.
+    fn extend(&mut self, size: u64, owner: usize) {
+        self.bytes = self.bytes.saturating_add(size);
         let (first, last) = self.owners.unwrap_or((owner, owner));
         self.owners = Some((first.min(owner), last.max(owner)));
     }
@@ -63,6 +68,11 @@ impl<'a> Family<'a> {
         self.was = self.was.max(other.was);
         self.is = self.is.max(other.is);
     }
+}
+
+/// Whether a function's name says that it is a part of one, which was moved elsewhere.
+fn is_fragment(name: &str) -> bool {
+    name.ends_with(" [cold]")
 }
 
 /// Families with several copies whose bytes changed.
@@ -106,21 +116,25 @@ impl<'a> Families<'a> {
             before,
             after,
         };
-        for function in &before.functions {
+        for (at, function) in before.functions.iter().enumerate() {
             if let Some(name) = family(&before.families, function.family) {
                 let family = all.of(name);
-                family
-                    .before
-                    .add(function.size, crates.of_before(function.owner));
+                let owner = crates.of_before(function.owner);
+                match is_fragment(before.names.get(at)) {
+                    true => family.before.extend(function.size, owner),
+                    false => family.before.add(function.size, owner),
+                }
                 family.was = Some((family.before.bytes, name));
             }
         }
-        for function in &after.functions {
+        for (at, function) in after.functions.iter().enumerate() {
             if let Some(name) = family(&after.families, function.family) {
                 let family = all.of(name);
-                family
-                    .after
-                    .add(function.size, crates.of_after(function.owner));
+                let owner = crates.of_after(function.owner);
+                match is_fragment(after.names.get(at)) {
+                    true => family.after.extend(function.size, owner),
+                    false => family.after.add(function.size, owner),
+                }
                 family.is = Some((family.after.bytes, name));
             }
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use codecost::{
     address::{AddressRange, Range, VirtualAddress},
-    image::{Symbol, SymbolKind},
+    image::{Format, Image, SectionKind, Symbol, SymbolKind},
 };
 use std::cmp::Reverse;
 
@@ -64,6 +64,15 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
         if symbol.size > 0 {
             let size = symbol.size.min(at.addresses().end().0 - address.0);
             named.push((address, size, section, position as u32));
+            let end = at.addresses().end();
+            let rest = symbol.size - size;
+            if rest > 0
+                && let Some((next, zeroes)) = image.section_at(end)
+                && is_rest_of(image, section, next)
+            {
+                let rest = rest.min(zeroes.addresses().size);
+                named.push((end, rest, next, position as u32));
+            }
         } else {
             more.push(address);
         }
@@ -98,7 +107,32 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
     }
     unsized_names.sort_unstable();
     name(&mut objects, &unsized_names);
+    for at in 1..objects.len() {
+        let (before, rest) = (objects[at - 1], objects[at]);
+        let same = rest.symbol.is_some() && rest.symbol == before.symbol;
+        if same
+            && before.range.end() == rest.range.start
+            && is_rest_of(image, before.section, rest.section)
+        {
+            objects[at - 1].rest = rest.range.size;
+            objects[at].is_rest = true;
+        }
+    }
     objects
+}
+
+/// Whether a section is the zeroes that another one ends in, which the file does not hold.
+fn is_rest_of(image: &Image<'_>, section: u32, next: u32) -> bool {
+    let section_of = |index: u32| image.sections.get(index as usize);
+    let (Some(section), Some(next)) = (section_of(section), section_of(next)) else {
+        return false;
+    };
+    let adjoin = section.addresses().end() == next.address;
+    let cut = image.format == Format::Pe;
+    cut && adjoin
+        && !section.file.is_empty()
+        && next.kind == SectionKind::Bss
+        && next.file.is_empty()
 }
 
 /// Cuts a part of a section into objects: those that have a name and a size, and what is between.

@@ -66,6 +66,11 @@ pub struct DataObject {
     pub access: u16,
     /// Whether something is known to start here.
     pub anchored: bool,
+    /// Bytes of the same variable that follow in the next section: where a file leaves out the zeroes that
+    /// a section ends in, they are a section of their own, and one variable may lie in both.
+    pub rest: u64,
+    /// Whether this is such a rest, which is told with what is before it.
+    pub is_rest: bool,
 }
 
 impl DataObject {
@@ -84,6 +89,8 @@ impl DataObject {
             evidence: Evidence::None,
             access: 0,
             anchored,
+            rest: 0,
+            is_rest: false,
         }
     }
 }

@@ -122,12 +122,9 @@ fn part(bytes: u64) -> Cell<'static> {
     }
 }
 
-/// Counts the rows of one name.
+/// Counts the rows of one identity, which leaves out std's version and the origins of registries.
 pub(super) fn count(rows: &[CrateRow]) -> Vec<Nth<'_, CrateRow>> {
-    let key = |row: &CrateRow| {
-        let label = &row.label;
-        (label.name.clone(), label.version.clone(), label.origin)
-    };
+    let key = |row: &CrateRow| CrateRowId(row.label.as_name(), 1).to_string();
     numbered_by_role(rows, key, |row| row.label.role)
 }
 

@@ -63,6 +63,9 @@ struct JsonLibrary<'a> {
     version: Option<&'a str>,
     compatible: Option<&'a str>,
     optional: bool,
+    /// Whether it is loaded at the first call.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    delayed: bool,
     functions: Option<u32>,
     /// What else is imported, by kind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -76,6 +79,7 @@ impl<'a> JsonLibrary<'a> {
             version,
             compatible,
             optional,
+            delayed,
             functions,
             others,
         } = library;
@@ -84,6 +88,7 @@ impl<'a> JsonLibrary<'a> {
             version: version.as_deref(),
             compatible: compatible.as_deref(),
             optional: *optional,
+            delayed: *delayed,
             functions: *functions,
             others: others.iter().copied().collect(),
         }
@@ -379,6 +384,9 @@ fn library(library: &Library) -> String {
     }
     if library.optional {
         text.push_str(" (optional)");
+    }
+    if library.delayed {
+        text.push_str(" (at the first call)");
     }
     text
 }

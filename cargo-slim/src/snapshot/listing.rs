@@ -60,8 +60,17 @@ impl Listing {
                 family: None,
             })
         };
+        // A number in its module and an address are no names: they only say what stands before it.
+        let is_named = |function: &attribution::Function| {
+            let all = &functions.symbols.symbols;
+            let symbol = function.symbol.and_then(|at| all.get(at as usize));
+            symbol.is_some_and(|symbol| !symbol.name.is_empty())
+        };
         let named = all.par_iter().enumerate().map(|(at, function)| Named {
-            name: function.symbol.map_or(NAMELESS, |_| names.get(at)),
+            name: match is_named(function) {
+                true => names.get(at),
+                false => NAMELESS,
+            },
             family: family_names.get(at),
             function: listed(function),
         });
@@ -82,7 +91,7 @@ impl Listing {
         order.retain(|at| named[*at].function.is_some());
         let functions = order.iter().filter_map(|at| named[*at].function).collect();
         drop(named);
-        let order = order.into_iter().map(|at| all[at].symbol.map(|_| at));
+        let order = order.into_iter().map(|at| is_named(&all[at]).then_some(at));
         let order: Vec<_> = order.collect();
         Self {
             names: listed_names(names, order.into_iter()),

@@ -2,7 +2,7 @@
 
 use super::{CrateId, CrateInfo, Crates, Evidence, PackageList, instances::outer_instance};
 use crate::{
-    demangle::{Name, Scheme},
+    demangle::{Name, Scheme, is_cpp},
     image::{Binding, Symbol, SymbolTable},
 };
 use std::collections::{HashMap, HashSet};
@@ -79,6 +79,8 @@ pub struct SymbolOwners {
     exact: bool,
     /// Whether the standard library may be in the file: firmware has `core` alone.
     has_std: bool,
+    /// Which file entries are of other languages: [`SymbolTable::foreign_files`].
+    foreign: Vec<bool>,
 }
 
 /// A library has no more Python modules than this.
@@ -166,6 +168,7 @@ impl SymbolOwners {
             paths: table.names_are_paths,
             exact: table.files_are_exact,
             has_std: has_std(table),
+            foreign: table.foreign_files.clone(),
         }
     }
 
@@ -307,10 +310,7 @@ impl SymbolOwners {
                 };
                 Some((id, certain(sure && name.defining_is_exact())))
             }
-            (Scheme::Other, _) if self.paths => {
-                let root = path_root(&symbol.name);
-                root.map(|root| of_debug_info(root, unit, crates))
-            }
+            (Scheme::Other, _) if self.paths => self.owner_of_path(symbol, unit, crates),
             _ => None,
         };
         let instance = name.instantiating().map(|root| {
@@ -394,7 +394,9 @@ impl SymbolOwners {
             Some(name) => return Owner::of(crates.resolve(name, None).0, Evidence::Symbol),
             None => {}
         }
-        if let Some(owner) = self.export_owner(symbol, name, crates) {
+        let is_cpp = self.is_cpp(symbol);
+        let exported = || self.export_owner(symbol, name, crates);
+        if let Some(owner) = (!is_cpp).then(exported).flatten() {
             return owner;
         }
         // Under a C file's entry: no unit of rustc made it. Under a unit's, or global without any,
@@ -402,7 +404,7 @@ impl SymbolOwners {
         let file = symbol.file.is_some() && self.file_crate(symbol).is_none() && !self.merged;
         Owner::of(
             CrateId::NATIVE,
-            if file {
+            if file || is_cpp {
                 Evidence::Symbol
             } else {
                 Evidence::Inferred
@@ -412,6 +414,38 @@ impl SymbolOwners {
 }
 
 impl SymbolOwners {
+    /// The crate that the path in a symbol's name starts with, unless another language than Rust has
+    /// such paths: namespaces of C++ are no crates.
+    fn owner_of_path(
+        &self,
+        symbol: &Symbol<'_>,
+        unit: Option<CrateId>,
+        crates: &mut Crates<'_>,
+    ) -> Option<(CrateId, Evidence)> {
+        let of_file = |file: u32| self.foreign.get(file as usize).copied();
+        if symbol.file.and_then(of_file).unwrap_or_default() || self.is_cpp(symbol) {
+            return None;
+        }
+        let certain = match self.exact {
+            true => Evidence::DebugInfo,
+            // The name itself says it.
+            false => Evidence::Symbol,
+        };
+        match path_root(&symbol.name)? {
+            "__rustc" => {
+                let id = runtime_crate(&symbol.name).map(|name| crates.resolve(name, None).0);
+                Some((id.or(unit)?, certain))
+            }
+            root => Some(of_path(root, unit, certain, crates)),
+        }
+    }
+
+    /// Whether a name is the signature of a C++ function, as a linker spells it out. Debug information
+    /// names functions without their parameters, and says itself what a file was compiled from.
+    fn is_cpp(&self, symbol: &Symbol<'_>) -> bool {
+        !self.exact && is_cpp(&symbol.name)
+    }
+
     /// The owner of what a Rust library exports under a name of C.
     fn export_owner(
         &self,
@@ -459,19 +493,17 @@ pub fn path_root(path: &str) -> Option<&str> {
 }
 
 /// The crate of that name: the unit's own, else the one that is known by it.
-fn of_debug_info(
+fn of_path(
     root: &str,
     unit: Option<CrateId>,
+    certain: Evidence,
     crates: &mut Crates<'_>,
 ) -> (CrateId, Evidence) {
     if let Some(unit) = unit.filter(|unit| crates.info(*unit).name == root) {
-        return (unit, Evidence::DebugInfo);
+        return (unit, certain);
     }
     let (id, sure) = crates.resolve(root, None);
-    match sure {
-        true => (id, Evidence::DebugInfo),
-        false => (id, Evidence::Inferred),
-    }
+    (id, if sure { certain } else { Evidence::Inferred })
 }
 
 /// Whether LLVM or rustc gave this name to what has none in the source: `anon.1f.0`,

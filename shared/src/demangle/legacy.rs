@@ -339,6 +339,42 @@ fn unescape(element: &str, out: &mut String) {
     out.push_str(rest);
 }
 
+/// The element of a name that a text was: what [`unescape`] undoes. Escapes stay as they are.
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.');
+    if text.bytes().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(2 * text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("::") {
+            out.push_str("..");
+            rest = after;
+            continue;
+        }
+        rest = &rest[next.len_utf8()..];
+        match next {
+            '@' => out.push_str("$SP$"),
+            '*' => out.push_str("$BP$"),
+            '&' => out.push_str("$RF$"),
+            '<' => out.push_str("$LT$"),
+            '>' => out.push_str("$GT$"),
+            '(' => out.push_str("$LP$"),
+            ')' => out.push_str("$RP$"),
+            ',' => out.push_str("$C$"),
+            '-' | ':' => out.push('.'),
+            _ if next.is_ascii() && plain(next as u8) => out.push(next),
+            _ => out.push_str(&format!("$u{:x}$", u32::from(next))),
+        }
+    }
+    // As rustc does: an element begins as an identifier.
+    if out.starts_with('$') {
+        out.insert(0, '_');
+    }
+    Cow::Owned(out)
+}
+
 fn escaped(code: &str) -> Option<char> {
     Some(match code {
         "SP" => '@',

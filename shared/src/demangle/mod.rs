@@ -27,6 +27,7 @@ mod consts;
 mod cpp;
 mod cursor;
 mod legacy;
+mod linked;
 mod punycode;
 mod rare;
 mod spelled;
@@ -41,6 +42,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+pub use linked::{is_cpp, legacy_symbol};
 pub use suffix::Part;
 use walk::Style;
 

@@ -187,18 +187,11 @@ impl Resolve<'_> {
     /// Where addresses begin at 0, as they do where the importer says where data goes, any number
     /// could be one.
     fn data(&self, reference: Reference, found: &mut impl FnMut(Reference)) {
-        let plausible = self
-            .module
-            .first_address()
-            .is_some_and(|first| first >= LOWEST);
-        if plausible || reference.kind != ReferenceKind::Immediate {
+        if reference.kind != ReferenceKind::Immediate || self.module.are_addresses_large() {
             found(reference);
         }
     }
 }
-
-/// wasm-ld puts no data below; where nothing else is asked for it begins here.
-const LOWEST: u64 = 1024;
 
 impl Disassembler for Wasm<'_> {
     fn references(

@@ -58,6 +58,8 @@ pub struct Library {
     pub compatible: Option<String>,
     /// Whether the file also runs without it.
     pub optional: bool,
+    /// Whether it is loaded when one of its functions is first called, not at the start.
+    pub delayed: bool,
     /// How many functions and variables are imported from it.
     pub functions: Option<u32>,
     /// What else is imported from it, by kind.

@@ -80,6 +80,9 @@ pub struct SymbolTable<'d> {
     pub symbols: Vec<Symbol<'d>>,
     /// The names of the file entries.
     pub files: Vec<Cow<'d, str>>,
+    /// Which of the file entries a compiler of another language than Rust made, where that is said;
+    /// else empty.
+    pub foreign_files: Vec<bool>,
     /// Whether the file is a shared library, so that its global symbols are what it exports.
     pub of_library: bool,
     /// Whether names of Rust's are paths as a debugger shows them, `core::fmt::impl$3::fmt`, where they

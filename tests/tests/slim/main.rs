@@ -24,6 +24,7 @@ mod references;
 mod rows;
 mod rules;
 mod sources;
+mod spaces;
 mod split;
 mod starts;
 mod stripped;

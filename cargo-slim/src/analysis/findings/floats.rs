@@ -182,6 +182,10 @@ fn of_one_crate(
 ) -> Option<(String, Vec<String>)> {
     let callers = callers(subject, ledger, group)?;
     let only = callers.first()?.owner.defined;
+    // The library's own functions ask for it on behalf of others, and who has no crate is no one.
+    if subject.crates.is_bucket(only) || subject.label(only).origin == Origin::Std {
+        return None;
+    }
     let name = |function: &&Function| {
         let symbol = subject.symbols.symbols.get(function.symbol? as usize)?;
         Some(format!("called by `{}`", Name::parse(&symbol.name).full()))

@@ -99,6 +99,7 @@ impl Catalogue {
             let toolchain = scope.spawn(|| {
                 let toolchain = Toolchain::load(context, &Selection::default()).ok()?;
                 let triple = triple_of(file, &toolchain);
+                let triple = sysroot::linked_into(&toolchain, triple, image, mapping);
                 let crates = sysroot::read(&toolchain, &triple);
                 Some((toolchain, crates, triple))
             });

@@ -5,7 +5,7 @@
 //! its end.
 
 use super::{Catalogue, CrateInfo, archive, source::name_and_version, toolchain_origin};
-use crate::{attribution::Origin, cargo::Toolchain};
+use crate::{attribution::Origin, cargo::Toolchain, image::Image};
 use rayon::prelude::*;
 use std::{
     fs::{self, File},
@@ -60,6 +60,76 @@ pub(super) fn read(toolchain: &Toolchain, triple: &str) -> Vec<SysrootCrate> {
             })
         })
         .collect()
+}
+
+/// Of the targets that a toolchain has libraries for, the one whose std is in a file: `first` unless
+/// another one's is. A program may be copied anywhere, and for one processor there may be several
+/// targets, as with glibc and with musl, whose libraries have hashes of their own.
+pub(super) fn linked_into(
+    toolchain: &Toolchain,
+    first: String,
+    image: Option<&Image<'_>>,
+    bytes: &[u8],
+) -> String {
+    let Some(image) = image else { return first };
+    let processor = image.architecture.to_string();
+    let rustlib = toolchain.libraries(&first);
+    let rustlib = rustlib.parent().and_then(Path::parent);
+    let targets = rustlib.and_then(|rustlib| fs::read_dir(rustlib).ok());
+    let names = targets.into_iter().flatten().take(MOST_TARGETS);
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut others: Vec<String> = names
+        .filter(|name| *name != first && name.starts_with(&processor))
+        .collect();
+    others.sort();
+    let linked = |triple: &String| {
+        let hash = std_hash(toolchain, triple);
+        hash.is_some_and(|hash| names_std(bytes, hash))
+    };
+    if others.is_empty() || linked(&first) {
+        return first;
+    }
+    others.into_iter().find(linked).unwrap_or(first)
+}
+
+/// No toolchain has more targets.
+const MOST_TARGETS: usize = 1024;
+
+/// The hash of a target's std.
+fn std_hash(toolchain: &Toolchain, triple: &str) -> Option<u64> {
+    let entries = fs::read_dir(toolchain.libraries(triple)).ok()?;
+    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let path = paths.find(|path| {
+        let is_archive = path.extension().is_some_and(|own| own == "rlib");
+        is_archive && crate_name(path).is_some_and(|name| name == "std")
+    })?;
+    archive::learn(&path, "std").disambiguator
+}
+
+/// Whether a file has a symbol of the std with this hash, or one of its codegen units.
+fn names_std(bytes: &[u8], hash: u64) -> bool {
+    let unit = format!("std.{hash:x}-cgu.");
+    let root = format!("Cs{}_3std", base_62(hash));
+    [unit, root]
+        .iter()
+        .any(|text| memchr::memmem::find(bytes, text.as_bytes()).is_some())
+}
+
+/// A disambiguator as v0 names write it: 1 is no digit, 2 is `0`.
+fn base_62(disambiguator: u64) -> String {
+    const DIGITS: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let Some(mut rest) = disambiguator.checked_sub(2) else {
+        return String::new();
+    };
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from(DIGITS[(rest % 62) as usize]));
+        rest /= 62;
+        if rest == 0 {
+            break;
+        }
+    }
+    digits.iter().rev().collect()
 }
 
 impl Catalogue {
@@ -143,4 +213,29 @@ fn find_source(bytes: &[u8], name: &str) -> Option<(String, String)> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demangle::Name;
+
+    #[test]
+    fn hashes_are_written_as_in_names() {
+        for hash in [1, 2, 63, 64, 0xc1f1_a4ba_060b_9bfa, u64::MAX] {
+            let symbol = format!("_RNvCs{}_3std4exit", base_62(hash));
+            let name = Name::parse(&symbol);
+            let root = name.defining().unwrap();
+            assert_eq!(root.disambiguator, Some(hash), "{symbol}");
+            assert!(names_std(symbol.as_bytes(), hash));
+        }
+        assert!(names_std(
+            b"\0std.c1f1a4ba060b9bfa-cgu.0\0",
+            0xc1f1_a4ba_060b_9bfa
+        ));
+        assert!(!names_std(
+            b"\0std.c1f1a4ba060b9bfa-cgu.0\0",
+            0xc1f1_a4ba_060b_9bfb
+        ));
+    }
 }

@@ -35,6 +35,7 @@ pub(crate) fn facts(image: &Image<'_>, commands: &Commands) -> LoaderNeeds {
             compatible: fields.u32(at + 20).map(version),
             // LC_LOAD_WEAK_DYLIB
             optional: *command == 0x8000_0018,
+            delayed: false,
             functions: None,
             others: Vec::new(),
         })

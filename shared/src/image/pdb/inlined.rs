@@ -6,7 +6,7 @@ use super::{
     super::pe::Header,
     Pdb,
     records::{Record, records},
-    symbols::is_procedure,
+    symbols::{is_foreign, is_procedure},
 };
 use crate::address::{AddressRange, Range, VirtualAddress};
 
@@ -42,6 +42,10 @@ pub(super) fn read(pdb: &Pdb<'_>, header: &Header) -> Option<InlinedCode> {
     let mut code = InlinedCode::default();
     let mut pieces: Vec<(AddressRange, usize, u32)> = Vec::new();
     for (_, module, stream) in pdb.streams_of_modules() {
+        // A namespace of C++ is no crate: what was inlined into its functions stays theirs.
+        if is_foreign(&stream, &module) {
+            continue;
+        }
         // The procedure that the records are in, and what is open in it.
         let mut procedure: Option<(u32, u32)> = None;
         let mut depth = 0_usize;

@@ -7,10 +7,9 @@ use super::{
         pe::Header,
         symbol::{Binding, Symbol, SymbolKind, SymbolTable, unit_of_object},
     },
-    Pdb, contributions,
+    Module, Pdb, contributions,
     records::{Record, records},
 };
-use crate::hashing::NumberMap;
 use std::borrow::Cow;
 
 /// Records that name something at an address.
@@ -22,6 +21,24 @@ const GLOBAL_PROCEDURE: u16 = 0x1110;
 const LOCAL_PROCEDURE_ID: u16 = 0x1146;
 const GLOBAL_PROCEDURE_ID: u16 = 0x1147;
 const THUNK: u16 = 0x1102;
+
+/// Records that say what compiled a module: `S_COMPILE2` and `S_COMPILE3`.
+const COMPILERS: [u16; 2] = [0x1116, 0x113c];
+
+/// Languages of compilers (`CV_CFL_LANG`) that are certainly not Rust's: C, C++, Fortran, Objective-C,
+/// Objective-C++, Swift and D. Of assembly's number, 3, LLVM made use for all that it had none for,
+/// Rust among them.
+const FOREIGN: [u8; 7] = [0x00, 0x01, 0x02, 0x11, 0x12, 0x13, 0x44];
+
+/// Whether the compilers of a module's code say that none of it is Rust.
+pub(super) fn is_foreign(stream: &[u8], module: &Module) -> bool {
+    let compilers = records(stream, 4, module.symbols as usize)
+        .filter(|record| COMPILERS.contains(&record.kind));
+    let mut languages = compilers.filter_map(|record| record.fields.bytes.first().copied());
+    let first = languages.next();
+    let mut all = first.into_iter().chain(languages);
+    first.is_some() && all.all(|language| FOREIGN.contains(&language))
+}
 
 /// Whether a record is a procedure's.
 pub(super) fn is_procedure(kind: u16) -> bool {
@@ -46,6 +63,7 @@ pub(super) fn read<'d>(
             .iter()
             .map(|module| unit_of_object(Cow::Owned(module.name.clone())))
             .collect(),
+        foreign_files: vec![false; modules.len()],
         ..SymbolTable::default()
     };
     let mut reader = Reader {
@@ -54,6 +72,9 @@ pub(super) fn read<'d>(
         symbols: Vec::new(),
     };
     for (file, module, stream) in pdb.streams_of_modules() {
+        if let Some(foreign) = table.foreign_files.get_mut(file as usize) {
+            *foreign = is_foreign(&stream, &module);
+        }
         // The first word says which kind of records these are.
         for record in records(&stream, 4, module.symbols as usize) {
             reader.named(&record, Some(file));
@@ -68,14 +89,26 @@ pub(super) fn read<'d>(
         }
     }
     let mut symbols = reader.symbols;
-    // What stands at an address is as long as its contribution, and of the same object file.
-    let mut named: NumberMap<u64, ()> = NumberMap::default();
+    let mut starts: Vec<u32> = symbols
+        .iter()
+        .filter_map(|symbol| header.distance_to(symbol.address))
+        .collect();
+    starts.sort_unstable();
+    starts.dedup();
+    // Where the next name stands, or the contribution ends.
+    let until = |start: u32, end: u32| {
+        let next = starts.partition_point(|other| *other <= start);
+        starts.get(next).copied().unwrap_or(u32::MAX).min(end)
+    };
+    // What stands at an address is of the same object file as its contribution, and reaches to the next
+    // name in it or to its end: of C, and of other code without a section for each variable, a
+    // contribution is all variables of a file.
     for symbol in &mut symbols {
-        named.insert(symbol.address.0, ());
-        let at = header
-            .distance_to(symbol.address)
-            .and_then(|start| contribution_at(&contributions, start));
-        if let Some((contribution, first)) = at {
+        let at = header.distance_to(symbol.address).and_then(|start| {
+            let (contribution, first) = contribution_at(&contributions, start)?;
+            Some((start, contribution, first))
+        });
+        if let Some((start, contribution, first)) = at {
             // Of functions that were folded into one, the linker kept one object file's.
             let kept = Some(u32::from(contribution.module));
             if symbol.file.is_some_and(|file| Some(file) != kept) {
@@ -86,8 +119,15 @@ pub(super) fn read<'d>(
                 }
             }
             symbol.file = kept;
-            if symbol.size == 0 && first {
-                symbol.size = contribution.size.into();
+            let end = contribution.start.saturating_add(contribution.size);
+            let until = until(start, end);
+            // Names inside of code may be labels: the unwind tables know better where it ends.
+            let known = match symbol.kind {
+                SymbolKind::Object => true,
+                _ => first && until == end,
+            };
+            if symbol.size == 0 && known {
+                symbol.size = (until - start).into();
             }
         }
     }
@@ -96,9 +136,10 @@ pub(super) fn read<'d>(
         let Some((section, of)) = image.section_at(address) else {
             continue;
         };
-        if named.contains_key(&address.0) {
+        if starts.binary_search(&one.start).is_ok() {
             continue;
         }
+        let end = until(one.start, one.start.saturating_add(one.size));
         let kind = match of.kind {
             SectionKind::Code => SymbolKind::Function,
             _ => SymbolKind::Object,
@@ -108,7 +149,7 @@ pub(super) fn read<'d>(
             name_offset: 0,
             index: Symbol::OUTSIDE,
             address,
-            size: one.size.into(),
+            size: (end - one.start).into(),
             section: Some(section),
             kind,
             binding: Binding::Local,

@@ -7,19 +7,33 @@ use super::{
     },
     Header, directories, symbols,
 };
+use std::collections::HashMap;
 
 pub(crate) fn facts(image: &Image<'_>, header: &Header) -> LoaderNeeds {
     let mut libraries: Vec<Library> = Vec::new();
-    symbols::each_import(header, image.bytes, &mut |import| {
+    // Import libraries of GNU tools make a descriptor of their own each, for the same library.
+    let mut known: HashMap<(String, bool), usize> = HashMap::new();
+    let mut add = |import: symbols::Import<'_>| {
+        let name = String::from_utf8_lossy(import.library).into_owned();
+        let key = (name.to_ascii_lowercase(), import.delayed);
+        let at = *known.entry(key).or_insert(libraries.len());
+        if let Some(same) = libraries.get_mut(at) {
+            let functions = same.functions.unwrap_or_default();
+            same.functions = Some(functions.saturating_add(import.count));
+            return;
+        }
         libraries.push(Library {
-            name: String::from_utf8_lossy(import.library).into_owned(),
+            name,
             version: None,
             compatible: None,
             optional: false,
+            delayed: import.delayed,
             functions: Some(import.count),
             others: Vec::new(),
         });
-    });
+    };
+    symbols::each_import(header, image.bytes, &mut add);
+    symbols::each_delayed_import(header, image.bytes, &mut add);
     LoaderNeeds {
         oldest_system: Some(system(header.least_system)),
         system_is_default: is_default(header.least_system),

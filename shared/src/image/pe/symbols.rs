@@ -214,6 +214,8 @@ pub(super) struct Import<'d> {
     pub(super) library: &'d [u8],
     /// How many functions and variables.
     pub(super) count: u32,
+    /// Whether it is loaded when one of them is first called.
+    pub(super) delayed: bool,
     /// Where its look-up table and all names stand.
     pub(super) places: Vec<Given>,
 }
@@ -237,13 +239,58 @@ pub(super) fn descriptors(header: &Header, bytes: &[u8]) -> Vec<(u32, u32, u32)>
     (0..MAX_LIBRARIES).map_while(descriptor).collect()
 }
 
-/// Calls `found` with each import; all together are bounded by the file's size.
+/// The same of the directory of libraries that are loaded when a function is first called: name, table of
+/// names, address table.
+fn delayed_descriptors(header: &Header, bytes: &[u8]) -> Vec<(u32, u32, u32)> {
+    let fields = header
+        .directory(13)
+        .and_then(|(start, _)| header.at(bytes, start));
+    let Some(fields) = fields else {
+        return Vec::new();
+    };
+    let descriptor = |number: u64| {
+        let at = number * 32;
+        let (attributes, name) = (fields.u32(at)?, fields.u32(at + 4)?);
+        // Linkers of the last century wrote addresses, not distances from the image's start.
+        let base = match attributes & 1 {
+            1 => 0,
+            _ => header.image_base as u32,
+        };
+        let place = |at: u64| Some(fields.u32(at)?.wrapping_sub(base));
+        let found = (place(at + 16)?, place(at + 4)?, place(at + 12)?);
+        (name > 0).then_some(found)
+    };
+    (0..MAX_LIBRARIES).map_while(descriptor).collect()
+}
+
+/// Calls `found` with each import that the loader resolves at the start; all together are bounded by the
+/// file's size.
 pub(super) fn each_import<'d>(header: &Header, bytes: &'d [u8], found: &mut dyn FnMut(Import<'d>)) {
+    each(header, bytes, &descriptors(header, bytes), false, found);
+}
+
+/// Calls `found` with each import that is resolved when it is first called; they are bounded, too.
+pub(super) fn each_delayed_import<'d>(
+    header: &Header,
+    bytes: &'d [u8],
+    found: &mut dyn FnMut(Import<'d>),
+) {
+    let descriptors = delayed_descriptors(header, bytes);
+    each(header, bytes, &descriptors, true, found);
+}
+
+fn each<'d>(
+    header: &Header,
+    bytes: &'d [u8],
+    descriptors: &[(u32, u32, u32)],
+    delayed: bool,
+    found: &mut dyn FnMut(Import<'d>),
+) {
     // Hint, name and slot of an import take at least a dozen bytes.
     let mut left = bytes.len() as u64 / 8;
     let is_64 = header.wide;
     let entry = if is_64 { 8 } else { 4 };
-    for (table, name, addresses) in descriptors(header, bytes) {
+    for (table, name, addresses) in descriptors.iter().copied() {
         let library = header
             .at(bytes, name)
             .and_then(|fields| fields.terminated(0));
@@ -252,6 +299,7 @@ pub(super) fn each_import<'d>(header: &Header, bytes: &'d [u8], found: &mut dyn 
         let mut import = Import {
             library,
             count: 0,
+            delayed,
             places: vec![(name, text_size(library))],
         };
         let Some(fields) = header.at(bytes, table) else {

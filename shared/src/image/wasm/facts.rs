@@ -60,6 +60,7 @@ pub(crate) fn facts(image: &Image<'_>, modules: &Modules) -> LoaderNeeds {
             version: None,
             compatible: None,
             optional: false,
+            delayed: false,
             functions,
             others: others.map(|(count, what)| (name_of(what), count)).collect(),
         }

@@ -30,6 +30,12 @@ impl Module {
         self.by_address.first().map(|(address, _)| *address)
     }
 
+    /// Whether numbers that are addresses of data are larger than most others. Where the importer says
+    /// where data goes, or a compiler leaves nothing free before it, they begin at 0.
+    pub fn are_addresses_large(&self) -> bool {
+        self.first_address().is_some_and(|first| first >= LOWEST)
+    }
+
     /// The segment that stands at a place.
     pub fn segment_at(&self, place: VirtualAddress) -> Option<&Segment> {
         let next = self
@@ -39,6 +45,9 @@ impl Module {
         segment.place().contains(place).then_some(segment)
     }
 }
+
+/// wasm-ld puts no data below; where nothing else is asked for it begins here.
+const LOWEST: u64 = 1024;
 
 /// `memory.init` by its number, after the prefix.
 const MEMORY_INIT: [u8; 2] = [0xfc, 8];

@@ -4,7 +4,8 @@
 //! and dropped the relocations. An aligned word that is an address of data most likely is one, for
 //! addresses start at a megabyte in Rust's modules and numbers are seldom as large. Places in the table
 //! of functions are small numbers; they count where they stand as in a vtable. All of it is a guess
-//! and marked as one.
+//! and marked as one. Where addresses begin at 0, as they do where the importer says where data goes,
+//! any number could be one, and none is believed.
 
 use super::{
     super::{Image, Relocation, RelocationTable, SectionKind},
@@ -26,6 +27,9 @@ fn of_module(image: &Image<'_>, module: &Module) -> Option<RelocationTable> {
     let first = module.segments.iter().find(|it| !it.file.is_empty())?;
     let (section, of) = image.section_at(first.place().start)?;
     if of.kind != SectionKind::Data {
+        return None;
+    }
+    if !module.are_addresses_large() {
         return None;
     }
     let mut scan = Scan {

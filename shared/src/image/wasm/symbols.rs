@@ -10,7 +10,10 @@ use super::{
     module::{External, Module},
     names,
 };
-use crate::address::{AddressRange, FileRange};
+use crate::{
+    address::{AddressRange, FileRange},
+    demangle::legacy_symbol,
+};
 use std::{borrow::Cow, collections::HashSet};
 
 /// One symbol for each function, without a name where nothing gives it one, and one more for each
@@ -31,12 +34,17 @@ pub(crate) fn symbols<'d>(image: &Image<'d>, modules: &Modules) -> SymbolTable<'
     table.damaged_names = budget.damaged();
     let mut names = table.symbols.iter().map(|symbol| &*symbol.name);
     let mut paths = false;
-    // wasm-bindgen spells names out unless it is told not to.
+    // wasm-ld and wasm-bindgen spell names out unless they are told not to.
     let mangled = names.any(|name| {
         paths |= name.contains("::");
         name.starts_with("_ZN") || name.starts_with("_R")
     });
     table.names_are_paths = paths && !mangled;
+    for symbol in &mut table.symbols {
+        if let Some(name) = legacy_symbol(&symbol.name) {
+            symbol.name = Cow::Owned(name);
+        }
+    }
     table
 }
 
