@@ -236,24 +236,26 @@ fn table<'a>(rows: &'a [&'a Row], names: &'a Names<'a>) -> Table<'a, &'a Row> {
         })
         .people_only()
         .number("baseline", "Baseline", figure(|figures| figures.baseline))
+        .droppable(2)
         .number("current", "Current", figure(|figures| figures.current))
+        .droppable(1)
         .number("p50", "p50", move |row| match &row.figures {
             Some(figures) if of_time(row) => time(figures.medians.1),
             _ => Cell::Empty,
         })
-        .droppable(2)
+        .droppable(4)
         .number("p90", "p90", |row| {
             let p90 = row.figures.as_ref().and_then(|figures| figures.p90);
             p90.map_or(Cell::Empty, |(_, current)| time(current))
         })
-        .droppable(1)
+        .droppable(3)
         .text("throughput", "Throughput", |row| {
             let figures = row.figures.as_ref();
             let rate = figures
                 .and_then(|figures| Some(evidence::rate(figures.throughput?, figures.current)));
             rate.map_or(Cell::Empty, Cell::from)
         })
-        .droppable(3)
+        .droppable(5)
         .number("minimum_detectable", "Detects", move |row| {
             least(row).map_or(Cell::Empty, Cell::Change)
         })
@@ -269,7 +271,7 @@ fn table<'a>(rows: &'a [&'a Row], names: &'a Names<'a>) -> Table<'a, &'a Row> {
             })
         })
         .people_only()
-        .droppable(4)
+        .droppable(6)
 }
 
 /// What was kept by `--save-baseline`.

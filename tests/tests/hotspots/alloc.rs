@@ -6,7 +6,7 @@ mod odd;
 use crate::hotspots;
 use integration_tests::command::{command, output, succeed};
 use integration_tests::fixture::Fixture;
-use integration_tests::tool::{Run, Tool};
+use integration_tests::tool::{Run, Tool, is_cause_of_null};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -434,6 +434,7 @@ fn labels_and_advice_say_how_stacks_were_followed() {
         let of = |key: &str| recording["quality"][key].as_f64();
         let codes: Vec<&str> = rows(&report, "warnings")
             .iter()
+            .filter(|warning| !is_cause_of_null(warning))
             .map(|warning| warning["code"].as_str().unwrap())
             .collect();
         let helps = rows(&report, "warnings")
