@@ -2,13 +2,14 @@
 //! No clap type gets past here and `commands`.
 
 mod alloc;
+mod listing;
 mod stat;
 
 pub(crate) use alloc::AllocationFlags;
+pub(crate) use listing::{FrameFlags, SyntaxFlag};
 pub(crate) use stat::StatFlags;
 
 use crate::{
-    analysis::Frames,
     gate::compare::Current,
     open::{Request, Shown, Source},
     record::{
@@ -21,7 +22,6 @@ use codecost::{
     Error, Result,
     cargo::{BUILD_ARGUMENTS, CargoFlags, LOOKUP_ARGUMENTS, Selection, TargetChoice, TripleFlag},
     console::Console,
-    disasm::Syntax,
     units::Time,
 };
 use std::{ffi::OsString, path::PathBuf, time::Duration};
@@ -190,59 +190,6 @@ pub(crate) struct GateTarget {
     cargo: CargoFlags,
     #[command(flatten)]
     triple: TripleFlag,
-}
-
-/// Which functions of a stack are shown.
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub(crate) struct FrameFlags {
-    /// Show the functions that only start the program, and every level of a recursion
-    #[arg(long, help_heading = "Output", hide_short_help = true)]
-    all_frames: bool,
-}
-
-impl FrameFlags {
-    /// As the analysis takes it.
-    pub(crate) fn frames(self) -> Frames {
-        match self.all_frames {
-            true => Frames::All,
-            false => Frames::Folded,
-        }
-    }
-}
-
-/// How instructions are written.
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub(crate) struct SyntaxFlag {
-    /// How instructions are written
-    #[arg(
-        long,
-        value_enum,
-        value_name = "SYNTAX",
-        default_value_t,
-        hide_default_value = true
-    )]
-    #[arg(help_heading = "Output", hide_short_help = true)]
-    syntax: SyntaxChoice,
-}
-
-/// `--syntax`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum SyntaxChoice {
-    /// `mov rax, [rdi + 8]`, as in the manuals of the processors (the default)
-    #[default]
-    Intel,
-    /// `mov 8(%rdi), %rax`, as GNU tools write it
-    Att,
-}
-
-impl SyntaxFlag {
-    /// As the disassembler takes it.
-    pub(crate) fn syntax(self) -> Syntax {
-        match self.syntax {
-            SyntaxChoice::Intel => Syntax::Intel,
-            SyntaxChoice::Att => Syntax::Att,
-        }
-    }
 }
 
 /// How to record.

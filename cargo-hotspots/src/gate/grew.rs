@@ -254,8 +254,9 @@ fn grown(profiles: &Profiles, metric: Metric, before: f64, after: f64) -> Vec<Gr
             .filter_map(|(name, sides)| {
                 let delta = match metric {
                     Metric::Time | Metric::Instructions => sampled(sides, samples, after / before)?,
-                    Metric::Allocations => counted(sides.blocks, before, after)?,
-                    Metric::Bytes => counted(sides.bytes, before, after)?,
+                    // Each is counted, so they are whole: what is not comes from shares of a total.
+                    Metric::Allocations => counted(sides.blocks.round(), before, after)?,
+                    Metric::Bytes => counted(sides.bytes.round(), before, after)?,
                 };
                 (delta >= LEAST).then(|| Grew {
                     is_crate: kind == ChangeKind::Crate,

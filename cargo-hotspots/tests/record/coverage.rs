@@ -128,7 +128,12 @@ fn all_cpu_time_is_in_the_samples_of_programs_of_every_kind() {
         // ends in the kernel.
         let counted = facts.account.unwrap().event_count.unwrap();
         let share = counted as f64 / used as f64;
-        let least = if many { 0.8 } else { 0.98 };
+        // A pipeline begins and ends a few processes, which takes longer the busier the machine is.
+        let least = match kind {
+            _ if many => 0.8,
+            "pipeline" => 0.9,
+            _ => 0.98,
+        };
         assert!((least..most).contains(&share), "{kind}: counted {share}");
     }
 }
