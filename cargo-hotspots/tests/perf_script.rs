@@ -296,6 +296,9 @@ impl Fixture {
 
     /// Records the program with `flags`; `children` processes of it besides.
     fn record(&self, flags: &[&str], children: u32) -> PathBuf {
+        // One at a time, however many tests run: a busy machine is not what is tested.
+        static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let recording = self.path("perf.data");
         let mut command = Command::new("perf");
         command
