@@ -207,6 +207,7 @@ impl<'a> Crates<'a> {
     }
 
     /// Says that the crate with this hash is that one.
+    #[cfg(feature = "binary")]
     pub(super) fn describe(&mut self, hash: u64, info: CrateInfo) -> CrateId {
         let known = self.by_key.get(&*info.name);
         let known = known.and_then(|known| known.get(&Some(hash)));
