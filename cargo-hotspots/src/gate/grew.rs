@@ -90,9 +90,15 @@ pub fn explain(comparison: &mut Comparison, context: &Context, console: &mut Con
                 (Kind::Time, Harness::Process) => enough(figures.current),
                 _ => 1,
             };
-            let mut profile = |program| -> Result<Vec<Measured>> {
+            let each = match runs {
+                1 => String::new(),
+                runs => format!(", {runs} runs each"),
+            };
+            let what = format!("`{}` in both programs{each}", row.benchmark);
+            console.status("Profiling", &what);
+            let profile = |program| -> Result<Vec<Measured>> {
                 (0..runs)
-                    .map(|_| profile(kind, context, program, &row.benchmark, target, console))
+                    .map(|_| profile(kind, context, program, &row.benchmark, target))
                     .collect()
             };
             let profiles = profile(before)
@@ -158,7 +164,6 @@ fn profile(
     program: &Program,
     id: &str,
     target: &Path,
-    console: &mut Console,
 ) -> Result<Measured> {
     let kept = tempfile::Builder::new()
         .prefix("gate-profile-")
@@ -188,7 +193,9 @@ fn profile(
         },
         ..RecordOptions::default()
     };
-    let recording = record::record_in(&there, &options, console)?;
+    // What is recorded has been said, and its copy's path says nothing.
+    let (mut unheard, _) = Console::in_memory();
+    let recording = record::record_in(&there, &options, &mut unheard)?;
     // Read as a whole before its directory is deleted.
     let opened = Opened::read(recording, String::new(), false)?;
     Measured::new(&opened.subject())
