@@ -3,12 +3,11 @@
 use super::{
     changes::{JsonChange, SYMBOLS_NOTE, columns, count, grid, heading, pools_symbols},
     comment, envelope,
-    header::JsonDepth,
     sizes::{self, SizeFacts, delta, file_delta, without_rows},
 };
 use crate::{
     compare::{Basis, Cause, Compared, Kind, Sizes},
-    snapshot::{Artifact, Snapshot},
+    snapshot::{Artifact, JsonDepth, Snapshot},
 };
 use codecost::{
     Result,
@@ -71,7 +70,7 @@ impl<'a> JsonSide<'a> {
             architecture,
             file_size: *file_size,
             shipped_size: *shipped_size,
-            depth: depth.map(JsonDepth::new),
+            depth: depth.map(JsonDepth::from),
             package: package.as_deref(),
             target_name: target_name.as_deref(),
             profile: profile.as_deref(),

@@ -1,7 +1,7 @@
 //! What was analysed: the lines above every table, and `artifact` in JSON.
 
 use super::listed::{self, JsonListed};
-use crate::analysis::model::{Artifact, ReadDepth};
+use crate::{analysis::model::Artifact, snapshot::JsonDepth};
 use codecost::{
     report::{Page, printable},
     units::Bytes,
@@ -34,44 +34,12 @@ impl<'a> JsonArtifact<'a> {
             architecture: &artifact.architecture,
             file_size: artifact.file_size,
             shipped_size: artifact.shipped_size,
-            depth: JsonDepth::new(artifact.depth),
+            depth: artifact.depth.into(),
             package: artifact.package.as_deref(),
             target_name: artifact.target_name.as_deref(),
             profile: artifact.profile.as_deref(),
             build_notes: &artifact.build_notes,
             packages: artifact.packages.as_ref().map(JsonListed::new),
-        }
-    }
-}
-
-/// `artifact.depth`.
-#[derive(Serialize)]
-pub(super) struct JsonDepth {
-    functions: bool,
-    data: bool,
-    unwind: bool,
-    relocations: bool,
-    units: bool,
-    debug: bool,
-}
-
-impl JsonDepth {
-    pub(super) fn new(depth: ReadDepth) -> Self {
-        let ReadDepth {
-            functions,
-            data,
-            unwind,
-            relocations,
-            units,
-            debug,
-        } = depth;
-        Self {
-            functions,
-            data,
-            unwind,
-            relocations,
-            units,
-            debug,
         }
     }
 }

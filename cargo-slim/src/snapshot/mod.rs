@@ -4,6 +4,7 @@
 //! A snapshot holds nothing that changes between two builds of one source: no addresses, no
 //! hashes, no absolute paths. Names are in the full form of [`codecost::demangle`].
 
+mod depth;
 mod listing;
 pub mod measure;
 mod model;
@@ -15,6 +16,7 @@ mod survey;
 mod take;
 mod write;
 
+pub(crate) use depth::JsonDepth;
 pub use measure::Compressors;
 pub use model::{Artifact, Build, Crate, Function, Measures, NAMELESS, Package, Section, Snapshot};
 pub use names::Names;

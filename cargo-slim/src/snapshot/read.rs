@@ -2,6 +2,7 @@
 //! must hold does, and names grow no larger than a multiple of the file.
 
 use super::{
+    depth::JsonDepth,
     model::{Artifact, Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW},
     names::Names,
 };
@@ -130,38 +131,7 @@ struct FileArtifact {
     stripped: Option<bool>,
     #[serde(default)]
     absent: bool,
-    depth: Option<FileDepth>,
-}
-
-#[derive(Deserialize)]
-struct FileDepth {
-    functions: bool,
-    data: bool,
-    unwind: bool,
-    relocations: bool,
-    units: bool,
-    debug: bool,
-}
-
-impl From<FileDepth> for ReadDepth {
-    fn from(file: FileDepth) -> Self {
-        let FileDepth {
-            functions,
-            data,
-            unwind,
-            relocations,
-            units,
-            debug,
-        } = file;
-        Self {
-            functions,
-            data,
-            unwind,
-            relocations,
-            units,
-            debug,
-        }
-    }
+    depth: Option<JsonDepth>,
 }
 
 #[derive(Deserialize)]

@@ -6,10 +6,10 @@
 //! the 14 MB of names in a library of 150 MB take 5.
 
 use super::{
+    depth::JsonDepth,
     model::{Build, Crate, Function, Measures, Package, SCHEMA, Section, Snapshot, VIEW},
     names,
 };
-use crate::analysis::model::ReadDepth;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -143,22 +143,7 @@ impl Snapshot {
             json["absent"] = true.into();
         }
         if let Some(depth) = artifact.depth {
-            let ReadDepth {
-                functions,
-                data,
-                unwind,
-                relocations,
-                units,
-                debug,
-            } = depth;
-            json["depth"] = json!({
-                "functions": functions,
-                "data": data,
-                "unwind": unwind,
-                "relocations": relocations,
-                "units": units,
-                "debug": debug,
-            });
+            json["depth"] = json!(JsonDepth::from(depth));
         }
         json
     }
