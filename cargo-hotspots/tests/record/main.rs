@@ -10,6 +10,7 @@ mod coverage;
 mod harnesses;
 mod musl;
 mod names;
+mod turn;
 
 use cargo_hotspots::{
     record::{self, CallGraphChoice, FREQUENCY, RecordOptions, RecorderChoice, What},
@@ -25,7 +26,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Condvar, LazyLock, Mutex},
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -167,7 +168,7 @@ impl Driver {
     }
 
     fn run(mut self) -> Driven {
-        let _turn = Turn::take();
+        let _turn = turn::Turn::take();
         let output = self.command.output().unwrap();
         Driven::new(output, self.directory)
     }
@@ -175,30 +176,6 @@ impl Driver {
     fn start(&mut self) -> Child {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         self.command.spawn().unwrap()
-    }
-}
-
-/// Two recordings run at a time, however many tests do: most of what a test does is not recording, and
-/// what a busy machine does to samples is not what they are about.
-struct Turn;
-
-static RECORDING: (Mutex<u32>, Condvar) = (Mutex::new(0), Condvar::new());
-
-impl Turn {
-    fn take() -> Self {
-        let (count, free) = &RECORDING;
-        let count = count.lock().unwrap();
-        let mut count = free.wait_while(count, |count| *count >= 2).unwrap();
-        *count += 1;
-        Self
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let (count, free) = &RECORDING;
-        *count.lock().unwrap() -= 1;
-        free.notify_one();
     }
 }
 
