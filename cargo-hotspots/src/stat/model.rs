@@ -89,7 +89,8 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// For how long at least it waited for something: it neither ran nor was ready to.
+    /// For how long it waited for something: it neither ran nor was ready to. Several threads at once may
+    /// have waited longer; and what of the queue was not seen (`queued_ns`) counts as waiting.
     pub fn waiting_ns(&self) -> u64 {
         let busy = self
             .usage
