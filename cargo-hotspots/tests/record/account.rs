@@ -86,19 +86,39 @@ fn threads_that_end_before_their_first_sample_are_missed_and_that_is_said() {
 #[test]
 fn a_running_process_has_the_account_of_the_time_that_it_was_watched() {
     let mut program = std::process::Command::new(&*BURNER)
-        .arg("sleepy")
+        .arg("endless")
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let pid = program.id().to_string();
-    let reaper = std::thread::spawn(move || program.wait().unwrap());
-    let options = [("PID", pid.as_str()), ("RECORDER", "builtin")];
+    let pid = program.id();
+    // What it burns before it is watched.
+    while had(pid) < 500_000_000 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let before = had(pid);
+    let process = pid.to_string();
+    let options = [
+        ("PID", process.as_str()),
+        ("SECONDS", "1"),
+        ("RECORDER", "builtin"),
+    ];
     let driven = Driver::new(&options).run();
-    assert!(reaper.join().unwrap().success());
+    let between = had(pid) - before;
+    program.kill().unwrap();
+    program.wait().unwrap();
     let (_, about) = driven.recording();
     let account = about.account.unwrap();
-    assert!(account.duration_ns > 0);
-    // All that it burns is 300 ms, some of it before it was watched; ticks are 10 ms.
-    assert!(account.cpu_ns() < 450_000_000, "{account:?}");
+    assert!(account.duration_ns >= 1_000_000_000, "{account:?}");
+    // The recorder's clock has ticks of 10 ms, at both ends.
+    assert!(
+        (1..=between + 20_000_000).contains(&account.cpu_ns()),
+        "{account:?} of {between}"
+    );
+}
+
+/// Processor time of the one thread of a process, in nanoseconds.
+fn had(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
 }

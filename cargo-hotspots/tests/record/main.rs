@@ -63,6 +63,11 @@ fn main() {
             eprintln!("warm");
             burn(Duration::from_secs(600));
         }
+        // Half of the time, until it is killed.
+        Some("endless") => loop {
+            burn(Duration::from_nanos(had()) + Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
+        },
         Some("sleepy") => {
             let nanoseconds = burn(Duration::from_millis(300));
             std::thread::sleep(Duration::from_secs(1));
