@@ -16,8 +16,8 @@ const SIZE_LIMIT: usize = 4 << 20;
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
-    /// Every match has it in it.
-    needed: Option<Finder<'static>>,
+    /// Every match has it in it. A searcher is large.
+    needed: Option<Box<Finder<'static>>>,
     /// `None` where `needed` is all.
     regex: Option<Regex>,
 }
@@ -41,14 +41,14 @@ impl Pattern {
         };
         if !text.is_empty() && !text.contains(is_special) {
             return Ok(Self {
-                needed: Some(Finder::new(text).into_owned()),
+                needed: Some(Box::new(Finder::new(text).into_owned())),
                 ..pattern
             });
         }
         let regex = RegexBuilder::new(text).size_limit(SIZE_LIMIT).build();
         let regex = regex.map_err(|error| Invalid(error.to_string()))?;
         Ok(Self {
-            needed: needed(text).map(|text| Finder::new(&text).into_owned()),
+            needed: needed(text).map(|text| Box::new(Finder::new(&text).into_owned())),
             regex: Some(regex),
             ..pattern
         })
