@@ -92,7 +92,7 @@ fn main() {
     let windows: usize = env::var("WINDOWS").map_or(10, |text| text.parse().expect("a number"));
     let filter = env::var("FILTER")
         .ok()
-        .map(|text| regex::Regex::new(&text).expect("a regex"));
+        .map(|text| codecost::pattern::Pattern::new(&text).expect("a regex"));
     let mut blocks = env::var_os("BLOCKS").map(|path| fs::File::create(path).expect("a file"));
     let context = Context::current().expect("a directory");
     let scratch = tempfile::tempdir().expect("a directory");

@@ -23,11 +23,11 @@ use codecost::{
     cargo::Context,
     console::Console,
     front::Command,
+    pattern::{self, Pattern},
     report::{GateFormatFlags, RowFlags},
     revisions::{self, Revision},
     units::{Share, Time},
 };
-use regex::Regex;
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
@@ -224,7 +224,7 @@ fn in_order(concern: Option<f64>, action: Option<f64>) -> Result<()> {
 }
 
 /// `--filter` chooses benchmarks to compare; where none are compared it would do nothing.
-fn without_filter(filter: Option<&Regex>, flag: &str, help: &str) -> Result<()> {
+fn without_filter(filter: Option<&Pattern>, flag: &str, help: &str) -> Result<()> {
     match filter {
         None => Ok(()),
         Some(_) => Err(Error::usage(
@@ -293,7 +293,7 @@ fn find_commit(
         return Ok(());
     };
     let benchmark = worst.benchmark.clone();
-    let exact = Regex::new(&format!("^{}$", regex::escape(&benchmark)));
+    let exact = Pattern::new(&format!("^{}$", pattern::escape(&benchmark)));
     let options = Options {
         filter: exact.ok(),
         work: false,

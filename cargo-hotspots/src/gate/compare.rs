@@ -17,10 +17,10 @@ use super::{
 use codecost::{
     Error, Result,
     cargo::{Additions, Build, Context, Selection, TargetChoice, Workspace},
+    pattern::Pattern,
     report::Warning,
     units::{Time, counted},
 };
-use regex::Regex;
 use said::{differences, other_arguments, unmatched, warnings};
 use std::{
     ffi::OsString,
@@ -46,7 +46,7 @@ pub struct Options {
     /// `--fail-on`.
     pub fail_on: Vec<Status>,
     /// Which benchmarks.
-    pub filter: Option<Regex>,
+    pub filter: Option<Pattern>,
     /// Whether allocations and instructions are compared beside time.
     pub work: bool,
     /// Which part of the benchmarks, of how many: `--shard 1/3`.

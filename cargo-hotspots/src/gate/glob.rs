@@ -1,12 +1,12 @@
 //! Patterns over the ids of benchmarks: `*` for any text, `?` for one character.
 
-use regex::Regex;
+use codecost::pattern::{Invalid, Pattern, escape};
 
 /// A pattern, compiled.
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: String,
-    regex: Regex,
+    regex: Pattern,
 }
 
 impl Glob {
@@ -15,19 +15,19 @@ impl Glob {
     /// # Errors
     ///
     /// The pattern is too large to compile.
-    pub fn new(text: &str) -> Result<Self, regex::Error> {
+    pub fn new(text: &str) -> Result<Self, Invalid> {
         let mut regex = String::from("(?s)^");
         for c in text.chars() {
             match c {
                 '*' => regex.push_str(".*"),
                 '?' => regex.push('.'),
-                other => regex.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
+                other => regex.push_str(&escape(other.encode_utf8(&mut [0; 4]))),
             }
         }
         regex.push('$');
         Ok(Self {
             text: text.to_owned(),
-            regex: Regex::new(&regex)?,
+            regex: Pattern::new(&regex)?,
         })
     }
 

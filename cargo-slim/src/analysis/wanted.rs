@@ -2,8 +2,7 @@
 
 use super::references::References;
 use crate::graph::{FIRST, Node};
-use codecost::{Error, Result, attribution::CrateId, demangle::Name};
-use regex::Regex;
+use codecost::{Error, Result, attribution::CrateId, demangle::Name, pattern::Pattern};
 use std::fmt;
 
 /// What is asked about.
@@ -12,7 +11,7 @@ pub enum Wanted {
     /// A name: in full, short, without its generic arguments, mangled, or any part of one.
     Name(String),
     /// All whose full name the pattern matches.
-    Pattern(Regex),
+    Pattern(Pattern),
     /// All of a crate, of one version where it is given.
     Crate(String, Option<String>),
 }
@@ -37,7 +36,7 @@ impl Wanted {
             .and_then(|rest| rest.strip_suffix('/'))
             .filter(|pattern| !pattern.is_empty())
         {
-            return Regex::new(pattern).map(Self::Pattern).map_err(|error| {
+            return Pattern::new(pattern).map(Self::Pattern).map_err(|error| {
                 Error::usage(
                     format_args!("`{text}` is no regular expression: {error}"),
                     "write it between slashes in the syntax of the regex crate",

@@ -6,17 +6,14 @@
 use codecost::{
     Error, Result,
     cargo::config::line_of,
+    pattern::{self, Pattern as Regex},
     units::{Bytes, Limit},
 };
-use regex::{Regex, RegexBuilder};
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
 };
 use toml_edit::{Document, Item, Key, Table};
-
-/// A compiled pattern may take this much memory: far more than any name needs.
-const REGEX_SIZE_LIMIT: usize = 4 << 20;
 
 /// The file.
 #[derive(Clone, Debug)]
@@ -417,7 +414,7 @@ impl Reader<'_> {
                 let regex = match inner {
                     Some(inner) => inner.to_owned(),
                     // Without slashes it is one function's name.
-                    None => format!("^{}$", regex::escape(name)),
+                    None => format!("^{}$", pattern::escape(name)),
                 };
                 Ok(Measure::Function(self.pattern(name, &regex, at)?))
             }
@@ -431,13 +428,7 @@ impl Reader<'_> {
     }
 
     fn pattern(&self, text: &str, regex: &str, at: Option<usize>) -> Result<Pattern> {
-        let built = RegexBuilder::new(regex)
-            .size_limit(REGEX_SIZE_LIMIT)
-            .build();
-        let regex = built.map_err(|error| {
-            let error = error.to_string();
-            let reason = error.lines().last().unwrap_or_default();
-            let reason = reason.trim_start_matches("error: ");
+        let regex = Regex::new(regex).map_err(|reason| {
             self.error(
                 at,
                 format_args!("`{text}` is not a regular expression: {reason}"),

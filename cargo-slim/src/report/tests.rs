@@ -8,7 +8,6 @@ use codecost::{
     console::Console,
     report::{Format, OutputOptions, Table},
 };
-use regex::Regex;
 use serde_json::Value;
 use std::collections::HashSet;
 use unicode_width::UnicodeWidthStr;
@@ -23,7 +22,7 @@ fn options(line: &str) -> (&str, OutputOptions) {
         match flag {
             "-n" => options.limit = Some(value().parse().unwrap()),
             "-w" => options.full_names = true,
-            "--filter" => options.filter = Some(Regex::new(value()).unwrap()),
+            "--filter" => options.filter = Some(codecost::pattern::Pattern::new(value()).unwrap()),
             "--sort" => options.sort = Some(value().into()),
             "--message-format" => {
                 options.format = match value() {

@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn without_rows_there_is_no_table() {
         let filtered = OutputOptions {
-            filter: Some(regex::Regex::new("nobody").unwrap()),
+            filter: Some(crate::pattern::Pattern::new("nobody").unwrap()),
             ..OutputOptions::default()
         };
         let page = |rows: &'static [Row], options: &OutputOptions| {

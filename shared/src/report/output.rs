@@ -1,12 +1,14 @@
 //! Where a report goes, in which format, and with which rows: the groups of flags that commands
 //! declare, and the options that come of them.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    pattern::{Invalid, Pattern},
+};
 use clap::{
     Args, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use regex::{Regex, RegexBuilder};
 use std::{
     fs::{self, File},
     io::{self, Write},
@@ -131,15 +133,12 @@ pub struct OutputOptions {
     /// The number of rows; `Some(0)` for all, `None` for the view's own default.
     pub limit: Option<usize>,
     /// Which rows, by name.
-    pub filter: Option<Regex>,
+    pub filter: Option<Pattern>,
     /// The key of the column to sort by; checked by the table, which knows its columns.
     pub sort: Option<String>,
     /// Whether names stay whole.
     pub full_names: bool,
 }
-
-/// A compiled filter may take this much memory: far more than any name needs.
-const REGEX_SIZE_LIMIT: usize = 4 << 20;
 
 impl FileFlag {
     /// The file; `None` for standard output, of which `-` is the usual name.
@@ -197,12 +196,8 @@ impl RowFlags {
             sort,
             full_names,
         } = self;
-        let compiled = |pattern: String| {
-            let built = RegexBuilder::new(&pattern)
-                .size_limit(REGEX_SIZE_LIMIT)
-                .build();
-            built.map_err(|error| bad_filter(&pattern, &error))
-        };
+        let compiled =
+            |pattern: String| Pattern::new(&pattern).map_err(|error| bad_filter(&pattern, &error));
         Ok(OutputOptions {
             format,
             output: file.path(),
@@ -214,14 +209,7 @@ impl RowFlags {
     }
 }
 
-fn bad_filter(pattern: &str, error: &regex::Error) -> Error {
-    // The crate's message draws the pattern over several lines and explains in the last one.
-    let text = error.to_string();
-    let reason = text
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .trim_start_matches("error: ");
+fn bad_filter(pattern: &str, reason: &Invalid) -> Error {
     Error::usage(
         format!("`--filter {pattern}` is not a regular expression: {reason}"),
         "escape a literal character with a backslash, for example `\\[` or `\\(`",

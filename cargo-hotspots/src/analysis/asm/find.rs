@@ -14,10 +14,10 @@ use codecost::{
     Error, Result,
     attribution::Origin,
     front::quoted,
+    pattern::Pattern as Regex,
     report::{CrateName, printable, short_name},
     units::Share,
 };
-use regex::Regex;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// A copy of a function.

@@ -4,11 +4,11 @@ use crate::{
     budget::{Forbid, Measure, Pattern, Target, Unlike},
     snapshot::{Crate, Function, Measures, Snapshot},
 };
+use codecost::pattern::Pattern as Regex;
 use codecost::{
     attribution::Origin,
     units::{Bytes, Share},
 };
-use regex::Regex;
 use std::path::PathBuf;
 
 static ALIKE: Unlike = Unlike {

@@ -17,6 +17,8 @@ mod archive;
 mod build;
 #[cfg(feature = "binary")]
 mod file;
+
+mod mentioned;
 #[cfg(feature = "binary")]
 mod producer;
 mod source;

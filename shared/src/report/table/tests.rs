@@ -1,6 +1,6 @@
 use super::*;
+use crate::pattern::Pattern;
 use crate::report::Format;
-use regex::Regex;
 
 type Row = (&'static str, u64);
 const ROWS: [Row; 4] = [("delta", 40), ("alpha", 30), ("beta", 20), ("gamma", 10)];
@@ -52,7 +52,7 @@ fn a_filter_finds_the_same_rows_by_full_and_by_short_names() {
         let short = |row: &&'static str| Cell::text(row.rsplit("::").next().unwrap_or(row));
         let table = Table::new(&rows).names("Name", full_names, |row| (*row).into(), short);
         let options = OutputOptions {
-            filter: Some(Regex::new(pattern).unwrap()),
+            filter: Some(Pattern::new(pattern).unwrap()),
             full_names,
             ..OutputOptions::default()
         };
@@ -173,7 +173,7 @@ fn zero_means_all_and_no_cut_hides_a_single_row() {
 #[test]
 fn filter_and_sort_work_on_all_rows_before_the_limit() {
     let options = OutputOptions {
-        filter: Some(Regex::new("a$").unwrap()),
+        filter: Some(Pattern::new("a$").unwrap()),
         sort: Some("name".into()),
         ..OutputOptions::default()
     };
