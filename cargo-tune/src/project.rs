@@ -8,6 +8,7 @@ mod graph;
 mod lock;
 mod mirror;
 pub(crate) mod native;
+mod nearest;
 mod overlap;
 mod refused;
 
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::Package as Member;
 use cargo_platform::Cfg;
 use codecost::cargo::config::{
-    self, Effective, Inputs, Nearest, Notice, OriginKind, Setting, Spec, Value,
+    self, Effective, Inputs, Notice, OriginKind, Setting, Spec, Value,
 };
 use codecost::cargo::{Candidate, Context, Selection, TargetChoice, Toolchain, Workspace};
 use codecost::{Error, Result};
@@ -199,7 +200,7 @@ fn resolve(
     let cargo_home = context.cargo_home();
     let cfgs = |triple: &str| print_cfg(context, toolchain, triple);
     let names: BTreeSet<String> = lock.packages.iter().map(|p| p.name.clone()).collect();
-    let nearest = nearest(workspace);
+    let nearest = nearest::nearest(workspace);
     config::effective(&Inputs {
         cwd: context.directory(),
         workspace_root: workspace.root(),
@@ -214,37 +215,6 @@ fn resolve(
         packages: lock.found.then_some(&names),
         nearest: Some(&nearest),
     })
-}
-
-/// The members, and what they depend on directly.
-fn nearest(workspace: &Workspace) -> Nearest {
-    let members = workspace.members();
-    let dependencies = members.iter().flat_map(|member| &member.dependencies);
-    let normal = dependencies.filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
-    Nearest {
-        dependencies: normal.map(|d| d.name.clone()).collect(),
-        members: members
-            .iter()
-            .map(|m| (m.name.to_string(), m.version.to_string()))
-            .collect(),
-        linked: members
-            .iter()
-            .filter(|m| m.targets.iter().any(is_linked))
-            .map(|m| m.name.to_string())
-            .collect(),
-    }
-}
-
-/// Whether the linker makes it: not a library for Rust alone, and no build script.
-fn is_linked(target: &cargo_metadata::Target) -> bool {
-    let only_for_rust = |kind: &cargo_metadata::TargetKind| {
-        use cargo_metadata::TargetKind as Kind;
-        matches!(
-            kind,
-            Kind::Lib | Kind::RLib | Kind::CustomBuild | Kind::Test | Kind::Bench
-        )
-    };
-    !target.kind.iter().all(only_for_rust)
 }
 
 /// Marks what a stable cargo refuses, or ignores, of an unstable feature.
