@@ -31,6 +31,12 @@ pub(super) fn plan(
             .push(Skipped::new(Knob::Key(key), reason, Vec::new()));
         return Ok(());
     }
+    if key == Key::Panic && project.ignores_panic() {
+        let reason = "cargo ignores it in the profiles `test` and `bench`, and warns about it";
+        plan.skipped
+            .push(Skipped::new(Knob::Key(key), reason, Vec::new()));
+        return Ok(());
+    }
     let specs = match wanted.package {
         None => overrides_of_programs(project, key),
         Some(_) => Overrides::default(),

@@ -283,6 +283,7 @@ fn way_on(origin: &Origin) -> String {
 pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
     let layers = source::Layers::load(inputs)?;
     environment::check(inputs, &layers)?;
+    chain::check_all(inputs, &layers)?;
     let mut notices = layers.notices.clone();
     let triple = rustflags::triple(inputs, &layers);
     let mut settings = profile::resolve(inputs, &layers, &mut notices)?;
