@@ -232,12 +232,14 @@ struct Training<'a, 'p> {
 impl Training<'_, '_> {
     /// Builds the program that counts, trains it and merges its counts.
     fn counted(&self, name: &str, options: &Options, console: &mut Console) -> Result<Counted> {
+        let (toolchain, tool) = (&self.project.toolchain, options.tool.as_deref());
+        let empty = self.programs.emptied("empty")?;
+        profdata::try_out(&self.project.context, toolchain, tool, &empty)?;
         console.status("Building", &format!("{name} that counts"));
         let instrumented = self.programs.instrumented()?;
         console.status("Training", &options.training().join("; "));
         let (raw, directory) = self.run(&instrumented)?;
         let to = self.programs.directory().join("merged.profdata");
-        let (toolchain, tool) = (&self.project.toolchain, options.tool.as_deref());
         let merged = profdata::merge(toolchain, tool, &directory, &raw, &to)?;
         let functions = profdata::functions(toolchain, Some(&merged.tool), &merged.path)?;
         if functions.covered() == 0 {

@@ -485,6 +485,18 @@ fn what_goes_wrong_says_the_way_on_and_leaves_nothing() {
             &words,
         );
     }
+    // It is known before anything is built.
+    let other = program();
+    let run = other.tune(&[
+        "pgo",
+        "--workload",
+        "app 5",
+        "--llvm-profdata",
+        "/no/such/tool",
+    ]);
+    assert_eq!(run.code, Some(101), "{}", run.stderr);
+    let built = other.path("target/codecost/tune/pgo/release/generate");
+    assert!(!built.exists(), "{}", run.stderr);
     fs::write(project.path("../file"), "").unwrap();
     of("app 5", &["-o", "../file/pgo"], 101, &["../file/pgo"]);
 }
