@@ -4,10 +4,12 @@
 //! nothing there) and the effective configuration. Packages that a program ships are found through the lock file from
 //! the members' normal dependencies.
 
+mod asked;
 mod graph;
 mod lock;
 mod mirror;
 pub(crate) mod native;
+mod nearest;
 mod overlap;
 mod refused;
 
@@ -17,9 +19,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::Package as Member;
 use cargo_platform::Cfg;
-use codecost::cargo::config::{
-    self, Effective, Inputs, Nearest, Notice, OriginKind, Setting, Spec, Value,
-};
+use codecost::cargo::config::{self, Effective, Inputs, Notice, OriginKind, Setting, Spec, Value};
 use codecost::cargo::{Candidate, Context, Selection, TargetChoice, Toolchain, Workspace};
 use codecost::{Error, Result};
 
@@ -79,6 +79,9 @@ impl Project {
             &lock,
         )?;
         let mut effective = effective;
+        asked::check_triple(&context, &selection, &toolchain, &effective.triple)?;
+        let flags = asked::flags_in_force(&context, &toolchain, &effective);
+        effective.notices.extend(flags);
         void_lto(&workspace, &selection, &mut effective);
         void_panic(&workspace, &selection, &mut effective);
         void_strip(&workspace, &selection, &mut effective);
@@ -121,9 +124,20 @@ impl Project {
 
     /// Whether the target aborts on panic whatever the profile says, as its specification has it.
     pub fn aborts_anyway(&self) -> bool {
-        let cfg = print_cfg(&self.context, &self.toolchain, &self.effective.triple);
+        let cfg = asked::print_cfg(&self.context, &self.toolchain, &self.effective.triple);
         cfg.iter()
             .any(|cfg| matches!(cfg, Cfg::KeyPair(key, value) if key.as_str() == "panic" && value == "abort"))
+    }
+
+    /// The processors that rustc knows for the target; none if it does not say.
+    pub fn target_cpus(&self) -> Vec<String> {
+        asked::target_cpus(&self.context, &self.toolchain, &self.effective.triple)
+    }
+
+    /// Whether cargo ignores `panic` in the profile, and says so in every build: it compiles tests
+    /// and benchmarks with unwinding.
+    pub fn ignores_panic(&self) -> bool {
+        ignores_panic(&self.effective.profile)
     }
 
     /// The workspace's root manifest.
@@ -197,9 +211,9 @@ fn resolve(
         .map(|p| p.manifest_path.clone().into_std_path_buf())
         .collect();
     let cargo_home = context.cargo_home();
-    let cfgs = |triple: &str| print_cfg(context, toolchain, triple);
+    let cfgs = |triple: &str| asked::print_cfg(context, toolchain, triple);
     let names: BTreeSet<String> = lock.packages.iter().map(|p| p.name.clone()).collect();
-    let nearest = nearest(workspace);
+    let nearest = nearest::nearest(workspace);
     config::effective(&Inputs {
         cwd: context.directory(),
         workspace_root: workspace.root(),
@@ -214,37 +228,6 @@ fn resolve(
         packages: lock.found.then_some(&names),
         nearest: Some(&nearest),
     })
-}
-
-/// The members, and what they depend on directly.
-fn nearest(workspace: &Workspace) -> Nearest {
-    let members = workspace.members();
-    let dependencies = members.iter().flat_map(|member| &member.dependencies);
-    let normal = dependencies.filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
-    Nearest {
-        dependencies: normal.map(|d| d.name.clone()).collect(),
-        members: members
-            .iter()
-            .map(|m| (m.name.to_string(), m.version.to_string()))
-            .collect(),
-        linked: members
-            .iter()
-            .filter(|m| m.targets.iter().any(is_linked))
-            .map(|m| m.name.to_string())
-            .collect(),
-    }
-}
-
-/// Whether the linker makes it: not a library for Rust alone, and no build script.
-fn is_linked(target: &cargo_metadata::Target) -> bool {
-    let only_for_rust = |kind: &cargo_metadata::TargetKind| {
-        use cargo_metadata::TargetKind as Kind;
-        matches!(
-            kind,
-            Kind::Lib | Kind::RLib | Kind::CustomBuild | Kind::Test | Kind::Bench
-        )
-    };
-    !target.kind.iter().all(only_for_rust)
 }
 
 /// Marks what a stable cargo refuses, or ignores, of an unstable feature.
@@ -299,21 +282,37 @@ fn void_lto(workspace: &Workspace, selection: &Selection, effective: &mut Effect
     setting.void = Some(reason);
 }
 
-/// Marks a `panic` that is written for what the compiler loads: cargo compiles that with unwinding.
+fn ignores_panic(profile: &str) -> bool {
+    matches!(profile, "test" | "bench")
+}
+
+/// Marks a `panic` that is written for what cargo compiles with unwinding: what the compiler loads,
+/// tests and benchmarks.
 fn void_panic(workspace: &Workspace, selection: &Selection, effective: &mut Effective) {
+    let is_for_tests = ignores_panic(&effective.profile);
     let table = format!("profile.{}", effective.profile);
     let found = effective.settings.iter_mut().find(|s| {
         let aborts = Key::Panic.canonical(&s.value) != "unwind";
         s.key == Key::Panic.name() && s.table == table && s.in_force() && aborts
     });
     let package = only_proc_macros(workspace, selection);
-    let Some((setting, package)) = found.zip(package) else {
-        return;
+    let (reason, help) = match (is_for_tests, package) {
+        (true, _) => (
+            "cargo compiles tests and benchmarks with unwinding, and of this profile `panic` is \
+             only for programs that they start"
+                .to_owned(),
+            Some("set `panic` in the profile that the program is built with"),
+        ),
+        (false, Some(package)) => (
+            format!(
+                "cargo compiles what the compiler loads with unwinding ({package}: proc-macro = true)"
+            ),
+            None,
+        ),
+        (false, None) => return,
     };
-    let reason = format!(
-        "cargo compiles what the compiler loads with unwinding ({package}: proc-macro = true)"
-    );
-    effective.notices.push(void_setting(setting, &reason, None));
+    let Some(setting) = found else { return };
+    effective.notices.push(void_setting(setting, &reason, help));
     setting.void = Some(reason);
 }
 
@@ -473,19 +472,4 @@ fn is_made_by_the_linker(candidate: &Candidate) -> bool {
 pub(crate) fn skips_lto(crate_types: &[String]) -> bool {
     let has = |name: &str| crate_types.iter().any(|t| t == name);
     has("dylib") || ((has("rlib") || has("lib")) && (has("cdylib") || has("staticlib")))
-}
-
-/// `rustc --print cfg`; without an answer no `cfg(…)` table matches.
-fn print_cfg(context: &Context, toolchain: &Toolchain, triple: &str) -> Vec<Cfg> {
-    let output = context
-        .command(&toolchain.rustc)
-        .args(["--print", "cfg", "--target", triple])
-        .output();
-    match output {
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| line.parse().ok())
-            .collect(),
-        _ => Vec::new(),
-    }
 }

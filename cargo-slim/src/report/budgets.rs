@@ -2,10 +2,9 @@
 
 use crate::{
     budget::{Checked, Row, Status},
-    snapshot::measure::{
-        BROTLI_LEVEL, BROTLI_LIBRARY, GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY,
-    },
+    snapshot::measure::{BROTLI_LEVEL, BROTLI_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
 };
+use codecost::image::{GZIP_LEVEL, GZIP_LIBRARY};
 use codecost::{
     report::{Cell, Table, Warning},
     units::{Bytes, Delta, counted},

@@ -7,10 +7,9 @@ use super::{
 use crate::{
     budget::{Checked, Edit, Images, Judged, Row, Status},
     compare::Kind,
-    snapshot::measure::{
-        BROTLI_LEVEL, BROTLI_LIBRARY, GZIP_LEVEL, GZIP_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY,
-    },
+    snapshot::measure::{BROTLI_LEVEL, BROTLI_LIBRARY, ZSTD_LEVEL, ZSTD_LIBRARY},
 };
+use codecost::image::{GZIP_LEVEL, GZIP_LIBRARY};
 use codecost::{
     Result,
     console::Console,

@@ -17,9 +17,8 @@
 use super::model::Measures;
 use codecost::{
     Error, Result,
-    image::{Format, Image},
+    image::{Format, Image, gzip_size},
 };
-use flate2::{Compression, write::GzEncoder};
 use std::{
     io::{self, Write},
     path::Path,
@@ -27,17 +26,12 @@ use std::{
     thread,
 };
 
-/// As `gzip -9`.
-pub const GZIP_LEVEL: u32 = 9;
 /// As `zstd -19`.
 pub const ZSTD_LEVEL: i32 = 19;
 /// As `brotli -q 11`.
 pub const BROTLI_LEVEL: i32 = 11;
 /// The logarithm of the window that brotli looks back, `brotli -w 24`.
 const BROTLI_WINDOW: i32 = 24;
-/// The library that writes gzip.
-pub const GZIP_LIBRARY: &str = "zlib-rs";
-
 /// The library that writes brotli.
 pub const BROTLI_LIBRARY: &str = "brotli 9";
 
@@ -149,12 +143,6 @@ pub fn of(path: &Path, bytes: &[u8], compressors: Compressors) -> Result<Measure
         }
         Ok(measures)
     })
-}
-
-fn gzip_size(bytes: &[u8]) -> io::Result<u64> {
-    let mut encoder = GzEncoder::new(Counter(0), Compression::new(GZIP_LEVEL));
-    encoder.write_all(bytes)?;
-    Ok(encoder.finish()?.0)
 }
 
 fn zstd_size(bytes: &[u8]) -> io::Result<u64> {

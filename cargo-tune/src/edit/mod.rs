@@ -157,13 +157,22 @@ fn append_to_array(
 ) -> String {
     let last = array.iter().last().and_then(toml_edit::Value::span);
     let Some(last) = last else {
-        return replace(text, span.clone(), &list(flags));
+        let is_bare = text
+            .get(span.clone())
+            .is_some_and(|array| !array.contains('#'));
+        if is_bare {
+            return replace(text, span.clone(), &list(flags));
+        }
+        // Behind the comments, which end their lines.
+        let end = span.end.saturating_sub(1)..span.end;
+        return replace(text, end, list(flags).trim_start_matches('['));
     };
     let before = text.get(..last.start).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let indent = before.get(line_start..).unwrap_or_default();
     let quoted: Vec<String> = flags.iter().map(|f| quote(f)).collect();
-    if line_start <= span.start || !indent.trim().is_empty() {
+    let tail = text.get(last.end..span.end).unwrap_or_default();
+    if line_start <= span.start || !indent.trim().is_empty() || !is_own_line(tail) {
         return replace(
             text,
             last.end..last.end,
@@ -172,7 +181,6 @@ fn append_to_array(
     }
     // One element per line: new lines of their own, so that a comment stays with its element.
     let eol = line_ending(text);
-    let tail = text.get(last.end..span.end).unwrap_or_default();
     let to_line_end = tail.find('\n').unwrap_or(tail.len());
     let rest_of_line = tail.get(..to_line_end).unwrap_or_default();
     let has_comma = rest_of_line.trim_start().starts_with(',');
@@ -196,6 +204,20 @@ fn append_to_array(
     }
     new.push_str(text.get(at..).unwrap_or_default());
     new
+}
+
+/// Whether the line of an array's last element is its own: what follows the element ends the line
+/// before the array, and no comma comes later. Nothing but spaces, commas and comments follows it.
+fn is_own_line(tail: &str) -> bool {
+    let Some((_, later)) = tail.split_once('\n') else {
+        return false;
+    };
+    let code = |line: &str| {
+        line.split('#')
+            .next()
+            .is_some_and(|code| code.contains(','))
+    };
+    !later.lines().any(code)
 }
 
 /// Every value of a document by its path.

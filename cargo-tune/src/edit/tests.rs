@@ -254,6 +254,34 @@ fn flags_are_appended_and_never_overwritten() {
 }
 
 #[test]
+fn comments_inside_an_array_stay_where_they_are() {
+    let append = |array: &str| {
+        let text = format!("[build]\nrustflags = {array}\n");
+        append_flags(&text, "build.rustflags", &["-b"])
+    };
+    for (array, expected) in [
+        (
+            "[\"-a\", # one\n \"-x\"]",
+            "[\"-a\", # one\n \"-x\", \"-b\"]",
+        ),
+        (
+            "[\"-a\", # one\n \"-x\",]",
+            "[\"-a\", # one\n \"-x\", \"-b\",]",
+        ),
+        ("[\"-a\" # one, two\n]", "[\"-a\", \"-b\" # one, two\n]"),
+        ("[ # one\n \"-a\"]", "[ # one\n \"-a\", \"-b\"]"),
+        (
+            "[\n \"-a\" # x\n , # y\n]",
+            "[\n \"-a\", \"-b\" # x\n , # y\n]",
+        ),
+        ("[\n \"-a\" # x, y\n]", "[\n \"-a\", # x, y\n \"-b\"\n]"),
+        ("[ # one\n]", "[ # one\n\"-b\"]"),
+    ] {
+        assert_eq!(append(array), format!("[build]\nrustflags = {expected}\n"));
+    }
+}
+
+#[test]
 fn comments_are_added_only_where_a_line_ends() {
     let path = ["profile", "release", "lto"];
     let with = |text: &str| apply(text, &path, &Change::Set("true".into()), Some("why")).unwrap();
@@ -323,6 +351,9 @@ mod properties {
             "\"a\", # b",
             "]",
             "flags = ['a', \"b\"]",
+            "flags = ['a', # b",
+            " 'c'] # d",
+            ", # e, f",
             "flags = \"a b\"",
             "\ty = {z={w=1}}",
             "k.\"l m\".n = 1979-05-27T07:32:00Z",

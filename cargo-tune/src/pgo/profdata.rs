@@ -12,7 +12,7 @@ use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use codecost::cargo::Toolchain;
+use codecost::cargo::{Context, Toolchain};
 use codecost::{Error, Result};
 
 use super::coverage::Functions;
@@ -76,6 +76,45 @@ pub(super) fn merge(
         format!("rustc {release} writes raw profiles of {wrote}, and {found}"),
         way_on(toolchain),
     ))
+}
+
+/// Tries the tools on the profile of an empty program, in `directory`, which takes a second: the
+/// program itself is built and trained for minutes before its own can be merged. Where no such
+/// program can be made, nothing is known.
+///
+/// # Errors
+///
+/// As [`merge`].
+pub(super) fn try_out(
+    context: &Context,
+    toolchain: &Toolchain,
+    given: Option<&Path>,
+    directory: &Path,
+) -> Result<()> {
+    let source = directory.join("empty.rs");
+    let program = directory.join(format!("empty{EXE_SUFFIX}"));
+    let written = directory.join("raw");
+    if fs::write(&source, "fn main() {}\n").is_err() || fs::create_dir_all(&written).is_err() {
+        return Ok(());
+    }
+    let mut rustc = context.command(&toolchain.rustc);
+    rustc.args(["--crate-name", "empty", "-Cprofile-generate", "-o"]);
+    rustc.arg(&program).arg(&source);
+    let mut run = context.command(&program);
+    run.env("LLVM_PROFILE_FILE", written.join("empty.profraw"));
+    let works = |command: &mut Command| {
+        let output = command.stdin(Stdio::null()).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    if !works(&mut rustc) || !works(&mut run) {
+        return Ok(());
+    }
+    let raw = Raw::read(&written)?;
+    if raw.whole.is_empty() {
+        return Ok(());
+    }
+    let to = directory.join("empty.profdata");
+    merge(toolchain, given, &written, &raw, &to).map(drop)
 }
 
 /// The functions of a merged profile: read from it or, where its version is only known to LLVM,

@@ -157,13 +157,9 @@ impl<'p> Programs<'p> {
         let earlier = fs::read_to_string(&note).ok();
         let earlier = earlier.and_then(|text| serde_json::from_str::<Weighed>(&text).ok());
         if built.compiled > 0 {
-            weighed.build_ns = u64::try_from(built.elapsed.as_nanos()).ok();
-            weighed.peak_memory = built.peak_memory;
-            weighed.compiled = built.compiled;
+            weighed.built_by(built);
         } else if let Some(earlier) = earlier.filter(|earlier| earlier.hash == weighed.hash) {
-            weighed.build_ns = earlier.build_ns;
-            weighed.peak_memory = earlier.peak_memory;
-            weighed.compiled = earlier.compiled;
+            weighed.built_as(&earlier);
         }
         let text = serde_json::to_string(&weighed).unwrap_or_default();
         codecost::report::write_file(&note, |to| to.write_all(text.as_bytes()))?;

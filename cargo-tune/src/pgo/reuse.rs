@@ -167,9 +167,7 @@ fn build(
     bolt.optimise(program, &place.fdata(), &laid_out)?;
     let bytes = std::fs::read(&laid_out).map_err(|e| Error::read(&laid_out, e))?;
     let mut weighed = weigh(&laid_out, &bytes, fnv1a(&bytes));
-    weighed.build_ns = base.weighed.build_ns;
-    weighed.peak_memory = base.weighed.peak_memory;
-    weighed.compiled = base.weighed.compiled;
+    weighed.built_as(&base.weighed);
     Ok((weighed, age))
 }
 

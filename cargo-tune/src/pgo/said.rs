@@ -3,7 +3,8 @@
 //! LLVM's pass reports each function whose control flow is another than the profile's (its counts
 //! are dropped), each function that the profile does not have (`-pgo-warn-missing-function`), and
 //! a profile that it cannot read. rustc makes warnings of all three and goes on, so a build with a
-//! damaged profile succeeds and is not optimised: only these lines tell.
+//! damaged profile succeeds and is not optimised: only these messages tell. They have no place in
+//! the source, unlike all that a program's own text can bring into a message.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -23,13 +24,13 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// From what a build with `profile` wrote to standard error.
-    pub(super) fn read(text: &str, profile: &Path) -> Self {
+    /// From what rustc said without a place in the source in a build with `profile`.
+    pub(super) fn read(messages: &[String], profile: &Path) -> Self {
         let profile = profile.display().to_string();
         let mut said = Self::default();
-        for line in text.lines() {
+        for message in messages {
             let name = |mark: &str| {
-                let (_, rest) = line.split_once(mark)?;
+                let (_, rest) = message.split_once(mark)?;
                 let name = rest.split(" Hash = ").next().unwrap_or(rest);
                 Some(name.trim().to_owned())
             };
@@ -37,7 +38,7 @@ impl Said {
                 said.changed.insert(name);
             } else if let Some(name) = name("no profile data available for function ") {
                 said.missing.insert(name);
-            } else if let Some((_, fault)) = line.split_once(profile.as_str()) {
+            } else if let Some((_, fault)) = message.split_once(profile.as_str()) {
                 let fault = fault.trim_start_matches(':').trim();
                 said.fault.get_or_insert_with(|| fault.to_owned());
             }
@@ -59,12 +60,13 @@ mod tests {
 
     #[test]
     fn rustcs_words_are_read() {
-        let text = "   Compiling dep v0.1.0\n\
-            warning: dep.c283-cgu.0: function control flow change detected (hash mismatch) \
-            _ZN3dep3hot17hca11a75628c2977fE Hash = 567 up to 22017435 count discarded\n\n\
-            warning: dep.c283-cgu.0: no profile data available for function \
-            dep.c283-cgu.0;_ZN3dep3new17h22f6a77abd7ae427E Hash = 146 up to 0 count discarded\n";
-        let said = Said::read(text, Path::new("/p/a.profdata"));
+        let messages = [
+            "dep.c283-cgu.0: function control flow change detected (hash mismatch) \
+             _ZN3dep3hot17hca11a75628c2977fE Hash = 567 up to 22017435 count discarded",
+            "dep.c283-cgu.0: no profile data available for function \
+             dep.c283-cgu.0;_ZN3dep3new17h22f6a77abd7ae427E Hash = 146 up to 0 count discarded",
+        ];
+        let said = Said::read(&messages.map(str::to_owned), Path::new("/p/a.profdata"));
         let one = |name: &str| BTreeSet::from([name.to_owned()]);
         assert_eq!(said.changed, one("_ZN3dep3hot17hca11a75628c2977fE"));
         assert_eq!(
@@ -72,8 +74,8 @@ mod tests {
             one("dep.c283-cgu.0;_ZN3dep3new17h22f6a77abd7ae427E")
         );
         assert_eq!(said.fault, None);
-        let text = "warning: /p/a.profdata: malformed instrumentation profile data\n";
-        let said = Said::read(text, Path::new("/p/a.profdata"));
+        let message = "/p/a.profdata: malformed instrumentation profile data".to_owned();
+        let said = Said::read(&[message], Path::new("/p/a.profdata"));
         let fault = "malformed instrumentation profile data";
         assert_eq!(said.fault.as_deref(), Some(fault));
     }

@@ -180,6 +180,7 @@ pub fn train(
         profile.path = place.profile();
         kept = Some(place);
     }
+    notices.extend(earlier_builds(bench.resumed));
     notices.extend(plan.notices.iter().cloned());
     Ok(Trained {
         name,
@@ -231,12 +232,14 @@ struct Training<'a, 'p> {
 impl Training<'_, '_> {
     /// Builds the program that counts, trains it and merges its counts.
     fn counted(&self, name: &str, options: &Options, console: &mut Console) -> Result<Counted> {
+        let (toolchain, tool) = (&self.project.toolchain, options.tool.as_deref());
+        let empty = self.programs.emptied("empty")?;
+        profdata::try_out(&self.project.context, toolchain, tool, &empty)?;
         console.status("Building", &format!("{name} that counts"));
         let instrumented = self.programs.instrumented()?;
         console.status("Training", &options.training().join("; "));
         let (raw, directory) = self.run(&instrumented)?;
         let to = self.programs.directory().join("merged.profdata");
-        let (toolchain, tool) = (&self.project.toolchain, options.tool.as_deref());
         let merged = profdata::merge(toolchain, tool, &directory, &raw, &to)?;
         let functions = profdata::functions(toolchain, Some(&merged.tool), &merged.path)?;
         if functions.covered() == 0 {
@@ -321,9 +324,7 @@ impl Training<'_, '_> {
         bolt.optimise(program, &merged, &laid_out)?;
         let bytes = std::fs::read(&laid_out).map_err(|e| Error::read(&laid_out, e))?;
         let mut weighed = weigh(&laid_out, &bytes, fnv1a(&bytes));
-        weighed.build_ns = base.weighed.build_ns;
-        weighed.peak_memory = base.weighed.peak_memory;
-        weighed.compiled = base.weighed.compiled;
+        weighed.built_as(&base.weighed);
         let optimised = Optimised {
             weighed,
             said: base.said,
@@ -348,7 +349,10 @@ fn failed(role: Role, planned: &Variant, error: &Error) -> Outcome {
         weighed: None,
         time: None,
         status: Status::Failed,
-        reason: Some(error.to_string()),
+        reason: Some(match error.hint() {
+            Some(hint) => format!("{error}; {hint}"),
+            None => error.to_string(),
+        }),
     }
 }
 
@@ -378,6 +382,18 @@ fn notices(options: &Options, raw: &Raw, timed: Option<&Timed>) -> Vec<Notice> {
     }
     notices.extend(timed.map(Timed::notices).unwrap_or_default());
     notices
+}
+
+/// What to say of variants that an earlier run built.
+fn earlier_builds(count: usize) -> Option<Notice> {
+    let variants = codecost::units::counted(count as u64, "variant");
+    (count > 0).then(|| Notice {
+        code: "earlier-builds",
+        message: format!(
+            "the build times of {variants} are of an earlier run: nothing had to be built again"
+        ),
+        help: Some("do not compare them with those of this run".to_owned()),
+    })
 }
 
 /// What a note is made of.

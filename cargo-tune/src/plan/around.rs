@@ -117,20 +117,20 @@ fn name_overrides(project: &Project, plan: &mut Plan) {
             };
             key.name() == setting.key && project.setting(package.as_deref(), *key) == Some(setting)
         });
-        let planned = plan
-            .changes
-            .iter()
-            .find_map(|change| match &change.assignment {
-                Assignment::Key(KeySetting {
-                    package: None,
-                    key,
-                    value,
-                }) if key.name() == setting.key => Some((*key, value)),
-                _ => None,
-            });
-        let differs = planned
-            .is_some_and(|(key, value)| key.canonical(value) != key.canonical(&setting.value));
-        if changed || (!differs && setting.key != Key::OptLevel.name()) {
+        let Some(key) = Key::ALL.iter().find(|key| key.name() == setting.key) else {
+            continue;
+        };
+        let own = key.canonical(&setting.value);
+        // What the goal wants of the key, of the profile or of a program's override.
+        let of_key = |change: &&Change| matches!(&change.assignment, Assignment::Key(s) if s.key == *key && s.package.as_deref() != Some("*"));
+        let planned = plan.changes.iter().find(of_key);
+        let differs = planned.is_some_and(|change| key.canonical(&change.after) != own);
+        let mut skipped = plan.skipped.iter();
+        let is_wanted = skipped.any(|skipped| {
+            let in_force = skipped.in_force.as_ref();
+            skipped.knob == Knob::Key(*key) && in_force.is_some_and(|v| key.canonical(v) == own)
+        });
+        if changed || is_wanted || (!differs && *key != Key::OptLevel) {
             continue;
         }
         plan.notices.push(Notice {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use codecost::cargo::config::{Notice, OriginKind, RustflagsPlace, Value};
+use codecost::{Error, Result};
 
 use super::change::{Change, Plan, Skipped};
 use super::objection::{self, Objection, objection, out_of_reach};
@@ -40,6 +41,32 @@ pub(super) fn plan(project: &Project, request: &Request, plan: &mut Plan) {
         plan.notices
             .push(native::notice("--allow target-cpu=native"));
     }
+}
+
+/// Checks what rustc would only refuse, or ignore, in every build from then on.
+///
+/// # Errors
+///
+/// A usage error for a processor that rustc does not know for the target.
+pub(super) fn check(project: &Project, request: &Request) -> Result<()> {
+    let named = request.flags().filter(|f| f.knob == Flag::TargetCpu);
+    for text in named.flat_map(|flag| &flag.flags) {
+        let cpu = text.rsplit('=').next().unwrap_or_default();
+        let known = project.target_cpus();
+        if known.is_empty() || known.iter().any(|known| known == cpu) {
+            continue;
+        }
+        let plain = |name: &str| name.replace(['-', '_', '.'], "").to_lowercase();
+        let near = known.iter().find(|known| plain(known) == plain(cpu));
+        let triple = &project.effective.triple;
+        let help = match near {
+            Some(near) => format!("write `--allow target-cpu={near}`"),
+            None => format!("`rustc --print target-cpus --target {triple}` lists them"),
+        };
+        let message = format!("rustc knows no processor `{cpu}` for {triple}");
+        return Err(Error::usage(message, help));
+    }
+    Ok(())
 }
 
 /// Why a flag is not written. A flag that is written although it could not be tried is a notice.
@@ -151,52 +178,48 @@ fn change(project: &Project, plan: &Plan, flag: FlagSetting) -> Change {
     }
 }
 
-/// The file and key where another flag counts.
+/// The file and key where another flag counts. Cargo joins all tables that match a target, so the
+/// flag goes into the triple's own: a `cfg(…)` table would take it to platforms that it was not
+/// planned for. Beside `build.rustflags` a table would make that void, so there is no choice there.
 fn place(project: &Project) -> (PathBuf, Vec<String>) {
     let triple = &project.effective.triple;
-    let own = project
-        .rustflags_in_force()
-        .filter(|s| s.origin.kind == OriginKind::Config && project.is_inside(s))
-        .max_by_key(|s| s.table == format!("target.{triple}"));
-    if let Some(setting) = own {
-        let file = PathBuf::from(setting.origin.path.clone().unwrap_or_default());
-        let mut path = vec![setting.table.clone()];
-        if let Some(name) = setting.table.strip_prefix("target.") {
-            let plain = toml_edit::Key::parse(name)
-                .ok()
-                .and_then(|keys| keys.first().map(|k| k.get().to_owned()));
-            path = vec![
-                "target".to_owned(),
-                plain.unwrap_or_else(|| name.to_owned()),
-            ];
-        }
-        path.push("rustflags".to_owned());
-        return (file, path);
-    }
-    let directory = project.workspace.root().join(".cargo");
-    let legacy = directory.join("config");
-    // Where both exist cargo reads the legacy one.
-    let file = if legacy.is_file() {
-        legacy
-    } else {
-        directory.join("config.toml")
-    };
-    let path = match project.effective.rustflags.place {
-        RustflagsPlace::Build => vec!["build".to_owned(), "rustflags".to_owned()],
+    let table = match project.effective.rustflags.place {
+        RustflagsPlace::Build => vec!["build".to_owned()],
         RustflagsPlace::None
         | RustflagsPlace::Target
         | RustflagsPlace::Variable
-        | RustflagsPlace::EncodedVariable => {
-            vec!["target".to_owned(), triple.clone(), "rustflags".to_owned()]
-        }
+        | RustflagsPlace::EncodedVariable => vec!["target".to_owned(), triple.clone()],
     };
-    (file, path)
+    let inside = project
+        .rustflags_in_force()
+        .filter(|s| s.origin.kind == OriginKind::Config && project.is_inside(s))
+        .max_by_key(|s| bare(&s.table) == table.join("."));
+    let file = inside.and_then(|setting| setting.origin.path.clone());
+    let file = file.map_or_else(|| config_file(project), PathBuf::from);
+    let path = table.into_iter().chain(["rustflags".to_owned()]);
+    (file, path.collect())
+}
+
+/// The workspace's config file that cargo reads, or would.
+fn config_file(project: &Project) -> PathBuf {
+    let directory = project.workspace.root().join(".cargo");
+    let legacy = directory.join("config");
+    // Where both exist cargo reads the legacy one.
+    if legacy.is_file() {
+        legacy
+    } else {
+        directory.join("config.toml")
+    }
+}
+
+/// A table's name without the quotes of its parts.
+fn bare(table: &str) -> String {
+    table.replace(['\'', '"'], "")
 }
 
 /// The list that is at that place now; `None` if there is none or it is empty.
 fn current_at(project: &Project, file: &Path, path: &[String]) -> Option<Vec<String>> {
     let tables = path.split_last().map_or(&[][..], |(_, tables)| tables);
-    let bare = |table: &str| table.replace(['\'', '"'], "");
     let table = bare(&tables.join("."));
     let mut settings = project.rustflags_in_force();
     let found = settings.find(|s| {
@@ -211,16 +234,39 @@ fn note_reach(project: &Project, plan: &mut Plan) {
     if plan.changes.iter().all(|c| c.flags().is_empty()) {
         return;
     }
-    if !project.effective.cross {
+    let (triple, host) = (&project.effective.triple, &project.toolchain.host);
+    // A target that is given here is not given to the user's own build; that of a config file is.
+    let is_configured = project.effective.cross && project.selection.triple.is_none();
+    if triple == host && !is_configured {
         plan.notices.push(Notice {
             code: "flags-reach-build-scripts",
-            message: "without --triple, rustflags also apply to build scripts and proc-macros"
+            message: "where cargo is given no target, rustflags also apply to build scripts and \
+                      proc-macros"
                 .to_owned(),
-            help: Some(
-                "pass --triple with the host's triple, so that only the program gets them"
-                    .to_owned(),
-            ),
+            help: Some(format!(
+                "build with `cargo build --target {triple}`, or set `build.target` in the config \
+                 file, so that only the program gets them"
+            )),
         });
+    }
+    let is_for_all = |c: &&Change| c.path.first().is_some_and(|table| table == "build");
+    if let Some(change) = plan
+        .changes
+        .iter()
+        .find(|c| !c.flags().is_empty() && is_for_all(c))
+    {
+        let notice = Notice {
+            code: "flags-reach-all-targets",
+            message: format!(
+                "`build.rustflags` ({}) is for every target: a build for another platform than \
+                 {triple} gets the flags, too",
+                project.shown(&change.file)
+            ),
+            help: Some(format!(
+                "move the list to `[target.{triple}]` if the workspace is built for others"
+            )),
+        };
+        plan.notices.push(notice);
     }
     plan.notices.push(Notice {
         code: "config-is-local",

@@ -25,6 +25,18 @@ pub(super) fn plan(
     plan: &mut Plan,
 ) -> Result<()> {
     let key = wanted.key;
+    if wanted.package.as_deref() == Some("*") && project.effective.only_members {
+        let reason = "an override for dependencies reaches none: all are members of the workspace";
+        plan.skipped
+            .push(Skipped::new(Knob::Key(key), reason, Vec::new()));
+        return Ok(());
+    }
+    if key == Key::Panic && project.ignores_panic() {
+        let reason = "cargo ignores it in the profiles `test` and `bench`, and warns about it";
+        plan.skipped
+            .push(Skipped::new(Knob::Key(key), reason, Vec::new()));
+        return Ok(());
+    }
     let specs = match wanted.package {
         None => overrides_of_programs(project, key),
         Some(_) => Overrides::default(),
@@ -80,8 +92,9 @@ fn overrides_of_programs(project: &Project, key: Key) -> Overrides {
             overrides.specs.push(spec.to_owned());
         }
     }
-    // Other keys reach what is linked in, too.
-    overrides.is_all = key == Key::Strip && !overrides.specs.is_empty() && packages.is_empty();
+    // Other keys reach what is linked in, too, unless all of that has overrides.
+    let is_left_for_nothing = key == Key::Strip || project.effective.covered.contains(key.name());
+    overrides.is_all = !overrides.specs.is_empty() && packages.is_empty() && is_left_for_nothing;
     overrides
 }
 

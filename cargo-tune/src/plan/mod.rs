@@ -32,6 +32,7 @@ use crate::project::Project;
 ///
 /// Source files that cannot be read, while looking for code that relies on unwinding.
 pub fn plan(project: &Project, request: &Request) -> Result<Plan> {
+    flags::check(project, request)?;
     let mut plan = Plan {
         notices: project.effective.notices.clone(),
         ..Plan::default()

@@ -77,6 +77,16 @@ pub(super) fn blocked(project: &Project, request: &Request, plan: &mut Plan) -> 
             ),
         });
     }
+    for Package { name, .. } in &project.graph().development {
+        plan.notices.push(Notice {
+            code: "abort-breaks-examples",
+            message: format!(
+                "examples and benchmarks that link `{name}`, of crate-type \"dylib\", cannot be \
+                 built with `panic = \"abort\"`"
+            ),
+            help: Some("build them with another profile, or keep `panic = \"unwind\"`".to_owned()),
+        });
+    }
     let doubts = [Reliance::Destructor, Reliance::GoesOn, Reliance::Poison];
     for doubt in doubts {
         plan.notices.extend(doubtful(doubt, &shown(doubt)));
@@ -135,8 +145,8 @@ fn impossible(project: &Project) -> Option<Skipped> {
         return Some(Skipped::new(knob, reason, vec![triple.clone()]));
     }
     // rustc links a dylib with the standard library's shared form, which unwinds.
-    let is_dylib = |p: &&Package| p.crate_types.iter().any(|t| t == "dylib");
-    let dylib = project.graph().packages.iter().find(is_dylib)?;
+    let mut packages = project.graph().packages.iter();
+    let dylib = packages.find(|package| package.is_dylib())?;
     Some(Skipped::new(
         knob,
         "a library of crate-type \"dylib\" is linked, and rustc refuses one that aborts",

@@ -30,11 +30,21 @@ pub struct Package {
     pub sources: Vec<PathBuf>,
 }
 
+impl Package {
+    /// Whether it is a library that rustc links with the standard library's shared form.
+    pub fn is_dylib(&self) -> bool {
+        self.crate_types.iter().any(|t| t == "dylib")
+    }
+}
+
 /// The packages, members first.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     /// The packages.
     pub packages: Vec<Package>,
+    /// Libraries of crate-type `dylib` that only examples, tests and benchmarks of members link;
+    /// without a lock file only those in folders.
+    pub development: Vec<Package>,
     /// Every package that cargo resolves, linked or not, with its version.
     pub resolved: Vec<(String, String)>,
     /// Why there may be others, where cargo could not resolve them.
@@ -62,11 +72,15 @@ impl Graph {
             let graph = linked(&metadata, Some(&mirror));
             graph.ok_or_else(|| "cargo resolved no packages".to_owned())
         });
-        resolved.unwrap_or_else(|why| Self {
+        let graph = resolved.unwrap_or_else(|why| Self {
             // A lock file that has all names says enough; only crate types are not known.
             unknown: (!lock.covers(workspace)).then_some(why),
             ..Self::from_files(workspace, lock)
-        })
+        });
+        Self {
+            development: development_dylibs(workspace),
+            ..graph
+        }
     }
 
     /// Whether a package of that name is linked.
@@ -114,9 +128,27 @@ impl Graph {
         Self {
             resolved: versions.chain(locked).collect(),
             packages,
+            development: Vec::new(),
             unknown: None,
         }
     }
+}
+
+/// The dylibs in folders that members depend on for examples, tests and benchmarks.
+fn development_dylibs(workspace: &Workspace) -> Vec<Package> {
+    let members = workspace.members().into_iter();
+    let dependencies = members.flat_map(|member| &member.dependencies);
+    let development = dependencies.filter(|d| d.kind == DependencyKind::Development);
+    let packages = development.filter_map(|dependency| {
+        let manifest = dependency.path.as_ref()?.join("Cargo.toml");
+        Some(Package {
+            name: dependency.name.clone(),
+            version: String::new(),
+            crate_types: library_types(manifest.as_std_path()),
+            sources: Vec::new(),
+        })
+    });
+    packages.filter(Package::is_dylib).collect()
 }
 
 fn metadata(context: &Context, selection: &Selection, triple: &str) -> Option<Metadata> {
@@ -167,9 +199,15 @@ fn linked(metadata: &Metadata, mirror: Option<&Mirror>) -> Option<Graph> {
             }
         }
     }
+    let members = metadata.workspace_members.iter();
+    let of_members = members.filter_map(|id| nodes.get(id)).flat_map(|n| &n.deps);
+    let others = of_members.filter(|dependency| !seen.contains(&dependency.pkg));
+    let others = others.filter_map(|dependency| packages.get(&dependency.pkg));
+    let others = others.map(|found| package(found, mirror));
     let resolved = metadata.packages.iter();
     Some(Graph {
         packages: found,
+        development: others.filter(Package::is_dylib).collect(),
         resolved: resolved
             .map(|p| (p.name.to_string(), p.version.to_string()))
             .collect(),

@@ -1,5 +1,6 @@
 //! `cargo tune check`.
 
+use codecost::cargo::config::OriginKind;
 use codecost::console::Console;
 use codecost::report::github::{self, Annotation, Kind};
 use codecost::report::{Cell, Emphasis, Format, OutputOptions, Page, Report, Style, Table};
@@ -87,18 +88,22 @@ fn faults(rows: &[Row]) -> Page {
 fn table<'a>(project: &'a Project, rows: &'a [Row]) -> Table<'a, Row> {
     Table::new(rows)
         .text("status", "Status", |r| r.status.as_str().into())
-        .text("key", "Key", |r| Cell::text(shown_key(r)))
-        .searched(true)
-        .text("expected", "Expected", |r| {
+        .label("key", "Key", |r| Cell::text(shown_key(r)))
+        .name("expected", "Expected", |r| {
             Cell::text(r.expected.to_string())
         })
-        .text("value", "In force", |r| {
+        .searched(false)
+        .name("value", "In force", |r| {
             Cell::maybe_text(r.value.as_ref().map(ToString::to_string))
         })
+        .searched(false)
         .name("origin", "From", |r| {
-            Cell::maybe_text(r.origin.as_ref().map(|origin| match origin.line {
-                Some(_) => shown_origin(project, origin),
-                None => origin.to_string(),
+            Cell::maybe_text(r.origin.as_ref().map(|origin| {
+                let is_file = matches!(origin.kind, OriginKind::Manifest | OriginKind::Config);
+                match is_file {
+                    true => shown_origin(project, origin),
+                    false => origin.to_string(),
+                }
             }))
         })
         .text("proof", "Proof", |r| Cell::maybe_text(r.proof.as_deref()))

@@ -72,17 +72,19 @@ pub(crate) fn write(
 
 fn report(knobs: &[Knob]) -> Report<'_, Knob> {
     let table = Table::new(knobs)
-        .name("name", "Knob", |k| k.name().into())
-        .text("size", "Size", |k| k.about().size.into())
-        .text("speed", "Speed", |k| k.about().speed.into())
+        .label("name", "Knob", |k| k.name().into())
+        .name("size", "Size", |k| k.about().size.into())
+        .searched(false)
+        .name("speed", "Speed", |k| k.about().speed.into())
+        .searched(false)
         .text("offer", "Offered", |k| k.about().offer.as_str().into())
-        .droppable(3)
+        .droppable(1)
         .text("written", "Written", |k| k.about().written.into())
         .droppable(2)
         .text("risk", "Risk, or where it is void", |k| {
             Cell::maybe_text(k.about().risk)
         })
-        .droppable(1)
+        .droppable(3)
         .default_limit(0);
     Report::new(SCHEMA, VERSION, "explain", table)
 }

@@ -203,8 +203,14 @@ fn front_page(found: &Found, unbeaten: &[String]) -> Page {
             .map_or("n/a".to_owned(), |size| Bytes(size).to_string());
         let time = found.pace(row);
         let time = time.map(|time| format!(", time {}", trials::interval(time)));
-        let build = row.weighed.as_ref().and_then(|w| w.build_ns);
-        let build = build.map(|ns| format!(", build {}", Time(Duration::from_nanos(ns))));
+        let build = row
+            .weighed
+            .as_ref()
+            .and_then(|w| Some((w.build_ns?, w.compiled)));
+        let build = build.map(|(ns, crates)| {
+            let crates = codecost::units::counted(crates as u64, "crate");
+            format!(", build {} of {crates}", Time(Duration::from_nanos(ns)))
+        });
         let figures = format!(
             "{size}{}{}",
             time.unwrap_or_default(),

@@ -40,12 +40,12 @@ pub(crate) fn write(
 ) -> Result<()> {
     let effective = &project.effective;
     let table = Table::new(&effective.settings)
-        .name("key", "Key", |s| {
+        .label("key", "Key", |s| {
             Cell::text(format!("{}.{}", s.table, s.key))
         })
         .text("value", "Value", |s| Cell::text(shown_value(&s.value)))
         .text("state", "State", |s| Cell::text(state(s)))
-        .text("origin", "From", |s| {
+        .name("origin", "From", |s| {
             Cell::text(shown_origin(project, &s.origin))
         })
         .text("shadowed_by", "Shadowed by", |s| {

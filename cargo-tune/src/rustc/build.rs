@@ -5,8 +5,9 @@
 //! user's own artifacts stay where and as they are. The user's wrapper, linker and environment
 //! stay, too.
 
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ChildStderr, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use codecost::cargo::config::OriginKind;
 use codecost::cargo::{Candidate, TargetKind, ends_with_us};
 use codecost::{Error, Result};
 
+use super::messages::{Diagnostics, FORMAT, messages};
 use super::{memory, wrapper};
 use crate::project::Project;
 use crate::receipt::fnv1a;
@@ -53,9 +55,9 @@ pub struct Built {
     pub fresh: bool,
     /// The most memory that all its processes took at once; known on Linux.
     pub peak_memory: Option<u64>,
-    /// What cargo and rustc wrote to standard error, where the build was quiet; of a fresh crate
-    /// cargo writes again what it said when it was compiled.
-    pub said: String,
+    /// What rustc said without a place in the source, as it does for LLVM, where the build was
+    /// quiet. Of a fresh crate cargo says again what rustc said when it compiled it.
+    pub said: Vec<String>,
 }
 
 /// The private directory of one kind of builds.
@@ -76,7 +78,8 @@ pub fn arguments(directory: &Path) -> PathBuf {
 ///
 /// # Errors
 ///
-/// The build fails: its own diagnostics are on standard error, or in the error where `quiet`.
+/// The build fails: its own diagnostics are on standard error, or in the error where `quiet`. A
+/// quiet build shows no diagnostics, and only with `-vv` what cargo runs.
 pub fn build(
     project: &Project,
     directory: &Path,
@@ -90,7 +93,12 @@ pub fn build(
     } else {
         "rustc"
     };
-    command.args([verb, "--message-format=json-render-diagnostics"]);
+    let format = if quiet {
+        FORMAT
+    } else {
+        "--message-format=json-render-diagnostics"
+    };
+    command.args([verb, format]);
     command.args(project.selection.common_args());
     command.args(project.selection.compile_args());
     for config in &settings.config {
@@ -134,7 +142,8 @@ pub fn build(
     command.env("RUSTC_WRAPPER", own);
     command.env(wrapper::DIRECTORY, arguments(directory));
     command.env(wrapper::INNER, inner_wrapper(project));
-    run(&mut command, candidate, quiet)
+    let is_shown = project.selection.verbose > 1;
+    run(&mut command, candidate, quiet, is_shown)
 }
 
 /// The user's wrapper as a path that works from anywhere.
@@ -179,6 +188,7 @@ fn run(
     command: &mut std::process::Command,
     candidate: Option<&Candidate>,
     quiet: bool,
+    is_shown: bool,
 ) -> Result<Built> {
     let words = "cargo build".to_owned();
     let spawn = |source| Error::Spawn {
@@ -194,13 +204,7 @@ fn run(
     });
     let mut child = ends_with_us(command).spawn().map_err(spawn)?;
     let stderr = child.stderr.take();
-    let said = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        if let Some(mut stderr) = stderr {
-            let _ = std::io::Read::read_to_end(&mut stderr, &mut text);
-        }
-        String::from_utf8_lossy(&text).into_owned()
-    });
+    let stderr = std::thread::spawn(move || captured(stderr, is_shown));
     let (process, ended) = (child.id(), Arc::new(AtomicBool::new(false)));
     let watched = Arc::clone(&ended);
     let watcher = std::thread::spawn(move || memory::watch(process, &watched));
@@ -212,26 +216,14 @@ fn run(
         units: 0,
         fresh: true,
         peak_memory: None,
-        said: String::new(),
+        said: Vec::new(),
     };
-    if let Some(stdout) = child.stdout.take() {
-        for message in Message::parse_stream(std::io::BufReader::new(stdout)) {
-            let Ok(message) = message else { break };
-            if let Message::CompilerArtifact(artifact) = message {
-                built.compiled += usize::from(!artifact.fresh);
-                if !artifact.fresh {
-                    let unit = format!(
-                        "{} {} {:?}",
-                        artifact.package_id, artifact.target.name, artifact.target.kind
-                    );
-                    // The order in which units end is not the same twice.
-                    built.units = built.units.wrapping_add(fnv1a(unit.as_bytes()));
-                }
-                if let Some(path) = candidate.and_then(|c| file_of(&artifact, c)) {
-                    built.fresh = artifact.fresh;
-                    built.artifact = Some(path);
-                }
-            }
+    let mut said = Diagnostics::default();
+    for message in child.stdout.take().into_iter().flat_map(messages) {
+        match message {
+            Message::CompilerArtifact(artifact) => built.add(&artifact, candidate),
+            Message::CompilerMessage(message) => said.add(message.message),
+            _ => {}
         }
     }
     let status = child.wait().map_err(spawn)?;
@@ -242,11 +234,11 @@ fn run(
     built.cpu = memory::children_cpu()
         .zip(cpu)
         .map(|(after, before)| after.saturating_sub(before));
-    let said = said.join().unwrap_or_default();
+    let stderr = stderr.join().unwrap_or_default();
     if !status.success() {
         if quiet {
             return Err(Error::failed(
-                format!("the build failed: {}", first_error(&said)),
+                format!("the build failed: {}", said.first_error(&stderr)),
                 "run the build by hand with these settings to see all of it",
             ));
         }
@@ -261,17 +253,44 @@ fn run(
             "check that CARGO is cargo",
         ));
     }
-    built.said = said;
+    built.said = said.unplaced;
     Ok(built)
 }
 
-/// The first line that says what went wrong.
-fn first_error(said: &str) -> String {
-    let line = said
-        .lines()
-        .find(|line| line.starts_with("error"))
-        .or_else(|| said.lines().last());
-    line.unwrap_or("no message").trim().to_owned()
+impl Built {
+    /// Takes in one crate of the build of `candidate`.
+    fn add(&mut self, artifact: &Artifact, candidate: Option<&Candidate>) {
+        self.compiled += usize::from(!artifact.fresh);
+        if !artifact.fresh {
+            let unit = format!(
+                "{} {} {:?}",
+                artifact.package_id, artifact.target.name, artifact.target.kind
+            );
+            // The order in which units end is not the same twice.
+            self.units = self.units.wrapping_add(fnv1a(unit.as_bytes()));
+        }
+        if let Some(path) = candidate.and_then(|c| file_of(artifact, c)) {
+            self.fresh = artifact.fresh;
+            self.artifact = Some(path);
+        }
+    }
+}
+
+/// What cargo writes to standard error, which goes on to our own where it `is_shown`.
+fn captured(stderr: Option<ChildStderr>, is_shown: bool) -> String {
+    let (mut text, mut piece) = (Vec::new(), [0; 4096]);
+    let Some(mut stderr) = stderr else {
+        return String::new();
+    };
+    while let Ok(count @ 1..) = stderr.read(&mut piece) {
+        let piece = piece.get(..count).unwrap_or_default();
+        text.extend_from_slice(piece);
+        if is_shown {
+            // Nobody may be reading; the build goes on.
+            let _ = std::io::stderr().write_all(piece);
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The file of the target that was asked for.

@@ -15,6 +15,7 @@ use codecost::cargo::Selection;
 use codecost::image::{Image, SymbolKind};
 
 use super::build;
+use super::messages::{Diagnostics, FORMAT, messages};
 use crate::knob::{Flag, FlagSetting};
 use crate::project::Project;
 
@@ -89,22 +90,30 @@ pub fn heeds(project: &Project, flag: &FlagSetting) -> Verdict {
         Err(said) => match link(project, &directory, &[]) {
             Ok(program) => Verdict::Refused {
                 reason: "the linker refuses it".to_owned(),
-                evidence: [linkers_words(&said), linker_of(&program)]
+                evidence: [said.linker, linker_of(&program)]
                     .into_iter()
                     .flatten()
                     .collect(),
             },
             Err(said) => {
                 let triple = &project.effective.triple;
-                let said = linkers_words(&said).unwrap_or_else(|| first_error(&said));
+                let said = said.linker.unwrap_or(said.first);
                 Verdict::Untried(format!("no program can be linked for {triple}: {said}"))
             }
         },
     }
 }
 
+/// Why nothing was linked.
+struct Complaint {
+    /// The linker's own words among rustc's.
+    linker: Option<String>,
+    /// The first line of rustc's or cargo's error.
+    first: String,
+}
+
 /// The program, or what cargo, rustc and the linker said.
-fn link(project: &Project, directory: &Path, flags: &[String]) -> Result<PathBuf, String> {
+fn link(project: &Project, directory: &Path, flags: &[String]) -> Result<PathBuf, Complaint> {
     let Selection {
         triple,
         config,
@@ -112,7 +121,7 @@ fn link(project: &Project, directory: &Path, flags: &[String]) -> Result<PathBuf
         ..
     } = &project.selection;
     let mut command = project.context.cargo();
-    command.args(["build", "--message-format=json-render-diagnostics"]);
+    command.args(["build", FORMAT]);
     command
         .arg("--manifest-path")
         .arg(directory.join("Cargo.toml"));
@@ -139,15 +148,24 @@ fn link(project: &Project, directory: &Path, flags: &[String]) -> Result<PathBuf
     let all: Vec<&str> = in_force.chain(flags).map(String::as_str).collect();
     command.env("CARGO_ENCODED_RUSTFLAGS", all.join("\u{1f}"));
     let output = command.stdin(Stdio::null()).output();
-    let Output { stdout, stderr, .. } = output.map_err(|error| error.to_string())?;
-    let executable = Message::parse_stream(stdout.as_slice()).find_map(|message| match message {
-        Ok(Message::CompilerArtifact(artifact)) => artifact.executable,
-        _ => None,
-    });
-    let said = || String::from_utf8_lossy(&stderr).into_owned();
+    let Output { stdout, stderr, .. } = output.map_err(|error| Complaint {
+        linker: None,
+        first: error.to_string(),
+    })?;
+    let (mut executable, mut said) = (None, Diagnostics::default());
+    for message in messages(stdout.as_slice()) {
+        match message {
+            Message::CompilerArtifact(artifact) => executable = artifact.executable.or(executable),
+            Message::CompilerMessage(message) => said.add(message.message),
+            _ => {}
+        }
+    }
     executable
         .map(|path| path.into_std_path_buf())
-        .ok_or_else(said)
+        .ok_or_else(|| Complaint {
+            linker: said.error.as_deref().and_then(linkers_words),
+            first: said.first_error(&String::from_utf8_lossy(&stderr)),
+        })
 }
 
 fn judge(project: &Project, flag: &FlagSetting, program: &Path) -> Verdict {
@@ -241,7 +259,7 @@ fn linker_of(program: &Path) -> Option<String> {
     Some(line.split(" (").next().unwrap_or(line).to_owned())
 }
 
-/// The linker's own complaint among what cargo and rustc wrote.
+/// The linker's own complaint in rustc's error.
 fn linkers_words(said: &str) -> Option<String> {
     let lines = said
         .lines()
@@ -255,12 +273,6 @@ fn linkers_words(said: &str) -> Option<String> {
             .any(is_linker)
     });
     complaints.next().map(str::to_owned)
-}
-
-fn first_error(said: &str) -> String {
-    let mut lines = said.lines().filter(|line| line.starts_with("error"));
-    let line = lines.next().or_else(|| said.lines().last());
-    line.unwrap_or("no message").trim().to_owned()
 }
 
 #[cfg(test)]

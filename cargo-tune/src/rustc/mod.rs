@@ -4,5 +4,6 @@ pub mod arguments;
 pub mod build;
 pub mod link;
 mod memory;
+mod messages;
 pub mod proof;
 pub mod wrapper;

@@ -9,7 +9,7 @@ use std::{fs, io};
 
 use codecost::cargo::Candidate;
 use codecost::cargo::config::Value;
-use codecost::image::Image;
+use codecost::image::{Image, gzip_size};
 use codecost::{Error, Result};
 
 use super::outcome::{Outcome, Status, Weighed};
@@ -148,11 +148,7 @@ impl<'p> Bench<'p> {
             weighed.built_by(&built);
         } else if let Some(twin) = self.twin(hash) {
             // Other words for the same settings: the build that made the file counts.
-            weighed.build_ns = twin.build_ns;
-            weighed.build_cpu_ns = twin.build_cpu_ns;
-            weighed.units = twin.units;
-            weighed.peak_memory = twin.peak_memory;
-            weighed.compiled = twin.compiled;
+            weighed.built_as(&twin);
         }
         let text = serde_json::to_string(&weighed).unwrap_or_default();
         codecost::report::write_file(&note, |to| to.write_all(text.as_bytes()))?;
@@ -230,8 +226,17 @@ impl<'p> Bench<'p> {
 }
 
 impl Weighed {
+    /// With the cost of the build that made another copy of it.
+    pub(crate) fn built_as(&mut self, twin: &Self) {
+        self.build_ns = twin.build_ns;
+        self.build_cpu_ns = twin.build_cpu_ns;
+        self.units = twin.units;
+        self.peak_memory = twin.peak_memory;
+        self.compiled = twin.compiled;
+    }
+
     /// With the cost of the build that made it.
-    fn built_by(&mut self, built: &build::Built) {
+    pub(crate) fn built_by(&mut self, built: &build::Built) {
         self.build_ns = nanoseconds(built.elapsed);
         self.build_cpu_ns = built.cpu.and_then(nanoseconds);
         self.peak_memory = built.peak_memory;
@@ -324,32 +329,12 @@ pub fn weigh(path: &Path, bytes: &[u8], hash: u64) -> Weighed {
         file_size: bytes.len() as u64,
         shipped_size: image.as_ref().and_then(Image::shipped_size),
         text_size: text.filter(|size| *size > 0),
-        compressed_size: compressed(bytes),
+        compressed_size: gzip_size(bytes).ok(),
         build_ns: None,
         build_cpu_ns: None,
         units: 0,
         peak_memory: None,
         compiled: 0,
         hash,
-    }
-}
-
-fn compressed(bytes: &[u8]) -> Option<u64> {
-    let mut encoder = flate2::write::GzEncoder::new(Counter(0), flate2::Compression::new(6));
-    io::Write::write_all(&mut encoder, bytes).ok()?;
-    encoder.finish().ok().map(|counter| counter.0)
-}
-
-/// Counts what is written to it.
-struct Counter(u64);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len() as u64);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

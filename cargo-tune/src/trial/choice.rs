@@ -61,7 +61,7 @@ pub fn choose(request: &Request, taste: Taste, baseline: &mut Outcome, rows: &mu
 }
 
 /// The rows that no other row beats in both size and time (or, without time, in size and in the
-/// seconds that a build takes).
+/// seconds that a build takes, where both builds compiled the same crates).
 ///
 /// Where no time was measured a lower opt-level beats no higher one: it is known to cost time, which
 /// is why the choice may be the larger program.
@@ -81,12 +81,18 @@ pub fn pareto(baseline: &Outcome, rows: &[Outcome]) -> Vec<String> {
         };
         (size, other)
     };
+    // The times of builds that compiled other crates say nothing beside each other.
+    let units = |r: &Outcome| r.weighed.as_ref().map_or(0, |w| w.units);
     // Without a level of its own it has the one that it was built with before.
     let speed = |row: &Outcome| level(row).unwrap_or(u8::MAX);
     let beats = |one: &Outcome, other: &Outcome| {
         let ((s, t), (size, time)) = (cost(one), cost(other));
         let as_fast = is_timed || speed(one) >= speed(other);
-        as_fast && s <= size && t <= time && (s < size || t < time)
+        let (no_longer, shorter) = match is_timed || units(one) == units(other) {
+            true => (t <= time, t < time),
+            false => (true, false),
+        };
+        as_fast && s <= size && no_longer && (s < size || shorter)
     };
     let taken = |row: &&&Outcome| row.status == Status::Chosen;
     all.iter()

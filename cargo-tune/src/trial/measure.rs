@@ -204,7 +204,11 @@ fn judge(request: &Request, rows: &mut [Outcome]) {
             _ => Status::Kept,
         };
         if row.status == Status::Dropped {
-            row.reason = Some("its own part is under the threshold".to_owned());
+            let reason = match request.goal {
+                Goal::Speed => "without it the program is not slower by more than the noise",
+                _ => "it saves less than the threshold for size",
+            };
+            row.reason = Some(reason.to_owned());
         }
     }
 }

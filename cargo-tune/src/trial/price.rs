@@ -19,7 +19,8 @@ pub struct Price {
     pub size_change: i64,
     /// The other one's time against the chosen one's, where both were timed.
     pub time_ratio: Option<f64>,
-    /// The other one's build time against the chosen one's, where both are known.
+    /// The other one's build time against the chosen one's, where both builds compiled the same
+    /// crates.
     pub build_ratio: Option<f64>,
     /// The flag that takes the other one.
     #[serde(skip)]
@@ -30,10 +31,14 @@ impl Price {
     /// Of `chosen` against `other`; `None` where a size is missing.
     pub fn of(chosen: &Outcome, other: &Outcome, baseline: &Outcome) -> Option<Self> {
         let change = i128::from(other.size()?) - i128::from(chosen.size()?);
-        let build = |outcome: &Outcome| outcome.weighed.as_ref()?.build_ns;
         let ratio = |other: f64, own: f64| (own > 0.0).then_some(other / own);
         let times = pace(other, baseline).zip(pace(chosen, baseline));
-        let builds = build(other).zip(build(chosen));
+        let cost = |outcome: &Outcome| outcome.weighed.as_ref().map(Cost::of);
+        let costs = cost(other).zip(cost(chosen));
+        let builds = costs.and_then(|(other, own)| {
+            let are_equal = other.units != 0 && other.units == own.units;
+            other.wall_ns.zip(own.wall_ns).filter(|_| are_equal)
+        });
         Some(Self {
             instead: other.variant.name(),
             size_change: change.clamp(i64::MIN.into(), i64::MAX.into()) as i64,

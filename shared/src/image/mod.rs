@@ -15,6 +15,7 @@ mod elf;
 mod fields;
 mod fill;
 mod firmware;
+mod gzip;
 mod hardening;
 mod loader;
 mod macho;
@@ -37,6 +38,7 @@ mod wasm;
 
 pub use architecture::Architecture;
 pub use firmware::{LoadAddress, StackSize};
+pub use gzip::{GZIP_LEVEL, GZIP_LIBRARY, gzip_size};
 pub use mapping::Mapping;
 pub use missing::MissingPart;
 pub use needs::{Hardening, Library, LoaderNeeds, Resource, VersionNeed};

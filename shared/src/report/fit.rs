@@ -9,6 +9,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 const NAME_AT_LEAST: usize = 24;
 /// Nor below this before a bar goes.
 const NAME_IN_COMFORT: usize = 40;
+/// What is left of the least column, whatever happens.
+const LEAST: usize = 8;
 /// Display columns between two columns.
 pub(super) const GAP: usize = 2;
 
@@ -64,13 +66,10 @@ fn visible(grid: &Grid) -> Vec<(usize, usize)> {
 }
 
 fn shrink(grid: &Grid, width: usize, columns: &mut Vec<(usize, usize)>) {
-    let may_shrink = |index: usize| {
-        !grid.full_names
-            && grid
-                .columns
-                .get(index)
-                .is_some_and(|c| c.kind == Kind::Name)
+    let is_of = |index: usize, kind: Kind| {
+        !grid.full_names && grid.columns.get(index).is_some_and(|c| c.kind == kind)
     };
+    let may_shrink = |index: usize| is_of(index, Kind::Name);
     loop {
         let total = |columns: &[(usize, usize)]| {
             columns
@@ -110,20 +109,32 @@ fn shrink(grid: &Grid, width: usize, columns: &mut Vec<(usize, usize)>) {
                 columns.retain(|&(index, _)| index != dropped);
                 continue;
             }
-            // Nothing more to drop: let names shrink to almost nothing, then overflow.
-            None => 8,
+            // Nothing more to drop: let names shrink to almost nothing, then labels, then overflow.
+            None => LEAST,
         };
-        let mut excess = excess.min(spare(columns, floor));
-        while excess > 0 {
-            let widest = columns.iter_mut().filter(|(index, _)| may_shrink(*index));
-            match widest.max_by_key(|(_, width)| *width) {
-                Some((_, width)) if *width > floor => *width -= 1,
-                _ => break,
-            }
-            excess -= 1;
-        }
+        let left = narrow(columns, excess, floor, may_shrink);
+        narrow(columns, left, LEAST, |index| is_of(index, Kind::Label));
         return;
     }
+}
+
+/// Takes `excess` from the columns that may give, always from the widest, down to `floor`; what
+/// they could not give.
+fn narrow(
+    columns: &mut [(usize, usize)],
+    mut excess: usize,
+    floor: usize,
+    may_shrink: impl Fn(usize) -> bool,
+) -> usize {
+    while excess > 0 {
+        let widest = columns.iter_mut().filter(|(index, _)| may_shrink(*index));
+        match widest.max_by_key(|(_, width)| *width) {
+            Some((_, width)) if *width > floor => *width -= 1,
+            _ => break,
+        }
+        excess -= 1;
+    }
+    excess
 }
 
 /// `text` in at most `width` display columns, with `…` for what is left out: the modules at the

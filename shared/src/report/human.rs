@@ -364,6 +364,42 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_cut_last() {
+        let rows = [
+            (
+                "profile.release.package.one.opt-level",
+                "/a/long/way/to/Cargo.toml:1",
+            ),
+            (
+                "profile.release.package.two.opt-level",
+                "/a/long/way/to/Cargo.toml:2",
+            ),
+        ];
+        for width in 25..90 {
+            let table = Table::new(&rows)
+                .label("key", "Key", |row| row.0.into())
+                .text("state", "State", |row| Cell::text(row.0[24..27].to_owned()))
+                .name("from", "From", |row| row.1.into());
+            let selection = table.select(&OutputOptions::default()).unwrap();
+            let style = Style {
+                width: Some(width),
+                color: false,
+            };
+            let text = Page::new()
+                .grid(table.grid(&selection, false))
+                .to_human(&style);
+            let widest = text.lines().map(|line| line.width()).max().unwrap();
+            assert!(widest <= width, "{widest} columns on {width}:\n{text}");
+            // With room for it and eight columns of the name, the label is whole.
+            assert_eq!(
+                text.contains(rows[1].0),
+                width >= 37 + 2 + 5 + 2 + 8,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn without_rows_there_is_no_table() {
         let filtered = OutputOptions {
             filter: Some(crate::pattern::Pattern::new("nobody").unwrap()),

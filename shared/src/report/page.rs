@@ -169,7 +169,7 @@ impl Grid {
         let is_name = self
             .columns
             .get(index)
-            .is_some_and(|column| column.kind == Kind::Name);
+            .is_some_and(|column| matches!(column.kind, Kind::Name | Kind::Label));
         !self.rows.is_empty()
             && cells.all(str::is_empty)
             && (!is_name || labels.into_iter().all(says_nothing))
@@ -205,7 +205,7 @@ impl<'a, R> Table<'a, R> {
             // The label goes where the name is, wherever that column stands.
             let name = columns
                 .iter()
-                .position(|column| column.kind == Kind::Name)
+                .position(|column| matches!(column.kind, Kind::Name | Kind::Label))
                 .unwrap_or(0);
             if let Some(cell) = cells.get_mut(name) {
                 *cell = label;

@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 pub(super) enum Kind {
     /// The name of the row: shrinks first when the terminal is narrow, with a cut in the middle.
     Name,
+    /// What tells the row from others: shrinks after all else.
+    Label,
     /// Short text: never shrinks.
     Text,
     /// Any quantity: aligned right.
@@ -101,7 +103,7 @@ impl<'a, R> Table<'a, R> {
             importance: 0,
             summed: false,
             audience: Audience::Everyone,
-            searched: kind == Kind::Name,
+            searched: matches!(kind, Kind::Name | Kind::Label),
             read: Box::new(read),
         });
         self
@@ -116,6 +118,18 @@ impl<'a, R> Table<'a, R> {
         read: impl Fn(&'a R) -> Cell<'a> + 'a,
     ) -> Self {
         self.column(key, title, Kind::Name, read)
+    }
+
+    /// With a column that tells the rows apart where other columns may be cut: `--filter` looks at
+    /// it, and it shrinks only when nothing else is left that could.
+    #[must_use]
+    pub fn label(
+        self,
+        key: &'static str,
+        title: &str,
+        read: impl Fn(&'a R) -> Cell<'a> + 'a,
+    ) -> Self {
+        self.column(key, title, Kind::Label, read)
     }
 
     /// With the column for the name of the row in two forms: people see the short one unless they ask
@@ -269,7 +283,7 @@ impl<'a, R> Table<'a, R> {
         };
         let sorted = selection.sorted.filter(|key| {
             let mut columns = self.columns.iter().filter(|column| column.key == *key);
-            columns.all(|column| !seen(column) && column.kind != Kind::Name)
+            columns.all(|column| !seen(column) && !matches!(column.kind, Kind::Name | Kind::Label))
         });
         self.columns.iter().filter(move |column| {
             let asked = Some(column.key) == sorted && column.audience != Audience::Nobody;

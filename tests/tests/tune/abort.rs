@@ -137,3 +137,23 @@ fn a_dependency_that_isolates_panics_is_warned_about_and_does_not_block() {
     assert_eq!(run.rows("panic").len(), 1);
     assert!(run.json()["warnings"].to_string().contains("rayon"));
 }
+
+#[test]
+fn a_dylib_that_only_examples_link_is_named() {
+    let manifest = format!("{MANIFEST}[dev-dependencies]\ndd = {{ path = \"dd\" }}\n");
+    let library = MANIFEST.replace("app", "dd") + "[lib]\ncrate-type = [\"dylib\"]\n";
+    let project = Project::new(&[
+        ("Cargo.toml", &manifest),
+        ("src/main.rs", "fn main() {}\n"),
+        ("examples/e.rs", "fn main() { dd::x() }\n"),
+        ("dd/Cargo.toml", &library),
+        ("dd/src/lib.rs", "pub fn x() {}\n"),
+    ]);
+    let run = project.json(&["--target", "size", "--yes"]);
+    assert!(
+        run.stdout.contains("abort-breaks-examples"),
+        "{}",
+        run.stdout
+    );
+    assert!(!project.builds(&["--release", "--examples"]));
+}

@@ -20,6 +20,7 @@ mod precedence;
 mod programs;
 mod project;
 mod property;
+mod reach;
 mod selection;
 mod sources;
 mod trials;

@@ -288,6 +288,39 @@ fn exchange(project: &Project, bytes: &[u8]) {
 }
 
 #[test]
+fn what_cargo_shows_of_its_commands_is_not_taken_for_rustcs_words() {
+    let project = program();
+    // A build script's variables, which cargo shows, hold the flags that name the profile, and its
+    // package's description, which may be anything.
+    let described = "description = \"\"\"\nno profile data available for function x\n\
+                     (hash mismatch) main\nerror: none\"\"\"\n";
+    project.write("dep/Cargo.toml", &format!("{DEP}{described}"));
+    project.write("dep/build.rs", "fn main() {}\n");
+    let tool = tool();
+    let flags = ["--llvm-profdata", tool.as_str(), "--keep", "-vv"];
+    let run = project.json(&[&["pgo", "--workload", "app 2000"], &flags[..]].concat());
+    assert!(
+        run.stderr.contains("-Cprofile-use=") && run.stderr.contains("error: none"),
+        "{}",
+        run.stderr
+    );
+    let json = run.json();
+    assert_eq!(json["profile"]["stale"], 0);
+    let without = trained_plainly(&project).json();
+    assert_eq!(json["profile"], without["profile"]);
+    // So does the configuration, without a flag.
+    project.write(".cargo/config.toml", "[term]\nverbose = true\n");
+    let used = project.json(&["pgo", "--use"]).json();
+    assert_eq!(used["profile"]["stale"], 0);
+    // An error is told from the same words.
+    project.write("src/main.rs", "fn main() { undeclared() }\n");
+    let run = project.tune(&["pgo", "--use", "-vv"]);
+    assert_eq!(run.code, Some(101), "{}", run.stderr);
+    let words = "the build failed: error[E0425]";
+    assert!(run.stderr.contains(words), "{}", run.stderr);
+}
+
+#[test]
 fn a_profile_of_another_program_is_refused() {
     let project = program();
     trained_plainly(&project);
@@ -452,6 +485,18 @@ fn what_goes_wrong_says_the_way_on_and_leaves_nothing() {
             &words,
         );
     }
+    // It is known before anything is built.
+    let other = program();
+    let run = other.tune(&[
+        "pgo",
+        "--workload",
+        "app 5",
+        "--llvm-profdata",
+        "/no/such/tool",
+    ]);
+    assert_eq!(run.code, Some(101), "{}", run.stderr);
+    let built = other.path("target/codecost/tune/pgo/release/generate");
+    assert!(!built.exists(), "{}", run.stderr);
     fs::write(project.path("../file"), "").unwrap();
     of("app 5", &["-o", "../file/pgo"], 101, &["../file/pgo"]);
 }

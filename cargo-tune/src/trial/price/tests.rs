@@ -34,7 +34,7 @@ fn row(name: &str, size: u64, ratio: Option<f64>, seconds: u64) -> Outcome {
             compressed_size: None,
             build_ns: Some(seconds * 1_000_000_000),
             build_cpu_ns: None,
-            units: 0,
+            units: 7,
             peak_memory: None,
             compiled: 1,
             hash: size,
@@ -66,6 +66,11 @@ fn the_ends_of_the_front_are_named_with_their_flags() {
             "baseline is 372.2 KiB larger and takes 0.79 times the time; its build takes 0.50 times as long",
         ]
     );
+    // Builds that compiled other crates are not compared.
+    let mut fewer = rows.clone();
+    fewer[1].weighed.as_mut().unwrap().units = 3;
+    let price = Price::of(&fewer[1], &baseline, &baseline).unwrap();
+    assert_eq!(price.build_ratio, None);
     let untimed = rows.map(|row| Outcome { time: None, ..row });
     let words = prices(
         &untimed[1],

@@ -21,6 +21,7 @@ mod linker;
 mod options;
 mod overrides;
 mod profile;
+mod reach;
 pub(super) mod reader;
 mod rustflags;
 mod source;
@@ -191,6 +192,12 @@ pub struct Nearest {
     pub dependencies: BTreeSet<String>,
     /// The members that make something linked: a program, or a library for other programs.
     pub linked: BTreeSet<String>,
+    /// What the normal dependencies of these name.
+    pub direct: BTreeSet<String>,
+    /// The members of which something may run at compile time.
+    pub host: BTreeSet<String>,
+    /// Whether all dependencies are members, so that nothing else is compiled.
+    pub is_all: bool,
 }
 
 impl Nearest {
@@ -201,14 +208,15 @@ impl Nearest {
         spec.matches(name, version).then_some(name)
     }
 
-    /// Whether an override for `name` (or `*`, all that are no members) concerns one of them.
+    /// Whether an override for `name` (or `*`, all that are no members) concerns what is linked or
+    /// a direct dependency of it.
     fn concerns(&self, name: &str) -> bool {
         match name {
             "*" => {
-                let mut dependencies = self.dependencies.iter();
-                dependencies.any(|name| !self.members.contains_key(name))
+                let mut direct = self.direct.iter();
+                direct.any(|name| !self.members.contains_key(name))
             }
-            name => self.members.contains_key(name) || self.dependencies.contains(name),
+            name => self.linked.contains(name) || self.direct.contains(name),
         }
     }
 }
@@ -237,6 +245,10 @@ pub struct Effective {
     pub conflicts: Vec<Conflict>,
     /// The overrides for packages, of every profile that is written.
     pub overrides: Vec<OverrideTable>,
+    /// Keys of the profile that reach no package, because each has an override of its own.
+    pub covered: BTreeSet<&'static str>,
+    /// Whether all packages are members of the workspace, so that an override for `*` is for none.
+    pub only_members: bool,
 }
 
 impl Effective {
@@ -271,6 +283,7 @@ fn way_on(origin: &Origin) -> String {
 pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
     let layers = source::Layers::load(inputs)?;
     environment::check(inputs, &layers)?;
+    chain::check_all(inputs, &layers)?;
     let mut notices = layers.notices.clone();
     let triple = rustflags::triple(inputs, &layers);
     let mut settings = profile::resolve(inputs, &layers, &mut notices)?;
@@ -284,9 +297,12 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
         &triple.name,
         &flags,
     );
+    let covered = reach::void_by_overrides(inputs, &mut settings);
     settings.extend(flag_settings);
     settings.extend(source::unread_config(inputs, &layers)?);
-    for setting in &settings {
+    // That an override keeps a default from all packages is no surprise to who wrote it.
+    let written = |s: &&Setting| s.origin.kind != OriginKind::Default;
+    for setting in settings.iter().filter(written) {
         // A value that is refused has a notice already.
         let refused = refusal(&setting.key, &setting.value);
         if let Some(reason) = setting.void.as_ref().filter(|_| refused.is_none()) {
@@ -311,6 +327,8 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
         notices,
         conflicts: Vec::new(),
         overrides: overrides::tables(inputs, &layers),
+        covered,
+        only_members: reach::only_members(inputs),
     };
     effective.conflicts = conflicts::find(inputs, &effective);
     conflicts::mark(&mut effective);
