@@ -40,21 +40,17 @@ impl Places<'_> {
         walk: &mut Walk<'_>,
         space: &Arc<AddressSpace>,
         (frame, at): (FrameId, RuntimeAddress),
-        step: Step,
+        (step, rule): (Step, Rule),
         frames: &[FrameId],
     ) -> Result<u64, Ending> {
-        let rule = match step {
-            Step::Tables(_) => self.rule(frame),
-            Step::FramePointer | Step::Stop => Rule::Library,
-        };
-        match rule {
-            Rule::Library => {
+        match (rule, step) {
+            (Rule::Library, _) | (_, Step::FramePointer | Step::Stop) => {
                 let engine = self.engine.as_mut().ok_or(Ending::Lost)?;
                 engine.next(walk, step)
             }
-            Rule::Own => self.by_own_rule(walk, frame, frames, false),
-            Rule::Signal => self.by_own_rule(walk, frame, frames, true),
-            Rule::SignalReturn => {
+            (Rule::Own, Step::Tables(_)) => self.by_own_rule(walk, frame, frames, false),
+            (Rule::Signal, Step::Tables(_)) => self.by_own_rule(walk, frame, frames, true),
+            (Rule::SignalReturn, Step::Tables(_)) => {
                 let sp = walk.at_frame(AllRegisters::unknown());
                 let sp = sp.get(walk.processor().stack_pointer());
                 let saved = sp.and_then(|sp| {
@@ -62,8 +58,8 @@ impl Places<'_> {
                 });
                 walk.resume(&saved.ok_or(Ending::Lost)?, true)
             }
-            Rule::Begins => Err(Ending::Root),
-            Rule::Absent => self.by_its_code(walk, space, (frame, at), step),
+            (Rule::Begins, Step::Tables(_)) => Err(Ending::Root),
+            (Rule::Absent, Step::Tables(_)) => self.by_its_code(walk, space, (frame, at), step),
         }
     }
 

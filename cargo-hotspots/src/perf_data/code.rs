@@ -12,7 +12,7 @@ use codecost::{
     },
     image::{Architecture, Image, Mapping, SectionKind, SymbolKind},
 };
-use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection as _};
+use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindContext, UnwindSection as _};
 use std::collections::HashMap;
 
 /// Functions of more bytes than this are not followed.
@@ -26,6 +26,8 @@ pub(super) struct FileCode {
     /// By address, once they were asked for.
     functions: Option<Vec<AddressRange>>,
     frames: HashMap<VirtualAddress, Option<StackFrame>>,
+    /// What unwind tables are worked out in: as large as many rows, so it is made once.
+    pub(super) context: UnwindContext<usize>,
 }
 
 /// Where the unwind tables and their index are.
@@ -56,6 +58,7 @@ impl FileCode {
             index,
             functions: None,
             frames: HashMap::new(),
+            context: UnwindContext::new(),
         }
     }
 }
@@ -71,7 +74,12 @@ pub(super) enum Said {
 
 impl Index {
     /// `None` where that cannot be told.
-    fn of(&self, mapping: &Mapping, address: VirtualAddress) -> Option<Said> {
+    fn of(
+        &self,
+        mapping: &Mapping,
+        address: VirtualAddress,
+        context: &mut UnwindContext<usize>,
+    ) -> Option<Said> {
         let header = EhFrameHdr::new(bytes(mapping, self.header.1), LittleEndian);
         let mut tables = EhFrame::new(bytes(mapping, self.tables.1), LittleEndian);
         tables.set_address_size(8);
@@ -82,7 +90,9 @@ impl Index {
         let table = header.table()?;
         let entry = |at: u64| table.fde_for_address(&tables, &bases, at, EhFrame::cie_from_offset);
         match entry(address.0) {
-            Ok(found) => Some(Said::Row(Row::of(&tables, &bases, &found, address.0))),
+            Ok(found) => Some(Said::Row(Row::of(
+                &tables, &bases, &found, address.0, context,
+            ))),
             Err(gimli::Error::NoUnwindInfoForAddress) => {
                 let after = address.0.checked_add(1)?;
                 let next = entry(after);
@@ -138,8 +148,8 @@ impl<'f> CodeOf<'f> {
 
 impl FileCode {
     /// What the unwind tables say of an address, where that can be told.
-    pub(super) fn said(&self, file: CodeOf<'_>, address: VirtualAddress) -> Option<Said> {
-        self.index?.of(file.mapping, address)
+    pub(super) fn said(&mut self, file: CodeOf<'_>, address: VirtualAddress) -> Option<Said> {
+        self.index?.of(file.mapping, address, &mut self.context)
     }
 
     /// Where the instructions are that end a signal handler, if `address` is in them or right before

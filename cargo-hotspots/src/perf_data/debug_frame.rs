@@ -12,8 +12,8 @@ use codecost::{
     image::Image,
 };
 use gimli::{
-    BaseAddresses, CieOrFde, DebugFrame, EhFrame, EndianSlice, Format, LittleEndian, UnwindOffset,
-    UnwindSection,
+    BaseAddresses, CieOrFde, DebugFrame, EhFrame, EndianSlice, Format, LittleEndian, UnwindContext,
+    UnwindOffset, UnwindSection,
 };
 use std::{collections::HashMap, sync::Arc};
 
@@ -151,10 +151,15 @@ pub(super) fn find(functions: &[Described], address: VirtualAddress) -> Option<&
 }
 
 /// What the section says of an address of a function.
-pub(super) fn row(bytes: &[u8], found: &Described, address: VirtualAddress) -> Option<Row> {
+pub(super) fn row(
+    bytes: &[u8],
+    found: &Described,
+    address: VirtualAddress,
+    context: &mut UnwindContext<usize>,
+) -> Option<Row> {
     let mut section = DebugFrame::new(bytes, LittleEndian);
     section.set_address_size(8);
     let bases = BaseAddresses::default();
     let entry = section.fde_from_offset(&bases, found.entry.into(), DebugFrame::cie_from_offset);
-    Row::of(&section, &bases, &entry.ok()?, address.0)
+    Row::of(&section, &bases, &entry.ok()?, address.0, context)
 }

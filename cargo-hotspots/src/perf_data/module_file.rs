@@ -169,10 +169,13 @@ impl OpenFile {
     }
 
     /// What the table for debuggers says of an address that only it describes.
-    fn for_debuggers_at(&self, address: VirtualAddress) -> Option<Option<Row>> {
+    fn for_debuggers_at(&mut self, address: VirtualAddress) -> Option<Option<Row>> {
         let (_, ForDebuggers { bytes, functions }) = self.for_debuggers.as_ref()?;
-        let found = debug_frame::find(functions, address)?;
-        Some(debug_frame::row(bytes, found, address))
+        let found = *debug_frame::find(functions, address)?;
+        let bytes = bytes.clone();
+        let (code, _) = self.code();
+        let context = &mut code.context;
+        Some(debug_frame::row(&bytes, &found, address, context))
     }
 
     fn is_for_debuggers(&self, address: VirtualAddress) -> bool {

@@ -112,10 +112,11 @@ impl Places<'_> {
             };
             user_chain = true;
             last = step;
-            begins = !is_innermost && self.rule(frame) == Rule::Begins;
+            let rule = self.rule(frame);
+            begins = !is_innermost && rule == Rule::Begins;
             frames.push(match is_innermost {
                 true => frame,
-                false => self.shown(space, frame, returns),
+                false => self.shown(space, (frame, rule), returns),
             });
             // A coroutine has the frame pointer of whoever made it.
             if begins {
@@ -211,10 +212,10 @@ impl Places<'_> {
     fn shown(
         &mut self,
         space: &Arc<AddressSpace>,
-        caller: FrameId,
+        (caller, rule): (FrameId, Rule),
         returns: RuntimeAddress,
     ) -> FrameId {
-        match self.rule(caller) {
+        match rule {
             Rule::Library | Rule::Own | Rule::Absent => caller,
             Rule::Signal | Rule::SignalReturn | Rule::Begins => self.resolve(space, returns).0,
         }
@@ -280,8 +281,10 @@ impl Places<'_> {
             return Ending::Lost;
         };
         let mut at = ip;
+        let mut rule = self.rule(frame);
         loop {
-            let returns = self.return_address(&mut walk, space, (frame, at), step, frames);
+            let how = (step, rule);
+            let returns = self.return_address(&mut walk, space, (frame, at), how, frames);
             let return_address = match returns {
                 Ok(address) => address,
                 // Its first function has no unwind table in some builds.
@@ -297,8 +300,9 @@ impl Places<'_> {
                     false => Ending::Lost,
                 };
             }
-            frames.push(self.shown(space, caller, RuntimeAddress(return_address)));
             (frame, step, at) = (caller, next, RuntimeAddress(return_address));
+            rule = self.rule(frame);
+            frames.push(self.shown(space, (frame, rule), at));
         }
     }
 

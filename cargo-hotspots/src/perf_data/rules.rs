@@ -66,16 +66,16 @@ pub(super) enum Failure {
 }
 
 impl Row {
-    /// What a table's entry says of an address.
+    /// What a table's entry says of an address; `context` is what that is worked out in.
     pub(super) fn of<'b, S: UnwindSection<Bytes<'b>>>(
         section: &S,
         bases: &BaseAddresses,
         entry: &FrameDescriptionEntry<Bytes<'b>>,
         address: u64,
+        context: &mut UnwindContext<usize>,
     ) -> Option<Self> {
-        let mut context = UnwindContext::new();
         let row = entry
-            .unwind_info_for_address(section, bases, &mut context, address)
+            .unwind_info_for_address(section, bases, context, address)
             .ok()?;
         let bytes = |expression: &UnwindExpression<usize>| {
             let expression = expression.get(section).ok()?;

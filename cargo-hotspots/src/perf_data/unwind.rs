@@ -8,7 +8,7 @@
 use super::{
     registers::Processor,
     sample::{Registers, StackCopy},
-    walk::{Ending, Known, MAX_FRAMES, Walk, WalkRegisters},
+    walk::{Ending, Known, MAX_FRAMES, Walk, WalkRegisters, is_plausible},
 };
 use codecost::{
     address::VirtualAddress,
@@ -314,9 +314,7 @@ impl Engine {
                 (WalkRegisters::Aarch64(registers), sp)
             }
         };
-        // A stack at either end of memory is none; framehop adds to these without a check.
-        let plausible = (0x1000..u64::MAX - (1 << 40)).contains(&start);
-        plausible.then_some(Walk {
+        is_plausible(start).then_some(Walk {
             registers,
             start,
             stack,

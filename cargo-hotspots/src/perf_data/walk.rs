@@ -12,6 +12,12 @@ pub(super) const MAX_FRAMES: usize = 16 << 10;
 /// How far after the end of the copy the next frame may be: more than any local variable takes.
 const MAX_GAP: u64 = 64 << 20;
 
+/// Whether a stack may be there: at either end of memory is none, and framehop adds to addresses without
+/// a check.
+pub(super) fn is_plausible(stack_pointer: u64) -> bool {
+    (0x1000..u64::MAX - (1 << 40)).contains(&stack_pointer)
+}
+
 impl StackCopy<'_> {
     /// Whether so far from its start the stack goes on, if it is not in the copy.
     pub(super) fn is_beyond(&self, offset: u64) -> bool {
@@ -139,8 +145,13 @@ impl Walk<'_> {
         let get = |column| registers.get(column).ok_or(Ending::Lost);
         let pc = get(processor.instruction_pointer())?;
         let sp = get(processor.stack_pointer())?;
-        // What does not matter to the frames that come may not be known.
-        let fp = registers.get(processor.frame_pointer()).unwrap_or_default();
+        // Of no use to most frames that come. 0 would say that there is no caller.
+        const NOWHERE: u64 = 1;
+        let fp = registers.get(processor.frame_pointer());
+        let fp = fp.filter(|fp| is_plausible(*fp)).unwrap_or(NOWHERE);
+        if !is_plausible(sp) {
+            return Err(Ending::Lost);
+        }
         let before = match &mut self.registers {
             WalkRegisters::X86_64(it) => {
                 let before = it.sp();
