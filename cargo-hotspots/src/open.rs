@@ -245,6 +245,7 @@ impl Opened {
         let substitutes: Vec<(PathBuf, PathBuf)> = programs
             .iter()
             .filter_map(|program| Some((program.path.clone(), program.copy.clone()?)))
+            .chain(copies_of(&recording))
             .collect();
         let context = context_of(&recording)?;
         let (mut profile, around) = thread::scope(|scope| {
@@ -361,6 +362,13 @@ fn header_file(path: &Path) -> PathBuf {
         true => data,
         false => path.to_path_buf(),
     }
+}
+
+/// Files that were not at their path when they were recorded, and their copies.
+fn copies_of(recording: &Recording) -> impl Iterator<Item = (PathBuf, PathBuf)> {
+    let about = recording.about.iter();
+    let copies = about.flat_map(|about| &about.copies);
+    copies.map(|copied| (copied.path.clone(), copied.copy.clone()))
 }
 
 fn programs(recording: &Recording) -> &[Program] {

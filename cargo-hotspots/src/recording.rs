@@ -68,9 +68,22 @@ pub struct About {
     pub whole_cpus: bool,
     /// What is worse than it could be, in words, with its remedy.
     pub degradations: Vec<Degradation>,
+    /// Files that were not at their path here, and the copies that were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<Copied>,
     /// What the programs used while they were recorded; recordings of format 1 do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Account>,
+}
+
+/// A file of a container, or one that was in memory only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copied {
+    /// Where it was, as the samples name it.
+    pub path: PathBuf,
+    /// The copy that was kept.
+    pub copy: PathBuf,
 }
 
 /// The kernel's account of the programs and of those of their children that they waited for, while

@@ -26,6 +26,9 @@ pub struct Symbols {
     pub functions: Vec<Function>,
     /// What else functions are called: the names that symbol tables have for their code.
     pub aliases: Vec<(String, FunctionId)>,
+    /// Other functions whose code is the same, so that the compiler or the linker has kept it once: a
+    /// call of the one cannot be told from a call of the other. Without those of the system's libraries.
+    pub merged: Vec<(String, FunctionId)>,
     /// Crates and buckets (`[kernel]`, `[libc]`, `[unknown]`).
     pub crates: Vec<Owner>,
     /// Source files as the debug information names them.

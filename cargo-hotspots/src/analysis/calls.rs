@@ -6,6 +6,7 @@
 use super::{
     fold::{self, StartUp},
     label::{label, label_of, unknown},
+    merged,
     model::{Analysis, CallRow, Calls, CrateInfo, Weight},
     select::{Selected, select},
     shares::{Shares, Step},
@@ -39,7 +40,9 @@ pub enum Frames {
 ///
 /// There is not one sample, or no one function is meant.
 pub fn callers(subject: &Subject<'_>, name: &str, frames: Frames) -> Result<Analysis<Calls>> {
-    subject.analyse(|shares| Ok(outward(shares, &named(shares, name)?, frames)))
+    analyse(subject, name, |shares, selected| {
+        outward(shares, selected, frames)
+    })
 }
 
 /// What the function that `name` means calls.
@@ -48,7 +51,24 @@ pub fn callers(subject: &Subject<'_>, name: &str, frames: Frames) -> Result<Anal
 ///
 /// There is not one sample, or no one function is meant.
 pub fn callees(subject: &Subject<'_>, name: &str, frames: Frames) -> Result<Analysis<Calls>> {
-    subject.analyse(|shares| Ok(inward(shares, &named(shares, name)?, frames)))
+    analyse(subject, name, |shares, selected| {
+        inward(shares, selected, frames)
+    })
+}
+
+fn analyse(
+    subject: &Subject<'_>,
+    name: &str,
+    calls: impl FnOnce(&Shares<'_>, &Selected) -> Calls,
+) -> Result<Analysis<Calls>> {
+    let mut warning = None;
+    let mut analysis = subject.analyse(|shares| {
+        let selected = named(shares, name)?;
+        warning = merged::of_selected(shares.symbols, &selected.functions);
+        Ok(calls(shares, &selected))
+    })?;
+    analysis.warnings.extend(warning);
+    Ok(analysis)
 }
 
 /// The function that the user means, or an error that lists the candidates by their time.

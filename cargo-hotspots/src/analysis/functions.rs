@@ -4,11 +4,16 @@
 use super::{
     crates::order,
     label::{label_of, no_workspace_caller, unknown},
+    merged,
     model::{Analysis, FunctionRow, Times},
     shares::Shares,
     subject::Subject,
 };
+use crate::symbols::FunctionId;
 use codecost::{Result, attribution::Evidence};
+
+/// Of functions that take less it is not said that others have their code.
+const NOTICED: f64 = 0.01;
 
 /// All functions that occur, most charged first.
 ///
@@ -16,7 +21,19 @@ use codecost::{Result, attribution::Evidence};
 ///
 /// There is not one sample.
 pub fn functions(subject: &Subject<'_>) -> Result<Analysis<Vec<FunctionRow>>> {
-    subject.analyse(|shares| Ok(rows(shares)))
+    let mut analysis = subject.analyse(|shares| Ok(rows(shares)))?;
+    let total = analysis.total;
+    let of_note = |row: &&FunctionRow| {
+        let share = row.times.inclusive as f64 / total.period.max(1) as f64;
+        !row.merged.is_empty() && share > NOTICED
+    };
+    let mut of_note = analysis.rows.iter().filter(of_note);
+    if let Some(first) = of_note.next()
+        && let Some(warning) = merged::warning(&first.name, &first.merged, of_note.count() as u64)
+    {
+        analysis.warnings.push(warning);
+    }
+    Ok(analysis)
 }
 
 /// All functions that occur, most charged first.
@@ -61,6 +78,7 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<FunctionRow> {
         let row = match shares.symbols.functions.get(at) {
             Some(function) => FunctionRow {
                 name: function.name.clone(),
+                merged: merged::others(shares.symbols, FunctionId(at as u32)),
                 label: match shares.symbols.crates.get(function.owner.0 as usize) {
                     Some(owner) => label_of(owner),
                     None => unknown(),
@@ -79,6 +97,7 @@ pub(super) fn rows(shares: &Shares<'_>) -> Vec<FunctionRow> {
                 };
                 FunctionRow {
                     name: label.name.clone(),
+                    merged: Vec::new(),
                     label,
                     times,
                     symbol,

@@ -17,6 +17,7 @@ pub mod fold;
 mod functions;
 mod label;
 mod lines;
+mod merged;
 pub mod model;
 mod overview;
 mod quality;

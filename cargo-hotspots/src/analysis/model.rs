@@ -128,6 +128,8 @@ pub struct CrateRow {
 pub struct FunctionRow {
     /// The name in full, without hashes.
     pub name: String,
+    /// The names of other functions whose code is the same.
+    pub merged: Vec<String>,
     /// The crate.
     pub label: CrateInfo,
     /// Its time.

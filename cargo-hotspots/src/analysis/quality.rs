@@ -9,7 +9,10 @@ use super::{
     model::{Facts, Quality},
     shares::Shares,
 };
-use crate::profile::{CallGraph, Module, ModuleKind, ModuleProblem, Profile};
+use crate::{
+    profile::{CallGraph, Module, ModuleKind, ModuleProblem, Profile},
+    symbols::FunctionId,
+};
 use codecost::{
     report::Warning,
     units::{Bytes, Share, counted},
@@ -25,6 +28,9 @@ const MOST_TRUNCATED: f64 = 0.10;
 const MOST_BROKEN: f64 = 0.10;
 const MOST_UNKNOWN: f64 = 0.05;
 
+/// The function that stands for code made at run time which has no name.
+const UNNAMED_JIT: &str = "[jit]";
+
 /// Above this, code without unwind tables is named.
 const NOTICED: f64 = 0.01;
 
@@ -37,7 +43,7 @@ pub(super) fn measure(shares: &Shares<'_>) -> Quality {
         let owner = function.and_then(|function| shares.owner(function));
         let owner = owner.and_then(|owner| symbols.crates.get(owner.0 as usize));
         // A crate of a name that no catalogue knows has a name.
-        if owner.is_none_or(|owner| owner.name == "[unknown]") {
+        if owner.is_none_or(|owner| owner.name == "[unknown]") || is_unnamed_jit(shares, function) {
             unknown = unknown.saturating_add(weight.samples);
         }
         let frame = shares.profile.stacks.get(stack).map(|node| node.frame);
@@ -51,6 +57,12 @@ pub(super) fn measure(shares: &Shares<'_>) -> Quality {
         unknown,
         line_zero,
     }
+}
+
+/// Whether a function stands for code that the program made itself and that nobody has named.
+fn is_unnamed_jit(shares: &Shares<'_>, function: Option<FunctionId>) -> bool {
+    let function = function.and_then(|it| shares.symbols.functions.get(it.0 as usize));
+    function.is_some_and(|function| function.name == UNNAMED_JIT)
 }
 
 impl Facts {
@@ -261,7 +273,7 @@ fn stacks(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
         && share(*samples).0 > NOTICED
     {
         let what = format!(
-            "{} of the stacks end in {culprit}, which has no unwind tables",
+            "{} of the stacks end in code without unwind tables, most of them in {culprit}",
             share(*samples)
         );
         let help = remedy(facts, Symptom::NoTables, Some(culprit));
@@ -346,10 +358,11 @@ fn unknown(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     let causes: Vec<Warning> = modules(shares)
         .into_iter()
         .chain(gaps::warnings(shares))
+        .chain(unnamed_jit(shares, facts))
         .collect();
-    let explained = causes
-        .iter()
-        .filter(|cause| cause.code == "no-symbol" || cause.code.ends_with("-binary"));
+    let explained = causes.iter().filter(|cause| {
+        ["no-symbol", "unnamed-jit"].contains(&cause.code) || cause.code.ends_with("-binary")
+    });
     let explained: u64 = explained.filter_map(|cause| cause.count).sum();
     let rest = facts.quality.unknown.saturating_sub(explained);
     if share(rest).0 > MOST_UNKNOWN {
@@ -382,6 +395,29 @@ fn unknown(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
     }
     warnings.extend(causes);
     warnings
+}
+
+/// Code that the program made itself, whose names nobody wrote down.
+fn unnamed_jit(shares: &Shares<'_>, facts: &Facts) -> Option<Warning> {
+    let samples = shares.ends().map(|(stack, weight)| {
+        let function = shares.function(shares.settled[stack].own);
+        match is_unnamed_jit(shares, function) {
+            true => weight.samples,
+            false => 0,
+        }
+    });
+    let samples = samples.fold(0, u64::saturating_add);
+    let share = Share::of(samples, facts.samples);
+    if share.0 <= MOST_UNKNOWN {
+        return None;
+    }
+    let text = format!(
+        "{share} of the samples are in machine code that the program made at run time, without a name"
+    );
+    // A map is read where the program wrote it; in a container that is another `/tmp`.
+    let help = "let its runtime write `/tmp/perf-PID.map` and record again: `node --perf-basic-prof`, \
+                `python -X perf`, `DOTNET_PerfMapEnabled=1`, wasmtime's `--profile=perfmap`";
+    Some(Warning::new("unnamed-jit", text).help(help).count(samples))
 }
 
 /// Samples at addresses that nothing is known of, not even a file.
@@ -454,14 +490,16 @@ fn modules(shares: &Shares<'_>) -> Vec<Warning> {
     warn(
         "missing-binary",
         &missing,
-        "is not there any more",
-        "put the recorded file back, or record again",
+        "is not here",
+        "put the recorded file back, or record again; the files of a container, and of a program that \
+         runs from memory, are kept where it is recorded by its number while it runs: `--pid`",
     );
     warn(
         "rebuilt-binary",
         &rebuilt,
-        "was built again since the recording, so it names nothing",
-        "record again, or put the recorded file back",
+        "is here as another build than the one that ran, so it names nothing",
+        "record again, or put the recorded file back; the files of a container are kept where it is \
+         recorded by its number while it runs: `--pid`",
     );
     warn(
         "unreadable-binary",

@@ -96,9 +96,19 @@ pub fn select(
         &|_, _, path| ends(path),
         &|_, name, path| path.contains(wanted) || name.contains(wanted),
     ];
-    for matches in levels {
+    // Names of functions whose code is another's come after those that are shown.
+    let merged = || {
+        let merged = symbols.merged.iter();
+        merged.map(|(name, id)| (*id, name.as_str()))
+    };
+    let both = [false, true];
+    let tries = both
+        .iter()
+        .flat_map(|of_merged| levels.iter().map(move |level| (*of_merged, level)));
+    for (of_merged, matches) in tries {
         let mut found: BTreeMap<String, Vec<FunctionId>> = BTreeMap::new();
-        for (id, name) in all() {
+        let names = all().filter(|_| !of_merged);
+        for (id, name) in names.chain(merged().filter(|_| of_merged)) {
             let path = path_of(name);
             if matches(id, name, &path) {
                 found.entry(path).or_default().push(id);

@@ -87,6 +87,7 @@ pub(super) fn facts(subject: &Subject<'_>, shares: &Shares<'_>) -> Facts {
         whole_cpus,
         degradations,
         account,
+        copies: _,
     } = subject.recording.about.clone().unwrap_or_default();
     let time = |period| coverage::cpu_time(&profile.event, account, period);
     let mut left_out = profile.left_out.clone();

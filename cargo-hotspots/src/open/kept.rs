@@ -21,7 +21,7 @@ use std::{
 };
 
 /// Changes with what is kept.
-const FORMAT: &str = concat!("cargo-hotspots ", env!("CARGO_PKG_VERSION"), " kept 4\n");
+const FORMAT: &str = concat!("cargo-hotspots ", env!("CARGO_PKG_VERSION"), " kept 5\n");
 const NAME: &str = "resolved";
 
 /// The profile and the names of a recording, where they were kept and still hold.

@@ -209,7 +209,7 @@ structures! {
     Chain { first, len, symbol, extent, line_zero }
     Scope { function, file, line }
     Gaps { no_debug_info, no_symbol, no_shared_debug }
-    Symbols { functions, aliases, crates, files, chains, scopes, gaps }
+    Symbols { functions, aliases, merged, crates, files, chains, scopes, gaps }
 }
 
 /// Variants by their number.

@@ -4,6 +4,7 @@
 //! Truth: `.eh_frame_hdr`, the sorted index of the unwind tables; the symbol table for where
 //! functions begin. Limit: of a file without such an index it is not known which code has none.
 
+use super::{registers::Processor, rules::Row};
 use codecost::{
     address::{AddressRange, FileRange, Range, VirtualAddress},
     disasm::{
@@ -11,7 +12,7 @@ use codecost::{
     },
     image::{Architecture, Image, Mapping, SectionKind, SymbolKind},
 };
-use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection as _};
+use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindContext, UnwindSection as _};
 use std::collections::HashMap;
 
 /// Functions of more bytes than this are not followed.
@@ -25,6 +26,8 @@ pub(super) struct FileCode {
     /// By address, once they were asked for.
     functions: Option<Vec<AddressRange>>,
     frames: HashMap<VirtualAddress, Option<StackFrame>>,
+    /// What unwind tables are worked out in: as large as many rows, so it is made once.
+    pub(super) context: UnwindContext<usize>,
 }
 
 /// Where the unwind tables and their index are.
@@ -55,23 +58,47 @@ impl FileCode {
             index,
             functions: None,
             frames: HashMap::new(),
+            context: UnwindContext::new(),
         }
     }
 }
 
+/// What the unwind tables say of an address.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// No entry is for it; whether one begins right after it.
+    Nothing { begins_after: bool },
+    /// This. `None` where it cannot be read.
+    Row(Option<Row>),
+}
+
 impl Index {
-    fn has(&self, mapping: &Mapping, address: VirtualAddress) -> Option<bool> {
+    /// `None` where that cannot be told.
+    fn of(
+        &self,
+        mapping: &Mapping,
+        address: VirtualAddress,
+        context: &mut UnwindContext<usize>,
+    ) -> Option<Said> {
         let header = EhFrameHdr::new(bytes(mapping, self.header.1), LittleEndian);
-        let tables = EhFrame::new(bytes(mapping, self.tables.1), LittleEndian);
+        let mut tables = EhFrame::new(bytes(mapping, self.tables.1), LittleEndian);
+        tables.set_address_size(8);
         let bases = BaseAddresses::default()
             .set_eh_frame_hdr(self.header.0.0)
             .set_eh_frame(self.tables.0.0);
         let header = header.parse(&bases, 8).ok()?;
         let table = header.table()?;
-        let found = table.fde_for_address(&tables, &bases, address.0, EhFrame::cie_from_offset);
-        match found {
-            Ok(_) => Some(true),
-            Err(gimli::Error::NoUnwindInfoForAddress) => Some(false),
+        let entry = |at: u64| table.fde_for_address(&tables, &bases, at, EhFrame::cie_from_offset);
+        match entry(address.0) {
+            Ok(found) => Some(Said::Row(Row::of(
+                &tables, &bases, &found, address.0, context,
+            ))),
+            Err(gimli::Error::NoUnwindInfoForAddress) => {
+                let after = address.0.checked_add(1)?;
+                let next = entry(after);
+                let begins_after = next.is_ok_and(|next| next.initial_address() == after);
+                Some(Said::Nothing { begins_after })
+            }
             // It is damaged, or of a kind that the unwinder may know better.
             Err(_) => None,
         }
@@ -120,9 +147,30 @@ impl<'f> CodeOf<'f> {
 }
 
 impl FileCode {
-    /// Whether the code at an address has an unwind table, where that can be told.
-    pub(super) fn has_table(&self, file: CodeOf<'_>, address: VirtualAddress) -> Option<bool> {
-        self.index?.has(file.mapping, address)
+    /// What the unwind tables say of an address, where that can be told.
+    pub(super) fn said(&mut self, file: CodeOf<'_>, address: VirtualAddress) -> Option<Said> {
+        self.index?.of(file.mapping, address, &mut self.context)
+    }
+
+    /// Where the instructions are that end a signal handler, if `address` is in them or right before
+    /// them, as the call would be that returns there.
+    pub(super) fn signal_return(
+        &self,
+        file: CodeOf<'_>,
+        processor: Processor,
+        address: VirtualAddress,
+    ) -> Option<VirtualAddress> {
+        let code = processor.signal_return();
+        let starts = [
+            address.0.checked_add(1),
+            Some(address.0),
+            address.0.checked_sub(processor.signal_return_call()),
+        ];
+        let mut starts = starts.into_iter().flatten().map(VirtualAddress);
+        starts.find(|start| {
+            let range = Range::<VirtualAddress>::new(*start, code.len() as u64);
+            file.bytes(range) == Some(code)
+        })
     }
 
     /// Where the function keeps its return address when the instruction at `at` is about to run.

@@ -6,15 +6,16 @@
 //! Truth: DWARF 5, section 6.4.1, and the Linux Standard Base for `.eh_frame`. Limits: 64-bit
 //! addresses, little endian.
 
+use super::rules::Row;
 use codecost::{
     address::{AddressRange, Range, VirtualAddress},
     image::Image,
 };
 use gimli::{
-    BaseAddresses, CieOrFde, DebugFrame, EhFrame, EndianSlice, Format, LittleEndian, UnwindOffset,
-    UnwindSection,
+    BaseAddresses, CieOrFde, DebugFrame, EhFrame, EndianSlice, Format, LittleEndian, UnwindContext,
+    UnwindOffset, UnwindSection,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 type Bytes<'b> = EndianSlice<'b, LittleEndian>;
 
@@ -22,9 +23,17 @@ type Bytes<'b> = EndianSlice<'b, LittleEndian>;
 #[derive(Debug)]
 pub(super) struct ForDebuggers {
     /// The section's content, in which functions that the linker dropped are empty.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Arc<Vec<u8>>,
     /// The functions that no other section describes, sorted.
-    pub(super) functions: Vec<AddressRange>,
+    pub(super) functions: Vec<Described>,
+}
+
+/// A function and the entry of the section that describes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Described {
+    pub(super) function: AddressRange,
+    /// Where the entry is in the section.
+    pub(super) entry: usize,
 }
 
 /// What of `.debug_frame` is needed: the functions that `.eh_frame` does not describe. `None` where
@@ -50,14 +59,18 @@ pub(super) fn needed(image: &Image<'_>) -> Option<ForDebuggers> {
     let mut dropped = Vec::new();
     let mut section = DebugFrame::new(&bytes, LittleEndian);
     section.set_address_size(8);
-    read(&section, &BaseAddresses::default(), |place, function| {
-        // Of functions that the linker dropped the entries stay, at addresses without code.
-        if !is_code(function.start) {
-            dropped.push(place);
-        } else if function.size > 0 && !has(&described, function.start) {
-            functions.push(function);
-        }
-    });
+    read(
+        &section,
+        &BaseAddresses::default(),
+        |entry, place, function| {
+            // Of functions that the linker dropped the entries stay, at addresses without code.
+            if !is_code(function.start) {
+                dropped.push(place);
+            } else if function.size > 0 && find(&described, function.start).is_none() {
+                functions.push(Described { function, entry });
+            }
+        },
+    );
     for place in dropped {
         // The unwinder refuses a section with an address below the file's.
         if let Some(bytes) = bytes.get_mut(place..place.saturating_add(16)) {
@@ -65,12 +78,15 @@ pub(super) fn needed(image: &Image<'_>) -> Option<ForDebuggers> {
             bytes.copy_from_slice(empty.as_flattened());
         }
     }
-    functions.sort_unstable_by_key(|function| function.start);
-    (!functions.is_empty()).then_some(ForDebuggers { bytes, functions })
+    functions.sort_unstable_by_key(|it| it.function.start);
+    (!functions.is_empty()).then_some(ForDebuggers {
+        bytes: Arc::new(bytes),
+        functions,
+    })
 }
 
 /// What `.eh_frame` describes, sorted.
-fn described(image: &Image<'_>) -> Vec<AddressRange> {
+fn described(image: &Image<'_>) -> Vec<Described> {
     let Some((_, section)) = image.section(".eh_frame") else {
         return Vec::new();
     };
@@ -81,16 +97,19 @@ fn described(image: &Image<'_>) -> Vec<AddressRange> {
     let mut tables = EhFrame::new(&bytes, LittleEndian);
     tables.set_address_size(8);
     let mut functions = Vec::new();
-    read(&tables, &bases, |_, function| functions.push(function));
-    functions.sort_unstable_by_key(|function| function.start);
+    read(&tables, &bases, |entry, _, function| {
+        functions.push(Described { function, entry });
+    });
+    functions.sort_unstable_by_key(|it| it.function.start);
     functions
 }
 
-/// Hands out the functions of a section, each with where its address is in the section.
+/// Hands out the functions of a section, each with where its entry and its address are in the
+/// section.
 fn read<'b, S: UnwindSection<Bytes<'b>>>(
     section: &S,
     bases: &BaseAddresses,
-    mut take: impl FnMut(usize, AddressRange),
+    mut take: impl FnMut(usize, usize, AddressRange),
 ) {
     // Each entry names its common part, which may be long: it is read once.
     let mut common = HashMap::new();
@@ -116,13 +135,31 @@ fn read<'b, S: UnwindSection<Bytes<'b>>>(
         };
         let start = VirtualAddress(entry.initial_address());
         let function = Range::<VirtualAddress>::new(start, entry.len());
-        take(entry.offset().saturating_add(header), function);
+        take(
+            entry.offset(),
+            entry.offset().saturating_add(header),
+            function,
+        );
     }
 }
 
-/// Whether one of these sorted functions is at an address.
-pub(super) fn has(functions: &[AddressRange], address: VirtualAddress) -> bool {
-    let after = functions.partition_point(|function| function.start <= address);
-    let function = after.checked_sub(1).and_then(|at| functions.get(at));
-    function.is_some_and(|function| function.contains(address))
+/// The one of these sorted functions that is at an address.
+pub(super) fn find(functions: &[Described], address: VirtualAddress) -> Option<&Described> {
+    let after = functions.partition_point(|it| it.function.start <= address);
+    let found = functions.get(after.checked_sub(1)?)?;
+    found.function.contains(address).then_some(found)
+}
+
+/// What the section says of an address of a function.
+pub(super) fn row(
+    bytes: &[u8],
+    found: &Described,
+    address: VirtualAddress,
+    context: &mut UnwindContext<usize>,
+) -> Option<Row> {
+    let mut section = DebugFrame::new(bytes, LittleEndian);
+    section.set_address_size(8);
+    let bases = BaseAddresses::default();
+    let entry = section.fde_from_offset(&bases, found.entry.into(), DebugFrame::cie_from_offset);
+    Row::of(&section, &bases, &entry.ok()?, address.0, context)
 }

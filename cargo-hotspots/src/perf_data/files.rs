@@ -15,6 +15,9 @@ use codecost::{
 };
 use std::{collections::HashMap, sync::Arc};
 
+/// What the kernel calls files that are in memory only.
+const MEMORY: &[u8] = b"/memfd:";
+
 /// What stands for callers that are missing.
 const MISSING: &str = "[callers missing]";
 
@@ -82,9 +85,20 @@ impl<'o> Files<'o> {
         size: u64,
         special: &Special,
     ) -> ModuleId {
-        let kind = kind_of(path);
+        let mut kind = kind_of(path);
         if kind == ModuleKind::Jit {
-            return special.jit;
+            // A program can run from memory, as a file with a build id, which other code there has not.
+            let is_file = path.starts_with(MEMORY)
+                && (matches!(&identity, Identity::BuildId(id) if !id.is_empty())
+                    || self
+                        .options
+                        .copies_of(&search::path_of(path))
+                        .next()
+                        .is_some());
+            if !is_file {
+                return special.jit;
+            }
+            kind = ModuleKind::File;
         }
         let key = Key {
             name: path.to_vec(),
@@ -218,7 +232,7 @@ fn kind_of(path: &[u8]) -> ModuleKind {
         b"[anon",
         b"/anon_hugepage",
         b"anon_inode:",
-        b"/memfd:",
+        MEMORY,
         b"/dev/zero",
         b"/SYSV",
         b"[heap]",

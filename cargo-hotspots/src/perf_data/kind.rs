@@ -4,6 +4,7 @@ use super::bytes::Cursor;
 
 pub(super) const EXIT: u32 = 4;
 pub(super) const SAMPLE: u32 = 9;
+pub(super) const MMAP2: u32 = 10;
 pub(super) const LOST_SAMPLES: u32 = 13;
 pub(super) const SWITCH: u32 = 14;
 /// From here on they are perf's own and have no time.

@@ -4,6 +4,7 @@
 //! header   events, build ids              stream   records, unpacked      order   by time
 //! process  what is mapped where           files    the same build?        unwind  callers
 //! code     callers of code without unwind tables    known     of each place once
+//! rules    tables that framehop does not follow    registers   all of a frame   callers   by which
 //! fold     equal stacks once               waits   how long, from switches
 //! directory   several files, one recording
 //! ```
@@ -20,6 +21,7 @@
 
 mod attribute;
 mod bytes;
+mod callers;
 mod code;
 mod debug_frame;
 mod directory;
@@ -28,19 +30,24 @@ mod fold;
 mod header;
 mod kind;
 mod known;
+mod mapped;
 mod module_file;
 mod options;
 mod order;
 mod places;
 mod process;
 mod reader;
+mod registers;
 mod roots;
+mod rules;
 mod sample;
 mod search;
 mod stream;
 mod unwind;
 mod waits;
+mod walk;
 
+pub use mapped::mapped;
 pub use options::Options;
 
 use crate::profile::Profile;

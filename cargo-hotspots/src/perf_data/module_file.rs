@@ -1,8 +1,10 @@
 //! What is known of a module's file, and the file once it is opened.
 
 use super::{
-    code::{CodeOf, FileCode},
+    code::{CodeOf, FileCode, Said},
     debug_frame::{self, ForDebuggers},
+    registers::Processor,
+    rules::Row,
     unwind::{Engine, Span},
 };
 use crate::profile::{ModuleKind, ModuleProblem};
@@ -56,6 +58,24 @@ pub(super) enum State {
     Problem(Option<ModuleProblem>),
 }
 
+/// By which rule the function at a place is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// By its unwind table, as framehop follows it.
+    Library,
+    /// By its unwind table, in a way that framehop does not know.
+    Own,
+    /// As [`Self::Own`]; the caller is what a signal interrupted.
+    Signal,
+    /// The instructions that end a signal handler: the kernel saved the registers on the stack.
+    SignalReturn,
+    /// No table is for it, but a function begins right after it, whose address is where the thread or
+    /// coroutine begins: nothing called it.
+    Begins,
+    /// There is no table.
+    Absent,
+}
+
 /// A file that was opened.
 #[derive(Debug)]
 pub(super) struct OpenFile {
@@ -65,7 +85,9 @@ pub(super) struct OpenFile {
     /// Its place among all files that can be unwound.
     pub(super) span: Option<Span>,
     /// Its second place there, with the tables for debuggers, and which functions only those describe.
-    pub(super) for_debuggers: Option<(Span, Vec<AddressRange>)>,
+    pub(super) for_debuggers: Option<(Span, ForDebuggers)>,
+    /// What unwind tables say of addresses, as far as it was asked for.
+    pub(super) rows: HashMap<VirtualAddress, Option<Arc<Row>>>,
     /// The functions that threads begin with, once they were asked for.
     pub(super) roots: Option<Vec<AddressRange>>,
     /// What is known of its machine code, once it was asked for.
@@ -94,18 +116,71 @@ impl OpenFile {
         (code, CodeOf { mapping, segments })
     }
 
-    /// Whether the code at an address has an unwind table, where that can be told.
-    pub(super) fn has_table(&mut self, address: VirtualAddress) -> Option<bool> {
-        if self.is_for_debuggers(address) {
-            return Some(true);
-        }
+    /// By which rule the function at an address is left; `address` is where it is, or in the call that
+    /// it waits for.
+    pub(super) fn rule(&mut self, processor: Processor, address: VirtualAddress) -> Rule {
+        let said = match self.for_debuggers_at(address) {
+            Some(row) => Some(Said::Row(row)),
+            None => {
+                let (code, file) = self.code();
+                code.said(file, address)
+            }
+        };
         let (code, file) = self.code();
-        code.has_table(file, address)
+        match said {
+            Some(Said::Row(Some(row))) if row.is_signal => {
+                match code.signal_return(file, processor, address) {
+                    Some(_) => Rule::SignalReturn,
+                    None => Rule::Signal,
+                }
+            }
+            Some(Said::Row(Some(row))) if !row.is_common(processor) => Rule::Own,
+            // What cannot be told, framehop may know better.
+            Some(Said::Row(_)) | None => Rule::Library,
+            Some(Said::Nothing { begins_after }) => {
+                match code.signal_return(file, processor, address) {
+                    Some(_) => Rule::SignalReturn,
+                    // No call is in front of it: the address was put onto the stack by hand.
+                    None if begins_after => Rule::Begins,
+                    None => Rule::Absent,
+                }
+            }
+        }
+    }
+
+    /// What the unwind table says of an address. It is read once.
+    pub(super) fn row(&mut self, address: VirtualAddress) -> Option<Arc<Row>> {
+        if let Some(known) = self.rows.get(&address) {
+            return known.clone();
+        }
+        let row = match self.for_debuggers_at(address) {
+            Some(row) => row,
+            None => {
+                let (code, file) = self.code();
+                match code.said(file, address) {
+                    Some(Said::Row(row)) => row,
+                    _ => None,
+                }
+            }
+        };
+        let row = row.map(Arc::new);
+        self.rows.insert(address, row.clone());
+        row
+    }
+
+    /// What the table for debuggers says of an address that only it describes.
+    fn for_debuggers_at(&mut self, address: VirtualAddress) -> Option<Option<Row>> {
+        let (_, ForDebuggers { bytes, functions }) = self.for_debuggers.as_ref()?;
+        let found = *debug_frame::find(functions, address)?;
+        let bytes = bytes.clone();
+        let (code, _) = self.code();
+        let context = &mut code.context;
+        Some(debug_frame::row(&bytes, &found, address, context))
     }
 
     fn is_for_debuggers(&self, address: VirtualAddress) -> bool {
-        let functions = self.for_debuggers.as_ref();
-        functions.is_some_and(|(_, functions)| debug_frame::has(functions, address))
+        let tables = self.for_debuggers.as_ref();
+        tables.is_some_and(|(_, it)| debug_frame::find(&it.functions, address).is_some())
     }
 
     /// The place, among all files that can be unwound, of the tables for an address.
@@ -121,9 +196,9 @@ impl OpenFile {
         self.span = engine.add(&self.mapping, None);
         let image = Image::parse(self.mapping.path(), &self.mapping).ok();
         let needed = image.and_then(|image| debug_frame::needed(&image));
-        if let Some(ForDebuggers { bytes, functions }) = needed {
-            let span = engine.add(&self.mapping, Some(bytes));
-            self.for_debuggers = span.map(|span| (span, functions));
+        if let Some(tables) = needed {
+            let span = engine.add(&self.mapping, Some(tables.bytes.clone()));
+            self.for_debuggers = span.map(|span| (span, tables));
         }
     }
 

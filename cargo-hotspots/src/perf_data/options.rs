@@ -1,6 +1,6 @@
 //! What to read of a recording.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to read of a recording, and with what.
 #[derive(Clone, Copy, Debug)]
@@ -15,4 +15,21 @@ pub struct Options<'o> {
     /// The event whose samples are read, as perf names it, with or without its modifiers; `None`
     /// for the one that counts time, else the first.
     pub event: Option<&'o str>,
+}
+
+impl<'o> Options<'o> {
+    /// What to open instead of the file at a recorded path.
+    pub(super) fn copies_of<'p>(
+        &self,
+        path: &'p Path,
+    ) -> impl Iterator<Item = &'o PathBuf> + use<'o, 'p> {
+        // The kernel says so of what has no place in any directory.
+        let name = path
+            .to_str()
+            .and_then(|name| name.strip_suffix(" (deleted)"));
+        let plain = name.map_or(path, Path::new);
+        let found = self.substitutes.iter();
+        let found = found.filter(move |(recorded, _)| recorded == path || recorded == plain);
+        found.map(|(_, copy)| copy)
+    }
 }

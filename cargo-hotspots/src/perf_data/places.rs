@@ -4,12 +4,14 @@ use super::{
     files::{Files, Special},
     fold::Fold,
     known::Known,
+    module_file::Rule,
     process::AddressSpace,
     sample::Sample,
-    unwind::{Ending, Engine, Step, Walk},
+    unwind::{Engine, Step},
+    walk::Ending,
 };
 use crate::profile::{FrameId, ModuleId, ModuleKind, Place, RuntimeAddress};
-use codecost::{address::FileOffset, disasm::CallTarget};
+use codecost::address::FileOffset;
 use linux_perf_data::linux_perf_event_reader::CpuMode;
 use std::sync::Arc;
 
@@ -70,7 +72,7 @@ impl Places<'_> {
         let mut is_first = true;
         let mut user_chain = false;
         let mut last = Step::Stop;
-        let (mut followed, mut broken) = (0_u32, false);
+        let (mut followed, mut broken, mut begins) = (0_u32, false, false);
         for address in sample.callchain.iter() {
             if address >= context::FIRST {
                 mode = match address {
@@ -83,8 +85,9 @@ impl Places<'_> {
                 continue;
             }
             // The first is the next instruction; the others are where calls return to.
+            let returns = RuntimeAddress(address);
             let address = RuntimeAddress(address.saturating_sub(u64::from(!is_first)));
-            is_first = false;
+            let is_innermost = std::mem::replace(&mut is_first, false);
             followed = followed.saturating_add(1);
             if is_kernel(mode) {
                 frames.push(self.kernel(address));
@@ -109,7 +112,16 @@ impl Places<'_> {
             };
             user_chain = true;
             last = step;
-            frames.push(frame);
+            let rule = self.rule(frame);
+            begins = !is_innermost && rule == Rule::Begins;
+            frames.push(match is_innermost {
+                true => frame,
+                false => self.shown(space, (frame, rule), returns),
+            });
+            // A coroutine has the frame pointer of whoever made it.
+            if begins {
+                break;
+            }
         }
         if frames.is_empty()
             && is_kernel(sample.mode)
@@ -118,7 +130,7 @@ impl Places<'_> {
             frames.push(self.kernel(RuntimeAddress(ip)));
         }
         let ending = match user_chain {
-            true if self.begins_a_thread(frames, last) => Ending::Root,
+            true if begins || self.begins_a_thread(frames, last) => Ending::Root,
             true if followed >= sample.most_frames => Ending::Truncated,
             true => Ending::Lost,
             false => self.without_user_chain(sample, space, frames),
@@ -139,7 +151,7 @@ impl Places<'_> {
         if let Some(known) = self.known.passes_over(*frame, is_innermost) {
             return known;
         }
-        let without_table = self.is_without_table(*frame);
+        let without_table = matches!(self.rule(*frame), Rule::Absent | Rule::Begins);
         let leads = self
             .engine
             .as_mut()
@@ -148,23 +160,6 @@ impl Places<'_> {
         let passes_over = leads == Some(false);
         self.known.note_passing(*frame, is_innermost, passes_over);
         passes_over
-    }
-
-    /// Whether the code at a place has no unwind table, as far as that can be told.
-    fn is_without_table(&mut self, frame: FrameId) -> bool {
-        if let Some(known) = self.known.is_without_table(frame) {
-            return known;
-        }
-        let without = self.fold.frame_at(frame).is_some_and(|found| {
-            let Place::Code(address) = found.place else {
-                return false;
-            };
-            let is_file = self.files.kind(found.module) == ModuleKind::File;
-            let opened = self.files.open(found.module).filter(|_| is_file);
-            opened.is_some_and(|(opened, _)| opened.has_table(address) == Some(false))
-        });
-        self.known.note_table(frame, without);
-        without
     }
 
     /// The places without an unwind table whose caller could not be found.
@@ -209,6 +204,20 @@ impl Places<'_> {
                 frames.push(frame);
                 Ending::Lost
             }
+        }
+    }
+
+    /// The frame that stands for a caller in the stack: the call, but for functions that nothing called,
+    /// which begin where they are returned to.
+    fn shown(
+        &mut self,
+        space: &Arc<AddressSpace>,
+        (caller, rule): (FrameId, Rule),
+        returns: RuntimeAddress,
+    ) -> FrameId {
+        match rule {
+            Rule::Library | Rule::Own | Rule::Absent => caller,
+            Rule::Signal | Rule::SignalReturn | Rule::Begins => self.resolve(space, returns).0,
         }
     }
 
@@ -272,15 +281,18 @@ impl Places<'_> {
             return Ending::Lost;
         };
         let mut at = ip;
+        let mut rule = self.rule(frame);
         loop {
-            let return_address = match self.return_address(&mut walk, space, (frame, at), step) {
+            let how = (step, rule);
+            let returns = self.return_address(&mut walk, space, (frame, at), how, frames);
+            let return_address = match returns {
                 Ok(address) => address,
                 // Its first function has no unwind table in some builds.
                 Err(Ending::Lost) if self.is_outermost(frames) => return Ending::Root,
                 Err(ending) => return ending,
             };
-            let call = RuntimeAddress(return_address.saturating_sub(1));
-            let (caller, next) = self.resolve(space, call);
+            let call = return_address.saturating_sub(u64::from(!walk.is_exact));
+            let (caller, next) = self.resolve(space, RuntimeAddress(call));
             if next == Step::Stop && !self.is_mapped(caller) {
                 // No caller, but something else that was on the stack.
                 return match self.is_outermost(frames) {
@@ -288,82 +300,9 @@ impl Places<'_> {
                     false => Ending::Lost,
                 };
             }
-            frames.push(caller);
             (frame, step, at) = (caller, next, RuntimeAddress(return_address));
-        }
-    }
-
-    /// Where the function at `frame`, which goes on `at`, returns to: by its unwind table; where it
-    /// has none by its machine code, as far as that proves it.
-    fn return_address(
-        &mut self,
-        walk: &mut Walk<'_>,
-        space: &Arc<AddressSpace>,
-        (frame, at): (FrameId, RuntimeAddress),
-        step: Step,
-    ) -> Result<u64, Ending> {
-        let without = matches!(step, Step::Tables(_)) && self.is_without_table(frame);
-        let Some(engine) = self.engine.as_mut() else {
-            return Err(Ending::Lost);
-        };
-        if !without {
-            return engine.next(walk, step);
-        }
-        if let Some((opened, address)) = self.files.code_at(space, at)
-            && let Some(found) = opened.frame_at(address)
-        {
-            let returns = walk.return_address(found)?;
-            if self.call_that_returns_to(space, returns).is_some() {
-                walk.leave(found, returns);
-                return Ok(returns);
-            }
-        }
-        if let Some((opened, address)) = self.files.code_at(space, at)
-            && opened.begins_thread(address)
-        {
-            return Err(Ending::Root);
-        }
-        if let Some(Place::Code(address)) = self.fold.frame_at(frame).map(|found| found.place)
-            && let Some(found) = self.fold.frame_at(frame)
-            && self.files.is_named_root(found.module, address)
-        {
-            return Err(Ending::Root);
-        }
-        // The frame pointer may be a caller's caller's: it is right when the call leads here.
-        let function = self.files.code_at(space, at).and_then(|(opened, address)| {
-            let function = opened.function_at(address)?;
-            Some(RuntimeAddress(
-                at.0 - address.checked_since(function.start)?,
-            ))
-        });
-        let engine = self.engine.as_mut().ok_or(Ending::Lost)?;
-        if let Ok(returns) = engine.next(walk, step)
-            && function.is_some()
-            && self.call_that_returns_to(space, returns) == Some(function)
-        {
-            return Ok(returns);
-        }
-        self.known.lost.insert(frame);
-        Err(Ending::Lost)
-    }
-
-    /// Whether there is a call before an address, and the function that it calls where the
-    /// instruction says so.
-    fn call_that_returns_to(
-        &mut self,
-        space: &Arc<AddressSpace>,
-        returns: u64,
-    ) -> Option<Option<RuntimeAddress>> {
-        // The call itself, which may be the last instruction of its function.
-        let call = RuntimeAddress(returns.checked_sub(1)?);
-        let (opened, address) = self.files.code_at(space, call)?;
-        let address = address.checked_add(1)?;
-        match opened.call_before(address)? {
-            CallTarget::To(target) => {
-                let distance = target.0.wrapping_sub(address.0);
-                Some(Some(RuntimeAddress(returns.wrapping_add(distance))))
-            }
-            CallTarget::Computed => Some(None),
+            rule = self.rule(frame);
+            frames.push(self.shown(space, (frame, rule), at));
         }
     }
 

@@ -14,8 +14,9 @@ use super::{
     places::Places,
     process::Processes,
     sample::Sample,
-    unwind::{Ending, Engine},
+    unwind::Engine,
     waits::Waits,
+    walk::Ending,
 };
 use crate::{
     allocations::{Allocations, Raw, ThreadOf, stacks},

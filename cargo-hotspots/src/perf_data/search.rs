@@ -13,12 +13,13 @@ use super::{
 use crate::profile::{ModuleKind, ModuleProblem};
 use codecost::image::{Image, Mapping};
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
 };
 
-fn path_of(bytes: &[u8]) -> PathBuf {
+pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;
@@ -48,9 +49,7 @@ pub(super) fn find(
             return Ok(opened);
         }
     } else {
-        let substitutes = options.substitutes.iter();
-        let copies = substitutes.filter(|(recorded, _)| *recorded == path);
-        for (_, copy) in copies {
+        for copy in options.copies_of(&path) {
             match Mapping::open(copy)
                 .map_err(unreadable)
                 .and_then(|copy| check(copy, entry, None))
@@ -163,6 +162,7 @@ fn check(
         span: None,
         for_debuggers: None,
         roots: None,
+        rows: HashMap::new(),
         code: None,
     })
 }

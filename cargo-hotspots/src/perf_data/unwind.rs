@@ -5,10 +5,13 @@
 //! wherever processes have mapped it. So each file's tables are read once, and what framehop
 //! remembers of an address serves all processes.
 
-use super::sample::{Registers, StackCopy};
+use super::{
+    registers::Processor,
+    sample::{Registers, StackCopy},
+    walk::{Ending, Known, MAX_FRAMES, Walk, WalkRegisters, is_plausible},
+};
 use codecost::{
     address::VirtualAddress,
-    disasm::{FramePointer, StackFrame},
     image::{Image, Mapping},
 };
 use framehop::{
@@ -53,17 +56,6 @@ pub(super) enum Step {
     Stop,
 }
 
-/// Why a stack ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// At the first function of its thread.
-    Root,
-    /// At the end of the copy.
-    Truncated,
-    /// Somewhere in between.
-    Lost,
-}
-
 /// All files that can be unwound, for one processor.
 pub(super) enum Engine {
     X86_64(State<UnwinderX86_64<Bytes>>),
@@ -87,15 +79,11 @@ const MADE_UP_WORD: u64 = MADE_UP_FRAME + (1 << 20);
 /// No file is here: framehop then follows the frame pointer.
 const NO_FILE: u64 = 0x1000;
 const FIRST_BASE: u64 = 1 << 20;
-/// A stack of 64 KiB, the largest copy, has room for half as many.
-const MAX_FRAMES: usize = 16 << 10;
-/// How far after the end of the copy the next frame may be: more than any local variable takes.
-const MAX_GAP: u64 = 64 << 20;
-
 /// A section of a file that stays mapped.
 pub(super) enum Bytes {
     Mapped(Arc<Mapping>, Range<usize>),
     Owned(Vec<u8>),
+    Shared(Arc<Vec<u8>>),
 }
 
 impl Default for Bytes {
@@ -111,6 +99,7 @@ impl Deref for Bytes {
         match self {
             Self::Mapped(mapping, range) => mapping.get(range.clone()).unwrap_or_default(),
             Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
         }
     }
 }
@@ -132,7 +121,7 @@ where
         &mut self,
         name: &Path,
         mapping: &Arc<Mapping>,
-        for_debuggers: Option<Vec<u8>>,
+        for_debuggers: Option<Arc<Vec<u8>>>,
     ) -> Option<Span> {
         let image = Image::parse(name, mapping).ok()?;
         let loaded = || image.segments.iter().filter(|segment| segment.loaded);
@@ -156,7 +145,7 @@ where
                 None => sections(&image, mapping, lowest),
                 Some(bytes) => ExplicitModuleSectionInfo {
                     base_svma: lowest.0,
-                    debug_frame: Some(Bytes::Owned(bytes)),
+                    debug_frame: Some(Bytes::Shared(bytes)),
                     ..ExplicitModuleSectionInfo::default()
                 },
             },
@@ -212,66 +201,6 @@ where
     }
 }
 
-/// The way out of a stack.
-pub(super) struct Walk<'d> {
-    registers: WalkRegisters,
-    /// The address of the stack's first byte.
-    start: u64,
-    stack: StackCopy<'d>,
-    /// The frames so far.
-    frames: usize,
-}
-
-enum WalkRegisters {
-    X86_64(UnwindRegsX86_64),
-    Aarch64(UnwindRegsAarch64),
-}
-
-impl Walk<'_> {
-    /// The return address of a frame that machine code tells.
-    ///
-    /// # Errors
-    ///
-    /// It is after the end of the copy, or this processor's code is not read.
-    pub(super) fn return_address(&self, frame: StackFrame) -> Result<u64, Ending> {
-        let WalkRegisters::X86_64(registers) = &self.registers else {
-            return Err(Ending::Lost);
-        };
-        let at = registers.sp().checked_add(frame.return_address);
-        match at.and_then(|at| self.word(at)) {
-            Some(word) => Ok(word),
-            None if self.stack.full => Err(Ending::Truncated),
-            None => Err(Ending::Lost),
-        }
-    }
-
-    /// Goes on to the caller of such a frame.
-    pub(super) fn leave(&mut self, frame: StackFrame, returns: u64) {
-        let kept = match (frame.frame_pointer, &self.registers) {
-            (FramePointer::Saved(above), WalkRegisters::X86_64(registers)) => {
-                let at = registers.sp().checked_add(above);
-                at.and_then(|at| self.word(at))
-            }
-            _ => None,
-        };
-        if let WalkRegisters::X86_64(registers) = &mut self.registers {
-            let above = frame.return_address.saturating_add(8);
-            registers.set_sp(registers.sp().saturating_add(above));
-            registers.set_ip(returns);
-            if let Some(word) = kept {
-                registers.set_bp(word);
-            }
-        }
-        self.frames += 1;
-    }
-
-    fn word(&self, address: u64) -> Option<u64> {
-        let offset = usize::try_from(address.checked_sub(self.start)?).ok()?;
-        let word = self.stack.bytes.get(offset..)?.first_chunk()?;
-        Some(u64::from_le_bytes(*word))
-    }
-}
-
 fn cache_of(address: u64) -> usize {
     (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59) as usize % CACHES
 }
@@ -296,7 +225,7 @@ impl Engine {
     pub(super) fn add(
         &mut self,
         mapping: &Arc<Mapping>,
-        for_debuggers: Option<Vec<u8>>,
+        for_debuggers: Option<Arc<Vec<u8>>>,
     ) -> Option<Span> {
         match self {
             Self::X86_64(state) => state.add(mapping.path(), mapping, for_debuggers),
@@ -346,6 +275,13 @@ impl Engine {
         }
     }
 
+    pub(super) fn processor(&self) -> Processor {
+        match self {
+            Self::X86_64(_) => Processor::X86_64,
+            Self::Aarch64(_) => Processor::Aarch64,
+        }
+    }
+
     /// The instruction pointer among registers.
     pub(super) fn instruction_pointer(&self, registers: &Registers<'_>) -> Option<u64> {
         registers.get(match self {
@@ -357,13 +293,13 @@ impl Engine {
     /// Sets out from these registers; `None` when they cannot be unwound.
     pub(super) fn start<'d>(
         &self,
-        registers: &Registers<'_>,
+        sampled: &Registers<'d>,
         stack: StackCopy<'d>,
     ) -> Option<Walk<'d>> {
-        if !registers.is_64 {
+        if !sampled.is_64 {
             return None;
         }
-        let get = |number| registers.get(number).unwrap_or_default();
+        let get = |number| sampled.get(number).unwrap_or_default();
         let (registers, start) = match self {
             Self::X86_64(_) => {
                 let (bp, sp, ip) = (get(6), get(7), get(8));
@@ -378,13 +314,13 @@ impl Engine {
                 (WalkRegisters::Aarch64(registers), sp)
             }
         };
-        // A stack at either end of memory is none; framehop adds to these without a check.
-        let plausible = (0x1000..u64::MAX - (1 << 40)).contains(&start);
-        plausible.then_some(Walk {
+        is_plausible(start).then_some(Walk {
             registers,
             start,
             stack,
             frames: 0,
+            is_exact: true,
+            known: (0, Known::Sampled(*sampled)),
         })
     }
 
@@ -396,13 +332,14 @@ impl Engine {
             Step::FramePointer => NO_FILE,
             Step::Stop => return Err(Ending::Lost),
         };
-        let frame = match walk.frames {
-            0 => FrameAddress::InstructionPointer(address),
-            MAX_FRAMES => return Err(Ending::Lost),
+        let frame = match walk.is_exact {
+            _ if walk.frames == MAX_FRAMES => return Err(Ending::Lost),
+            true => FrameAddress::InstructionPointer(address),
             // The call is where the return address is, less one; framehop wants the latter.
-            _ => FrameAddress::from_return_address(address + 1).ok_or(Ending::Lost)?,
+            false => FrameAddress::from_return_address(address + 1).ok_or(Ending::Lost)?,
         };
         walk.frames += 1;
+        walk.is_exact = false;
         let (start, stack) = (walk.start, walk.stack);
         let mut beyond = false;
         let mut read = |address: u64| {
@@ -410,7 +347,7 @@ impl Engine {
             let word = usize::try_from(offset)
                 .ok()
                 .and_then(|offset| stack.bytes.get(offset..)?.first_chunk());
-            beyond = word.is_none() && offset < stack.bytes.len() as u64 + MAX_GAP;
+            beyond = word.is_none() && stack.is_beyond(offset);
             word.map(|word| u64::from_le_bytes(*word)).ok_or(())
         };
         let result = match (self, &mut walk.registers) {

@@ -36,7 +36,7 @@ pub(super) fn record(
     options: &RecordOptions,
     console: &mut Console,
 ) -> Result<Recording> {
-    require_process(options)?;
+    let options = &of_process(options, console)?;
     let path = context.var_os("PATH");
     let machine = Machine::look(path.as_deref());
     // Before the build: what cannot be recorded need not be built.
@@ -66,7 +66,7 @@ pub(super) fn record(
     let mut degradations = choice.degradations(&machine);
 
     say_begin(console, &plan, options, recorder, &setup);
-    let outcome = loop {
+    let mut outcome = loop {
         match run(context, &plan, options, &machine, recorder, &setup) {
             Ok(outcome) => break outcome,
             // Nothing has run yet, so the other recorder can be tried.
@@ -88,6 +88,7 @@ pub(super) fn record(
     note_ends(&mut programs, options, &outcome);
     check(console, &plan, &programs, &outcome)?;
     let build = plan.build.as_ref();
+    let copies = std::mem::take(&mut outcome.elsewhere).keep(&unfinished);
     unfinished.finish(About {
         format: FORMAT,
         recorder: recorder.as_str().into(),
@@ -102,6 +103,7 @@ pub(super) fn record(
         directory: Some(context.directory().to_path_buf()),
         whole_cpus: setup.whole_cpus,
         degradations,
+        copies,
         account: account(&outcome),
     })
 }
@@ -129,15 +131,29 @@ pub(super) fn account(outcome: &Outcome) -> Option<Account> {
     })
 }
 
-/// A process that is to be recorded must be there.
-fn require_process(options: &RecordOptions) -> Result<()> {
-    match options.what {
-        What::Process(pid) if !system::exists(pid) => Err(Error::failed(
-            format_args!("there is no process {pid}"),
+/// The options with the number of a process that is there. `top -H`, `htop` and `ps -L` show the
+/// numbers of threads: of such a one its process is recorded.
+fn of_process(options: &RecordOptions, console: &mut Console) -> Result<RecordOptions> {
+    let mut options = options.clone();
+    let What::Process(number) = options.what else {
+        return Ok(options);
+    };
+    if !system::exists(number) {
+        return Err(Error::failed(
+            format_args!("there is no process {number}"),
             "look its number up: `pgrep -l NAME`",
-        )),
-        _ => Ok(()),
+        ));
     }
+    let process = system::process_of(number).unwrap_or(number);
+    if process != number {
+        let message = format!(
+            "{number} is a thread of process {process}; all threads of the process are recorded"
+        );
+        let help = format!("`cargo hotspots threads` shows thread {number} on a line of its own");
+        console.warning(&Warning::new("thread-of-process", message).help(help));
+        options.what = What::Process(process);
+    }
+    Ok(options)
 }
 
 /// Writes down how each program ended.
@@ -206,8 +222,10 @@ fn run(
     }
 }
 
-/// What is not recorded though it is a target of the kind that was asked for.
+/// What is not recorded though it is a target of the kind that was asked for, and how what is recorded
+/// is started in another way than by cargo.
 fn say_left_out(console: &mut Console, plan: &Plan) {
+    say_runner(console, plan);
     for left in plan.build.iter().flat_map(|build| &build.left_out) {
         let features = left.required_features.join(",");
         let message = format!(
@@ -222,6 +240,31 @@ fn say_left_out(console: &mut Console, plan: &Plan) {
         let help = "record a program that calls the same code: `--example`, `--bin`";
         console.warning(&Warning::new("left-out", message).help(help));
     }
+}
+
+/// What cargo would start the programs by: it is not run, because it would be recorded with them, and
+/// an emulator in their place.
+pub(super) fn say_runner(console: &mut Console, plan: &Plan) {
+    let build = plan.build.as_ref();
+    let Some((runner, job)) = build
+        .and_then(|build| build.runner.as_ref())
+        .zip(plan.jobs.first())
+    else {
+        return;
+    };
+    let words = runner.words.join(" ");
+    let message = format!(
+        "programs are started without `{words}`, by which cargo runs them: `{} = \"{words}\"`",
+        runner.key
+    );
+    let help = format!(
+        "what it sets up must be there already; to record both: `--exec {} -- {} {}`",
+        runner.words.first().map_or("", String::as_str),
+        runner.words.get(1..).unwrap_or_default().join(" "),
+        job.path.display()
+    );
+    let help = help.replace("--  ", "-- ");
+    console.warning(&Warning::new("without-runner", message).help(help));
 }
 
 fn say_begin(

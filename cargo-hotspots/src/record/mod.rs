@@ -3,6 +3,7 @@
 //! ```text
 //! plan      which programs, how they are started, what drives a benchmark
 //! held      each is forked and waits before its exec
+//! elsewhere files that are not at their path here
 //! perf      `perf record` attaches, or
 //! builtin   our own recorder does
 //! alloc     a library in the program counts its allocations
@@ -20,6 +21,8 @@ mod builtin;
 mod choice;
 #[cfg(target_os = "linux")]
 mod counters;
+#[cfg(target_os = "linux")]
+mod elsewhere;
 #[cfg(target_os = "linux")]
 mod event;
 #[cfg_attr(

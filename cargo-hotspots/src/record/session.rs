@@ -5,6 +5,7 @@
 use super::{
     builtin::{self, Counts},
     counters::{Counted, Counters, Total},
+    elsewhere::Elsewhere,
     held::{End, Held},
     options::{ProgramOutput, RecordOptions},
     perf,
@@ -39,7 +40,7 @@ pub(super) enum Recorder<'a> {
 }
 
 /// What came of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// For each program that was started, in their order.
     pub(super) ends: Vec<End>,
@@ -58,6 +59,8 @@ pub(super) struct Outcome {
     pub(super) counted: Option<Counted>,
     /// What perf said.
     pub(super) said: String,
+    /// What leads to files that are not at their path here.
+    pub(super) elsewhere: Elsewhere,
 }
 
 impl Outcome {
@@ -174,6 +177,7 @@ pub(super) fn run(
                 left.max(Duration::from_millis(1))
             });
             let patience = left.map_or(STEP, |left| left.min(STEP));
+            outcome.elsewhere.look(program.pid());
             if let Some(end) = program.wait(patience).map_err(failed)? {
                 used += end.used;
                 break end;
@@ -280,11 +284,13 @@ pub(super) fn attach(
     let before = system::used(pid);
     // When it ends by itself, the last look is at most one step old.
     let mut now = before;
+    let mut elsewhere = Elsewhere::default();
     while interrupts.count() == 0
         && !is_over(start, duration)
         && system::exists(pid)
         && !active.has_ended()
     {
+        elsewhere.look(pid);
         let left = duration.map(|duration| duration.saturating_sub(start.elapsed()));
         std::thread::sleep(left.map_or(STEP, |left| left.min(STEP)));
         now = system::used(pid).or(now);
@@ -295,6 +301,7 @@ pub(super) fn attach(
         interrupted: interrupts.count() > 0,
         timed_out: is_over(start, duration),
         event_count: total.and_then(Total::read),
+        elsewhere,
         ..Outcome::default()
     };
     active.finish(&mut outcome, setup, &interrupts)?;

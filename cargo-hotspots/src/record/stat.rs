@@ -28,6 +28,7 @@ pub(super) fn measure(
     }
     let mut announce = |additions: &[String]| linux::announce(console, additions);
     let plan = plan::plan(context, options, CallGraphChoice::Dwarf, &mut announce)?;
+    linux::say_runner(console, &plan);
     let words: Vec<String> = plan
         .jobs
         .iter()

@@ -209,6 +209,13 @@ pub(super) fn exists(pid: i32) -> bool {
     code == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
 }
 
+/// The process of a thread; of a process it is the process itself.
+pub(super) fn process_of(number: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{number}/status")).ok()?;
+    let process = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    process.trim().parse().ok()
+}
+
 /// Whether the terminal sends Ctrl-C to our process group, and so to the programs that we start.
 fn terminal_sends_to_us() -> bool {
     let Ok(terminal) = File::open("/dev/tty") else {

@@ -242,6 +242,7 @@ fn json_loop<'a>(asm: &'a Asm, row: &LoopRow) -> JsonLoop<'a> {
         parent,
         own,
         instructions,
+        without_inner: _,
         file,
         line,
         marks,
@@ -393,6 +394,13 @@ fn hot_loops(asm: &Asm, page: Page) -> Page {
     hot.sort_by_key(|row| std::cmp::Reverse(row.own.period));
     let cut = hot.len().saturating_sub(LOOPS);
     let page = page.gap().heading("Loops");
+    let page = match asm.parts.iter().any(|part| part.inlined) {
+        true => page.line(
+            "counted are only the instructions of this function, which is inlined there",
+            Emphasis::Faint,
+        ),
+        false => page,
+    };
     let page = hot.iter().take(LOOPS).fold(page, |page, row| {
         let share = Share(row.own.share_of(asm.total)).to_string();
         let place = place(asm, row.file, row.line).unwrap_or_default();
@@ -411,6 +419,10 @@ fn hot_loops(asm: &Asm, page: Page) -> Page {
             depth => format!(", depth {depth}"),
         };
         let size = counted(row.instructions as u64, "instruction");
+        let size = match row.without_inner == row.instructions {
+            true => size,
+            false => format!("{size} ({} without inner loops)", row.without_inner),
+        };
         page.line(
             format!(
                 "{share:>7}  {}  {}{depth}, {size}{has}",
@@ -426,16 +438,41 @@ fn hot_loops(asm: &Asm, page: Page) -> Page {
     }
 }
 
-/// What hot loops do that can be avoided, by source line; the line's loop says its weight.
+/// The samples in the basic block of each row: a sample lands near what it is for, seldom on it.
+fn of_blocks(rows: &[Row]) -> Vec<Weight> {
+    let mut sums: Vec<Weight> = Vec::new();
+    let mut blocks = Vec::with_capacity(rows.len());
+    let mut before: Option<&Row> = None;
+    for row in rows {
+        let follows = before.is_some_and(|before| {
+            let end = before.address.checked_add(before.length.into());
+            before.part == row.part && end == Some(row.address)
+        });
+        if row.leader || !follows {
+            sums.push(Weight::default());
+        }
+        if let Some(sum) = sums.last_mut() {
+            *sum += row.own;
+        }
+        blocks.push(sums.len().saturating_sub(1));
+        before = Some(row);
+    }
+    let of_block = |block| sums.get(block).copied().unwrap_or_default();
+    blocks.into_iter().map(of_block).collect()
+}
+
+/// What hot loops do that can be avoided, by source line. Its weight is that of its basic block: a hot
+/// loop has blocks that hardly run.
 fn marks(asm: &Asm, page: Page) -> Page {
     let mut lines: Vec<(f64, String)> = Vec::new();
-    for row in &asm.rows {
+    for (row, block) in asm.rows.iter().zip(of_blocks(&asm.rows)) {
         let around = row.innermost.and_then(|at| asm.loops.get(at));
-        let share = around.map_or(0.0, |around| around.own.share_of(asm.total));
+        let hot = around.is_some_and(|around| around.own.share_of(asm.total) >= 0.01);
         // A check in code that hardly runs costs nothing.
-        if share < 0.01 {
+        if !hot || block.samples == 0 {
             continue;
         }
+        let share = block.share_of(asm.total);
         for mark in &row.marks {
             if matches!(mark.kind, MarkKind::Packed | MarkKind::Scalar) {
                 continue;
@@ -463,7 +500,9 @@ fn marks(asm: &Asm, page: Page) -> Page {
     }
     lines.sort_by(|a, b| b.0.total_cmp(&a.0));
     let cut = lines.len().saturating_sub(MARKS);
-    let page = page.gap().heading("In hot loops");
+    let page = page
+        .gap()
+        .heading("In hot loops, with the share of the basic block");
     let page = lines.iter().take(MARKS).fold(page, |page, (share, line)| {
         let share = Share(*share).to_string();
         page.line(format!("{share:>7}  {line}"), Emphasis::Plain)

@@ -18,6 +18,9 @@ use serde::Serialize;
 pub(super) struct JsonFunction<'a> {
     id: RowId<'a>,
     name: &'a str,
+    /// The names of other functions whose code is the same.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    merged: &'a [String],
     #[serde(rename = "crate")]
     owner: &'a str,
     version: Option<&'a str>,
@@ -40,6 +43,7 @@ impl<'a> JsonFunction<'a> {
     pub(super) fn new(function: &Nth<'a, FunctionRow>, facts: &Facts, total: Weight) -> Self {
         let FunctionRow {
             name,
+            merged,
             label,
             times:
                 Times {
@@ -69,6 +73,7 @@ impl<'a> JsonFunction<'a> {
                 nth: function.nth,
             },
             name,
+            merged,
             owner,
             version: version.as_deref(),
             own: share(*own, total),
@@ -142,7 +147,12 @@ pub(super) fn table<'a>(
             full_names,
             |row| row.row.name.as_str().into(),
             |row| Cell::text(names.function(&row.row.label, &row.row.name, false)),
-        );
+        )
+        .text("merged", "Merged", |row| match row.row.merged.as_slice() {
+            [] => Cell::Empty,
+            merged => Cell::text(merged.join(", ")),
+        })
+        .searched_only();
     exact(table, total)
 }
 
@@ -222,7 +232,11 @@ pub fn write(
                 quoted(&first.name),
                 analysis.facts.input_flag
             ),
-            "what it spends it on; also callers, asm",
+            match first.name.starts_with('[') {
+                // What has no code of its own.
+                true => "what it spends it on; also callers",
+                false => "what it spends it on; also callers, asm",
+            },
         )),
         None => report,
     };

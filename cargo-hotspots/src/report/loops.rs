@@ -234,8 +234,12 @@ fn card_page(card: &Card, total: Weight, full_names: bool) -> Page {
         true => String::new(),
         false => format!(", inlined into {}", shortened(&card.symbol)),
     };
+    let inner = match card.with_inner > card.instructions {
+        true => format!(" ({} with inner loops)", card.with_inner),
+        false => String::new(),
+    };
     say(format!(
-        "{} in {}, depth {}{within}",
+        "{}{inner} in {}, depth {}{within}",
         counted(card.instructions as u64, "instruction"),
         counted(card.blocks as u64, "block"),
         card.depth,

@@ -107,6 +107,15 @@ impl<'c> Collector<'c> {
         next
     }
 
+    /// Another function with the code of this one.
+    pub(super) fn merged(&mut self, name: String, with: FunctionId) {
+        let own = self.symbols.functions.get(with.0 as usize);
+        let merged = (name, with);
+        if own.is_some_and(|own| own.name != merged.0) && !self.symbols.merged.contains(&merged) {
+            self.symbols.merged.push(merged);
+        }
+    }
+
     /// Another name of a function.
     pub(super) fn alias(&mut self, name: String, function: FunctionId) {
         let own = self.symbols.functions.get(function.0 as usize);

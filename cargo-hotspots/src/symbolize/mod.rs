@@ -32,7 +32,7 @@ use codecost::{
     attribution::{Catalogue, SymbolOwners},
     demangle::{Name, Part, Scheme},
     image::{
-        Image, Mapping, Symbol, SymbolTable,
+        Image, Mapping, Symbol, SymbolKind, SymbolTable,
         debug_info::{DebugInfo, separate::SharedLink},
     },
 };
@@ -42,7 +42,7 @@ use files::Sections;
 pub(crate) use files::looked_at;
 use owners::ModuleFacts;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::OnceLock,
 };
 use table::Table;
@@ -161,6 +161,12 @@ struct Tables<'t, 'd> {
 }
 
 impl<'t, 'd> Tables<'t, 'd> {
+    /// The table that has the symbol at an address.
+    fn of(&self, address: VirtualAddress) -> Option<&(Table<'t, 'd>, SymbolOwners)> {
+        let mut tables = self.list.iter();
+        tables.find(|(table, _)| table.at(address).is_some())
+    }
+
     fn at(&self, address: VirtualAddress) -> Option<(&'t Symbol<'d>, AddressRange, &SymbolOwners)> {
         self.list.iter().find_map(|(table, owners)| {
             let (symbol, extent) = table.at(address)?;
@@ -255,6 +261,7 @@ fn of_file(
         by_place: HashMap::new(),
         by_symbol: HashMap::new(),
         named_by: HashSet::new(),
+        merged: HashSet::new(),
         without_debug_info: 0,
         without_symbol: 0,
     };
@@ -352,6 +359,8 @@ struct Resolver<'a, 'c, 'd> {
     by_symbol: HashMap<&'a str, FunctionId>,
     /// Which symbols were seen for which functions.
     named_by: HashSet<(&'a str, FunctionId)>,
+    /// Which functions were asked whether others have their code.
+    merged: HashSet<(VirtualAddress, FunctionId)>,
     without_debug_info: u64,
     without_symbol: u64,
 }
@@ -434,6 +443,29 @@ impl<'a> Resolver<'a, '_, '_> {
         function
     }
 
+    /// Writes down which other functions have the code of one.
+    fn note_merged(&mut self, start: VirtualAddress, function: FunctionId) {
+        if self.facts.library.is_some() || !self.merged.insert((start, function)) {
+            return;
+        }
+        let Some((table, _)) = self.tables.of(start) else {
+            return;
+        };
+        let kept = table.at(start).map(|(symbol, _)| symbol);
+        let names: BTreeSet<String> = kept
+            .into_iter()
+            .chain(table.others(start))
+            .filter(|symbol| symbol.kind == SymbolKind::Function && symbol.size > 0)
+            .map(|symbol| Name::parse(&symbol.name).full())
+            .collect();
+        // Constructors of C++ have two symbols and one name.
+        if names.len() > 1 {
+            for name in names {
+                self.collector.merged(name, function);
+            }
+        }
+    }
+
     /// For an address without a symbol and without debug information.
     fn nameless(&mut self, address: VirtualAddress) -> FunctionId {
         let section = self.image.section_at(address);
@@ -482,6 +514,9 @@ impl<'a> Resolver<'a, '_, '_> {
             });
         }
         let outermost = scopes.last().map(|scope| scope.function);
+        if let (Some(outermost), Some(extent)) = (outermost, extent) {
+            self.note_merged(extent.start, outermost);
+        }
         let physical = outermost.unwrap_or_else(|| self.collector.bucket(buckets::UNKNOWN));
         let line_zero = answer.is_some_and(|answer| answer.line_zero);
         self.collector.chain(&scopes, physical, extent, line_zero)

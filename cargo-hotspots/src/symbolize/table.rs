@@ -17,6 +17,8 @@ pub(super) struct Table<'t, 'd> {
     symbols: &'t SymbolTable<'d>,
     /// Start, end and position of each.
     ranges: Vec<(VirtualAddress, VirtualAddress, u32)>,
+    /// Further functions at the address of one, by that address.
+    same: Vec<(VirtualAddress, u32)>,
 }
 
 impl<'t, 'd> Table<'t, 'd> {
@@ -49,6 +51,17 @@ impl<'t, 'd> Table<'t, 'd> {
             let order = a.0.cmp(&b.0);
             order.then_with(|| rank(b.1).cmp(&rank(a.1)).then(a.1.cmp(&b.1)))
         });
+        let is_function = |position: u32| {
+            let symbol = symbols.symbols.get(position as usize);
+            symbol.is_some_and(|it| it.kind == SymbolKind::Function && it.size > 0)
+        };
+        // The first of an address is the one that counts.
+        let pairs = found.iter().zip(found.iter().skip(1));
+        let same = pairs
+            .filter(|(before, this)| before.0 == this.0)
+            .map(|(_, (address, position, _))| (*address, *position))
+            .filter(|(_, position)| is_function(*position))
+            .collect();
         found.dedup_by_key(|(address, ..)| *address);
         let mut ranges = Vec::with_capacity(found.len());
         for (at, (start, position, section_end)) in found.iter().enumerate() {
@@ -65,7 +78,20 @@ impl<'t, 'd> Table<'t, 'd> {
             };
             ranges.push((*start, end, *position));
         }
-        Self { symbols, ranges }
+        Self {
+            symbols,
+            ranges,
+            same,
+        }
+    }
+
+    /// The other functions at the address where one starts.
+    pub(super) fn others(&self, start: VirtualAddress) -> impl Iterator<Item = &'t Symbol<'d>> {
+        let symbols = self.symbols;
+        let first = self.same.partition_point(|(address, _)| *address < start);
+        let same = self.same.get(first..).unwrap_or_default().iter();
+        let same = same.take_while(move |(address, _)| *address == start);
+        same.filter_map(|(_, position)| symbols.symbols.get(*position as usize))
     }
 
     /// The symbol around `address`, and its extent. One with a size goes before a label in it.

@@ -4,6 +4,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod by_hand;
+mod loops;
 
 use cargo_hotspots::{
     analysis::asm::{

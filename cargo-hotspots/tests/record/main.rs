@@ -7,6 +7,7 @@ mod account;
 mod advice;
 mod cases;
 mod coverage;
+mod elsewhere;
 mod harnesses;
 mod musl;
 mod names;

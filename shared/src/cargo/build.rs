@@ -20,6 +20,7 @@ use super::{
     environment::{self, Facts},
     lookup::Lookup,
     messages::{self, BuiltArtifact, BuiltCrate, BuiltExecutable, ScriptOutput},
+    runner::Runner,
     rustflags::Rustflags,
     selection::Selection,
     toolchain::Toolchain,
@@ -121,6 +122,8 @@ pub struct Build {
     pub executables: Vec<BuiltExecutable>,
     /// Targets that were left out, as cargo does, because features that they require are not active.
     pub left_out: Vec<Candidate>,
+    /// By what `cargo run`, `cargo test` and `cargo bench` would start its programs.
+    pub runner: Option<Runner>,
     /// The profile in use.
     pub profile: String,
     /// The triple that it was built for.
@@ -415,10 +418,12 @@ fn run(
         artifact.environment = environment::environment(&facts, candidate);
         Ok(artifact)
     });
+    let runner = Runner::find(context, &lookup, &toolchain, &triple, &rustflags.flags)?;
     Ok(Build {
         artifacts: artifacts.collect::<Result<_>>()?,
         executables,
         left_out: Vec::new(),
+        runner,
         target_directory: user_target(context, selection, workspace),
         crates: messages.crates,
         scripts: messages.scripts,

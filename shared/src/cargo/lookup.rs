@@ -1,6 +1,6 @@
 //! The few configuration values that decide how a build must be extended and how what it made is
-//! started: `build.rustc`, `build.target`, every `rustflags` list and `[env]`, merged as cargo
-//! merges them.
+//! started: `build.rustc`, `build.target`, every `rustflags` list, every `runner` and `[env]`, merged as
+//! cargo merges them.
 //!
 //! Source: "Configuration" in the cargo reference, and cargo 1.95 itself where the reference is
 //! silent (order of lists). The files are those of [`super::config::reader`]. Limits: this is the
@@ -135,12 +135,22 @@ impl Lookup {
 
     /// All `target.'cfg(…)'.rustflags` with their expression, in cargo's order.
     pub(super) fn cfg_rustflags(&self) -> Vec<(String, Vec<String>)> {
+        self.conditional("rustflags")
+    }
+
+    /// All `target.'cfg(…)'.runner` with their expression.
+    pub(super) fn cfg_runners(&self) -> Vec<(String, Vec<String>)> {
+        self.conditional("runner")
+    }
+
+    fn conditional(&self, of: &str) -> Vec<(String, Vec<String>)> {
         let mut merged = self.files.clone();
         overlay(&mut merged, self.given.clone());
         merged
             .iter()
             .filter_map(|(key, value)| {
-                let target = key.strip_prefix("target.")?.strip_suffix(".rustflags")?;
+                let target = key.strip_prefix("target.")?.strip_suffix(of)?;
+                let target = target.strip_suffix('.')?;
                 target
                     .starts_with("cfg(")
                     .then(|| (target.to_owned(), value.words()))
@@ -196,11 +206,11 @@ fn collect(table: &dyn TableLike, root: &Path, level: &mut Level) {
     }
     if let Some(targets) = table.get("target").and_then(Item::as_table_like) {
         for (name, target) in targets.iter() {
-            let flags = target
-                .as_table_like()
-                .and_then(|target| target.get("rustflags"));
-            if let Some(value) = flags.and_then(value_of) {
-                found.insert(format!("target.{name}.rustflags"), value);
+            for key in ["rustflags", "runner"] {
+                let own = target.as_table_like().and_then(|target| target.get(key));
+                if let Some(value) = own.and_then(value_of) {
+                    found.insert(format!("target.{name}.{key}"), value);
+                }
             }
         }
     }

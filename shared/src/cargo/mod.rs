@@ -16,6 +16,7 @@ mod kept;
 mod lookup;
 mod messages;
 mod packageid;
+mod runner;
 mod rustflags;
 pub mod rustup;
 mod selection;
@@ -32,6 +33,7 @@ pub use flags::{
 };
 pub use messages::{BuiltArtifact, BuiltCrate, BuiltExecutable, ScriptOutput};
 pub use packageid::{PackageSource, package_of_id};
+pub use runner::Runner;
 pub use rustflags::{Rustflags, RustflagsSource};
 pub use selection::{Selection, TargetChoice};
 pub use toolchain::{Toolchain, v0_is_default};

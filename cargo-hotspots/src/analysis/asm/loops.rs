@@ -4,10 +4,6 @@
 //! blocks without the loops inside it, so that of a nest the loop where the time passes comes first,
 //! and the times of all loops sum to no more than the whole.
 //!
-//! A loop belongs to the innermost inlined function that all of its instructions have in common:
-//! the one whose text has the loop. Where that is std's (`iter().sum()`), it belongs to the nearest
-//! function outward that is not.
-//!
 //! Limits: as those of `flow`; a loop that calls the function where its time passes is not hot.
 
 use super::{
@@ -19,6 +15,7 @@ use super::{
     model::*,
     no_disassembler, nothing_opened, open,
     part::{Builder, Built, Files, PartRequest},
+    written::{Names, level},
 };
 use crate::{
     analysis::{
@@ -27,16 +24,13 @@ use crate::{
         subject::Subject,
     },
     profile::Profile,
-    symbols::{Function, Symbols},
+    symbols::Symbols,
 };
 use codecost::{
     Result,
     disasm::{Lister, Syntax},
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// Functions with a smaller share of the time have no hot loop.
 const HOT_FUNCTION: f64 = 0.003;
@@ -104,12 +98,7 @@ pub(crate) fn cards(
     if opened.is_empty() {
         return Err(nothing_opened(profile));
     }
-    let known: HashMap<&str, &Function> = symbols
-        .functions
-        .iter()
-        .map(|function| (function.name.as_str(), function))
-        .collect();
-    let names = Names { symbols, known };
+    let names = Names::of(symbols);
     let mut gaps = Gaps::default();
     let mut cards = Vec::new();
     let mut hot = hot_functions(&opened, total, query.functions);
@@ -140,6 +129,7 @@ pub(crate) fn cards(
             debug: opened.debug.as_ref().unwrap_or(&opened.code.image),
             hits: &opened.hits,
             files: &mut files,
+            names: &names,
             syntax: query.syntax,
         };
         let (built, any) = builder.build(&wanted);
@@ -193,32 +183,10 @@ fn hot_functions(
     by_file
 }
 
-/// Whose a function is, by its name.
-struct Names<'s> {
-    symbols: &'s Symbols,
-    known: HashMap<&'s str, &'s Function>,
-}
-
-impl Names<'_> {
-    fn is_system(&self, link: &Link) -> bool {
-        let known = self.known.get(link.function.as_str());
-        let owner = known.and_then(|known| self.symbols.crates.get(known.owner.0 as usize));
-        match owner {
-            Some(owner) => owner.system,
-            // Without samples it has no owner yet; its path tells std from others.
-            None => is_of_std(link.file.as_deref().unwrap_or_default()),
-        }
-    }
-
-    fn owner(&self, function: &str) -> Option<CrateInfo> {
-        let known = self.known.get(function)?;
-        Some(label_of(self.symbols.crates.get(known.owner.0 as usize)?))
-    }
-}
-
-/// Whether a source file is of Rust's own libraries.
-fn is_of_std(file: &str) -> bool {
-    file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/")
+/// The crate of a function.
+fn owner(names: &Names<'_>, function: &str) -> Option<CrateInfo> {
+    let known = names.known.get(function)?;
+    Some(label_of(names.symbols.crates.get(known.owner.0 as usize)?))
 }
 
 /// Makes the cards of one file.
@@ -253,21 +221,10 @@ impl Maker<'_> {
             .iter()
             .filter_map(|at| built.chains.get(*at).map(Vec::as_slice))
             .collect();
-        let depth = self.depth(&chains);
-        let level =
-            |chain: &&[Link]| depth.and_then(|depth| chain.iter().rev().nth(depth).cloned());
-        let header = rows
-            .iter()
-            .position(|row| row.address == found.header)
-            .and_then(|at| level(chains.get(at)?));
-        let any = || chains.iter().find_map(level);
-        let mut place = header.filter(|link| link.line.is_some()).or_else(any);
-        // The header may be in the middle of a line of the body: the loop begins at its first line.
-        if let Some(place) = &mut place {
-            let links = chains.iter().filter_map(level);
-            let same = links.filter(|link| link.file == place.file);
-            place.line = same.filter_map(|link| link.line).min().or(place.line);
-        }
+        let depth = self.names.depth(&chains);
+        let header = rows.iter().position(|row| row.address == found.header);
+        let header = header.and_then(|at| chains.get(at).copied());
+        let place = self.names.place(&chains, header, depth);
         let function = place
             .as_ref()
             .map_or_else(|| built.part.function.clone(), |link| link.function.clone());
@@ -276,7 +233,7 @@ impl Maker<'_> {
             marks.filter(|mark| mark.kind == kind).count()
         };
         Card {
-            owner: self.names.owner(&function),
+            owner: owner(self.names, &function),
             symbol: built.part.function.clone(),
             function,
             file: place.as_ref().and_then(|link| link.file.clone()),
@@ -286,8 +243,9 @@ impl Maker<'_> {
             own,
             inclusive: found.own,
             instructions: rows.len(),
+            with_inner: found.instructions,
             blocks: rows.iter().filter(|row| row.leader).count().max(1),
-            lines: lines(&rows, &chains, level),
+            lines: lines(&rows, &chains, |chain| level(chain, depth)),
             checks: self.checks(&rows),
             simd: simd(&rows),
             calls: calls(&rows),
@@ -298,32 +256,6 @@ impl Maker<'_> {
             code: rows.iter().map(|row| code(row)).collect(),
             model: None,
         }
-    }
-
-    /// How deep, from the outermost function inward, the function is that the loop is written in.
-    fn depth(&self, chains: &[&[Link]]) -> Option<usize> {
-        let mut chains = chains.iter().filter(|chain| !chain.is_empty());
-        let first = chains.next()?;
-        let mut common = first.len();
-        for chain in chains {
-            let pairs = first.iter().rev().zip(chain.iter().rev());
-            let mut same = 0;
-            for (one, other) in pairs {
-                if one.function != other.function {
-                    break;
-                }
-                same += 1;
-                // Another call of it is another place.
-                if (one.line, &one.file) != (other.line, &other.file) {
-                    break;
-                }
-            }
-            // All are in one symbol, whatever the debug information says.
-            common = common.min(same.max(1));
-        }
-        let inward = first.iter().rev().take(common).enumerate();
-        let mut own = inward.filter(|(_, link)| !self.names.is_system(link));
-        Some(own.next_back().map_or(common - 1, |(depth, _)| depth))
     }
 
     fn checks(&self, rows: &[&Row]) -> Vec<Check> {

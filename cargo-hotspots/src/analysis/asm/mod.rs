@@ -26,15 +26,16 @@ mod names;
 mod open;
 mod part;
 mod source;
+mod written;
 
 pub(crate) use loops::cards;
 pub use loops::{FUNCTIONS, LoopQuery, loops};
 pub use source::SourceRoots;
 
-use super::{model::Analysis, select::program_main, subject::Subject};
+use super::{merged, model::Analysis, select::program_main, subject::Subject};
 use crate::{
     profile::{ModuleProblem, Profile},
-    symbols::Symbols,
+    symbols::{FunctionId, Symbols},
 };
 use code::Code;
 use codecost::{
@@ -48,6 +49,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
 };
+use written::Names;
 
 /// Copies with less than this share of the function's samples are listed, not shown.
 const SHOWN_ABOVE: f64 = 0.05;
@@ -92,6 +94,15 @@ pub fn analyse(subject: &Subject<'_>, query: &Query<'_>) -> Result<Analysis<Asm>
         .warnings
         .retain(|warning| !known.contains(&warning.code));
     analysis.warnings.splice(0..0, own.iter().cloned());
+    let shown: Vec<FunctionId> = (0..)
+        .map(FunctionId)
+        .zip(&subject.symbols.functions)
+        .filter(|(_, function)| function.name == analysis.rows.function)
+        .map(|(id, _)| id)
+        .collect();
+    analysis
+        .warnings
+        .extend(merged::of_selected(subject.symbols, &shown));
     Ok(analysis)
 }
 
@@ -180,6 +191,7 @@ fn answer(
     let choice = Choice {
         copies: &copies,
         shown: &shown,
+        names: &Names::of(symbols),
         syntax: *syntax,
     };
     let built = build(profile, opened, &choice, &mut found, &mut files, &mut gaps)?;
@@ -209,6 +221,7 @@ struct Choice<'c> {
     copies: &'c [Copy],
     /// Which of the copies, by their positions.
     shown: &'c [usize],
+    names: &'c Names<'c>,
     syntax: Syntax,
 }
 
@@ -247,6 +260,7 @@ fn build(
             debug: opened.debug.as_ref().unwrap_or(&opened.code.image),
             hits: &opened.hits,
             files,
+            names: choice.names,
             syntax: choice.syntax,
         };
         let of_file = |at: &&usize| {
@@ -522,9 +536,12 @@ fn nothing_opened(profile: &Profile) -> Error {
     let problem = profile.modules.iter().find_map(|module| {
         let name = &module.name;
         Some(match module.problem.as_ref()? {
-            ModuleProblem::Missing => format!("`{name}` is not there any more"),
+            ModuleProblem::Missing => format!("`{name}` is not here"),
             ModuleProblem::Rebuilt { path } => {
-                format!("`{}` was rebuilt after the recording", path.display())
+                format!(
+                    "`{}` is another build than the one that ran",
+                    path.display()
+                )
             }
             ModuleProblem::Unreadable(why) => format!("`{name}` cannot be read: {why}"),
         })

@@ -150,9 +150,11 @@ pub struct LoopRow {
     pub own: Weight,
     /// Its instructions, inner loops included.
     pub instructions: usize,
-    /// The file of the header's line.
+    /// Those that are in no inner loop.
+    pub without_inner: usize,
+    /// The file that the loop is written in.
     pub file: Option<usize>,
-    /// The header's line.
+    /// The line where it begins.
     pub line: Option<u32>,
     /// How often each mark is in it, inner loops included; the most important first.
     pub marks: Vec<(MarkKind, usize)>,
@@ -270,6 +272,8 @@ pub struct Card {
     pub inclusive: Weight,
     /// Its instructions, without inner loops; so are all figures below.
     pub instructions: usize,
+    /// With those of inner loops.
+    pub with_inner: usize,
     /// Its basic blocks.
     pub blocks: usize,
     /// The lines with the most samples, most first.

@@ -7,6 +7,7 @@ use super::{
     flow, marks,
     model::{Lead, LoopRow, Mark, MarkKind, Part, RangeRow, Row, Weight},
     names,
+    written::Names,
 };
 use crate::profile::Module;
 use codecost::{
@@ -72,6 +73,7 @@ pub(super) struct Builder<'b, 'd> {
     pub(super) debug: &'b Image<'d>,
     pub(super) hits: &'b Hits,
     pub(super) files: &'b mut Files,
+    pub(super) names: &'b Names<'b>,
     pub(super) syntax: Syntax,
 }
 
@@ -291,13 +293,27 @@ impl Builder<'_, '_> {
         built: &mut Built,
     ) {
         let mut counts: Vec<BTreeMap<MarkKind, usize>> = vec![BTreeMap::new(); graph.loops.len()];
+        // Of all its instructions, also of those that are not asked for.
+        let mut own: Vec<Vec<&[Link]>> = vec![Vec::new(); graph.loops.len()];
+        for (index, chain) in chains.iter().enumerate() {
+            let block = graph.block_of(index);
+            let inner = block.and_then(|block| *graph.innermost.get(block as usize)?);
+            if let Some(own) = inner.and_then(|inner| own.get_mut(inner as usize)) {
+                own.push(chain);
+            }
+        }
+        let mut own = own.into_iter();
         let mut loops: Vec<LoopRow> = graph
             .loops
             .iter()
             .map(|found| {
                 let header = graph.blocks.get(found.header as usize);
                 let first = header.map_or(0, |block| block.first);
-                let link = chains.get(first).and_then(|chain| chain.first());
+                let own = own.next().unwrap_or_default();
+                let entered = chains.get(first).map(Vec::as_slice);
+                let depth = self.names.depth(&own);
+                let link = self.names.place(&own, entered, depth);
+                let link = link.as_ref();
                 LoopRow {
                     header: known.get(first).copied().unwrap_or_default(),
                     depth: found.depth,
@@ -314,6 +330,7 @@ impl Builder<'_, '_> {
             };
             this.own += row.own;
             this.instructions += 1;
+            this.without_inner += 1;
             let counts = row.innermost.and_then(|at| counts.get_mut(at));
             if let Some(counts) = counts {
                 for mark in &row.marks {

@@ -24,7 +24,10 @@ pub(super) fn warnings(shares: &Shares<'_>) -> Vec<Warning> {
         let frame = profile.stacks.get(stack).map(|node| node.frame);
         let frame = frame.and_then(|frame| profile.frames.get(frame.0 as usize));
         let module = frame.and_then(|frame| profile.modules.get(frame.module.0 as usize));
-        let Some(module) = module else { continue };
+        // Of a file that is not here, or another build, that is what is said.
+        let Some(module) = module.filter(|module| module.problem.is_none()) else {
+            continue;
+        };
         let is_in = |list: &[(String, u64)]| list.iter().any(|(name, _)| *name == module.name);
         // A crate of a name that no catalogue knows has a name.
         if owner.is_none_or(|owner| owner.name == "[unknown]") {

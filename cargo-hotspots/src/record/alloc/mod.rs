@@ -78,6 +78,7 @@ pub(super) fn record(
     let library = library::library(context, &toolchain, &mut compiling)?;
     let mut announce = |additions: &[String]| linux::announce(console, additions);
     let mut plan = plan::plan(context, options, call_graph, &mut announce)?;
+    linux::say_runner(console, &plan);
     let ways = make_seen(context, options, call_graph, &mut plan, &library, console)?;
     let store = match &plan.build {
         Some(build) => Store::of_target(&build.target_directory),
@@ -151,6 +152,7 @@ pub(super) fn record(
         directory: Some(context.directory().to_path_buf()),
         whole_cpus: false,
         degradations,
+        copies: Vec::new(),
         account: linux::account(&outcome),
     })
 }

@@ -97,6 +97,7 @@ fn asm() -> Asm {
             depth: 1,
             own: weight(80),
             instructions: 3,
+            without_inner: 3,
             file: Some(0),
             line: Some(4),
             marks: vec![(MarkKind::BoundsCheck, 1)],
@@ -133,10 +134,9 @@ fn asm() -> Asm {
     }
 }
 
-fn shown(options: &OutputOptions, width: Option<usize>) -> String {
+fn shown_of(asm: Asm, options: &OutputOptions, width: Option<usize>) -> String {
     let (mut console, captured) = Console::in_memory();
     console.set_width(width);
-    let asm = asm();
     let analysis = Analysis {
         facts: Facts::default(),
         total: asm.total,
@@ -145,6 +145,10 @@ fn shown(options: &OutputOptions, width: Option<usize>) -> String {
     };
     write(&analysis, options, &mut console).unwrap();
     captured.stdout()
+}
+
+fn shown(options: &OutputOptions, width: Option<usize>) -> String {
+    shown_of(asm(), options, width)
 }
 
 fn listing(limit: Option<usize>) -> String {
@@ -243,4 +247,32 @@ fn sorted_it_is_a_table() {
         csv.starts_with("self,samples,address,text,target,file,line,inlined,marks\n"),
         "{csv}"
     );
+}
+
+/// A hot loop has blocks that hardly run: what is in them is not what its time goes to.
+#[test]
+fn what_is_in_hot_loops_has_the_share_of_its_block() {
+    let of = |change: &dyn Fn(&mut Asm)| {
+        let mut asm = asm();
+        change(&mut asm);
+        shown_of(asm, &OutputOptions::default(), None)
+    };
+    let mark = |detail: &str| Mark {
+        kind: MarkKind::Repeated,
+        detail: detail.into(),
+        file: Some(0),
+        line: Some(3),
+    };
+    let text = of(&|asm| {
+        asm.rows[2].leader = true;
+        asm.rows[2].marks = vec![mark("rep movsb")];
+        asm.rows[3].leader = true;
+        asm.rows[3].marks = vec![mark("rep stosq")];
+    });
+    assert!(text.contains("10.0%  0x1004  bounds check"), "{text}");
+    assert!(
+        text.contains("30.0%  0x1008  repeated string instruction (rep movsb)"),
+        "{text}"
+    );
+    assert!(!text.contains("rep stosq"), "{text}");
 }
