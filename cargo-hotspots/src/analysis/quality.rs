@@ -178,7 +178,10 @@ fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
     if !profile.other_events.is_empty() {
         let events = profile.other_events.iter();
         let named: Vec<_> = events
-            .map(|(event, samples)| format!("`{event}` ({})", counted(*samples, "sample")))
+            .map(|(event, samples)| match profile.call_graph {
+                CallGraph::CallEdges => format!("`{event}` ({})", counted(*samples, "event")),
+                _ => format!("`{event}` ({})", counted(*samples, "sample")),
+            })
             .collect();
         warnings.push(
             Warning::new(

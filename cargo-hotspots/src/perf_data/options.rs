@@ -1,5 +1,6 @@
 //! What to read of a recording.
 
+use codecost::Error;
 use std::path::PathBuf;
 
 /// What to read of a recording, and with what.
@@ -15,4 +16,13 @@ pub struct Options<'o> {
     /// The event whose samples are read, as perf names it, with or without its modifiers; `None`
     /// for the one that counts time, else the first.
     pub event: Option<&'o str>,
+}
+
+/// There is no event of this name among those that the recording has.
+pub(crate) fn no_event(wanted: &str, names: &[String]) -> Error {
+    let listed: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    Error::usage(
+        format_args!("the recording has no event `{wanted}`"),
+        format_args!("it has {}", listed.join(", ")),
+    )
 }
