@@ -59,6 +59,11 @@ impl Facts {
         self.allocated.is_some() && self.call_graph == CallGraph::None
     }
 
+    /// Whether the event's periods stand for time.
+    pub fn counts_time(&self) -> bool {
+        self.is_waiting() || coverage::is_time(&self.event)
+    }
+
     /// Whether the recording is of where threads wait: its periods are nanoseconds without a processor.
     pub fn is_waiting(&self) -> bool {
         self.waited_ns.is_some()

@@ -176,10 +176,7 @@ pub(super) fn no_samples(subject: &Subject<'_>) -> Error {
         );
     }
     let event = &subject.profile.event;
-    if !["cycles", "clock", "samples"]
-        .iter()
-        .any(|time| event.contains(time))
-    {
+    if !coverage::is_time(event) {
         return Error::failed(
             format_args!("`{path}` has no samples: it counts `{event}`, and there was none of it"),
             "give the program more to do, or record another event",

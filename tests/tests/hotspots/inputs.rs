@@ -246,7 +246,9 @@ fn the_kernel_and_waiting_threads_in_a_firefox_profile_are_what_they_are() {
     let recorded = run(&["functions", "--message-format", "json", "--exec", program]);
     let recorded: Value = serde_json::from_str(&recorded).unwrap();
     let file = directory.path().join("profile.json");
-    run(&["export", "--to", "firefox", "-o", file.to_str().unwrap()]);
+    let source = recorded["recording"]["source"].as_str().unwrap();
+    let to = file.to_str().unwrap();
+    run(&["export", "--to", "firefox", "-o", to, "--input", source]);
     let opened = report(&["functions", "--input", file.to_str().unwrap()]);
     let charged = |report: &Value| row(report, "reader").unwrap()["charged"].as_f64().unwrap();
     let kernel = |report: &Value| -> f64 {

@@ -51,7 +51,7 @@ impl Shares<'_> {
             }
         }
         let whole: f64 = functions.iter().map(|it| it.own_sum as f64).sum();
-        let least = (whole * LEAST).max(1.0);
+        let least = whole * LEAST;
         let mut entered = vec![0.0_f64; groups.len()];
         for (id, function) in functions.iter().enumerate() {
             for (callee, cost) in &function.calls {
