@@ -10,7 +10,7 @@ use crate::{
     input::build::Builder,
     profile::{ModuleId, StackId, ThreadId},
 };
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// A part of the whole that is smaller loses the middle of its stack.
 const LEAST: f64 = 1e-5;
@@ -129,17 +129,15 @@ impl Shares<'_> {
         inside: &dyn Fn(usize) -> bool,
         builder: &mut Builder,
     ) -> Vec<(usize, Way)> {
-        let mut found: HashMap<usize, Way> = HashMap::from([(entry, way)]);
+        let mut found = HashSet::from([entry]);
         let mut order = Vec::new();
         let mut queue = VecDeque::from([(entry, way)]);
         while let Some((id, way)) = queue.pop_front() {
             order.push((id, way));
             let calls = self.graph.functions[id].calls.keys();
             for callee in calls.copied().filter(|callee| inside(*callee)) {
-                if !found.contains_key(&callee) {
-                    let inner = self.inner(id, way, builder);
-                    found.insert(callee, inner);
-                    queue.push_back((callee, inner));
+                if found.insert(callee) {
+                    queue.push_back((callee, self.inner(id, way, builder)));
                 }
             }
         }
