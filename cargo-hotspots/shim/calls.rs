@@ -1,6 +1,6 @@
 //! What is counted when a block is made, grows, and goes, whichever functions it comes and goes by.
 
-use super::*;
+use super::{life::begin_early, *};
 
 /// Which tail a new block gets, by whether it is picked.
 #[inline(always)]
@@ -17,7 +17,7 @@ pub(crate) fn picked(own: &mut Own, size: usize) -> u8 {
     if own.busy {
         return OURS;
     }
-    if BASE.load(Relaxed) == 0 {
+    if BASE.load(Relaxed) == 0 && !unsafe { begin_early(own) } {
         return PLAIN;
     }
     if own.number == 0 {

@@ -10,14 +10,34 @@ pub(crate) static BEGIN: extern "C" fn() = begin;
 #[link_section = ".fini_array"]
 pub(crate) static END: extern "C" fn() = end;
 
+/// Whether this process has looked whether it is recorded.
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
 pub(crate) extern "C" fn begin() {
-    #[cfg(linked)]
-    FIRST_STACK_END.store(unsafe { environ } as usize, Relaxed);
-    unsafe { begin_in(own()) }
+    if !BEGUN.swap(true, Relaxed) {
+        unsafe { begin_in(own()) }
+    }
+}
+
+/// Constructors of libraries run before this one's: C++'s allocates 72,704 bytes. So recording begins
+/// with the first allocation that finds the environment; whether it did.
+#[cold]
+pub(crate) unsafe fn begin_early(own: &mut Own) -> bool {
+    if BEGUN.load(Relaxed)
+        || getenv(c"CARGO_HOTSPOTS_ALLOC_FILE".as_ptr()).is_null()
+        || !getenv(c"CARGO_HOTSPOTS_ALLOC_PROBE".as_ptr()).is_null()
+    {
+        return false;
+    }
+    BEGUN.store(true, Relaxed);
+    begin_in(own);
+    BASE.load(Relaxed) != 0
 }
 
 /// `PATH`, `INTERVAL:EXACT:HOW:SEED` and the user's own preloaded libraries, each in its variable.
 pub(crate) unsafe fn begin_in(own: &mut Own) {
+    #[cfg(linked)]
+    FIRST_STACK_END.store(environ as usize, Relaxed);
     #[cfg(not(linked))]
     probe(own);
     let path = getenv(c"CARGO_HOTSPOTS_ALLOC_FILE".as_ptr());
@@ -96,7 +116,8 @@ pub(crate) unsafe fn set_up(header: &Header, base: usize, interval: u64) {
     header.version.store(VERSION, Relaxed);
     header.pid.store(getpid() as u32, Relaxed);
     header.interval.store(interval, Relaxed);
-    header.complete.store(1, Relaxed);
+    let early = EARLY.allocations.load(Relaxed);
+    header.complete.store(u32::from(early == 0), Relaxed);
     header.entries.store(NO_ROOM + 1, Relaxed);
     header.sizes.store(u32::from(check_usable()), Relaxed);
     // What there was before the file.
@@ -104,9 +125,7 @@ pub(crate) unsafe fn set_up(header: &Header, base: usize, interval: u64) {
     header.live.store(live, Relaxed);
     header.peak.store(live, Relaxed);
     let first = &*((base + SLOTS_AT + (OWN_SLOTS + SHARED_SLOTS - 1) * SLOT_SIZE) as *const Slot);
-    first
-        .allocations
-        .store(EARLY.allocations.load(Relaxed), Relaxed);
+    first.allocations.store(early, Relaxed);
     first
         .reallocations
         .store(EARLY.reallocations.load(Relaxed), Relaxed);

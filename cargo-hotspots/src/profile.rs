@@ -105,6 +105,8 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
+    /// Stands for threads that wait, in a file that has samples of them beside those of time.
+    pub const WAITING: &str = "[waiting]";
     /// Stands for a benchmark's inputs being made.
     pub const INPUTS: &str = "[inputs]";
     /// Stands for a benchmark's inputs and outputs being dropped.

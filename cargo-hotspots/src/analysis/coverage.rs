@@ -69,6 +69,12 @@ impl Facts {
     }
 }
 
+/// Whether an event happens all the time that a program runs.
+pub(super) fn is_time(event: &str) -> bool {
+    let times = ["cycles", "clock", "samples"];
+    times.iter().any(|time| event.contains(time))
+}
+
 /// The CPU time that samples stand for; `None` where their event says nothing of time.
 pub(super) fn cpu_time(event: &str, account: Option<Account>, period: u64) -> Option<u64> {
     match event.split(':').next().unwrap_or_default() {

@@ -71,6 +71,11 @@ impl Facts {
         self.allocated.is_some() && self.call_graph == CallGraph::None
     }
 
+    /// Whether the event's periods stand for time.
+    pub fn counts_time(&self) -> bool {
+        self.is_waiting() || coverage::is_time(&self.event)
+    }
+
     /// Whether the recording is of where threads wait: its periods are nanoseconds without a processor.
     pub fn is_waiting(&self) -> bool {
         self.waited_ns.is_some()
@@ -190,7 +195,10 @@ fn recorded(profile: &Profile, facts: &Facts) -> Vec<Warning> {
     if !profile.other_events.is_empty() {
         let events = profile.other_events.iter();
         let named: Vec<_> = events
-            .map(|(event, samples)| format!("`{event}` ({})", counted(*samples, "sample")))
+            .map(|(event, samples)| match profile.call_graph {
+                CallGraph::CallEdges => format!("`{event}` ({})", counted(*samples, "event")),
+                _ => format!("`{event}` ({})", counted(*samples, "sample")),
+            })
             .collect();
         warnings.push(
             Warning::new(

@@ -176,6 +176,13 @@ pub(super) fn no_samples(subject: &Subject<'_>) -> Error {
             ),
         );
     }
+    let event = &subject.profile.event;
+    if !coverage::is_time(event) {
+        return Error::failed(
+            format_args!("`{path}` has no samples: it counts `{event}`, and there was none of it"),
+            "give the program more to do, or record another event",
+        );
+    }
     Error::failed(
         format_args!("`{path}` has no samples: the program used no CPU time while it was recorded"),
         "give it more to do (arguments go after `--`), raise `--frequency`, \

@@ -27,8 +27,8 @@ pub(super) struct Builder {
     threads: Vec<Thread>,
     counts: HashMap<(ThreadId, StackId), (u64, u64)>,
     timeline: Vec<TimedSample>,
-    /// Costs that are less than one, together.
-    carried: f64,
+    /// Parts of costs, which are made whole in the end.
+    parts: HashMap<(ThreadId, StackId), f64>,
 }
 
 impl Builder {
@@ -134,13 +134,37 @@ impl Builder {
         count.1 = count.1.saturating_add(period);
     }
 
-    /// A part of a cost. What is less than a whole one waits for the next, so that nothing is lost.
+    /// A part of a cost.
     pub(super) fn add_part(&mut self, thread: ThreadId, stack: StackId, part: f64) {
-        self.carried += part;
-        let whole = (self.carried + 1e-9).floor().max(0.0);
-        self.carried -= whole;
-        if whole > 0.0 {
-            self.add(thread, stack, whole as u64, whole as u64);
+        *self.parts.entry((thread, stack)).or_default() += part;
+    }
+
+    /// Makes parts whole: what is less than one is carried on to the next stack, in the order of a walk
+    /// over the tree, so that what any stack and its callees have together is off by less than one.
+    fn settle_parts(&mut self) {
+        let mut callees: Vec<Vec<StackId>> = vec![Vec::new(); self.stacks.len()];
+        let mut open = Vec::new();
+        for (id, node) in (0..).map(StackId).zip(&self.stacks) {
+            match node
+                .caller
+                .and_then(|caller| callees.get_mut(caller.0 as usize))
+            {
+                Some(callees) => callees.push(id),
+                None => open.push(id),
+            }
+        }
+        let mut carried = 0.0;
+        let threads = (0..self.threads.len() as u32).map(ThreadId);
+        while let Some(stack) = open.pop() {
+            for thread in threads.clone() {
+                carried += self.parts.remove(&(thread, stack)).unwrap_or_default();
+                let whole = (carried + 1e-6_f64).floor().max(0.0);
+                carried -= whole;
+                if whole > 0.0 {
+                    self.add(thread, stack, whole as u64, whole as u64);
+                }
+            }
+            open.extend(callees.get(stack.0 as usize).into_iter().flatten());
         }
     }
 
@@ -150,7 +174,10 @@ impl Builder {
     }
 
     /// The profile; `timeline` where single samples were kept.
-    pub(super) fn finish(self, event: &str, call_graph: CallGraph, timeline: bool) -> Profile {
+    pub(super) fn finish(mut self, event: &str, call_graph: CallGraph, timeline: bool) -> Profile {
+        if !self.parts.is_empty() {
+            self.settle_parts();
+        }
         let mut counts: Vec<Count> = self
             .counts
             .into_iter()

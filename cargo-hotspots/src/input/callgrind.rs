@@ -6,9 +6,16 @@
 //! took 10 instructions for its caller `a` and 30 for `b`, a quarter of whatever `f` does and calls
 //! counts for `a`. gprof does the same, and it is wrong where `f` does different things for each:
 //! figures that rest on callers are estimates, and are labelled as such.
+//!
+//! A function that is called while it runs is written as another one, `f'2`. Both are told apart
+//! while costs are shared out, so that what the outermost `f` took stays exact, and are one in the end.
+
+mod share;
 
 use super::build::{Builder, scope};
+use crate::perf_data::no_event;
 use crate::profile::{CallGraph, FrameId, ModuleId, NamedScope, Profile, StackId, ThreadId};
+use share::Shares;
 use std::{
     collections::{BTreeMap, HashMap},
     io::BufRead,
@@ -17,12 +24,6 @@ use std::{
 
 /// Longer lines are of no callgrind.
 const MOST_LINE: usize = 1 << 20;
-/// A part of the whole that is smaller is not followed further.
-const LEAST: f64 = 1e-5;
-/// Frames of a stack: recursion is followed no further.
-const MOST_DEPTH: usize = 128;
-/// Nodes of all stacks.
-const MOST_NODES: usize = 1 << 20;
 
 /// A function of a file of an object, by its numbers.
 type Key = (u32, u32);
@@ -33,8 +34,6 @@ struct Function {
     own: BTreeMap<(u32, u32), u64>,
     own_sum: u64,
     calls: BTreeMap<usize, u64>,
-    inclusive: u64,
-    called: u64,
     file: u32,
 }
 
@@ -44,7 +43,10 @@ struct Graph {
     functions: Vec<Function>,
     by_key: HashMap<Key, usize>,
     keys: Vec<Key>,
-    event: String,
+    /// What is counted, how much of each in all, and which of them is read.
+    events: Vec<String>,
+    sums: Vec<u64>,
+    chosen: usize,
     command: String,
     pid: i32,
 }
@@ -98,13 +100,21 @@ const OBJECT: u8 = 0;
 const FILE: u8 = 1;
 const FUNCTION: u8 = 2;
 
-pub(super) fn read(reader: &mut dyn BufRead) -> Result<Profile, String> {
-    let mut graph = parse(reader)?;
-    graph.sum();
+/// Reads the costs of an event, else of the file's first.
+pub(super) fn read(
+    reader: &mut dyn BufRead,
+    event: Option<&str>,
+) -> Result<codecost::Result<Profile>, String> {
+    let graph = parse(reader, event)?;
+    if let Some(event) = event
+        && !graph.events.iter().any(|known| known == event)
+    {
+        return Ok(Err(no_event(event, &graph.events)));
+    }
     if graph.functions.iter().all(|function| function.own_sum == 0) {
         return Err("it has no costs".into());
     }
-    Ok(graph.profile())
+    Ok(Ok(graph.profile()))
 }
 
 /// Where the lines are while the file is read.
@@ -126,7 +136,7 @@ struct At {
     line_at: usize,
 }
 
-fn parse(reader: &mut dyn BufRead) -> Result<Graph, String> {
+fn parse(reader: &mut dyn BufRead, event: Option<&str>) -> Result<Graph, String> {
     let mut graph = Graph::default();
     let mut at = At {
         positions: 1,
@@ -148,7 +158,7 @@ fn parse(reader: &mut dyn BufRead) -> Result<Graph, String> {
             return Err("a line is too long".into());
         }
         let text = String::from_utf8_lossy(&bytes);
-        graph.take(text.trim(), &mut at);
+        graph.take(text.trim(), event, &mut at);
     }
 }
 
@@ -167,7 +177,7 @@ impl Graph {
         id
     }
 
-    fn take(&mut self, line: &str, at: &mut At) -> Option<()> {
+    fn take(&mut self, line: &str, event: Option<&str>, at: &mut At) -> Option<()> {
         if line.is_empty() || line.starts_with('#') {
             return None;
         }
@@ -210,7 +220,10 @@ impl Graph {
                 at.line_at = names.iter().position(|name| *name == "line").unwrap_or(0);
             }
             "events" => {
-                self.event = value.split_whitespace().next().unwrap_or("Ir").to_owned();
+                self.events = value.split_whitespace().map(str::to_owned).collect();
+                self.sums = vec![0; self.events.len()];
+                let wanted = |known: &String| event.is_some_and(|event| event == known);
+                self.chosen = self.events.iter().position(wanted).unwrap_or_default();
             }
             "cmd" => self.command = value.trim().to_owned(),
             "pid" => self.pid = value.trim().parse().unwrap_or_default(),
@@ -231,10 +244,20 @@ impl Graph {
                 _ => number(word)?,
             };
         }
-        let cost: u64 = words.next().map_or(Some(0), |word| word.parse().ok())?;
+        let is_call = std::mem::take(&mut at.is_call);
+        let mut cost = 0_u64;
+        for (event, word) in words.enumerate() {
+            let of_event: u64 = word.parse().ok()?;
+            if event == self.chosen {
+                cost = of_event;
+            }
+            if let (false, Some(sum)) = (is_call, self.sums.get_mut(event)) {
+                *sum = sum.saturating_add(of_event);
+            }
+        }
         let line = at.last.get(at.line_at).copied().unwrap_or_default();
         let function = self.functions.get_mut(at.function?)?;
-        if std::mem::take(&mut at.is_call) {
+        if is_call {
             let calls = function.calls.entry(at.called.take()?).or_default();
             *calls = calls.saturating_add(cost);
         } else {
@@ -246,25 +269,6 @@ impl Graph {
         Some(())
     }
 
-    fn sum(&mut self) {
-        let mut called = vec![0_u64; self.functions.len()];
-        for (id, function) in self.functions.iter_mut().enumerate() {
-            function.inclusive = function.own_sum;
-            for (callee, cost) in &function.calls {
-                function.inclusive = function.inclusive.saturating_add(*cost);
-                // Recursion brings nothing from outside.
-                if *callee != id
-                    && let Some(sum) = called.get_mut(*callee)
-                {
-                    *sum = sum.saturating_add(*cost);
-                }
-            }
-        }
-        for (function, called) in self.functions.iter_mut().zip(called) {
-            function.called = called;
-        }
-    }
-
     /// Shares the costs out over stacks, from the functions that nobody called inward.
     fn profile(self) -> Profile {
         let mut builder = Builder::default();
@@ -272,52 +276,20 @@ impl Graph {
         let name = name.rsplit('/').next().unwrap_or(name);
         let thread = builder.thread(self.pid, self.pid, name);
         let modules = self.modules(&mut builder);
-        let whole: f64 = self.functions.iter().map(|it| it.own_sum as f64).sum();
-        let least = (whole * LEAST).max(1.0);
-        let mut given = vec![0.0_f64; self.functions.len()];
-        let mut work: Vec<(usize, Option<StackId>, f64, usize)> = self
-            .functions
-            .iter()
-            .enumerate()
-            .map(|(id, function)| (id, function.inclusive.saturating_sub(function.called)))
-            .filter(|(_, own)| *own > 0)
-            .map(|(id, own)| (id, None, own as f64, 1))
+        Shares {
+            graph: &self,
+            modules: &modules,
+            thread,
+        }
+        .give(&mut builder);
+        let event = self.events.get(self.chosen).map_or("Ir", String::as_str);
+        let mut profile = builder.finish(event, CallGraph::CallEdges, false);
+        let all = self.events.iter().zip(&self.sums).enumerate();
+        let others = all.filter(|(at, (_, sum))| *at != self.chosen && **sum > 0);
+        profile.other_events = others
+            .map(|(_, (event, sum))| (event.clone(), *sum))
             .collect();
-        let mut nodes = 0;
-        while let Some((id, caller, amount, depth)) = work.pop() {
-            let Some(function) = self.functions.get(id) else {
-                continue;
-            };
-            nodes += 1;
-            let whole = function.inclusive.max(1) as f64;
-            let part = (amount / whole).min(1.0);
-            let frame = self.frame(id, &modules, &mut builder);
-            let stack = builder.stack(caller, frame);
-            let own = function.own_sum as f64 * part;
-            if let Some(given) = given.get_mut(id) {
-                *given += own;
-            }
-            self.spend(id, caller, (thread, part), &modules, &mut builder);
-            if depth >= MOST_DEPTH || nodes >= MOST_NODES {
-                continue;
-            }
-            for (callee, cost) in &function.calls {
-                let amount = *cost as f64 * part;
-                if *callee != id && amount >= least {
-                    work.push((*callee, Some(stack), amount, depth + 1));
-                }
-            }
-        }
-        // What was too little to be followed is still the function's own, by whomever called.
-        for (id, (function, given)) in self.functions.iter().zip(given).enumerate() {
-            let rest = function.own_sum as f64 - given;
-            if rest > 1e-6 {
-                let frame = self.frame(id, &modules, &mut builder);
-                let stack = builder.stack(None, frame);
-                builder.add_part(thread, stack, rest);
-            }
-        }
-        builder.finish(&self.event, CallGraph::CallEdges, false)
+        profile
     }
 
     /// A function's own costs, by line: those of another file are of what is inlined.
@@ -338,7 +310,7 @@ impl Graph {
         };
         for ((file, line), cost) in &function.own {
             let own = scope(
-                self.names.text(*name),
+                outermost(self.names.text(*name)),
                 Some(self.names.text(*file)),
                 Some(*line),
             );
@@ -347,7 +319,7 @@ impl Graph {
                 // The function that is inlined has no name here, but its file tells the crate.
                 false => {
                     let outer = scope(
-                        self.names.text(*name),
+                        outermost(self.names.text(*name)),
                         Some(self.names.text(function.file)),
                         None,
                     );
@@ -379,8 +351,20 @@ impl Graph {
         let file = self.functions.get(id).map_or(0, |function| function.file);
         let module = modules.get(&object).copied();
         let module = module.unwrap_or_else(|| builder.module("???", Path::new(""), Some("")));
-        let scope = scope(self.names.text(name), Some(self.names.text(file)), None);
+        let scope = scope(
+            outermost(self.names.text(name)),
+            Some(self.names.text(file)),
+            None,
+        );
         builder.named(module, vec![scope])
+    }
+}
+
+/// The function without its level of recursion: `fib'2`.
+fn outermost(name: &str) -> &str {
+    match name.rsplit_once('\'') {
+        Some((function, level)) if level.parse::<u32>().is_ok() => function,
+        _ => name,
     }
 }
 
@@ -403,7 +387,7 @@ mod tests {
 
     #[test]
     fn costs_are_exact_and_callers_share_them() {
-        let profile = read(&mut FILE.as_bytes()).unwrap();
+        let profile = read(&mut FILE.as_bytes(), None).unwrap().unwrap();
         assert_eq!(profile.period, 100);
         assert_eq!(profile.call_graph, CallGraph::CallEdges);
         let named = |frame: FrameId| profile.named[&frame].last().unwrap().function.clone();
@@ -429,9 +413,9 @@ mod tests {
     #[test]
     fn recursion_and_damage_end() {
         let recursive = FILE.to_owned() + "cfn=(4)\ncalls=9 1\n3 900\ncfn=(1)\ncalls=9 1\n3 900\n";
-        assert!(read(&mut recursive.as_bytes()).is_ok());
+        assert!(read(&mut recursive.as_bytes(), None).is_ok());
         for cut in 0..FILE.len() {
-            let _ = read(&mut &FILE.as_bytes()[..cut]);
+            let _ = read(&mut &FILE.as_bytes()[..cut], None);
         }
     }
 }

@@ -87,6 +87,9 @@ pub(super) fn read(json: &Value) -> Result<Profile, String> {
             },
         ));
     }
+    if let Some(unit) = other_unit(json) {
+        return Ok(builder.finish(&unit, CallGraph::Given, false));
+    }
     let mut profile = builder.finish("alloc-bytes", CallGraph::Given, false);
     profile.allocations = Some(Box::new(Allocations {
         totals,
@@ -95,6 +98,22 @@ pub(super) fn read(json: &Value) -> Result<Profile, String> {
         threads: Vec::new(),
     }));
     Ok(profile)
+}
+
+/// What the file counts, where that is no allocation: `--mode=copy` has bytes that were copied, the
+/// ad-hoc mode the program's own units.
+fn other_unit(json: &Value) -> Option<String> {
+    let text = |key: &str| json.get(key).and_then(Value::as_str);
+    let mode = text("mode").unwrap_or("heap");
+    if mode.ends_with("heap") {
+        return None;
+    }
+    let unit = text("bsu").unwrap_or("bytes");
+    Some(match text("verb").unwrap_or("Allocated") {
+        // dhat-rs writes the verb of its heap profiles.
+        "Allocated" => unit.to_owned(),
+        verb => format!("{} {unit}", verb.to_lowercase()),
+    })
 }
 
 /// The program itself, when its file is at hand.

@@ -7,7 +7,7 @@
 
 use super::build::{Builder, scope};
 use crate::profile::{
-    CallGraph, FrameId, ModuleId, NamedScope, Profile, StackId, ThreadId, TimedSample,
+    CallGraph, FrameId, LeftOut, ModuleId, NamedScope, Profile, StackId, ThreadId, TimedSample,
 };
 use serde_json::Value;
 use std::path::Path;
@@ -34,11 +34,14 @@ pub(super) fn read(json: &Value, timeline: bool) -> Result<Profile, String> {
         .filter(|interval| interval.is_finite() && *interval > 0.0)
         .unwrap_or(1.0);
     let period = (interval * 1e6) as u64;
+    let categories = list_at(json, "/meta/categories");
     let shared = json.get("shared").filter(|shared| shared.is_object());
     let threads = list(json, "threads");
     if threads.is_empty() {
         return Err("it has no threads".into());
     }
+    let weights = Weights::of(threads, period);
+    let mut waiting = LeftOut::of(LeftOut::WAITING);
     for thread in threads {
         let tables = match (shared, thread.get("stackTable")) {
             (Some(shared), None) => shared,
@@ -48,13 +51,32 @@ pub(super) fn read(json: &Value, timeline: bool) -> Result<Profile, String> {
             tables,
             strings: strings(thread).or_else(|| strings(tables)).unwrap_or(&[]),
             modules: &modules,
+            categories,
             unknown,
         };
         let name = text(thread, "name").unwrap_or("thread");
         let id = builder.thread(number(thread, "pid"), number(thread, "tid"), name);
-        of_thread(thread, id, &tables, period, &mut builder)?;
+        let stacks = tables.stacks(&mut builder)?;
+        if weights.counts(thread) {
+            weights.add(thread, (id, &stacks), &mut waiting, &mut builder);
+        }
     }
-    Ok(builder.finish("samples", CallGraph::Given, timeline))
+    let event = if weights.bytes { "bytes" } else { "samples" };
+    let mut profile = builder.finish(event, CallGraph::Given, timeline);
+    profile
+        .left_out
+        .extend(Some(waiting).filter(|left| left.samples > 0));
+    Ok(profile)
+}
+
+/// What the samples of a file weigh.
+struct Weights {
+    /// Nanoseconds between two samples.
+    period: u64,
+    /// Whether nothing but bytes is counted.
+    bytes: bool,
+    /// Whether the file says which samples took processor time.
+    told: bool,
 }
 
 /// The tables that a thread's samples refer to.
@@ -62,44 +84,88 @@ struct Tables<'j> {
     tables: &'j Value,
     strings: &'j [Value],
     modules: &'j [ModuleId],
+    categories: &'j [Value],
     unknown: ModuleId,
 }
 
-fn of_thread(
-    thread: &Value,
-    id: ThreadId,
-    tables: &Tables<'_>,
-    period: u64,
-    builder: &mut Builder,
-) -> Result<(), String> {
-    let stacks = tables.stacks(builder)?;
-    let samples = thread.get("samples").unwrap_or(&Value::Null);
-    let weights = samples.get("weight").and_then(Value::as_array);
-    let times = samples.get("time").and_then(Value::as_array);
-    let deltas = samples.get("timeDeltas").and_then(Value::as_array);
-    let mut now = 0.0;
-    for (nth, stack) in list(samples, "stack").iter().enumerate() {
-        let at = |list: Option<&Vec<Value>>| list.and_then(|list| list.get(nth)?.as_f64());
-        now = at(times).unwrap_or(now + at(deltas).unwrap_or(0.0));
-        let stack = stack.as_u64().and_then(|stack| usize::try_from(stack).ok());
-        // A sample without a stack was not on a processor.
-        let Some(stack) = stack.and_then(|stack| stacks.get(stack).copied().flatten()) else {
-            continue;
-        };
-        let weight = at(weights).unwrap_or(1.0);
-        if !(weight.is_finite() && weight > 0.0) {
-            continue;
-        }
-        let period = (period as f64 * weight) as u64;
-        builder.add(id, stack, weight.ceil() as u64, period);
-        builder.sample(TimedSample {
-            time_ns: (now.max(0.0) * 1e6) as u64,
-            thread: id,
-            stack,
-            period,
+impl Weights {
+    fn of(threads: &[Value], period: u64) -> Self {
+        let deltas = threads.iter().flat_map(|thread| {
+            let samples = thread.get("samples").unwrap_or(&Value::Null);
+            list(samples, "threadCPUDelta")
         });
+        Self {
+            period,
+            bytes: threads.iter().all(|thread| kind(thread) == "bytes"),
+            // Other events than clocks are written with a zero for each sample.
+            told: { deltas }.any(|delta| delta.as_f64().is_some_and(|delta| delta > 0.0)),
+        }
     }
-    Ok(())
+
+    /// Whether a thread's samples are of what is counted: bytes and time do not add up.
+    fn counts(&self, thread: &Value) -> bool {
+        self.bytes == (kind(thread) == "bytes")
+    }
+
+    /// The samples of a thread, each with its stack.
+    fn add(
+        &self,
+        thread: &Value,
+        (id, stacks): (ThreadId, &[Option<StackId>]),
+        waiting: &mut LeftOut,
+        builder: &mut Builder,
+    ) {
+        let samples = thread.get("samples").unwrap_or(&Value::Null);
+        let column = |name: &str| samples.get(name).and_then(Value::as_array);
+        let (weights, times) = (column("weight"), column("time"));
+        let (deltas, used) = (column("timeDeltas"), column("threadCPUDelta"));
+        let of_one = match kind(thread) {
+            "bytes" => 1.0,
+            "tracing-ms" => 1e6,
+            _ => self.period as f64,
+        };
+        let mut now = 0.0;
+        for (nth, stack) in list(samples, "stack").iter().enumerate() {
+            let at = |list: Option<&Vec<Value>>| list.and_then(|list| list.get(nth)?.as_f64());
+            now = at(times).unwrap_or(now + at(deltas).unwrap_or(0.0));
+            let stack = stack.as_u64().and_then(|stack| usize::try_from(stack).ok());
+            // A sample without a stack was not on a processor.
+            let Some(stack) = stack.and_then(|stack| stacks.get(stack).copied().flatten()) else {
+                continue;
+            };
+            let weight = at(weights).unwrap_or(1.0);
+            if !(weight.is_finite() && weight > 0.0) {
+                continue;
+            }
+            let period = (of_one * weight) as u64;
+            let count = match kind(thread) {
+                "samples" => weight.ceil() as u64,
+                _ => 1,
+            };
+            // samply has one sample for each wait, which weighs as much as it took.
+            if self.told && at(used) == Some(0.0) {
+                waiting.samples = waiting.samples.saturating_add(count);
+                waiting.period = waiting.period.saturating_add(period);
+                continue;
+            }
+            builder.add(id, stack, count, period);
+            builder.sample(TimedSample {
+                time_ns: (now.max(0.0) * 1e6) as u64,
+                thread: id,
+                stack,
+                period,
+            });
+        }
+    }
+}
+
+/// What a thread's samples count: `samples`, `tracing-ms` or `bytes`.
+fn kind(thread: &Value) -> &str {
+    let kind = thread
+        .pointer("/samples/weightType")
+        .and_then(Value::as_str);
+    kind.filter(|kind| matches!(*kind, "tracing-ms" | "bytes"))
+        .unwrap_or("samples")
 }
 
 impl Tables<'_> {
@@ -184,9 +250,35 @@ impl Tables<'_> {
                     None => builder.named(module, scopes),
                 }
             }
-            (module, _) => builder.named(module.unwrap_or(self.unknown), scopes),
+            (module, _) => {
+                let module = match self.bucket(frame) {
+                    Some(bucket) => builder.module(bucket, Path::new(""), Some("")),
+                    None => module.unwrap_or(self.unknown),
+                };
+                builder.named(module, scopes)
+            }
         }
     }
+
+    /// The bucket that a frame's categories say: our own exports name it, others the kernel only.
+    fn bucket(&self, frame: usize) -> Option<&str> {
+        let category = self.index("frameTable", "category", frame);
+        let category = self.categories.get(category?)?;
+        let sub = self.index("frameTable", "subcategory", frame).unwrap_or(0);
+        let own = list(category, "subcategories")
+            .get(sub)
+            .and_then(Value::as_str);
+        match (own, text(category, "name")?) {
+            (Some(own), _) if own.starts_with('[') => Some(own),
+            (_, name) if name.eq_ignore_ascii_case("kernel") => Some("[kernel]"),
+            _ => None,
+        }
+    }
+}
+
+fn list_at<'j>(json: &'j Value, pointer: &str) -> &'j [Value] {
+    let list = json.pointer(pointer).and_then(Value::as_array);
+    list.map_or(&[], Vec::as_slice)
 }
 
 fn list<'j>(json: &'j Value, key: &str) -> &'j [Value] {

@@ -64,15 +64,15 @@ pub fn read(path: &Path, options: &perf_data::Options<'_>) -> Result<Profile> {
              damaged",
         )
     };
-    if let (Some(event), false) = (options.event, kind == Kind::Perf) {
+    if let (Some(event), Kind::Json | Kind::Heaptrack) = (options.event, kind) {
         return Err(Error::usage(
             format_args!("`{}` has no event `{event}`", path.display()),
-            "leave out `--event`: only a perf.data has several",
+            "leave out `--event`: only files of perf and callgrind have several",
         ));
     }
     match kind {
         Kind::Perf => perf_data::read_as(path, options),
-        Kind::Callgrind => callgrind::read(&mut reader).map_err(damaged),
+        Kind::Callgrind => callgrind::read(&mut reader, options.event).map_err(damaged)?,
         Kind::Heaptrack => heaptrack::read(&mut reader).map_err(damaged),
         Kind::Json => {
             let json: serde_json::Value = serde_json::from_reader(reader)

@@ -5,8 +5,8 @@ use crate::profile::WAITING;
 use linux_perf_data::{
     HeaderAttr, RawUserRecord, UserRecord, UserRecordType,
     linux_perf_event_reader::{
-        Endianness, HardwareEventId, PerfEventAttr, PerfEventType, RawData, RecordParseInfo,
-        SampleFormat, SamplingPolicy, SoftwareCounterType,
+        AttrFlags, Endianness, HardwareEventId, PerfEventAttr, PerfEventType, RawData,
+        RecordParseInfo, SampleFormat, SamplingPolicy, SoftwareCounterType,
     },
 };
 
@@ -92,28 +92,48 @@ impl Attribute {
         })
     }
 
-    /// The name, or what can be said of an event that has none.
+    /// What the event is, as perf names it, whatever terms or name of their own its user gave it.
     pub(super) fn display_name(&self) -> String {
         if self.is_waiting() {
             return WAITING.into();
         }
-        if let Some(name) = &self.name {
-            return name.clone();
+        let own = self.name.as_deref();
+        let kind = match self.attr.type_ {
+            PerfEventType::Hardware(HardwareEventId::CpuCycles, _) => "cycles",
+            PerfEventType::Hardware(HardwareEventId::Instructions, _) => "instructions",
+            PerfEventType::Software(SoftwareCounterType::CpuClock) => "cpu-clock",
+            PerfEventType::Software(SoftwareCounterType::TaskClock) => "task-clock",
+            PerfEventType::Tracepoint(id) if own.is_none() => return format!("tracepoint {id}"),
+            _ => return own.unwrap_or("unnamed event").into(),
+        };
+        // perf's own names have the modifiers already, and of a hybrid processor the kind of core.
+        match own {
+            Some(own) if own.split(':').next() == Some(kind) || is_of_core(own) => own.into(),
+            _ => format!("{kind}{}", self.modifiers()),
         }
-        match self.attr.type_ {
-            PerfEventType::Hardware(HardwareEventId::CpuCycles, _) => "cycles".into(),
-            PerfEventType::Hardware(HardwareEventId::Instructions, _) => "instructions".into(),
-            PerfEventType::Software(SoftwareCounterType::CpuClock) => "cpu-clock".into(),
-            PerfEventType::Software(SoftwareCounterType::TaskClock) => "task-clock".into(),
-            PerfEventType::Tracepoint(id) => format!("tracepoint {id}"),
-            _ => "unnamed event".into(),
+    }
+
+    /// The name that the recording has for it, to choose it by.
+    pub(super) fn own_name(&self) -> String {
+        match &self.name {
+            Some(name) if !self.is_waiting() => name.clone(),
+            _ => self.display_name(),
+        }
+    }
+
+    /// Which half of the system is counted, as perf writes it.
+    fn modifiers(&self) -> &'static str {
+        let has = |flag| self.attr.flags.contains(flag);
+        match (has(AttrFlags::EXCLUDE_USER), has(AttrFlags::EXCLUDE_KERNEL)) {
+            (false, true) => ":u",
+            (true, false) => ":k",
+            _ => "",
         }
     }
 
     /// Whether its samples are of threads that lose their processor, with records that say when they have
     /// one again.
     pub(super) fn is_waiting(&self) -> bool {
-        use linux_perf_data::linux_perf_event_reader::AttrFlags;
         matches!(
             self.attr.type_,
             PerfEventType::Software(SoftwareCounterType::ContextSwitches)
@@ -127,4 +147,11 @@ impl Attribute {
             .iter()
             .any(|time| name.contains(time))
     }
+}
+
+/// `cpu_core/cycles/`
+fn is_of_core(name: &str) -> bool {
+    ["cpu_core/", "cpu_atom/"]
+        .iter()
+        .any(|core| name.starts_with(core))
 }

@@ -8,7 +8,7 @@ use super::{
     process::AddressSpace,
     roots, search,
 };
-use crate::profile::{Module, ModuleId, ModuleKind, Place, RuntimeAddress};
+use crate::profile::{Module, ModuleId, ModuleKind, ModuleProblem, Place, RuntimeAddress};
 use codecost::{
     address::{FileOffset, VirtualAddress},
     image::Image,
@@ -100,16 +100,21 @@ impl<'o> Files<'o> {
             }
             kind = ModuleKind::File;
         }
+        let (any, generation) = identity.of_any();
         let key = Key {
             name: path.to_vec(),
             identity,
         };
+        let any = Key {
+            name: path.to_vec(),
+            identity: any,
+        };
         let end = FileOffset(offset.0.saturating_add(size));
-        if let Some(id) = self.by_key.get(&key) {
+        if let Some(id) = self.known(&key, &any, generation) {
             if let Some(entry) = self.entries.get_mut(id.0 as usize) {
                 entry.mapped_to = entry.mapped_to.max(end);
             }
-            return *id;
+            return id;
         }
         let build_id = match &key.identity {
             Identity::BuildId(id) if !id.is_empty() => Some(id.clone()),
@@ -129,7 +134,24 @@ impl<'o> Files<'o> {
         });
         let id = ModuleId(self.entries.len() as u32 - 1);
         self.by_key.insert(key, id);
+        self.by_key.insert(any, id);
         id
+    }
+
+    /// The module of this identity. What perf reads off `/proc` has no generation: that of the last
+    /// module of the same inode is meant.
+    fn known(&mut self, key: &Key, any: &Key, generation: u64) -> Option<ModuleId> {
+        if let Some(id) = self.by_key.get(key) {
+            return Some(*id);
+        }
+        let id = *self.by_key.get(any)?;
+        let entry = self.entries.get_mut(id.0 as usize)?;
+        let is_open = generation != 0 && entry.identity.of_any().1 == 0;
+        is_open.then(|| {
+            entry.identity = key.identity.clone();
+            self.by_key.insert(key.clone(), id);
+            id
+        })
     }
 
     /// The file of a module, opened now if it was not; whether it was just now.
@@ -205,8 +227,42 @@ impl<'o> Files<'o> {
         entry.map_or(ModuleKind::Unknown, |entry| entry.kind)
     }
 
+    /// Several files were at one path, one after the other, and the recording has one build id for it:
+    /// only one of them can be the file that was found.
+    fn settle(&mut self) {
+        let mut at_path: HashMap<&[u8], Vec<usize>> = HashMap::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            if matches!(entry.identity, Identity::Inode { .. }) && entry.kind == ModuleKind::File {
+                at_path.entry(&entry.path).or_default().push(index);
+            }
+        }
+        let mut others = Vec::new();
+        for same in at_path.into_values().filter(|same| same.len() > 1) {
+            let has_inode = |index: &&usize| {
+                let entry = self.entries.get(**index);
+                let opened = entry.and_then(|entry| match &entry.state {
+                    State::Open(opened) => Some((opened.mapping.path(), &entry.identity)),
+                    _ => None,
+                });
+                opened.is_some_and(|(path, own)| search::has_inode(path, own) == Some(true))
+            };
+            // perf looks for build ids at the end of a recording.
+            let found = same.iter().rev().find(has_inode).or(same.last()).copied();
+            others.extend(same.into_iter().filter(|index| Some(*index) != found));
+        }
+        for index in others {
+            if let Some(entry) = self.entries.get_mut(index)
+                && let State::Open(opened) = &entry.state
+            {
+                let path = opened.mapping.path().to_path_buf();
+                entry.state = State::Problem(Some(ModuleProblem::Rebuilt { path }));
+            }
+        }
+    }
+
     /// The modules for the profile. Nothing else may hold the files any more.
-    pub(super) fn into_modules(self) -> Vec<Module> {
+    pub(super) fn into_modules(mut self) -> Vec<Module> {
+        self.settle();
         let to_module = |entry: Entry| {
             let (file, problem) = match entry.state {
                 State::Open(opened) => (Arc::into_inner(opened.mapping), None),

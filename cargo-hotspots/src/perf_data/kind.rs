@@ -14,6 +14,8 @@ const TRACING_DATA: u32 = 66;
 pub(super) const HEADER_BUILD_ID: u32 = 67;
 pub(super) const FINISHED_ROUND: u32 = 68;
 const AUXTRACE: u32 = 71;
+/// What `perf stat record` writes.
+pub(super) const STAT: u32 = 76;
 pub(super) const EVENT_UPDATE: u32 = 78;
 pub(super) const HEADER_FEATURE: u32 = 80;
 pub(super) const COMPRESSED: u32 = 81;

@@ -49,6 +49,7 @@ mod walk;
 
 pub use mapped::mapped;
 pub use options::Options;
+pub(crate) use options::no_event;
 
 use crate::profile::Profile;
 use codecost::{Error, Result};
@@ -138,6 +139,7 @@ pub fn read_from(
     let mut reader = Reader::new(header, recorded, options);
     let mut rounds = Rounds::default();
     let mut body = Vec::new();
+    let mut is_count = false;
     while let Some(turn) = turns.next() {
         let next = match turn.checked_sub(1).and_then(|part| parts.get_mut(part)) {
             Some(part) => part.next(&mut body),
@@ -159,6 +161,8 @@ pub fn read_from(
                 body,
             });
             body = rounds.buffer();
+        } else if start.kind == kind::STAT {
+            is_count = true;
         } else if start.kind == kind::FINISHED_ROUND && parts.is_empty() {
             // Of a directory each file has rounds of its own.
             rounds.finish_round();
@@ -174,7 +178,17 @@ pub fn read_from(
         reader.losses.unreadable += part.unreadable;
         reader.losses.cut_off |= part.cut_off;
     }
-    reader.finish(options.event)
+    let profile = reader.finish(options.event)?;
+    if is_count && profile.samples == 0 {
+        return Err(Error::failed(
+            format_args!(
+                "`{}` has no samples: `perf stat` counts events and takes none",
+                path.display()
+            ),
+            "`perf stat report` shows it; `perf record` takes samples",
+        ));
+    }
+    Ok(profile)
 }
 
 #[cfg(test)]

@@ -32,10 +32,30 @@ pub(super) enum Identity {
     /// Nothing.
     #[default]
     Unknown,
-    /// Device and inode.
-    Inode { major: u32, minor: u32, inode: u64 },
+    /// Device and inode. Numbers of inodes are used again: `generation` tells those apart, and is
+    /// 0 where nothing says it.
+    Inode {
+        major: u32,
+        minor: u32,
+        inode: u64,
+        generation: u64,
+    },
     /// Its build id.
     BuildId(Vec<u8>),
+}
+
+impl Identity {
+    /// The same in any generation, and the generation.
+    pub(super) fn of_any(&self) -> (Self, u64) {
+        let mut any = self.clone();
+        match &mut any {
+            Self::Inode { generation, .. } => {
+                let own = std::mem::take(generation);
+                (any, own)
+            }
+            _ => (any, 0),
+        }
+    }
 }
 
 #[derive(Debug)]

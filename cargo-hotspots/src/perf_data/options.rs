@@ -1,5 +1,6 @@
 //! What to read of a recording.
 
+use codecost::Error;
 use std::path::{Path, PathBuf};
 
 /// What to read of a recording, and with what.
@@ -32,4 +33,13 @@ impl<'o> Options<'o> {
         let found = found.filter(move |(recorded, _)| recorded == path || recorded == plain);
         found.map(|(_, copy)| copy)
     }
+}
+
+/// There is no event of this name among those that the recording has.
+pub(crate) fn no_event(wanted: &str, names: &[String]) -> Error {
+    let listed: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    Error::usage(
+        format_args!("the recording has no event `{wanted}`"),
+        format_args!("it has {}", listed.join(", ")),
+    )
 }

@@ -9,7 +9,7 @@ use super::{
     kind,
     known::Known,
     module_file::{Identity, Recorded},
-    options::Options,
+    options::{Options, no_event},
     order::{Event, Rounds},
     places::Places,
     process::Processes,
@@ -22,7 +22,7 @@ use crate::{
     allocations::{Allocations, Raw, ThreadOf, stacks},
     profile::{CallGraph, FrameId, Kernel, Losses, Profile, RuntimeAddress, StackId, StackLimit},
 };
-use codecost::{Error, Result, address::FileOffset};
+use codecost::{Result, address::FileOffset};
 use linux_perf_data::linux_perf_event_reader::{
     CpuMode, EventRecord, Mmap2FileId, RawData, RawEventRecord, RecordType, SampleFormat,
 };
@@ -69,7 +69,7 @@ impl<'o> Reader<'o> {
         let names: Vec<String> = header
             .attributes
             .iter()
-            .map(|attribute| event_group(&attribute.display_name()).to_owned())
+            .map(|attribute| event_group(&attribute.own_name()).to_owned())
             .collect();
         // The first attribute of the same name represents all of them.
         let events = names
@@ -219,6 +219,7 @@ impl<'o> Reader<'o> {
                             major: file.major,
                             minor: file.minor,
                             inode: file.inode,
+                            generation: file.inode_generation,
                         },
                     },
                 });
@@ -359,7 +360,9 @@ impl<'o> Reader<'o> {
             name.unwrap_or_default()
         };
         let other_events = others
-            .map(|index| (name(index), fold.total(index).samples))
+            .filter_map(|index| {
+                Some((attributes.get(index)?.own_name(), fold.total(index).samples))
+            })
             .collect();
         let total = fold.total(chosen);
         let fields = attributes.get(chosen).map(|it| it.layout.fields);
@@ -429,24 +432,18 @@ impl<'o> Reader<'o> {
 
     /// The event of this name: in full, else without its modifiers.
     fn event_of(&self, wanted: &str) -> Result<EventId> {
-        let names: Vec<String> = self
-            .header
-            .attributes
-            .iter()
-            .map(Attribute::display_name)
-            .collect();
-        let bare = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+        let attributes = &self.header.attributes;
+        let names: Vec<String> = attributes.iter().map(Attribute::own_name).collect();
         let in_full = names.iter().position(|name| name == wanted);
-        let found = in_full.or_else(|| names.iter().position(|name| bare(name) == wanted));
+        let found = in_full.or_else(|| {
+            let kinds = names.iter().cloned();
+            let kinds = kinds.chain(attributes.iter().map(Attribute::display_name));
+            let at = { kinds }.position(|name| name.split(':').next() == Some(wanted))?;
+            Some(at % names.len().max(1))
+        });
         found
             .and_then(|at| self.events.get(at).copied())
-            .ok_or_else(|| {
-                let listed: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-                Error::usage(
-                    format_args!("the recording has no event `{wanted}`"),
-                    format_args!("it has {}", listed.join(", ")),
-                )
-            })
+            .ok_or_else(|| no_event(wanted, &names))
     }
 }
 

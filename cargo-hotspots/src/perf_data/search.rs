@@ -203,27 +203,33 @@ fn is_another(path: &Path, identity: &Identity, recorded: Option<SystemTime>) ->
     {
         return true;
     }
+    has_inode(path, identity) == Some(false)
+}
+
+/// Whether the file at a path has this inode; `None` where that cannot be told.
+pub(super) fn has_inode(path: &Path, identity: &Identity) -> Option<bool> {
     #[cfg(target_os = "linux")]
     if let Identity::Inode {
         major,
         minor,
         inode,
+        ..
     } = identity
     {
         use std::os::linux::fs::MetadataExt;
+        let metadata = std::fs::metadata(path).ok()?;
         let device = metadata.st_dev();
         // As glibc's `makedev` puts them together.
         let here = (
             ((device >> 8) & 0xfff) | ((device >> 32) & !0xfff),
             (device & 0xff) | ((device >> 12) & !0xff),
         );
-        if here == (u64::from(*major), u64::from(*minor)) && *inode != metadata.st_ino() {
-            return true;
-        }
+        let is_here = here == (u64::from(*major), u64::from(*minor));
+        return is_here.then_some(*inode == metadata.st_ino());
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = identity;
-    false
+    let _ = (path, identity);
+    None
 }
 
 /// The release of the kernel that runs here; something that no recording has, where there is none.

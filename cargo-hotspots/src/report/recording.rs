@@ -8,7 +8,7 @@ use crate::{
 };
 use codecost::{
     report::{Emphasis, Page, Warning, printable},
-    units::{Share, Time, counted, thousands},
+    units::{Share, Time, counted, counted_as, thousands},
 };
 use serde::Serialize;
 use std::{env, path::Path, time::Duration};
@@ -325,14 +325,22 @@ pub(super) fn page(facts: &Facts) -> Page {
     )
 }
 
+/// Processes that are named, of those that are left out.
+const LEFT_OUT: usize = 3;
+
 /// `412 samples of `cargo` (5.1%)`: what is in the recording and not shown.
 fn left_out(facts: &Facts) -> String {
     let all = facts.left_out.iter().map(|left| left.samples);
     let all = all.fold(facts.samples, u64::saturating_add);
-    let said = facts.left_out.iter().map(|left| {
+    let mut largest: Vec<&LeftOut> = facts.left_out.iter().collect();
+    // A recording of the whole system has hundreds.
+    largest.sort_by_key(|left| std::cmp::Reverse(left.samples));
+    let others = largest.split_off(LEFT_OUT.min(largest.len()));
+    let said = largest.into_iter().map(|left| {
         let samples = counted(left.samples, "sample");
         let share = Share::of(left.samples, all);
         match left.process.as_str() {
+            LeftOut::WAITING => format!("{samples} of waiting threads ({share} of all)"),
             LeftOut::INPUTS => format!("{samples} of making a benchmark's inputs ({share} of all)"),
             LeftOut::DROPS => format!("{samples} of dropping inputs and outputs ({share} of all)"),
             process => {
@@ -344,7 +352,17 @@ fn left_out(facts: &Facts) -> String {
             }
         }
     });
-    said.collect::<Vec<_>>().join(", ")
+    let mut said: Vec<String> = said.collect();
+    if !others.is_empty() {
+        let samples = others.iter().map(|left| left.samples).sum::<u64>();
+        said.push(format!(
+            "{} of {} ({} of all)",
+            counted(samples, "sample"),
+            counted_as(others.len() as u64, "other process", "other processes"),
+            Share::of(samples, all)
+        ));
+    }
+    said.join(", ")
 }
 
 /// `9,523 samples, 99.1% of the CPU time, 0 lost, 1.2% unrooted, 0.3% truncated, 0.1% unknown, 1.2%

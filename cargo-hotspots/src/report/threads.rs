@@ -101,9 +101,9 @@ pub fn write(
         samples: 0,
     };
     let full_names = options.full_names || options.format.is_for_machines();
-    let title = match analysis.facts.allocated {
-        Some(_) => "Share",
-        None => "Time",
+    let title = match analysis.facts.counts_time() {
+        true => "Time",
+        false => "Share",
     };
     let number = |n: i32| Cell::text(n.to_string());
     let table = Table::new(&rows)

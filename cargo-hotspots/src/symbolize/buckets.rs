@@ -15,6 +15,11 @@ pub(super) const LIBC: Bucket = Bucket {
     name: "[libc]",
     origin: Origin::Native,
 };
+/// The library and the runtime of C++, which are to C++ what std is to Rust.
+pub(super) const CXX: Bucket = Bucket {
+    name: "[c++]",
+    origin: Origin::Native,
+};
 /// A memory allocator that is a library of its own.
 pub(super) const ALLOCATOR: Bucket = Bucket {
     name: "[allocator]",
@@ -65,9 +70,11 @@ impl Bucket {
 
 /// The bucket that a tool has written as a function's name.
 pub(super) fn of_name(name: &str) -> Option<Bucket> {
-    [LIBC, ALLOCATOR, KERNEL, VDSO, JIT, LINKER, UNKNOWN]
-        .into_iter()
-        .find(|bucket| bucket.name == name)
+    [
+        LIBC, CXX, ALLOCATOR, KERNEL, VDSO, JIT, LINKER, MISSING, UNKNOWN,
+    ]
+    .into_iter()
+    .find(|bucket| bucket.name == name)
 }
 
 /// A crate that comes with std and that nearly nobody else's code is seen in by that name alone.
@@ -103,6 +110,8 @@ const LIBC_FILES: [&str; 16] = [
     "ld",
     "ld64",
 ];
+/// Shared libraries of C++ itself.
+const CXX_FILES: [&str; 4] = ["libstdc++", "libc++", "libc++abi", "libunwind"];
 /// Shared libraries that replace libc's allocator.
 const ALLOCATOR_FILES: [&str; 7] = [
     "libjemalloc",
@@ -161,6 +170,8 @@ pub(super) fn of_library(path: &str) -> Option<Bucket> {
     };
     if is(&LIBC_FILES) {
         Some(LIBC)
+    } else if is(&CXX_FILES) {
+        Some(CXX)
     } else if is(&ALLOCATOR_FILES) {
         Some(ALLOCATOR)
     } else {
@@ -176,7 +187,7 @@ pub(super) fn is_system(info: &CrateInfo) -> bool {
         }
         Origin::Workspace => false,
         _ => {
-            [LIBC.name, ALLOCATOR.name, MISSING.name].contains(&info.name.as_str())
+            [LIBC.name, CXX.name, ALLOCATOR.name, MISSING.name].contains(&info.name.as_str())
                 || ALLOCATOR_CRATES.contains(&info.name.as_str())
         }
     }
@@ -205,6 +216,26 @@ pub(super) fn is_start_code(name: &str) -> bool {
         "__libc_csu_fini",
     ]
     .contains(&name)
+}
+
+/// Whether C++'s library or runtime defines a name, mangled or not, when it is inside a program:
+/// operators of the allocator, exceptions, and templates of the namespaces `std` and `__gnu_cxx`.
+pub(super) fn is_cxx_symbol(name: &str) -> bool {
+    const STARTS: [&str; 12] = [
+        "_Znwm",
+        "_Znam",
+        "_ZdlPv",
+        "_ZdaPv",
+        "__cxa_",
+        "__gxx_",
+        "operator new",
+        "operator delete",
+        "_ZSt",
+        "_ZNSt",
+        "_ZNKSt",
+        "_ZN9__gnu_cxx",
+    ];
+    STARTS.iter().any(|start| name.starts_with(start))
 }
 
 /// How names of libc's own start.
@@ -331,13 +362,35 @@ mod tests {
         }
         assert_eq!(bucket("/usr/lib/libjemalloc.so.2"), Some("[allocator]"));
         for path in [
+            "/usr/lib/libstdc++.so.6",
+            "/usr/lib/libc++.so.1",
+            "/lib/libc++abi.so.1",
+        ] {
+            assert_eq!(bucket(path), Some("[c++]"), "{path}");
+        }
+        for path in [
             "/usr/lib/libcrypto.so.3",
             "/usr/lib/libmagic.so.1",
             "/home/me/target/release/libc",
-            "/usr/lib/libc++.so.1",
+            "/usr/lib/libc++filt.so.1",
             "",
         ] {
             assert_eq!(bucket(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_library_of_cxx_inside_a_program() {
+        for name in [
+            "_Znwm",
+            "operator new(unsigned long)",
+            "__cxa_throw",
+            "_ZNSt6vectorIiSaIiEE3endEv",
+        ] {
+            assert!(is_cxx_symbol(name), "{name}");
+        }
+        for name in ["_ZN7StorageC1Ev", "_Z5wantsi", "cxa", "ZSTD_compress"] {
+            assert!(!is_cxx_symbol(name), "{name}");
         }
     }
 

@@ -16,7 +16,10 @@ pub(super) fn set(profile: &Profile, collector: &mut Collector<'_>) {
     for (frame, scopes) in &profile.named {
         let module = profile.frames.get(frame.0 as usize);
         let module = module.and_then(|frame| profile.modules.get(frame.module.0 as usize));
-        let library = module.and_then(|module| buckets::of_library(&module.name));
+        let library = module.and_then(|module| {
+            let named = buckets::of_name(&module.name).filter(|it| *it != buckets::UNKNOWN);
+            buckets::of_library(&module.name).or(named)
+        });
         let named: Vec<Scope> = scopes
             .iter()
             .map(|scope| one(scope, library, collector))

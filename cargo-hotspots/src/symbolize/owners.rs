@@ -358,6 +358,9 @@ impl<'c> Owners<'c> {
         if symbol.is_some_and(is_libc) {
             return (self.bucket(buckets::LIBC), Evidence::Inferred);
         }
+        if symbol.is_some_and(buckets::is_cxx_symbol) {
+            return (self.bucket(buckets::CXX), Evidence::Inferred);
+        }
         (CrateId::NATIVE, otherwise)
     }
 

@@ -7,7 +7,10 @@ use std::{
     ffi::OsStr,
     fs,
     io::{self, BufRead as _},
-    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    os::{
+        fd::AsRawFd as _,
+        unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    },
     path::Path,
 };
 
@@ -96,7 +99,7 @@ fn push_maps(records: &mut Vec<u8>, pid: i32, maps: &str) {
         if map.executable {
             let build_id = build_ids
                 .entry(map.path.clone())
-                .or_insert_with(|| build_id(map.path.as_bytes(), map.inode));
+                .or_insert_with(|| build_id(map.path.as_bytes(), map.inode, 0));
             let (misc, body) = map.body(pid, build_id.as_deref());
             push(records, MMAP2, misc, body, pid, pid);
         }
@@ -177,16 +180,34 @@ impl Map {
     }
 }
 
-/// The build id of a mapped file, where the file at its path is still that one.
-pub(super) fn build_id(path: &[u8], inode: u64) -> Option<Vec<u8>> {
+/// The build id of a mapped file, where the file at its path is still that one. Numbers of inodes are
+/// used again: `generation` tells those apart, where it is known and not 0.
+pub(super) fn build_id(path: &[u8], inode: u64, generation: u64) -> Option<Vec<u8>> {
     let path = Path::new(OsStr::from_bytes(path));
     let found = fs::metadata(path).ok().filter(|_| path.is_absolute())?;
     if found.ino() != inode {
         return None;
     }
+    if generation != 0
+        && let Some(own) = generation_of(path)
+        && u64::from(own) != generation
+    {
+        return None;
+    }
     let file = Mapping::open(path).ok()?;
     let image = Image::parse(path, &file).ok()?;
     image.build_id().map(<[u8]>::to_vec)
+}
+
+/// The generation of a file's inode, of file systems that say it.
+fn generation_of(path: &Path) -> Option<u32> {
+    // `FS_IOC_GETVERSION` of linux/fs.h; file systems write an `int`.
+    const GET_VERSION: libc::Ioctl = 0x8008_7601_u32 as libc::Ioctl;
+    let file = fs::File::open(path).ok()?;
+    let mut version = 0_u64;
+    // SAFETY: the file is open, and there is room for the `long` of the request's number.
+    let done = unsafe { libc::ioctl(file.as_raw_fd(), GET_VERSION, &raw mut version) };
+    (done == 0).then_some(version as u32)
 }
 
 /// With its zero byte, padded to words.

@@ -38,8 +38,8 @@ pub(super) struct Tree {
     forks: Vec<Fork>,
     /// For each buffer the records of the round before whose process was not known.
     kept_back: Vec<Vec<u8>>,
-    /// Build ids of mapped files, by path and inode.
-    build_ids: HashMap<(Vec<u8>, u64), Option<Vec<u8>>>,
+    /// Build ids of mapped files, by path, inode and the inode's generation.
+    build_ids: HashMap<(Vec<u8>, u64, u64), Option<Vec<u8>>>,
     /// For each buffer process and thread of the latest record if it was that of a thread's end.
     ending: Vec<Option<[i32; 2]>>,
 }
@@ -170,13 +170,15 @@ impl Tree {
             let path = record
                 .get(PATH_AT..)
                 .and_then(|path| path.split(|byte| *byte == 0).next());
-            let inode = record.get(INODE_AT..).and_then(<[u8]>::first_chunk);
-            let (Some(path), Some(inode)) = (path, inode) else {
+            let (Some(path), Some(inode), Some(generation)) = (
+                path,
+                number64(record, INODE_AT),
+                number64(record, INODE_AT + 8),
+            ) else {
                 continue;
             };
-            let inode = u64::from_ne_bytes(*inode);
-            let id = self.build_ids.entry((path.to_vec(), inode));
-            let id = id.or_insert_with(|| existing::build_id(path, inode));
+            let id = self.build_ids.entry((path.to_vec(), inode, generation));
+            let id = id.or_insert_with(|| existing::build_id(path, inode, generation));
             if let Some(id) = id
                 && let Some(record) = bytes.get_mut(start..end)
                 && let Some(identity) = record.get_mut(IDENTITY)
@@ -201,6 +203,11 @@ pub(super) fn records(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         bytes = rest;
         Some(record)
     })
+}
+
+fn number64(record: &[u8], at: usize) -> Option<u64> {
+    let bytes = record.get(at..)?.first_chunk()?;
+    Some(u64::from_ne_bytes(*bytes))
 }
 
 /// The type of a record.

@@ -32,7 +32,10 @@ pub use file::Surroundings;
 
 use super::Origin;
 #[cfg(feature = "binary")]
-use crate::image::{Symbol, SymbolTable};
+use crate::{
+    demangle::{Name, Scheme},
+    image::{Symbol, SymbolTable},
+};
 use std::collections::{BTreeMap, HashMap};
 
 /// A crate and where it comes from; or a bucket.
@@ -468,7 +471,10 @@ impl Catalogue {
     pub(super) fn made_by_rustc(&self, table: &SymbolTable<'_>) -> bool {
         let rust = |symbol: &Symbol<'_>| {
             symbol.name.starts_with("_R")
-                || (symbol.name.starts_with("_ZN") && symbol.name.contains("17h"))
+                // C++ has names of 17 letters that begin with an `h`, too.
+                || (symbol.name.starts_with("_ZN")
+                    && symbol.name.contains("17h")
+                    && Name::parse(&symbol.name).scheme() == Scheme::Legacy)
         };
         let named = || self.rust || self.release.is_some() || self.lists_the_file();
         named() || table.symbols.iter().any(rust)
