@@ -10,7 +10,7 @@ use crate::{
         runner::{Estimate, Observer},
         save, stop, work,
     },
-    report,
+    operations, report,
 };
 use codecost::{
     Error, Result,
@@ -18,6 +18,7 @@ use codecost::{
     console::{Console, Progress},
     error::exit_code,
     report::OutputOptions,
+    stdin::Stdin,
     units::{Time, counted},
 };
 use std::time::{Duration, Instant};
@@ -31,6 +32,7 @@ pub(crate) fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
         let mut talk = ConsoleTalk::new(console, &options.baseline);
         compare::compare(&context, options, &stop::is_wanted, &mut talk)?
     };
+    say_empty(console);
     if !comparison.gate.stopped {
         count_work(&mut comparison, &context, options, console)?;
         grew::explain(&mut comparison, &context, console);
@@ -91,8 +93,16 @@ pub(crate) fn keep(
         let mut talk = ConsoleTalk::new(console, name);
         save::save(&context, &current, name, &stop::is_wanted, &mut talk)?
     };
+    say_empty(console);
     report::check::write_saved(&saved, output, console)?;
     Ok(exit_code::OK)
+}
+
+/// Says it of programs that are compared as a whole, which were given this process's standard input.
+fn say_empty(console: &mut Console) {
+    if let Some(stdin) = Stdin::known() {
+        operations::say_empty(stdin, console);
+    }
 }
 
 /// A run that was stopped has not done its work, whatever its rows say.

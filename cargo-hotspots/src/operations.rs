@@ -9,8 +9,15 @@ use crate::{
     gating::ConsoleTalk,
     record::{RecordOptions, What},
     summary::Benchmark,
+    work::ProgramInput,
 };
-use codecost::{Error, Result, cargo::Context, console::Console};
+use codecost::{
+    Error, Result,
+    cargo::{Context, TargetChoice},
+    console::Console,
+    report::Warning,
+    stdin::Stdin,
+};
 
 /// What an operation of each benchmark costs; none where nothing of it is a benchmark.
 pub(crate) fn measure(
@@ -58,6 +65,29 @@ pub(crate) fn measure(
         }
     }
     Ok(benchmarks)
+}
+
+/// Says why the runs of a program have an empty standard input, where this process's own may not be.
+pub(crate) fn say_empty(stdin: &Stdin, console: &mut Console) {
+    match (stdin, stdin.why_empty()) {
+        // Most programs that are started from a terminal do not read it.
+        (Stdin::Terminal, Some(why)) => console.detail(why),
+        (_, Some(why)) => {
+            let warning = Warning::new("empty-input", why)
+                .help("redirect it from a file: `< FILE`, or `< /dev/null`");
+            console.warning(&warning);
+        }
+        (_, None) => {}
+    }
+}
+
+/// What each of several runs of the target reads; benchmarks read nothing.
+pub(crate) fn input(current: &Current, console: &mut Console) -> Result<ProgramInput> {
+    if let TargetChoice::Bench(_) = current.selection.target {
+        return Ok(ProgramInput::Null);
+    }
+    say_empty(Stdin::shared()?, console);
+    Ok(ProgramInput::Repeated)
 }
 
 /// How to record, or count, what would be compared.

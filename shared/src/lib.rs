@@ -19,6 +19,8 @@ pub mod graph;
 
 pub mod error;
 
+pub mod stdin;
+
 pub mod address;
 
 pub mod demangle;

@@ -22,6 +22,8 @@ mod choice;
 mod counters;
 #[cfg(target_os = "linux")]
 mod event;
+#[cfg(target_os = "linux")]
+mod exec;
 #[cfg_attr(
     not(target_os = "linux"),
     allow(dead_code, reason = "elsewhere only the harness itself is of interest")
@@ -46,6 +48,8 @@ mod refused;
 mod session;
 #[cfg(target_os = "linux")]
 mod setup;
+#[cfg(target_os = "linux")]
+mod simulation;
 #[cfg(target_os = "linux")]
 mod stat;
 mod store;

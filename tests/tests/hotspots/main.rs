@@ -6,6 +6,7 @@ mod alloc;
 mod answers;
 mod costs;
 mod forms;
+mod inputs;
 mod shares;
 mod views;
 mod waits;
