@@ -416,7 +416,14 @@ fn instructions_of_an_operation_are_its_own() {
             c.bench_function("batched", |b| b.iter_batched(set_up, gated::tiny, BatchSize::SmallInput));
             c.bench_function("single", |b| b.iter_batched(set_up, gated::tiny, BatchSize::PerIteration));
         }
-        criterion_group!(group, two);
+        criterion_group! {
+            name = group;
+            config = Criterion::default()
+                .warm_up_time(std::time::Duration::from_millis(50))
+                .measurement_time(std::time::Duration::from_millis(50))
+                .sample_size(10);
+            targets = two
+        }
         criterion_main!(group);"#;
     project.write("benches/two.rs", bench);
     let witness = "fn main() {
