@@ -192,7 +192,8 @@ fn unreadable(source: io::Error) -> Error {
     Error::read("standard input", source)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;
