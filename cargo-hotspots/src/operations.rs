@@ -6,7 +6,7 @@ use crate::{
         harness::{Harness, Throughput},
         prepare, stop, work,
     },
-    gating::ConsoleTalk,
+    gating::{self, ConsoleTalk},
     record::{RecordOptions, What},
     summary::Benchmark,
     work::ProgramInput,
@@ -15,7 +15,6 @@ use codecost::{
     Error, Result,
     cargo::{Context, TargetChoice},
     console::Console,
-    report::Warning,
     stdin::Stdin,
 };
 
@@ -67,26 +66,12 @@ pub(crate) fn measure(
     Ok(benchmarks)
 }
 
-/// Says why the runs of a program have an empty standard input, where this process's own may not be.
-pub(crate) fn say_empty(stdin: &Stdin, console: &mut Console) {
-    match (stdin, stdin.why_empty()) {
-        // Most programs that are started from a terminal do not read it.
-        (Stdin::Terminal, Some(why)) => console.detail(why),
-        (_, Some(why)) => {
-            let warning = Warning::new("empty-input", why)
-                .help("redirect it from a file: `< FILE`, or `< /dev/null`");
-            console.warning(&warning);
-        }
-        (_, None) => {}
-    }
-}
-
 /// What each of several runs of the target reads; benchmarks read nothing.
 pub(crate) fn input(current: &Current, console: &mut Console) -> Result<ProgramInput> {
     if let TargetChoice::Bench(_) = current.selection.target {
         return Ok(ProgramInput::Null);
     }
-    say_empty(Stdin::shared()?, console);
+    gating::say_empty(Stdin::shared()?, console);
     Ok(ProgramInput::Repeated)
 }
 

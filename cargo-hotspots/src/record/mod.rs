@@ -49,8 +49,6 @@ mod session;
 #[cfg(target_os = "linux")]
 mod setup;
 #[cfg(target_os = "linux")]
-mod simulation;
-#[cfg(target_os = "linux")]
 mod stat;
 mod store;
 #[cfg(target_os = "linux")]

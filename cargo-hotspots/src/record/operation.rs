@@ -9,8 +9,10 @@
 //! million instructions around those of the benchmark. It can be told how many iterations to run,
 //! so a run of one and a run of more are compared, stack by stack: what is once in both is divan's.
 
+mod simulation;
+
 use super::alloc::{image, library, preload};
-use super::{options::CallGraphChoice, simulation};
+use super::options::CallGraphChoice;
 use crate::allocations::Totals;
 use crate::work::{Operation, Runs, Scope};
 use codecost::{
@@ -155,7 +157,7 @@ impl Sites {
 }
 
 /// To the nearest whole.
-pub(super) fn rounded(sum: u64, parts: u64) -> u64 {
+fn rounded(sum: u64, parts: u64) -> u64 {
     let parts = parts.max(1);
     sum.saturating_add(parts / 2) / parts
 }
@@ -242,7 +244,7 @@ fn copy(command: &Command) -> Command {
     copy
 }
 
-pub(super) fn with_surroundings(copy: &mut Command, command: &Command) {
+fn with_surroundings(copy: &mut Command, command: &Command) {
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => copy.env(name, value),
@@ -255,7 +257,7 @@ pub(super) fn with_surroundings(copy: &mut Command, command: &Command) {
 }
 
 /// Why there is no end to count at.
-pub(super) enum NotRun {
+enum NotRun {
     /// The program is not there.
     Missing,
     /// It failed: how, in words.
@@ -263,7 +265,7 @@ pub(super) enum NotRun {
 }
 
 /// Runs it to its end, which has to be a good one.
-pub(super) fn ran(mut command: Command, scope: Scope) -> std::result::Result<(), NotRun> {
+fn ran(mut command: Command, scope: Scope) -> std::result::Result<(), NotRun> {
     let input = scope.input().next();
     let quiet = command
         .stdin(input.map_err(|error| NotRun::Failed(error.to_string()))?)

@@ -11,7 +11,7 @@
 //! (`--dump-before`, `--dump-after`, the file format). Of two options of one pattern callgrind 3.19
 //! heeds one; so no pattern is used twice.
 
-use super::operation::{NotRun, ran, rounded, with_surroundings};
+use super::{NotRun, ran, rounded, with_surroundings};
 use crate::work::{Clock, Scope};
 use std::{
     collections::HashMap,
