@@ -16,6 +16,7 @@ use crate::{
         CallGraphChoice, FREQUENCY, MOST_STACK_BYTES, ProgramOutput, RecordOptions, RecorderChoice,
         STACK_BYTES, What,
     },
+    work::ProgramInput,
 };
 use clap::{Args, ValueEnum, ValueHint, value_parser};
 use codecost::{
@@ -499,6 +500,8 @@ fn record_options(
         allocations: None,
         duration,
         output: stdout.unwrap_or_default(),
+        // It runs once.
+        input: ProgramInput::Inherit,
         selection,
     }
 }

@@ -17,7 +17,8 @@ use codecost::{
     cargo::Context,
     console::{Console, Progress},
     error::exit_code,
-    report::OutputOptions,
+    report::{OutputOptions, Warning},
+    stdin::Stdin,
     units::{Time, counted},
 };
 use std::time::{Duration, Instant};
@@ -31,6 +32,7 @@ pub(crate) fn gate(options: &Options, console: &mut Console) -> Result<Gate> {
         let mut talk = ConsoleTalk::new(console, &options.baseline);
         compare::compare(&context, options, &stop::is_wanted, &mut talk)?
     };
+    say_own_empty(console);
     if !comparison.gate.stopped {
         count_work(&mut comparison, &context, options, console)?;
         grew::explain(&mut comparison, &context, console);
@@ -91,8 +93,30 @@ pub(crate) fn keep(
         let mut talk = ConsoleTalk::new(console, name);
         save::save(&context, &current, name, &stop::is_wanted, &mut talk)?
     };
+    say_own_empty(console);
     report::check::write_saved(&saved, output, console)?;
     Ok(exit_code::OK)
+}
+
+/// Says it of programs that are compared as a whole, which were given this process's standard input.
+fn say_own_empty(console: &mut Console) {
+    if let Some(stdin) = Stdin::known() {
+        say_empty(stdin, console);
+    }
+}
+
+/// Says why the runs of a program have an empty standard input, where this process's own may not be.
+pub(crate) fn say_empty(stdin: &Stdin, console: &mut Console) {
+    match (stdin, stdin.why_empty()) {
+        // Most programs that are started from a terminal do not read it.
+        (Stdin::Terminal, Some(why)) => console.detail(why),
+        (_, Some(why)) => {
+            let warning = Warning::new("empty-input", why)
+                .help("redirect it from a file: `< FILE`, or `< /dev/null`");
+            console.warning(&warning);
+        }
+        (_, None) => {}
+    }
 }
 
 /// A run that was stopped has not done its work, whatever its rows say.

@@ -6,11 +6,17 @@ use crate::{
         harness::{Harness, Throughput},
         prepare, stop, work,
     },
-    gating::ConsoleTalk,
+    gating::{self, ConsoleTalk},
     record::{RecordOptions, What},
     summary::Benchmark,
+    work::ProgramInput,
 };
-use codecost::{Error, Result, cargo::Context, console::Console};
+use codecost::{
+    Error, Result,
+    cargo::{Context, TargetChoice},
+    console::Console,
+    stdin::Stdin,
+};
 
 /// What an operation of each benchmark costs; none where nothing of it is a benchmark.
 pub(crate) fn measure(
@@ -58,6 +64,15 @@ pub(crate) fn measure(
         }
     }
     Ok(benchmarks)
+}
+
+/// What each of several runs of the target reads; benchmarks read nothing.
+pub(crate) fn input(current: &Current, console: &mut Console) -> Result<ProgramInput> {
+    if let TargetChoice::Bench(_) = current.selection.target {
+        return Ok(ProgramInput::Null);
+    }
+    gating::say_empty(Stdin::shared()?, console);
+    Ok(ProgramInput::Repeated)
 }
 
 /// How to record, or count, what would be compared.

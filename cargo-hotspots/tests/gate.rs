@@ -398,3 +398,77 @@ fn each_crate_of_a_benchmark_has_an_id_of_its_own() {
     ids.dedup();
     assert_eq!(ids.len(), count, "{ids:?}");
 }
+
+/// Criterion's clock and loop are some 280 instructions; the operation is fewer, and what it is given is
+/// set up by many more. The witness is a program that calls it a thousand times more.
+#[test]
+fn instructions_of_an_operation_are_its_own() {
+    let project = Project::new();
+    let tiny = "#[inline(never)] pub fn tiny(seed: u64) -> u64 {
+        (0..20).fold(seed, |x, i| std::hint::black_box(x ^ i).rotate_left(3)) }";
+    project.write("src/lib.rs", &format!("{LIBRARY}{tiny}"));
+    let bench = r#"
+        use criterion::{criterion_group, criterion_main, BatchSize, Criterion};
+        use std::hint::black_box;
+        fn two(c: &mut Criterion) {
+            let set_up = || gated::arith(black_box(7));
+            c.bench_function("plain", |b| b.iter(|| gated::tiny(black_box(7))));
+            c.bench_function("batched", |b| b.iter_batched(set_up, gated::tiny, BatchSize::SmallInput));
+            c.bench_function("single", |b| b.iter_batched(set_up, gated::tiny, BatchSize::PerIteration));
+        }
+        criterion_group! {
+            name = group;
+            config = Criterion::default()
+                .warm_up_time(std::time::Duration::from_millis(50))
+                .measurement_time(std::time::Duration::from_millis(50))
+                .sample_size(10);
+            targets = two
+        }
+        criterion_main!(group);"#;
+    project.write("benches/two.rs", bench);
+    let witness = "fn main() {
+        let times: u64 = std::env::args().nth(1).unwrap().parse().unwrap();
+        for _ in 0..times { std::hint::black_box(gated::tiny(std::hint::black_box(7))); } }";
+    project.write("examples/witness.rs", witness);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gate");
+    let built = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--example",
+            "witness",
+            "--target-dir",
+        ])
+        .arg(&target)
+        .current_dir(project.path())
+        .status();
+    assert!(built.unwrap().success());
+    let counted = |times: &str| -> i64 {
+        let out = project.path().join("callgrind.out");
+        let run = Command::new("valgrind")
+            .args(["--tool=callgrind", "--quiet"])
+            .arg(format!("--callgrind-out-file={}", out.display()))
+            .arg(target.join("release/examples/witness"))
+            .arg(times)
+            .status();
+        assert!(run.unwrap().success());
+        let text = fs::read_to_string(out).unwrap();
+        let sum = text.lines().find_map(|line| line.strip_prefix("totals: "));
+        sum.unwrap().trim().parse().unwrap()
+    };
+    let own = (counted("2000") - counted("1000")) / 1000;
+    assert!((60..300).contains(&own), "{own}");
+
+    let output = project.run(&["report", "--bench", "two", "--message-format", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+    for (benchmark, loops) in [("plain", 8), ("batched", 20), ("single", 40)] {
+        let found = row(&report, benchmark)["instructions"].as_i64().unwrap();
+        // Each harness's loop is of another kind, by a few instructions.
+        assert!(
+            (found - own).abs() <= loops,
+            "{benchmark}: {found}, of {own}"
+        );
+    }
+}

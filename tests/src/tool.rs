@@ -4,7 +4,8 @@ use crate::bound::{PATIENCE, limited};
 use crate::command::command;
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread::{self, JoinHandle};
@@ -17,6 +18,19 @@ pub struct Tool {
     subcommand: &'static str,
     directory: Option<PathBuf>,
     limit: Option<Duration>,
+    input: Input,
+}
+
+/// What the tool has as its standard input.
+#[derive(Clone, Debug, Default)]
+pub enum Input {
+    /// Nothing.
+    #[default]
+    Null,
+    /// A file, from its start.
+    File(PathBuf),
+    /// A pipe with these bytes.
+    Pipe(Vec<u8>),
 }
 
 /// What a run of the tool left behind.
@@ -39,6 +53,7 @@ impl Tool {
             subcommand,
             directory: None,
             limit: None,
+            input: Input::Null,
         }
     }
 
@@ -58,6 +73,14 @@ impl Tool {
         }
     }
 
+    /// The same tool with this standard input.
+    pub fn reading(&self, input: Input) -> Self {
+        Self {
+            input,
+            ..self.clone()
+        }
+    }
+
     /// Runs the tool to its end.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Run {
         let mut command = match self.limit {
@@ -68,10 +91,12 @@ impl Tool {
         if let Some(cargo) = std::env::var_os("CARGO") {
             command.env("CARGO", cargo);
         }
-        command
-            .arg(self.subcommand)
-            .args(arguments)
-            .stdin(Stdio::null());
+        command.arg(self.subcommand).args(arguments);
+        command.stdin(match &self.input {
+            Input::Null => Stdio::null(),
+            Input::File(path) => File::open(path).expect("the input").into(),
+            Input::Pipe(_) => Stdio::piped(),
+        });
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
@@ -81,6 +106,11 @@ impl Tool {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{what}: {error}"));
+        if let (Input::Pipe(bytes), Some(mut pipe)) = (&self.input, child.stdin.take()) {
+            let bytes = bytes.clone();
+            // A tool that ends early closes it.
+            thread::spawn(move || drop(pipe.write_all(&bytes)));
+        }
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
         let status = loop {

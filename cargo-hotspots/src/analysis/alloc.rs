@@ -10,7 +10,7 @@ mod model;
 mod time;
 
 pub use model::{AllocFinding, Kind};
-pub use model::{AllocRow, AllocTable, By, Figures, Growth, Options, TimeOf, Unit};
+pub use model::{AllocRow, AllocTable, By, FEWEST_SAMPLES, Figures, Growth, Options, TimeOf, Unit};
 pub use time::{add_time, time_of};
 
 use super::{

@@ -16,6 +16,7 @@ use crate::{
     open::{Request, Shown, Source},
     record::{RecordOptions, What},
     report,
+    work::ProgramInput,
 };
 use clap::{Args, ValueHint};
 use codecost::{
@@ -344,6 +345,8 @@ fn hold(
             },
             arguments: current.arguments.clone(),
             selection: current.selection.clone(),
+            // What it is compared with reads the same.
+            input: ProgramInput::Repeated,
             ..RecordOptions::default()
         })),
         shown: Shown::default(),

@@ -67,9 +67,11 @@ impl Command for Report {
             return Ok(exit_code::OK);
         }
         let mut not_measured = Vec::new();
+        let input = operations::input(&current, console)?;
 
         let options = RecordOptions {
             output: program_output.output(),
+            input,
             ..operations::options(&current)
         };
         let record::Run { measured, again } = record::measure(&options, console)?;
@@ -78,7 +80,8 @@ impl Command for Report {
         let counted = measured.counter("instructions").is_some();
         let simulated = again
             .filter(|_| is_short && !counted)
-            .map(|command| stat::simulate(&command));
+            .map(|command| Ok(stat::simulate(&command, input.next()?)))
+            .transpose()?;
         let stat = stat::stat(measured, simulated);
 
         let time = request(options.clone()).open(console);

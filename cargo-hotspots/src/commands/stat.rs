@@ -5,6 +5,7 @@ use crate::{
     gate::compare::Current,
     operations, record, report,
     stat::{self, Measured},
+    work::ProgramInput,
 };
 use clap::{Args, ValueEnum};
 use codecost::{
@@ -14,6 +15,7 @@ use codecost::{
     error::exit_code,
     front::Command,
     report::{FormatFlags, OutputOptions, RowFlags, Warning},
+    stdin::Stdin,
 };
 
 /// What a run costs: time, memory, faults, switches, system calls, instructions
@@ -72,8 +74,13 @@ impl Command for Stat {
         if !names_run(&current, to.given().or(simulates))? {
             return of_latest(&current, &output, console);
         }
+        let input = match simulate {
+            SimulateFlag::Never => ProgramInput::Inherit,
+            SimulateFlag::Auto | SimulateFlag::Always => input(&current, console)?,
+        };
         let options = record::RecordOptions {
             output: to.output(),
+            input,
             ..operations::options(&current)
         };
         let record::Run {
@@ -93,14 +100,27 @@ impl Command for Stat {
         let counted = measured.counter("instructions").is_some();
         let simulated = match again.filter(|_| wanted && !counted) {
             Some(command) => {
-                console.status("Simulating", "the same run once more, under cachegrind");
-                Some(stat::simulate(&command))
+                let what = match Stdin::shared()? {
+                    Stdin::Terminal => ", with an empty standard input, not the terminal",
+                    _ => "",
+                };
+                let what = format!("the same run once more, under cachegrind{what}");
+                console.status("Simulating", &what);
+                Some(stat::simulate(&command, input.again().next()?))
             }
             None => None,
         };
         let stat = stat::stat(measured, simulated);
         report::stat::write(&stat, &output, console)?;
         Ok(exit_code::OK)
+    }
+}
+
+/// What the first of two runs reads. A terminal is left to it, as the user may be asked something.
+fn input(current: &Current, console: &mut Console) -> Result<ProgramInput> {
+    match Stdin::shared()? {
+        Stdin::Terminal => Ok(ProgramInput::Inherit),
+        _ => operations::input(current, console),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     },
     open::Opened,
     record::{self, AllocationOptions, CallGraphChoice, ProgramOutput, RecordOptions, What},
+    work::ProgramInput,
 };
 use codecost::{
     Result,
@@ -186,6 +187,10 @@ fn profile(
         }),
         // The harness's own tables are of a run that nobody asked for.
         output: ProgramOutput::Null,
+        input: match program.harness {
+            Harness::Process => ProgramInput::Repeated,
+            _ => ProgramInput::Null,
+        },
         call_graph: (kind == Kind::Allocations).then_some(CallGraphChoice::Dwarf),
         selection: Selection {
             target_dir: Some(kept.path().to_path_buf()),

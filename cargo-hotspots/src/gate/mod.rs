@@ -31,7 +31,7 @@ pub mod host;
 pub mod limits;
 pub mod prepare;
 pub mod process;
-mod proportion;
+pub(crate) mod proportion;
 pub mod random;
 pub mod requirement;
 pub mod row;

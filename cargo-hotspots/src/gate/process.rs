@@ -7,7 +7,7 @@
 use std::{
     fmt,
     io::{self, Read},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -101,7 +101,6 @@ pub fn run(command: &mut Command, patience: &Patience<'_>) -> Result<Finished, F
         return Err(Failure::Stopped);
     }
     group_of_its_own(command);
-    command.stdin(Stdio::null());
     let start = Instant::now();
     let mut child = command
         .spawn()
@@ -300,12 +299,14 @@ fn end(id: u32) {
 fn end(id: u32) {
     let mut kill = Command::new("taskkill");
     kill.args(["/F", "/T", "/PID", &id.to_string()]);
+    use std::process::Stdio;
     let _ = kill.stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::process::Stdio;
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");

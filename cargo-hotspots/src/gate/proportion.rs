@@ -6,7 +6,7 @@
 const TAIL: f64 = 0.025;
 
 /// The interval with at least 95 % of a share that `hits` of `n` samples show.
-pub(super) fn interval(hits: u64, n: u64) -> (f64, f64) {
+pub(crate) fn interval(hits: u64, n: u64) -> (f64, f64) {
     let hits = hits.min(n);
     if n == 0 {
         return (0.0, 1.0);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     record,
-    work::{Operation, Runs, Scope},
+    work::{Clock, Operation, Runs, Scope},
 };
 use codecost::{Result, cargo::Context, front::quoted, report::Warning};
 use std::{collections::BTreeMap, path::Path};
@@ -245,13 +245,21 @@ fn runs(context: &Context, program: &Program, id: &str, home: &Path, time: Optio
         scope,
         command,
         more: None,
+        timed: None,
     };
     match program.harness {
         Harness::Process => once(command(&[])),
         Harness::Criterion => {
-            let mut command = command(&["--bench", "--test", "--exact", id]);
-            command.env("CRITERION_HOME", home).env_remove("CARGO");
-            once(command)
+            let mut tested = command(&["--bench", "--test", "--exact", id]);
+            // It warms up for a second by calls with twice as many iterations each.
+            let mut timed = command(&["--bench", "--exact", id, "--profile-time", "1"]);
+            for command in [&mut tested, &mut timed] {
+                command.env("CRITERION_HOME", home).env_remove("CARGO");
+            }
+            Runs {
+                timed: Some((timed, Clock::Criterion)),
+                ..once(tested)
+            }
         }
         Harness::Divan => {
             // Simulating is slow, and a few instructions differ from run to run.
@@ -276,7 +284,10 @@ fn runs(context: &Context, program: &Program, id: &str, home: &Path, time: Optio
             }
         }
         // Without `--bench` a benchmark runs once, as a test.
-        Harness::Libtest => once(command(&["--exact", id])),
+        Harness::Libtest => Runs {
+            timed: Some((command(&["--exact", id]), Clock::Libtest)),
+            ..once(command(&["--exact", id]))
+        },
     }
 }
 

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::{
+    exec::Exec,
     queue::Watch,
     system::{self, Used},
 };
@@ -15,7 +16,7 @@ use std::{
     fs,
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
     os::{
-        fd::AsRawFd as _,
+        fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _, OwnedFd},
         unix::process::{CommandExt as _, ExitStatusExt as _},
     },
     process::{Command, ExitStatus},
@@ -27,6 +28,8 @@ use std::{
 /// A child; killed when dropped before its release.
 pub(super) struct Held {
     pid: i32,
+    /// What the child had used when it was ready, which is not the program's.
+    before: Option<Used>,
     gate: Option<PipeWriter>,
     news: Receiver<io::Result<(ExitStatus, Used, Option<Traffic>)>>,
     ended: bool,
@@ -70,11 +73,13 @@ impl Held {
             })?;
         let mut held = Self {
             pid: 0,
+            before: None,
             gate: Some(gate),
             news,
             ended: false,
         };
         held.pid = held.number(numbers)?;
+        held.before = system::used_by_waiting(held.pid);
         Ok(held)
     }
 
@@ -108,6 +113,7 @@ impl Held {
             Ok(ended) => {
                 self.ended = true;
                 let (status, used, traffic) = ended?;
+                let used = self.before.map_or(used, |before| used.beyond(before));
                 Ok(Some(End {
                     code: status.code(),
                     signal: status.signal(),
@@ -180,6 +186,8 @@ fn spawn(
     gate: i32,
 ) -> io::Result<std::process::Child> {
     let others = sockets();
+    let exec = Exec::new(&command)?;
+    let (number, wait) = (number.into_raw_fd(), wait.into_raw_fd());
     let step = move || {
         // SAFETY: every call here is safe between `fork` and `exec`; the memory is local, and the
         // descriptors are open copies of the parent's, `gate` included, which lives in the parent
@@ -195,10 +203,13 @@ fn spawn(
             libc::close(gate);
             close(&others);
             let pid = libc::getpid().to_ne_bytes();
-            libc::write(number.as_raw_fd(), pid.as_ptr().cast(), pid.len());
+            // What the closure has is on the heap, and its copy here is not.
+            let (exec, number, wait) = std::hint::black_box((exec, number, wait));
+            exec.let_go();
+            libc::write(number, pid.as_ptr().cast(), pid.len());
             let mut byte = 0u8;
             loop {
-                let read = libc::read(wait.as_raw_fd(), (&raw mut byte).cast(), 1);
+                let read = libc::read(wait, (&raw mut byte).cast(), 1);
                 if read == 1 {
                     break;
                 }
@@ -207,10 +218,17 @@ fn spawn(
                 }
             }
             libc::prctl(libc::PR_SET_PDEATHSIG, 0 as libc::c_ulong);
+            Err(exec.run())
         }
-        Ok(())
     };
     // SAFETY: the closure keeps to what is allowed between `fork` and `exec`.
     unsafe { command.pre_exec(step) };
-    command.spawn()
+    let started = command.spawn();
+    // SAFETY: both are this function's own, and the command's closure does not run any more. The parent
+    // must not hold its ends open: the child's end would not be seen.
+    unsafe {
+        drop((OwnedFd::from_raw_fd(number), OwnedFd::from_raw_fd(wait)));
+        exec.free();
+    }
+    started
 }

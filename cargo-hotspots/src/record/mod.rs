@@ -25,6 +25,8 @@ mod counters;
 mod elsewhere;
 #[cfg(target_os = "linux")]
 mod event;
+#[cfg(target_os = "linux")]
+mod exec;
 #[cfg_attr(
     not(target_os = "linux"),
     allow(dead_code, reason = "elsewhere only the harness itself is of interest")

@@ -2,12 +2,14 @@
 //!
 //! A harness in test mode runs one iteration. Of its allocations those belong to the benchmark
 //! whose stack has the harness's `Bencher::iter` or the like in it; so set-up and the harness do not
-//! count. callgrind collects instructions in the same functions only. Both counts are the same in
+//! count. Instructions are those that the harness times ([`simulation`]). Both counts are the same in
 //! each run but for what the program itself leaves to chance, as the keys of hash maps.
 //!
 //! divan allocates within its `Bencher::bench` itself, and measures there what measuring costs: 88
 //! million instructions around those of the benchmark. It can be told how many iterations to run,
 //! so a run of one and a run of more are compared, stack by stack: what is once in both is divan's.
+
+mod simulation;
 
 use super::alloc::{image, library, preload};
 use super::options::CallGraphChoice;
@@ -86,7 +88,7 @@ fn recorded(
         false,
         stacks,
     ));
-    match ran(again) {
+    match ran(again, scope) {
         Ok(()) => image::read(&file),
         Err(_) => Ok(None),
     }
@@ -162,47 +164,20 @@ fn rounded(sum: u64, parts: u64) -> u64 {
 
 /// Counts the instructions of an operation with valgrind, or says why it cannot.
 pub(super) fn instructions(runs: &Runs) -> std::result::Result<u64, String> {
+    if let Some((command, clock)) = &runs.timed {
+        return simulation::operation(command, *clock);
+    }
     // Only divan, whose functions are `Bencher::bench` and kin, is asked for more iterations.
-    let function = match runs.more {
-        Some(_) => "*Bencher*bench*",
-        None => "*Bencher*iter*",
-    };
-    let once = simulated(&runs.command, runs.scope, function)?;
+    let function = (runs.scope == Scope::Benchmark).then_some("*Bencher*bench*");
+    let once = simulation::total(&runs.command, runs.scope, function)?;
     let Some((command, iterations)) = &runs.more else {
         return Ok(once);
     };
-    let more = simulated(command, runs.scope, function)?;
+    let more = simulation::total(command, runs.scope, function)?;
     match more.checked_sub(once).filter(|more| *more > 0) {
         Some(more) => Ok(rounded(more, *iterations).max(1)),
         None => Err("more iterations took no more instructions".into()),
     }
-}
-
-fn simulated(command: &Command, scope: Scope, function: &str) -> std::result::Result<u64, String> {
-    let in_words = |error: std::io::Error| error.to_string();
-    let directory = tempfile::tempdir().map_err(in_words)?;
-    let file = directory.path().join("callgrind.out");
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--tool=callgrind", "--quiet"]);
-    valgrind.arg(format!("--callgrind-out-file={}", file.display()));
-    if scope == Scope::Benchmark {
-        // A name that two patterns match would be switched on and off again.
-        valgrind.arg(format!("--toggle-collect={function}"));
-    }
-    valgrind.arg(command.get_program()).args(command.get_args());
-    with_surroundings(&mut valgrind, command);
-    ran(valgrind).map_err(|why| match why {
-        NotRun::Missing => "valgrind is not installed".to_owned(),
-        NotRun::Failed(status) => format!("under valgrind the program ends with {status}"),
-    })?;
-    let text = fs::read_to_string(file).map_err(in_words)?;
-    let sum = text.lines().find_map(|line| {
-        line.strip_prefix("totals:")
-            .or_else(|| line.strip_prefix("summary:"))
-    });
-    let sum = sum.and_then(|sum| sum.split_whitespace().next()?.parse().ok());
-    sum.filter(|sum: &u64| *sum > 0)
-        .ok_or_else(|| "callgrind saw no call of the harness's function".into())
 }
 
 /// The functions of a harness that run a benchmark's code, as ranges of the file.
@@ -290,9 +265,10 @@ enum NotRun {
 }
 
 /// Runs it to its end, which has to be a good one.
-fn ran(mut command: Command) -> std::result::Result<(), NotRun> {
+fn ran(mut command: Command, scope: Scope) -> std::result::Result<(), NotRun> {
+    let input = scope.input().next();
     let quiet = command
-        .stdin(Stdio::null())
+        .stdin(input.map_err(|error| NotRun::Failed(error.to_string()))?)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     match quiet.status() {
@@ -371,10 +347,11 @@ mod tests {
             scope: Scope::Process,
             command: Command::new(program),
             more: None,
+            timed: None,
         };
         let error = instructions(&runs("false")).unwrap_err();
         assert!(error.contains("exit status: 1"), "{error}");
-        let missing = ran(Command::new("/nonexistent"));
+        let missing = ran(Command::new("/nonexistent"), Scope::Process);
         assert!(matches!(missing, Err(NotRun::Missing)));
     }
 }

@@ -1,5 +1,6 @@
 //! What to record and how: the validated options of a recording.
 
+use crate::work::ProgramInput;
 use codecost::cargo::Selection;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -35,6 +36,8 @@ pub struct RecordOptions {
     pub duration: Option<Duration>,
     /// Where the program's standard output goes.
     pub output: ProgramOutput,
+    /// Where its standard input comes from.
+    pub input: ProgramInput,
     /// Cargo's flags: they choose the build, and where recordings are kept.
     pub selection: Selection,
 }
@@ -61,6 +64,7 @@ impl Default for RecordOptions {
             allocations: None,
             duration: None,
             output: ProgramOutput::default(),
+            input: ProgramInput::default(),
             selection: Selection::default(),
         }
     }

@@ -155,7 +155,7 @@ pub(super) fn run(
     let outputs = Outputs::open(context, &options.output)?;
     for job in jobs {
         let mut command = job.command(context);
-        command.stdout(outputs.next());
+        command.stdin(options.input.next()?).stdout(outputs.next());
         programs.push(Held::start(command).map_err(|source| cannot_run(job, source))?);
     }
     let whom = Whom::Held(programs.iter().map(Held::pid).collect());

@@ -39,6 +39,9 @@ pub(super) fn make_pipe(path: &Path) -> io::Result<()> {
     checked(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }).map(drop)
 }
 
+/// What a child that waits reads of its own code from there to its `exec`, at most.
+const UNTIL_EXEC: u64 = 256 << 10;
+
 /// CPU time, and of programs that have ended what else the kernel counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Used {
@@ -52,13 +55,29 @@ pub(super) struct Used {
     /// Switches because it waited, and because its time was up.
     pub(super) voluntary: u64,
     pub(super) involuntary: u64,
-    /// The largest resident memory of one process.
+    /// The largest resident memory of one process; 0 where it is not known.
     pub(super) peak_bytes: u64,
     /// How long its threads were ready and had no processor, all together, where the kernel says it.
     pub(super) queued: Option<Duration>,
 }
 
 impl Used {
+    /// What a program used beyond what its process had used `before` its `exec`. The kernel keeps the
+    /// largest memory of both: it is the program's where it is larger than before.
+    pub(super) fn beyond(self, before: Self) -> Self {
+        Self {
+            minor_faults: self.minor_faults.saturating_sub(before.minor_faults),
+            major_faults: self.major_faults.saturating_sub(before.major_faults),
+            voluntary: self.voluntary.saturating_sub(before.voluntary),
+            involuntary: self.involuntary.saturating_sub(before.involuntary),
+            peak_bytes: match self.peak_bytes > before.peak_bytes + UNTIL_EXEC {
+                true => self.peak_bytes,
+                false => 0,
+            },
+            ..self
+        }
+    }
+
     /// What was used since `earlier`.
     pub(super) fn since(self, earlier: Self) -> Self {
         Self {
@@ -67,6 +86,37 @@ impl Used {
             ..self
         }
     }
+}
+
+/// What a child that waits before its `exec` has used; `None` where it is not seen to wait.
+pub(super) fn used_by_waiting(pid: i32) -> Option<Used> {
+    const LOOKS: u32 = 200;
+    const PAUSE: Duration = Duration::from_micros(100);
+    for _ in 0..LOOKS {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let field = |name: &str| -> Option<&str> {
+            let mut lines = status.lines();
+            Some(lines.find_map(|line| line.strip_prefix(name))?.trim())
+        };
+        if field("State:")?.starts_with('S') {
+            let number = |name| field(name)?.parse::<u64>().ok();
+            let peak: u64 = field("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok()?;
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let (_, rest) = stat.rsplit_once(')')?;
+            // The fields 10 and 12; the first of the rest is the third.
+            let mut faults = rest.split_ascii_whitespace().skip(7).step_by(2);
+            return Some(Used {
+                minor_faults: faults.next()?.parse().ok()?,
+                major_faults: faults.next()?.parse().ok()?,
+                voluntary: number("voluntary_ctxt_switches:")?,
+                involuntary: number("nonvoluntary_ctxt_switches:")?,
+                peak_bytes: peak.saturating_mul(1024),
+                ..Used::default()
+            });
+        }
+        std::thread::sleep(PAUSE);
+    }
+    None
 }
 
 impl AddAssign for Used {

@@ -35,6 +35,8 @@ struct JsonBottleneck<'a> {
     what: &'a str,
     location: &'a str,
     time_share: Option<f64>,
+    time_share_low: Option<f64>,
+    time_share_high: Option<f64>,
     allocations_share: Option<f64>,
     evidence: &'a [String],
     command: &'a str,
@@ -106,6 +108,7 @@ pub fn write(summary: &Summary, options: &OutputOptions, console: &mut Console) 
         stat,
         benchmarks,
         allocations,
+        untold,
         bottlenecks,
         plan,
         comparison,
@@ -158,11 +161,18 @@ pub fn write(summary: &Summary, options: &OutputOptions, console: &mut Console) 
         page = page.line(line, Emphasis::Plain).gap();
     }
     page = page
-        .then(bottlenecks_page(bottlenecks))
+        .then(bottlenecks_page(bottlenecks, untold.as_deref()))
         .then(plan_page(plan, keep.as_deref()))
         .heading("Not measured");
     for line in not_measured {
         page = page.line(printable(line).into_owned(), Emphasis::Faint);
+    }
+    if !warnings.is_empty() {
+        // Whoever reads the page in a file has not seen what was said on the terminal.
+        page = page.gap().heading("Warnings");
+        for warning in warnings {
+            page = page.line(printable(&warning.message).into_owned(), Emphasis::Plain);
+        }
     }
     let bottlenecks: Vec<_> = bottlenecks.iter().map(json_bottleneck).collect();
     let steps: Vec<_> = plan.iter().map(json_step).collect();
@@ -234,8 +244,15 @@ fn metrics_table(metrics: &[Metric]) -> Table<'_, Metric> {
         .default_limit(0)
 }
 
-fn bottlenecks_page(bottlenecks: &[Bottleneck]) -> Page {
+fn bottlenecks_page(bottlenecks: &[Bottleneck], untold: Option<&str>) -> Page {
     let page = Page::new().heading("Bottlenecks");
+    let page = match untold {
+        None => page,
+        Some(why) => page.line(why, Emphasis::Plain).gap(),
+    };
+    if bottlenecks.is_empty() && untold.is_some() {
+        return page;
+    }
     if bottlenecks.is_empty() {
         return page
             .line(
@@ -252,6 +269,7 @@ fn bottlenecks_page(bottlenecks: &[Bottleneck]) -> Page {
                 what,
                 location,
                 time,
+                interval,
                 allocations,
                 evidence,
                 // The plan says it.
@@ -260,7 +278,10 @@ fn bottlenecks_page(bottlenecks: &[Bottleneck]) -> Page {
                 code: _,
             } = bottleneck;
             let mut impact = Vec::new();
-            impact.extend(time.map(|share| format!("{} of the CPU time", Share(share))));
+            let between = interval.map_or_else(String::new, |(low, high)| {
+                format!(" ({} to {})", Share(low), Share(high))
+            });
+            impact.extend(time.map(|share| format!("{} of the CPU time{between}", Share(share))));
             impact.extend(allocations.map(|share| format!("{} of the allocations", Share(share))));
             let title = format!("{}. {}: {}", nth + 1, printable(what), impact.join(", "));
             let mut page = page.line(title, Emphasis::Strong);
@@ -314,6 +335,8 @@ fn json_bottleneck(bottleneck: &Bottleneck) -> JsonBottleneck<'_> {
         what: &bottleneck.what,
         location: &bottleneck.location,
         time_share: bottleneck.time,
+        time_share_low: bottleneck.interval.map(|it| it.0),
+        time_share_high: bottleneck.interval.map(|it| it.1),
         allocations_share: bottleneck.allocations,
         evidence: &bottleneck.evidence,
         command: &bottleneck.command,

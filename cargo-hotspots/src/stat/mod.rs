@@ -56,6 +56,9 @@ pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) ->
     }
     warnings.extend(measured.problems.iter().cloned());
     warnings.extend(undivided(measured.usage));
+    if !measured.of_recording && measured.usage.peak_bytes == 0 {
+        warnings.push(no_peak());
+    }
     let verdict = verdict::of(&measured);
     Stat {
         metrics,
@@ -140,6 +143,16 @@ fn undivided(usage: Usage) -> Option<Warning> {
     Some(Warning::new("not-divided", text).help(help))
 }
 
+/// The kernel keeps one maximum for the process and the program that it becomes.
+fn no_peak() -> Warning {
+    Warning::new(
+        "no-peak-memory",
+        "the program's largest memory is not known: it is smaller than what its process had before it \
+         became the program",
+    )
+    .help("`/usr/bin/time -v` runs it from a smaller process")
+}
+
 /// What the kernel keeps for every process.
 fn of_kernel(measured: &Measured) -> Vec<Metric> {
     let Usage {
@@ -159,6 +172,10 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
     let known = |value| match measured.of_recording {
         true => Value::Unknown,
         false => known(value),
+    };
+    let peak = match peak_bytes {
+        0 => Value::Unknown,
+        bytes => known(bytes),
     };
     let wall = measured.duration_ns;
     let used = match wall {
@@ -180,7 +197,7 @@ fn of_kernel(measured: &Measured) -> Vec<Metric> {
         kernel("cpus-used", used, Unit::Cpus),
         kernel("waiting", waiting, Unit::Nanoseconds),
         kernel("run-queue", queued, Unit::Nanoseconds),
-        kernel("peak-memory", known(peak_bytes), Unit::Bytes),
+        kernel("peak-memory", peak, Unit::Bytes),
         kernel(
             "page-faults",
             known(minor_faults.saturating_add(major_faults)),

@@ -58,9 +58,9 @@ impl Simulated {
     }
 }
 
-/// Runs the command once more under cachegrind; its output goes nowhere. `Err` says why there is
+/// Runs the command once more under cachegrind, with this input; its output goes nowhere. `Err` says why there is
 /// nothing.
-pub fn simulate(command: &Command) -> Result<Simulated, String> {
+pub fn simulate(command: &Command, input: Stdio) -> Result<Simulated, String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let file = directory.path().join("cachegrind.out");
     let mut valgrind = Command::new("valgrind");
@@ -75,7 +75,7 @@ pub fn simulate(command: &Command) -> Result<Simulated, String> {
         .arg(format!("--cachegrind-out-file={}", file.display()))
         .arg(command.get_program())
         .args(command.get_args())
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     for (name, value) in command.get_envs() {

@@ -8,12 +8,13 @@ pub use model::{Benchmark, Bottleneck, Inputs, Step, Summary};
 
 use crate::{
     analysis::{
-        alloc::{AllocFinding, AllocTable},
+        alloc::{AllocFinding, AllocTable, FEWEST_SAMPLES},
         model::{Analysis, Finding, FunctionRow, Overview},
     },
+    gate::proportion,
     stat::Stat,
 };
-use codecost::units::{Share, thousands};
+use codecost::units::{Share, counted};
 
 /// How many bottlenecks are named.
 const MOST: usize = 3;
@@ -52,8 +53,15 @@ pub fn summarize(inputs: Inputs) -> Summary {
         warnings.extend(own);
     }
     let mut bottlenecks = Vec::new();
+    let mut untold = None;
     if let Some(overview) = &overview {
-        bottlenecks.extend(of_time(overview, allocations.as_ref()));
+        let samples = overview.total.samples;
+        match samples < FEWEST_SAMPLES {
+            true => untold = Some(too_few(samples)),
+            false => bottlenecks.extend(of_time(overview, allocations.as_ref())),
+        }
+    } else {
+        untold = Some("Where the time goes was not measured.".to_owned());
     }
     if let Some(allocations) = &allocations {
         bottlenecks.extend(of_allocations(allocations, &bottlenecks));
@@ -68,6 +76,15 @@ pub fn summarize(inputs: Inputs) -> Summary {
     bottlenecks.truncate(MOST);
     // Why is said where it is known.
     let is_said = |said: &[String], what: &str| said.iter().any(|it| it.starts_with(what));
+    if let Some(overview) = overview
+        .as_ref()
+        .filter(|it| it.total.samples < FEWEST_SAMPLES)
+    {
+        not_measured.push(format!(
+            "where the time goes: {} are too few",
+            counted(overview.total.samples, "sample")
+        ));
+    }
     if overview.is_none() && !is_said(&not_measured, "where the time goes: ") {
         not_measured.push("where the time goes: the program was not sampled".into());
     }
@@ -97,13 +114,14 @@ pub fn summarize(inputs: Inputs) -> Summary {
     let plan = plan(&bottlenecks, &target, &arguments, name);
     let keep = baseline.is_none() && plan.iter().any(|step| step.verify.contains("--baseline"));
     let keep = keep.then(|| format!("cargo hotspots {target} --save-baseline {name}{arguments}"));
-    let verdict = verdict(&stat, &bottlenecks);
+    let verdict = verdict(&stat, &bottlenecks, untold.is_some());
     Summary {
         title,
         verdict,
         stat,
         benchmarks,
         allocations: allocations.map(|analysis| analysis.rows.totals),
+        untold,
         bottlenecks,
         plan,
         comparison,
@@ -134,7 +152,25 @@ fn of_time(
             found.push(of_function(function, share, overview));
         }
     }
+    for bottleneck in &mut found {
+        let samples = overview.total.samples;
+        let hits = bottleneck.time.map(|share| share * samples as f64);
+        bottleneck.interval = hits.map(|hits| {
+            let (low, _) = proportion::interval((hits + 1e-6).floor() as u64, samples);
+            let (_, high) = proportion::interval((hits - 1e-6).ceil().max(0.0) as u64, samples);
+            (low, high)
+        });
+    }
     found
+}
+
+/// Why so many samples are no ground for a plan.
+fn too_few(samples: u64) -> String {
+    format!(
+        "Where the time goes is not known: the recording has {}, and a share needs {FEWEST_SAMPLES}. \
+         Let the program run longer.",
+        counted(samples, "sample")
+    )
 }
 
 fn of_finding(
@@ -169,6 +205,7 @@ fn of_finding(
         evidence.extend(dearest(&analysis.rows));
     }
     Bottleneck {
+        interval: None,
         what: title.clone(),
         location: place.clone().or(first).unwrap_or_default(),
         time: Some(Share::of(*time, total).0),
@@ -212,14 +249,15 @@ fn of_function(function: &FunctionRow, share: f64, overview: &Analysis<Overview>
         None => function.label.name.clone(),
     };
     Bottleneck {
+        interval: None,
         what: format!("time in `{}`", function.name),
         location,
         time: Some(share),
         allocations: None,
         evidence: vec![format!(
-            "{} of the time is charged to it, {own} is in its own instructions, in {} samples",
+            "{} of the time is charged to it, {own} is in its own instructions, in {}",
             Share(share),
-            thousands(function.times.charged.samples)
+            counted(function.times.charged.samples, "sample")
         )],
         advice: None,
         command: format!(
@@ -264,6 +302,7 @@ fn of_allocations(analysis: &Analysis<AllocTable>, known: &[Bottleneck]) -> Vec<
             // The share is said beside it, and the counts are evidence.
             let what = title.split(": ").next().unwrap_or(title);
             Bottleneck {
+                interval: None,
                 what: format!("{what}, for `{function}`"),
                 location,
                 time: time_share.filter(|share| *share > 0.0),
@@ -307,10 +346,11 @@ fn plan(bottlenecks: &[Bottleneck], target: &str, arguments: &str, baseline: &st
         .collect()
 }
 
-fn verdict(stat: &Stat, bottlenecks: &[Bottleneck]) -> String {
+fn verdict(stat: &Stat, bottlenecks: &[Bottleneck], is_untold: bool) -> String {
     let mut said = vec![stat.verdict.sentence()];
     match bottlenecks.first() {
         Some(first) => said.push(format!("first to look at: {}", first.what)),
+        None if is_untold => said.push("what takes the time is not known".into()),
         None => said.push("nothing stands out".into()),
     }
     said.join("; ")

@@ -69,6 +69,8 @@ pub struct Bottleneck {
     pub location: String,
     /// Its share of the time.
     pub time: Option<f64>,
+    /// The 95 % interval of that share, where samples estimate it.
+    pub interval: Option<(f64, f64)>,
     /// Its share of the allocations.
     pub allocations: Option<f64>,
     /// The evidence, line by line.
@@ -124,6 +126,8 @@ pub struct Summary {
     pub benchmarks: Vec<Benchmark>,
     /// All allocations of a run.
     pub allocations: Option<Totals>,
+    /// Why the time is not told apart, where it is not.
+    pub untold: Option<String>,
     /// At most three, what costs most first.
     pub bottlenecks: Vec<Bottleneck>,
     /// What to do, in order.
@@ -149,6 +153,7 @@ mod tests {
             what: "time in growing containers, most of it for `app::first`".into(),
             location: "app::first (src/main.rs:3)".into(),
             time: Some(0.1),
+            interval: None,
             allocations: None,
             evidence: vec!["2.0% for app::second".into()],
             advice: None,

@@ -80,6 +80,7 @@ pub fn time(
     let Some(reference) = baseline.weighed.as_ref().map(|w| w.path.clone()) else {
         return Ok(None);
     };
+    workload.say_input(console)?;
     let expected = workload.output(project, &reference)?;
     let mut varies = workload.output(project, &reference)? != expected;
     let once = workload.time(project, &reference)?;

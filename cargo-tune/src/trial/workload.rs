@@ -1,13 +1,17 @@
 //! Running the user's workload with each variant of the program.
 //!
 //! The command names the program in one of four ways: `{}`, `$CARGO_TUNE_BIN`, its bare name (the
-//! variant's directory comes first on `PATH`), or the path where `cargo build` puts it.
+//! variant's directory comes first on `PATH`), or the path where `cargo build` puts it. Each run reads
+//! the same standard input: all of this process's own.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use codecost::console::Console;
+use codecost::report::Warning;
+use codecost::stdin::Stdin;
 use codecost::{Error, Result};
 
 use crate::project::Project;
@@ -77,7 +81,7 @@ impl Workload {
     ///
     /// The command cannot be started or fails.
     pub fn train(&self, project: &Project, program: &Path, variable: (&str, &OsStr)) -> Result<()> {
-        let mut command = self.command(project, program);
+        let mut command = self.command(project, program)?;
         command.env(variable.0, variable.1).stdout(Stdio::null());
         let output = command.output().map_err(|source| self.spawn(source))?;
         if output.status.success() {
@@ -88,7 +92,7 @@ impl Workload {
     }
 
     /// The command for one variant.
-    fn command(&self, project: &Project, program: &Path) -> Command {
+    fn command(&self, project: &Project, program: &Path) -> Result<Command> {
         let shown = program.display().to_string();
         let mut text = self.text.replace("{}", &shown);
         for path in &self.paths {
@@ -109,8 +113,8 @@ impl Workload {
             path.push(rest);
         }
         command.env("PATH", path).env("CARGO_TUNE_BIN", program);
-        command.stdin(Stdio::null());
-        command
+        command.stdin(Stdin::shared()?.next()?);
+        Ok(command)
     }
 
     /// Runs it once and times it.
@@ -119,7 +123,7 @@ impl Workload {
     ///
     /// The command cannot be started or fails.
     pub fn time(&self, project: &Project, program: &Path) -> Result<Duration> {
-        let mut command = self.command(project, program);
+        let mut command = self.command(project, program)?;
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let start = Instant::now();
         let status = command.status().map_err(|source| self.spawn(source))?;
@@ -142,7 +146,7 @@ impl Workload {
             stdout,
             stderr,
         } = self
-            .command(project, program)
+            .command(project, program)?
             .output()
             .map_err(|source| self.spawn(source))?;
         if status.success() {
@@ -189,6 +193,25 @@ impl Workloads {
     pub fn new(project: &Project, texts: &[String], name: &str) -> Result<Self> {
         let workloads = texts.iter().map(|text| Workload::new(project, text, name));
         Ok(Self(workloads.collect::<Result<_>>()?))
+    }
+
+    /// Says why each run has an empty standard input, where the user may have meant another.
+    ///
+    /// # Errors
+    ///
+    /// This process's own cannot be read or kept.
+    pub fn say_input(&self, console: &mut Console) -> Result<()> {
+        let stdin = Stdin::shared()?;
+        match stdin.why_empty() {
+            // Most programs that are started from a terminal do not read it.
+            Some(why) if !matches!(stdin, Stdin::Terminal) => {
+                let warning = Warning::new("empty-input", why)
+                    .help("redirect it from a file: `< FILE`, or `< /dev/null`");
+                console.warning(&warning);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Runs each once and adds their times.

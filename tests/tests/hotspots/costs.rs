@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-fn json(run: &Run) -> Value {
+pub(crate) fn json(run: &Run) -> Value {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stdout))
 }
@@ -20,7 +20,7 @@ fn rows<'r>(report: &'r Value, key: &str) -> &'r [Value] {
     report[key].as_array().expect("rows")
 }
 
-fn metric<'r>(report: &'r Value, name: &str) -> &'r Value {
+pub(crate) fn metric<'r>(report: &'r Value, name: &str) -> &'r Value {
     let found = rows(report, "rows")
         .iter()
         .find(|row| row["metric"] == name);

@@ -6,6 +6,7 @@ mod alloc;
 mod answers;
 mod costs;
 mod forms;
+mod foreign_files;
 mod inputs;
 mod shares;
 mod views;

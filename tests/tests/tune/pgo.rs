@@ -408,6 +408,19 @@ fn a_workload_whose_output_varies_is_named() {
     assert!(codes(&run).contains(&varies));
 }
 
+#[test]
+fn each_run_of_a_workload_reads_all_of_standard_input() {
+    let project = program();
+    let path = project.path("input");
+    fs::write(&path, vec![b'x'; 200_000]).unwrap();
+    let input = fs::File::open(path).unwrap();
+    // It fails where it reads less.
+    let workload = "app 5 cold && test $(wc -c) = 200000";
+    let arguments = ["pgo", "--workload", workload, "--llvm-profdata", &tool()];
+    let run = project.tune_reading(&arguments, input.into());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
 /// The version in the head of a raw profile that was written.
 fn raw_version(project: &Project) -> u64 {
     let directory = project.path("target/codecost/tune/pgo/release/raw");

@@ -155,9 +155,14 @@ impl Project {
 
     /// Runs `cargo tune`.
     pub(crate) fn tune(&self, arguments: &[&str]) -> Run {
+        self.tune_reading(arguments, Stdio::null())
+    }
+
+    /// As [`Self::tune`], with this standard input.
+    pub(crate) fn tune_reading(&self, arguments: &[&str], input: Stdio) -> Run {
         let mut tool = command(env!("CARGO_BIN_EXE_tune-under-test"));
         tool.arg("tune").args(arguments).current_dir(&self.cwd);
-        tool.stdin(Stdio::null());
+        tool.stdin(input);
         tool.env("CARGO_TUNE_STATE_DIR", self.directory.path().join("state"));
         for (name, value) in &self.environment {
             tool.env(name, value);

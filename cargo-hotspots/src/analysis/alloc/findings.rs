@@ -18,7 +18,7 @@ use crate::{
 };
 use codecost::{
     front::quoted,
-    units::{Bytes, Share, thousands},
+    units::{Bytes, Share, counted, thousands},
 };
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -72,23 +72,19 @@ pub(super) fn find(
             *places.entry((Kind::ShortLived, place)).or_default() += *counts;
         }
     }
-    let blocks = |counts: &Counts| counts.allocations.saturating_add(counts.reallocations);
-    let (all_blocks, all_bytes) = (blocks(&all), all.bytes);
+    let (all_blocks, all_bytes) = (all.allocations.saturating_add(all.reallocations), all.bytes);
     let of = |part: u64, whole: u64| Share::of(part, whole).0;
     let mut found: Vec<((Kind, Place), Counts)> = places
         .into_iter()
         .filter(|((kind, _), counts)| is_so(*kind, counts))
-        .filter(|(_, counts)| {
-            of(blocks(counts), all_blocks) >= WORTH || of(counts.bytes, all_bytes) >= WORTH
+        .filter(|((kind, _), counts)| {
+            let (blocks, bytes) = concerned(*kind, counts);
+            of(blocks, all_blocks) >= WORTH || of(bytes, all_bytes) >= WORTH
         })
         .collect();
     found.sort_by_key(|((kind, place), counts)| {
-        (
-            Reverse(blocks(counts)),
-            Reverse(counts.bytes),
-            *kind,
-            *place,
-        )
+        let (blocks, bytes) = concerned(*kind, counts);
+        (Reverse(blocks), Reverse(bytes), *kind, *place)
     });
     // What is said of a place once is not said again of its lifetime.
     let mut named: Vec<Place> = Vec::new();
@@ -98,7 +94,7 @@ pub(super) fn find(
             continue;
         }
         named.push(place);
-        let share = of(blocks(&counts), all_blocks);
+        let share = of(concerned(kind, &counts).0, all_blocks).min(1.0);
         findings.extend(finding(
             subject, shares, &scale, kind, place, &counts, share,
         ));
@@ -154,11 +150,26 @@ fn kind_of(name: &str) -> Option<Kind> {
     }
 }
 
+/// The blocks, in [`PARTS`], and bytes that the advice is about: of a place where blocks grow those that
+/// did, and their reallocations. Others are made there at their length.
+fn concerned(kind: Kind, counts: &Counts) -> (u64, u64) {
+    match kind {
+        Kind::Growth => (
+            counts.grown_blocks.saturating_add(counts.grown_steps),
+            counts.grown_final,
+        ),
+        _ => (
+            counts.allocations.saturating_add(counts.reallocations),
+            counts.bytes,
+        ),
+    }
+}
+
 /// Whether the counts are what the kind says.
 fn is_so(kind: Kind, counts: &Counts) -> bool {
     match kind {
-        // A first allocation alone is no growth.
-        Kind::Growth => counts.reallocations > 0 && counts.grown_steps >= counts.grown_blocks,
+        // A first allocation alone is no growth, and a block that is made elsewhere is not made longer here.
+        Kind::Growth => counts.grown_blocks > 0 && counts.grown_steps >= counts.grown_blocks,
         // Files of other tools do not have the sizes.
         Kind::Boxes => {
             let is_one = counts.smallest == counts.largest && counts.largest > 0;
@@ -185,7 +196,15 @@ fn finding(
         reallocations,
         bytes,
         ..
-    } = scale.figures(counts);
+    } = scale.figures(&match kind {
+        Kind::Growth => Counts {
+            allocations: counts.grown_blocks,
+            reallocations: counts.grown_steps,
+            bytes: counts.grown_final,
+            ..Counts::default()
+        },
+        _ => *counts,
+    });
     let count = made.saturating_add(reallocations);
     let about = if scale.is_exact { "" } else { "about " };
     let what = match kind {
@@ -197,26 +216,38 @@ fn finding(
         Kind::ShortLived => "blocks that are freed at once",
     };
     let mut evidence = Vec::new();
-    let grown = match scale.told_apart {
-        true => format!(", {} reallocations", thousands(reallocations)),
-        false => String::new(),
-    };
     let place = match (&file, line) {
         (Some(file), Some(line)) => format!(", {}:{line}", tail(file)),
         _ => String::new(),
     };
-    evidence.push(format!(
-        "{about}{} allocations{grown}, {} in {}{place}",
-        thousands(made),
-        Bytes(bytes),
-        function.name
-    ));
+    if kind != Kind::Growth {
+        let grown = match scale.told_apart {
+            true => format!(", {}", counted(reallocations, "reallocation")),
+            false => String::new(),
+        };
+        evidence.push(format!(
+            "{about}{}{grown}, {} in {}{place}",
+            counted(made, "allocation"),
+            Bytes(bytes),
+            function.name
+        ));
+    }
     if counts.grown_blocks > 0 {
         let steps = counts.grown_steps as f64 / counts.grown_blocks as f64;
         let length = counts.grown_final / counts.grown_blocks.div_ceil(PARTS).max(1);
+        let place = match kind {
+            Kind::Growth => format!(", in {}{place}", function.name),
+            _ => String::new(),
+        };
+        let (blocks, grow) = match scale.blocks(counts.grown_blocks) {
+            1 => ("1 block that is made here".to_owned(), "grows"),
+            blocks => (
+                format!("{} blocks that are made here", thousands(blocks)),
+                "grow, each",
+            ),
+        };
         evidence.push(format!(
-            "{about}{} blocks that are made here grow, each {steps:.1} times, to {} on average",
-            thousands(scale.blocks(counts.grown_blocks)),
+            "{about}{blocks} {grow} {steps:.1} times, to {} on average{place}",
             Bytes(length)
         ));
     }
@@ -254,6 +285,31 @@ fn finding(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A line that makes 20,000 vectors by a function that can grow them, 47 of which do.
+    #[test]
+    fn of_a_place_where_blocks_grow_those_count_that_do() {
+        let counts = Counts {
+            allocations: 20_000 * PARTS,
+            reallocations: 123_728 * PARTS,
+            bytes: 2 << 20,
+            grown_blocks: 47 * PARTS,
+            grown_steps: 50 * PARTS,
+            grown_final: 9_000,
+            ..Counts::default()
+        };
+        let found = concerned(Kind::Growth, &counts);
+        assert_eq!(found, (97 * PARTS, 9_000));
+        let blocks = concerned(Kind::ShortLived, &counts).0;
+        assert_eq!(blocks, 143_728 * PARTS);
+        // Blocks that are made elsewhere and get longer here.
+        let elsewhere = Counts {
+            grown_blocks: 0,
+            grown_steps: 0,
+            ..counts
+        };
+        assert!(is_so(Kind::Growth, &counts) && !is_so(Kind::Growth, &elsewhere));
+    }
 
     #[test]
     fn functions_of_std_name_the_work() {

@@ -51,7 +51,7 @@ pub struct AllocFinding {
     pub file: Option<String>,
     /// The line.
     pub line: Option<u32>,
-    /// Allocations and reallocations there.
+    /// Allocations and reallocations there; of blocks that grow, these and their reallocations.
     pub count: u64,
     /// The bytes that these asked for.
     pub bytes: u64,
@@ -65,11 +65,16 @@ pub struct AllocFinding {
     pub command: String,
 }
 
+/// Shares of fewer samples are not said: half of ten may be a quarter or three quarters.
+pub const FEWEST_SAMPLES: u64 = 30;
+
 /// How much of the CPU time is in the allocator, by a recording of time of the same command.
 #[derive(Clone, Debug)]
 pub struct TimeOf {
     /// The number of that recording, where it is one that is kept.
     pub number: Option<u64>,
+    /// The samples that this rests on.
+    pub samples: u64,
     /// All of it, as a share.
     pub share: f64,
     /// By the function that asked, and by its lines.

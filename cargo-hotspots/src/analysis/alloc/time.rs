@@ -1,7 +1,7 @@
 //! What allocating costs in time: allocations are counted by one recording and time is sampled by
 //! another, of the same command; functions and lines are what both have.
 
-use super::model::{AllocTable, Place, TimeOf};
+use super::model::{AllocTable, FEWEST_SAMPLES, Place, TimeOf};
 use crate::analysis::{findings, model::Analysis, subject::Subject};
 use codecost::{Result, units::Share};
 use std::collections::BTreeMap;
@@ -30,14 +30,18 @@ pub fn time_of(subject: &Subject<'_>) -> Result<TimeOf> {
     let (share, functions) = analysis.rows;
     Ok(TimeOf {
         number: analysis.facts.number,
+        samples: analysis.total.samples,
         share,
         functions,
     })
 }
 
 /// Says of each finding how much of the time the allocator takes there: in its line, or in its function
-/// where the lines have no samples.
+/// where the lines have no samples. Of too few samples it says nothing.
 pub fn add_time(analysis: &mut Analysis<AllocTable>, time: TimeOf) {
+    if time.samples < FEWEST_SAMPLES {
+        return;
+    }
     let of_recording = match time.number {
         Some(number) => format!(" (recording {number})"),
         None => String::new(),

@@ -20,7 +20,7 @@ mod measured;
 pub use measured::{Measured, Throughput, Tuning};
 
 use super::process::{self, Failure, Patience};
-use crate::record::harness::Harness as Linked;
+use crate::{record::harness::Harness as Linked, work::ProgramInput};
 use codecost::cargo::Context;
 use std::{
     ffi::OsString,
@@ -220,6 +220,8 @@ impl Program {
                 let mut times = Vec::new();
                 let mut elapsed = Duration::ZERO;
                 for _ in 0..runs {
+                    let input = ProgramInput::Repeated.next();
+                    command.stdin(input.map_err(|error| Failure::NotStarted(said(&error)))?);
                     let finished = process::run(&mut command, patience)?;
                     times.push(finished.elapsed.as_nanos() as f64);
                     elapsed += finished.elapsed;
@@ -242,9 +244,19 @@ impl Program {
         command
             .envs(environment.map(|(name, value)| (name, value)))
             .current_dir(&self.directory)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+}
+
+/// An error with its cause.
+fn said(error: &codecost::Error) -> String {
+    use std::error::Error as _;
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 
