@@ -18,6 +18,9 @@ use std::cmp::Reverse;
 const MAX_ALIGNMENT_GAP: u64 = 64;
 const MAX_ALIGN: u64 = 4096;
 
+/// A symbol without a size: where it stands, its section, and its position.
+type Bare = (VirtualAddress, u32, u32);
+
 /// What a symbol names: where it starts, its bytes, its section, and the symbol's position.
 type Named = (VirtualAddress, u64, u32, u32);
 
@@ -29,7 +32,7 @@ pub(super) fn find(
     starts: &[VirtualAddress],
 ) -> (Vec<DataObject>, Vec<DataObject>) {
     let image = inputs.image;
-    let (mut named, mut bare) = symbols(inputs);
+    let (mut named, mut bare, empty) = symbols(inputs);
     named
         .sort_unstable_by_key(|(address, size, _, position)| (*address, Reverse(*size), *position));
     bare.sort_unstable();
@@ -40,7 +43,7 @@ pub(super) fn find(
         named.into_iter().partition(|one| is_thread_zero(one.2));
 
     let more: Vec<_> = bare.iter().map(|(address, ..)| *address).collect();
-    let all = [starts, &more, &inputs.pointers.starts];
+    let all = [starts, &more, &empty, &inputs.pointers.starts];
     let mut starts = radix::by_number(&all, |start| start.0);
     starts.dedup();
 
@@ -66,9 +69,18 @@ pub(super) fn find(
     (objects, zeroes)
 }
 
-/// What symbols name, and where those without a size stand, with their sections and positions.
-fn symbols(inputs: &Inputs<'_, '_>) -> (Vec<Named>, Vec<(VirtualAddress, u32, u32)>) {
+/// What symbols name; where those without a size stand, with their sections and positions; and where those
+/// do whose size is none.
+fn symbols(inputs: &Inputs<'_, '_>) -> (Vec<Named>, Vec<Bare>, Vec<VirtualAddress>) {
     let image = inputs.image;
+    // Where compilers write sizes, 0 is that of a unit struct, and only what has no type has no size.
+    let is_sized = |bytes: &[u8]| bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"\0asm");
+    let mut parts = image.parts.iter();
+    let sized = match image.parts.is_empty() {
+        true => image.symbols_have_sizes(),
+        false => parts.any(|part| is_sized(image.bytes_in(part.file))),
+    };
+    let mut empty = Vec::new();
     let segment = |name: &str| image.segments.iter().find(|segment| segment.name == name);
     let thread_local = segment("TLS").map(|segment| segment.address);
     let (mut named, mut bare) = (Vec::new(), Vec::new());
@@ -85,7 +97,9 @@ fn symbols(inputs: &Inputs<'_, '_>) -> (Vec<Named>, Vec<(VirtualAddress, u32, u3
             continue;
         };
         let position = position as u32;
-        if symbol.size == 0 {
+        if symbol.size == 0 && sized && symbol.kind != SymbolKind::Untyped {
+            empty.push(address);
+        } else if symbol.size == 0 {
             bare.push((address, section, position));
         } else {
             add(
@@ -96,7 +110,7 @@ fn symbols(inputs: &Inputs<'_, '_>) -> (Vec<Named>, Vec<(VirtualAddress, u32, u3
             );
         }
     }
-    (named, bare)
+    (named, bare, empty)
 }
 
 /// Where a symbol stands, in a section that holds objects. The address of a thread-local one is an offset
@@ -143,11 +157,7 @@ fn add(image: &Image<'_>, named: &mut Vec<Named>, one: Named, at: &Section<'_>) 
 /// functions of assembly do. A reference to the middle of one does not begin another, for compilers name
 /// each variable. Constants they often leave without a name, and so do tools that thin a symbol table, as
 /// functions without a symbol show.
-fn reach(
-    inputs: &Inputs<'_, '_>,
-    named: &mut Vec<Named>,
-    bare: &mut Vec<(VirtualAddress, u32, u32)>,
-) {
+fn reach(inputs: &Inputs<'_, '_>, named: &mut Vec<Named>, bare: &mut Vec<Bare>) {
     let image = inputs.image;
     let covered = |address: VirtualAddress| {
         let next = named.partition_point(|one| one.0 <= address);
@@ -302,7 +312,7 @@ fn behind_alignment(
 
 /// Names what was cut at the address of a symbol without a size: it reaches to the next thing that
 /// something refers to, most likely.
-fn name(objects: &mut [DataObject], names: &[(VirtualAddress, u32, u32)]) {
+fn name(objects: &mut [DataObject], names: &[Bare]) {
     for object in objects.iter_mut().filter(|object| object.symbol.is_none()) {
         let at = names.partition_point(|(address, ..)| *address < object.range.start);
         let found = names

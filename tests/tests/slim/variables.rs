@@ -142,6 +142,23 @@ fn tables_without_a_size_reach_to_the_next_symbol() {
     assert_eq!(data(&file).rows().len(), 3);
 }
 
+/// A symbol whose size is none names nothing: a unit struct has the address of what stands behind it.
+#[test]
+fn nothing_is_named_after_a_unit_struct() {
+    let directory = TempDir::new().unwrap();
+    let lines = ".text\n.globl _start\n_start: lea text(%rip),%rax\n ret\n.section .rodata\n\
+        .type unit,@object\n.size unit,0\nunit:\ntext: .ascii \"some text\"\n";
+    let named = named(&data(&link(&directory, lines, &[])));
+    assert_eq!(named, sizes(&[("text", 9)]));
+    let lines = lines.replace("text: ", "").replace("lea text", "lea unit");
+    let report = data(&link(&directory, &lines, &[]));
+    let row = &report.rows()[0];
+    assert_eq!(
+        (text(row, "name"), number(row, "file")),
+        ("\"some text\"", 9)
+    );
+}
+
 /// The same in formats whose symbols have no sizes at all, with zeroes that the file leaves out.
 #[test]
 fn variables_of_other_formats_are_whole() {
