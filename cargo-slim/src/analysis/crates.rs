@@ -104,7 +104,10 @@ fn undescribed(subject: &Subject<'_>, inlined: &[Inlined]) -> Option<Warning> {
              what was inlined there counts for the function around it",
             Share(missing)
         );
-        let help = "build it with `debug = 1`, or leave out `--file` and let cargo build it";
+        let help = match subject.debug.load().split_units() {
+            0 => "build it with `debug = 1`, or leave out `--file` and let cargo build it",
+            _ => "build it with `split-debuginfo = \"off\"`, for what is split off is not read",
+        };
         Warning::new("code-without-debug-info", message).help(help)
     })
 }

@@ -58,7 +58,8 @@ fn of_images<'s>(subject: &'s Subject<'_>, ledgers: &[Ledger], named: usize) -> 
 fn rows<'s>(subject: &'s Subject<'_>, ledger: &Ledger, named: usize) -> Vec<DataRow<'s>> {
     let slots = Slots::new(&subject.relocations());
     // Rows are large, and there are many: they are made in their order, into a list of their number.
-    let shown = ledger.data.iter().filter_map(|object| {
+    let all = ledger.data.iter().chain(&ledger.thread_zeroes);
+    let shown = all.filter_map(|object| {
         let section = &subject.image.sections[object.section as usize];
         let address = subject
             .image
@@ -122,10 +123,13 @@ pub(super) fn row<'s>(
         .symbol
         .and_then(|at| subject.symbols.symbols.get(at as usize))
         .filter(|symbol| !symbol.name.is_empty());
-    let bytes = subject
-        .image
-        .bytes_at(object.range.start)
-        .unwrap_or_default();
+    let section = subject.image.sections.get(object.section as usize);
+    let bytes = match section {
+        // At the address of zeroes for each thread something else may stand.
+        Some(section) if section.file.is_empty() => None,
+        _ => subject.image.bytes_at(object.range.start),
+    };
+    let bytes = bytes.unwrap_or_default();
     let size = usize::try_from(object.range.size).unwrap_or(usize::MAX);
     let bytes = bytes.get(..size).unwrap_or(bytes);
     let named = symbol.map(|symbol| Name::parse(&symbol.name).full());

@@ -461,6 +461,15 @@ fn given(path: &Path, image: &Image<'_>, debug: &Path) -> Result<Mapping> {
         return Ok(mapping);
     }
     let theirs = Image::parse(debug, &mapping)?;
+    if theirs.section(".debug_info.dwo").is_some() {
+        return Err(Error::failed(
+            format_args!(
+                "`{}` holds split debug information, which is not read",
+                debug.display()
+            ),
+            "build with `split-debuginfo = \"off\"`",
+        ));
+    }
     if let (Some(ours), Some(other)) = (image.build_id(), theirs.build_id())
         && ours != other
     {

@@ -34,7 +34,8 @@ pub fn data_named<'s>(
     let address = address.and_then(|digits| u64::from_str_radix(digits, 16).ok());
     let back = references.graph.edges.reversed();
     let mut rows = Vec::new();
-    for (at, object) in (0..).zip(&ledger.data) {
+    let all = ledger.data.iter().chain(&ledger.thread_zeroes);
+    for (at, object) in (0..).zip(all) {
         let there = address.is_some_and(|address| {
             let address = VirtualAddress(address);
             let size = object.range.size.saturating_add(object.rest);

@@ -25,6 +25,9 @@ pub struct Ledger {
     pub amounts: NumberMap<Key, Amount>,
     /// Constants and variables, one by one.
     pub data: Vec<DataObject>,
+    /// Thread-local variables that start as zero. They take no memory of the image, but of each thread,
+    /// and share their addresses with what follows.
+    pub thread_zeroes: Vec<DataObject>,
 }
 
 impl Ledger {
@@ -60,11 +63,13 @@ impl Ledger {
             objects: data.objects(),
         };
         claimed.settle(inputs.image, &subjects, &layout, &mut book);
+        let (data, thread_zeroes) = data.into_objects();
         Self {
             layout,
             parties: book.parties,
             amounts: book.amounts,
-            data: data.into_objects(),
+            data,
+            thread_zeroes,
         }
     }
 

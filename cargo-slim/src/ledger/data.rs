@@ -28,6 +28,8 @@ pub(super) struct DataMap {
     objects: Vec<DataObject>,
     /// The objects by address.
     index: AddressIndex,
+    /// Zeroes for each thread, which have no address of their own.
+    thread_zeroes: Vec<DataObject>,
 }
 
 /// More owners than this make no difference to anybody: it is everybody's.
@@ -45,22 +47,28 @@ impl DataMap {
         crates: &mut Crates<'_>,
     ) -> Self {
         let references = inputs.references.by_address();
-        let objects = extents::find(inputs, &references.targets());
+        let (objects, mut zeroes) = extents::find(inputs, &references.targets());
         let starts = objects.iter().map(|object| object.range.start);
         let mut map = Self {
             index: AddressIndex::new(starts.collect()),
             objects,
+            thread_zeroes: Vec::new(),
         };
         let mut owners = Sharing {
             parties,
             unions: NumberMap::default(),
         };
-        let fixed = map.named(inputs, owners.parties, crates);
+        let fixed = named(&mut map.objects, inputs, owners.parties, crates);
         map.referred_to(&references, functions, &fixed, owners.parties);
         map.pointed_to(inputs.pointers, &fixed, &mut owners);
         map.pointing(inputs, functions, &mut owners);
-        map.in_their_unit(inputs, units, &fixed, owners.parties);
-        map.neighbours(owners.parties);
+        in_their_unit(&mut map.objects, inputs, units, &fixed, owners.parties);
+        neighbours(&mut map.objects, owners.parties);
+        // Code reaches these by their distance from the thread's own place, which no reference tells.
+        let fixed = named(&mut zeroes, inputs, owners.parties, crates);
+        in_their_unit(&mut zeroes, inputs, units, &fixed, owners.parties);
+        neighbours(&mut zeroes, owners.parties);
+        map.thread_zeroes = zeroes;
         map
     }
 
@@ -107,8 +115,9 @@ impl DataMap {
         &self.objects
     }
 
-    pub(super) fn into_objects(self) -> Vec<DataObject> {
-        self.objects
+    /// All objects, and the zeroes for each thread.
+    pub(super) fn into_objects(self) -> (Vec<DataObject>, Vec<DataObject>) {
+        (self.objects, self.thread_zeroes)
     }
 
     pub(super) fn claim(&self, claims: &mut Claims) {
@@ -118,42 +127,6 @@ impl DataMap {
             claims.add_run(same[0].section, run);
             first += same.len();
         }
-    }
-
-    /// Objects whose symbol says who owns them; the result says which these are.
-    fn named(
-        &mut self,
-        inputs: &Inputs<'_, '_>,
-        parties: &mut Parties,
-        crates: &mut Crates<'_>,
-    ) -> Vec<bool> {
-        let mut fixed = vec![false; self.objects.len()];
-        for (object, fixed) in self.objects.iter_mut().zip(&mut fixed) {
-            let Some(symbol) = object
-                .symbol
-                .and_then(|at| inputs.symbols.symbols.get(at as usize))
-            else {
-                continue;
-            };
-            // LLVM names the table of a `match` after its function.
-            let plain = symbol
-                .name
-                .strip_prefix("switch.table.")
-                .unwrap_or(&symbol.name);
-            if made_by_compiler(plain) {
-                continue;
-            }
-            let name = Name::parse(plain);
-            let rust = matches!(name.scheme(), Scheme::V0 | Scheme::Legacy);
-            if !rust && inputs.owners.unit(symbol).is_some() {
-                continue;
-            }
-            let owner = inputs.owners.owner(symbol, &name, crates);
-            object.party = parties.single(owner);
-            object.evidence = owner.defined_by.max(Evidence::Symbol);
-            *fixed = true;
-        }
-        fixed
     }
 
     /// First hop: functions refer to objects.
@@ -303,82 +276,118 @@ impl DataMap {
             };
         }
     }
+}
 
-    /// Anonymous objects with a local symbol: the file entry before it names the codegen unit that
-    /// made this copy, exactly.
-    fn in_their_unit(
-        &mut self,
-        inputs: &Inputs<'_, '_>,
-        units: &[Option<CrateId>],
-        fixed: &[bool],
-        parties: &mut Parties,
-    ) {
-        if inputs.owners.is_merged() {
-            return;
+/// Objects whose symbol says who owns them; the result says which these are.
+fn named(
+    objects: &mut [DataObject],
+    inputs: &Inputs<'_, '_>,
+    parties: &mut Parties,
+    crates: &mut Crates<'_>,
+) -> Vec<bool> {
+    let mut fixed = vec![false; objects.len()];
+    for (object, fixed) in objects.iter_mut().zip(&mut fixed) {
+        let Some(symbol) = object
+            .symbol
+            .and_then(|at| inputs.symbols.symbols.get(at as usize))
+        else {
+            continue;
+        };
+        // LLVM names the table of a `match` after its function.
+        let plain = symbol
+            .name
+            .strip_prefix("switch.table.")
+            .unwrap_or(&symbol.name);
+        if made_by_compiler(plain) {
+            continue;
         }
-        for (index, object) in self.objects.iter_mut().enumerate() {
-            let symbol = object
-                .symbol
-                .and_then(|at| inputs.symbols.symbols.get(at as usize));
-            let of_part = || {
-                let section = inputs.image.sections.get(object.section as usize)?;
-                let part = inputs.image.part_at(section.file.start)?;
-                *units.get(part)?
-            };
-            let unit = symbol.and_then(|symbol| inputs.owners.unit(symbol));
-            let unit = unit.or_else(of_part);
-            let (Some(unit), false) = (unit, fixed[index]) else {
-                continue;
-            };
-            let referrers = match object.evidence {
-                // No code refers to it. Most likely the crate of its compilation unit wrote it.
-                Evidence::None => vec![Owner::of(unit, Evidence::Inferred)],
-                _ => parties.members(object.party).to_vec(),
-            };
-            object.party = parties.group(referrers.into_iter().map(|owner| Owner {
-                instantiated: unit,
-                instantiated_by: Evidence::Symbol,
-                ..owner
-            }));
-            object.evidence = Evidence::Symbol;
+        let name = Name::parse(plain);
+        let rust = matches!(name.scheme(), Scheme::V0 | Scheme::Legacy);
+        if !rust && inputs.owners.unit(symbol).is_some() {
+            continue;
         }
+        let owner = inputs.owners.owner(symbol, &name, crates);
+        object.party = parties.single(owner);
+        object.evidence = owner.defined_by.max(Evidence::Symbol);
+        *fixed = true;
     }
+    fixed
+}
 
-    /// What nothing refers to lies between two objects of one owner: most likely it is theirs, for
-    /// linkers keep the data of one object file together.
-    fn neighbours(&mut self, parties: &mut Parties) {
-        let mut before: Option<(u32, PartyId)> = None;
-        let mut open: Vec<usize> = Vec::new();
-        for index in 0..self.objects.len() {
-            let object = self.objects[index];
-            if object.evidence == Evidence::None {
-                open.push(index);
-                continue;
-            }
-            let after = Some((object.section, object.party));
-            if let (false, Some((section, party))) = (open.is_empty(), before) {
-                let (a, b) = (parties.first(party), parties.first(object.party));
-                if section == object.section && a.instantiated == b.instantiated {
-                    let defined = if a.defined == b.defined {
-                        a.defined
-                    } else {
-                        a.instantiated
-                    };
-                    let guess = parties.single(Owner {
-                        defined,
-                        defined_by: Evidence::Inferred,
-                        instantiated: a.instantiated,
-                        instantiated_by: Evidence::Inferred,
-                    });
-                    for index in &open {
-                        self.objects[*index].party = guess;
-                        self.objects[*index].evidence = Evidence::Inferred;
-                    }
+/// Anonymous objects with a local symbol: the file entry before it names the codegen unit that
+/// made this copy, exactly.
+fn in_their_unit(
+    objects: &mut [DataObject],
+    inputs: &Inputs<'_, '_>,
+    units: &[Option<CrateId>],
+    fixed: &[bool],
+    parties: &mut Parties,
+) {
+    if inputs.owners.is_merged() {
+        return;
+    }
+    for (index, object) in objects.iter_mut().enumerate() {
+        let symbol = object
+            .symbol
+            .and_then(|at| inputs.symbols.symbols.get(at as usize));
+        let of_part = || {
+            let section = inputs.image.sections.get(object.section as usize)?;
+            let part = inputs.image.part_at(section.file.start)?;
+            *units.get(part)?
+        };
+        let unit = symbol.and_then(|symbol| inputs.owners.unit(symbol));
+        let unit = unit.or_else(of_part);
+        let (Some(unit), false) = (unit, fixed[index]) else {
+            continue;
+        };
+        let referrers = match object.evidence {
+            // No code refers to it. Most likely the crate of its compilation unit wrote it.
+            Evidence::None => vec![Owner::of(unit, Evidence::Inferred)],
+            _ => parties.members(object.party).to_vec(),
+        };
+        object.party = parties.group(referrers.into_iter().map(|owner| Owner {
+            instantiated: unit,
+            instantiated_by: Evidence::Symbol,
+            ..owner
+        }));
+        object.evidence = Evidence::Symbol;
+    }
+}
+
+/// What nothing refers to lies between two objects of one owner: most likely it is theirs, for
+/// linkers keep the data of one object file together.
+fn neighbours(objects: &mut [DataObject], parties: &mut Parties) {
+    let mut before: Option<(u32, PartyId)> = None;
+    let mut open: Vec<usize> = Vec::new();
+    for index in 0..objects.len() {
+        let object = objects[index];
+        if object.evidence == Evidence::None {
+            open.push(index);
+            continue;
+        }
+        let after = Some((object.section, object.party));
+        if let (false, Some((section, party))) = (open.is_empty(), before) {
+            let (a, b) = (parties.first(party), parties.first(object.party));
+            if section == object.section && a.instantiated == b.instantiated {
+                let defined = if a.defined == b.defined {
+                    a.defined
+                } else {
+                    a.instantiated
+                };
+                let guess = parties.single(Owner {
+                    defined,
+                    defined_by: Evidence::Inferred,
+                    instantiated: a.instantiated,
+                    instantiated_by: Evidence::Inferred,
+                });
+                for index in &open {
+                    objects[*index].party = guess;
+                    objects[*index].evidence = Evidence::Inferred;
                 }
             }
-            open.clear();
-            before = after;
         }
+        open.clear();
+        before = after;
     }
 }
 

@@ -159,6 +159,7 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
         native: super::Native::None,
     };
     image.library = image.position_independent && !segments::is_program(&image);
+    segments::unload_unmapped(&mut image);
     if image.sections.is_empty() {
         segments::stand_in(&mut image);
     }
@@ -242,7 +243,14 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         SHT_ATTRIBUTES if plain.ends_with(".attributes") => SectionKind::Comment,
         SHT_GNU_ATTRIBUTES => SectionKind::Comment,
         elf::SHT_DYNAMIC | elf::SHT_NOTE => SectionKind::Loader,
-        _ if plain == ".interp" => SectionKind::Loader,
+        // MIPS says in sections of its own which ABI and registers a program needs.
+        _ if matches!(
+            plain,
+            ".interp" | ".MIPS.abiflags" | ".MIPS.options" | ".reginfo"
+        ) =>
+        {
+            SectionKind::Loader
+        }
         elf::SHT_GNU_SFRAME => SectionKind::UnwindIndex,
         _ if plain == ".sframe" => SectionKind::UnwindIndex,
         _ if plain == ".eh_frame" => SectionKind::EhFrame,
@@ -251,7 +259,8 @@ fn kind<E: FileHeader<Endian = Endianness>>(
             SectionKind::ExceptTable
         }
         _ if plain.starts_with(".plt") || plain == ".iplt" => SectionKind::Plt,
-        _ if plain.starts_with(".got") => SectionKind::Got,
+        // `.opd`: 64-bit POWER's pairs of a function's address and its table of addresses.
+        _ if plain.starts_with(".got") || plain == ".opd" => SectionKind::Got,
         _ if flags.contains(elf::SHF_EXECINSTR) => SectionKind::Code,
         _ if flags.contains(elf::SHF_ALLOC) => {
             if flags.contains(elf::SHF_TLS) {
@@ -267,6 +276,8 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         _ if plain == ".comment" || plain.starts_with(".gnu_debug") => SectionKind::Comment,
         // Xtensa's property tables tell its linker what it may shorten.
         _ if plain.starts_with(".xt.") || plain == ".xtensa.info" => SectionKind::Comment,
+        // What MIPS tells its debuggers of frames and of the ABI.
+        _ if plain == ".pdr" || plain.starts_with(".mdebug.") => SectionKind::Comment,
         _ => SectionKind::Other,
     }
 }

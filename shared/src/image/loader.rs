@@ -18,7 +18,7 @@ use goblin::{
         Elf, ProgramHeader, SectionHeader,
         dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, Dynamic},
         program_header::PT_INTERP,
-        symver::{VerneedSection, VersymSection},
+        symver::{VER_FLG_WEAK, VerneedSection, VersymSection},
     },
 };
 use std::collections::BTreeMap;
@@ -117,7 +117,7 @@ fn parse_elf(image: &Image<'_>) -> goblin::error::Result<LoaderNeeds> {
     needs.oldest_glibc = needs
         .versions
         .iter()
-        .filter(|need| need.is_of_glibc())
+        .filter(|need| need.is_of_glibc() && !need.optional)
         .filter_map(|need| need.version.strip_prefix("GLIBC_"))
         .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
         .chain((relr && is_glibc).then_some("2.36"))
@@ -146,6 +146,7 @@ fn collect(
     for library in verneed {
         let name = u32::try_from(library.vn_file).unwrap_or(u32::MAX);
         for version in &library {
+            let optional = version.vna_flags & VER_FLG_WEAK != 0;
             // Versions are numbered with 15 bits; a table that claims more links to itself.
             if needs.versions.len() > usize::from(u16::MAX >> 1) {
                 return;
@@ -156,6 +157,7 @@ fn collect(
                 library: names.at(name).into_owned(),
                 version: names.at(version).into_owned(),
                 symbols: Vec::new(),
+                optional,
             });
         }
     }
@@ -185,6 +187,7 @@ mod tests {
             library: library.into(),
             version: version.into(),
             symbols: Vec::new(),
+            optional: false,
         };
         for library in [
             "libc.so.6",

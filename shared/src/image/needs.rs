@@ -108,6 +108,8 @@ pub struct VersionNeed {
     pub version: String,
     /// The imported symbols that ask for it, sorted.
     pub symbols: Vec<String>,
+    /// Whether the file also runs without it: only weak references ask for it.
+    pub optional: bool,
 }
 
 impl VersionNeed {

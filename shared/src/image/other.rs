@@ -206,7 +206,9 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
         let name = names.read(|| {
             let name = symbol.name_bytes().ok()?;
             let apple = matches!(file.format(), object::BinaryFormat::MachO);
-            Some(name.strip_prefix(b"_").filter(|_| apple).unwrap_or(name))
+            // And before one of its own, which is only for the linker, `l_`.
+            let plain = name.strip_prefix(b"_").or(name.strip_prefix(b"l_"));
+            Some(plain.filter(|_| apple).unwrap_or(name))
         });
         let section = symbol.section_index();
         let section = section.filter(|_| !symbol.is_undefined());

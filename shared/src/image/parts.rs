@@ -4,6 +4,7 @@
 //! address all the same, every section gets a range of its own: what has bytes is addressed by its
 //! place in the file, zeroes come behind the file's end. [`Image::place_in_section`] leads back.
 
+mod common;
 mod contents;
 mod fields;
 mod listed;
@@ -217,10 +218,11 @@ pub(super) fn symbols<'d>(image: &Image<'d>) -> SymbolTable<'d> {
             all.parts.push(PartTable::empty(first));
             continue;
         };
-        let table = match wasm::is_wasm(object.bytes) {
+        let mut table = match wasm::is_wasm(object.bytes) {
             true => wasm::object_symbols(&object),
             false => symbol_elf::read(&object, false).unwrap_or_else(|| other::symbols(&object)),
         };
+        common::place(&object, &mut table);
         let base = part.sections.start;
         let files = all.files.len() as u32;
         all.damaged_names += table.damaged_names;

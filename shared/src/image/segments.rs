@@ -41,6 +41,41 @@ pub(super) fn is_program(image: &Image<'_>) -> bool {
     segments.any(|segment| segment.name == "INTERP") || flags & PIE != 0
 }
 
+/// Takes what no segment maps for what it is, content that is not loaded, whatever the sections' flags
+/// say: tools add sections to a linked file, but no segments. Zeroes without bytes in the file stay, for
+/// startup code of a bare chip asks nobody for memory. O(n log n) in segments and sections.
+pub(super) fn unload_unmapped(image: &mut Image<'_>) {
+    let loads = image.segments.iter().filter(|segment| segment.loaded);
+    let mut mapped: Vec<(u64, u64)> = loads
+        .map(|load| (load.file.start.0, load.file.end().0))
+        .collect();
+    if mapped.is_empty() {
+        return;
+    }
+    mapped.sort_unstable();
+    // Each with the end of all before, so that one look tells.
+    let mut end = 0;
+    for (_, own) in &mut mapped {
+        end = end.max(*own);
+        *own = end;
+    }
+    for section in &mut image.sections {
+        // The address tells nothing: tools give such a section 0, where many programs begin.
+        let at = section.file.start.0;
+        let next = mapped.partition_point(|(start, _)| *start <= at);
+        let before = next.checked_sub(1).and_then(|at| mapped.get(at));
+        let is_mapped = before.is_some_and(|(_, end)| at < *end);
+        if section.loaded && !section.file.is_empty() && !is_mapped {
+            section.loaded = false;
+            section.memory = 0;
+            section.kind = match section.kind {
+                kind if kind.is_data() || kind == SectionKind::Code => SectionKind::Other,
+                kind => kind,
+            };
+        }
+    }
+}
+
 /// A section for the bytes of a segment between headers and the parts that are known better, which
 /// get sections of their own, and one for the zeroes that follow the segment's bytes in memory.
 fn split(

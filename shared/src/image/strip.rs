@@ -50,34 +50,7 @@ pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
     if !goes.contains(&true) {
         return Some(stripped);
     }
-    // Loaded content and what else stays keeps its order; only what is behind the last loaded byte
-    // moves up.
-    let fixed_end = image
-        .sections
-        .iter()
-        .filter(|section| section.loaded)
-        .map(|section| section.file.end().0)
-        .chain(image.segments.iter().map(|segment| segment.file.end().0))
-        .chain(
-            image
-                .tables
-                .iter()
-                .filter(|table| table.name != SECTION_HEADERS)
-                .map(|table| table.range.end().0),
-        )
-        .max()
-        .unwrap_or_default();
-    let first_gone = image.sections.iter().zip(&goes);
-    let first_gone = first_gone
-        .filter(|(section, goes)| **goes && !section.file.is_empty())
-        .map(|(section, _)| section.file.start.0)
-        .min();
-    // What patchelf or another tool added to be loaded comes after the debug information. Without that
-    // it moves up.
-    let (fixed_end, from) = match first_gone.filter(|first| *first < fixed_end) {
-        Some(first) => (first, closed_up(image, first)),
-        None => (fixed_end, fixed_end),
-    };
+    let (fixed_end, from) = fixed(image, &goes);
     let mut kept = 0_u64;
     let mut names_lost = 0_u64;
     for ((section, goes), bytes) in image.sections.iter().zip(&goes).zip(&mut stripped.sections) {
@@ -117,6 +90,44 @@ pub(super) fn stripped(image: &Image<'_>) -> Option<Stripped> {
     stripped.size = end.min(size);
     stripped.fixed_end = fixed_end;
     Some(stripped)
+}
+
+/// Where what keeps its place ends, and where what follows it begins. Loaded content and what else stays
+/// keep their order; only what is behind the last loaded byte and behind something that goes moves up.
+fn fixed(image: &Image<'_>, goes: &[bool]) -> (u64, u64) {
+    let sections = || image.sections.iter().zip(goes);
+    let loaded = sections().filter(|(section, _)| section.loaded);
+    let tables = image.tables.iter();
+    let tables = tables.filter(|table| table.name != SECTION_HEADERS);
+    let places: Vec<_> = loaded
+        .map(|(section, _)| section.file)
+        .chain(image.segments.iter().map(|segment| segment.file))
+        .chain(tables.map(|table| table.range))
+        .collect();
+    let contents = places.iter().filter(|place| !place.is_empty());
+    let end = contents.map(|place| place.end().0).max();
+    let end = end.unwrap_or_default();
+    let first_gone = sections()
+        .filter(|(section, goes)| **goes && !section.file.is_empty())
+        .map(|(section, _)| section.file.start.0)
+        .min()
+        .unwrap_or(image.bytes.len() as u64);
+    // What patchelf or another tool added to be loaded comes after the debug information. Without that
+    // it moves up.
+    if first_gone < end {
+        return (first_gone, closed_up(image, first_gone));
+    }
+    // Memory that a linker script reserves by bytes (`COPY`), and content that a tool added. Zeroes have a
+    // place as well, where nothing else has it.
+    let stays = sections().filter(|(section, goes)| !**goes && !section.file.is_empty());
+    let others = stays
+        .map(|(section, _)| section.file)
+        .filter(|place| place.start.0 < first_gone);
+    let zeroes = places.iter().filter(|place| place.is_empty()).copied();
+    let ends = others.chain(zeroes).map(|place| place.end().0);
+    let ends = ends.filter(|end| *end <= first_gone);
+    let end = ends.max().unwrap_or(end).max(end);
+    (end, end)
 }
 
 /// Where what is loaded ends, when all segments that stand after `gone` have moved up to the first place

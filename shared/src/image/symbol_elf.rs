@@ -65,6 +65,14 @@ fn read_elf<'d, E: FileHeader<Endian = Endianness>>(
         ..SymbolTable::default()
     };
     let descriptors = Descriptors::of(image);
+    let unlinked = |section: Option<u32>, value: u64| {
+        let (symbol, addend) = descriptors.asks(section, value)?;
+        let code = entries.get(symbol as usize)?;
+        let section = u32::from(code.st_shndx(endian).0);
+        let value: u64 = code.st_value(endian).into();
+        let in_code = image.sections.get(section as usize)?.kind == SectionKind::Code;
+        in_code.then(|| (Some(section), value.wrapping_add_signed(addend)))
+    };
     let marks = has_mapping_symbols(image.architecture);
     let mut file = None;
     for (position, entry) in entries.iter().enumerate().skip(1) {
@@ -98,7 +106,10 @@ fn read_elf<'d, E: FileHeader<Endian = Endianness>>(
         };
         let value: u64 = entry.st_value(endian).into();
         let (section, address) = match kind {
-            SymbolKind::Function => descriptors.code(image, section, value),
+            SymbolKind::Function => match unlinked(section, value) {
+                Some(code) => code,
+                None => descriptors.code(image, section, value),
+            },
             _ => (section, value),
         };
         table.symbols.push(Symbol {
@@ -130,6 +141,9 @@ enum Descriptors {
     /// The descriptors stand in this section. Those that the loader fills in are read from its
     /// relocations, sorted by slot.
     Section(u32, Vec<(u64, u64)>),
+    /// As that, of an object, where a linker fills them in: by slot the entry of the symbol table and the
+    /// distance from that, sorted.
+    Unlinked(u32, Vec<(u64, u32, i64)>),
 }
 
 impl Descriptors {
@@ -137,12 +151,27 @@ impl Descriptors {
         if image.architecture.marks_functions_in_bit_0() {
             return Self::Bit0;
         }
-        if image.architecture != Architecture::PowerPc64 || image.format != Format::Elf {
+        if image.architecture != Architecture::PowerPc64 {
             return Self::None;
         }
         let Some((index, section)) = image.section(".opd") else {
             return Self::None;
         };
+        if image.format == Format::Object {
+            let asked = image.section(".rela.opd").map(|(_, section)| section);
+            let bytes = asked.map_or(&[][..], |section| image.section_bytes(section));
+            let word = |bytes: &[u8], at: usize| {
+                let word = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>);
+                word.map_or(0, |word| image.u64(*word))
+            };
+            let entries = bytes.chunks_exact(24).map(|entry| {
+                let symbol = (word(entry, 8) >> 32) as u32;
+                (word(entry, 0), symbol, word(entry, 16).cast_signed())
+            });
+            let mut entries: Vec<_> = entries.collect();
+            entries.sort_unstable();
+            return Self::Unlinked(index, entries);
+        }
         // Addresses of the image itself need no symbols.
         let tables = relocation::read(image, &SymbolTable::default());
         let relocations = tables.iter().flat_map(|table| &table.relocations);
@@ -154,10 +183,22 @@ impl Descriptors {
         Self::Section(index, slots)
     }
 
+    /// What a linker is to write into the descriptor at `slot` of an object.
+    fn asks(&self, section: Option<u32>, slot: u64) -> Option<(u32, i64)> {
+        let Self::Unlinked(own, entries) = self else {
+            return None;
+        };
+        section.filter(|section| section == own)?;
+        let at = entries.binary_search_by_key(&slot, |(own, ..)| *own).ok()?;
+        entries
+            .get(at)
+            .map(|(_, symbol, addend)| (*symbol, *addend))
+    }
+
     /// The section and the address of the code of a function.
     fn code(&self, image: &Image<'_>, section: Option<u32>, value: u64) -> (Option<u32>, u64) {
         match self {
-            Self::None => (section, value),
+            Self::None | Self::Unlinked(..) => (section, value),
             Self::Bit0 => (section, value & !1),
             Self::Section(descriptors, slots) => {
                 let Some(table) = image.sections.get(*descriptors as usize) else {

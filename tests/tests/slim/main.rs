@@ -30,6 +30,7 @@ mod starts;
 mod stripped;
 mod sums;
 mod tables;
+mod variables;
 mod wasm;
 mod witnesses;
 

@@ -23,8 +23,12 @@ use std::{io, path::Path};
 enum Packing {
     /// Wheels, and many others.
     Zip,
-    /// `.tgz`, `.tar.gz`, `.crate`.
-    GzipTar,
+    /// `.tgz`, `.tar.gz`, `.crate`; and one file alone, `.gz`.
+    Gzip,
+    /// `.tar.xz`, `.xz`.
+    Xz,
+    /// `.tar.zst`, `.zst`.
+    Zstd,
     /// Gems, which hold another one.
     Tar,
     /// Debian's, which hold another one too.
@@ -35,7 +39,9 @@ impl Packing {
     fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
-            [0x1f, 0x8b, 8, ..] => Some(Self::GzipTar),
+            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
             _ if bytes.starts_with(b"!<arch>\ndebian-binary") => Some(Self::Deb),
             _ if bytes.get(257..262) == Some(b"ustar") => Some(Self::Tar),
             _ => None,
@@ -89,6 +95,9 @@ pub fn opened(file: Mapping, wanted: Option<&str>) -> Result<Mapping> {
     };
     let path = file.path();
     let mut search = Search::new(wanted, file.len() as u64);
+    if let Some(stem) = path.file_stem() {
+        search.alone = stem.to_string_lossy().into_owned();
+    }
     look(packing, &file, &mut search).map_err(|error| Error::Format {
         path: path.into(),
         reason: error.to_string(),
@@ -105,7 +114,9 @@ pub fn opened(file: Mapping, wanted: Option<&str>) -> Result<Mapping> {
 fn look(packing: Packing, bytes: &[u8], search: &mut Search<'_>) -> io::Result<()> {
     match packing {
         Packing::Zip => zip::read(bytes, search),
-        Packing::GzipTar => tar::compressed("data.tar.gz", bytes, search),
+        Packing::Gzip => tar::compressed("data.gz", bytes, search),
+        Packing::Xz => tar::compressed("data.xz", bytes, search),
+        Packing::Zstd => tar::compressed("data.zst", bytes, search),
         Packing::Tar => match tar::inner(bytes, search)? {
             // A gem's files are in an archive of their own.
             Some((name, inner)) => tar::compressed(&name, &inner, search),

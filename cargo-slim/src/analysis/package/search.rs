@@ -18,6 +18,8 @@ const MAX_DOCUMENTS: usize = 8;
 pub(super) struct Search<'w> {
     /// The name that was asked for.
     pub(super) wanted: Option<&'w str>,
+    /// What a file is called that was compressed alone, without a name.
+    pub(super) alone: String,
     /// The names of all native files.
     pub(super) natives: Vec<String>,
     /// The content of the first that was meant.
@@ -37,6 +39,7 @@ impl<'w> Search<'w> {
     pub(super) fn new(wanted: Option<&'w str>, size: u64) -> Self {
         Self {
             wanted,
+            alone: String::from("content"),
             natives: Vec::new(),
             found: None,
             documents: Vec::new(),
@@ -103,7 +106,7 @@ pub(super) fn is_called(path: &str, wanted: &str) -> bool {
 }
 
 /// Whether this is how an executable, a library or an object file begins.
-fn is_native(name: &str, head: &[u8]) -> bool {
+pub(super) fn is_native(name: &str, head: &[u8]) -> bool {
     use object::FileKind::{
         Archive, Coff, CoffBig, Elf32, Elf64, MachO32, MachO64, MachOFat32, MachOFat64, Pe32, Pe64,
     };

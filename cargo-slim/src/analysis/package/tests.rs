@@ -78,6 +78,31 @@ fn the_only_native_file_is_opened() {
 }
 
 #[test]
+fn a_file_that_was_compressed_alone_is_no_archive() {
+    let gzip = |content: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = zstd::encode_all(&elf()[..], 1).unwrap();
+    for bytes in [gzip(&elf()), zstd] {
+        assert_eq!(open(&bytes, None).unwrap(), ("dir/x.pkg/x".into(), 9000));
+        assert_eq!(open(&bytes, Some("x")).unwrap().1, 9000);
+    }
+    let error = open(&gzip(&[b'a'; 600]), None).unwrap_err().to_string();
+    assert!(error.contains("neither an archive nor"), "{error}");
+    // An archive inside is one by its content.
+    let mut archive = ::tar::Builder::new(Vec::new());
+    let mut header = ::tar::Header::new_gnu();
+    header.set_size(9000);
+    archive
+        .append_data(&mut header, "y.so", &elf()[..])
+        .unwrap();
+    let bytes = zstd::encode_all(&archive.into_inner().unwrap()[..], 1).unwrap();
+    assert_eq!(open(&bytes, None).unwrap().0, "dir/x.pkg/y.so");
+}
+
+#[test]
 fn several_are_a_choice_that_can_be_pasted() {
     let elf = elf();
     let bytes = zip(&[

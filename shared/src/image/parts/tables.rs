@@ -46,6 +46,7 @@ pub(in crate::image) fn add(image: &mut Image<'_>) {
             });
         }
     }
+    super::common::add(image);
 }
 
 struct Found(Vec<(&'static str, SectionKind, u64, u64)>);
