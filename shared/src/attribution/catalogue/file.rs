@@ -9,18 +9,17 @@
 use super::{
     Catalogue, CrateInfo, archive,
     build::slashed,
+    layout::package_by_layout,
     producer,
-    source::package_by_layout,
     sysroot::{self, crate_name},
     toolchain_origin,
 };
 use crate::{
     attribution::{Origin, PackageList},
     cargo::{Context, Selection, Toolchain, Workspace},
-    image::{Format, Image, Mapping, SectionKind},
+    image::{Image, Mapping},
 };
 use rayon::prelude::*;
-use regex::bytes::Regex;
 use std::{
     collections::BTreeSet,
     fs,
@@ -214,22 +213,6 @@ impl Catalogue {
         }
         if let (Some(source), Some((_, Some(root)))) = (source, package) {
             self.add_root(&root, &source, index, library);
-        }
-    }
-
-    /// Crates whose sources the file itself mentions, in panic locations and debug information.
-    fn add_mentioned(&mut self, file: &[u8], image: Option<&Image<'_>>) {
-        for text in mentioned(file, image) {
-            let Some((package, Some(version), origin)) = package_by_layout(&text) else {
-                continue;
-            };
-            self.add(CrateInfo {
-                role: Default::default(),
-                name: package.replace('-', "_"),
-                package: Some(package.into()),
-                version: Some(version.into()),
-                origin,
-            });
         }
     }
 
@@ -494,7 +477,10 @@ fn package_of_source(
                 .parent()
                 .is_some_and(|root| root == directory)
         });
+        // `cargo vendor` writes this beside the manifest.
+        let vendored = directory.join(".cargo-checksum.json").exists();
         let (version, origin) = match (layout, member) {
+            (Some((_, _, Origin::Registry)), _) if !vendored => (version, Origin::Path),
             (Some((_, _, origin)), _) => (version, origin),
             (None, Some(member)) => (Some(member.version.to_string()), Origin::Workspace),
             (None, None) => (version, Origin::Path),
@@ -521,46 +507,6 @@ fn manifest(path: &Path) -> Option<(String, Option<String>)> {
         .and_then(toml_edit::Item::as_str)
         .map(str::to_owned);
     Some((name, version))
-}
-
-/// Directories of packages in the texts of a file: `…/registry/src/<index>/NAME-VERSION/`,
-/// `/rust/deps/NAME-VERSION/`. Panic locations stand among the constants; where there is no
-/// section to tell, the whole file is searched.
-fn mentioned(file: &[u8], image: Option<&Image<'_>>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let pattern =
-        r"(?-u)(?:/rust/deps|[/\\]registry[/\\]src[/\\][\w.-]{1,128})[/\\][\w.+-]{1,128}[/\\]";
-    let Ok(pattern) = Regex::new(pattern) else {
-        return found;
-    };
-    let mut search = |bytes: &[u8]| {
-        for text in pattern.find_iter(bytes) {
-            let text = String::from_utf8_lossy(text.as_bytes()).replace('\\', "/");
-            if !found.contains(&text) {
-                found.insert(text);
-            }
-        }
-    };
-    match image {
-        Some(image)
-            if matches!(image.format, Format::Elf | Format::Wasm) && !image.sections.is_empty() =>
-        {
-            for section in &image.sections {
-                // WebAssembly has one section for all data.
-                let mixed = image.format == Format::Wasm && section.kind == SectionKind::Data;
-                // Some linkers put constants to what is read-only after relocation.
-                let texts = mixed
-                    || section.kind == SectionKind::ReadOnlyData
-                    || section.name.starts_with(".data.rel.ro")
-                    || [".debug_str", ".debug_line_str"].contains(&&*section.name);
-                if texts && let Some(content) = image.section_content(section) {
-                    search(&content);
-                }
-            }
-        }
-        _ => search(file),
-    }
-    found
 }
 
 /// The triple in `target/<triple>/release/x`, where the toolchain has it, else the host's.
