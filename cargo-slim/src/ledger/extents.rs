@@ -10,7 +10,7 @@ use super::{
 };
 use codecost::{
     address::{AddressRange, Range, VirtualAddress},
-    image::{Format, Image, SectionKind, Symbol, SymbolKind},
+    image::{Binding, Format, Image, Section, SectionKind, Symbol, SymbolKind},
 };
 use std::cmp::Reverse;
 
@@ -27,14 +27,12 @@ fn address_of(symbol: &Symbol<'_>, thread_local: Option<VirtualAddress>) -> Opti
 /// are the addresses that code refers to.
 pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<DataObject> {
     let image = inputs.image;
-    let thread_local = image
-        .segments
-        .iter()
-        .find(|segment| segment.name == "TLS")
-        .map(|segment| segment.address);
+    let thread_local = image.segments.iter().find(|segment| segment.name == "TLS");
+    let unsized_variables = has_unsized_variables(inputs);
     let mut named: Vec<(VirtualAddress, u64, u32, u32)> = Vec::new();
     let mut more = Vec::new();
     let mut unsized_names: Vec<(VirtualAddress, u32)> = Vec::new();
+    let mut open: Vec<(VirtualAddress, u32, u32)> = Vec::new();
     for (position, symbol) in inputs.symbols.symbols.iter().enumerate() {
         let wanted = matches!(
             symbol.kind,
@@ -46,13 +44,16 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
         }
         // In objects each section has addresses of its own.
         let address = match image.parts.is_empty() {
-            true => address_of(symbol, thread_local),
+            true => address_of(symbol, thread_local.map(|segment| segment.address)),
             false => Some(symbol.address),
         };
         let Some(address) = address else {
             continue;
         };
-        let Some((section, at)) = image.section_at(address) else {
+        // Zeroes for each thread have no addresses of their own.
+        let zeroes = symbol.kind == SymbolKind::Tls
+            && thread_local.is_some_and(|image| symbol.address.0 >= image.file.size);
+        let Some((section, at)) = image.section_at(address).filter(|_| !zeroes) else {
             continue;
         };
         if !holds_objects(at.kind) {
@@ -73,10 +74,13 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
                 let rest = rest.min(zeroes.addresses().size);
                 named.push((end, rest, next, position as u32));
             }
+        } else if unsized_variables && is_variable(image, symbol, at) {
+            open.push((address, section, position as u32));
         } else {
             more.push(address);
         }
     }
+    named.extend(extents(image, open, &named, &more));
     named
         .sort_unstable_by_key(|(address, size, _, position)| (*address, Reverse(*size), *position));
 
@@ -119,6 +123,75 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, starts: &[VirtualAddress]) -> Vec<Da
         }
     }
     objects
+}
+
+/// Whether symbols without a size are of all variables: in Mach-O those of one file only may be stripped,
+/// and then what follows a symbol is not all its own.
+fn has_unsized_variables(inputs: &Inputs<'_, '_>) -> bool {
+    let mut symbols = inputs.symbols.symbols.iter();
+    match inputs.image.format {
+        Format::Elf | Format::Pe => true,
+        Format::MachO => symbols.any(|symbol| {
+            symbol.section.is_some()
+                && symbol.binding == Binding::Local
+                && symbol.kind != SymbolKind::File
+        }),
+        _ => false,
+    }
+}
+
+/// Whether a symbol without a size is of a variable, as assembly and C for Windows make them. Constants
+/// without names follow those with one, but hardly any variable is without. Names that linkers give to the
+/// ends of sections are none.
+fn is_variable(image: &Image<'_>, symbol: &Symbol<'_>, section: &Section<'_>) -> bool {
+    let kind = matches!(section.kind, SectionKind::Data | SectionKind::Bss);
+    let constants = section.name.starts_with(".data.rel.ro") || section.name.contains("const");
+    let name = &*symbol.name;
+    let of_linker = match image.format {
+        Format::Elf => name.starts_with('_') || ["data_start", "edata", "end"].contains(&name),
+        _ => name.starts_with("__") || name.starts_with('.'),
+    };
+    kind && section.writable && !constants && !of_linker && !name.is_empty()
+}
+
+/// The extents of variables without sizes: each reaches to the next symbol or to the end of its section,
+/// and of the zeroes behind it.
+fn extents(
+    image: &Image<'_>,
+    mut open: Vec<(VirtualAddress, u32, u32)>,
+    named: &[(VirtualAddress, u64, u32, u32)],
+    more: &[VirtualAddress],
+) -> Vec<(VirtualAddress, u64, u32, u32)> {
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let unsized_starts = open.iter().map(|one| one.0).chain(more.iter().copied());
+    let mut starts: Vec<_> = unsized_starts
+        .chain(named.iter().map(|one| one.0))
+        .collect();
+    starts.sort_unstable();
+    open.sort_unstable();
+    open.dedup_by_key(|one| one.0);
+    let mut found = Vec::new();
+    for (address, section, position) in open {
+        let next = starts.partition_point(|start| *start <= address);
+        let next = starts.get(next).copied();
+        let Some(end) = image.sections.get(section as usize) else {
+            continue;
+        };
+        let end = end.addresses().end();
+        let own = next.map_or(end, |next| next.min(end));
+        found.push((address, own.0.saturating_sub(address.0), section, position));
+        if let Some((rest, zeroes)) = image.section_at(end).filter(|_| own == end)
+            && is_rest_of(image, section, rest)
+        {
+            let whole = zeroes.addresses().end();
+            let own = next.map_or(whole, |next| next.min(whole));
+            found.push((end, own.0.saturating_sub(end.0), rest, position));
+        }
+    }
+    found.retain(|one| one.1 > 0);
+    found
 }
 
 /// Whether a section is the zeroes that another one ends in, which the file does not hold.

@@ -82,7 +82,7 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
                 .unwrap_or_default()
         });
     let mut names = Names::new(strings);
-    let sections: Vec<_> = section_headers
+    let mut sections: Vec<_> = section_headers
         .iter()
         .map(|section| {
             let name = names.at(section.sh_name(endian));
@@ -137,6 +137,7 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
         })
         .collect();
 
+    unmap(&mut sections, &segments);
     let mut image = Image {
         bytes,
         format: if file_type == elf::ET_REL {
@@ -164,6 +165,31 @@ pub(super) fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<
     }
     Ok(image)
 }
+
+/// What no segment covers is not in memory, whatever its flags say: `objcopy --add-section` makes such
+/// sections. The zeroes of thread-local variables are outside of all segments that are mapped.
+fn unmap(sections: &mut [Section<'_>], segments: &[Segment]) {
+    let mapped = segments.iter().filter(|segment| segment.loaded);
+    let mapped: Vec<_> = mapped.take(MAX_MAPPED).collect();
+    if mapped.is_empty() {
+        return;
+    }
+    for section in sections {
+        // An address of zero is in the first segment of most programs, but the bytes are not.
+        let covered = |segment: &&Segment| {
+            let (start, within) = (section.file.start, segment.file);
+            within.start <= start && start < within.end()
+        };
+        let is_bytes = section.loaded && !section.file.is_empty();
+        if is_bytes && !mapped.iter().any(covered) {
+            section.loaded = false;
+            section.memory = 0;
+        }
+    }
+}
+
+/// No program has more segments; a damaged file may claim many, and many sections.
+const MAX_MAPPED: usize = 64;
 
 fn bytes_of(bytes: &[u8], range: FileRange) -> &[u8] {
     bytes
@@ -243,6 +269,10 @@ fn kind<E: FileHeader<Endian = Endianness>>(
         SHT_GNU_ATTRIBUTES => SectionKind::Comment,
         elf::SHT_DYNAMIC | elf::SHT_NOTE => SectionKind::Loader,
         _ if plain == ".interp" => SectionKind::Loader,
+        // How a file for MIPS is to be run.
+        _ if matches!(plain, ".MIPS.abiflags" | ".MIPS.options" | ".reginfo") => {
+            SectionKind::Loader
+        }
         elf::SHT_GNU_SFRAME => SectionKind::UnwindIndex,
         _ if plain == ".sframe" => SectionKind::UnwindIndex,
         _ if plain == ".eh_frame" => SectionKind::EhFrame,

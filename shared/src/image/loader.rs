@@ -117,7 +117,7 @@ fn parse_elf(image: &Image<'_>) -> goblin::error::Result<LoaderNeeds> {
     needs.oldest_glibc = needs
         .versions
         .iter()
-        .filter(|need| need.is_of_glibc())
+        .filter(|need| need.is_of_glibc() && !need.weak)
         .filter_map(|need| need.version.strip_prefix("GLIBC_"))
         .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
         .chain((relr && is_glibc).then_some("2.36"))
@@ -125,6 +125,9 @@ fn parse_elf(image: &Image<'_>) -> goblin::error::Result<LoaderNeeds> {
         .map(str::to_owned);
     Ok(needs)
 }
+
+/// Of a version that only weak references ask for (`elf.h`; glibc's `dl-version.c` goes on without it).
+const VER_FLG_WEAK: u16 = 2;
 
 /// Generic-ABI RELR: the address of the table.
 const DT_RELR: u64 = 36;
@@ -151,11 +154,13 @@ fn collect(
                 return;
             }
             wanted.insert(version.vna_other, needs.versions.len());
+            let need_flags = version.vna_flags;
             let version = u32::try_from(version.vna_name).unwrap_or(u32::MAX);
             needs.versions.push(VersionNeed {
                 library: names.at(name).into_owned(),
                 version: names.at(version).into_owned(),
                 symbols: Vec::new(),
+                weak: need_flags & VER_FLG_WEAK != 0,
             });
         }
     }
@@ -185,6 +190,7 @@ mod tests {
             library: library.into(),
             version: version.into(),
             symbols: Vec::new(),
+            weak: false,
         };
         for library in [
             "libc.so.6",

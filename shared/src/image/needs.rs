@@ -108,6 +108,8 @@ pub struct VersionNeed {
     pub version: String,
     /// The imported symbols that ask for it, sorted.
     pub symbols: Vec<String>,
+    /// Whether the loader goes on where the library does not offer it: only weak references ask for it.
+    pub weak: bool,
 }
 
 impl VersionNeed {
