@@ -20,6 +20,7 @@ pub mod graph;
 pub mod error;
 
 pub mod pattern;
+
 pub mod stdin;
 
 pub mod address;

@@ -53,10 +53,9 @@ pub(super) struct Walk<'d> {
 }
 
 /// All registers, as far as they are known.
-#[derive(Clone, Copy)]
 pub(super) enum Known<'d> {
     Sampled(Registers<'d>),
-    Read(AllRegisters),
+    Read(Box<AllRegisters>),
 }
 
 pub(super) enum WalkRegisters {
@@ -84,12 +83,12 @@ impl Walk<'_> {
 
     /// All registers where they were last known, and how many frames are further in.
     pub(super) fn known(&self) -> (usize, AllRegisters) {
-        let (frames, known) = self.known;
+        let (frames, known) = &self.known;
         let all = match known {
-            Known::Sampled(registers) => AllRegisters::of(self.processor(), &registers),
-            Known::Read(all) => all,
+            Known::Sampled(registers) => AllRegisters::of(self.processor(), registers),
+            Known::Read(all) => **all,
         };
-        (frames, all)
+        (*frames, all)
     }
 
     /// These registers, but the ones that are followed from frame to frame as they are here.
@@ -173,7 +172,7 @@ impl Walk<'_> {
         self.frames += 1;
         self.is_exact = by_signal;
         if by_signal {
-            self.known = (self.frames, Known::Read(*registers));
+            self.known = (self.frames, Known::Read(Box::new(*registers)));
         }
         Ok(pc)
     }

@@ -173,7 +173,9 @@ fn the_number_of_a_thread_stands_for_its_process() {
         assert!(said.contains(&process), "{said}");
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         let rows = report["rows"].as_array().unwrap();
-        let own = rows.iter().find(|row| row["tid"].to_string() == thread);
+        let own = rows
+            .iter()
+            .find(|row| row["tid"].as_u64() == thread.parse().ok());
         assert!(own.unwrap()["self"].as_f64().unwrap() > 0.9, "{report}");
     }
 }

@@ -63,8 +63,8 @@ impl Built {
         if !Path::new(run(&mut where_std_is).trim_end()).is_dir() {
             // It comes from no registry that every machine reaches.
             let said =
-                "left out: `rustup target add x86_64-unknown-linux-musl` brings what it needs";
-            writeln!(std::io::stderr(), "{said}").unwrap();
+                "left out: `rustup target add x86_64-unknown-linux-musl` brings what it needs\n";
+            std::io::stderr().write_all(said.as_bytes()).unwrap();
             return None;
         }
         let directory = tempfile::tempdir().unwrap();

@@ -74,46 +74,40 @@ pub(super) fn find(
     findings
 }
 
-/// Two versions of one crate: all but the largest are at stake. Std's own copies cannot be changed.
+/// Two versions of one package: all but the largest are at stake. Std's own copies cannot be changed.
 fn versions(crates: &[CrateRow]) -> Vec<Finding> {
-    let mut by_name: BTreeMap<&str, Vec<&CrateRow>> = BTreeMap::new();
+    // A package's library and its program are of one version.
+    let mut by_name: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     for row in crates {
         let theirs = matches!(
             row.label.origin,
             Origin::Registry | Origin::Git | Origin::Path | Origin::Workspace
         );
-        if theirs && row.label.version.is_some() {
-            by_name.entry(&row.label.name).or_default().push(row);
+        let label = &row.label;
+        if let (Some(version), true) = (&label.version, theirs) {
+            let versions = by_name.entry(label.package.as_deref().unwrap_or(&label.name));
+            *versions.or_default().entry(version).or_default() += row.shipped;
         }
     }
-    by_name
-        .into_values()
-        .filter(|rows| rows.len() > 1)
-        .map(|rows| {
-            let version = |row: &CrateRow| row.label.version.clone().unwrap_or_default();
-            let total: u64 = rows.iter().map(|row| row.shipped).sum();
-            let largest = rows.iter().map(|row| row.shipped).max().unwrap_or_default();
-            let name = rows[0]
-                .label
-                .package
-                .as_deref()
-                .unwrap_or(&rows[0].label.name);
-            let smallest = rows
+    let several = by_name.into_iter().filter(|(_, all)| all.len() > 1);
+    let finding = |(name, versions): (&str, BTreeMap<&str, u64>)| {
+        let total: u64 = versions.values().sum();
+        let largest = versions.values().max()?;
+        let (smallest, _) = versions.iter().min_by_key(|(_, shipped)| **shipped)?;
+        let mut evidence: Vec<_> = versions.iter().collect();
+        evidence.sort_by_key(|(_, shipped)| Reverse(**shipped));
+        Some(Finding {
+            code: "several-versions",
+            title: format!("{} versions of `{name}` are in the binary", versions.len()),
+            bytes: total - largest,
+            evidence: evidence
                 .iter()
-                .min_by_key(|row| row.shipped)
-                .map(|row| version(row));
-            Finding {
-                code: "several-versions",
-                title: format!("{} versions of `{name}` are in the binary", rows.len()),
-                bytes: total - largest,
-                evidence: rows
-                    .iter()
-                    .map(|row| format!("{name} {}: {}", version(row), Bytes(row.shipped)))
-                    .collect(),
-                command: format!("cargo tree -i {name}@{}", smallest.unwrap_or_default()),
-            }
+                .map(|(version, shipped)| format!("{name} {version}: {}", Bytes(**shipped)))
+                .collect(),
+            command: format!("cargo tree -i {name}@{smallest}"),
         })
-        .collect()
+    };
+    several.filter_map(finding).collect()
 }
 
 /// One part in so many of what ships is worth a question.

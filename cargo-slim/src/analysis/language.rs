@@ -19,7 +19,7 @@ use crate::{
 };
 use codecost::{
     Result,
-    attribution::{CrateId, Origin},
+    attribution::{CrateId, Function, Origin},
     disasm::{Reference, decoder_of},
     graph::NO_GROUP,
     image::SectionKind,
@@ -210,7 +210,7 @@ fn row(references: &References<'_, '_>, kept: &Kept, sites: &Sites, part: Part) 
         // The tables are of no use without the unwinder; what they hold of its own functions is counted.
         shipped += unwind_tables(references).saturating_sub(keep.retained.unwind);
     }
-    let (references_to, payers) = sites.payers(references, &group);
+    let (references_to, payers) = sites.payers(references, &group).unzip();
     LanguageRow {
         name: part.name(),
         count,
@@ -244,15 +244,21 @@ fn unwind_tables(references: &References<'_, '_>) -> u64 {
 struct Sites {
     /// (function's node, what it refers to, how often)
     counted: Vec<(u32, u32, u32)>,
+    /// Whether that is known: no function is of the workspace where the file is all that there is.
+    known: bool,
 }
 
 impl Sites {
     /// Decodes all code once more, on all cores, to count.
     fn new(references: &References<'_, '_>) -> Self {
         let subject = references.subject;
-        let Some(decoder) = decoder_of(&subject.image) else {
+        let ours =
+            |function: &Function| subject.label(function.owner.defined).origin == Origin::Workspace;
+        let known = subject.code.functions.iter().any(ours);
+        let Some(decoder) = decoder_of(&subject.image).filter(|_| known) else {
             return Self {
                 counted: Vec::new(),
+                known: false,
             };
         };
         let inputs = references.inputs();
@@ -263,9 +269,7 @@ impl Sites {
             .par_iter()
             .enumerate()
             .with_min_len(64)
-            .filter(|(_, function)| {
-                subject.label(function.owner.defined).origin == Origin::Workspace
-            })
+            .filter(|(_, function)| ours(function))
             .map(|(at, function)| {
                 let from = references.graph.function(at as u32);
                 let piece = crate::ledger::piece_of(&subject.image, function);
@@ -281,11 +285,16 @@ impl Sites {
             .collect();
         Self {
             counted: counted.concat(),
+            known,
         }
     }
 
-    /// How often code of the workspace refers to the group, and which functions most.
-    fn payers(&self, references: &References<'_, '_>, group: &[u32]) -> (u64, Vec<Payer>) {
+    /// How often code of the workspace refers to the group, and which functions most; `None` where that
+    /// code is not known.
+    fn payers(&self, references: &References<'_, '_>, group: &[u32]) -> Option<(u64, Vec<Payer>)> {
+        if !self.known {
+            return None;
+        }
         let mut by: HashMap<u32, u64> = HashMap::new();
         let mut all = 0;
         for (from, to, count) in &self.counted {
@@ -303,7 +312,7 @@ impl Sites {
             owner: references.label(from).name.clone(),
             references: references_to,
         });
-        (all, payers.collect())
+        Some((all, payers.collect()))
     }
 }
 
@@ -331,12 +340,12 @@ fn copies(references: &References<'_, '_>) -> LanguageRow {
     LanguageRow {
         name: "further copies of generic functions",
         count,
-        references: 0,
+        references: None,
         own: bytes,
         retained: bytes,
         uncertain: 0,
         shipped: bytes,
-        payers: Vec::new(),
+        payers: None,
         advice: "move what does not depend on the type into a function that is not generic: \
                  `cargo slim generics`",
     }

@@ -11,11 +11,12 @@ use codecost::{
 };
 use std::collections::HashMap;
 
-/// How each crate is shown, by its number. Linear in the crates, and where two are alike in the functions.
+/// How each crate is shown, by its number. `is_program`: whether the file is one that can be started. Linear in the crates, and where two are alike in the functions.
 pub(super) fn labels(
     crates: &Crates<'_>,
     code: &CodeMap,
     symbols: &SymbolTable<'_>,
+    is_program: bool,
 ) -> Vec<CrateInfo> {
     let ids = (0..crates.len() as u32).map(CrateId);
     let mut labels: Vec<CrateInfo> = ids.clone().map(|id| crates.info(id).clone()).collect();
@@ -28,7 +29,10 @@ pub(super) fn labels(
         let program = match program.copied().collect::<Vec<_>>().as_slice() {
             // What only is not another crate of the name may be several.
             [one] if info.origin != Origin::Unknown => Some((*one, Role::Program)),
-            _ => outer(same, &info.name, code, symbols).map(|id| (id, Role::Outer)),
+            _ => outer(same, &info.name, code, symbols).map(|id| {
+                let program = is_program && has_main(id, code, symbols);
+                (id, if program { Role::Program } else { Role::Outer })
+            }),
         };
         let mut nth = 0;
         for id in same {
@@ -49,6 +53,19 @@ pub(super) fn labels(
         }
     }
     labels
+}
+
+/// Whether a crate has a function `main` of its own at its root.
+fn has_main(id: CrateId, code: &CodeMap, symbols: &SymbolTable<'_>) -> bool {
+    let mut functions = code.functions.iter();
+    functions.any(|function| {
+        let symbol = || symbols.symbols.get(function.symbol? as usize);
+        function.owner.defined == id
+            && symbol().is_some_and(|symbol| {
+                // Crates of one name are two by the hashes in v0 names.
+                symbol.name.starts_with("_RNvC") && symbol.name.ends_with("4main")
+            })
+    })
 }
 
 /// The one of these crates, which are all called `name`, that depends on another of them.

@@ -219,7 +219,7 @@ impl<'a> Subject<'a> {
             };
             inferred = inference::infer(&inputs, &mut code, &mut symbols, &mut crates);
         }
-        let labels = labels(&crates, &code, &symbols);
+        let labels = labels(&crates, &code, &symbols, !image.library);
         let leaf = owners.leaf();
         Ok(Self {
             labels,
@@ -258,7 +258,7 @@ impl<'a> Subject<'a> {
             owners,
             unwind: UnwindTables::default(),
             code: CodeMap::default(),
-            labels: labels(&crates, &CodeMap::default(), &SymbolTable::default()),
+            labels: labels(&crates, &CodeMap::default(), &SymbolTable::default(), false),
             crates,
             leaf: None,
             is_searched: false,
@@ -332,7 +332,7 @@ impl<'a> Subject<'a> {
         // One after the other, so something else can be done beside it.
         let both = rayon::join(|| then(Ledger::new(&inputs, crates)), || beside(&functions));
         // Data may belong to crates that have no function.
-        self.labels = labels(&self.crates, &self.code, &self.symbols);
+        self.labels = labels(&self.crates, &self.code, &self.symbols, !self.image.library);
         self.pointers = Some(pointers.into_tables());
         self.references = references.with_calls();
         both
@@ -346,7 +346,7 @@ impl<'a> Subject<'a> {
     pub fn inlined(&mut self, path: &Path) -> Result<Vec<Inlined>> {
         if let Some(pdb) = &self.pdb {
             let inlined = of_pdb(pdb, &self.image, &mut self.crates);
-            self.labels = labels(&self.crates, &self.code, &self.symbols);
+            self.labels = labels(&self.crates, &self.code, &self.symbols, !self.image.library);
             return Ok(inlined);
         }
         let info = self.debug.load();
@@ -355,7 +355,7 @@ impl<'a> Subject<'a> {
         }
         let units = UnitOwners::new(&info, &mut self.crates);
         let inlined = units.inlined(&info, &code_ranges(&self.image), &mut self.crates);
-        self.labels = labels(&self.crates, &self.code, &self.symbols);
+        self.labels = labels(&self.crates, &self.code, &self.symbols, !self.image.library);
         Ok(inlined)
     }
 
@@ -392,7 +392,7 @@ impl<'a> Subject<'a> {
             }
             code.ranges.push((range.range, known));
         }
-        self.labels = labels(&self.crates, &self.code, &self.symbols);
+        self.labels = labels(&self.crates, &self.code, &self.symbols, !self.image.library);
         Ok(code)
     }
 

@@ -58,6 +58,7 @@ pub fn why<'s>(
         own: keep.own.own(),
         retained: keep.retained.linked(),
         uncertain: keep.uncertain,
+        shipped: keep.retained.shipped(),
         rows,
         chains: shown.map(|chain| (chain.matches, chain.own)).collect(),
         more,

@@ -7,8 +7,14 @@ use codecost::cargo::Dependencies;
 use std::cmp::Reverse;
 
 /// What the features of the package at `root` bring, and what the default features of those that it
-/// uses bring, the most bytes first. `own`: the bytes of each package.
-pub fn brought(dependencies: &Dependencies, root: usize, own: &[u64]) -> Vec<Brought> {
+/// uses bring, the most bytes first. `own`: the bytes of each package. `required`: the features without
+/// which cargo does not build the program.
+pub fn brought(
+    dependencies: &Dependencies,
+    root: usize,
+    own: &[u64],
+    required: &[&str],
+) -> Vec<Brought> {
     let Some(package) = dependencies.packages.get(root) else {
         return Vec::new();
     };
@@ -24,7 +30,10 @@ pub fn brought(dependencies: &Dependencies, root: usize, own: &[u64]) -> Vec<Bro
     let default = dependencies.implied(root, "default");
     let mut found = Vec::new();
     for feature in &package.features {
-        let left = dependencies.without(root, feature, &[]);
+        let left = dependencies.without(root, feature, required);
+        if !keeps(&left, required) {
+            continue;
+        }
         let left: Vec<&str> = left.iter().map(String::as_str).collect();
         found.push(Brought {
             feature: feature.clone(),
@@ -67,6 +76,13 @@ pub fn brought(dependencies: &Dependencies, root: usize, own: &[u64]) -> Vec<Bro
         )
     });
     found
+}
+
+/// Whether the features `left` have all that the program requires; names of other packages' features
+/// (`package/feature`) are none of its own.
+pub(super) fn keeps(left: &[String], required: &[&str]) -> bool {
+    let mut own = required.iter().filter(|name| !name.contains('/'));
+    own.all(|name| left.iter().any(|one| one == name))
 }
 
 #[cfg(test)]
@@ -133,7 +149,8 @@ mod tests {
             package("tls", &[], Vec::new()),
             package("url", &[], Vec::new()),
         ];
-        let found = brought(&dependencies, 0, &[1, 20, 300, 4, 50, 6]);
+        let own = [1, 20, 300, 4, 50, 6];
+        let found = brought(&dependencies, 0, &own, &[]);
         let shown: Vec<_> = found
             .iter()
             .map(|one| {
@@ -151,5 +168,11 @@ mod tests {
             ]
         );
         assert!(found.iter().all(|one| one.by_default));
+        // What the program requires cannot go, nor can what turns it on.
+        let found = brought(&dependencies, 0, &own, &["git2"]);
+        let [only] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert_eq!(only.of, Some(3));
     }
 }

@@ -114,7 +114,12 @@ fn trials(proof: &Proof<'_>) -> Vec<Trial> {
     let (dependencies, root) = (proof.dependencies, proof.root);
     let on = &dependencies.packages[root].features;
     let asked = proof.selection.features.iter();
-    let asked: Vec<&str> = asked.flat_map(|list| list.split([',', ' '])).collect();
+    let mut asked: Vec<&str> = asked.flat_map(|list| list.split([',', ' '])).collect();
+    // Without these cargo does not build the program.
+    let artifact = proof.build.artifacts.first();
+    let required = artifact.map_or(&[][..], |artifact| &artifact.target.required_features);
+    let required: Vec<&str> = required.iter().map(|name| &**name).collect();
+    asked.extend(&required);
     let trial = |feature: &String| {
         let mut left = dependencies.without(root, feature, &asked);
         // The builds leave the default features out, and name what is left of them.
@@ -127,6 +132,7 @@ fn trials(proof: &Proof<'_>) -> Vec<Trial> {
         }
     };
     let mut trials: Vec<Trial> = on.iter().map(trial).collect();
+    trials.retain(|trial| super::features::keeps(&trial.left, &required));
     trials.sort_by_key(|trial| (trial.name != "default", trial.left.len()));
     trials
 }

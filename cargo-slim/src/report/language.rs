@@ -21,12 +21,13 @@ struct JsonLanguage<'a> {
     id: String,
     name: &'a str,
     count: u64,
-    references: u64,
+    /// `None` where no code of the workspace is known, and of what no one refers to as a whole.
+    references: Option<u64>,
     own: u64,
     retained: u64,
     uncertain: u64,
     shipped: u64,
-    payers: Vec<JsonPayer<'a>>,
+    payers: Option<Vec<JsonPayer<'a>>>,
     advice: &'a str,
 }
 
@@ -72,7 +73,7 @@ impl<'a> JsonLanguage<'a> {
             retained: *retained,
             uncertain: *uncertain,
             shipped: *shipped,
-            payers: payers.iter().map(payer).collect(),
+            payers: payers.as_ref().map(|all| all.iter().map(payer).collect()),
             advice,
         }
     }
@@ -101,7 +102,10 @@ pub fn write(
         .machines_only()
         .number("shipped", "All that ships", |row| Cell::Bytes(row.shipped))
         .number("count", "Pieces", |row| Cell::Count(row.count))
-        .number("references", "Uses", |row| Cell::Count(row.references))
+        .number("references", "Uses", |row| match row.references {
+            Some(count) => Cell::Count(count),
+            None => Cell::Empty,
+        })
         .name("name", "What", |row| row.name.into());
     let report = report_of(analysis, "language", table)
         .member("graph", &JsonGraph::new(graph))
@@ -116,7 +120,7 @@ fn payers(rows: &[LanguageRow], artifact: &Artifact) -> Page {
         .line("rows overlap: they do not add up", Emphasis::Faint);
     for row in rows {
         page = page.gap().line(row.name, Emphasis::Strong);
-        for payer in &row.payers {
+        for payer in row.payers.iter().flatten() {
             let Payer {
                 name,
                 owner,

@@ -87,6 +87,7 @@ struct JsonTarget<'a> {
     own: u64,
     retained: u64,
     uncertain: u64,
+    shipped: u64,
 }
 
 /// One of `referrers` of the envelope.
@@ -161,6 +162,7 @@ pub fn write(
                 own: why.own,
                 retained: why.retained,
                 uncertain: why.uncertain,
+                shipped: why.shipped,
             },
         )
         .member("chains_left_out", &why.more)
@@ -178,11 +180,12 @@ fn page(analysis: &Analysis<Why<'_>>, ambiguous: &Ambiguous<'_>, options: &Outpu
         bytes => format!(" ({} of it uncertain)", Bytes(bytes)),
     };
     let summary = format!(
-        "{}: {}, {} of code and data; {} go if it goes{unsure}",
+        "{}: {}, {} of code and data; {} go if it goes, {} with all that ships of it{unsure}",
         printable(&why.wanted),
         counted_as(why.matches, "match", "matches"),
         Bytes(why.own),
         Bytes(why.retained),
+        Bytes(why.shipped),
     );
     let mut page = Page::new().line(summary, Emphasis::Strong).gap();
     let limit = options

@@ -238,6 +238,13 @@ impl Workspace {
         {
             return Ok(preferred.clone());
         }
+        // Of several cargo builds those whose features are on.
+        if candidates.len() > 1 {
+            let (built, _) = self.with_features(candidates.clone(), selection);
+            if !built.is_empty() {
+                candidates = built;
+            }
+        }
         match (candidates.pop(), candidates.is_empty()) {
             (Some(only), true) => Ok(only),
             (last, _) => {

@@ -94,7 +94,7 @@ pub fn lacks_extents(image: &Image<'_>, symbols: &SymbolTable<'_>, unwind: &Unwi
         section.is_some_and(|(_, section)| section.kind == SectionKind::Code)
     };
     // A table with local functions is not only of what is exported: each reaches to the next one.
-    if !image.symbols_have_sizes() && symbols.names_all_functions() {
+    if symbols.names_all_functions() {
         return false;
     }
     let whole = code_sections(image).map(|section| section.file.size);

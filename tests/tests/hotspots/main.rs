@@ -5,8 +5,8 @@
 mod alloc;
 mod answers;
 mod costs;
-mod forms;
 mod foreign_files;
+mod forms;
 mod inputs;
 mod shares;
 mod views;

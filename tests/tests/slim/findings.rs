@@ -3,6 +3,7 @@
 use crate::{cache, slim};
 use integration_tests::command::{cargo, command, succeed};
 use integration_tests::published::{B3SUM, HYPERFINE, RIPGREP, V0};
+use integration_tests::tool::number;
 use serde_json::Value;
 use std::{fs, path::Path};
 use tempfile::TempDir;
@@ -18,14 +19,14 @@ pub(crate) fn project(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
-fn findings(app: &Path, flags: &[&str]) -> Vec<Value> {
+pub(crate) fn findings(app: &Path, flags: &[&str]) -> Vec<Value> {
     let mut arguments = vec!["overview", "--message-format", "json"];
     arguments.extend_from_slice(flags);
     let report = slim().in_directory(app).run(arguments).report();
     report.json["findings"].as_array().unwrap().clone()
 }
 
-fn finding<'a>(findings: &'a [Value], code: &str) -> Option<&'a Value> {
+pub(crate) fn finding<'a>(findings: &'a [Value], code: &str) -> Option<&'a Value> {
     findings.iter().find(|finding| finding["code"] == code)
 }
 
@@ -33,11 +34,12 @@ fn bytes(finding: &Value) -> u64 {
     finding["bytes"].as_u64().unwrap()
 }
 
-const MANIFEST: &str = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+pub(crate) const MANIFEST: &str =
+    "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 const QUIET: &str = "fn main() { std::process::exit(std::env::args().count() as i32) }\n";
 
 /// Constants that the optimiser cannot drop, and a function that takes one.
-fn table(words: u32, seed: u32) -> String {
+pub(crate) fn table(words: u32, seed: u32) -> String {
     let numbers: Vec<String> = (0..words)
         .map(|n| n.wrapping_mul(2_654_435_761).wrapping_add(seed).to_string())
         .collect();
@@ -356,6 +358,12 @@ fn a_call_that_alone_keeps_much_of_a_dependency_is_found() {
     let less = shipped(&with) - shipped(&without);
     let said = bytes(call);
     assert!(said.abs_diff(less) * 50 < less, "{said} said, {less} less");
+    // The command that it prints says the same.
+    let ask = ["why", "helper::look", "--message-format", "json"];
+    let why = slim().in_directory(with.path().join("app")).run(ask);
+    let target = why.report().json["target"].clone();
+    let left = number(&target, "shipped") - number(&target, "uncertain");
+    assert_eq!(left, said, "{target}");
     let found = findings(&without.path().join("app"), &[]);
     assert_eq!(finding(&found, "kept-by-one-call"), None);
 }

@@ -46,8 +46,9 @@ pub(super) fn find(
         evidence: vec![
             format!("nothing but `{by}` refers to it"),
             format!(
-                "{} of its own; the rest goes with it, because nothing else refers to that",
-                Bytes(keep.own.own())
+                "{} of its own, {} of code and data that go with it; the rest is their tables",
+                Bytes(keep.own.own()),
+                Bytes(keep.retained.linked())
             ),
         ],
         command: format!("cargo slim why {} {artifact_flags}", quoted(&name)),

@@ -46,7 +46,13 @@ pub(super) fn find(
     let dependencies = Dependencies::of_build(&Context::current().ok()?, build);
     let root = dependencies.by_id(&target.package_id)?;
     let (own, _) = bytes(&dependencies, &counted(crates, true));
-    let most = brought(&dependencies, root, &own).into_iter().next()?;
+    let required: Vec<&str> = target
+        .required_features
+        .iter()
+        .map(|name| &**name)
+        .collect();
+    let most = brought(&dependencies, root, &own, &required);
+    let most = most.into_iter().next()?;
     if most.bytes <= whole / LARGE_PART {
         return None;
     }

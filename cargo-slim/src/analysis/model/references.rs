@@ -169,7 +169,7 @@ pub struct LanguageRow {
     /// Of how many functions and constants.
     pub count: u64,
     /// How often functions of the workspace refer to it.
-    pub references: u64,
+    pub references: Option<u64>,
     /// Its own bytes.
     pub own: u64,
     /// What goes if all of it goes: an upper bound.
@@ -179,7 +179,7 @@ pub struct LanguageRow {
     /// All bytes that go, tables included.
     pub shipped: u64,
     /// The functions of the workspace that refer to it most often.
-    pub payers: Vec<Payer>,
+    pub payers: Option<Vec<Payer>>,
     /// What would save them.
     pub advice: &'static str,
 }
@@ -208,6 +208,8 @@ pub struct Why<'a> {
     pub retained: u64,
     /// How much of that may stay.
     pub uncertain: u64,
+    /// What goes with their unwind tables, relocations and the like: all that ships.
+    pub shipped: u64,
     /// The chains, step by step, those first that most bytes hang on.
     pub rows: Vec<WhyRow<'a>>,
     /// For each chain, how many of the matches it leads to and their own bytes.

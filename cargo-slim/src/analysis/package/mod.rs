@@ -186,6 +186,17 @@ fn choices<'n>(path: &Path, names: impl Iterator<Item = &'n str> + Clone) -> Str
     lines
 }
 
+/// The name, and the place among the members of that name: `y.o#2` is the second `y.o`, as an archive
+/// may have several.
+fn nth(wanted: &str) -> (&str, Option<usize>) {
+    let numbered = wanted.rsplit_once('#');
+    let numbered = numbered.and_then(|(name, nth)| Some((name, nth.parse::<usize>().ok()?)));
+    match numbered {
+        Some((name, nth)) => (name, nth.checked_sub(1)),
+        None => (wanted, None),
+    }
+}
+
 /// A member of an archive; of a thin archive the file that it names.
 fn of_archive(file: &Mapping, wanted: &str) -> Result<Mapping> {
     let path = file.path();
@@ -200,19 +211,24 @@ fn of_archive(file: &Mapping, wanted: &str) -> Result<Mapping> {
     })?;
     let mut names = Vec::new();
     let mut found = Vec::new();
+    let (called, at) = nth(wanted);
     for member in archive.members() {
         let member = member.map_err(|error| Error::Format {
             path: path.into(),
             reason: error.to_string(),
         })?;
         let name = String::from_utf8_lossy(member.name()).into_owned();
-        if search::is_called(&name, wanted) {
+        if search::is_called(&name, called) {
             found.push((name.clone(), member.file_range()));
         }
         // As many as are shown, and one to say that there are more.
         if names.len() <= MAX_CHOICES {
             names.push(name);
         }
+    }
+    if let Some(at) = at.filter(|at| *at < found.len()) {
+        found.swap(0, at);
+        found.truncate(1);
     }
     let [(name, (offset, size))] = &found[..] else {
         return Err(not_one(path, wanted, found.len(), &names));
@@ -270,7 +286,17 @@ fn not_one(path: &Path, wanted: &str, count: usize, names: &[String]) -> Error {
             path.display()
         ),
     };
-    let choices = choices(path, names.iter().map(String::as_str));
+    let numbered: Vec<String> = (0..)
+        .zip(names)
+        .map(|(at, name)| {
+            let same = |names: &[String]| names.iter().filter(|other| *other == name).count();
+            match same(names) {
+                1 => name.clone(),
+                _ => format!("{name}#{}", same(&names[..=at])),
+            }
+        })
+        .collect();
+    let choices = choices(path, numbered.iter().map(String::as_str));
     Error::usage(message, format_args!("choose one:{choices}"))
 }
 

@@ -9,9 +9,8 @@
 use super::{
     Catalogue, CrateInfo, archive,
     build::slashed,
-    mentioned::mentioned,
+    layout::package_by_layout,
     producer,
-    source::package_by_layout,
     sysroot::{self, crate_name},
     toolchain_origin,
 };
@@ -214,22 +213,6 @@ impl Catalogue {
         }
         if let (Some(source), Some((_, Some(root)))) = (source, package) {
             self.add_root(&root, &source, index, library);
-        }
-    }
-
-    /// Crates whose sources the file itself mentions, in panic locations and debug information.
-    fn add_mentioned(&mut self, file: &[u8], image: Option<&Image<'_>>) {
-        for text in mentioned(file, image) {
-            let Some((package, Some(version), origin)) = package_by_layout(&text) else {
-                continue;
-            };
-            self.add(CrateInfo {
-                role: Default::default(),
-                name: package.replace('-', "_"),
-                package: Some(package.into()),
-                version: Some(version.into()),
-                origin,
-            });
         }
     }
 
@@ -494,7 +477,10 @@ fn package_of_source(
                 .parent()
                 .is_some_and(|root| root == directory)
         });
+        // `cargo vendor` writes this beside the manifest.
+        let vendored = directory.join(".cargo-checksum.json").exists();
         let (version, origin) = match (layout, member) {
+            (Some((_, _, Origin::Registry)), _) if !vendored => (version, Origin::Path),
             (Some((_, _, origin)), _) => (version, origin),
             (None, Some(member)) => (Some(member.version.to_string()), Origin::Workspace),
             (None, None) => (version, Origin::Path),

@@ -17,7 +17,8 @@ mod archive;
 mod build;
 #[cfg(feature = "binary")]
 mod file;
-
+mod layout;
+#[cfg(feature = "binary")]
 mod mentioned;
 #[cfg(feature = "binary")]
 mod producer;
@@ -175,6 +176,8 @@ pub struct Catalogue {
     commit: Option<String>,
     /// Versions of the standard library's own dependencies, by crate name.
     std_versions: BTreeMap<String, String>,
+    /// Whether the program's own cargo had its home where std's builds had theirs.
+    cargo_at_root: bool,
     /// Whether every crate that can occur is here.
     complete: bool,
     /// Whether nothing shows that the toolchain here made the file: its crates count only where their
@@ -400,7 +403,7 @@ impl Catalogue {
             info.package.as_ref() == Some(&package.name)
                 && info.version.as_ref() == Some(&package.version)
         };
-        let vendored = info.origin == Origin::Path;
+        let vendored = matches!(info.origin, Origin::Path | Origin::Registry);
         let list = self.listed.as_ref().filter(|_| vendored);
         let package = list.and_then(|list| list.packages.iter().find(listed));
         Some(package.map_or(info.clone(), CrateInfo::of_package))

@@ -1,11 +1,13 @@
 //! From the path of a source file to its crate.
 //!
 //! Paths come from debug information and from panic locations. Known directories (packages,
-//! `OUT_DIR`s) are matched by the longest prefix; beyond them the layouts of cargo's home and of
-//! the standard library say it: `registry/src/<index>/NAME-VERSION/`, `git/checkouts/<name>-<id>/`,
-//! `/rustc/<commit>/library/<crate>/`, `/rust/deps/NAME-VERSION/`.
+//! `OUT_DIR`s) are matched by the longest prefix; beyond them the layouts of cargo's home (`layout`)
+//! and of the standard library say it: `/rustc/<commit>/library/<crate>/`.
 
-use super::{Catalogue, CrateInfo, Root};
+use super::{
+    Catalogue, CrateInfo, Root,
+    layout::{DEPENDENCIES, STD_BUILD, name_and_version, package_by_layout},
+};
 use crate::attribution::Origin;
 #[cfg(feature = "binary")]
 use crate::attribution::PackageList;
@@ -32,19 +34,6 @@ pub(super) fn crate_of_path(catalogue: &Catalogue, source: &str) -> Option<Crate
         return Some(info);
     }
     by_layout(catalogue, &path)
-}
-
-/// `name` and `1.0.0` of `name-1.0.0`: the version starts behind the first `-` that a number and a
-/// dot follow, because names have no dots.
-pub(super) fn name_and_version(directory: &str) -> Option<(&str, &str)> {
-    for (at, _) in directory.match_indices('-') {
-        let (name, version) = (directory.get(..at)?, directory.get(at + 1..)?);
-        let digits = version.bytes().take_while(u8::is_ascii_digit).count();
-        if digits > 0 && version.as_bytes().get(digits) == Some(&b'.') && !name.is_empty() {
-            return Some((name, version));
-        }
-    }
-    None
 }
 
 /// Forward slashes, without `.` and, where something precedes it, `..`.
@@ -145,31 +134,15 @@ fn library_of(source: &str) -> Option<&str> {
 /// What the layout of cargo's directories says about a path that is in none of the known ones.
 fn by_layout(catalogue: &Catalogue, path: &str) -> Option<CrateInfo> {
     let (package, version, mut origin) = package_by_layout(path)?;
-    // Older toolchains show where std's dependencies were when std was built.
-    if path.starts_with("/cargo/registry/") {
-        let of_std = catalogue
-            .std_versions
-            .get(&package.replace('-', "_"))
-            .map(String::as_str);
-        if of_std.is_some() && of_std == version {
+    if path.starts_with(STD_BUILD) {
+        let of_std = catalogue.std_versions.get(&package.replace('-', "_"));
+        let same = of_std.is_some() && of_std.map(String::as_str) == version;
+        if same || !catalogue.cargo_at_root && DEPENDENCIES.contains(&package) {
             origin = Origin::StdDependency;
         }
     }
     Some(package_crate(catalogue, package, version, origin))
 }
-
-/// What the standard library depends on, for its backtraces mostly.
-#[cfg(feature = "binary")]
-const DEPENDENCIES: [&str; 8] = [
-    "addr2line",
-    "adler2",
-    "gimli",
-    "hashbrown",
-    "memchr",
-    "miniz_oxide",
-    "object",
-    "rustc-demangle",
-];
 
 /// Modules of the standard library that a program's own crate of the same name hardly has.
 #[cfg(feature = "binary")]
@@ -271,45 +244,6 @@ pub(super) fn by_directory(catalogue: &Catalogue, source: &str) -> Option<CrateI
             origin: Origin::Workspace,
         }),
     }
-}
-
-/// Package, version and origin, as far as the path shows them.
-pub(super) fn package_by_layout(path: &str) -> Option<(&str, Option<&str>, Origin)> {
-    if let Some(rest) = path.strip_prefix("/rust/deps/") {
-        let (package, version) = name_and_version(rest.split('/').next()?)?;
-        return Some((package, Some(version), Origin::StdDependency));
-    }
-    if let Some((_, rest)) = path.rsplit_once("/registry/src/") {
-        let (package, version) = name_and_version(rest.split('/').nth(1)?)?;
-        return Some((package, Some(version), Origin::Registry));
-    }
-    if let Some((_, rest)) = path.rsplit_once("/git/checkouts/") {
-        // `<repository>-<hash>/<revision>/…`; inside, the directory above `src` names the package.
-        let mut parts = rest.split('/');
-        let repository = parts.next()?;
-        let repository = repository
-            .rsplit_once('-')
-            .map_or(repository, |(name, _)| name);
-        let inner = parts.skip(1).take_while(|part| *part != "src");
-        let package = inner
-            .last()
-            .filter(|last| !last.contains('.'))
-            .unwrap_or(repository);
-        return Some((package, None, Origin::Git));
-    }
-    let vendored = path.rsplit_once("/vendor/").map(|(_, rest)| rest);
-    if let Some(rest) = vendored.or_else(|| path.strip_prefix("vendor/")) {
-        let mut parts = rest.split('/');
-        let directory = parts.next()?;
-        if parts.next()? != "src" || !path.ends_with(".rs") {
-            return None;
-        }
-        return Some(match name_and_version(directory) {
-            Some((package, version)) => (package, Some(version), Origin::Path),
-            None => (directory, None, Origin::Path),
-        });
-    }
-    None
 }
 
 /// The library crate of a package; by the catalogue where it has it, else by cargo's default.

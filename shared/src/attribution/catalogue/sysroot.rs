@@ -4,7 +4,7 @@
 //! `/rust/deps/NAME-VERSION/` (before Rust 1.8x `…/registry/src/<index>/NAME-VERSION/`), close to
 //! its end.
 
-use super::{Catalogue, CrateInfo, archive, source::name_and_version, toolchain_origin};
+use super::{Catalogue, CrateInfo, archive, layout::name_and_version, toolchain_origin};
 use crate::{attribution::Origin, cargo::Toolchain, image::Image};
 use rayon::prelude::*;
 use std::{
