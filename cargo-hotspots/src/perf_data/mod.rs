@@ -42,6 +42,7 @@ mod unwind;
 mod waits;
 
 pub use options::Options;
+pub(crate) use search::kept_kallsyms;
 
 use crate::profile::Profile;
 use codecost::{Error, Result};
