@@ -9,6 +9,7 @@ use super::{
 };
 use codecost::{
     Error, Result,
+    address::VirtualAddress,
     attribution::{CrateId, Function},
     demangle::Part,
     disasm::{Decoder, Disassembler, decoder_of},
@@ -167,7 +168,7 @@ pub(super) fn largest(
         let name = names::name_of(family.first()?.whole, &subject.symbols)?;
         Some(name.family())
     };
-    let mut found: Option<((Reverse<u64>, _), CrateId, Vec<Copied<'_>>)> = None;
+    let mut found: Option<(Rank, CrateId, Vec<Copied<'_>>)> = None;
     for (at_most, id, functions) in families {
         if found.as_ref().is_some_and(|(best, ..)| best.0.0 > at_most) {
             break;
@@ -183,6 +184,9 @@ pub(super) fn largest(
     let decoder = decoder_of(&subject.image);
     found.map(|(_, id, family)| row(subject, decoder.as_ref(), id, family))
 }
+
+/// Bytes beyond the largest copy, most first, then the first address.
+type Rank = (Reverse<u64>, Option<VirtualAddress>);
 
 /// One copy: a function, and what a tool moved out of it.
 struct Copied<'f> {
