@@ -50,6 +50,7 @@ mod walk;
 pub use mapped::mapped;
 pub use options::Options;
 pub(crate) use options::no_event;
+pub(crate) use search::kept_kallsyms;
 
 use crate::profile::Profile;
 use codecost::{Error, Result};

@@ -101,24 +101,37 @@ fn open_if_there(path: &Path) -> Option<Result<Mapping, ModuleProblem>> {
 /// Where copies of files are kept by their build id: `perf record` copies what it sampled into
 /// `~/.debug`, distributions have `/usr/lib/debug`.
 fn by_build_id(build_id: &[u8], kind: ModuleKind) -> Vec<PathBuf> {
-    let hex: String = build_id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let Some((first, rest)) = hex.split_at_checked(2) else {
+    let Some(below) = below(build_id) else {
         return Vec::new();
     };
-    let below = Path::new(".build-id").join(first).join(rest);
-    let cache = std::env::var_os("PERF_BUILDID_DIR").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(std::env::home_dir()?.join(".debug")));
     let name = if kind == ModuleKind::Vdso {
         "vdso"
     } else {
         "elf"
     };
     let mut paths = Vec::new();
-    if let Some(cache) = cache {
+    if let Some(cache) = cache() {
         paths.push(cache.join(&below).join(name));
     }
     paths.push(Path::new("/usr/lib/debug").join(below));
     paths
+}
+
+/// Where `perf record` keeps its copy of a kernel's `/proc/kallsyms`.
+pub(crate) fn kept_kallsyms(build_id: &[u8]) -> Option<PathBuf> {
+    Some(cache()?.join(below(build_id)?).join("kallsyms"))
+}
+
+fn below(build_id: &[u8]) -> Option<PathBuf> {
+    let hex: String = build_id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (first, rest) = hex.split_at_checked(2)?;
+    Some(Path::new(".build-id").join(first).join(rest))
+}
+
+/// The directory of perf's copies.
+fn cache() -> Option<PathBuf> {
+    let set = std::env::var_os("PERF_BUILDID_DIR").map(PathBuf::from);
+    set.or_else(|| Some(std::env::home_dir()?.join(".debug")))
 }
 
 /// Whether a file is the one that ran. `at_recorded_path` says that it is the file at the recorded

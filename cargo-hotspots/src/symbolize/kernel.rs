@@ -5,12 +5,21 @@
 //! down as its reference at the same address. The kernel is loaded at another address in each boot;
 //! the reference symbol says by how much its functions are moved. Where addresses are hidden
 //! (`kernel.kptr_restrict`) there are no names, and the kernel is one row.
+//!
+//! The kernel writes that list anew for each reader, which takes longer than all the rest of a view;
+//! `perf record` has kept a copy. In it the functions of the kernel itself are as good as in the list,
+//! wherever the kernel was loaded when it was made; those of modules are not.
 
-use crate::profile::{Kernel, RuntimeAddress};
-use std::{fs, io::Read};
+use crate::{
+    perf_data::kept_kallsyms,
+    profile::{Kernel, RuntimeAddress},
+};
+use std::{fs, io::Read, path::Path};
 
 /// More than any kernel has.
 const MOST: u64 = 64 * 1024 * 1024;
+/// Most kernels have less.
+const COMMON: usize = 16 * 1024 * 1024;
 /// Nothing that is further after a symbol belongs to it.
 const LONGEST: u64 = 1 << 20;
 
@@ -25,12 +34,13 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Those of the recorded kernel, where it is the one that runs here.
-    pub(super) fn read(kernel: &Kernel) -> Self {
-        Self::same_kernel(kernel).unwrap_or_default()
+    /// Those of the recorded kernel, where it is the one that runs here; at least those at the
+    /// addresses that are `asked` for.
+    pub(super) fn read(kernel: &Kernel, asked: &[RuntimeAddress]) -> Self {
+        Self::same_kernel(kernel, asked).unwrap_or_default()
     }
 
-    fn same_kernel(kernel: &Kernel) -> Option<Self> {
+    fn same_kernel(kernel: &Kernel, asked: &[RuntimeAddress]) -> Option<Self> {
         let reference = kernel.reference.as_ref()?;
         let notes = fs::read("/sys/kernel/notes").unwrap_or_default();
         let same_build = match &kernel.build_id {
@@ -42,14 +52,35 @@ impl Names {
         if same_build == Some(false) || same_build.is_none() && !same_release {
             return None;
         }
-        let mut text = String::new();
-        let file = fs::File::open("/proc/kallsyms").ok()?;
+        let copy = kernel.build_id.as_deref().and_then(kept_kallsyms);
+        let copy = copy.and_then(|path| Self::of_list(&path, reference));
+        if let Some(copy) = copy.filter(|copy| copy.has_in_itself(asked)) {
+            return Some(copy);
+        }
+        let names = Self::of_list(Path::new("/proc/kallsyms"), reference)?;
+        // Without a build id only an address that is the same says that the kernel is.
+        (same_build.is_some() || names.moved == 0).then_some(names)
+    }
+
+    fn of_list(path: &Path, reference: &(String, RuntimeAddress)) -> Option<Self> {
+        // Copied each time that it grows, unless there is room at once.
+        let mut text = String::with_capacity(COMMON);
+        let file = fs::File::open(path).ok()?;
         file.take(MOST).read_to_string(&mut text).ok()?;
         let mut names = Self::parse(text);
         let here = names.address_of(&reference.0)?;
         names.moved = reference.1.0.wrapping_sub(here);
-        // Without a build id only an address that is the same says that the kernel is.
-        (same_build.is_some() || names.moved == 0).then_some(names)
+        Some(names)
+    }
+
+    /// Whether all these addresses are in the kernel's own code, where no module is loaded.
+    fn has_in_itself(&self, asked: &[RuntimeAddress]) -> bool {
+        let bounds = self.address_of("_stext").zip(self.address_of("_etext"));
+        let is_in = |(start, end): (u64, u64)| {
+            let mut asked = asked.iter().map(|asked| asked.0.wrapping_sub(self.moved));
+            asked.all(|address| (start..end).contains(&address))
+        };
+        bounds.is_some_and(is_in)
     }
 
     /// Reads lines of `ffffffff81000000 T _stext`, functions only.
@@ -153,6 +184,30 @@ mod tests {
         assert_eq!(at(&names, 0xffff_ffff_8200_0021).as_deref(), Some("inner"));
         // Hidden addresses are zero.
         assert_eq!(Names::parse("0000000000000000 T _text\n".into()).list, []);
+    }
+
+    #[test]
+    fn a_copy_answers_for_the_kernel_itself() {
+        let mut names = Names::parse(
+            "0000000000001000 A fixed\nffffffff81000000 T _stext\nffffffff81000020 t inner\n\
+             ffffffff82000000 T _etext\nffffffffc0000000 t of_module\t[ext4]\n"
+                .into(),
+        );
+        let has = |names: &Names, asked: &[u64]| {
+            let asked: Vec<_> = asked.iter().copied().map(RuntimeAddress).collect();
+            names.has_in_itself(&asked)
+        };
+        assert!(has(&names, &[]));
+        assert!(has(&names, &[0xffff_ffff_8100_0000, 0xffff_ffff_81ff_ffff]));
+        assert!(!has(
+            &names,
+            &[0xffff_ffff_8100_0000, 0xffff_ffff_8200_0000]
+        ));
+        assert!(!has(&names, &[0xffff_ffff_c000_0001]));
+        names.moved = 0x1000;
+        assert!(!has(&names, &[0xffff_ffff_8100_0000]));
+        assert!(has(&names, &[0xffff_ffff_8200_0000]));
+        assert!(!has(&Names::default(), &[]));
     }
 
     #[test]

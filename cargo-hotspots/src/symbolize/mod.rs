@@ -121,7 +121,11 @@ fn of_module(
 
 /// The kernel: its functions where their names are known.
 fn of_kernel(kernel: &Kernel, frames: &[(Place, FrameId)], collector: &mut Collector<'_>) {
-    let names = kernel::Names::read(kernel);
+    let asked = frames.iter().filter_map(|(place, _)| match place {
+        Place::Memory(address) => Some(*address),
+        _ => None,
+    });
+    let names = kernel::Names::read(kernel, &asked.collect::<Vec<_>>());
     let function = collector.bucket(buckets::KERNEL);
     let lone = collector.lone(function);
     for (place, frame) in frames {

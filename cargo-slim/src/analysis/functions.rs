@@ -52,7 +52,10 @@ pub(super) fn rows<'a>(subject: &'a Subject<'_>, named: usize) -> Vec<FunctionRo
             ..row(subject, function, name)
         })
     };
-    order.iter().enumerate().filter_map(row).collect()
+    // An iterator that may leave rows out would have the list copied each time that it grows.
+    let mut rows = Vec::with_capacity(order.len());
+    rows.extend(order.iter().enumerate().filter_map(row));
+    rows
 }
 
 /// The functions of all images, largest first; only the first `named` of each have their names.

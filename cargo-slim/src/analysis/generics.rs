@@ -9,6 +9,7 @@ use super::{
 };
 use codecost::{
     Error, Result,
+    address::VirtualAddress,
     attribution::{CrateId, Function},
     demangle::Part,
     disasm::{Decoder, Disassembler, decoder_of},
@@ -146,25 +147,46 @@ pub(super) fn largest(
         let sizes = || family.iter().map(Copied::size);
         sizes().sum::<u64>() - sizes().max().unwrap_or_default()
     };
+    // Putting fragments to their functions makes the largest copy larger, and so a family's bytes
+    // fewer: once one is found, those that had fewer before are not looked at.
+    let at_most = |functions: &[&Function]| {
+        let sizes = || functions.iter().map(|function| function.range.size);
+        sizes().sum::<u64>() - sizes().max().unwrap_or_default()
+    };
     let mut families: Vec<_> = families
         .into_iter()
         .filter(|(_, functions)| functions.len() >= least)
-        .map(|((id, _), functions)| (id, copies(subject, functions)))
-        .filter(|(_, family)| family.len() >= least)
-        .map(|(id, family)| (beyond(&family), id, family))
+        .map(|((id, _), functions)| (at_most(&functions), id, functions))
         .collect();
+    families.sort_unstable_by_key(|(at_most, ..)| Reverse(*at_most));
     // Of equals the one that stands first, so that each run gives the same answer.
-    let first = |family: &[Copied<'_>]| family.iter().map(|copy| copy.whole.range.start).min();
-    families.sort_by_cached_key(|(beyond, _, family)| (Reverse(*beyond), first(family)));
+    let rank = |family: &[Copied<'_>]| {
+        let first = family.iter().map(|copy| copy.whole.range.start).min();
+        (Reverse(beyond(family)), first)
+    };
     let named = |family: &[Copied<'_>]| {
         let name = names::name_of(family.first()?.whole, &subject.symbols)?;
         Some(name.family())
     };
-    let mut families = families.into_iter();
-    let found = families.find(|(_, _, family)| named(family).is_some_and(|name| counts(&name)));
+    let mut found: Option<(Rank, CrateId, Vec<Copied<'_>>)> = None;
+    for (at_most, id, functions) in families {
+        if found.as_ref().is_some_and(|(best, ..)| best.0.0 > at_most) {
+            break;
+        }
+        let family = copies(subject, functions);
+        let rank = rank(&family);
+        let is_better = found.as_ref().is_none_or(|(best, ..)| rank < *best);
+        let is_family = family.len() >= least && is_better;
+        if is_family && named(&family).is_some_and(|name| counts(&name)) {
+            found = Some((rank, id, family));
+        }
+    }
     let decoder = decoder_of(&subject.image);
     found.map(|(_, id, family)| row(subject, decoder.as_ref(), id, family))
 }
+
+/// Bytes beyond the largest copy, most first, then the first address.
+type Rank = (Reverse<u64>, Option<VirtualAddress>);
 
 /// One copy: a function, and what a tool moved out of it.
 struct Copied<'f> {

@@ -12,13 +12,14 @@ use crate::analysis::{
 use codecost::{
     Result,
     console::Console,
+    hashing::NumberMap,
     report::{
         Cell, Format, JsonRow, Nth, OutputOptions, RowId, Table, json_text, numbered,
         unknown_packages,
     },
 };
 use serde::Serialize;
-use std::io;
+use std::{io, iter, ptr};
 
 /// One row in JSON.
 #[derive(Serialize)]
@@ -183,9 +184,15 @@ pub(super) fn count<'r, 'a>(rows: &'r [FunctionRow<'a>]) -> Vec<Nth<'r, Function
     numbered(rows, |row| [&row.label.name, &row.name])
 }
 
-/// The rows without the count that only JSON needs.
-fn uncounted<'r, 'a>(rows: &'r [FunctionRow<'a>]) -> Vec<Nth<'r, FunctionRow<'a>>> {
-    rows.iter().map(|row| Nth { row, nth: 1 }).collect()
+/// The rows with the count that only JSON needs.
+pub(super) fn counted_for<'r, 'a>(
+    format: Format,
+    rows: &'r [FunctionRow<'a>],
+) -> Vec<Nth<'r, FunctionRow<'a>>> {
+    match format {
+        Format::Json => count(rows),
+        _ => rows.iter().map(|row| Nth { row, nth: 1 }).collect(),
+    }
 }
 
 pub(super) fn table<'a>(
@@ -259,6 +266,23 @@ pub(super) fn table<'a>(
         .machines_only()
 }
 
+/// The crates of many functions, each once, with how many it has. They are told apart by where they
+/// stand, for a subject keeps each once.
+pub(super) fn tally<'a>(rows: &[Nth<'a, FunctionRow<'a>>]) -> Vec<(&'a CrateInfo, usize)> {
+    let mut places: NumberMap<usize, usize> = NumberMap::default();
+    let mut tally = Vec::new();
+    for label in rows.iter().map(|row| row.row.label) {
+        let at = *places
+            .entry(ptr::from_ref(label).addr())
+            .or_insert(tally.len());
+        match tally.get_mut(at) {
+            Some((_, rows)) => *rows += 1,
+            None => tally.push((label, 1)),
+        }
+    }
+    tally
+}
+
 /// Shows the functions.
 ///
 /// # Errors
@@ -272,15 +296,17 @@ pub fn write(
     let total = analysis.total;
     let rows = &analysis.rows;
     let json = options.format == Format::Json;
-    let rows = if json { count(rows) } else { uncounted(rows) };
+    let rows = counted_for(options.format, rows);
+    let labels = tally(&rows);
     let ambiguous = match json {
         true => Ambiguous::default(),
-        false => Ambiguous::among(rows.iter().map(|row| row.row.label)),
+        false => Ambiguous::among(labels.iter().map(|(label, _)| *label)),
     };
     let table = table(&rows, &ambiguous, total, options.full_names)
         .total_label("all functions")
         .when_empty("nothing: no functions are known");
-    let labels = rows.iter().map(|row| row.row.label);
+    let labels = labels.into_iter();
+    let labels = labels.flat_map(|(label, rows)| iter::repeat_n(label, rows));
     let report = report_of(analysis, "functions", table).unknowns([unknown_packages(labels)]);
     console.write_report(&report, options, |row| Line(JsonFunction::new(row, total)))
 }

@@ -127,9 +127,10 @@ pub fn write(
     } = &analysis.rows;
     let total = analysis.total;
     let sections = sections::count(sections);
-    let functions = functions::count(functions);
+    let functions = functions::counted_for(options.format, functions);
     let labels = crates.iter().map(|row| &row.label);
-    let ambiguous = Ambiguous::among(labels.chain(functions.iter().map(|row| row.row.label)));
+    let of_functions = functions::tally(&functions).into_iter();
+    let ambiguous = Ambiguous::among(labels.chain(of_functions.map(|(label, _)| label)));
 
     let crates = crates::count(crates);
     let mut by_memory = crates.clone();

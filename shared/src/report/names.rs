@@ -212,7 +212,12 @@ fn unwrap_inherent(text: &mut String) {
 
 /// Names that more than one crate of a report has, so that only these need their version.
 #[derive(Debug, Default)]
-pub struct Ambiguous<'a>(HashSet<&'a str>);
+pub struct Ambiguous<'a> {
+    names: HashSet<&'a str>,
+    /// The marks of these: a table asks for the name in each of a hundred thousand rows, and most are
+    /// told apart by theirs.
+    marks: u64,
+}
 
 impl<'a> Ambiguous<'a> {
     /// The ambiguous names among these.
@@ -225,13 +230,16 @@ impl<'a> Ambiguous<'a> {
                 ambiguous.insert(owner.name);
             }
         }
-        Self(ambiguous)
+        Self {
+            marks: ambiguous.iter().fold(0, |all, name| all | mark(name)),
+            names: ambiguous,
+        }
     }
 
     /// `regex`, or where there are several `regex 1.12.2`, `memchr 2.7.6 (std)`; what a crate's build
     /// compiled from C has the crate's version too, `libgit2_sys (native)`.
     pub fn name<'l>(&self, owner: CrateName<'l>) -> Cow<'l, str> {
-        if !self.0.contains(owner.name) {
+        if self.marks & mark(owner.name) == 0 || !self.names.contains(owner.name) {
             return owner.name.into();
         }
         if owner.origin == Origin::Native {
@@ -245,6 +253,12 @@ impl<'a> Ambiguous<'a> {
             .collect::<String>()
             .into()
     }
+}
+
+/// One bit of 64, by how long a name is and how it ends.
+fn mark(name: &str) -> u64 {
+    let last = name.bytes().last().unwrap_or_default();
+    1 << ((name.len() * 7 + usize::from(last)) % 64)
 }
 
 #[cfg(test)]

@@ -117,11 +117,16 @@ pub(super) struct Rows {
     columns: usize,
 }
 
+/// Bytes of a row of common length. What is not written to costs no memory.
+const COMMON: usize = 96;
+
 impl Rows {
-    fn new(columns: usize) -> Self {
+    /// With room for so many rows of common length, so that little is copied while they come.
+    fn with_capacity(rows: usize, columns: usize) -> Self {
         Self {
+            text: String::with_capacity(rows.saturating_mul(COMMON)),
+            ends: Vec::with_capacity(rows.saturating_mul(columns)),
             columns,
-            ..Self::default()
         }
     }
 
@@ -186,8 +191,9 @@ impl<'a, R> Table<'a, R> {
     /// The selected rows as people see them, with the row for what was cut and the total row.
     pub fn grid(&self, selection: &Selection<'a, R>, full_names: bool) -> Grid {
         let columns: Vec<_> = self.human_columns(selection).collect();
-        let mut rows = Rows::new(columns.len());
-        for row in selection.shown() {
+        let shown = selection.shown();
+        let mut rows = Rows::with_capacity(shown.len(), columns.len());
+        for row in shown {
             for column in &columns {
                 rows.push(&column.read(row).human());
             }

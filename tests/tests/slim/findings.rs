@@ -431,6 +431,17 @@ fn many_copies_of_one_generic_function_are_found() {
         family["largest"].as_u64().unwrap(),
     );
     assert_eq!(bytes(copies), all - largest);
+    // And no other family of as many copies has more.
+    let rows = report.rows().iter();
+    let many = rows.filter(|row| row["copies"].as_u64() >= Some(8));
+    let many = many.filter(|row| {
+        !row["name"]
+            .as_str()
+            .unwrap()
+            .starts_with("core::ptr::drop_")
+    });
+    let beyond = |row: &Value| row["file"].as_u64().unwrap() - row["largest"].as_u64().unwrap();
+    assert_eq!(many.map(beyond).max(), Some(bytes(copies)));
 
     // Its command shows what the finding does not: each copy, by its arguments.
     let name = family["name"].as_str().unwrap();

@@ -267,10 +267,11 @@ fn formats_floats(subject: &Subject<'_>, function: &Function) -> bool {
     let symbol = function
         .symbol
         .and_then(|at| subject.symbols.symbols.get(at as usize));
-    // Both modules are named in every such symbol, of either scheme; cheaper than parsing all.
+    // Both modules are named in every such symbol, of either scheme; cheaper than parsing all, and few
+    // are core's.
     symbol.is_some_and(|symbol| {
-        (symbol.name.contains("7flt2dec") || symbol.name.contains("5float"))
-            && subject.label(function.owner.defined).name == "core"
+        subject.label(function.owner.defined).name == "core"
+            && (symbol.name.contains("7flt2dec") || symbol.name.contains("5float"))
             && {
                 let key = Name::parse(&symbol.name).family_key();
                 key.contains("::num::flt2dec::")

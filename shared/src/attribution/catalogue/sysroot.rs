@@ -110,10 +110,19 @@ fn std_hash(toolchain: &Toolchain, triple: &str) -> Option<u64> {
 fn names_std(bytes: &[u8], hash: u64) -> bool {
     let unit = format!("std.{hash:x}-cgu.");
     let root = format!("Cs{}_3std", base_62(hash));
-    [unit, root]
-        .iter()
-        .any(|text| memchr::memmem::find(bytes, text.as_bytes()).is_some())
+    let texts = [&unit, &root].map(|text| memchr::memmem::Finder::new(text.as_bytes()));
+    // Both in one piece of the file before the next: a symbol's name comes early in most files, and
+    // what is behind it is not read at all.
+    let longest = unit.len().max(root.len());
+    (0..bytes.len()).step_by(PIECE).any(|at| {
+        let end = bytes.len().min(at + PIECE + longest);
+        let piece = bytes.get(at..end).unwrap_or_default();
+        texts.iter().any(|text| text.find(piece).is_some())
+    })
 }
+
+/// Files are searched in pieces of this size.
+const PIECE: usize = 256 * 1024;
 
 /// A disambiguator as v0 names write it: 1 is no digit, 2 is `0`.
 fn base_62(disambiguator: u64) -> String {
@@ -237,5 +246,12 @@ mod tests {
             b"\0std.c1f1a4ba060b9bfa-cgu.0\0",
             0xc1f1_a4ba_060b_9bfb
         ));
+        // Wherever it lies, across the pieces that are searched, too.
+        let symbol = b"std.c1f1a4ba060b9bfa-cgu.0";
+        for at in (PIECE - symbol.len()..=PIECE).chain([2 * PIECE - 1, 3 * PIECE]) {
+            let mut file = vec![0; at];
+            file.extend(symbol);
+            assert!(names_std(&file, 0xc1f1_a4ba_060b_9bfa), "{at}");
+        }
     }
 }
