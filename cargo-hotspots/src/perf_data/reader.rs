@@ -5,7 +5,7 @@ use super::{
     bytes::{Cursor, until_zero},
     files::Files,
     fold::{Addition, EventId, Fold},
-    header::Header,
+    header::{Header, KERNEL_MAP},
     kind,
     known::Known,
     module_file::{Identity, Recorded},
@@ -448,9 +448,6 @@ impl<'o> Reader<'o> {
             })
     }
 }
-
-/// How perf calls the kernel's own code.
-const KERNEL_MAP: &[u8] = b"[kernel.kallsyms]";
 
 /// A mapping, as the recording tells of it.
 struct Map<'d> {
