@@ -40,6 +40,9 @@ pub(super) struct Header {
     pub(super) of_directory: bool,
 }
 
+/// How perf calls the kernel's own code.
+pub(super) const KERNEL_MAP: &[u8] = b"[kernel.kallsyms]";
+
 /// More events, or identifiers, than anyone records at once.
 const MAX_ATTRIBUTES: usize = 4096;
 const MAX_IDS: u64 = 1 << 20;
@@ -322,8 +325,9 @@ impl Header {
                 _ => id.len() - id.iter().rev().take_while(|byte| **byte == 0).count() / 4 * 4,
             };
             let path = until_zero(path);
-            let is_vdso = path.starts_with(b"[vdso");
-            if size > 0 && (misc & MISC_CPUMODE_MASK == MISC_USER || is_vdso) {
+            // Of a kernel, perf has the identifier under the name of its own code.
+            let is_special = path.starts_with(b"[vdso") || path == KERNEL_MAP;
+            if size > 0 && (misc & MISC_CPUMODE_MASK == MISC_USER || is_special) {
                 self.build_ids.insert(path.to_vec(), id[..size].to_vec());
             }
         }
@@ -335,4 +339,40 @@ fn text(cursor: &mut Cursor<'_>) -> Option<String> {
     let size = cursor.u32()?;
     let bytes = cursor.take(size.into())?;
     Some(String::from_utf8_lossy(until_zero(bytes)).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn build_ids_of_files_the_vdso_and_the_kernel_are_taken() {
+        const KERNEL: u16 = 1;
+        const GUEST: u16 = 4;
+        let event = |misc: u16, path: &[u8]| {
+            let mut body = vec![0xff; 4];
+            body.extend([[7; 20].as_slice(), &[20, 0, 0, 0], path, &[0; 8]].concat());
+            let size = (body.len() + 8) as u16;
+            let misc = misc | MISC_BUILD_ID_SIZE;
+            let head = [
+                &67_u32.to_le_bytes()[..],
+                &misc.to_le_bytes(),
+                &size.to_le_bytes(),
+            ];
+            [head.concat(), body].concat()
+        };
+        let events = [
+            event(MISC_USER, b"/bin/a"),
+            event(KERNEL, b"[vdso]"),
+            event(KERNEL, KERNEL_MAP),
+            event(KERNEL, b"/lib/modules/a.ko"),
+            event(GUEST, b"[guest.kernel.kallsyms]"),
+        ];
+        let mut header = Header::default();
+        header.take_build_ids(&events.concat());
+        let mut taken: Vec<_> = header.build_ids.into_iter().collect();
+        taken.sort();
+        let expected = [b"/bin/a".as_slice(), KERNEL_MAP, b"[vdso]"];
+        assert_eq!(taken, expected.map(|path| (path.to_vec(), vec![7; 20])));
+    }
 }

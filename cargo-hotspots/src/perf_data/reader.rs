@@ -5,7 +5,7 @@ use super::{
     bytes::{Cursor, until_zero},
     files::Files,
     fold::{Addition, EventId, Fold},
-    header::Header,
+    header::{Header, KERNEL_MAP},
     kind,
     known::Known,
     module_file::{Identity, Recorded},
@@ -446,9 +446,6 @@ impl<'o> Reader<'o> {
             .ok_or_else(|| no_event(wanted, &names))
     }
 }
-
-/// How perf calls the kernel's own code.
-const KERNEL_MAP: &[u8] = b"[kernel.kallsyms]";
 
 /// A mapping, as the recording tells of it.
 struct Map<'d> {
