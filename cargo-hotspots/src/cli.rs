@@ -178,9 +178,9 @@ fn without_run(flag: &str) -> Error {
 /// The current side of a comparison with a baseline.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GateTarget {
-    /// Compare this program, as a whole, instead of building one
+    /// Run this program, as a whole, instead of building one
     ///
-    /// What is compared is the time of the whole process.
+    /// What counts is the time of the whole process.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = RUN)]
     #[arg(conflicts_with_all = BUILD_ARGUMENTS)]
     exec: Option<PathBuf>,

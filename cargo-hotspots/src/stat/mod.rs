@@ -47,8 +47,8 @@ pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) ->
                 Some(Err(why)) => (why, "install valgrind, or run on a machine with a PMU"),
                 _ => (
                     "this machine has no counters of its own, and nothing was simulated".to_owned(),
-                    "`--simulate always` runs the program again under cachegrind, some 40 times \
-                     slower",
+                    "`cargo hotspots stat --simulate always` runs the program again under cachegrind, \
+                     some 40 times slower",
                 ),
             };
             warnings.push(Warning::new("no-pmu", why).help(help));

@@ -117,7 +117,8 @@ impl<'a> JsonShare<'a> {
 pub(super) struct JsonNumber<'a> {
     pub(super) benchmark: &'a str,
     pub(super) target: &'a str,
-    pub(super) minimum_ns: f64,
+    /// `None` where the harness prints none.
+    pub(super) minimum_ns: Option<f64>,
     pub(super) median_ns: f64,
 }
 
