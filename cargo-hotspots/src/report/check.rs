@@ -335,7 +335,10 @@ pub fn write_saved(saved: &Saved, options: &OutputOptions, console: &mut Console
 
 /// The shortest time; libtest prints a median only, which stands in its place where times are compared.
 fn minimum(kept: &Kept, number: &Number) -> Option<f64> {
-    (kept.harness != Harness::Libtest.as_str()).then_some(number.minimum_ns)
+    let harness = Harness::of_name(&kept.harness);
+    harness
+        .is_none_or(Harness::has_minimum)
+        .then_some(number.minimum_ns)
 }
 
 /// Conditions over shares alone, where nothing is compared.
