@@ -68,3 +68,45 @@ fn what_the_program_requires_and_its_own_library_are_no_findings() {
         "{proven:?}"
     );
 }
+
+/// `src/main.rs` is in every package: a file that the workspace here did not build has none of its crates.
+#[test]
+fn a_file_of_another_workspace_is_not_this_ones() {
+    let manifest = |name: &str| {
+        format!(
+            "[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
+             [profile.release]\ndebug = 1\n"
+        )
+    };
+    let main = "fn main() { println!(\"{}\", std::env::args().nth(1).unwrap()) }\n";
+    let project = project(&[
+        ("here/Cargo.toml", &manifest("here")),
+        ("here/src/main.rs", main),
+        ("there/Cargo.toml", &manifest("there")),
+        ("there/src/main.rs", main),
+    ]);
+    let (here, there) = (project.path().join("here"), project.path().join("there"));
+    integration_tests::command::succeed(cargo().current_dir(&there).args(["build", "--release"]));
+    let file = project.path().join("copied");
+    std::fs::copy(there.join("target/release/there"), &file).unwrap();
+    let origins = |directory: &std::path::Path, file: &std::path::Path| {
+        let tool = slim().in_directory(directory);
+        let run = tool.run(
+            ["crates", "-n", "0", "--message-format", "json", "--file"]
+                .iter()
+                .map(std::ffi::OsStr::new)
+                .chain([file.as_os_str()]),
+        );
+        let rows = run.report().json["rows"].as_array().unwrap().clone();
+        let own = rows.into_iter().filter(|row| row["origin"] == "workspace");
+        own.map(|row| row["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(origins(&here, &file), Vec::<String>::new());
+    // Under its own name it may be one of the workspace's.
+    let named = project.path().join("there");
+    let named = named.join("elsewhere").join("there");
+    std::fs::create_dir_all(named.parent().unwrap()).unwrap();
+    std::fs::copy(&file, &named).unwrap();
+    assert_eq!(origins(&there, &named).len(), 1);
+}

@@ -133,10 +133,10 @@ impl Catalogue {
             }
             (None, None) => {}
         }
-        let base = workspace
+        let own = workspace
             .as_ref()
-            .map(|workspace| workspace.root().to_path_buf());
-        catalogue.base = base.as_deref().map(slashed);
+            .filter(|workspace| catalogue.is_of(workspace, file));
+        catalogue.base = own.map(|workspace| slashed(workspace.root()));
         // All that was linked into a file of cargo's stands in its `deps/`.
         catalogue.complete = beside.iter().any(|found| found.library);
         let of_std = of_built_std(&beside, workspace.as_ref());
@@ -225,13 +225,24 @@ impl Catalogue {
         self.listed = listed;
     }
 
+    /// Whether the file may come from this workspace, by its place or its name. The one around the user's
+    /// directory need not be it, and `src/main.rs` is in every one.
+    fn is_of(&self, workspace: &Workspace, file: &Path) -> bool {
+        let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        let stem = self.file_stem.as_deref();
+        let named = |name: &str| {
+            Some(name) == stem || self.file_crate.as_deref() == Some(&name.replace('-', "_"))
+        };
+        file.starts_with(workspace.root())
+            || file.starts_with(workspace.target_directory())
+            || has_target(workspace, named)
+    }
+
     /// The packages of the workspace's lock file, where the file is one of its targets by its name. That
     /// its build used this lock file is likely, not certain.
     fn add_locked(&mut self, workspace: &Workspace) {
-        let members = workspace.members();
-        let mut targets = members.iter().flat_map(|member| &member.targets);
         let stem = self.file_stem.as_deref();
-        if !targets.any(|target| Some(target.name.as_str()) == stem) {
+        if !has_target(workspace, |name| Some(name) == stem) {
             return;
         }
         for ((name, version), source) in locked(&workspace.root().join("Cargo.lock")) {
@@ -429,6 +440,13 @@ fn first_source(list: &Path) -> Option<PathBuf> {
         }
         rest = rest.get(end + 1..)?;
     }
+}
+
+/// Whether a member has a target with such a name.
+fn has_target(workspace: &Workspace, mut wanted: impl FnMut(&str) -> bool) -> bool {
+    let members = workspace.members();
+    let mut targets = members.iter().flat_map(|member| &member.targets);
+    targets.any(|target| wanted(&target.name))
 }
 
 /// Sources of workspace members are relative to the workspace's root: the one above the file, else
