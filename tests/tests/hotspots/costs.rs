@@ -68,7 +68,7 @@ fn built() -> (Fixture, Tool, PathBuf) {
 #[test]
 fn costs_are_those_that_the_kernel_and_cachegrind_count() {
     let (fixture, tool, program) = built();
-    let exec = ["--exec", program.to_str().unwrap(), "--", "500"];
+    let exec = ["--exec", program.to_str().unwrap(), "--", "40000"];
     let all = ["stat", "--simulate", "always", "--message-format", "json"];
     let report = json(&tool.run(all.iter().chain(&exec)));
     let count = |name: &str| metric(&report, name)["value"].as_u64();
@@ -84,7 +84,7 @@ fn costs_are_those_that_the_kernel_and_cachegrind_count() {
                 .args(["--tool=cachegrind", "--quiet", "--cache-sim=yes"])
                 .arg(format!("--cachegrind-out-file={}", out.display()))
                 .arg(&program)
-                .arg("500"),
+                .arg("40000"),
         );
         let text = fs::read_to_string(out).unwrap();
         let summary = text
@@ -283,7 +283,8 @@ fn a_firefox_profile_opens_and_is_symbolized() {
 fn the_report_names_what_costs_most_and_what_to_do() {
     let (fixture, tool, program) = built();
     let file = fixture.path().join("perf.md");
-    let exec = ["--exec", program.to_str().unwrap(), "--", "40000"];
+    // Long enough for samples by which shares are told apart.
+    let exec = ["--exec", program.to_str().unwrap(), "--", "1000000"];
     let all = ["report", "-o", file.to_str().unwrap()];
     let run = tool.run(all.iter().chain(&exec));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
