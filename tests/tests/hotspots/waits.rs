@@ -135,7 +135,14 @@ fn waits_are_where_and_as_long_as_the_program_says() {
     let apart = sum.abs_diff(nanoseconds);
     assert!(apart <= 1_000 * waits, "{sum} and {nanoseconds}");
     let warnings = report["warnings"].as_array().unwrap().iter();
-    let codes: Vec<_> = warnings.filter(|it| !is_cause_of_null(it)).collect();
+    // The std's own ways to read a file are one code under several names, and that is said.
+    let is_of_std = |it: &Value| {
+        let message = it["message"].as_str().unwrap();
+        it["code"] == "merged-functions" && message.starts_with("`<std::")
+    };
+    let codes: Vec<_> = warnings
+        .filter(|it| !is_cause_of_null(it) && !is_of_std(it))
+        .collect();
     assert!(codes.is_empty(), "{codes:?}");
 
     // People see how long; and are led here by a recording of time.
