@@ -250,6 +250,14 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
             return warnings;
         }
     }
+    // `objcopy --only-keep-debug` leaves the sections and takes their bytes away.
+    let code = image.section(".text");
+    if image.format == Format::Elf && code.is_some_and(|(_, code)| code.kind == SectionKind::Bss) {
+        let message = "this is a debug file: it has the symbols and debug information of a program, and \
+                       none of its code";
+        let help = "name the program with `--file`, and this file with `--debug-file`";
+        warnings.push(Warning::new("debug-file", message).help(help));
+    }
     let apart = is_apart(subject);
     match apart {
         Some(Apart::Pdb) => {

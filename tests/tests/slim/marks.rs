@@ -169,3 +169,28 @@ fn members_of_one_name_can_be_chosen() {
         assert_eq!(report.report().rows_where("name", function).len(), 1);
     }
 }
+
+/// The witness is `readelf`: its `.text` has no bytes.
+#[test]
+fn a_debug_file_on_its_own_asks_for_its_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "int main(int c, char **v) { return c * 3; }\n";
+    let program = compiled(directory.path(), "p.c", source, &["-g"]);
+    let file = directory.path().join("p.debug");
+    succeed(
+        command("objcopy")
+            .arg("--only-keep-debug")
+            .args([&program, &file]),
+    );
+    let listed = succeed(command("readelf").arg("-SW").arg(&file));
+    let text = listed
+        .lines()
+        .find(|line| line.contains(" .text "))
+        .unwrap();
+    assert!(text.contains("NOBITS"), "{text}");
+    let report = slim().view(&["functions"], &file);
+    let warnings = report.json["warnings"].to_string();
+    assert!(warnings.contains("\"debug-file\""), "{warnings}");
+    let report = slim().view(&["functions"], &program);
+    assert!(!report.json["warnings"].to_string().contains("debug-file"));
+}
