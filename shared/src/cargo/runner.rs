@@ -1,7 +1,7 @@
 //! `target.*.runner`: the program by which `cargo run`, `cargo test` and `cargo bench` start what they
 //! built.
 //!
-//! Source: "target.<triple>.runner" and "target.<cfg>.runner" in the cargo reference: the triple's own
+//! Source: `target.<triple>.runner` and `target.<cfg>.runner` in the cargo reference: the triple's own
 //! wins, and of several matching expressions cargo refuses to choose.
 
 use super::{context::Context, lookup::Lookup, toolchain::Toolchain};

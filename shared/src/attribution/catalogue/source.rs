@@ -6,11 +6,11 @@
 
 use super::{
     Catalogue, CrateInfo, Root,
-    layout::{DEPENDENCIES, STD_BUILD, name_and_version, package_by_layout},
+    layout::{DEPENDENCIES, STD_BUILD, package_by_layout},
 };
 use crate::attribution::Origin;
 #[cfg(feature = "binary")]
-use crate::attribution::PackageList;
+use {super::layout::name_and_version, crate::attribution::PackageList};
 
 pub(super) fn crate_of_path(catalogue: &Catalogue, source: &str) -> Option<CrateInfo> {
     let mut path = normalized(source);
