@@ -309,6 +309,17 @@ fn stacks(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
                 .help(help)
                 .count(elsewhere),
         );
+    } else if facts.allocated.is_some()
+        && let Some(bytes) = culprits::unrooted_bytes(shares, MOST_UNROOTED)
+    {
+        let culprit = culprits::of_unrooted(shares);
+        let help = remedy(facts, Symptom::Unrooted, culprit.as_ref());
+        let what = format!(
+            "few stacks end before a thread's first function, and {bytes} of what was allocated is theirs: \
+             their callers are missing, and it stays with whom they end in"
+        );
+        let warning = Warning::new("unrooted-stacks", what).help(help);
+        warnings.push(warning.count(losses.unrooted));
     }
     warnings
 }

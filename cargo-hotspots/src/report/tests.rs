@@ -256,6 +256,21 @@ fn a_doubtful_recording_says_so() {
 }
 
 #[test]
+fn a_few_stacks_without_an_end_may_have_most_of_the_bytes() {
+    let mut fixture = example();
+    let first = &mut fixture.profile.counts[0];
+    first.unrooted = first.samples;
+    first.period += 1 << 40;
+    fixture.profile.add_up();
+    fixture.profile.losses.unrooted = 1;
+    let (_, err) = shown(&fixture, CRATES, &options(Format::Human));
+    assert!(!err.contains("callers are missing"), "{err}");
+    fixture.profile.allocations = Some(Default::default());
+    let (_, err) = shown(&fixture, CRATES, &options(Format::Human));
+    assert!(err.contains("of what was allocated is theirs"), "{err}");
+}
+
+#[test]
 fn without_stacks_the_quality_line_says_what_that_means() {
     let mut fixture = example();
     fixture.profile.call_graph = CallGraph::None;

@@ -2,6 +2,7 @@
 
 use super::super::{advice::Culprit, shares::Shares};
 use crate::profile::{FrameId, ModuleKind};
+use codecost::units::Share;
 use std::{collections::HashMap, path::Path};
 
 /// The code without unwind tables that most stacks end in, and in how many any such code is.
@@ -9,6 +10,18 @@ pub(super) fn without_tables(shares: &Shares<'_>) -> Option<(Culprit, u64)> {
     let without = &shares.profile.without_tables;
     let ends = ends(shares).filter(|(frame, _)| without.binary_search(frame).is_ok());
     most(shares, ends)
+}
+
+/// The share of the allocated bytes whose stacks have no end, where it is above `most`: a few stacks may
+/// have most of them. Not of time, where every sample is worth the same.
+pub(super) fn unrooted_bytes(shares: &Shares<'_>, most: f64) -> Option<Share> {
+    let profile = shares.profile;
+    let theirs = profile.counts.iter().map(|count| {
+        let part = count.unrooted as f64 / count.samples.max(1) as f64;
+        count.period as f64 * part
+    });
+    let share = Share(theirs.sum::<f64>() / profile.period.max(1) as f64);
+    (profile.call_graph.has_known_ends() && share.0 > most).then_some(share)
 }
 
 /// The code that most other stacks end in whose callers are missing.
