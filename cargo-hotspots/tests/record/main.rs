@@ -186,6 +186,7 @@ impl Driver {
 }
 
 /// What came of it.
+#[derive(Debug)]
 struct Driven {
     stdout: String,
     stderr: String,
