@@ -17,7 +17,7 @@
 use super::model::Measures;
 use codecost::{
     Error, Result,
-    image::{Format, Image, gzip_size},
+    image::{Counter, Format, Image, gzip_size},
 };
 use std::{
     io::{self, Write},
@@ -168,20 +168,6 @@ fn brotli_size(bytes: &[u8]) -> io::Result<u64> {
     }
     // Dropping the encoder writes the end.
     Ok(counter.0)
-}
-
-/// Counts what is written, and keeps none of it.
-struct Counter(u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

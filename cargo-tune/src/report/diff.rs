@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The witness is `diff -u2`.
+    /// The expected hunks are those that `diff -U2` of GNU printed of these texts.
     #[test]
     fn a_diff_is_that_of_the_program() {
         let diff = of_texts(

@@ -21,7 +21,8 @@ pub fn gzip_size(bytes: &[u8]) -> io::Result<u64> {
 }
 
 /// Counts what is written, and keeps none of it.
-struct Counter(u64);
+#[derive(Debug, Default)]
+pub struct Counter(pub u64);
 
 impl Write for Counter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -38,7 +38,7 @@ mod wasm;
 
 pub use architecture::Architecture;
 pub use firmware::{LoadAddress, StackSize};
-pub use gzip::{GZIP_LEVEL, GZIP_LIBRARY, gzip_size};
+pub use gzip::{Counter, GZIP_LEVEL, GZIP_LIBRARY, gzip_size};
 pub use mapping::Mapping;
 pub use missing::MissingPart;
 pub use needs::{Hardening, Library, LoaderNeeds, Resource, VersionNeed};
