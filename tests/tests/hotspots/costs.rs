@@ -372,7 +372,7 @@ fn the_report_names_what_costs_most_and_what_to_do() {
 #[test]
 fn without_a_target_nothing_is_run() {
     let (fixture, tool, program) = built();
-    let exec = ["--exec", program.to_str().unwrap(), "--", "3000"];
+    let exec = ["--exec", program.to_str().unwrap(), "--", "40000"];
     let run = |words: &[&str]| tool.run(words);
     let wanting = |words: &[&str], code: i32, said: &str| {
         let ended = run(words);
