@@ -50,6 +50,7 @@ impl Command for Loops {
             syntax: syntax.syntax(),
             model: !no_model,
             functions: asm::FUNCTIONS,
+            own: false,
         };
         let analysis = asm::loops(&opened.subject(), &query)?;
         report::loops::write(&analysis, &options, console)?;

@@ -4,7 +4,7 @@ use super::{recorded, run};
 use cargo_hotspots::{
     analysis::{
         Subject,
-        asm::{FUNCTIONS, LoopQuery, Query, SourceRoots, asm, loops},
+        asm::{FUNCTIONS, LoopQuery, Query, SourceRoots, asm, loops, model::Card},
     },
     perf_data,
     profile::Profile,
@@ -12,7 +12,10 @@ use cargo_hotspots::{
     symbolize::symbolize,
     symbols::Symbols,
 };
-use codecost::{attribution::Catalogue, disasm::Syntax};
+use codecost::{
+    attribution::{Catalogue, Origin},
+    disasm::Syntax,
+};
 use std::process::Command;
 
 /// The outermost loop begins in code that was inlined into it, and sets memory once in a round.
@@ -39,7 +42,7 @@ __attribute__((noinline)) unsigned long optimal(unsigned long rounds) {
 int main(void) { return optimal(100) & 1; }
 "#;
 
-fn cards(profile: &Profile, symbols: &Symbols) -> Vec<cargo_hotspots::analysis::asm::model::Card> {
+fn cards(profile: &Profile, symbols: &Symbols, own: bool) -> Vec<Card> {
     let recording = Recording {
         data: "perf.data".into(),
         about: None,
@@ -56,12 +59,13 @@ fn cards(profile: &Profile, symbols: &Symbols) -> Vec<cargo_hotspots::analysis::
         syntax: Syntax::default(),
         model: false,
         functions: FUNCTIONS,
+        own,
     };
     loops(&subject, &query).unwrap().rows
 }
 
 fn assert_agree(profile: &Profile, symbols: &Symbols) -> usize {
-    let cards = cards(profile, symbols);
+    let cards = cards(profile, symbols, false);
     for card in &cards {
         let found = asm(profile, symbols, &Query::of(&card.symbol)).unwrap();
         let same = found.loops.iter().find(|row| row.header == card.header);
@@ -86,6 +90,27 @@ fn assert_agree(profile: &Profile, symbols: &Symbols) -> usize {
 fn both_views_have_one_place_and_one_size_for_a_loop() {
     let recorded = recorded();
     assert!(assert_agree(&recorded.profile, &recorded.symbols) > 5);
+}
+
+/// The findings decode only what the workspace's code ran in: that loses none of its loops.
+#[test]
+fn the_loops_of_the_workspace_are_the_same_without_all_others() {
+    let profile = &recorded().profile;
+    let mut symbols = symbolize(profile, &Catalogue::empty());
+    let program = symbols.crates.iter_mut().find(|owner| owner.name == "hot");
+    program.unwrap().origin = Origin::Workspace;
+    let of_workspace = |own: bool| -> Vec<_> {
+        let cards = cards(profile, &symbols, own).into_iter();
+        let own = cards.filter(|card| {
+            let owner = card.owner.as_ref();
+            owner.is_some_and(|owner| owner.origin == Origin::Workspace)
+        });
+        own.map(|card| (card.symbol, card.header, card.own.samples, card.line))
+            .collect()
+    };
+    let found = of_workspace(true);
+    assert_eq!(found, of_workspace(false));
+    assert!(found.len() > 3, "{found:?}");
 }
 
 #[test]

@@ -271,6 +271,7 @@ fn names(opened: &Opened) -> BTreeMap<String, &'static str> {
         syntax: Syntax::default(),
         model: false,
         functions: analysis::asm::FUNCTIONS,
+        own: false,
     };
     let cards = analysis::asm::loops(&subject, &query).unwrap().rows;
     add(

@@ -23,14 +23,19 @@ use crate::{
         model::{Analysis, CrateInfo},
         subject::Subject,
     },
-    profile::Profile,
-    symbols::Symbols,
+    profile::{FrameId, ModuleId, Place, Profile},
+    symbols::{Scope, Symbols},
 };
 use codecost::{
     Result,
+    address::VirtualAddress,
+    attribution::Origin,
     disasm::{Lister, Syntax},
 };
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Functions with a smaller share of the time have no hot loop.
 const HOT_FUNCTION: f64 = 0.003;
@@ -52,6 +57,9 @@ pub struct LoopQuery {
     pub model: bool,
     /// How many functions are decoded at most, the hottest first.
     pub functions: usize,
+    /// Whether only functions in which code of the workspace ran are decoded. Files without any are
+    /// not opened: the debug information of the C library alone costs more than all other findings.
+    pub own: bool,
 }
 
 /// Enough functions for every loop that matters.
@@ -93,15 +101,17 @@ pub(crate) fn cards(
         samples: profile.samples,
         period: profile.period,
     };
-    let debug = open::debug_files(profile);
-    let opened = open::open(profile, symbols, &debug);
+    let own = query.own.then(|| OwnCode::of(profile, symbols));
+    let wanted = |module| own.as_ref().is_none_or(|own| own.0.contains_key(&module));
+    let debug = open::debug_files(profile, &wanted);
+    let opened = open::open(profile, symbols, &debug, &wanted);
     if opened.is_empty() {
         return Err(nothing_opened(profile));
     }
     let names = Names::of(symbols);
     let mut gaps = Gaps::default();
     let mut cards = Vec::new();
-    let mut hot = hot_functions(&opened, total, query.functions);
+    let mut hot = hot_functions(&opened, total, query.functions, own.as_ref());
     let mut unread = None;
     for (file, opened) in opened.iter().enumerate() {
         let wanted: Vec<PartRequest<'_>> = hot
@@ -166,11 +176,15 @@ fn hot_functions(
     opened: &[open::CodeFile<'_>],
     total: Weight,
     most: usize,
+    own: Option<&OwnCode>,
 ) -> BTreeMap<usize, Vec<usize>> {
     let files = opened.iter().enumerate();
     let mut all: Vec<(u64, usize, usize)> = files
         .flat_map(|(file, opened)| {
             let weights = open::symbol_weights(opened).into_iter();
+            let own = own.map(|own| own.functions(opened));
+            let weights = weights
+                .filter(move |(function, _)| own.as_ref().is_none_or(|own| own.contains(function)));
             weights.map(move |(function, weight)| (weight.period, file, function))
         })
         .filter(|(period, ..)| *period as f64 >= HOT_FUNCTION * total.period as f64)
@@ -181,6 +195,37 @@ fn hot_functions(
         by_file.entry(file).or_default().push(function);
     }
     by_file
+}
+
+/// Where code of the workspace had samples, inlined code included, by file.
+struct OwnCode(BTreeMap<ModuleId, Vec<VirtualAddress>>);
+
+impl OwnCode {
+    fn of(profile: &Profile, symbols: &Symbols) -> Self {
+        let is_own = |scope: &Scope| {
+            let function = symbols.functions.get(scope.function.0 as usize);
+            let owner = function.and_then(|it| symbols.crates.get(it.owner.0 as usize));
+            owner.is_some_and(|owner| owner.origin == Origin::Workspace)
+        };
+        let mut own: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, frame) in (0..).map(FrameId).zip(&profile.frames) {
+            if let Place::Code(address) = frame.place
+                && symbols.scopes_of(id).iter().any(is_own)
+            {
+                own.entry(frame.module).or_default().push(address);
+            }
+        }
+        Self(own)
+    }
+
+    /// The functions of a file that have such code, each with what was split off it.
+    fn functions(&self, opened: &open::CodeFile<'_>) -> BTreeSet<usize> {
+        let addresses = self.0.get(&opened.module).into_iter().flatten();
+        let functions = addresses.filter_map(|address| opened.code.function_at(*address));
+        functions
+            .map(|function| opened.code.whole_of(function))
+            .collect()
+    }
 }
 
 /// The crate of a function.

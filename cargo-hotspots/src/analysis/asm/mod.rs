@@ -119,8 +119,8 @@ pub fn asm(profile: &Profile, symbols: &Symbols, query: &Query<'_>) -> Result<As
 
 /// As [`asm`], for several functions; the files are opened once.
 pub fn each(profile: &Profile, symbols: &Symbols, queries: &[Query<'_>]) -> Vec<Result<Asm>> {
-    let debug = open::debug_files(profile);
-    let opened = open::open(profile, symbols, &debug);
+    let debug = open::debug_files(profile, &|_| true);
+    let opened = open::open(profile, symbols, &debug, &|_| true);
     let hot = open::hot_copies(profile, symbols, &opened);
     let answer = |query| answer(profile, symbols, &opened, &hot, query);
     queries.iter().map(answer).collect()

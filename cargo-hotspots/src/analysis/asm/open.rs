@@ -30,10 +30,14 @@ pub(super) struct CodeFile<'p> {
     pub(super) module: ModuleId,
 }
 
-/// Separate debug files, by module.
-pub(super) fn debug_files(profile: &Profile) -> HashMap<usize, Mapping> {
+/// Separate debug files of the wanted modules, by module.
+pub(super) fn debug_files(
+    profile: &Profile,
+    wanted: &dyn Fn(ModuleId) -> bool,
+) -> HashMap<usize, Mapping> {
     let files = profile.modules.iter().enumerate();
     files
+        .filter(|(index, _)| wanted(ModuleId(*index as u32)))
         .filter_map(|(index, module)| Some((index, debug_file(module.file.as_ref()?)?)))
         .collect()
 }
@@ -71,11 +75,12 @@ fn self_weights(profile: &Profile) -> BTreeMap<FrameId, Weight> {
     weights
 }
 
-/// The files that code ran in, the hottest first. Linear in frames and symbols.
+/// The wanted files that code ran in, the hottest first. Linear in frames and symbols.
 pub(super) fn open<'p>(
     profile: &'p Profile,
     symbols: &Symbols,
     debug: &'p HashMap<usize, Mapping>,
+    wanted: &dyn Fn(ModuleId) -> bool,
 ) -> Vec<CodeFile<'p>> {
     let mut hits: HashMap<ModuleId, BTreeMap<VirtualAddress, Weight>> = HashMap::new();
     for (frame, weight) in self_weights(profile) {
@@ -96,7 +101,7 @@ pub(super) fn open<'p>(
     let mut opened: Vec<CodeFile<'p>> = modules
         .filter_map(|(index, module)| {
             let id = ModuleId(index as u32);
-            let hits = hits.remove(&id)?;
+            let hits = hits.remove(&id).filter(|_| wanted(id))?;
             let mapping = module.file.as_ref()?;
             let image = Image::parse(mapping.path(), mapping).ok()?;
             let debug = debug.get(&index);

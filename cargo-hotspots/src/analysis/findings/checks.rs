@@ -32,6 +32,7 @@ pub(super) fn find(subject: &Subject<'_>, shares: &Shares<'_>) -> Vec<Finding> {
         syntax: Syntax::default(),
         model: false,
         functions: FUNCTIONS,
+        own: true,
     };
     let Ok((cards, _)) = asm::cards(subject.profile, subject.symbols, &query) else {
         return Vec::new();
