@@ -69,13 +69,11 @@ impl Wanted {
                 let only = |node: &u32| references.only_crate_of(*node).is_some_and(is_meant);
                 all().filter(only).collect()
             }
-            Self::Pattern(pattern) => {
-                let matches = |node: &u32| {
-                    named_node(references, *node) && pattern.is_match(&references.name(*node))
-                };
-                all().filter(matches).collect()
-            }
-            Self::Name(name) => by_name(references, name),
+            Self::Pattern(pattern) => matching(references, pattern),
+            Self::Name(name) => match by_name(references, name) {
+                found if found.is_empty() => as_pattern(references, name),
+                found => found,
+            },
         };
         match found.is_empty() {
             true => Err(self.nothing()),
@@ -109,6 +107,21 @@ impl fmt::Display for Wanted {
 /// Whether a node has a name of its own: a function, or data with a symbol.
 fn named_node(references: &References<'_, '_>, node: u32) -> bool {
     matches!(references.graph.node(node), Node::Function(_)) || !references.symbol(node).is_empty()
+}
+
+fn matching(references: &References<'_, '_>, pattern: &Pattern) -> Vec<u32> {
+    let all = FIRST..references.graph.sizes.len() as u32;
+    all.filter(|node| named_node(references, *node) && pattern.is_match(&references.name(*node)))
+        .collect()
+}
+
+/// What no name has in it may be meant as `--filter` takes it. Names come first: `<T as Trait>::f`,
+/// `f::{closure#0}` and `[T]` are patterns, too, and mean something else as such.
+fn as_pattern(references: &References<'_, '_>, text: &str) -> Vec<u32> {
+    match Pattern::new(text) {
+        Ok(pattern) => matching(references, &pattern),
+        Err(_) => Vec::new(),
+    }
 }
 
 /// Those with exactly this name in any form, else those with it in their full name.

@@ -264,6 +264,10 @@ fn the_shortest_chain_is_found_step_by_step() {
     let why = slim().view(&["why", "lost"], &program);
     assert_eq!(steps(&why), chain(&[("unknown", "lost")]));
 
+    // No name has this in it; as a pattern, the way `--filter` takes it, it means two functions.
+    let pattern = slim().view(&["why", "^(joint|lost)$"], &program);
+    assert_eq!(number(&pattern.json["target"], "matches"), 2);
+
     let nothing = slim().run(["why", "nowhere", "--file", program.to_str().unwrap()]);
     assert_eq!(nothing.code, Some(2), "{}", nothing.stderr);
     assert!(nothing.stderr.contains("help: "), "{}", nothing.stderr);
