@@ -438,34 +438,11 @@ fn hot_loops(asm: &Asm, page: Page) -> Page {
     }
 }
 
-/// The samples in the basic block of each row: a sample lands near what it is for, seldom on it.
-fn of_blocks(rows: &[Row]) -> Vec<Weight> {
-    let mut sums: Vec<Weight> = Vec::new();
-    let mut blocks = Vec::with_capacity(rows.len());
-    let mut before: Option<&Row> = None;
-    for row in rows {
-        let follows = before.is_some_and(|before| {
-            let end = before.address.checked_add(before.length.into());
-            before.part == row.part && end == Some(row.address)
-        });
-        if row.leader || !follows {
-            sums.push(Weight::default());
-        }
-        if let Some(sum) = sums.last_mut() {
-            *sum += row.own;
-        }
-        blocks.push(sums.len().saturating_sub(1));
-        before = Some(row);
-    }
-    let of_block = |block| sums.get(block).copied().unwrap_or_default();
-    blocks.into_iter().map(of_block).collect()
-}
-
 /// What hot loops do that can be avoided, by source line. Its weight is that of its basic block: a hot
 /// loop has blocks that hardly run.
 fn marks(asm: &Asm, page: Page) -> Page {
     let mut lines: Vec<(f64, String)> = Vec::new();
-    for (row, block) in asm.rows.iter().zip(of_blocks(&asm.rows)) {
+    for (row, block) in asm.rows.iter().zip(asm.block_weights()) {
         let around = row.innermost.and_then(|at| asm.loops.get(at));
         let hot = around.is_some_and(|around| around.own.share_of(asm.total) >= 0.01);
         // A check in code that hardly runs costs nothing.

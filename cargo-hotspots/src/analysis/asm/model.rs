@@ -389,4 +389,27 @@ impl Asm {
     pub fn file(&self, file: Option<usize>) -> Option<&str> {
         self.files.get(file?).map(String::as_str)
     }
+
+    /// The samples in the basic block of each row: a sample lands near what it is for, seldom on it.
+    pub fn block_weights(&self) -> Vec<Weight> {
+        let mut sums: Vec<Weight> = Vec::new();
+        let mut blocks = Vec::with_capacity(self.rows.len());
+        let mut before: Option<&Row> = None;
+        for row in &self.rows {
+            let follows = before.is_some_and(|before| {
+                let end = before.address.checked_add(before.length.into());
+                before.part == row.part && end == Some(row.address)
+            });
+            if row.leader || !follows {
+                sums.push(Weight::default());
+            }
+            if let Some(sum) = sums.last_mut() {
+                *sum += row.own;
+            }
+            blocks.push(sums.len().saturating_sub(1));
+            before = Some(row);
+        }
+        let of_block = |block| sums.get(block).copied().unwrap_or_default();
+        blocks.into_iter().map(of_block).collect()
+    }
 }
