@@ -7,6 +7,7 @@ use integration_tests::command::{command, output, rustc, succeed};
 use integration_tests::tool::{Report, number, text};
 use integration_tests::witness::{nm, readelf_sections};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -318,6 +319,67 @@ fn compressed_symbols_that_cannot_be_read_are_mentioned() {
         let (named, said) = count(&file, &[Path::new("--debug-file"), &at("out")]);
         assert_eq!((named, said), (truth, false), "{check}");
     }
+}
+
+/// Distributions ship the debug files of all programs of a source package as one package, by build id.
+#[test]
+fn a_package_of_debug_files_is_looked_through_by_build_id() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let below = at("debug/usr/lib/debug/.build-id");
+    // Two programs, so that nothing but the id can choose.
+    for (name, id) in [("one", "ab01020304"), ("two", "cd01020304")] {
+        let whole = hello(
+            &directory,
+            name,
+            &[&format!("-Clink-arg=-Wl,--build-id=0x{id}")],
+        );
+        let (first, rest) = id.split_at(2);
+        fs::create_dir_all(below.join(first)).unwrap();
+        let debug = below.join(first).join(format!("{rest}.debug"));
+        succeed(
+            command("objcopy")
+                .arg("--only-keep-debug")
+                .arg(&whole)
+                .arg(debug),
+        );
+        succeed(
+            command("strip")
+                .arg(&whole)
+                .arg("-o")
+                .arg(at(&format!("{name}.bare"))),
+        );
+    }
+    let package = at("debug.tar.xz");
+    let mut tar = command("tar");
+    succeed(
+        tar.arg("-cJf")
+            .arg(&package)
+            .arg("-C")
+            .arg(at("debug"))
+            .arg("usr"),
+    );
+    let functions = |file: &Path, debug: &Path| {
+        let more = [OsStr::new("--debug-file"), debug.as_os_str()];
+        let report = slim().view_with(&["functions", "-n", "0"], file, &more);
+        report.json["rows"].clone()
+    };
+    let apart = below.join("cd/01020304.debug");
+    let known = functions(&at("two.bare"), &apart);
+    assert!(known.as_array().unwrap().len() > 100);
+    assert_eq!(functions(&at("two.bare"), &package), known);
+    let inside = package.join("usr/lib/debug/.build-id/cd/01020304.debug");
+    assert_eq!(functions(&at("two.bare"), &inside), known);
+    let other = package.join("usr/lib/debug/.build-id/ab/01020304.debug");
+    let file = at("two.bare");
+    let words = [Path::new("functions"), Path::new("--file"), &file];
+    let run = slim().run(words.into_iter().chain([Path::new("--debug-file"), &other]));
+    run.assert_clean_failure();
+    assert!(
+        run.stderr.contains("their build ids differ"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// A crate of the user's that is called like a dependency of std is not std's, in either scheme.

@@ -80,6 +80,11 @@ pub fn split(path: &Path) -> (&Path, Option<String>) {
     }
 }
 
+/// Whether it holds files.
+pub fn is_package(file: &[u8]) -> bool {
+    Packing::of(file).is_some()
+}
+
 /// What `file` holds, where it is a package or an archive of which one member is wanted; else `file`.
 ///
 /// # Errors

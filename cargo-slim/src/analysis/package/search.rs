@@ -1,7 +1,7 @@
 //! Which of the files of a package is the one to analyse.
 
 use super::limit::Limit;
-use codecost::attribution::PackageList;
+use codecost::{attribution::PackageList, image::pdb::Pdb};
 use std::io::{self, Read};
 
 /// The first bytes of a file, by which formats are told: where a Windows program has its second header.
@@ -69,7 +69,10 @@ impl<'w> Search<'w> {
             self.documents.push((name.to_owned(), bytes));
             return Ok(());
         }
-        if !is_native(name, &bytes) || self.natives.len() >= MAX_FILES {
+        // Beside a program its debug information is no second choice.
+        let asked = |wanted| is_called(name, wanted) && Pdb::is_pdb(&bytes);
+        let is_meant = is_native(name, &bytes) || self.wanted.is_some_and(asked);
+        if !is_meant || self.natives.len() >= MAX_FILES {
             return Ok(());
         }
         self.natives.push(name.to_owned());

@@ -119,10 +119,14 @@ impl<'d> SharedLink<'d> {
 
 /// Where distributions put the debug file with this build id.
 fn by_build_id(id: &[u8]) -> Option<PathBuf> {
+    Some(Path::new(DEBUG_DIRECTORY).join(build_id_path(id)?))
+}
+
+/// Where that is in a directory or package of debug files: `.build-id/ab/cdef.debug`.
+pub fn build_id_path(id: &[u8]) -> Option<String> {
     let (first, rest) = id.split_first().filter(|(_, rest)| !rest.is_empty())?;
     let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let directory = Path::new(DEBUG_DIRECTORY).join(".build-id");
-    Some(directory.join(format!("{first:02x}")).join(rest + ".debug"))
+    Some(format!(".build-id/{first:02x}/{rest}.debug"))
 }
 
 /// The file with further symbols that `image` carries in `.gnu_debugdata`, uncompressed. `None` where
