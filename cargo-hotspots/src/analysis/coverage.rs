@@ -51,8 +51,7 @@ impl Facts {
         let (sampled, used) = self.sampled_and_used()?;
         let beyond = sampled.checked_sub(used)?;
         // Each thread is hit in step, and what it ends with by chance: five standard deviations.
-        let left_out = self.left_out.iter().map(|left| left.samples);
-        let samples = left_out.fold(self.samples, u64::saturating_add).max(1);
+        let samples = self.recorded_samples().max(1);
         let period = sampled as f64 / samples as f64;
         let hits = match self.whole_cpus {
             true => samples,
@@ -61,6 +60,12 @@ impl Facts {
         let chance = 5.0 * period * (hits as f64).sqrt();
         let allowed = ALWAYS + ROUNDED * used as f64 + chance;
         (beyond as f64 > allowed).then_some(beyond)
+    }
+
+    /// All samples, those that are not shown included.
+    pub fn recorded_samples(&self) -> u64 {
+        let left_out = self.left_out.iter().map(|left| left.samples);
+        left_out.fold(self.samples, u64::saturating_add)
     }
 
     /// The coverage, when it is too low to rely on: of a short run, too.

@@ -11,6 +11,7 @@
 mod interval;
 mod measured;
 
+pub use interval::sampling_variance;
 pub use measured::Measured;
 
 use super::model::{
@@ -238,17 +239,15 @@ impl Sides<'_> {
             let mut values = Vec::with_capacity(side.len());
             for measured in side {
                 let Unit { per_share, extra } = unit(measured)?;
-                let Some(part) = measured.rows.get(key) else {
-                    values.push(0.0);
-                    continue;
-                };
-                let share = measured.share(part);
-                let samples = match measured.is_exact() {
-                    true => f64::INFINITY,
-                    false => measured.total.samples.max(1) as f64,
-                };
-                variance += (per_share / runs).powi(2) * share * (1.0 - share) / samples;
-                values.push(per_share * share + extra * part.extra_ns);
+                let part = measured.rows.get(key);
+                let share = part.map_or(0.0, |part| measured.share(part));
+                if !measured.is_exact() {
+                    let samples = measured.total.samples.max(1);
+                    variance += (per_share / runs).powi(2)
+                        * sampling_variance(share, samples, runs.recip());
+                }
+                let extra_ns = part.map_or(0.0, |part| part.extra_ns);
+                values.push(per_share * share + extra * extra_ns);
             }
             Some(values)
         };

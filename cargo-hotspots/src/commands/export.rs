@@ -78,7 +78,12 @@ impl Command for Export {
         console.status("Showing", &report::recording::which(&analysis.facts));
         if let Some(file) = file_name {
             console.wrote(&file);
-            console.help(&format.opened_with(&quoted(&file.display().to_string())));
+            let unit = match &analysis.facts.allocated {
+                Some(_) => "bytes",
+                None => export::unit(&analysis.facts.event),
+            };
+            let file = quoted(&file.display().to_string());
+            console.help(&format.opened_with(&file, &quoted(unit)));
         }
         analysis
             .warnings

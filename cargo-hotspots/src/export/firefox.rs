@@ -23,7 +23,13 @@ use std::{
 /// What the writer says.
 pub fn firefox(symbolized: Symbolized<'_>, product: &str, to: &mut dyn Write) -> io::Result<()> {
     let recording = symbolized.profile;
-    let interval = recording.duration_ns / recording.samples.max(1);
+    // Of a clock the period is the time between two samples of a thread; several threads have more in
+    // the time that the recording took, and one that waits has fewer.
+    let samples = recording.samples.max(1);
+    let interval = match is_clock(&recording.event) {
+        true => recording.period / samples,
+        false => recording.duration_ns / samples,
+    };
     let mut profile = Profile::new(
         product,
         // The recording does not say when it was made.

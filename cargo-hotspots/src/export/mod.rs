@@ -17,7 +17,7 @@ pub use firefox::firefox;
 pub use flamegraph::{Drawing, flamegraph};
 pub use folded::folded;
 pub use pprof::pprof;
-pub use symbolized::Symbolized;
+pub use symbolized::{Symbolized, unit};
 pub use viewer::open;
 
 /// A format of another tool.
@@ -32,8 +32,8 @@ pub enum ExportFormat {
 }
 
 impl ExportFormat {
-    /// What opens such a file.
-    pub fn opened_with(self, file: &str) -> String {
+    /// What opens such a file, whose numbers are in this unit.
+    pub fn opened_with(self, file: &str, unit: &str) -> String {
         match self {
             Self::Firefox => format!(
                 "open it at https://profiler.firefox.com with \"Load a profile from file\", or \
@@ -41,8 +41,8 @@ impl ExportFormat {
             ),
             Self::Pprof => format!("open it with `go tool pprof -http=: {file}`"),
             Self::Folded => format!(
-                "draw it with `inferno-flamegraph {file} > flamegraph.svg`, or open it at \
-                 https://www.speedscope.app"
+                "draw it with `inferno-flamegraph --countname {unit} {file} > flamegraph.svg`, or \
+                 open it at https://www.speedscope.app"
             ),
         }
     }

@@ -53,6 +53,15 @@ impl<'a> Symbolized<'a> {
     }
 }
 
+/// The unit of the event's periods, which are the numbers of folded stacks: that of a clock has one of
+/// its own, another event is counted.
+pub fn unit(event: &str) -> &str {
+    match is_clock(event) {
+        true => "ns",
+        false => event.split(':').next().unwrap_or_default(),
+    }
+}
+
 /// Whether the event's periods are nanoseconds, of CPU time or of waiting.
 pub(super) fn is_clock(event: &str) -> bool {
     let event = event.split(':').next().unwrap_or_default();

@@ -60,13 +60,26 @@ impl Shown {
                 && (processes.is_empty() || fits(&processes, &thread.process, thread.pid))
         };
         if !profile.threads.iter().any(wanted) {
-            return Err(self.nothing(profile));
+            let of_process = |thread: &Thread| fits(&processes, &thread.process, thread.pid);
+            // What has no such thread may have others, unless there is no such process either.
+            return Err(match profile.threads.iter().any(of_process) {
+                true => self.nothing(profile, &of_process),
+                false if self.processes.is_empty() => self.nothing(profile, &|_| true),
+                false => {
+                    let processes = Self {
+                        threads: Vec::new(),
+                        ..self.clone()
+                    };
+                    processes.nothing(profile, &|_| true)
+                }
+            });
         }
         keep(profile, wanted);
         Ok(())
     }
 
-    fn nothing(&self, profile: &Profile) -> Error {
+    /// Lists the names among `candidates`.
+    fn nothing(&self, profile: &Profile, candidates: &dyn Fn(&Thread) -> bool) -> Error {
         let (what, asked) = match self.threads.as_slice() {
             [] => ("process", &self.processes),
             _ => ("thread", &self.threads),
@@ -74,7 +87,8 @@ impl Shown {
         let asked = asked.join("`, `");
         let mut samples: BTreeMap<&str, u64> = BTreeMap::new();
         for count in &profile.counts {
-            if let Some(thread) = profile.threads.get(count.thread.0 as usize) {
+            let thread = profile.threads.get(count.thread.0 as usize);
+            if let Some(thread) = thread.filter(|thread| candidates(thread)) {
                 let name = match what {
                     "thread" => &thread.name,
                     _ => &thread.process,
@@ -93,8 +107,12 @@ impl Shown {
             0 => String::new(),
             more => format!("\n  … {more} more"),
         };
+        let of = match (what, self.processes.as_slice()) {
+            ("thread", [_, ..]) => format!(" of process `{}`", self.processes.join("`, `")),
+            _ => String::new(),
+        };
         Error::usage(
-            format_args!("no {what} with samples is called `{asked}`"),
+            format_args!("no {what}{of} with samples is called `{asked}`"),
             format_args!("`*` stands for any text; there are:{listed}{more}"),
         )
     }
@@ -257,5 +275,21 @@ mod tests {
         let error = error.unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.hint().unwrap().contains("`worker-1` (11 samples)"));
+        // A thread of another process is no choice; no such process is what is wrong, if so.
+        let error = shown(&["worker-1"], &["cargo"]).apply(None, &mut profile());
+        let error = error.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no thread of process `cargo` with samples is called `worker-1`"
+        );
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("`cargo` (12 samples)") && !hint.contains("worker-1"));
+        let error = shown(&["worker-1"], &["make"]).apply(None, &mut profile());
+        let error = error.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no process with samples is called `make`"
+        );
+        assert!(error.hint().unwrap().contains("`crit-1234` (21 samples)"));
     }
 }

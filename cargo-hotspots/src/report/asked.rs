@@ -79,6 +79,10 @@ pub fn write(
         super::common::whole(&analysis.facts)
     );
     let legend = match by {
+        _ if function == "[allocator]" => {
+            "without what growing containers ask for (`callers '[growth]'`); the nearest caller that is \
+             not of the system, and the line that asks most"
+        }
         _ if function.starts_with('[') => {
             "the nearest caller that is not of the system, as the finding counts; the line that asks \
              most"

@@ -6,6 +6,7 @@ use super::{common::SCHEMA, names::Names, recording};
 use crate::analysis::model::{
     AllocatedChange, ChangeKind, ChangeRow, Changed, Comparison, Facts, Interval, Scaled,
 };
+use crate::analysis::sampling_variance;
 use codecost::{
     Result,
     console::Console,
@@ -49,8 +50,8 @@ impl Samples {
         if self.exact {
             return 0.0;
         }
-        let variance = |share: f64, samples: u64| share * (1.0 - share) / samples.max(1) as f64;
-        let sum = variance(share.before, self.before) + variance(share.after, self.after);
+        let sum = sampling_variance(share.before, self.before, 1.0)
+            + sampling_variance(share.after, self.after, 1.0);
         1.96 * sum.max(0.0).sqrt()
     }
 }
@@ -478,10 +479,10 @@ fn legend(interval: Interval, unit: Unit) -> String {
     };
     match interval {
         Interval::Sampling => {
-            format!("{what}; ± is what chance makes of so many samples, in 19 of 20 cases")
+            format!("{what}; ± is what chance makes of so many samples, in 19 of 20 rows")
         }
         Interval::Runs => format!(
-            "{what}, mean of each side; ± from how much its recordings differ, in 19 of 20 cases"
+            "{what}, mean of each side; ± from how much its recordings differ, in 19 of 20 rows"
         ),
     }
 }

@@ -383,10 +383,20 @@ fn quality(facts: &Facts) -> String {
     let mut said = vec![match facts.allocated {
         Some(totals) => of_allocations(facts.samples, &totals),
         None if facts.is_waiting() => counted(facts.samples, "wait"),
-        None => counted(facts.samples, "sample"),
+        None => match facts.recorded_samples() {
+            all if all > facts.samples => {
+                format!("{} of {}", thousands(facts.samples), counted(all, "sample"))
+            }
+            all => counted(all, "sample"),
+        },
     }];
     if let Some(coverage) = facts.coverage() {
-        said.push(format!("{} of the CPU time", Share(coverage)));
+        // It is that of the recording, whatever is shown of it.
+        let whole = match facts.recorded_samples() > facts.samples {
+            true => "all of them ",
+            false => "",
+        };
+        said.push(format!("{whole}{} of the CPU time", Share(coverage)));
     }
     said.push(format!("{} lost", thousands(losses.lost)));
     match facts.call_graph {

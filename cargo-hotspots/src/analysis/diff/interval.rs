@@ -5,6 +5,11 @@
 //! variances are involved" (1947): unequal variances, fractional degrees of freedom. Where only one
 //! side has several runs, the other is taken to vary alike.
 //!
+//! Truth for the chance of sampling: A. Agresti and B. Caffo, "Simple and effective confidence
+//! intervals for proportions" (2000). A row without samples is not known to take no time: one sample
+//! more on each side counts for the width, so that 5 samples beside none are chance and 6 are not, as
+//! the exact test has it.
+//!
 //! Limits: runs that follow each other are not independent where the machine drifts.
 
 /// The 97.5 % points of Student's distribution, for 1, 2, … degrees of freedom.
@@ -14,6 +19,15 @@ const STUDENT: [f64; 30] = [
     2.052, 2.048, 2.045, 2.042,
 ];
 const NORMAL: f64 = 1.96;
+
+/// The variance of a share that was seen in so many samples. `added`: the part of the sample more that
+/// this recording bears; those of one side bear one together.
+pub fn sampling_variance(share: f64, samples: u64, added: f64) -> f64 {
+    let samples = samples as f64;
+    let all = samples + 2.0 * added;
+    let share = (share * samples + added) / all.max(f64::MIN_POSITIVE);
+    share * (1.0 - share) / all.max(1.0)
+}
 
 pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64

@@ -88,10 +88,30 @@ fn crates_functions_and_inline_paths_by_the_size_of_the_change() {
     assert_eq!((cpu.before, cpu.after), (1e8, 2e8));
     let time = beta.time.unwrap();
     assert_eq!((time.before, time.after), (2e7, 8e7));
-    let variance = 0.2 * 0.8 / 100.0 * 1e16 + 0.4 * 0.6 / 200.0 * 4e16;
+    // One sample more with it and one without, on each side.
+    let (one, two) = (21.0 / 102.0, 81.0 / 202.0);
+    let variance = one * (1.0 - one) / 102.0 * 1e16 + two * (1.0 - two) / 202.0 * 4e16;
     assert!((time.plus_minus - 1.96 * f64::sqrt(variance)).abs() < 1.0);
     // Nothing but that there is one recording on each side.
     assert_eq!(codes(&comparison), ["one-recording-each"]);
+}
+
+/// Of a row that had no sample the exact test is a coin: all `count` samples fall on one side in one of
+/// 2^(count - 1) cases, either side counted.
+#[test]
+fn few_samples_beside_none_are_chance() {
+    for count in 1..40 {
+        let before = recording(4000, 0, "1");
+        let after = recording(4000 - count, count, "1");
+        let comparison = compared(&before, &after);
+        let beta = comparison.rows.iter().find(|row| row.name == "beta");
+        let is_change = beta.unwrap().time.unwrap().is_change();
+        let chance = 0.5_f64.powi(count as i32 - 1);
+        assert_eq!(is_change, chance < 0.05, "{count} samples: {chance}");
+        let same = compared(&after, &before);
+        let beta = same.rows.iter().find(|row| row.name == "beta");
+        assert_eq!(beta.unwrap().time.unwrap().is_change(), is_change);
+    }
 }
 
 #[test]

@@ -18,6 +18,9 @@ use std::collections::HashMap;
 /// One function must ask for at least this part of the group's time to be the one.
 const ONE_CALLER: f64 = 0.5;
 
+/// Of what is another finding's a smaller part of the time is not mentioned.
+const LEFT_OUT: f64 = 0.005;
+
 pub(super) const ALLOCATOR: &str = "allocator";
 pub(super) const GROWTH: &str = "growth";
 pub(super) const CONTENTION: &str = "allocator-contention";
@@ -51,13 +54,21 @@ pub(super) fn allocator(subject: &Subject<'_>, shares: &Shares<'_>) -> Option<Fi
         Some(only) => format!("time in the allocator, most of it for `{only}`"),
         None => "time in the allocator, for many functions".to_owned(),
     };
+    let mut evidence = spent.evidence(shares.total);
+    let all = allocating(shares, true).all.period;
+    let growing = Share::of(all.saturating_sub(spent.all.period), shares.total.period);
+    if growing.0 >= LEFT_OUT {
+        evidence.push(format!(
+            "{growing} more is in the allocator for growing containers: `callers '[{GROWTH}]'`"
+        ));
+    }
     Some(Finding {
         code: ALLOCATOR,
         title,
         time: spent.all.period,
         sureness: 0.7,
         place: Some(first.place()),
-        evidence: spent.evidence(shares.total),
+        evidence,
         advice:
             "memory that is kept and used again (`clear`, a buffer outside the loop, a borrowed \
                  `&str` in place of a `String`) is not allocated again; where it must be, another \
