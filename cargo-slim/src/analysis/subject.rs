@@ -192,7 +192,7 @@ impl<'a> Subject<'a> {
             let info = debug.load();
             let units = UnitOwners::new(&info, &mut crates);
             let known = units.functions(&info, &code_ranges(&image), &mut crates);
-            code.learn(&image, named, &known);
+            code.learn(&image, named, &known, &crates);
         }
         let stripped = symbols.symbols.is_empty() || is_nameless(&image, &symbols, &code);
         if symbols.symbols.is_empty() {

@@ -288,8 +288,15 @@ impl CodeMap {
     }
 
     /// Where a name only suggests who wrote a function, or nothing names it, the debug information
-    /// knows. `known` is sorted by address.
-    pub fn learn(&mut self, image: &Image<'_>, symbols: &SymbolTable<'_>, known: &[KnownFunction]) {
+    /// knows. A v0 name states the crate: there debug information may only say which package of that
+    /// name it is. `known` is sorted by address.
+    pub fn learn(
+        &mut self,
+        image: &Image<'_>,
+        symbols: &SymbolTable<'_>,
+        known: &[KnownFunction],
+        crates: &Crates<'_>,
+    ) {
         let found = known
             .iter()
             .map(|function| (*function, Evidence::DebugInfo));
@@ -317,9 +324,11 @@ impl CodeMap {
                 .is_some_and(|symbol| {
                     Name::with_shape(&symbol.name, function.shape).scheme() == Scheme::V0
                 });
-            if function.owner.defined_by >= Evidence::Inferred
-                || (function.owner.defined == CrateId::NATIVE && !named)
-            {
+            let name = |id| crates.info(id).name.as_str();
+            let stated = named && name(function.owner.defined) != name(owner.defined);
+            let is_better = function.owner.defined_by >= Evidence::Inferred
+                && owner.defined_by < function.owner.defined_by;
+            if (is_better && !stated) || (function.owner.defined == CrateId::NATIVE && !named) {
                 function.owner.defined = owner.defined;
                 function.owner.defined_by = owner.defined_by;
             }

@@ -12,6 +12,8 @@ use crate::{
 #[derive(Debug)]
 pub struct UnitOwners {
     owners: Vec<Owner>,
+    /// Which units are Rust's.
+    rust: Vec<bool>,
 }
 
 impl UnitOwners {
@@ -32,7 +34,8 @@ impl UnitOwners {
                 owners[index] = owner;
             }
         }
-        Self { owners }
+        let rust = units.iter().map(Unit::is_rust).collect();
+        Self { owners, rust }
     }
 
     /// The owner of a unit.
@@ -80,13 +83,18 @@ impl UnitOwners {
             .and_then(|name| std::str::from_utf8(name).ok());
         let described = function.unit.map_or(Owner::UNKNOWN, |unit| self.of(unit));
         let Some(name) = name else {
-            // C has no namespaces: its unit is all there is.
-            let owner = if described == Owner::UNKNOWN {
-                self.of(unit)
-            } else {
-                described
+            // C has no namespaces: its unit is all there is. `line-tables-only` leaves out Rust's, and
+            // its units have copies of other crates' functions.
+            let (owner, unit) = match (described, function.unit) {
+                (Owner::UNKNOWN, _) | (_, None) => (self.of(unit), unit),
+                (described, Some(unit)) => (described, unit),
             };
-            return (owner != Owner::UNKNOWN).then_some((owner.defined, owner.defined_by));
+            let is_rust = self.rust.get(unit as usize).is_some_and(|rust| *rust);
+            let evidence = match is_rust {
+                true => owner.defined_by.max(Evidence::Inferred),
+                false => owner.defined_by,
+            };
+            return (owner != Owner::UNKNOWN).then_some((owner.defined, evidence));
         };
         // The unit that describes the function is often the crate's own, which has a version.
         for owner in [described, self.of(unit)] {

@@ -382,6 +382,64 @@ fn a_package_of_debug_files_is_looked_through_by_build_id() {
     );
 }
 
+/// What a v0 name states is so, wherever the file lies and whatever unit has the copy: `line-tables-only`
+/// names neither namespaces nor symbols, and its unit is that of the crate that copied the function.
+#[test]
+fn a_v0_name_is_believed_before_the_unit_of_the_copy() {
+    let directory = TempDir::new().unwrap();
+    let root = "registry/src/index.crates.io-0/lent-1.2.3/src/lib.rs";
+    let library = write(
+        &directory,
+        root,
+        "#[derive(Clone)] pub struct Big { pub words: Vec<String>, pub more: [u64; 9] }
+         impl Big { #[inline] pub fn count(&self) -> usize {
+             self.words.iter().map(|word| word.len().rotate_left(3)).sum() } }",
+    );
+    let main = write(
+        &directory,
+        "main.rs",
+        "fn main() { let big = lent::Big { words: std::env::args().collect(), more: [7; 9] };
+             let clone = std::hint::black_box(<lent::Big as Clone>::clone as fn(&_) -> lent::Big);
+             let count = std::hint::black_box(lent::Big::count as fn(&_) -> usize);
+             println!(\"{} {}\", count(&clone(&big)), clone(&big).more[2]); }",
+    );
+    let rlib = directory.path().join("liblent.rlib");
+    for debug in ["line-tables-only", "limited", "full"] {
+        let compile = |more: &[&str], source: &Path, to: &Path| {
+            let mut rustc = rustc();
+            rustc
+                .args(["-O", "--edition=2021", "-Csymbol-mangling-version=v0"])
+                .arg(format!("-Cdebuginfo={debug}"))
+                .args(more);
+            succeed(rustc.arg(source).arg("-o").arg(to));
+        };
+        compile(&["--crate-type=rlib", "--crate-name=lent"], &library, &rlib);
+        let place = directory.path().join(debug);
+        fs::create_dir_all(&place).unwrap();
+        let program = place.join("prog");
+        let dependency = format!("--extern=lent={}", rlib.display());
+        compile(&[&dependency], &main, &program);
+        let functions = slim().view(&["functions", "-n", "0"], &program);
+        let stated: Vec<_> = functions
+            .rows()
+            .iter()
+            .filter(|row| {
+                let symbol = row["symbol"].as_str().unwrap_or_default();
+                // The implementation's path comes first: `_RNvXs_Cs1a2b_4lent…`.
+                let first = symbol
+                    .strip_prefix("_RNv")
+                    .and_then(|path| path.split_once("Cs"));
+                let crate_of = first.and_then(|(_, hash)| hash.split_once('_'));
+                crate_of.is_some_and(|(_, name)| name.starts_with("4lent"))
+            })
+            .collect();
+        assert!(stated.len() >= 2, "{debug}: {:#?}", functions.rows());
+        for row in stated {
+            assert_eq!(text(row, "crate"), "lent", "{debug}: {row}");
+        }
+    }
+}
+
 /// A crate of the user's that is called like a dependency of std is not std's, in either scheme.
 #[test]
 fn a_namesake_of_a_crate_of_std_is_not_std_s() {
