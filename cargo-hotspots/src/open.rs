@@ -112,6 +112,7 @@ impl Request {
             }
             Source::Record(options) => (made(options, console)?, String::new()),
         };
+        let input_flag = input_flag + &self.shown.flags();
         let progress = console.progress("reading the recording", None);
         let reading = Reading {
             timeline,
@@ -209,8 +210,8 @@ pub struct Opened {
     pub profile: Profile,
     /// The names.
     pub symbols: Symbols,
-    /// The flag that opens it again, with a space in front (` --input perf.data`); empty for the
-    /// latest recording.
+    /// The flags that open it again and show the same of it, with a space in front (` --input perf.data`);
+    /// empty for all of the latest recording.
     pub input_flag: String,
 }
 

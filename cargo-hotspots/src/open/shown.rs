@@ -9,7 +9,7 @@ use crate::{
     profile::{Count, LeftOut, Profile, Thread, ThreadId},
     recording::About,
 };
-use codecost::{Error, Result, units::counted};
+use codecost::{Error, Result, front::quoted, units::counted};
 use std::collections::{BTreeMap, HashMap};
 
 /// What is asked for: names, numbers, or patterns with `*` and `?`.
@@ -29,6 +29,21 @@ const STARTED_BY_CRITERION: [&str; 4] = ["cargo", "rustc", "rustup", "gnuplot"];
 const LISTED: usize = 8;
 
 impl Shown {
+    /// The flags that ask for the same, each with a space in front.
+    pub(super) fn flags(&self) -> String {
+        let Self {
+            threads,
+            processes,
+            set_up,
+        } = self;
+        let of = |flag: &str, names: &[String]| -> String {
+            let named = names.iter().map(|name| format!(" {flag} {}", quoted(name)));
+            named.collect()
+        };
+        let set_up = if *set_up { " --set-up" } else { "" };
+        of("--process", processes) + &of("--thread", threads) + set_up
+    }
+
     /// Leaves out of `profile` what is not asked for.
     ///
     /// # Errors
@@ -271,6 +286,10 @@ mod tests {
             wanted.apply(None, &mut profile).unwrap();
             assert_eq!(profile.samples, samples, "{wanted:?}");
         }
+        // What a next step has to say again.
+        let flags = shown(&["a b", "9"], &["crit-*"]).flags();
+        assert_eq!(flags, " --process 'crit-*' --thread 'a b' --thread 9");
+        assert_eq!(Shown::default().flags(), "");
         let error = shown(&["nobody"], &[]).apply(None, &mut profile());
         let error = error.unwrap_err();
         assert_eq!(error.exit_code(), 2);

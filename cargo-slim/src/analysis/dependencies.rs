@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     analysis::{Input, model::Deps},
-    dependencies::{Counted, PackageNames, PackageSizes, Proof, Status, prove, tree},
+    dependencies::{
+        Counted, DependencyKind, DependencyRow, PackageNames, PackageSizes, Proof, Status, Tree,
+        prove, tree,
+    },
 };
 use codecost::{
     Error, Result,
@@ -17,12 +20,14 @@ use codecost::{
     cargo::{Context, Dependencies, Selection, Toolchain},
     report::Warning,
 };
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// The `main` that rustc writes, naked functions and the like never have debug information: so many
 /// bytes, or one part in so many.
 const UNDESCRIBED: u64 = 256;
 const UNDESCRIBED_PART: u64 = 100;
+/// Packages that a warning names.
+const NAMED: usize = 5;
 
 /// How features are to be proven.
 pub struct ProofOptions<'a> {
@@ -83,8 +88,44 @@ pub fn dependencies(
         more.extend(unmeasured(&features));
         proven = Some(features);
     }
+    if subject.owners.is_merged() {
+        more.extend(nameless(&tree));
+    }
     let rows = Deps { tree, proven };
     Analysis::new(opened, subject, rows, more)
+}
+
+/// Fat LTO takes the names of constants with it: a package of tables alone has no byte then, and its
+/// tables are counted for whose code refers to them.
+fn nameless(tree: &Tree) -> Option<Warning> {
+    let without = |row: &&DependencyRow| {
+        row.own == 0 && row.parent.is_some() && row.kind != DependencyKind::Build
+    };
+    let names: BTreeSet<&str> = tree
+        .rows
+        .iter()
+        .filter(without)
+        .map(|row| &*row.name)
+        .collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let named = match names.as_slice() {
+        [] => return None,
+        names => names.iter().take(NAMED).map(|name| format!("`{name}`")),
+    };
+    let named: Vec<String> = named.collect();
+    let more = names.len().saturating_sub(NAMED);
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "fat LTO leaves constants without names, which are counted for the crate whose code refers to \
+         them: {}{more} may have some, although no byte is counted for them",
+        named.join(", ")
+    );
+    let help =
+        "ask with `CARGO_PROFILE_RELEASE_LTO=off`, or prove what a feature costs with `--features`";
+    Some(Warning::new("nameless-constants", message).help(help))
 }
 
 /// The packages of which code was inlined into functions of others, where debug information describes all

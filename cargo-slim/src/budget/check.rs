@@ -19,7 +19,7 @@ use crate::{
 };
 use codecost::{
     Result,
-    cargo::Context,
+    cargo::{Context, TargetChoice},
     front::quoted,
     image::{Architecture, Image},
 };
@@ -71,8 +71,10 @@ pub struct Checked {
     pub misnamed: Option<(PathBuf, String)>,
     /// Artifacts that none of the given baselines is of.
     pub without: Vec<String>,
-    /// What `--update` wrote.
-    pub updated: Vec<Edit>,
+    /// What `--update` wrote; `None` without it.
+    pub updated: Option<Vec<Edit>>,
+    /// The flags that ask for the same check again, for a shell.
+    pub again: String,
 }
 
 /// One artifact.
@@ -164,9 +166,9 @@ pub fn check(
         measured.insert(key, done);
     }
     let mut verdict = judged(&config, &given, &measured);
-    let mut updated = Vec::new();
+    let mut updated = None;
     if let Some(reason) = &options.update {
-        updated = update(&config, &verdict, reason)?;
+        updated = Some(update(&config, &verdict, reason)?);
         // What the file says now is what counts.
         config = Config::load(Some(&config.path), context.directory())?;
         scope.narrow(&mut config)?;
@@ -182,6 +184,7 @@ pub fn check(
         misnamed,
         without: Vec::new(),
         updated,
+        again: again(options),
     };
     for (key, done) in measured {
         let flags = flags(&key, &options.input);
@@ -280,6 +283,59 @@ fn judged(config: &Config, given: &Given, measured: &BTreeMap<Key, Done>) -> Ver
             }
         },
     )
+}
+
+/// The flags that ask for the same check again: of the same artifacts, with the same budgets and
+/// baselines.
+fn again(options: &Options) -> String {
+    let Options {
+        config_file,
+        baselines,
+        update: _,
+        input,
+    } = options;
+    let named = |flag: &str, value: &str| format!("{flag} {}", quoted(value));
+    let path = |flag: &str, path: &Path| named(flag, &path.to_string_lossy());
+    let mut words = Vec::new();
+    words.extend(config_file.iter().map(|file| path("--config-file", file)));
+    words.extend(baselines.iter().map(|file| path("--baseline", file)));
+    match input {
+        Input::File {
+            path: file,
+            debug_file,
+            member,
+            arch,
+            manifest_path,
+        } => {
+            words.push(path("--file", file));
+            words.extend(debug_file.iter().map(|file| path("--debug-file", file)));
+            words.extend(member.iter().map(|name| named("--member", name)));
+            words.extend(arch.iter().map(|name| named("--arch", name)));
+            words.extend(
+                manifest_path
+                    .iter()
+                    .map(|file| path("--manifest-path", file)),
+            );
+        }
+        Input::Build(selection) => {
+            words.extend(selection.packages.iter().map(|name| named("-p", name)));
+            let target = |flag: &str, name: &Option<String>| match name {
+                Some(name) => named(flag, name),
+                None => flag.to_owned(),
+            };
+            words.extend(match &selection.target {
+                TargetChoice::Default => None,
+                TargetChoice::Lib => Some("--lib".to_owned()),
+                TargetChoice::Bin(name) => Some(target("--bin", name)),
+                TargetChoice::Example(name) => Some(target("--example", name)),
+                TargetChoice::Test(name) => Some(target("--test", name)),
+                TargetChoice::Bench(name) => Some(target("--bench", name)),
+            });
+            let more = selection.same_build_args();
+            words.extend(more.iter().map(|word| quoted(word)));
+        }
+    }
+    words.join(" ")
 }
 
 /// The flags that choose an artifact again.

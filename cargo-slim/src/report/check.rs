@@ -157,7 +157,11 @@ fn images_measured(judged: &Judged) -> Option<String> {
 
 /// The budgets whose limits `--update` wrote, each once.
 fn updated(checked: &Checked) -> Vec<&str> {
-    let limits = checked.updated.iter().filter(|edit| edit.key == "limit");
+    let limits = checked
+        .updated
+        .iter()
+        .flatten()
+        .filter(|edit| edit.key == "limit");
     limits.map(|edit| edit.budget.as_str()).collect()
 }
 
@@ -219,7 +223,12 @@ pub fn write(checked: &Checked, options: &OutputOptions, console: &mut Console) 
         .iter()
         .filter_map(JsonImages::of)
         .collect();
-    let edits: Vec<_> = checked.updated.iter().map(JsonEdit::new).collect();
+    let edits: Vec<_> = checked
+        .updated
+        .iter()
+        .flatten()
+        .map(JsonEdit::new)
+        .collect();
     let report = envelope::report("check", table)
         .member("config_file", &checked.config.path.to_string_lossy())
         .member("passed", &!checked.verdict.fails())
@@ -257,7 +266,7 @@ fn after(checked: &Checked, options: &OutputOptions) -> Result<Page> {
         key,
         before,
         after,
-    } in &checked.updated
+    } in checked.updated.iter().flatten()
     {
         let text = match before {
             Some(before) => format!("{budget}: `{key}` was \"{before}\" and is now \"{after}\""),
@@ -295,6 +304,24 @@ fn after(checked: &Checked, options: &OutputOptions) -> Result<Page> {
     Ok(lines.fold(page, |page, line| page.line(line, Emphasis::Faint)))
 }
 
+/// How today's sizes become the limits. Nothing is offered that `--update` has just done: what fails
+/// after it, or is forbidden, no limit can allow.
+fn accept(checked: &Checked) -> Option<String> {
+    let mut rows = checked.verdict.rows.iter();
+    let can = rows.any(|row| row.status == Status::Fail && !row.measure.starts_with("forbid:"));
+    if checked.updated.is_some() || !can {
+        return None;
+    }
+    let words = [
+        "→ cargo slim check",
+        &checked.again,
+        "--update --reason 'WHY'",
+    ];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let command = words.join(" ");
+    Some(printable(&format!("{command}  accept today's sizes")).into_owned())
+}
+
 /// What to do about the first budget that is exceeded, and the first that was not measured; where all hold
 /// and there was no baseline, how to have one.
 fn next_steps(checked: &Checked) -> Vec<String> {
@@ -327,17 +354,7 @@ fn next_steps(checked: &Checked) -> Vec<String> {
             }
             (None, _) => line("cargo slim overview", flags, "what it consists of"),
         });
-        let command = "cargo slim check --update --reason 'WHY'";
-        let input = if flags.starts_with("--file") {
-            flags
-        } else {
-            ""
-        };
-        let accept = match input {
-            "" => format!("→ {command}  accept today's sizes"),
-            input => line(command, input, "accept today's sizes"),
-        };
-        lines.push(accept);
+        lines.extend(accept(checked));
     }
     if let Some((row, flags)) = first(Status::Missing) {
         // A value without a verdict has no baseline to grow from.

@@ -75,6 +75,41 @@ fn a_check_leads_on() {
     }
 }
 
+/// Accepting today's sizes is offered as a command for the same files: another one in reach would be
+/// rewritten. Where nothing is left that it could do, it is not offered again.
+#[test]
+fn todays_sizes_are_accepted_in_the_file_that_was_asked_for() {
+    let fixture = growing();
+    let limits = budget("file", "limit = \"1 B\"");
+    let forbidden = "[[forbid]]\nbin = \"growing\"\nfunction = \"main\"\n";
+    let other = fixture.path().join("other limits.toml");
+    fs::write(&other, format!("{limits}{forbidden}")).unwrap();
+    let run = check(
+        &fixture,
+        &limits,
+        &["--config-file", "other limits.toml", "--bin", "growing"],
+    );
+    let offered = run.stdout.lines().find_map(|line| {
+        let command = line.strip_prefix("→ cargo slim ")?;
+        command.split_once("  accept").map(|(command, _)| command)
+    });
+    let offered = offered.unwrap_or_else(|| panic!("{}", run.stdout));
+    let mut shell = command("sh");
+    let words = shell.arg("-c").arg(format!("printf '%s\\n' {offered}"));
+    let words = succeed(words);
+    let run = crate::slim()
+        .in_directory(fixture.path())
+        .run(words.lines());
+    assert_eq!(run.code, Some(100), "{offered}: {}", run.stderr);
+    assert!(!run.stdout.contains("accept today"), "{}", run.stdout);
+    assert_eq!(
+        fs::read_to_string(fixture.path().join("slim.toml")).unwrap(),
+        limits
+    );
+    let changed = fs::read_to_string(&other).unwrap();
+    assert!(changed.contains("WHY") && !changed.contains("\"1 B\""));
+}
+
 /// What matches nothing fails, whatever it is.
 #[test]
 fn missing_fails() {

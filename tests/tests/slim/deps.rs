@@ -304,4 +304,20 @@ fn a_package_that_was_inlined_is_not_unused() {
         kinds(&["--config", "profile.release.debug=1"]),
         [["normal", "inlined"], ["unused", "none"]]
     );
+    // Whose a table is, fat LTO does not leave in the file: 0 B is no answer then, and that is said.
+    for (lto, said) in [("off", false), ("fat", true)] {
+        let lto = format!("profile.release.lto='{lto}'");
+        let arguments = ["deps", "--message-format", "json", "--config", &lto];
+        let report = slim()
+            .in_directory(directory.path())
+            .run(arguments)
+            .report();
+        let row = report.rows_where("name", "tables")[0];
+        assert_eq!(number(row, "own"), 0, "{row}");
+        let warnings = report.json["warnings"].as_array().unwrap().iter();
+        let mut about = warnings.filter(|warning| warning["code"] == "nameless-constants");
+        let message = about.next().map(|warning| text(warning, "message"));
+        let named = message.is_some_and(|message| message.contains("`tables`"));
+        assert_eq!(named, said, "{lto}: {message:?}");
+    }
 }
