@@ -100,7 +100,7 @@ fn sized(file: &Path) -> Vec<Member> {
     members
 }
 
-/// `    148	      0	     12	    160	     a0	init-first.o (ex /usr/lib/libc.a)`
+/// `148`, `0`, `12`, `160`, `a0`, `init-first.o (ex /usr/lib/libc.a)`, with tabs between.
 fn of_total(line: &str) -> Member {
     let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
     let name = fields[5].split(" (ex ").next().unwrap();
