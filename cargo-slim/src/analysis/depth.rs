@@ -23,12 +23,13 @@ pub fn of(subject: &Subject<'_>) -> ReadDepth {
             image.format,
             Format::Elf | Format::MachO | Format::Pe | Format::Wasm
         );
-    let of_objects = !image.parts.is_empty();
+    let of_objects = is_of_objects(image);
     let apart = is_apart(subject);
     ReadDepth {
         functions: match deep {
             true => knows_functions(subject),
-            false => !subject.code.functions.is_empty(),
+            false if of_objects => knows_functions_of_objects(subject),
+            false => false,
         },
         data: of_objects || deep && is_decoded(image),
         unwind: (of_objects || deep) && subject.unwind.damaged == 0,
@@ -52,6 +53,29 @@ fn knows_functions(subject: &Subject<'_>) -> bool {
         let kinds = [SectionKind::Symbols, SectionKind::EhFrame];
         kinds.contains(&section.kind) || section.kind == SectionKind::UnwindIndex
     })
+}
+
+/// Whether a linker has not seen it yet. An archive may have no members.
+fn is_of_objects(image: &Image<'_>) -> bool {
+    matches!(image.format, Format::Archive | Format::Object)
+}
+
+/// Whether the functions of objects were read, as far as they have machine code.
+fn knows_functions_of_objects(subject: &Subject<'_>) -> bool {
+    if !subject.code.functions.is_empty() {
+        return true;
+    }
+    let image = &subject.image;
+    let is_elsewhere = intermediate(image)
+        .iter()
+        .any(|warning| warning.count > Some(0));
+    if is_elsewhere || thin(image).is_some() {
+        return false;
+    }
+    let mut sections = image.sections.iter();
+    let mut holds_code =
+        || sections.any(|section| section.kind == SectionKind::Code && section.file.size > 0);
+    subject.depth == Depth::Tables || !holds_code()
 }
 
 /// How the functions became known that no table lists, or why they did not.
@@ -200,7 +224,7 @@ const NAMED: usize = 3;
 pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     let image = &subject.image;
     let mut warnings = Vec::new();
-    if !image.parts.is_empty() {
+    if is_of_objects(image) {
         let mut sections = image.sections.iter();
         if sections.any(|section| section.kind == SectionKind::Debug) {
             warnings.push(
@@ -235,20 +259,7 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
         // The reason is that the tables are not there, which its own warning says.
         Format::MachO | Format::Pe if !image.missing.is_empty() => return warnings,
         Format::Elf | Format::MachO | Format::Pe | Format::Wasm => {}
-        Format::Archive | Format::Object => {
-            warnings.push(
-                Warning::new(
-                    "format-without-depth",
-                    format!(
-                        "of {} files only sections, symbols and padding are read, so most owners \
-                         are unknown",
-                        image.format.as_str()
-                    ),
-                )
-                .help("analyse the linked program that the file becomes a part of"),
-            );
-            return warnings;
-        }
+        Format::Archive | Format::Object => return warnings,
     }
     // `objcopy --only-keep-debug` leaves the sections and takes their bytes away.
     let code = image.section(".text");

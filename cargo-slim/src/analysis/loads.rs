@@ -69,6 +69,7 @@ fn view(subject: &Subject<'_>) -> Result<Loads> {
         hardening: needs.hardening,
         exports: needs.exports,
         resources: needs.resources,
+        modules: needs.modules,
         starts: needs.starts,
         features: needs.features,
         producers: needs.producers,
@@ -84,7 +85,10 @@ fn of_modules<'i>(image: &'i Image<'_>) -> impl Iterator<Item = SegmentRow> + 'i
         let segments = module.segments().iter().enumerate();
         segments.map(move |(at, segment)| SegmentRow {
             name: match several {
-                true => format!("module {number}: data {at}"),
+                true => {
+                    let label = image.module_label(number).unwrap_or_default();
+                    format!("{label}: data {at}")
+                }
                 false => format!("data {at}"),
             },
             permissions: "rw-".into(),

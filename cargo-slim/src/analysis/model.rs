@@ -272,6 +272,8 @@ pub struct Loads {
     pub exports: Vec<(&'static str, String)>,
     /// The memories and tables of WebAssembly.
     pub resources: Vec<Resource>,
+    /// The modules of a component of WebAssembly: what each is called, and its bytes.
+    pub modules: Vec<(String, u64)>,
     /// What runs when WebAssembly is instantiated.
     pub starts: Vec<String>,
     /// The extensions of WebAssembly that are used.

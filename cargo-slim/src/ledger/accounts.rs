@@ -56,7 +56,14 @@ impl Ledger {
         if let Some(debug) = inputs.debug {
             debug.claim(&mut book.parties, &mut claimed);
         }
-        parts::claim(inputs, &units, &mut book.parties, &mut claimed);
+        parts::claim(
+            inputs,
+            &units,
+            data.objects(),
+            crates,
+            &mut book.parties,
+            &mut claimed,
+        );
         let subjects = Subjects {
             functions: &inputs.code.functions,
             parties: &functions,

@@ -5,6 +5,7 @@
 
 use super::{
     inputs::Inputs,
+    marks::is_made_by_linker,
     object::{DataObject, holds_objects},
     radix,
 };
@@ -100,7 +101,16 @@ fn symbols(inputs: &Inputs<'_, '_>) -> (Vec<Named>, Vec<Bare>, Vec<VirtualAddres
         if symbol.size == 0 && sized && symbol.kind != SymbolKind::Untyped {
             empty.push(address);
         } else if symbol.size == 0 {
-            bare.push((address, section, position));
+            // Where a section ends the next one begins, and its first constant is called otherwise. A script
+            // takes names that C reserves; what assembly calls its first constant stays.
+            let linked = image.parts.is_empty() && image.format == Format::Elf;
+            let is_mark = linked
+                && (symbol.section != Some(section)
+                    || at.kind == SectionKind::ReadOnlyData && symbol.name.starts_with('_'))
+                && is_made_by_linker(image, symbol);
+            if !is_mark {
+                bare.push((address, section, position));
+            }
         } else {
             add(
                 image,

@@ -15,6 +15,7 @@ mod debug;
 mod extents;
 mod inputs;
 mod layout;
+mod marks;
 mod object;
 mod padding;
 mod parts;

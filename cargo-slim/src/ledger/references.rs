@@ -4,7 +4,7 @@ use super::{object::holds_objects, pointers::Pointers, radix};
 use codecost::{
     address::{AddressIndex, AddressRange, VirtualAddress},
     attribution::{CodeMap, Function},
-    disasm::{Piece, ReferenceKind, decoder_of},
+    disasm::{Piece, Reference, ReferenceKind, decoder_of},
     image::{Image, SectionKind},
 };
 use rayon::prelude::*;
@@ -81,7 +81,7 @@ impl CodeReferences {
         let Some(decoder) = decoder_of(image) else {
             return Self::default();
         };
-        let calls = calls && decoder.references_are_all();
+        let calls = calls && decoder.references_and_calls(&[], &mut |_, _| {});
         let data = data_sections(image);
         let base = lowest(&data);
         let index = AddressIndex::new(data.iter().map(|range| range.start).collect());
@@ -103,7 +103,7 @@ impl CodeReferences {
                 let mut called = Vec::new();
                 // Functions use the same few things again and again, each its own.
                 let mut recent = [Packed(u64::MAX); RECENT];
-                decoder.references(pieces, absolute, &mut |index, reference| {
+                let mut add = |index: usize, reference: Reference| {
                     let (access, guess) = match reference.kind {
                         ReferenceKind::Access(size) => (size, false),
                         ReferenceKind::Address | ReferenceKind::Call => (0, false),
@@ -127,7 +127,10 @@ impl CodeReferences {
                         _ if calls => called.push((function, to)),
                         _ => {}
                     }
-                });
+                };
+                if !calls || !decoder.references_and_calls(pieces, &mut add) {
+                    decoder.references(pieces, absolute, &mut add);
+                }
                 (found, called)
             })
             .unzip();

@@ -335,6 +335,7 @@ pub(super) fn loads() -> Loads {
         ],
         exports: vec![],
         resources: vec![],
+        modules: vec![],
         starts: vec![],
         features: vec![],
         producers: vec![],

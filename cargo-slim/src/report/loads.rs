@@ -106,9 +106,18 @@ struct JsonHardening {
 struct JsonModule<'a> {
     exports: Vec<JsonExport<'a>>,
     resources: Vec<JsonResource>,
+    /// The modules of a component.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    modules: Vec<JsonPart<'a>>,
     start: &'a [String],
     features: &'a [String],
     producers: &'a [String],
+}
+
+#[derive(Serialize)]
+struct JsonPart<'a> {
+    name: &'a str,
+    file: u64,
 }
 
 #[derive(Serialize)]
@@ -184,6 +193,7 @@ pub fn write(
         hardening,
         exports,
         resources,
+        modules,
         starts,
         features,
         producers,
@@ -228,6 +238,10 @@ pub fn write(
     let wasm = is_wasm.then(|| JsonModule {
         exports: exports.iter().map(JsonExport::new).collect(),
         resources: resources.iter().map(JsonResource::new).collect(),
+        modules: modules
+            .iter()
+            .map(|(name, file)| JsonPart { name, file: *file })
+            .collect(),
         start: starts,
         features,
         producers,
@@ -314,6 +328,11 @@ fn requirements(loads: &Loads, is_wasm: bool) -> Page {
 /// What only WebAssembly says.
 fn of_wasm(loads: &Loads) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
+    if !loads.modules.is_empty() {
+        let modules = loads.modules.iter();
+        let modules = modules.map(|(name, file)| format!("{name} {}", Bytes(*file)));
+        facts.push(("made of", modules.collect::<Vec<_>>().join(", ")));
+    }
     if !loads.exports.is_empty() {
         let names = loads.exports.iter().take(8).map(|(_, name)| name.as_str());
         let mut text = names.collect::<Vec<_>>().join(", ");

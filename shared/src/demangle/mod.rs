@@ -95,6 +95,15 @@ enum Body<'a> {
 impl<'a> Name<'a> {
     /// Reads a name. Linear in its length, without allocation.
     pub fn parse(symbol: &'a str) -> Self {
+        // As of all functions of a stripped module of WebAssembly.
+        if symbol.is_empty() {
+            return Self {
+                symbol,
+                body: Body::Other(symbol),
+                suffix: "",
+                part: Part::Whole,
+            };
+        }
         if let Some((name, suffix)) = v0::Symbol::parse(symbol) {
             return Self {
                 symbol,

@@ -145,8 +145,13 @@ pub trait Disassembler: Sync {
         found: &mut dyn FnMut(usize, Reference),
     );
 
-    /// Whether `references` reports all that `calls` does, too: it reads each instruction in any case.
-    fn references_are_all(&self) -> bool {
+    /// Calls `found` with all that `references` and `calls` report, where one pass over the code finds
+    /// both; else does nothing and says `false`.
+    fn references_and_calls(
+        &self,
+        _pieces: &[Piece<'_>],
+        _found: &mut dyn FnMut(usize, Reference),
+    ) -> bool {
         false
     }
 

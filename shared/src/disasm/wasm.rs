@@ -18,8 +18,8 @@ use crate::{
     image::{Constant, Image, Module},
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
-use sweep::{Found, Seen};
-use telling::each;
+use sweep::{Code, Found, Seen};
+use telling::{Looking, each};
 
 /// Reads the code of an image's modules.
 pub struct Wasm<'i> {
@@ -48,8 +48,8 @@ impl<'i> Wasm<'i> {
         next.checked_sub(1)
     }
 
-    /// Calls `found` with all that the instructions of functions refer to.
-    fn scan(&self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) {
+    /// Calls `found` with what the instructions of functions refer to.
+    fn scan(&self, pieces: &[Piece<'_>], what: Looking, found: &mut dyn FnMut(usize, Reference)) {
         let mut first = 0;
         for same in pieces.chunk_by(|a, b| self.module_of(a) == self.module_of(b)) {
             if let Some(at) = self.module_of(&same[0]) {
@@ -57,7 +57,7 @@ impl<'i> Wasm<'i> {
                     module: &self.modules[at],
                     linked: self.linked[at],
                 };
-                each(same, &mut |index, instruction, base| {
+                each(same, what, &mut |index, instruction, base| {
                     resolve.instruction(instruction, base, &mut |reference| {
                         found(first + index, reference);
                     });
@@ -82,13 +82,21 @@ fn is_linked(image: &Image<'_>, module: &Module) -> bool {
             address: body.start,
         })
     };
-    let pieces: Vec<Piece<'_>> = sample.filter_map(piece).collect();
-    each(&pieces, &mut |_, Found { seen, padded, .. }, _| {
-        if let Seen::Call(_) = seen {
-            calls += 1;
-            padded_calls += u32::from(padded);
+    for piece in sample.filter_map(piece) {
+        let mut code = Code::new(piece.code);
+        if code.header().is_none() {
+            continue;
         }
-    });
+        while !code.is_at_end() {
+            let Some(Found { seen, padded, .. }) = code.found(piece.address) else {
+                break;
+            };
+            if let Seen::Call(_) = seen {
+                calls += 1;
+                padded_calls += u32::from(padded);
+            }
+        }
+    }
     calls > 0 && padded_calls >= calls - calls / 50
 }
 
@@ -139,8 +147,9 @@ impl Resolve<'_> {
     /// A constant by itself: an address, or a place in the table.
     fn number(&self, from: VirtualAddress, number: Constant, found: &mut impl FnMut(Reference)) {
         let proven = self.linked && number.padded;
-        let in_table = || self.module.in_table(number.value).filter(|_| proven);
-        match (self.module.memory_at(number.value), in_table()) {
+        let in_table = || self.module.in_table(number.value);
+        let in_table = proven.then(in_table).flatten();
+        match (self.module.memory_at(number.value), in_table) {
             (None, Some(function)) => {
                 self.function(from, function, ReferenceKind::Address, found);
             }
@@ -200,10 +209,15 @@ impl Disassembler for Wasm<'_> {
         _absolute: bool,
         found: &mut dyn FnMut(usize, Reference),
     ) {
-        self.scan(pieces, found);
+        self.scan(pieces, Looking::ForData, found);
     }
 
-    fn references_are_all(&self) -> bool {
+    fn references_and_calls(
+        &self,
+        pieces: &[Piece<'_>],
+        found: &mut dyn FnMut(usize, Reference),
+    ) -> bool {
+        self.scan(pieces, Looking::ForAll, found);
         true
     }
 
@@ -217,7 +231,7 @@ impl Disassembler for Wasm<'_> {
     }
 
     fn calls(&self, pieces: &[Piece<'_>], found: &mut dyn FnMut(usize, Reference)) {
-        self.scan(pieces, &mut |index, reference| {
+        self.scan(pieces, Looking::ForAll, &mut |index, reference| {
             let Piece { code, address } = pieces[index];
             let inside = AddressRange::new(address, code.len() as u64);
             if !inside.contains(reference.to) {

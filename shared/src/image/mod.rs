@@ -154,7 +154,12 @@ impl<'d> Image<'d> {
         let mut image = match () {
             () if wasm::is_wasm(bytes) => wasm::parse(bytes),
             () => {
-                let kind = object::FileKind::parse(bytes).map_err(|_| {
+                let kind = object::FileKind::parse(bytes).or_else(|error| {
+                    // An archive without members is shorter than any other file.
+                    let is_archive = parts::is_archive(bytes);
+                    is_archive.then_some(object::FileKind::Archive).ok_or(error)
+                });
+                let kind = kind.map_err(|_| {
                     if is_bitcode(bytes) {
                         return format(
                             "it holds LLVM bitcode, which becomes machine code only when the linker \
@@ -168,6 +173,7 @@ impl<'d> Image<'d> {
                     object::FileKind::Elf32 => elf::parse::<object::elf::FileHeader32<_>>(bytes),
                     object::FileKind::Elf64 => elf::parse::<object::elf::FileHeader64<_>>(bytes),
                     object::FileKind::Archive => parts::archive(bytes),
+                    object::FileKind::CoffImport => Ok(parts::import(bytes)),
                     object::FileKind::Pe32 | object::FileKind::Pe64 => pe::parse(bytes),
                     object::FileKind::Xcoff32 | object::FileKind::Xcoff64 => {
                         return Err(format(

@@ -26,6 +26,8 @@ pub struct LoaderNeeds {
     pub exports: Vec<(&'static str, String)>,
     /// The memories and tables.
     pub resources: Vec<Resource>,
+    /// The modules of a component of WebAssembly: what each is called, and its bytes.
+    pub modules: Vec<(String, u64)>,
     /// What runs first.
     pub starts: Vec<String>,
     /// Extensions of the format that are used.

@@ -17,7 +17,7 @@ pub(super) use tables::add as tables;
 pub(super) use unwind::read as unwind;
 
 use super::{
-    Format, Image, Section, SectionKind, SymbolTable, TableRange, bounds, elf, other,
+    Architecture, Format, Image, Section, SectionKind, SymbolTable, TableRange, bounds, elf, other,
     symbol::{PartTable, unit_of_object},
     symbol_elf,
     thin::thin_members,
@@ -48,6 +48,30 @@ const METADATA: &str = "lib.rmeta";
 /// What stands before each member of an archive.
 const MEMBER_HEADERS: &str = "member headers";
 
+/// Whether it is how an archive begins; of one without members that is all.
+pub(super) fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"!<arch>\n") || bytes.starts_with(b"!<thin>\n")
+}
+
+/// The short form of an import alone, as it is in an import library.
+pub(super) fn import(bytes: &[u8]) -> Image<'_> {
+    let mut image = other::empty(bytes, Format::Object);
+    image.architecture = of_import(bytes);
+    let whole = bounds::clip(bytes, 0, bytes.len() as u64);
+    let mut section = other::member("import".into(), whole);
+    section.kind = SectionKind::Loader;
+    image.sections.push(section);
+    image
+}
+
+/// The processor that a short import is for.
+fn of_import(bytes: &[u8]) -> Architecture {
+    let file = object::read::coff::ImportFile::parse(bytes);
+    file.map_or(Architecture::Unknown, |file| {
+        Architecture::from_object(file.architecture())
+    })
+}
+
 /// An archive, with the sections of all members that are objects, and the other members as one
 /// section each.
 pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
@@ -71,6 +95,7 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
     }
     let archive = ArchiveFile::parse(bytes).map_err(|error| error.to_string())?;
     let mut zeroes = 0;
+    let mut seen_object = false;
     for entry in archive.members() {
         let entry = entry.map_err(|error| error.to_string())?;
         let (offset, size) = entry.file_range();
@@ -80,7 +105,16 @@ pub(super) fn archive(bytes: &[u8]) -> Result<Image<'_>, String> {
         }
         let file = bounds::clip(bytes, offset, size);
         match parse(image.bytes_in(file)) {
-            Some(object) => take_in(&mut image, name, file, object, &mut zeroes),
+            Some(object) => {
+                // Rust's metadata, or an import, may stand before the first object.
+                if !seen_object {
+                    seen_object = true;
+                    image.architecture = object.architecture;
+                    image.is_64 = object.is_64;
+                    image.little_endian = object.little_endian;
+                }
+                take_in(&mut image, name, file, object, &mut zeroes);
+            }
             None => add_other(&mut image, name, file),
         }
     }
@@ -99,6 +133,9 @@ fn add_other(image: &mut Image<'_>, name: String, file: FileRange) {
         section.kind = SectionKind::Metadata;
     } else if is_import(image.bytes_in(file)) {
         section.kind = SectionKind::Loader;
+        if image.architecture == Architecture::Unknown {
+            image.architecture = of_import(image.bytes_in(file));
+        }
     }
     image.sections.push(section);
     image.parts.push(Part {
@@ -161,11 +198,6 @@ fn take_in<'d>(
             section.link += first;
         }
         image.sections.push(section);
-    }
-    if image.parts.is_empty() {
-        image.architecture = object.architecture;
-        image.is_64 = object.is_64;
-        image.little_endian = object.little_endian;
     }
     image.parts.push(Part {
         name,

@@ -31,7 +31,7 @@ const LAYOUT: &str = "
     SECTIONS {
       .text : { *(.text .text.*) } > FLASH
       .ARM.exidx : { *(.ARM.exidx .ARM.exidx.*) } > FLASH
-      .rodata : ALIGN(16) { *(.rodata .rodata.*) } > FLASH
+      .rodata : ALIGN(16) { __srodata = .; *(.rodata .rodata.*) } > FLASH
       .data : ALIGN(8) { *(.data .data.*) } > RAM AT> FLASH
       .bss : ALIGN(8) { *(.bss .bss.*) } > RAM
       .defmt (INFO) : { BYTE(1) BYTE(2) }
@@ -105,6 +105,27 @@ fn stack_frames_and_metadata_are_known() {
         (".ARM.exidx", "unwind"),
     ] {
         assert_eq!(text(sections.rows_where("name", name)[0], "kind"), kind);
+    }
+}
+
+/// What a linker's script calls the start of a section is no name of the first constant in it.
+#[test]
+fn marks_of_the_script_name_no_constant() {
+    for triple in ["thumbv7em-none-eabi", "riscv32imc-unknown-none-elf"] {
+        let directory = TempDir::new().unwrap();
+        let (file, _) = link(&directory, triple);
+        let mark = nm(&file).into_iter().find(|one| one.name == "__srodata");
+        let sections = integration_tests::witness::readelf_sections(&file);
+        let constants = sections.iter().find(|one| one.name == ".rodata").unwrap();
+        assert_eq!(mark.unwrap().address, constants.address, "{triple}");
+        assert!(constants.size > 0, "{triple}");
+        let data = slim().view(&["data", "-n", "0"], &file);
+        assert!(data.rows_where("name", "__srodata").is_empty(), "{triple}");
+        assert!(
+            data.rows_where("crate", "[native]")
+                .iter()
+                .all(|row| { text(row, "section") != ".rodata" })
+        );
     }
 }
 

@@ -4,6 +4,7 @@
 // A fixture that cannot be made fails its test; figures are printed for `--nocapture`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_macros)]
 
+mod archives;
 mod builds;
 mod contract;
 mod data;

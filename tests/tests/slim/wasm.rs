@@ -241,6 +241,104 @@ fn a_component_is_read_like_its_module() {
     assert!(report.rows().iter().all(|row| number(row, "debug") == 0));
 }
 
+/// What `jco print` lists of a component with an adapter, by how its lines begin.
+fn listed(start: &str) -> Vec<String> {
+    let listing = fs::read_to_string(specimen("adapted.listing")).unwrap();
+    let lines = listing
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix(start));
+    lines
+        .map(|line| {
+            // `"wasi:io/error@0.2.12"`, `$main (;0;)`, `$run (;10;) "wasi:cli/run@0.2.12"`
+            let quoted = line.split('"').nth(1);
+            let name = quoted.unwrap_or_else(|| line.split_whitespace().next().unwrap());
+            name.trim_start_matches('$').to_owned()
+        })
+        .collect()
+}
+
+/// The contents of a component's own modules.
+fn modules_in(component: &[u8]) -> Vec<&[u8]> {
+    let (mut rest, mut modules) = (&component[8..], Vec::new());
+    while let [id, tail @ ..] = rest {
+        let digits = 1 + tail.iter().take_while(|byte| **byte > 127).count();
+        let mut size = 0;
+        for (place, byte) in tail[..digits].iter().enumerate() {
+            size |= usize::from(byte & 127) << (7 * place);
+        }
+        let (content, after) = tail[digits..].split_at(size);
+        modules.extend((*id == 1).then_some(content));
+        rest = after;
+    }
+    modules
+}
+
+/// A component asks for what it imports itself, and not for what its modules have of each other; they are
+/// told apart by the names that it gives them, and have the sections that `wasm-objdump` lists.
+#[test]
+fn a_component_says_what_it_is_made_of() {
+    let file = specimen("adapted.wasm");
+    let loads = slim().view(&["loads", "-n", "0"], &file);
+    let names = |rows: &serde_json::Value| {
+        let rows = rows.as_array().unwrap().iter();
+        rows.map(|row| text(row, "name").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&loads.json["libraries"]), listed("(import "));
+    assert_eq!(loads.json["libraries"][0]["others"]["instance"], 1);
+    assert_eq!(names(&loads.json["wasm"]["exports"]), listed("(export "));
+    let resources = loads.json["wasm"]["resources"].as_array().unwrap();
+    assert!(resources.iter().all(|one| one["imported"] == false));
+    let modules = loads.json["wasm"]["modules"].as_array().unwrap();
+    let given = listed("(core module ");
+    assert_eq!(given.len(), modules.len());
+    let bytes = fs::read(&file).unwrap();
+    let contents = modules_in(&bytes);
+    let sections = slim().view(&["sections", "-n", "0"], &file);
+    assert_eq!(sections.sum("file"), bytes.len() as u64);
+    let directory = tempfile::tempdir().unwrap();
+    let mut compared = 0;
+    for ((module, given), content) in modules.iter().zip(given).zip(contents) {
+        let label = text(module, "name");
+        let shown = match given.split_once("adapter:") {
+            Some((_, adapted)) => format!("(adapter {adapted})"),
+            // It names itself.
+            None if given == "main" => "(core.wasm)".to_owned(),
+            None => format!("({})", given.trim_start_matches("wit-component-")),
+        };
+        assert!(label.ends_with(&shown), "{label}, {given}");
+        assert_eq!(number(module, "file"), content.len() as u64, "{label}");
+        let alone = directory.path().join("module.wasm");
+        fs::write(&alone, content).unwrap();
+        let listing = succeed(command("wasm-objdump").arg("-h").arg(&alone));
+        for line in listing.lines() {
+            // `     Type start=0x0000000a end=0x00000052 (size=0x00000048) count: 12`
+            let Some((name, rest)) = line.trim_start().split_once(" start=") else {
+                continue;
+            };
+            let size = rest.split("(size=0x").nth(1).unwrap();
+            let size = u64::from_str_radix(&size[..8], 16).unwrap();
+            if name == "Custom" {
+                continue;
+            }
+            let name = match name {
+                "Elem" => "element",
+                "DataCount" => "data_count",
+                name => &name.to_lowercase(),
+            };
+            let row = sections.rows_where("name", &format!("{label}: <{name}>"));
+            let digits = (64 - size.leading_zeros()).div_ceil(7).max(1);
+            assert_eq!(
+                number(row[0], "file"),
+                size + 1 + u64::from(digits),
+                "{label}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "{compared}");
+}
+
 /// Half a module is no module whose names are missing.
 #[test]
 fn a_module_that_is_cut_off_is_called_damaged() {

@@ -157,7 +157,7 @@ fn chosen(path: &Path, search: Search<'_>) -> Result<(String, Vec<u8>)> {
         (Some(found), None) if natives.len() == 1 => return Ok(found),
         _ => {}
     }
-    let choices = choices(path, natives.iter().map(String::as_str));
+    let choices = choices(path, natives.iter().map(String::as_str), natives.len());
     let shown = path.display();
     Err(match (natives.len(), wanted) {
         (0, _) => Error::failed(
@@ -179,12 +179,12 @@ fn chosen(path: &Path, search: Search<'_>) -> Result<(String, Vec<u8>)> {
     })
 }
 
-/// One line for each file, ready to be pasted.
-fn choices<'n>(path: &Path, names: impl Iterator<Item = &'n str> + Clone) -> String {
+/// One line for each of the first of `count` files, ready to be pasted.
+fn choices<'n>(path: &Path, names: impl Iterator<Item = &'n str>, count: usize) -> String {
     let package = quoted(&path.display().to_string());
     let line = |name: &str| format!("\n  --file {package} --member {}", quoted(name));
-    let mut lines: String = names.clone().take(MAX_CHOICES).map(line).collect();
-    let more = names.count().saturating_sub(MAX_CHOICES);
+    let mut lines: String = names.take(MAX_CHOICES).map(line).collect();
+    let more = count.saturating_sub(MAX_CHOICES);
     if more > 0 {
         lines += &format!("\n  … {more} more");
     }
@@ -214,7 +214,7 @@ fn of_archive(file: &Mapping, wanted: &str) -> Result<Mapping> {
             "leave out `--member`: it chooses from packages and archives",
         )
     })?;
-    let mut names = Vec::new();
+    let mut members = Names::default();
     let mut found = Vec::new();
     let (called, at) = nth(wanted);
     for member in archive.members() {
@@ -226,17 +226,20 @@ fn of_archive(file: &Mapping, wanted: &str) -> Result<Mapping> {
         if search::is_called(&name, called) {
             found.push((name.clone(), member.file_range()));
         }
-        // As many as are shown, and one to say that there are more.
-        if names.len() <= MAX_CHOICES {
-            names.push(name);
-        }
+        members.add(name);
     }
-    if let Some(at) = at.filter(|at| *at < found.len()) {
-        found.swap(0, at);
-        found.truncate(1);
+    match at {
+        Some(at) if at < found.len() => {
+            found.swap(0, at);
+            found.truncate(1);
+        }
+        // There is one of that name, and not the one that was asked for.
+        Some(_) if found.len() == 1 => found.clear(),
+        _ => {}
     }
     let [(name, (offset, size))] = &found[..] else {
-        return Err(not_one(path, wanted, found.len(), &names));
+        let found: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
+        return Err(not_one(path, wanted, called, &found, &members));
     };
     let start = usize::try_from(*offset).unwrap_or(usize::MAX);
     let end = start.saturating_add(usize::try_from(*size).unwrap_or(usize::MAX));
@@ -250,18 +253,17 @@ fn of_thin<'m>(
     members: impl Iterator<Item = ThinMember<'m>>,
     wanted: &str,
 ) -> Result<Mapping> {
-    let (mut names, mut found) = (Vec::new(), Vec::new());
+    let (mut names, mut found) = (Names::default(), Vec::new());
     for member in members {
         let name = member.to_string();
         if search::is_called(&name, wanted) {
             found.push(member);
         }
-        if names.len() <= MAX_CHOICES {
-            names.push(name);
-        }
+        names.add(name);
     }
     let [member] = &found[..] else {
-        return Err(not_one(path, wanted, found.len(), &names));
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        return Err(not_one(path, wanted, wanted, &found, &names));
     };
     let named = String::from_utf8_lossy(member.path).into_owned();
     let beside = path.parent().unwrap_or(Path::new("")).join(named);
@@ -282,26 +284,54 @@ fn of_thin<'m>(
     Mapping::of_bytes(beside.join(name), bytes)
 }
 
-/// The error where no member is called so, or several are.
-fn not_one(path: &Path, wanted: &str, count: usize, names: &[String]) -> Error {
-    let message = match count {
-        0 => format!("`{}` has no member `{wanted}`", path.display()),
-        count => format!(
-            "{count} members of `{}` are called `{wanted}`",
-            path.display()
+/// The names of an archive's members, as far as a choice shows them.
+#[derive(Default)]
+struct Names {
+    first: Vec<String>,
+    count: usize,
+}
+
+impl Names {
+    fn add(&mut self, name: String) {
+        self.count += 1;
+        if self.first.len() < MAX_CHOICES {
+            self.first.push(name);
+        }
+    }
+}
+
+/// The error where no member is called as asked for, or several of them are: `found`. `called` is the name
+/// without the number that may follow it.
+fn not_one(path: &Path, wanted: &str, called: &str, found: &[String], all: &Names) -> Error {
+    let (message, names, count) = match found.len() {
+        0 => (
+            format!("`{}` has no member `{wanted}`", path.display()),
+            &*all.first,
+            all.count,
+        ),
+        count => (
+            format!(
+                "{count} members of `{}` are called `{called}`",
+                path.display()
+            ),
+            found,
+            count,
         ),
     };
-    let numbered: Vec<String> = (0..)
-        .zip(names)
+    let shown = &names[..count.min(MAX_CHOICES)];
+    let numbered: Vec<String> = (1..)
+        .zip(shown)
         .map(|(at, name)| {
             let same = |names: &[String]| names.iter().filter(|other| *other == name).count();
-            match same(names) {
-                1 => name.clone(),
-                _ => format!("{name}#{}", same(&names[..=at])),
+            match (same(names), found.is_empty()) {
+                (1, _) => name.clone(),
+                (_, true) => format!("{name}#{}", same(&names[..at])),
+                // By its place among those that the name may mean, as it is looked up.
+                (_, false) => format!("{called}#{at}"),
             }
         })
         .collect();
-    let choices = choices(path, numbered.iter().map(String::as_str));
+    let choices = choices(path, numbered.iter().map(String::as_str), count);
     Error::usage(message, format_args!("choose one:{choices}"))
 }
 

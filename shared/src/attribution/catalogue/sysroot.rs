@@ -5,7 +5,11 @@
 //! its end.
 
 use super::{Catalogue, CrateInfo, archive, layout::name_and_version, toolchain_origin};
-use crate::{attribution::Origin, cargo::Toolchain, image::Image};
+use crate::{
+    attribution::Origin,
+    cargo::Toolchain,
+    image::{Format, Image, SectionKind},
+};
 use rayon::prelude::*;
 use std::{
     fs::{self, File},
@@ -82,9 +86,19 @@ pub(super) fn linked_into(
         .filter(|name| *name != first && name.starts_with(&processor))
         .collect();
     others.sort();
+    // In a module of WebAssembly only names hold it, and code and data are most of the module.
+    let places: Vec<&[u8]> = match image.format {
+        Format::Wasm => image
+            .sections
+            .iter()
+            .filter(|section| matches!(section.kind, SectionKind::Symbols | SectionKind::Debug))
+            .map(|section| image.section_bytes(section))
+            .collect(),
+        _ => vec![bytes],
+    };
     let linked = |triple: &String| {
         let hash = std_hash(toolchain, triple);
-        hash.is_some_and(|hash| names_std(bytes, hash))
+        hash.is_some_and(|hash| places.iter().any(|place| names_std(place, hash)))
     };
     if others.is_empty() || linked(&first) {
         return first;

@@ -283,6 +283,21 @@ impl Code<'_> {
     /// Signed.
     #[inline]
     fn signed(&mut self) -> Option<i64> {
+        // Up to eight bytes at once: the sevens of bits are moved together, first in pairs, then in fours.
+        if let Some(window) = self.window(self.at) {
+            let ends = !window & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                let length = ends.trailing_zeros() / 8 + 1;
+                let spare = 64 - 8 * length;
+                let bits = (window & 0x7f7f_7f7f_7f7f_7f7f) << spare >> spare;
+                let bits = (bits & 0x007f_007f_007f_007f) | ((bits & 0x7f00_7f00_7f00_7f00) >> 1);
+                let bits = (bits & 0x0000_3fff_0000_3fff) | ((bits & 0x3fff_0000_3fff_0000) >> 2);
+                let bits = (bits & 0x0fff_ffff) | ((bits & 0x0fff_ffff_0000_0000) >> 4);
+                self.at += length as usize;
+                let spare = 64 - 7 * length;
+                return Some(bits.cast_signed() << spare >> spare);
+            }
+        }
         let mut value = 0_i64;
         for position in 0..10 {
             let byte = self.byte()?;
@@ -300,7 +315,10 @@ impl Code<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disasm::{Piece, wasm::telling::each};
+    use crate::disasm::{
+        Piece,
+        wasm::telling::{Looking, each},
+    };
     use proptest::prelude::*;
     use wasmparser::{FunctionBody, Operator};
 
@@ -373,10 +391,17 @@ mod tests {
         }
     }
 
-    /// All that an instruction holds is reported, but for numbers of one byte that are no base.
+    /// All that an instruction holds is reported, but for numbers of one byte that are no base, and calls
+    /// where data is looked for.
     fn are_reported(pieces: &[Piece<'_>]) {
+        for what in [Looking::ForData, Looking::ForAll] {
+            are_reported_to(pieces, what);
+        }
+    }
+
+    fn are_reported_to(pieces: &[Piece<'_>], what: Looking) {
         let mut reported = Vec::new();
-        each(pieces, &mut |index, found, base| {
+        each(pieces, what, &mut |index, found, base| {
             reported.extend(base.map(|(from, base)| (index, from.0, Seen::Number(base.value))));
             reported.push((index, found.from.0, found.seen));
         });
@@ -393,7 +418,7 @@ mod tests {
                     Seen::Number(_) => code.at == from + 2 && !is_base,
                     Seen::Memory { offset, .. } => !after_number && offset < 128,
                     Seen::Other => true,
-                    _ => false,
+                    Seen::Call(_) | Seen::Function(_) => what == Looking::ForData,
                 };
                 // Near the end of a function also what is short.
                 let whole = (index, from as u64, seen);

@@ -18,14 +18,25 @@ const STREAMS: usize = 3;
 /// Seldom are there more of them than one to so many bytes of code.
 const BYTES: usize = 12;
 
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looking {
+    /// Numbers, loads and stores: calls, and functions that are taken as values, are half of what holds
+    /// something.
+    ForData,
+    /// These, and calls and functions.
+    ForAll,
+}
+
 /// Calls `then` with the instructions that hold something, function by function in order, and of a load
 /// or store with the constant before it, which is its base. A constant of one byte, and an offset of one
 /// byte without a base, may be left out: no data stands so low. Stops in a function at damage.
 pub(super) fn each(
     pieces: &[Piece<'_>],
+    what: Looking,
     then: &mut impl FnMut(usize, Found, Option<(VirtualAddress, Constant)>),
 ) {
-    let telling = Telling::of(pieces);
+    let telling = Telling::of(pieces, what);
     for (index, piece) in pieces.iter().enumerate() {
         let mut code = Code::new(piece.code);
         for start in telling.in_function(index) {
@@ -83,21 +94,25 @@ struct Part {
 
 impl Telling {
     /// Those of these functions. Stops in a function at damage.
-    pub(super) fn of(pieces: &[Piece<'_>]) -> Self {
+    pub(super) fn of(pieces: &[Piece<'_>], what: Looking) -> Self {
+        let forms = &**match what {
+            Looking::ForData => &DATA_FORMS,
+            Looking::ForAll => &FORMS,
+        };
         let mut parts = vec![Part::default(); pieces.len()];
         let mut waiting = pieces.iter().enumerate();
         let bytes: usize = pieces.iter().map(|piece| piece.code.len()).sum();
         let mut streams = array::from_fn(|number| Stream::new(number, bytes / BYTES / STREAMS));
         // All at once, and what is left when there are too few, one by one.
         loop {
-            let at = run(&mut streams);
+            let at = run(forms, &mut streams);
             if !streams[at].advance(&mut waiting, &mut parts) {
                 break;
             }
         }
         for stream in &mut streams {
             loop {
-                run(array::from_mut(stream));
+                run(forms, array::from_mut(stream));
                 if !stream.advance(&mut waiting, &mut parts) {
                     break;
                 }
@@ -186,8 +201,7 @@ impl<'c> Stream<'c> {
 
 /// Advances all streams, until one has to read an instruction, whose place is returned.
 #[inline(never)]
-fn run<const N: usize>(streams: &mut [Stream<'_>; N]) -> usize {
-    let forms = &**FORMS;
+fn run<const N: usize>(forms: &[u8; 1 << 16], streams: &mut [Stream<'_>; N]) -> usize {
     // Compilers keep these in registers.
     let mut at: [usize; N] = array::from_fn(|k| streams[k].code.at);
     let mut count: [usize; N] = array::from_fn(|k| streams[k].count);
@@ -253,23 +267,29 @@ const THIRD: [u8; 256] = {
 };
 
 /// The form of an instruction by its first two bytes; 0 where they do not tell it.
-static FORMS: LazyLock<Box<[u8; 1 << 16]>> = LazyLock::new(|| {
+static FORMS: LazyLock<Box<[u8; 1 << 16]>> = LazyLock::new(|| forms(TELLS));
+
+/// The same where calls and functions are not worth reading.
+static DATA_FORMS: LazyLock<Box<[u8; 1 << 16]>> = LazyLock::new(|| forms(0));
+
+/// `functions`: what is said of instructions that name one.
+fn forms(functions: u8) -> Box<[u8; 1 << 16]> {
     let mut forms = Box::new([0; 1 << 16]);
     for (bytes, form) in (0..=u16::MAX).zip(forms.iter_mut()) {
         let [opcode, next] = bytes.to_be_bytes();
-        *form = form_of(opcode, next);
+        *form = form_of(opcode, next, functions);
     }
     forms
-});
+}
 
-fn form_of(opcode: u8, next: u8) -> u8 {
+fn form_of(opcode: u8, next: u8, functions: u8) -> u8 {
     let number = if next < 0x80 { 2 } else { LONG | 1 };
     match opcode {
         _ if Code::is_plain(opcode) => 1,
         // Types that name what they refer to are longer.
         0x02..=0x04 if matches!(next, 0x63 | 0x64) => 0,
         0x02..=0x04 | 0x0c | 0x0d | 0x20..=0x26 => number,
-        0x10 | 0x12 | 0xd2 => number | TELLS,
+        0x10 | 0x12 | 0xd2 => number | functions,
         // The type and the table.
         0x11 | 0x13 if next < 0x80 => LONG | 1,
         // The alignment, of the first memory, and the offset.
@@ -292,39 +312,44 @@ mod tests {
     fn a_glance_tells_what_reading_does() {
         let mut known = 0;
         for bytes in 0..=u16::MAX {
-            for rest in [
-                [0; 6],
-                [1; 6],
-                [0x7f, 0x28, 0, 0, 0, 0],
-                [0x28, 0x63, 0x80, 0, 0, 0],
-                [0x80, 0x28, 0, 0, 0, 0],
-                [0x80, 0x80, 0x80, 0, 0, 0],
-                [0xff, 0xff, 0xff, 0xff, 0x0f, 0],
-                [0x80; 6],
-            ] {
-                let [opcode, next] = bytes.to_be_bytes();
-                let code = [&[opcode, next][..], &rest, &[0; 4]].concat();
-                let mut code = Code::new(&code);
-                let Some((length, tells)) = glance(&FORMS, code.window(0).unwrap()) else {
-                    continue;
-                };
-                let Some(seen) = code.instruction() else {
-                    // The number of a function is too large, which reading finds out.
-                    assert!(matches!(opcode, 0x10 | 0x12 | 0xd2) && tells, "{opcode:#x}");
-                    continue;
-                };
-                assert_eq!(code.at, length, "{opcode:#x} {next:#x} {rest:x?}: {seen:?}");
-                let expected = match seen {
-                    Seen::Number(_) => length > 2 || is_memory(rest[0]),
-                    Seen::Memory { .. } => length > 3,
-                    Seen::Call(_) | Seen::Function(_) => true,
-                    Seen::Other => false,
-                };
-                assert_eq!(tells, expected, "{opcode:#x} {next:#x} {rest:x?}: {seen:?}");
-                known += 1;
+            for (forms, functions) in [(&**FORMS, true), (&**DATA_FORMS, false)] {
+                for rest in [
+                    [0; 6],
+                    [1; 6],
+                    [0x7f, 0x28, 0, 0, 0, 0],
+                    [0x28, 0x63, 0x80, 0, 0, 0],
+                    [0x80, 0x28, 0, 0, 0, 0],
+                    [0x80, 0x80, 0x80, 0, 0, 0],
+                    [0xff, 0xff, 0xff, 0xff, 0x0f, 0],
+                    [0x80; 6],
+                ] {
+                    let [opcode, next] = bytes.to_be_bytes();
+                    let code = [&[opcode, next][..], &rest, &[0; 4]].concat();
+                    let mut code = Code::new(&code);
+                    let Some((length, tells)) = glance(forms, code.window(0).unwrap()) else {
+                        continue;
+                    };
+                    let Some(seen) = code.instruction() else {
+                        // The number of a function is too large, which reading finds out.
+                        assert!(
+                            matches!(opcode, 0x10 | 0x12 | 0xd2) && tells == functions,
+                            "{opcode:#x}"
+                        );
+                        continue;
+                    };
+                    assert_eq!(code.at, length, "{opcode:#x} {next:#x} {rest:x?}: {seen:?}");
+                    let expected = match seen {
+                        Seen::Number(_) => length > 2 || is_memory(rest[0]),
+                        Seen::Memory { .. } => length > 3,
+                        Seen::Call(_) | Seen::Function(_) => functions,
+                        Seen::Other => false,
+                    };
+                    assert_eq!(tells, expected, "{opcode:#x} {next:#x} {rest:x?}: {seen:?}");
+                    known += 1;
+                }
             }
         }
         // Most instructions are one byte, and numbers are short.
-        assert!(known > 8 * 0x8000, "{known}");
+        assert!(known > 16 * 0x8000, "{known}");
     }
 }

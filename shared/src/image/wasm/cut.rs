@@ -6,7 +6,8 @@
 
 use super::{
     super::{Image, Section, SectionKind, TableRange, bounds},
-    found::{Cut, Found, Kind, module_name},
+    component::names,
+    found::{Cut, Found, Kind, Outer},
 };
 use crate::address::{FileOffset, FileRange, Range, VirtualAddress};
 use std::borrow::Cow;
@@ -25,9 +26,10 @@ struct Piece {
 }
 
 /// Cuts the file, and a component's modules and components. What follows damage belongs to none.
-pub(super) fn cut(image: &mut Image<'_>, component: bool) -> Vec<Cut> {
+pub(super) fn cut(image: &mut Image<'_>, component: bool) -> (Vec<Cut>, Outer) {
     let mut names = bounds::NameBudget::new(image.bytes);
     let mut modules = Vec::new();
+    let mut outer = Outer::default();
     // Components can hold components.
     let mut pieces = vec![Piece {
         file: bounds::clip(image.bytes, 0, image.bytes.len() as u64),
@@ -36,17 +38,17 @@ pub(super) fn cut(image: &mut Image<'_>, component: bool) -> Vec<Cut> {
     let mut next = 0;
     while let Some(piece) = pieces.get(next).copied() {
         if piece.component {
-            components(image, &piece, &mut names, &mut pieces);
+            let own = components(image, &piece, &mut names, &mut pieces);
+            if next == 0 {
+                outer = own;
+            }
         } else {
             modules.push(module(image, &piece, &mut names));
         }
         next += 1;
     }
     modules.sort_by_key(|module| module.file.start);
-    if component {
-        label(image, &modules);
-    }
-    modules
+    (modules, outer)
 }
 
 fn header(image: &mut Image<'_>, name: &'static str, from: u64, to: u64) {
@@ -59,7 +61,8 @@ fn components(
     piece: &Piece,
     names: &mut bounds::NameBudget,
     pieces: &mut Vec<Piece>,
-) {
+) -> Outer {
+    let mut outer = Outer::default();
     let start = piece.file.start.0;
     let end = piece.file.end().0;
     header(image, "header", start, (start + HEADER).min(end));
@@ -69,9 +72,11 @@ fn components(
         // A module, or a component, with a header of its own.
         if matches!(raw.id, 1 | 4) && content.size >= HEADER {
             header(image, SECTION_HEADER, at, raw.content);
+            let is_module = raw.id == 1;
+            outer.modules.extend(is_module.then_some(content.start));
             pieces.push(Piece {
                 file: content,
-                component: raw.id == 4,
+                component: !is_module,
             });
         } else {
             let name = match raw.id {
@@ -90,10 +95,12 @@ fn components(
                 12 => Some("<value>"),
                 _ => Some("<unknown>"),
             };
-            section(image, at, &raw, name, SectionKind::Loader, names);
+            let found = section(image, at, &raw, name, SectionKind::Loader, names);
+            outer.sections.push(found);
         }
         at = raw.end;
     }
+    outer
 }
 
 fn module(image: &mut Image<'_>, piece: &Piece, names: &mut bounds::NameBudget) -> Cut {
@@ -281,20 +288,16 @@ fn parts_of(image: &mut Image<'_>, whole: Found, of: &'static str, sections: &mu
     }
 }
 
-/// Puts the module's name, or its number, before the names of a component's sections.
-fn label(image: &mut Image<'_>, modules: &[Cut]) {
-    for (number, module) in modules.iter().enumerate() {
-        let name = module_name(image.bytes, &module.sections);
-        let name: Option<String> = name.map(|name| name.chars().take(64).collect());
-        let label = match name.filter(|name| !name.is_empty()) {
-            Some(name) => format!("module {number} ({name})"),
-            None => format!("module {number}"),
-        };
+/// Puts what each module is called before the names of its sections. What they are called.
+pub(super) fn label(image: &mut Image<'_>, modules: &[Cut], outer: &Outer) -> Vec<String> {
+    let labels = names(image.bytes, modules, outer);
+    for (label, module) in labels.iter().zip(modules) {
         for section in &module.sections {
             let section = &mut image.sections[section.index as usize];
             section.name = Cow::Owned(format!("{label}: {}", section.name));
         }
     }
+    labels
 }
 
 /// Where the contents of a module's sections start, by the numbers that the module counts them by: with

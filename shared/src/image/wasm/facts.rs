@@ -5,7 +5,7 @@ use super::{
         Image, LoaderNeeds,
         needs::{Library, Resource},
     },
-    Modules,
+    Modules, component,
     found::{Kind, reader},
     module::{External, Limits, Module},
 };
@@ -17,6 +17,9 @@ use wasmparser::ProducersSectionReader;
 const MOST: usize = 1 << 16;
 
 pub(crate) fn facts(image: &Image<'_>, modules: &Modules) -> LoaderNeeds {
+    if modules.component {
+        return of_component(image, modules);
+    }
     let mut needs = LoaderNeeds::default();
     let mut imports: BTreeMap<String, [u32; 5]> = BTreeMap::new();
     for module in &modules.modules {
@@ -35,11 +38,7 @@ pub(crate) fn facts(image: &Image<'_>, modules: &Modules) -> LoaderNeeds {
             let what = name_of(export.what);
             needs.exports.push((what, text(image, export.name)));
         }
-        let limits = module.memories.iter().map(|it| ("memory", it));
-        let limits = limits.chain(module.tables.iter().map(|it| ("table", it)));
-        needs
-            .resources
-            .extend(limits.map(|(what, it)| resource(what, it)));
+        needs.resources.extend(resources(module));
         if let Some(start) = module.start {
             needs.starts.push(format!("function {start}"));
         }
@@ -74,6 +73,32 @@ pub(crate) fn facts(image: &Image<'_>, modules: &Modules) -> LoaderNeeds {
         producers: needs.producers,
         ..LoaderNeeds::of_libraries(libraries.collect())
     }
+}
+
+/// What all modules of a component have together, and what the component itself asks for and offers.
+fn of_component(image: &Image<'_>, modules: &Modules) -> LoaderNeeds {
+    let imports = component::imports(image.bytes, &modules.outer);
+    let mut needs = LoaderNeeds::of_libraries(imports);
+    needs.exports = component::exports(image.bytes, &modules.outer);
+    for (module, label) in modules.modules.iter().zip(&modules.labels) {
+        // What a module imports is another one's, whose it is.
+        let own = resources(module).filter(|resource| !resource.imported);
+        needs.resources.extend(own);
+        if let Some(start) = module.start {
+            needs.starts.push(format!("function {start} of {label}"));
+        }
+        needs.modules.push((label.clone(), module.file.size));
+        producers(image, module, &mut needs);
+    }
+    needs.features.sort_unstable();
+    needs.features.dedup();
+    needs
+}
+
+fn resources(module: &Module) -> impl Iterator<Item = Resource> + '_ {
+    let limits = module.memories.iter().map(|it| ("memory", it));
+    let limits = limits.chain(module.tables.iter().map(|it| ("table", it)));
+    limits.map(|(what, it)| resource(what, it))
 }
 
 fn name_of(what: External) -> &'static str {

@@ -1,6 +1,6 @@
 //! The sections of a module, and how their contents are read.
 
-use crate::address::FileRange;
+use crate::address::{FileOffset, FileRange};
 use wasmparser::{BinaryReader, SectionLimited};
 
 /// The sections of one module.
@@ -9,6 +9,15 @@ pub(super) struct Cut {
     /// The whole module.
     pub(super) file: FileRange,
     pub(super) sections: Vec<Found>,
+}
+
+/// What stands in a component beside its modules; empty for a module alone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outer {
+    /// The sections of the outermost component, without those that are modules and components.
+    pub(super) sections: Vec<Found>,
+    /// Where its own modules start, in its order.
+    pub(super) modules: Vec<FileOffset>,
 }
 
 /// A section or a subsection.

@@ -12,6 +12,7 @@
 //! A function's extent is its entry in the code section: the length before the body, the locals and
 //! the instructions. So the functions tile the section, and their sizes are those of the linker's map.
 
+mod component;
 mod cut;
 mod facts;
 mod found;
@@ -44,6 +45,10 @@ pub(crate) struct Modules {
     pub(super) modules: Vec<Module>,
     /// Whether the file is a component.
     pub(super) component: bool,
+    /// What the modules of a component are called.
+    labels: Vec<String>,
+    /// What stands beside them.
+    outer: found::Outer,
 }
 
 /// Whether a file begins like one of wasm's.
@@ -71,7 +76,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
         _ => return Err("its header is cut off".into()),
     };
     let mut image = other::empty(bytes, Format::Wasm);
-    let found = cut::cut(&mut image, component);
+    let (found, outer) = cut::cut(&mut image, component);
+    let labels = match component {
+        true => cut::label(&mut image, &found, &outer),
+        false => Vec::new(),
+    };
     let mut modules: Vec<Module> = Vec::with_capacity(found.len());
     for sections in &found {
         let mut module = Module::read(bytes, sections);
@@ -98,7 +107,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Image<'_>, String> {
     }
     // A module without `_start` is called by its exports.
     image.library = !modules.iter().any(|module| module.exports_start(bytes));
-    image.native = Native::Wasm(Box::new(Modules { modules, component }));
+    image.native = Native::Wasm(Box::new(Modules {
+        modules,
+        component,
+        labels,
+        outer,
+    }));
     Ok(image)
 }
 
@@ -154,6 +168,15 @@ impl Image<'_> {
     /// Whether it is a component: modules of WebAssembly with how they are put together.
     pub fn is_component(&self) -> bool {
         matches!(&self.native, Native::Wasm(modules) if modules.component)
+    }
+
+    /// What a module of a component is called: `module 1 (adapter wasi_snapshot_preview1)`. `None` for
+    /// what is no component.
+    pub fn module_label(&self, number: usize) -> Option<&str> {
+        match &self.native {
+            Native::Wasm(modules) => modules.labels.get(number).map(String::as_str),
+            _ => None,
+        }
     }
 
     /// The module of a WebAssembly file that holds a place.

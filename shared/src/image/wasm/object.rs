@@ -138,7 +138,7 @@ fn segment_names<'d>(bytes: &'d [u8], module: &Module) -> Vec<&'d str> {
 /// The module that the bytes of an object are.
 fn read(bytes: &[u8]) -> Option<Module> {
     let mut plain = other::empty(bytes, Format::Wasm);
-    let found = cut::cut(&mut plain, false);
+    let (found, _) = cut::cut(&mut plain, false);
     Some(Module::read(bytes, found.first()?))
 }
 
