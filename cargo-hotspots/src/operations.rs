@@ -3,7 +3,7 @@
 use crate::{
     gate::{
         compare::{self, Current},
-        harness::{Harness, Throughput},
+        harness::Throughput,
         prepare, stop, work,
     },
     gating::{self, ConsoleTalk},
@@ -34,7 +34,7 @@ pub(crate) fn measure(
     let mut benchmarks = Vec::new();
     for side in sides
         .iter()
-        .filter(|side| side.program.harness != Harness::Process)
+        .filter(|side| side.program.harness.has_benchmarks())
     {
         let measured = prepare::measure_once(&context, side, &home, &stop::is_wanted, &mut talk)?;
         for (id, result) in measured {
@@ -44,6 +44,7 @@ pub(crate) fn measure(
                 name: id,
                 target: side.target.clone(),
                 allocations: work.operation.map(|it| it.allocations),
+                reallocations: work.operation.map(|it| it.reallocations),
                 bytes: work.operation.map(|it| it.bytes),
                 instructions: work.instructions,
                 ..Benchmark::default()

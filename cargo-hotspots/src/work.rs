@@ -1,7 +1,10 @@
 //! What one operation is: words that counting and judging share.
 
 use codecost::{Result, stdin::Stdin};
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 /// Where the program's standard input comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub struct Runs {
     /// A run in which the harness times the operation, and by which clock: its calls of the operation's
     /// loop have 1, 2, 4 and so on iterations, or there is one call of one.
     pub timed: Option<(Command, Clock)>,
+    /// How long each may take: one that hangs must not hang what counts.
+    pub patience: Duration,
 }
 
 /// The functions by which a harness takes the time.
@@ -85,8 +90,10 @@ pub enum Clock {
 /// What an operation allocates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operation {
-    /// Allocations and reallocations.
+    /// Blocks made.
     pub allocations: u64,
-    /// The bytes that they ask for.
+    /// Blocks that got another length.
+    pub reallocations: u64,
+    /// The bytes that both ask for.
     pub bytes: u64,
 }

@@ -22,6 +22,10 @@ pub const MOST: u64 = 1 << 30;
 /// left it a pipe that nobody writes to or closes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// FNV-1a, which tells an input from another that was not made to be taken for it.
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x100_0000_01b3;
+
 /// This process's own: there is one, and it can be read once.
 static SHARED: OnceLock<Stdin> = OnceLock::new();
 
@@ -122,6 +126,38 @@ impl Stdin {
                 Ok(again.map_err(unreadable)?.into())
             }
         }
+    }
+
+    /// What each run reads, so that it can be told from another's: how many bytes and which; `None`
+    /// where each has an empty one, or a device.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read again.
+    pub fn contents(&self) -> Result<Option<(u64, u64)>> {
+        let Self::Contents { file, start } = self else {
+            return Ok(None);
+        };
+        let read = || {
+            let mut file = again(file)?;
+            file.seek(SeekFrom::Start(*start))?;
+            let mut buffer = vec![0; 1 << 16];
+            let (mut length, mut hash) = (0u64, FNV_OFFSET);
+            loop {
+                let count = match file.read(&mut buffer) {
+                    Ok(0) => return Ok((length, hash)),
+                    Ok(count) => count,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error),
+                };
+                length += count as u64;
+                for byte in buffer.get(..count).unwrap_or_default() {
+                    hash = (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
+                }
+            }
+        };
+        let (length, hash) = read().map_err(unreadable)?;
+        Ok((length > 0).then_some((length, hash)))
     }
 
     /// Why each run has an empty one, though this process's own may not be; `None` otherwise.

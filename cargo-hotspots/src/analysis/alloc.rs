@@ -361,6 +361,8 @@ impl<'s> Groups<'s> {
                 }
             })
             .collect();
+        cap(&mut rows, |figures| &mut figures.peak_bytes);
+        cap(&mut rows, |figures| &mut figures.leaked_bytes);
         let order = |row: &AllocRow| {
             let value = self.unit.of_figures(&row.figures);
             (value, row.figures.bytes, (row.own * 1e12) as u64)
@@ -396,6 +398,43 @@ impl<'s> Groups<'s> {
         let low = share - ERRORS * error - unseen * share;
         let high = share + ERRORS * error + unseen * (1.0 - share) + hidden;
         Some((low.max(0.0), high.min(1.0)))
+    }
+}
+
+/// What a row has at the peak, or never frees, is a part of its bytes. Each is brought to its own total,
+/// which by chance may give a row more than its bytes; that is what the others have too little, each in
+/// proportion.
+fn cap(rows: &mut [AllocRow], part: impl Fn(&mut Figures) -> &mut u64) {
+    // Each round fills a row at least, or is the last; what is left after these is a rounding.
+    const ROUNDS: usize = 20;
+    for _ in 0..ROUNDS {
+        let (mut excess, mut open) = (0u64, 0u64);
+        for row in &mut *rows {
+            let bytes = row.figures.bytes;
+            let own = part(&mut row.figures);
+            if *own > bytes {
+                excess += *own - bytes;
+                *own = bytes;
+            } else if *own < bytes {
+                open = open.saturating_add(*own);
+            }
+        }
+        if excess == 0 || open == 0 {
+            return;
+        }
+        let factor = 1.0 + excess as f64 / open as f64;
+        for row in &mut *rows {
+            let bytes = row.figures.bytes;
+            let own = part(&mut row.figures);
+            if *own < bytes {
+                *own = (*own as f64 * factor).round() as u64;
+            }
+        }
+    }
+    for row in rows {
+        let bytes = row.figures.bytes;
+        let own = part(&mut row.figures);
+        *own = bytes.min(*own);
     }
 }
 
@@ -448,3 +487,6 @@ fn crate_label(shares: &Shares<'_>, key: usize) -> Name {
 fn source(shares: &Shares<'_>, file: Option<SourceId>) -> Option<String> {
     shares.symbols.files.get(file?.0 as usize).cloned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::{
     profile::{CallGraph, LeftOut, Losses, StackLimit},
     recording::{Account, Degradation, Program},
 };
-use codecost::{attribution::Evidence, report::Warning};
+use codecost::{attribution::Evidence, report::Warning, units::Share};
 use std::path::PathBuf;
 
 pub use codecost::attribution::CrateInfo;
@@ -84,7 +84,7 @@ pub struct Facts {
 }
 
 /// How good the data is, in samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
     /// What the reader counted.
     pub losses: Losses,
@@ -92,6 +92,8 @@ pub struct Quality {
     pub unknown: u64,
     /// Samples whose line is borrowed, because there is line 0.
     pub line_zero: u64,
+    /// Of allocations the bytes whose stacks have no end, where that is known.
+    pub unrooted_bytes: Option<Share>,
 }
 
 /// The shares of a crate or function.

@@ -56,6 +56,11 @@ pub(super) fn measure(shares: &Shares<'_>) -> Quality {
         losses: shares.profile.losses,
         unknown,
         line_zero,
+        unrooted_bytes: shares
+            .profile
+            .allocations
+            .as_ref()
+            .and_then(|_| culprits::unrooted_bytes(shares)),
     }
 }
 
@@ -95,6 +100,7 @@ impl Facts {
             losses,
             unknown,
             line_zero: _,
+            unrooted_bytes,
         } = self.quality;
         // That nobody is named is what was asked for.
         let unknown = if self.has_totals_only() { 0 } else { unknown };
@@ -114,6 +120,12 @@ impl Facts {
                 (share.0 > most).then(|| format!("{what} {share} is above {}", Share(most)))
             })
             .collect();
+        // Few stacks may have most of the bytes.
+        let unrooted = unrooted_bytes.filter(|share| share.0 > MOST_UNROOTED);
+        if let Some(share) = unrooted {
+            let most = Share(MOST_UNROOTED);
+            exceeded.push(format!("unrooted {share} of the bytes is above {most}"));
+        }
         if let Some(share) = self.low_coverage() {
             let (share, least) = (Share(share), Share(coverage::LEAST));
             exceeded.push(format!("coverage {share} is below {least}"));
@@ -309,8 +321,8 @@ fn stacks(shares: &Shares<'_>, facts: &Facts) -> Vec<Warning> {
                 .help(help)
                 .count(elsewhere),
         );
-    } else if facts.allocated.is_some()
-        && let Some(bytes) = culprits::unrooted_bytes(shares, MOST_UNROOTED)
+    } else if let Some(bytes) = facts.quality.unrooted_bytes
+        && bytes.0 > MOST_UNROOTED
     {
         let culprit = culprits::of_unrooted(shares);
         let help = remedy(facts, Symptom::Unrooted, culprit.as_ref());

@@ -195,7 +195,8 @@ impl<'a> Shares<'a> {
         passes_on.copied().unwrap_or_default()
     }
 
-    fn is_system(&self, at: u32) -> bool {
+    /// Whether a scope is the system's, by its position.
+    pub(crate) fn is_system(&self, at: u32) -> bool {
         self.scope(Some(at))
             .is_some_and(|scope| self.owner_is_system(scope))
     }

@@ -9,7 +9,7 @@
 //! can be compared with one of now; it runs the kept program again.
 
 use super::harness::Harness;
-use codecost::{Error, Result, report::write_file};
+use codecost::{Error, Result, report::write_file, stdin::Stdin};
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -72,8 +72,41 @@ pub struct Kept {
     pub hash: String,
     /// The arguments that it was run with, besides the harness's.
     pub arguments: Vec<String>,
+    /// What it read, where its runs had a standard input; baselines of before that was kept have
+    /// nothing.
+    #[serde(default)]
+    pub input: Option<Input>,
     /// What it measured when it was kept.
     pub benchmarks: Vec<Number>,
+}
+
+/// What a program read from its standard input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// How many bytes; 0 where it had none.
+    pub bytes: u64,
+    /// Which.
+    pub hash: String,
+}
+
+impl Input {
+    /// What each run reads now.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn now() -> Result<Self> {
+        Ok(match Stdin::shared()?.contents()? {
+            Some((bytes, hash)) => Self {
+                bytes,
+                hash: format!("{hash:016x}"),
+            },
+            None => Self {
+                bytes: 0,
+                hash: String::new(),
+            },
+        })
+    }
 }
 
 /// The numbers of a benchmark, in nanoseconds.

@@ -21,7 +21,7 @@ use codecost::{
     report::Warning,
     units::{Time, counted},
 };
-use said::{differences, other_arguments, unmatched, warnings};
+use said::{differences, other_arguments, other_input, unmatched, warnings};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -155,6 +155,7 @@ pub fn compare(
                 &current,
                 &options.current.arguments,
             ));
+            warnings.extend(other_input(&opened.baseline, &current)?);
             warnings.extend(differences(
                 &opened.baseline,
                 build.as_ref(),
@@ -406,6 +407,7 @@ fn open(place: &Path, operand: &str, target: &Path) -> Result<Baselined> {
                 mode: None,
                 throughput: None,
                 elapsed: Duration::ZERO,
+                step: 0.0,
             };
             (timed.command, Ok(measured))
         });

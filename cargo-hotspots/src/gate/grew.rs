@@ -53,7 +53,7 @@ impl Kind {
     fn of(metric: Metric) -> Self {
         match metric {
             Metric::Time | Metric::Instructions => Self::Time,
-            Metric::Allocations | Metric::Bytes => Self::Allocations,
+            Metric::Allocations | Metric::Reallocations | Metric::Bytes => Self::Allocations,
         }
     }
 }
@@ -208,7 +208,8 @@ fn profile(
 
 fn arguments(kind: Kind, program: &Program, id: &str) -> Vec<OsString> {
     let own: &[&str] = match (kind, program.harness) {
-        (_, Harness::Process) => &[],
+        (_, Harness::Process | Harness::SelfTimed) => &[],
+        (_, Harness::Bencher) => &[id, "--bench"],
         (Kind::Time, Harness::Criterion) => &["--bench", "--exact", id, "--profile-time", SECONDS],
         (Kind::Time, Harness::Divan) => &["--bench", "--exact", id, "--min-time", SECONDS],
         (Kind::Time, Harness::Libtest) => &["--bench", "--exact", id],
@@ -228,8 +229,10 @@ struct Sides {
     share: [f64; 2],
     /// Bytes that it allocated more.
     bytes: f64,
-    /// Blocks that it made or changed more.
+    /// Blocks that it made more.
     blocks: f64,
+    /// Blocks to which it gave another length more.
+    grown: f64,
 }
 
 impl Sides {
@@ -243,7 +246,8 @@ impl Sides {
         }) = row.allocated
         {
             self.bytes += bytes.delta();
-            self.blocks += allocations.delta() + reallocations.delta();
+            self.blocks += allocations.delta();
+            self.grown += reallocations.delta();
         }
     }
 }
@@ -268,6 +272,7 @@ fn grown(profiles: &Profiles, metric: Metric, before: f64, after: f64) -> Vec<Gr
                     Metric::Time | Metric::Instructions => sampled(sides, samples, after / before)?,
                     // Each is counted, so they are whole: what is not comes from shares of a total.
                     Metric::Allocations => counted(sides.blocks.round(), before, after)?,
+                    Metric::Reallocations => counted(sides.grown.round(), before, after)?,
                     Metric::Bytes => counted(sides.bytes.round(), before, after)?,
                 };
                 (delta >= LEAST).then(|| Grew {

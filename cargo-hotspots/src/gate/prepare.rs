@@ -16,7 +16,7 @@ pub use once::measure_once;
 
 use super::{
     config::{Config, Settings},
-    harness::{Harness, Measured, Program, Tuning},
+    harness::{self, Harness, Measured, Program, Tuning},
     process::{Failure, Patience},
     runner::{self, Instrument, Observer, Planned},
     sides::{Side, Subject},
@@ -421,7 +421,7 @@ impl Work<'_> {
                     id: pair.id,
                     target: pair.target,
                     package: pair.package,
-                    status: Status::Missing,
+                    status: failure.status(),
                     reason: format!("the {} {failure}", side.as_str()),
                 }),
             }
@@ -445,6 +445,8 @@ impl Work<'_> {
             }
             Before::Numbers(measured) => measured.clone(),
         };
+        let limits = pair.settings.limits;
+        harness::fine_enough([&before, &after], limits).map_err(|failure| (Current, failure))?;
         pair.tuning = pair.current[0].tuning([before.minimum, after.minimum]);
         let time = |program: &Program, probed: &Measured| {
             if pair.tuning == Tuning::None {

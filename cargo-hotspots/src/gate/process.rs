@@ -4,6 +4,7 @@
 //! a thread that only waits: polling would cost the measured program a part of its CPU on a small
 //! machine, and would round its time.
 
+use super::verdict::Status;
 use std::{
     fmt,
     io::{self, Read},
@@ -49,6 +50,8 @@ pub enum Failure {
     NoSamples,
     /// What it measured is zero, negative, or not a number.
     NotATime(String),
+    /// Its time says nothing of how fast the code is, and why.
+    SaysNothing(String),
     /// It might have ended, but the budget of the whole comparison is over.
     OutOfTime,
     /// The user stopped the run.
@@ -56,6 +59,15 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What a benchmark is that has this instead of a number. Where both sides run and are not to be
+    /// told apart, nothing is missing.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::SaysNothing(_) | Self::OutOfTime => Status::Inconclusive,
+            _ => Status::Missing,
+        }
+    }
+
     /// Of a process that would have had `patience`, had there been no budget.
     pub fn before(self, patience: Duration) -> Self {
         match self {
@@ -77,6 +89,7 @@ impl fmt::Display for Failure {
             Self::Garbage(what) => write!(f, "printed no result: {what}"),
             Self::NoSamples => f.write_str("measured no samples"),
             Self::NotATime(value) => write!(f, "measured `{value}`, which is not a time"),
+            Self::SaysNothing(why) => write!(f, "cannot be compared: {why}"),
             Self::OutOfTime => f.write_str("was given up, as the time budget is over"),
             Self::Stopped => f.write_str("was stopped"),
         }
@@ -275,18 +288,19 @@ fn signal_name(signal: i32) -> Option<&'static str> {
     .map(|(_, name)| *name)
 }
 
+/// What it starts can be ended with it; a terminal's Ctrl-C does not reach it.
 #[cfg(unix)]
-fn group_of_its_own(command: &mut Command) {
+pub(crate) fn group_of_its_own(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
     command.process_group(0);
 }
 
 #[cfg(not(unix))]
-fn group_of_its_own(_: &mut Command) {}
+pub(crate) fn group_of_its_own(_: &mut Command) {}
 
-/// Ends the process and what it has started.
+/// Ends the process and what it has started, if it has a group of its own.
 #[cfg(unix)]
-fn end(id: u32) {
+pub(crate) fn end(id: u32) {
     use rustix::process::{Pid, Signal, kill_process_group};
     let group = i32::try_from(id).ok().and_then(Pid::from_raw);
     if let Some(group) = group {
@@ -296,7 +310,7 @@ fn end(id: u32) {
 }
 
 #[cfg(not(unix))]
-fn end(id: u32) {
+pub(crate) fn end(id: u32) {
     let mut kill = Command::new("taskkill");
     kill.args(["/F", "/T", "/PID", &id.to_string()]);
     use std::process::Stdio;

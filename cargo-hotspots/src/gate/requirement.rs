@@ -3,12 +3,15 @@
 //! ```text
 //! require = "throughput >= 5 GiB/s"
 //! require = ["time <= 10 us", "throughput >= 1 M/s"]
+//! require = ["allocations/op <= 0", "bytes/op <= 4 KiB", "instructions/op <= 2000"]
 //! ```
 //!
 //! A requirement is met when the whole interval of the quantity meets it, missed when none of it
 //! does, and otherwise this run cannot tell. The time is the gate's own statistic, the minimum of a
 //! process; its interval is over the processes of the run. The throughput follows from it and from
-//! the work that the benchmark declares.
+//! the work that the benchmark declares. What an operation does is counted twice, and both counts decide.
+//! A `p99` is read and cannot be judged: the samples of a harness are means of many operations, whose
+//! 99th percentile is not that of the operations.
 
 use super::{change::median, harness::Throughput, sign};
 use codecost::units::{Bytes, Time};
@@ -36,6 +39,42 @@ pub enum Quantity {
     Bytes,
     /// Declared elements a second.
     Elements,
+    /// The time that 99 of 100 operations do not exceed.
+    Slowest,
+    /// Blocks that an operation makes.
+    Allocations,
+    /// Blocks to which it gives another length.
+    Reallocations,
+    /// Bytes that it allocates.
+    Allocated,
+    /// Its instructions.
+    Instructions,
+}
+
+impl Quantity {
+    /// What is counted of an operation, by its name before `/op`.
+    fn of_operation(name: &str) -> Option<Self> {
+        Some(match name {
+            "allocations" => Self::Allocations,
+            "reallocations" => Self::Reallocations,
+            "bytes" => Self::Allocated,
+            "instructions" => Self::Instructions,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is counted of one operation, rather than timed.
+    pub fn is_counted(self) -> bool {
+        match self {
+            Self::Time | Self::Bytes | Self::Elements | Self::Slowest => false,
+            Self::Allocations | Self::Reallocations | Self::Allocated | Self::Instructions => true,
+        }
+    }
+
+    /// Whether more of it is better.
+    fn is_a_rate(self) -> bool {
+        matches!(self, Self::Bytes | Self::Elements)
+    }
 }
 
 /// Whether a requirement is met.
@@ -73,7 +112,8 @@ impl Answer {
     }
 }
 
-const EXAMPLES: &str = "write `throughput >= 5 GiB/s`, `throughput >= 2 M/s` or `time <= 10 us`";
+const EXAMPLES: &str = "write `throughput >= 5 GiB/s`, `throughput >= 2 M/s`, `time <= 10 us` or \
+                        `allocations/op <= 0`";
 
 impl Requirement {
     /// Reads `QUANTITY >= LIMIT` or `QUANTITY <= LIMIT`.
@@ -88,12 +128,20 @@ impl Requirement {
             _ => return Err(format!("`{text}` compares nothing: {EXAMPLES}")),
         };
         let (name, limit) = (left.trim(), right.trim());
+        if let Some(quantity) = name.strip_suffix("/op").and_then(Quantity::of_operation) {
+            let limit = count(quantity, limit)?;
+            return Self::new(text, quantity, at_least, limit);
+        }
         let (quantity, limit) = match name {
-            "time" => {
+            "time" | "p99" => {
                 let time: Time = limit
                     .parse()
                     .map_err(|_| format!("`{limit}` is not a time with its unit: {EXAMPLES}"))?;
-                (Quantity::Time, time.0.as_nanos() as f64)
+                let quantity = match name {
+                    "p99" => Quantity::Slowest,
+                    _ => Quantity::Time,
+                };
+                (quantity, time.0.as_nanos() as f64)
             }
             "throughput" => throughput(limit)?,
             _ => return Err(format!("`{name}` is not measured: {EXAMPLES}")),
@@ -102,10 +150,14 @@ impl Requirement {
         if !is_positive {
             return Err(format!("the limit in `{text}` is zero"));
         }
-        if at_least == (quantity == Quantity::Time) {
+        Self::new(text, quantity, at_least, limit)
+    }
+
+    fn new(text: &str, quantity: Quantity, at_least: bool, limit: f64) -> Result<Self, String> {
+        if at_least != quantity.is_a_rate() {
             let wanted = if at_least { "<=" } else { ">=" };
             return Err(format!(
-                "`{text}` would reward what is slower: use `{wanted}`"
+                "`{text}` would reward what is worse: use `{wanted}`"
             ));
         }
         Ok(Self {
@@ -116,15 +168,35 @@ impl Requirement {
         })
     }
 
-    /// Holds it against the times of the current side, in nanoseconds, one for each block.
-    pub fn check(&self, times: &[f64], declared: Option<Throughput>) -> Checked {
-        let unknown = |reason| Checked {
+    /// That it cannot be judged, and why.
+    pub fn unknown(&self, reason: &'static str) -> Checked {
+        Checked {
             requirement: self.clone(),
             answer: Answer::Unknown,
             measured: None,
             reason: Some(reason),
-        };
+        }
+    }
+
+    /// Holds it against two counts of an operation of the current side.
+    pub fn check_counts(&self, counts: [u64; 2]) -> Checked {
+        let (low, high) = (
+            counts[0].min(counts[1]) as f64,
+            counts[0].max(counts[1]) as f64,
+        );
+        self.judge(low, low, high)
+    }
+
+    /// Holds it against the times of the current side, in nanoseconds, one for each block.
+    pub fn check(&self, times: &[f64], declared: Option<Throughput>) -> Checked {
+        let unknown = |reason| self.unknown(reason);
         let work = match (self.quantity, declared) {
+            (Quantity::Slowest, _) => {
+                return unknown("a harness has means of many operations, and no single ones");
+            }
+            (quantity, _) if quantity.is_counted() => {
+                return unknown("it is counted, not timed");
+            }
             (Quantity::Time, _) => None,
             (Quantity::Bytes, Some(Throughput::Bytes(work)))
             | (Quantity::Elements, Some(Throughput::Elements(work))) => Some(work),
@@ -148,6 +220,10 @@ impl Requirement {
                 (rate(middle), rate(high), rate(low))
             }
         };
+        self.judge(middle, low, high)
+    }
+
+    fn judge(&self, middle: f64, low: f64, high: f64) -> Checked {
         let meets = |value: f64| match self.at_least {
             true => value >= self.limit,
             false => value <= self.limit,
@@ -170,6 +246,21 @@ impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)
     }
+}
+
+/// `0` or `1_000` of what is counted, `4 KiB` of bytes.
+fn count(quantity: Quantity, text: &str) -> Result<f64, String> {
+    if quantity == Quantity::Allocated && text != "0" {
+        let bytes: Bytes = text.parse().map_err(|_| {
+            format!("`{text}` is not a size with its unit: write `bytes/op <= 4 KiB`")
+        })?;
+        return Ok(bytes.0 as f64);
+    }
+    let count: u64 = text
+        .replace('_', "")
+        .parse()
+        .map_err(|_| format!("`{text}` is not a whole number: {EXAMPLES}"))?;
+    Ok(count as f64)
 }
 
 /// `5 GiB/s`, or elements: `200 k/s`, `2 M/s`, `3 elements/s`.
@@ -228,6 +319,32 @@ mod tests {
             let error = Requirement::parse(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn what_an_operation_does_is_held_against_both_counts() {
+        let of = |text: &str| Requirement::parse(text).unwrap();
+        let answer = |text: &str, counts| of(text).check_counts(counts).answer;
+        assert_eq!(answer("allocations/op <= 0", [0, 0]), Answer::Met);
+        assert_eq!(answer("allocations/op <= 0", [1, 1]), Answer::Missed);
+        assert_eq!(answer("bytes/op <= 4 KiB", [4096, 4096]), Answer::Met);
+        assert_eq!(
+            answer("instructions/op <= 1_000", [999, 1001]),
+            Answer::Unknown
+        );
+        for (text, part) in [
+            ("allocations/op >= 1", "use `<=`"),
+            ("allocations/op <= few", "whole number"),
+            ("bytes/op <= 4", "with its unit"),
+            ("cats/op <= 1", "not measured"),
+        ] {
+            let error = Requirement::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        // Read, and not judged by means.
+        let checked = of("p99 <= 10 us").check(&TIMES, None);
+        assert_eq!(checked.answer, Answer::Unknown);
+        assert!(checked.reason.is_some());
     }
 
     /// Twelve processes; the interval is from the third to the tenth: 98 to 105 ns.

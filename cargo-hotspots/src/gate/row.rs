@@ -94,9 +94,11 @@ pub enum Metric {
     Time,
     /// Its instructions.
     Instructions,
-    /// Its allocations and reallocations.
+    /// The blocks that it makes.
     Allocations,
-    /// The bytes that these ask for.
+    /// The blocks to which it gives another length.
+    Reallocations,
+    /// The bytes that both ask for.
     Bytes,
 }
 
@@ -107,6 +109,7 @@ impl Metric {
             Self::Time => "time",
             Self::Instructions => "instructions",
             Self::Allocations => "allocations",
+            Self::Reallocations => "reallocations",
             Self::Bytes => "bytes",
         }
     }
@@ -117,6 +120,7 @@ impl Metric {
             Self::Time,
             Self::Instructions,
             Self::Allocations,
+            Self::Reallocations,
             Self::Bytes,
         ]
         .into_iter()
@@ -127,7 +131,7 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Self::Time => "ns",
-            Self::Instructions | Self::Allocations => "count",
+            Self::Instructions | Self::Allocations | Self::Reallocations => "count",
             Self::Bytes => "bytes",
         }
     }
@@ -173,8 +177,18 @@ impl Gate {
         }
     }
 
-    /// Whether the gate says no.
+    /// Whether there is no figure of any benchmark, so that nothing was compared. One shard may have no
+    /// benchmark at all; that is judged when all are merged.
+    pub fn has_no_figures(&self) -> bool {
+        let none = self.rows.iter().all(|row| row.figures.is_none());
+        none && self.shard.is_none() && !self.rows.is_empty()
+    }
+
+    /// Whether the gate says no. Where nothing was compared, it cannot say yes.
     pub fn fails(&self) -> bool {
+        if self.has_no_figures() && !self.stopped {
+            return true;
+        }
         let rows = self.rows.iter().map(|row| row.status);
         let mut all = rows.chain(self.shares.iter().map(|held| held.status));
         all.any(|status| self.refuses(status))
@@ -384,6 +398,7 @@ pub(super) fn row(pair: &Pair, outcome: &Outcome) -> Row {
         .settings
         .require
         .iter()
+        .filter(|requirement| !requirement.quantity.is_counted())
         .map(|requirement| requirement.check(&times, throughput))
         .collect();
     let figures = verdict.as_ref().and_then(|verdict| {
@@ -428,7 +443,7 @@ fn without_interval(figures: Figures) -> Figures {
 
 /// A requirement that is missed fails, whatever the change; one that cannot be told apart from its
 /// limit leaves no pass.
-fn with_requirements(
+pub(super) fn with_requirements(
     status: Status,
     reason: Option<String>,
     requirements: &[Checked],

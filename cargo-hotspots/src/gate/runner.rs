@@ -452,14 +452,10 @@ impl Run<'_> {
                 }
             }
             Err((_, Failure::Stopped)) => self.stopped = true,
-            Err((side, failure @ Failure::OutOfTime)) => {
-                self.out_of_time = true;
-                let reason = format!("the {} {failure}", side.as_str());
-                state.failure = Some((Status::Inconclusive, reason));
-            }
             Err((side, failure)) => {
+                self.out_of_time |= failure == Failure::OutOfTime;
                 let reason = format!("the {} {failure}", side.as_str());
-                state.failure = Some((Status::Missing, reason));
+                state.failure = Some((failure.status(), reason));
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::{
     baseline::{self, Baseline},
     compare::{Current, Talk, current_side},
+    harness::Harness,
     host, prepare,
     process::Failure,
 };
@@ -76,6 +77,10 @@ pub fn save(
                 arguments: arguments
                     .map(|argument| argument.to_string_lossy().into_owned())
                     .collect(),
+                input: match side.program.harness {
+                    Harness::Process => Some(baseline::Input::now()?),
+                    _ => None,
+                },
                 benchmarks: numbers,
                 ..baseline::Kept::default()
             },

@@ -6,7 +6,8 @@ use super::{
     compare::Comparison,
     harness::{Harness, Program},
     prepare::Pair,
-    row::{Figures, Metric, Row},
+    requirement::Quantity,
+    row::{Figures, Metric, Row, with_requirements},
     verdict::{FLOOR, Limits, Status, Verdict},
 };
 use crate::{
@@ -14,8 +15,11 @@ use crate::{
     work::{Clock, Operation, Runs, Scope},
 };
 use codecost::{Result, cargo::Context, front::quoted, report::Warning};
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
+/// How long one run that is counted may take, where the whole comparison has no budget. A simulation is
+/// fifty times slower than the program.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Simulating takes a second and a half for each benchmark; of more than these it is left out.
 const MOST_SIMULATED: usize = 20;
 
@@ -49,6 +53,10 @@ pub fn add(
         let Some(programs) = pair.programs() else {
             continue;
         };
+        if pair.harness == Harness::Bencher {
+            unseen.never_once.push(pair.id.clone());
+            continue;
+        }
         let time = comparison.gate.rows.iter().find_map(|row| {
             let is_same = row.target == pair.target && row.package == pair.package;
             let figures = row
@@ -57,32 +65,43 @@ pub fn add(
                 .filter(|_| is_same && row.benchmark == pair.id)?;
             Some(figures.baseline.max(figures.current))
         });
-        let runs = programs.map(|program| runs(context, program, &pair.id, scratch.path(), time));
-        let mut sides = Vec::new();
-        for runs in &runs {
-            let first = record::allocations_of(context, runs)?;
-            let second = record::allocations_of(context, runs)?;
-            sides.push(first.zip(second));
-        }
-        match sides.as_slice() {
-            [Some(before), Some(after)] => {
+        let patience = comparison.prepared.deadline.first(PATIENCE);
+        let runs = programs.map(|program| Runs {
+            patience,
+            ..runs(context, program, &pair.id, scratch.path(), time)
+        });
+        let [before, after] = &runs;
+        let allocations = |runs| twice(|| record::allocations_of(context, runs));
+        match allocations(before).and_then(|before| Ok((before, allocations(after)?))) {
+            Ok((before, after)) => {
                 let of = |read: fn(&Operation) -> u64| {
-                    let two = |pair: &(Operation, Operation)| [read(&pair.0), read(&pair.1)];
-                    [two(before), two(after)]
+                    let two = |pair: &[Operation; 2]| [read(&pair[0]), read(&pair[1])];
+                    [two(&before), two(&after)]
                 };
                 rows.push(row(pair, Metric::Allocations, of(|it| it.allocations)));
+                let grown = of(|it| it.reallocations);
+                // Few operations have any, and a row of nothing says nothing.
+                if grown != [[0; 2]; 2] {
+                    rows.push(row(pair, Metric::Reallocations, grown));
+                }
                 rows.push(row(pair, Metric::Bytes, of(|it| it.bytes)));
             }
-            _ => unseen.uncounted.push(pair.id.clone()),
+            Err(why) => {
+                let of = unseen.uncounted.entry(why).or_default();
+                of.push(pair.id.clone());
+            }
         }
         if !simulate {
             continue;
         }
-        let [before, after] = &runs;
-        match both(before).and_then(|before| Ok((before, both(after)?))) {
+        let instructions = |runs| twice(|| record::instructions_of(runs));
+        match instructions(before).and_then(|before| Ok((before, instructions(after)?))) {
             Ok((before, after)) => rows.push(row(pair, Metric::Instructions, [before, after])),
             Err(why) => unseen.unsimulated(why, pair, before),
         }
+    }
+    for pair in &comparison.prepared.pairs {
+        require(pair, &mut rows, &mut comparison.gate.rows);
     }
     comparison.gate.rows.extend(rows);
     comparison.gate.sort();
@@ -90,12 +109,57 @@ pub fn add(
     Ok(())
 }
 
-/// Two counts of one side's instructions.
-fn both(runs: &Runs) -> std::result::Result<[u64; 2], String> {
-    Ok([
-        record::instructions_of(runs)?,
-        record::instructions_of(runs)?,
-    ])
+/// Holds a benchmark's requirements of what is counted against its new rows. What was not counted leaves
+/// no pass to its time, whose row is there already.
+fn require(pair: &Pair, counted: &mut [Row], timed: &mut [Row]) {
+    let is_of = |row: &Row| {
+        row.benchmark == pair.id && row.target == pair.target && row.package == pair.package
+    };
+    let all = pair.settings.require.iter();
+    for requirement in all.filter(|requirement| requirement.quantity.is_counted()) {
+        let metric = match requirement.quantity {
+            Quantity::Allocated => Metric::Bytes,
+            Quantity::Instructions => Metric::Instructions,
+            Quantity::Reallocations => Metric::Reallocations,
+            _ => Metric::Allocations,
+        };
+        let mut own = counted.iter_mut().filter(|row| is_of(row));
+        // The lesser of two counts, and the one as far beyond their middle.
+        let counts = |row: &Row| {
+            let figures = row.figures.as_ref()?;
+            let larger = 2.0 * figures.medians.1 - figures.current;
+            Some([figures.current as u64, larger as u64])
+        };
+        let (row, checked) = match own.find(|row| row.metric == metric) {
+            Some(row) => {
+                let checked = counts(row).map(|counts| requirement.check_counts(counts));
+                (Some(row), checked)
+            }
+            None => {
+                let none = metric == Metric::Reallocations
+                    && counted
+                        .iter()
+                        .any(|row| is_of(row) && row.metric == Metric::Allocations);
+                let checked = none.then(|| requirement.check_counts([0; 2]));
+                let mut timed = timed.iter_mut();
+                (timed.find(|row| is_of(row)), checked)
+            }
+        };
+        let checked = checked.unwrap_or_else(|| requirement.unknown("it could not be counted"));
+        if let Some(row) = row {
+            row.requirements.push(checked);
+            let (status, reason) =
+                with_requirements(row.status, row.reason.take(), &row.requirements);
+            (row.status, row.reason) = (status, reason);
+        }
+    }
+}
+
+/// Two counts of one side.
+fn twice<T>(
+    mut count: impl FnMut() -> std::result::Result<T, String>,
+) -> std::result::Result<[T; 2], String> {
+    Ok([count()?, count()?])
 }
 
 /// What could not be counted, and why.
@@ -103,8 +167,10 @@ fn both(runs: &Runs) -> std::result::Result<[u64; 2], String> {
 struct Unseen {
     /// Whether the time budget was over before all was counted.
     out_of_time: bool,
-    /// Benchmarks whose allocations are not seen.
-    uncounted: Vec<String>,
+    /// Benchmarks of a harness that runs them for a time only, and not once.
+    never_once: Vec<String>,
+    /// Benchmarks whose allocations are not seen, by the reason.
+    uncounted: BTreeMap<String, Vec<String>>,
     /// Benchmarks whose instructions are not, by the reason, each with a command that shows it.
     unsimulated: BTreeMap<String, Vec<(String, String)>>,
 }
@@ -135,21 +201,31 @@ impl Unseen {
                 .help("raise `--time-budget`"),
             );
         }
-        if !self.uncounted.is_empty() {
+        if !self.never_once.is_empty() {
+            warnings.push(
+                Warning::new(
+                    "operations-not-counted",
+                    format!(
+                        "the allocations and instructions of {} are not counted: its harness cannot \
+                         run a benchmark just once",
+                        some(&self.never_once)
+                    ),
+                )
+                .help("time is compared all the same; Criterion and divan can")
+                .count(self.never_once.len() as u64),
+            );
+        }
+        for (why, ids) in &self.uncounted {
             warnings.push(
                 Warning::new(
                     "allocations-not-counted",
                     format!(
-                        "the allocations of {} could not be counted: the program is static, has an \
-                         allocator of its own, or its harness has no function that runs a benchmark",
-                        some(&self.uncounted)
+                        "the allocations of {} could not be counted: {why}",
+                        some(ids)
                     ),
                 )
-                .help(
-                    "time is compared all the same; `cargo hotspots alloc --bench NAME` says which \
-                     it is",
-                )
-                .count(self.uncounted.len() as u64),
+                .help("time is compared all the same")
+                .count(ids.len() as u64),
             );
         }
         if !simulate {
@@ -218,17 +294,22 @@ pub struct Work {
 pub fn count(context: &Context, program: &Program, id: &str, time: Option<f64>) -> Result<Work> {
     let scratch = tempfile::tempdir()
         .map_err(|source| codecost::Error::write(std::env::temp_dir(), source))?;
+    if program.harness == Harness::Bencher {
+        return Ok(Work::default());
+    }
     let runs = runs(context, program, id, scratch.path(), time);
     Ok(Work {
-        operation: record::allocations_of(context, &runs)?,
+        operation: record::allocations_of(context, &runs).ok(),
         instructions: record::instructions_of(&runs).ok(),
     })
 }
 
 fn scope_of(harness: Harness) -> Scope {
     match harness {
-        Harness::Process => Scope::Process,
-        Harness::Criterion | Harness::Divan | Harness::Libtest => Scope::Benchmark,
+        Harness::Process | Harness::SelfTimed => Scope::Process,
+        Harness::Criterion | Harness::Divan | Harness::Libtest | Harness::Bencher => {
+            Scope::Benchmark
+        }
     }
 }
 
@@ -246,9 +327,10 @@ fn runs(context: &Context, program: &Program, id: &str, home: &Path, time: Optio
         command,
         more: None,
         timed: None,
+        patience: PATIENCE,
     };
     match program.harness {
-        Harness::Process => once(command(&[])),
+        Harness::Process | Harness::SelfTimed | Harness::Bencher => once(command(&[])),
         Harness::Criterion => {
             let mut tested = command(&["--bench", "--test", "--exact", id]);
             // It warms up for a second by calls with twice as many iterations each.
@@ -326,6 +408,7 @@ fn judge([before, after]: [[u64; 2]; 2], limits: Limits) -> (Figures, Option<Str
         0.0 => 0.0,
         least => (pair[0].abs_diff(pair[1])) as f64 / least,
     };
+    let middle = |pair: [u64; 2]| f64::midpoint(pair[0] as f64, pair[1] as f64);
     let (baseline, current) = (least(before), least(after));
     let noise = spread(before).max(spread(after));
     // From none to some is no ratio, and a change that has to be seen.
@@ -348,7 +431,7 @@ fn judge([before, after]: [[u64; 2]; 2], limits: Limits) -> (Figures, Option<Str
     let figures = Figures {
         baseline,
         current,
-        medians: (baseline, current),
+        medians: (middle(before), middle(after)),
         p90: None,
         throughput: None,
         verdict: Verdict {

@@ -10,6 +10,7 @@
 //! | Criterion | `--profile-time SECONDS --bench` | its book, "Profiling": runs each benchmark so long, without analysis or saved results |
 //! | divan | `--min-time SECONDS --bench` | its `--help`; without `--bench` it only tests |
 //! | libtest | `--bench` | rustc's book, "Tests": runs `#[bench]` functions only |
+//! | bencher | `--bench` | its `macros.rs`: any other argument is a filter |
 //! | none of these | `--bench` | cargo's reference: what `cargo bench` passes to every benchmark |
 //!
 //! The user's own arguments come first, as in `cargo bench -- ARGS`; when they hold a flag that
@@ -26,10 +27,30 @@ pub(crate) enum Harness {
     Criterion,
     Divan,
     Libtest,
+    /// The crate `bencher`: what libtest was in 2016, for stable toolchains.
+    Bencher,
     /// Gungraun, or Iai-Callgrind as it was called: it runs each benchmark under valgrind.
     Gungraun,
+    /// One of [`SELF_TIMED`], by its name.
+    SelfTimed(&'static str),
     Plain,
 }
+
+/// Harnesses that are not read here, as crates. Each repeats a benchmark for a time of its own choice,
+/// so that its process takes as long when the code is twice as slow.
+const SELF_TIMED: [&str; 11] = [
+    "brunch",
+    "codspeed_criterion_compat_walltime",
+    "codspeed_divan_compat_walltime",
+    "easybench",
+    "glassbench",
+    "microbench",
+    "nanobench",
+    "quickbench",
+    "tango_bench",
+    "tiny_bench",
+    "tinybench",
+];
 
 /// All benchmarks of one program together take about so long.
 const TOTAL_SECONDS: f64 = 30.0;
@@ -64,6 +85,8 @@ impl Harness {
             Self::Criterion => "criterion",
             Self::Divan => "divan",
             Self::Libtest => "libtest",
+            Self::Bencher => "bencher",
+            Self::SelfTimed(name) => name,
             Self::Gungraun => "gungraun",
             Self::Plain => "plain",
         }
@@ -83,7 +106,11 @@ impl Harness {
 
     fn of_symbols<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let (mut criterion, mut divan, mut libtest, mut gungraun) = (0u32, 0u32, 0u32, 0u32);
+        let (mut bencher, mut self_timed) = (false, None);
         for name in names {
+            bencher |= name.contains("run_tests_console") && is_of_crate(name, "bencher");
+            self_timed =
+                self_timed.or_else(|| SELF_TIMED.into_iter().find(|own| is_of_crate(name, own)));
             gungraun +=
                 u32::from(is_of_crate(name, "gungraun") || is_of_crate(name, "iai_callgrind"));
             criterion += u32::from(is_of_crate(name, "criterion"));
@@ -95,8 +122,10 @@ impl Harness {
             Self::Libtest
         } else if gungraun > criterion.max(divan) {
             Self::Gungraun
+        } else if bencher {
+            Self::Bencher
         } else if criterion == 0 && divan == 0 {
-            Self::Plain
+            self_timed.map_or(Self::Plain, Self::SelfTimed)
         } else if criterion >= divan {
             Self::Criterion
         } else {
@@ -181,6 +210,16 @@ mod tests {
         assert_eq!(
             of(&["_ZN4test16test_main_static17h0123456789abcdefE"]),
             Harness::Libtest
+        );
+        assert_eq!(
+            of(&["_ZN7bencher17run_tests_console17h0123456789abcdefE"]),
+            Harness::Bencher
+        );
+        // A library's own `bencher` is not the harness.
+        assert_eq!(of(&["_ZN7bencher3run17h0123456789abcdefE"]), Harness::Plain);
+        assert_eq!(
+            of(&["_RNvNtCs1_6brunch5bench3run"]),
+            Harness::SelfTimed("brunch")
         );
         // A module of the user's that has the name, and a test of something else.
         assert_eq!(of(&["_ZN4mine9criterion3runE"]), Harness::Plain);

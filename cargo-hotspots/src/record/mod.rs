@@ -151,24 +151,24 @@ pub fn measure(_: &RecordOptions, _: &mut Console) -> Result<Run> {
     ))
 }
 
-/// What one run of `command` allocates, in the scope; `None` where that cannot be counted.
+/// What one operation allocates.
 ///
 /// # Errors
 ///
-/// The counter cannot be set up.
+/// Why it cannot be counted.
 #[cfg(target_os = "linux")]
-pub fn allocations_of(context: &Context, runs: &Runs) -> Result<Option<Operation>> {
+pub fn allocations_of(context: &Context, runs: &Runs) -> std::result::Result<Operation, String> {
     operation::allocations(context, runs)
 }
 
-/// What one run of `command` allocates: not known on this system.
+/// What one operation allocates: not known on this system.
 ///
 /// # Errors
 ///
-/// None.
+/// Always.
 #[cfg(not(target_os = "linux"))]
-pub fn allocations_of(_: &Context, _: &Runs) -> Result<Option<Operation>> {
-    Ok(None)
+pub fn allocations_of(_: &Context, _: &Runs) -> std::result::Result<Operation, String> {
+    Err("they are counted on Linux only".into())
 }
 
 /// The instructions of one operation, by a simulation.

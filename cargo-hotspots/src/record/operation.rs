@@ -14,53 +14,68 @@ mod simulation;
 use super::alloc::{image, library, preload};
 use super::options::CallGraphChoice;
 use crate::allocations::Totals;
+use crate::gate::{process, stop};
 use crate::work::{Operation, Runs, Scope};
 use codecost::{
     Result,
     address::FileOffset,
     cargo::{Context, Selection, Toolchain},
     image::{Image, Mapping},
+    units::Time,
 };
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     ops::Range,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-/// Counts what an operation allocates, in blocks and bytes; `None` when it cannot be seen.
-pub(super) fn allocations(context: &Context, runs: &Runs) -> Result<Option<Operation>> {
+/// Counts what an operation allocates, in blocks and bytes, or says why it cannot.
+pub(super) fn allocations(
+    context: &Context,
+    runs: &Runs,
+) -> std::result::Result<Operation, String> {
     let program = PathBuf::from(runs.command.get_program());
-    if !matches!(super::alloc::seen::check(&program), Ok(None)) {
-        return Ok(None);
+    match super::alloc::seen::check(&program) {
+        Ok(None) => {}
+        Ok(Some(unseen)) => return Err(unseen.why().to_owned()),
+        Err(error) => return Err(in_words(&error)),
     }
-    let toolchain = Toolchain::load(context, &Selection::default())?;
-    let library = library::library(context, &toolchain, &mut || ())?;
+    let toolchain =
+        Toolchain::load(context, &Selection::default()).map_err(|error| in_words(&error))?;
+    let library =
+        library::library(context, &toolchain, &mut || ()).map_err(|error| in_words(&error))?;
     let ranges = match runs.scope {
         Scope::Process => Vec::new(),
-        Scope::Benchmark => benchers(&program)?,
+        Scope::Benchmark => benchers(&program).map_err(|error| in_words(&error))?,
     };
     if runs.scope == Scope::Benchmark && ranges.is_empty() {
-        return Ok(None);
+        return Err("its harness has no function that runs a benchmark".into());
     }
-    let count = |command: &Command| -> Result<Option<Sites>> {
-        let Some(counted) = recorded(context, command, &library, runs.scope)? else {
-            return Ok(None);
-        };
-        Ok(Some(match runs.scope {
+    let count = |command: &Command| -> std::result::Result<Sites, String> {
+        let counted = recorded(context, command, &library, runs)?;
+        Ok(match runs.scope {
             Scope::Process => Sites::of_all(&counted.totals),
             Scope::Benchmark => Sites::within(&counted, &program, &ranges),
-        }))
+        })
     };
-    let Some(once) = count(&runs.command)? else {
-        return Ok(None);
-    };
+    let once = count(&runs.command)?;
     let Some((command, iterations)) = &runs.more else {
-        return Ok(Some(once.sum()));
+        return Ok(once.sum());
     };
-    let more = count(command)?;
-    Ok(more.map(|more| more.beyond(&once, *iterations)))
+    Ok(count(command)?.beyond(&once, *iterations))
+}
+
+/// An error with its cause.
+fn in_words(error: &codecost::Error) -> String {
+    use std::error::Error as _;
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 /// What a run of `command` allocates, by the stacks that do.
@@ -68,13 +83,12 @@ fn recorded(
     context: &Context,
     command: &Command,
     library: &Path,
-    scope: Scope,
-) -> Result<Option<image::Counted>> {
-    let directory = tempfile::tempdir()
-        .map_err(|source| codecost::Error::write(std::env::temp_dir(), source))?;
+    runs: &Runs,
+) -> std::result::Result<image::Counted, String> {
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let file = directory.path().join("allocations");
-    image::create(&file)?;
-    let (stacks, exact) = match scope {
+    image::create(&file).map_err(|error| in_words(&error))?;
+    let (stacks, exact) = match runs.scope {
         Scope::Process => (CallGraphChoice::None, false),
         Scope::Benchmark => (CallGraphChoice::Dwarf, true),
     };
@@ -88,10 +102,10 @@ fn recorded(
         false,
         stacks,
     ));
-    match ran(again, scope) {
-        Ok(()) => image::read(&file),
-        Err(_) => Ok(None),
-    }
+    ran(again, runs).map_err(|why| why.to_string())?;
+    image::read(&file)
+        .map_err(|error| in_words(&error))?
+        .ok_or_else(|| "the recorder was not loaded into it".into())
 }
 
 /// Blocks and bytes by where they are allocated: the return addresses within the program's file,
@@ -102,7 +116,8 @@ struct Sites(BTreeMap<Vec<u64>, Operation>);
 impl Sites {
     fn of_all(totals: &Totals) -> Self {
         let all = Operation {
-            allocations: totals.allocations.saturating_add(totals.reallocations),
+            allocations: totals.allocations,
+            reallocations: totals.reallocations,
             bytes: totals.bytes,
         };
         Self(BTreeMap::from([(Vec::new(), all)]))
@@ -118,9 +133,9 @@ impl Sites {
             let site: Vec<u64> = frames.filter_map(|frame| places.offset(frame)).collect();
             let is_inside = |place: &u64| ranges.iter().any(|range| range.contains(place));
             if site.iter().any(is_inside) {
-                let blocks = counts.allocations.saturating_add(counts.reallocations);
                 let own = sites.0.entry(site).or_default();
-                own.allocations += blocks / crate::allocations::PARTS;
+                own.allocations += counts.allocations / crate::allocations::PARTS;
+                own.reallocations += counts.reallocations / crate::allocations::PARTS;
                 own.bytes = own.bytes.saturating_add(counts.bytes);
             }
         }
@@ -131,6 +146,7 @@ impl Sites {
         let mut sum = Operation::default();
         for own in self.0.values() {
             sum.allocations += own.allocations;
+            sum.reallocations += own.reallocations;
             sum.bytes = sum.bytes.saturating_add(own.bytes);
         }
         sum
@@ -143,14 +159,17 @@ impl Sites {
         let mut sum = Operation::default();
         for (site, own) in &self.0 {
             let before = once.0.get(site).copied().unwrap_or_default();
-            let blocks = own.allocations.saturating_sub(before.allocations);
-            if blocks > 0 {
-                sum.allocations += blocks;
+            let made = own.allocations.saturating_sub(before.allocations);
+            let grown = own.reallocations.saturating_sub(before.reallocations);
+            if made > 0 || grown > 0 {
+                sum.allocations += made;
+                sum.reallocations += grown;
                 sum.bytes += own.bytes.saturating_sub(before.bytes);
             }
         }
         Operation {
             allocations: rounded(sum.allocations, iterations),
+            reallocations: rounded(sum.reallocations, iterations),
             bytes: rounded(sum.bytes, iterations),
         }
     }
@@ -165,15 +184,15 @@ fn rounded(sum: u64, parts: u64) -> u64 {
 /// Counts the instructions of an operation with valgrind, or says why it cannot.
 pub(super) fn instructions(runs: &Runs) -> std::result::Result<u64, String> {
     if let Some((command, clock)) = &runs.timed {
-        return simulation::operation(command, *clock);
+        return simulation::operation(command, *clock, runs);
     }
     // Only divan, whose functions are `Bencher::bench` and kin, is asked for more iterations.
     let function = (runs.scope == Scope::Benchmark).then_some("*Bencher*bench*");
-    let once = simulation::total(&runs.command, runs.scope, function)?;
+    let once = simulation::total(&runs.command, runs, function)?;
     let Some((command, iterations)) = &runs.more else {
         return Ok(once);
     };
-    let more = simulation::total(command, runs.scope, function)?;
+    let more = simulation::total(command, runs, function)?;
     match more.checked_sub(once).filter(|more| *more > 0) {
         Some(more) => Ok(rounded(more, *iterations).max(1)),
         None => Err("more iterations took no more instructions".into()),
@@ -257,25 +276,63 @@ fn with_surroundings(copy: &mut Command, command: &Command) {
 }
 
 /// Why there is no end to count at.
+#[derive(Debug)]
 enum NotRun {
     /// The program is not there.
     Missing,
     /// It failed: how, in words.
     Failed(String),
+    /// It did not end.
+    Hung(Duration),
+    /// The user stopped it.
+    Stopped,
 }
 
-/// Runs it to its end, which has to be a good one.
-fn ran(mut command: Command, scope: Scope) -> std::result::Result<(), NotRun> {
-    let input = scope.input().next();
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it is not there"),
+            Self::Failed(how) => write!(f, "it ends with {how}"),
+            Self::Hung(limit) => write!(f, "it did not end within {}", Time(*limit)),
+            Self::Stopped => f.write_str("it was stopped"),
+        }
+    }
+}
+
+/// Runs it to its end, which has to be a good one, and to come in time. Nothing here is timed, so it
+/// can be asked again and again whether it has ended.
+fn ran(mut command: Command, runs: &Runs) -> std::result::Result<(), NotRun> {
+    const STEP: Duration = Duration::from_millis(10);
+    let input = runs.scope.input().next();
     let quiet = command
         .stdin(input.map_err(|error| NotRun::Failed(error.to_string()))?)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    match quiet.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(NotRun::Failed(status.to_string())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(NotRun::Missing),
-        Err(error) => Err(NotRun::Failed(error.to_string())),
+    process::group_of_its_own(quiet);
+    let start = Instant::now();
+    let mut child = quiet.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => NotRun::Missing,
+        _ => NotRun::Failed(error.to_string()),
+    })?;
+    loop {
+        let ended = child.try_wait();
+        match ended.map_err(|error| NotRun::Failed(error.to_string()))? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(NotRun::Failed(status.to_string())),
+            None => {}
+        }
+        let why = match stop::is_wanted() {
+            true => NotRun::Stopped,
+            false if start.elapsed() > runs.patience => NotRun::Hung(runs.patience),
+            false => {
+                thread::sleep(STEP);
+                continue;
+            }
+        };
+        process::end(child.id());
+        // Killed, it leaves nothing but its status.
+        let _ = child.wait();
+        return Err(why);
     }
 }
 
@@ -326,6 +383,7 @@ mod tests {
             let of = |(site, allocations, bytes): &(u64, u64, u64)| {
                 let own = Operation {
                     allocations: *allocations,
+                    reallocations: 0,
                     bytes: *bytes,
                 };
                 (vec![*site], own)
@@ -341,17 +399,34 @@ mod tests {
         assert_eq!((once.sum().allocations, once.sum().bytes), (3, 88));
     }
 
-    #[test]
-    fn why_there_are_no_instructions_is_said() {
-        let runs = |program: &str| Runs {
+    fn runs(program: &str, patience: Duration) -> Runs {
+        Runs {
             scope: Scope::Process,
             command: Command::new(program),
             more: None,
             timed: None,
-        };
-        let error = instructions(&runs("false")).unwrap_err();
+            patience,
+        }
+    }
+
+    #[test]
+    fn why_there_are_no_instructions_is_said() {
+        let long = Duration::from_secs(60);
+        let error = instructions(&runs("false", long)).unwrap_err();
         assert!(error.contains("exit status: 1"), "{error}");
-        let missing = ran(Command::new("/nonexistent"), Scope::Process);
+        let missing = ran(Command::new("/nonexistent"), &runs("/nonexistent", long));
         assert!(matches!(missing, Err(NotRun::Missing)));
+    }
+
+    #[test]
+    fn what_hangs_is_ended_and_said() {
+        let mut runs = runs("sh", Duration::from_millis(200));
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & sleep 600"]);
+        let failure = ran(command, &runs).unwrap_err();
+        assert!(matches!(failure, NotRun::Hung(_)), "{failure:?}");
+        runs.command.args(["-c", "sleep 600"]);
+        let error = instructions(&runs).unwrap_err();
+        assert!(error.contains("did not end within 200"), "{error}");
     }
 }

@@ -240,10 +240,24 @@ pub fn write(
     let functions = numbered(rows, |row| [&row.label.name, &row.name]);
     let crates = numbered(crates, |row| label_key(&row.label));
     let names = Names::among(rows.iter().map(|row| (&row.label, row.name.as_str())));
+    // A function that allocates only on behalf of others has a share by itself, and no figures by this
+    // measure: a row for machines, and none for people.
+    let is_shown = |row: &Nth<'_, AllocRow>| {
+        options.format.is_for_machines() || row.row.figures != Figures::default()
+    };
+    let functions: Vec<_> = functions.into_iter().filter(is_shown).collect();
     let functions_table = table(&functions, *by, *unit, Some(&names), options.full_names)
         .default_limit(FUNCTIONS)
         .total_label("all functions");
-    let crates_table = table(&crates, *by, *unit, None, options.full_names)
+    let shown: Vec<_> = crates
+        .iter()
+        .map(|row| Nth {
+            row: row.row,
+            nth: row.nth,
+        })
+        .filter(is_shown)
+        .collect();
+    let crates_table = table(&shown, *by, *unit, None, options.full_names)
         .default_limit(CRATES)
         .total_label("all crates");
     let beside = OutputOptions {

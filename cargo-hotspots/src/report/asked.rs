@@ -72,7 +72,9 @@ pub fn write(
             .iter()
             .map(|row| (&row.label, row.name.as_str())),
     );
-    let table = table(&rows, &names, by, options.full_names, of, total).total_label("all callers");
+    let table = table(&rows, &names, by, options.full_names, of, total)
+        .titled("samples", super::common::samples_title(&analysis.facts))
+        .total_label("all callers");
     let title = format!(
         "Who asks for {function}: {} of all {}",
         Share::of(inclusive.period, total.period),

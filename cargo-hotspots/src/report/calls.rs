@@ -114,7 +114,9 @@ fn write(
             Placed { row, nth: *nth }
         })
         .collect();
-    let table = table(&placed, options, of, total).total_label(direction.total);
+    let table = table(&placed, options, of, total)
+        .titled("samples", super::common::samples_title(&analysis.facts))
+        .total_label(direction.total);
     let share_of_all = Share::of(inclusive.period, total.period);
     let title = format!(
         "{}: {share_of_all} of all {}",

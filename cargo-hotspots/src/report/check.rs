@@ -274,6 +274,7 @@ fn table<'a>(rows: &'a [&'a Row], names: &'a Names<'a>) -> Table<'a, &'a Row> {
         })
         .people_only()
         .droppable(6)
+        .counted("figure")
 }
 
 /// What was kept by `--save-baseline`.
@@ -298,6 +299,7 @@ pub fn write_saved(saved: &Saved, options: &OutputOptions, console: &mut Console
         })
         .number("median", "Median", |(_, number)| time(number.median_ns))
         .default_limit(0)
+        .counted("benchmark")
         .when_empty("no benchmark could be measured");
     let place = saved.directory.display().to_string();
     let head = format!(

@@ -25,6 +25,14 @@ pub(super) fn report<'r, R, A>(
         .unknowns(recording::unknowns(&analysis.facts))
 }
 
+/// What the samples of a recording are: of allocations each is a stack, and no time.
+pub(super) fn samples_title(facts: &Facts) -> &'static str {
+    match facts.allocated {
+        Some(_) => "Stacks",
+        None => "Samples",
+    }
+}
+
 /// Why rows have no file and line: one cause each. `rows`: the crate, and whether there is a line.
 pub(super) fn unknown_lines<'a>(
     rows: impl IntoIterator<Item = (&'a CrateInfo, bool)>,

@@ -141,6 +141,7 @@ pub(super) fn table<'a>(
         })
         .summed()
         .droppable(6)
+        .titled("samples", super::common::samples_title(facts))
 }
 
 /// Shows the rows as the options ask.

@@ -153,7 +153,7 @@ pub(super) fn table<'a>(
             merged => Cell::text(merged.join(", ")),
         })
         .searched_only();
-    exact(table, total)
+    exact(table, total).titled("samples", super::common::samples_title(facts))
 }
 
 /// Adds the columns of CSV, which are exact and complete.

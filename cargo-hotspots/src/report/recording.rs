@@ -56,6 +56,9 @@ pub(super) struct JsonRecording<'a> {
 #[derive(Serialize)]
 struct JsonQuality {
     unrooted: Option<f64>,
+    /// Of allocations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unrooted_bytes: Option<f64>,
     truncated: Option<f64>,
     broken: Option<f64>,
     unknown: Option<f64>,
@@ -131,6 +134,7 @@ impl<'a> JsonRecording<'a> {
                     losses,
                     unknown,
                     line_zero,
+                    unrooted_bytes,
                 },
         } = facts;
         let of_all = |part: u64| Share::of(part, *samples).0;
@@ -153,6 +157,7 @@ impl<'a> JsonRecording<'a> {
             processes: *processes,
             quality: JsonQuality {
                 unrooted: of_stacks(losses.unrooted),
+                unrooted_bytes: unrooted_bytes.map(|share| share.0),
                 truncated: of_stacks(losses.truncated),
                 broken: of_stacks(losses.broken),
                 unknown: of_places(*unknown),
@@ -372,6 +377,7 @@ fn quality(facts: &Facts) -> String {
         losses,
         unknown,
         line_zero,
+        unrooted_bytes: _,
     } = facts.quality;
     let share = |part: u64| match part {
         0 => "0%".to_owned(),

@@ -25,6 +25,7 @@ struct JsonBenchmark<'a> {
     throughput: Option<f64>,
     throughput_unit: Option<&'a str>,
     allocations: Option<u64>,
+    reallocations: Option<u64>,
     bytes: Option<u64>,
     instructions: Option<u64>,
 }
@@ -77,6 +78,7 @@ impl<'a> JsonBenchmark<'a> {
             p90_ns,
             throughput,
             allocations,
+            reallocations,
             bytes,
             instructions,
         } = benchmark;
@@ -90,6 +92,7 @@ impl<'a> JsonBenchmark<'a> {
             throughput: throughput.map(|(rate, _)| rate),
             throughput_unit: throughput.map(|(_, unit)| unit),
             allocations: *allocations,
+            reallocations: *reallocations,
             bytes: *bytes,
             instructions: *instructions,
         }
@@ -221,6 +224,9 @@ fn benchmarks_table(benchmarks: &[Benchmark]) -> Table<'_, Benchmark> {
         })
         .number("allocations", "Allocations", move |row| {
             count(row.allocations)
+        })
+        .number("reallocations", "Reallocations", move |row| {
+            count(row.reallocations)
         })
         .number("bytes", "Allocated", |row| {
             row.bytes.map_or(Cell::Unknown(""), Cell::Bytes)

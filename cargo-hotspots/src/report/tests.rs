@@ -266,8 +266,11 @@ fn a_few_stacks_without_an_end_may_have_most_of_the_bytes() {
     let (_, err) = shown(&fixture, CRATES, &options(Format::Human));
     assert!(!err.contains("callers are missing"), "{err}");
     fixture.profile.allocations = Some(Default::default());
-    let (_, err) = shown(&fixture, CRATES, &options(Format::Human));
+    let (out, err) = shown(&fixture, CRATES, &options(Format::Human));
     assert!(err.contains("of what was allocated is theirs"), "{err}");
+    // `--strict` fails of it.
+    assert!(out.contains("doubtful: unrooted"), "{out}");
+    assert!(out.contains("of the bytes is above 10.0%"), "{out}");
 }
 
 #[test]

@@ -52,9 +52,11 @@ pub struct Benchmark {
     pub p90_ns: Option<f64>,
     /// Declared work in a second, and its unit.
     pub throughput: Option<(f64, &'static str)>,
-    /// Allocations and reallocations of an operation.
+    /// Blocks that an operation makes.
     pub allocations: Option<u64>,
-    /// Bytes of these.
+    /// Blocks to which it gives another length.
+    pub reallocations: Option<u64>,
+    /// Bytes of both.
     pub bytes: Option<u64>,
     /// Instructions of an operation, simulated.
     pub instructions: Option<u64>,

@@ -24,6 +24,7 @@ use super::{
     rustflags::Rustflags,
     selection::Selection,
     toolchain::Toolchain,
+    unstable,
     workspace::{Candidate, Workspace},
 };
 use crate::error::{Error, Result};
@@ -382,7 +383,8 @@ fn run(
     if !own.exists() {
         first(&notes);
     }
-    let messages = messages::run(&mut command, &words, workspace)?;
+    let messages = messages::run(&mut command, &words, workspace)
+        .map_err(|error| unstable::explain(error, &candidates, workspace, &toolchain))?;
     let executables = messages.executables();
     let mut output = own;
     // Only then does cargo keep the target's artifacts apart from the host's.

@@ -21,6 +21,7 @@ mod rustflags;
 pub mod rustup;
 mod selection;
 mod toolchain;
+mod unstable;
 mod workspace;
 
 pub use build::{Additions, Build, Relink};

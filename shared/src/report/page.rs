@@ -233,7 +233,10 @@ impl<'a, R> Table<'a, R> {
         // Without anything to add up, how many there are is the total.
         let label = match columns.iter().any(|column| column.summed) {
             true => self.total_label.clone(),
-            false => format!("{} in total", thousands(all)),
+            false => match self.noun {
+                Some(noun) => format!("{} in total", counted(all, noun)),
+                None => format!("{} in total", thousands(all)),
+            },
         };
         totals.push(summary(label, &mut self.rows().iter()));
         Grid {

@@ -69,6 +69,7 @@ pub struct Table<'a, R> {
     rows: &'a [R],
     pub(super) columns: Vec<Column<'a, R>>,
     pub(super) total_label: String,
+    pub(super) noun: Option<&'static str>,
     pub(super) when_empty: String,
     default_limit: usize,
     counts: Option<Counts<'a, R>>,
@@ -83,6 +84,7 @@ impl<'a, R> Table<'a, R> {
             rows,
             columns: Vec::new(),
             total_label: "total".into(),
+            noun: None,
             when_empty: "nothing to show".into(),
             default_limit: 20,
             counts: None,
@@ -196,6 +198,14 @@ impl<'a, R> Table<'a, R> {
         self
     }
 
+    /// Gives the columns of this key another title.
+    #[must_use]
+    pub fn titled(mut self, key: &str, title: &'static str) -> Self {
+        let of_key = self.columns.iter_mut().filter(|column| column.key == key);
+        of_key.for_each(|column| column.title = title.into());
+        self
+    }
+
     /// Sum the last column in the total row and in what was cut.
     #[must_use]
     pub fn summed(self) -> Self {
@@ -238,6 +248,13 @@ impl<'a, R> Table<'a, R> {
     #[must_use]
     pub fn total_label(mut self, label: impl Into<String>) -> Self {
         self.total_label = label.into();
+        self
+    }
+
+    /// What a row is, in the singular, where nothing can be added up and the total is how many there are.
+    #[must_use]
+    pub fn counted(mut self, noun: &'static str) -> Self {
+        self.noun = Some(noun);
         self
     }
 

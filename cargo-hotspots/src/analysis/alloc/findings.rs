@@ -17,6 +17,7 @@ use crate::{
     symbols::{FunctionId, SourceId},
 };
 use codecost::{
+    attribution::Origin,
     front::quoted,
     units::{Bytes, Share, counted, thousands},
 };
@@ -68,7 +69,8 @@ pub(super) fn find(
         if let Some(kind) = kind {
             *places.entry((kind, place)).or_default() += *counts;
         }
-        if counts.short_lived.saturating_mul(2) > counts.allocations {
+        let is_short = counts.short_lived.saturating_mul(2) > counts.allocations;
+        if is_short && !is_of_libc(shares, stack.0 as usize) {
             *places.entry((Kind::ShortLived, place)).or_default() += *counts;
         }
     }
@@ -102,6 +104,16 @@ pub(super) fn find(
     findings
 }
 
+/// Whether a function of the system's libraries makes the block for itself, as `opendir` does: nobody
+/// else can keep it.
+fn is_of_libc(shares: &Shares<'_>, stack: usize) -> bool {
+    let own = shares.settled.get(stack).and_then(|settled| settled.own);
+    let function = own.and_then(|own| shares.function(Some(own)));
+    let owner = function.and_then(|function| shares.owner(function));
+    let owner = owner.and_then(|owner| shares.symbols.crates.get(owner.0 as usize));
+    owner.is_some_and(|owner| owner.system && owner.origin == Origin::Native)
+}
+
 /// The place that a stack is charged to, and the kind of work in between.
 fn settle(
     shares: &Shares<'_>,
@@ -109,6 +121,10 @@ fn settle(
     kinds: &[Option<Kind>],
 ) -> Option<(Place, Option<Kind>)> {
     let charged = shares.settled.get(stack)?.charged;
+    // Where nobody's code is named, there is nobody to advise.
+    if charged.is_some_and(|at| shares.is_system(at)) {
+        return None;
+    }
     let scope = shares.scope(charged)?;
     let place = (shares.function(charged), scope.file, scope.line);
     let mut kind = None;

@@ -12,16 +12,16 @@ pub(super) fn without_tables(shares: &Shares<'_>) -> Option<(Culprit, u64)> {
     most(shares, ends)
 }
 
-/// The share of the allocated bytes whose stacks have no end, where it is above `most`: a few stacks may
+/// The share of the allocated bytes whose stacks have no end, where ends are known: a few stacks may
 /// have most of them. Not of time, where every sample is worth the same.
-pub(super) fn unrooted_bytes(shares: &Shares<'_>, most: f64) -> Option<Share> {
+pub(super) fn unrooted_bytes(shares: &Shares<'_>) -> Option<Share> {
     let profile = shares.profile;
     let theirs = profile.counts.iter().map(|count| {
         let part = count.unrooted as f64 / count.samples.max(1) as f64;
         count.period as f64 * part
     });
     let share = Share(theirs.sum::<f64>() / profile.period.max(1) as f64);
-    (profile.call_graph.has_known_ends() && share.0 > most).then_some(share)
+    profile.call_graph.has_known_ends().then_some(share)
 }
 
 /// The code that most other stacks end in whose callers are missing.

@@ -1,13 +1,14 @@
 //! What a comparison warns of.
 
 use crate::gate::{
-    baseline::{self, Baseline},
+    baseline::{self, Baseline, Input},
     config::Config,
+    harness::Harness,
     prepare::Prepared,
     runner::Results,
     sides::Side,
 };
-use codecost::{cargo::Build, report::Warning};
+use codecost::{Result, cargo::Build, report::Warning, units::Bytes};
 use std::ffi::OsString;
 
 /// What differs between the builds besides the code.
@@ -85,6 +86,38 @@ pub(super) fn other_arguments(
         )
         .help("give the same arguments after `--`, or make the baseline again"),
     )
+}
+
+/// Both sides read the input of now, which may be another work than what was kept.
+pub(super) fn other_input(baseline: &Baseline, current: &[Side]) -> Result<Option<Warning>> {
+    let is_run = |kept: &&baseline::Kept| {
+        let mut sides = current.iter();
+        sides.any(|side| side.target == kept.target && side.program.harness == Harness::Process)
+    };
+    let mut kept = baseline.programs.iter().filter(is_run);
+    let Some(before) = kept.find_map(|kept| kept.input.as_ref()) else {
+        return Ok(None);
+    };
+    let now = Input::now()?;
+    if *before == now {
+        return Ok(None);
+    }
+    let words = |input: &Input| match input.bytes {
+        0 => "none".to_owned(),
+        bytes => Bytes(bytes).to_string(),
+    };
+    let (before, now) = (words(before), words(&now));
+    let figures = match before == now {
+        true => format!("{before}, of other contents"),
+        false => format!("{before} when the baseline was kept, {now} now"),
+    };
+    Ok(Some(
+        Warning::new(
+            "other-input",
+            format!("the standard input differs: {figures}; both sides read that of now"),
+        )
+        .help("redirect the same file, or make the baseline again"),
+    ))
 }
 
 /// What the run itself has to say.

@@ -1,4 +1,7 @@
-//! libtest: the compiler's own harness, of nightly toolchains.
+//! libtest: the compiler's own harness, of nightly toolchains; and the crate `bencher`, which was made
+//! of it, and prints the same lines in whole nanoseconds.
+//!
+//! bencher's one argument is a part of the name, so others may run as well; each has its line.
 //!
 //! It prints a median and its deviation, and no minimum. In the JSON that it prints on request the
 //! median is not rounded; where the request is refused the text says it.
@@ -44,7 +47,7 @@ pub(super) fn result(output: &[u8], id: &str, elapsed: Duration) -> Result<Measu
         });
     let median = found
         .next()
-        .ok_or_else(|| Failure::Garbage(format!("libtest printed no time for `{id}`")))?;
+        .ok_or_else(|| Failure::Garbage(format!("it has no line for `{id}`")))?;
     Ok(Measured {
         minimum: median,
         median,
@@ -53,6 +56,25 @@ pub(super) fn result(output: &[u8], id: &str, elapsed: Duration) -> Result<Measu
         mode: None,
         throughput: None,
         elapsed,
+        step: 0.0,
+    })
+}
+
+/// The median of `id` as bencher prints it.
+pub(super) fn result_of_bencher(
+    output: &[u8],
+    id: &str,
+    elapsed: Duration,
+) -> Result<Measured, Failure> {
+    let measured = result(output, id, elapsed)?;
+    if measured.median == 0.0 {
+        return Err(Failure::SaysNothing(
+            "its harness prints whole nanoseconds, and it takes less than one".into(),
+        ));
+    }
+    Ok(Measured {
+        step: 1.0,
+        ..measured
     })
 }
 
@@ -85,6 +107,17 @@ mod tests {
         );
         let old = b"test a::b ... bench:         110 ns/iter (+/- 7)\n";
         assert_eq!(result(old, "a::b", Duration::ZERO).unwrap().median, 110.0);
+    }
+
+    #[test]
+    fn bencher_rounds_to_whole_nanoseconds() {
+        let printed = b"test ab ... bench:           0 ns/iter (+/- 0)\n\
+            test a ... bench:       1,234 ns/iter (+/- 56) = 12 MB/s\n";
+        let of = |id| result_of_bencher(printed, id, Duration::ZERO);
+        let found = of("a").unwrap();
+        assert_eq!((found.median, found.step), (1234.0, 1.0));
+        assert!(matches!(of("ab"), Err(Failure::SaysNothing(_))));
+        assert!(matches!(of("b"), Err(Failure::Garbage(_))));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a process says of its one benchmark, and how it is asked.
 
-use crate::gate::{change::median, process::Failure};
+use crate::gate::{change::median, process::Failure, verdict::Limits};
 use std::time::Duration;
 
 /// What a process measured of its one benchmark. Times in nanoseconds.
@@ -20,6 +20,8 @@ pub struct Measured {
     pub throughput: Option<Throughput>,
     /// The time of the whole process.
     pub elapsed: Duration,
+    /// What the harness rounds its times to.
+    pub step: f64,
 }
 
 /// Declared work of an iteration.
@@ -82,12 +84,43 @@ pub(super) fn summary(
         mode,
         throughput: None,
         elapsed,
+        step: 0.0,
     })
+}
+
+/// Whether a change of concern is larger than what both sides' times are rounded by.
+pub fn fine_enough(sides: [&Measured; 2], limits: Limits) -> Result<(), Failure> {
+    let step = sides[0].step.max(sides[1].step);
+    let time = sides[0].minimum.min(sides[1].minimum);
+    if step <= time * limits.concern {
+        return Ok(());
+    }
+    Err(Failure::SaysNothing(format!(
+        "its harness prints whole nanoseconds, and one is {:.0} % of its time, so a change of {:.0} % \
+         cannot be seen; let an iteration do more, or use Criterion or divan",
+        step / time * 100.0,
+        limits.concern * 100.0
+    )))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// 1 ns of 20 ns is 5 %.
+    #[test]
+    fn what_is_rounded_away_is_not_compared() {
+        let of = |time: f64, step: f64| Measured {
+            step,
+            ..summary(vec![time], None, Duration::ZERO).unwrap()
+        };
+        let limits = Limits::default();
+        let fine = |before, after| fine_enough([&before, &after], limits);
+        assert_eq!(fine(of(20.0, 1.0), of(30.0, 1.0)), Ok(()));
+        assert_eq!(fine(of(0.5, 0.0), of(0.5, 0.0)), Ok(()));
+        let coarse = fine(of(30.0, 1.0), of(4.0, 1.0)).unwrap_err();
+        assert!(coarse.to_string().contains("one is 25 % of its time"));
+    }
 
     #[test]
     fn a_summary_needs_samples_that_are_numbers() {

@@ -5,6 +5,8 @@
 //! | Criterion 0.5 to 0.8 | `--bench --noplot --exact ID` | `new/sample.json` below a private `CRITERION_HOME` |
 //! | divan | `--bench --exact CRATE::ID` | the table on standard output; four digits |
 //! | libtest | `--bench --exact ID` | a median, no minimum: at most `attention` |
+//! | bencher | `--bench ID`, a part of the name | a median in whole nanoseconds, likewise |
+//! | another that times itself | is not run: its process takes as long for slower code | none: `inconclusive` |
 //! | none of these, or any program | as it is, for 0.3 s again and again | the time of the whole process |
 //!
 //! Criterion's `--exact` takes any id verbatim; without `--bench` it only tests. Its directories
@@ -13,11 +15,12 @@
 
 pub mod criterion;
 pub mod divan;
+mod foreign;
 pub mod hyperfine;
 pub mod libtest;
 mod measured;
 
-pub use measured::{Measured, Throughput, Tuning};
+pub use measured::{Measured, Throughput, Tuning, fine_enough};
 
 use super::process::{self, Failure, Patience};
 use crate::{record::harness::Harness as Linked, work::ProgramInput};
@@ -38,6 +41,10 @@ pub enum Harness {
     Divan,
     /// The compiler's own, of nightly toolchains.
     Libtest,
+    /// The crate `bencher`, libtest's predecessor on stable toolchains.
+    Bencher,
+    /// One that is not read here, and chooses itself how long it runs.
+    SelfTimed,
     /// None: the process as a whole is the benchmark.
     Process,
 }
@@ -49,15 +56,24 @@ impl Harness {
             Self::Criterion => "criterion",
             Self::Divan => "divan",
             Self::Libtest => "libtest",
+            Self::Bencher => "bencher",
+            Self::SelfTimed => "self-timed",
             Self::Process => "process",
         }
     }
 
     /// The harness of this name.
     pub fn of_name(name: &str) -> Option<Self> {
-        [Self::Criterion, Self::Divan, Self::Libtest, Self::Process]
-            .into_iter()
-            .find(|harness| harness.as_str() == name)
+        [
+            Self::Criterion,
+            Self::Divan,
+            Self::Libtest,
+            Self::Bencher,
+            Self::SelfTimed,
+            Self::Process,
+        ]
+        .into_iter()
+        .find(|harness| harness.as_str() == name)
     }
 
     /// That of a program, by its symbols; one that cannot be read has none.
@@ -66,7 +82,9 @@ impl Harness {
             Linked::Criterion => Self::Criterion,
             Linked::Divan => Self::Divan,
             Linked::Libtest => Self::Libtest,
-            Linked::Plain | Linked::Gungraun => Self::Process,
+            Linked::Bencher => Self::Bencher,
+            Linked::SelfTimed(_) | Linked::Gungraun => Self::SelfTimed,
+            Linked::Plain => Self::Process,
         }
     }
 
@@ -76,13 +94,19 @@ impl Harness {
             Self::Criterion => Linked::Criterion,
             Self::Divan => Linked::Divan,
             Self::Libtest => Linked::Libtest,
-            Self::Process => Linked::Plain,
+            Self::Bencher => Linked::Bencher,
+            Self::SelfTimed | Self::Process => Linked::Plain,
         }
     }
 
     /// Whether its numbers are minima, which are the gate's statistic.
     pub fn has_minimum(self) -> bool {
-        self != Self::Libtest
+        !matches!(self, Self::Libtest | Self::Bencher)
+    }
+
+    /// Whether one of its benchmarks can be run alone.
+    pub fn has_benchmarks(self) -> bool {
+        !matches!(self, Self::SelfTimed | Self::Process)
     }
 }
 
@@ -126,7 +150,7 @@ impl Program {
     ///
     /// The program does not list them.
     pub fn list(&self, context: &Context, patience: &Patience<'_>) -> Result<Vec<String>, Failure> {
-        if self.harness == Harness::Process {
+        if !self.harness.has_benchmarks() {
             return Ok(vec![self.name.clone()]);
         }
         let mut refused = Failure::Garbage("its harness has no list of benchmarks".into());
@@ -162,7 +186,9 @@ impl Program {
                 milliseconds: 20,
             },
             Harness::Divan => Tuning::Divan { samples: 20 },
-            Harness::Libtest | Harness::Process => Tuning::None,
+            Harness::Libtest | Harness::Bencher | Harness::SelfTimed | Harness::Process => {
+                Tuning::None
+            }
         };
         self.measure(context, id, tuning, scratch, patience)
     }
@@ -172,7 +198,7 @@ impl Program {
         match self.harness {
             Harness::Criterion => criterion::tuning(sides),
             Harness::Divan => divan::tuning(sides),
-            Harness::Libtest => Tuning::None,
+            Harness::Libtest | Harness::Bencher | Harness::SelfTimed => Tuning::None,
             Harness::Process => process_tuning(sides),
         }
     }
@@ -211,8 +237,18 @@ impl Program {
                 let finished = process::run(&mut command, patience)?;
                 libtest::result(&finished.stdout, id, finished.elapsed)
             }
+            Harness::Bencher => {
+                command.args([id, "--bench"]);
+                let finished = process::run(&mut command, patience)?;
+                libtest::result_of_bencher(&finished.stdout, id, finished.elapsed)
+            }
+            Harness::SelfTimed => Err(Failure::SaysNothing(foreign::why(&self.path))),
             Harness::Process => {
-                command.stdout(Stdio::null());
+                // Written to a pipe only where it is read: that costs the program time.
+                let is_read = tuning == Tuning::None && self.is_benchmark();
+                if !is_read {
+                    command.stdout(Stdio::null());
+                }
                 let runs = match tuning {
                     Tuning::Process { runs } => runs.max(1),
                     _ => 1,
@@ -225,6 +261,9 @@ impl Program {
                     let finished = process::run(&mut command, patience)?;
                     times.push(finished.elapsed.as_nanos() as f64);
                     elapsed += finished.elapsed;
+                    if is_read && let Some(line) = foreign::times_itself(&finished.stdout) {
+                        return Err(Failure::SaysNothing(foreign::why_by(&line)));
+                    }
                 }
                 measured::summary(times, None, elapsed)
             }
@@ -235,6 +274,13 @@ impl Program {
             }
         }
         Ok(measured)
+    }
+
+    /// Whether it is run as cargo runs a benchmark that brings its own `main`.
+    fn is_benchmark(&self) -> bool {
+        self.arguments
+            .last()
+            .is_some_and(|argument| argument == "--bench")
     }
 
     /// The command that runs it, without arguments.

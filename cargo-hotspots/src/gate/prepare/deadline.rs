@@ -37,7 +37,7 @@ impl Deadline {
     }
 
     /// The patience with a process of which nothing is known; `most` without a budget.
-    pub(super) fn first(&self, most: Duration) -> Duration {
+    pub(in crate::gate) fn first(&self, most: Duration) -> Duration {
         let Some((budget, left)) = self.budget.zip(self.left()) else {
             return most;
         };

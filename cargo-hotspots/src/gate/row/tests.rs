@@ -10,6 +10,7 @@ fn measured(minimum: f64, median: f64, p90: f64) -> Measured {
         mode: None,
         throughput: None,
         elapsed: Duration::ZERO,
+        step: 0.0,
     }
 }
 

@@ -36,6 +36,7 @@ fn measured(time: f64) -> Measured {
         mode: None,
         throughput: None,
         elapsed: Duration::from_millis(1),
+        step: 0.0,
     }
 }
 

@@ -47,7 +47,7 @@ impl Unseen {
         }
     }
 
-    pub(super) fn why(&self) -> &str {
+    pub(in crate::record) fn why(&self) -> &str {
         &self.why
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | Criterion, libtest | `--bench --list --format terse` | `fib/20: benchmark` a line |
 //! | divan from 0.1.18 | the same with `NEXTEST=1`, without which `--format` is an unknown argument | the same |
+//! | bencher | `--bench`, which runs all: it has no list | `test NAME ... bench: 12 ns/iter` |
 //! | divan before 0.1.18 | `--test`, which runs each benchmark once | a tree, drawn with box characters |
 //!
 //! Truth: divan's `cli.rs` and `tree_painter.rs` in 0.1.0, 0.1.17, 0.1.18 and 0.1.21. A harness with
@@ -40,13 +41,20 @@ const TREE: Question = Question {
     read: tree,
 };
 
+const RUN: Question = Question {
+    environment: &[],
+    arguments: &["--bench"],
+    read: results,
+};
+
 impl Harness {
     /// The questions, each to be asked when the program refuses those before it.
     pub(crate) fn questions(self) -> &'static [Question] {
         match self {
             Self::Criterion | Self::Libtest => &[TERSE],
             Self::Divan => &[TERSE_FOR_NEXTEST, TREE],
-            Self::Gungraun | Self::Plain => &[],
+            Self::Bencher => &[RUN],
+            Self::Gungraun | Self::SelfTimed(_) | Self::Plain => &[],
         }
     }
 }
@@ -74,6 +82,16 @@ fn lines(text: &str) -> Vec<String> {
                 .or_else(|| line.strip_suffix(": bench"))
         })
         .map(str::to_owned)
+        .collect()
+}
+
+/// `test NAME ... bench:          12 ns/iter (+/- 1)` a line.
+fn results(text: &str) -> Vec<String> {
+    text.lines()
+        .filter_map(|line| {
+            let (name, _) = line.strip_prefix("test ")?.split_once(" ... bench:")?;
+            Some(name.trim().to_owned())
+        })
         .collect()
 }
 
@@ -124,6 +142,16 @@ mod tests {
         let list = b"fib/20: benchmark\ndv::a b: c: bench\n\nrunning 3 tests\nx: test\r\n";
         assert_eq!(TERSE.names(list), ["fib/20", "dv::a b: c"]);
         assert_eq!(TERSE.names(b"\xff: benchmark"), ["\u{fffd}"]);
+    }
+
+    /// bencher 0.1.5.
+    #[test]
+    fn a_harness_without_a_list_names_what_it_ran() {
+        let printed = b"\nrunning 2 tests\n\
+            test a_short ... bench:       1,234 ns/iter (+/- 56) = 12 MB/s\n\
+            test b_one   ... bench:           3 ns/iter (+/- 0)\n\n\
+            test result: ok. 0 passed; 0 failed; 0 ignored; 2 measured\n\n";
+        assert_eq!(RUN.names(printed), ["a_short", "b_one"]);
     }
 
     /// divan 0.1.17 with `--test`; its `--list` has no `1000` and `2000`.

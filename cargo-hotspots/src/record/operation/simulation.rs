@@ -12,7 +12,7 @@
 //! heeds one; so no pattern is used twice.
 
 use super::{NotRun, ran, rounded, with_surroundings};
-use crate::work::{Clock, Scope};
+use crate::work::{Clock, Runs};
 use std::{
     collections::HashMap,
     fs,
@@ -30,14 +30,10 @@ const BENCHER_ENDS: &str = "*::bench*::*Bencher*iter*";
 /// # Errors
 ///
 /// There is no count, and why.
-pub(super) fn total(
-    command: &Command,
-    scope: Scope,
-    function: Option<&str>,
-) -> Result<u64, String> {
+pub(super) fn total(command: &Command, runs: &Runs, function: Option<&str>) -> Result<u64, String> {
     let toggle = function.map(|function| format!("--toggle-collect={function}"));
     let toggle: Vec<String> = toggle.into_iter().collect();
-    let directory = simulated(command, scope, &toggle)?;
+    let directory = simulated(command, runs, &toggle)?;
     let sum = part(&directory.path().join(FILE)).map(|part| part.sum);
     sum.filter(|sum| *sum > 0).ok_or_else(no_call)
 }
@@ -48,7 +44,7 @@ pub(super) fn total(
 /// # Errors
 ///
 /// There is no count, and why.
-pub(super) fn operation(command: &Command, clock: Clock) -> Result<u64, String> {
+pub(super) fn operation(command: &Command, clock: Clock, runs: &Runs) -> Result<u64, String> {
     let (start, end) = match clock {
         Clock::Criterion => ("*Measurement>::start", "*Measurement>::end"),
         Clock::Libtest => ("*time::Instant*::now", "*time::Instant*::elapsed"),
@@ -60,7 +56,7 @@ pub(super) fn operation(command: &Command, clock: Clock) -> Result<u64, String> 
         format!("--dump-before={start}"),
         format!("--dump-before={end}"),
     ];
-    let directory = simulated(command, Scope::Benchmark, &flags)?;
+    let directory = simulated(command, runs, &flags)?;
     let ends = |name: &str, pattern: &str| name.ends_with(pattern.rsplit('*').next().unwrap_or(""));
     let mut parts: Vec<(u64, Part)> = Vec::new();
     let entries = fs::read_dir(directory.path()).map_err(|error| error.to_string())?;
@@ -153,7 +149,7 @@ const FILE: &str = "callgrind.out";
 /// Runs the command under callgrind; the directory has the files that it left.
 fn simulated(
     command: &Command,
-    scope: Scope,
+    runs: &Runs,
     flags: &[String],
 ) -> Result<tempfile::TempDir, String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -163,9 +159,9 @@ fn simulated(
     valgrind.arg(format!("--callgrind-out-file={}", file.display()));
     valgrind.arg(command.get_program()).args(command.get_args());
     with_surroundings(&mut valgrind, command);
-    ran(valgrind, scope).map_err(|why| match why {
+    ran(valgrind, runs).map_err(|why| match why {
         NotRun::Missing => "valgrind is not installed".to_owned(),
-        NotRun::Failed(status) => format!("under valgrind the program ends with {status}"),
+        why => format!("under valgrind {why}"),
     })?;
     Ok(directory)
 }

@@ -12,7 +12,7 @@ use crate::gate::{
 };
 use codecost::{
     report::Cell,
-    units::{Bytes, Time, counted},
+    units::{Bytes, Time, counted, thousands},
 };
 use std::time::Duration;
 
@@ -72,7 +72,9 @@ pub(super) fn line(row: &Row, names: &Names<'_>, against: &str) -> String {
 pub(super) fn better(metric: Metric) -> &'static str {
     match metric {
         Metric::Time => "faster",
-        Metric::Instructions | Metric::Allocations | Metric::Bytes => "fewer",
+        Metric::Instructions | Metric::Allocations | Metric::Reallocations | Metric::Bytes => {
+            "fewer"
+        }
     }
 }
 
@@ -80,7 +82,9 @@ pub(super) fn better(metric: Metric) -> &'static str {
 pub(super) fn worse(metric: Metric) -> &'static str {
     match metric {
         Metric::Time => "slower",
-        Metric::Instructions | Metric::Allocations | Metric::Bytes => "more",
+        Metric::Instructions | Metric::Allocations | Metric::Reallocations | Metric::Bytes => {
+            "more"
+        }
     }
 }
 
@@ -150,9 +154,13 @@ fn elements(rate: f64) -> String {
 /// `throughput >= 5 GiB/s: missed, 4.1 GiB/s [4.0 GiB/s, 4.2 GiB/s]`.
 pub(super) fn requirement(checked: &Checked) -> String {
     let shown = |value: f64| match checked.requirement.quantity {
-        Quantity::Time => Time(Duration::from_nanos(value as u64)).to_string(),
+        Quantity::Time | Quantity::Slowest => Time(Duration::from_nanos(value as u64)).to_string(),
         Quantity::Bytes => format!("{}/s", Bytes(value as u64)),
         Quantity::Elements => elements(value),
+        Quantity::Allocated => Bytes(value as u64).to_string(),
+        Quantity::Allocations | Quantity::Reallocations | Quantity::Instructions => {
+            thousands(value as u64)
+        }
     };
     let mut text = format!("{}: {}", checked.requirement, checked.answer.as_str());
     if let Some((middle, low, high)) = checked.measured {
@@ -208,6 +216,9 @@ pub(super) fn verdict(gate: &Gate) -> String {
     if quiet > 0 {
         parts.push(format!("{quiet} unchanged"));
     }
+    if gate.has_no_figures() {
+        parts.insert(0, "no figures, so nothing was compared".into());
+    }
     let has =
         |status| gate.count(status) > 0 || gate.shares.iter().any(|held| held.status == status);
     let word = match gate.fails() {
@@ -232,7 +243,9 @@ pub(super) fn amount(metric: Metric, value: f64) -> Cell<'static> {
     match metric {
         Metric::Time => time(value),
         Metric::Bytes => Cell::Bytes(value.round() as u64),
-        Metric::Instructions | Metric::Allocations => Cell::Count(value.round() as u64),
+        Metric::Instructions | Metric::Allocations | Metric::Reallocations => {
+            Cell::Count(value.round() as u64)
+        }
     }
 }
 

@@ -137,7 +137,9 @@ impl Amount {
         let whole = match metric {
             Metric::Time => false,
             Metric::Bytes => true,
-            Metric::Instructions | Metric::Allocations => amount.fract() == 0.0,
+            Metric::Instructions | Metric::Allocations | Metric::Reallocations => {
+                amount.fract() == 0.0
+            }
         };
         match whole && (0.0..EXACT).contains(&amount) {
             true => Self::Whole(amount.round() as u64),
