@@ -197,7 +197,7 @@ fn flags_in_files_are_read_as_rustc_and_the_linker_read_them() {
     }
     // The program that cargo builds has neither symbols nor code of another level.
     assert!(project.builds(&["--release"]));
-    let program = project.path("target/release/app");
+    let program = project.path("../target/release/app");
     let sections = succeed(command("readelf").args(["-SW"]).arg(&program));
     assert!(sections.contains(".text") && !sections.contains(".symtab"));
 }
