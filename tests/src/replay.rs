@@ -86,6 +86,20 @@ pub fn packages(bytes: &[u8]) {
     }
 }
 
+/// Reads a merged profile of LLVM.
+///
+/// # Panics
+///
+/// When it has more functions or counts than it has bytes for.
+pub fn profile(bytes: &[u8]) {
+    let Ok(weight) = cargo_tune::pgo::indexed::weight(bytes) else {
+        return;
+    };
+    // Of a function there are its name's length and its data's, at the least.
+    assert!(weight.functions <= bytes.len() as u64 / 16, "{weight:?}");
+    assert!(weight.functions > 0 || weight.counts == 0, "{weight:?}");
+}
+
 /// A library for Windows, whose PDB `bytes` are taken for.
 const LIBRARY: &[u8] = include_bytes!("../../fuzz/corpus/ledger/windows-x86_64.dll");
 

@@ -160,6 +160,73 @@ fn damaged_packages_are_opened_or_refused() {
     }
 }
 
+/// Merged profiles, cut anywhere, with flipped bits and with absurd numbers.
+#[test]
+fn damaged_profiles_are_read_or_refused() {
+    let mut numbers = Numbers(0x0bad_c0de_ca5e);
+    for (path, bytes) in corpus("profdata") {
+        let what = path.display().to_string();
+        let check = |bytes: &[u8]| bound::bounded(LIMIT, &what, || replay::profile(bytes));
+        check(&bytes);
+        for length in 0..bytes.len() {
+            check(&bytes[..length]);
+        }
+        for _ in 0..400 {
+            let mut bytes = bytes.clone();
+            for _ in 0..3 {
+                let at = numbers.below(bytes.len());
+                bytes[at] ^= 1 << numbers.below(8);
+            }
+            check(&bytes);
+        }
+        for at in 8..bytes.len().saturating_sub(8) {
+            for value in [u64::MAX, u64::MAX / 2, 0x1000, 0] {
+                let mut bytes = bytes.clone();
+                bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+                check(&bytes);
+            }
+        }
+    }
+}
+
+/// What LLVM made of a text is what the text says, in each version.
+#[test]
+fn profiles_say_what_their_text_says() {
+    let text = fs::read_to_string("../fuzz/specimens/profile.proftext").unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    let mut counts = 0_u64;
+    // A name, two comments with a number below, then the counters after a third.
+    for block in text.split("\n\n") {
+        let lines: Vec<&str> = block
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .collect();
+        let lines = match lines.as_slice() {
+            [":ir", rest @ ..] => rest,
+            rest => rest,
+        };
+        let [name, _hash, number, rest @ ..] = lines else {
+            continue;
+        };
+        names.insert(*name);
+        let counters = rest.iter().take(number.parse().unwrap());
+        let sum = counters.map(|counter| counter.parse::<u64>().unwrap());
+        counts = sum.fold(counts, u64::saturating_add);
+    }
+    assert_eq!((names.len(), counts), (4, u64::MAX));
+    let weight = |name: &str| {
+        let bytes = fs::read(Path::new("../fuzz/corpus/profdata").join(name)).unwrap();
+        cargo_tune::pgo::indexed::weight(&bytes).unwrap()
+    };
+    for name in ["version-7", "version-11", "version-13", "temporal"] {
+        let weight = weight(name);
+        assert_eq!((weight.functions, weight.counts), (4, counts), "{name}");
+    }
+    // Without the functions that did not run.
+    assert_eq!(weight("sparse").functions, 3);
+    assert_eq!(weight("empty").functions, 0);
+}
+
 /// What would take minutes and gigabytes when the tables were believed.
 #[test]
 fn files_made_to_cost_are_no_dearer_than_others() {

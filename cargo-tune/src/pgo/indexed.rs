@@ -10,7 +10,7 @@
 //! The file may be damaged or made to harm: each read is checked, and no more is read than the
 //! length of the file, however the chains of the table overlap.
 
-use super::coverage::Functions;
+use super::coverage::{Functions, Weight};
 
 const MAGIC: &[u8; 8] = b"\xfflprofi\x81";
 /// The upper byte of the version says what kind of instrumentation it was.
@@ -22,11 +22,20 @@ const BITMAP: u64 = 11;
 
 /// Why a profile is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub enum Fault {
     /// It is of a version (or has a part) that this does not know; a tool of LLVM may.
     Unknown(String),
     /// It is no profile, or is damaged.
     Malformed(&'static str),
+}
+
+/// How many functions the profile in `bytes` names, and the sum of all their counters.
+///
+/// # Errors
+///
+/// It is damaged, or of an unknown version.
+pub fn weight(bytes: &[u8]) -> Result<Weight, Fault> {
+    functions(bytes).map(|functions| functions.sum(|_| true))
 }
 
 /// All functions of the profile in `bytes`.

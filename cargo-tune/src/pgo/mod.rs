@@ -14,7 +14,7 @@
 pub mod age;
 pub mod bolt;
 pub mod coverage;
-mod indexed;
+pub mod indexed;
 mod judge;
 pub mod kept;
 mod listed;

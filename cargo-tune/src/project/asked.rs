@@ -60,11 +60,12 @@ pub(super) fn flags_in_force(
         return Some(Notice {
             code: "flags-not-read",
             message: format!(
-                "rustc reads more flags from `{file}` in the rustflags ({places}), which are not \
-                 taken into account here"
+                "`{file}` in the rustflags ({places}) names no text file of up to 64 KiB, so its \
+                 flags are not taken into account here"
             ),
             help: Some(
-                "`cargo tune check --build` shows what rustc gets; or write the flags out"
+                "a relative path is looked up in the directory of the workspace's manifest; or \
+                 write the flags out"
                     .to_owned(),
             ),
         });

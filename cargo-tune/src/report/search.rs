@@ -263,9 +263,12 @@ fn summary(found: &Found, prices: &[Price], search: &Options) -> Page {
         }
     }
     match found.reproducible {
-        Some(true) => page.line("a clean build gives the same bytes", Emphasis::Plain),
+        Some(true) => page.line(
+            "compiled once more, it is the same to the byte",
+            Emphasis::Plain,
+        ),
         Some(false) => page.line(
-            "a clean build gives other bytes: the program embeds its directory or the time",
+            "compiled once more, it has other bytes: the program embeds the time or what varies",
             Emphasis::Plain,
         ),
         None => page,

@@ -75,9 +75,32 @@ impl Unit {
             })
     }
 
+    /// The files that it writes, as far as they are there.
+    pub fn outputs(&self) -> Vec<PathBuf> {
+        let Some(directory) = self.value_after("--out-dir") else {
+            return Vec::new();
+        };
+        let own = format!("{}{}", self.crate_name(), self.extra_filename());
+        let is_own = |name: &str| {
+            let name = name.strip_prefix("lib").unwrap_or(name);
+            name.strip_prefix(&own)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        entries
+            .filter(|entry| entry.file_name().to_str().is_some_and(is_own))
+            .map(|entry| entry.path())
+            .collect()
+    }
+
     /// `-HASH` of the file names.
     pub(super) fn extra_filename(&self) -> String {
         self.codegen("extra-filename").unwrap_or_default()
+    }
+
+    /// The name of the library file that it writes: `libfoo-HASH`.
+    fn file_stem(&self) -> String {
+        format!("lib{}{}", self.crate_name(), self.extra_filename())
     }
 
     /// The names of the library files that it is given: `libfoo-HASH`.
@@ -158,6 +181,14 @@ impl Units {
         latest.into_iter().map(|(_, _, unit)| unit).collect()
     }
 
+    /// As [`Self::closure`]; `None` if the compilation of any of it was not seen.
+    pub fn all_of<'r>(&'r self, root: &'r Unit) -> Option<Vec<&'r Unit>> {
+        let all = self.closure(root);
+        let known: HashSet<String> = all.iter().map(|unit| unit.file_stem()).collect();
+        let mut named = all.iter().flat_map(|unit| unit.externs());
+        named.all(|name| known.contains(&name)).then_some(all)
+    }
+
     /// The unit and everything that is linked into it; not what runs at compile time.
     pub fn closure<'r>(&'r self, root: &'r Unit) -> Vec<&'r Unit> {
         let mut found = vec![root];
@@ -220,5 +251,46 @@ mod tests {
             "c=/t/libc-3.rmeta",
         ]);
         assert_eq!(unit.externs(), ["libb-1", "libc-3"]);
+    }
+
+    #[test]
+    fn a_units_files_are_told_from_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path().display().to_string();
+        let own = unit(&[
+            "--crate-name",
+            "a",
+            "--out-dir",
+            &at,
+            "-C",
+            "extra-filename=-12",
+        ]);
+        for name in ["liba-12.rlib", "a-12.d", "a-12", "a-123.d", "liba-1.rlib"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let mut names: Vec<String> = own
+            .outputs()
+            .iter()
+            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["a-12", "a-12.d", "liba-12.rlib"]);
+        assert!(unit(&["--crate-name", "a"]).outputs().is_empty());
+    }
+
+    #[test]
+    fn a_program_is_known_only_with_all_of_its_crates() {
+        let program = unit(&["--crate-name", "p", "--extern", "a=/t/liba-1.rmeta"]);
+        let library = unit(&["--crate-name", "a", "-C", "extra-filename=-1"]);
+        let entry =
+            |name: &str, unit: &Unit| (name.to_owned(), SystemTime::UNIX_EPOCH, unit.clone());
+        let all = Units {
+            units: vec![entry("p", &program), entry("a-1", &library)],
+        };
+        assert_eq!(all.all_of(&program).map(|units| units.len()), Some(2));
+        let one = Units {
+            units: vec![entry("p", &program)],
+        };
+        assert_eq!(one.all_of(&program), None);
     }
 }

@@ -3,7 +3,7 @@
 //! Baseline and the goal's whole plan first; then, at the plan, other opt-levels and one knob
 //! out at a time, which catches what knobs do to each other; then the combination of what held,
 //! and at most three batches of packages chosen by a profile. A knob whose own part is under the
-//! threshold is left out: safety first. The winner is built once more in an empty directory.
+//! threshold is left out: safety first. Every crate of the winner is compiled once more.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use super::outcome::{Outcome, Status, worthwhile};
 use super::paired::Interval;
 use super::price::{self, Price};
 use super::proposals::{self, Base};
-use super::prune::{self, Pruned};
+use super::prune::{self, Known, Pruned};
 use super::settle::Confirmation;
 use super::taste::{self, Taste};
 use super::timing::{Timed, time};
@@ -58,7 +58,7 @@ pub struct Found {
     pub builds: usize,
     /// How many of them were there from an earlier run.
     pub resumed: usize,
-    /// Whether the winner's clean build was the same, byte for byte.
+    /// Whether the winner, compiled once more, was the same, byte for byte.
     pub reproducible: Option<bool>,
     /// The baseline against itself.
     pub noise: Option<Interval>,
@@ -211,13 +211,7 @@ impl Trials<'_, '_> {
                 // A shard does not know the others' results, by which a trial may be needless.
                 Some((i, n)) if index % n == i - 1 => self.run(variant),
                 Some(_) => {}
-                None => match prune::bound(request, &variant, &self.rows, timed) {
-                    Some(reason) => self.pruned.push(Pruned {
-                        name: variant.name(),
-                        reason,
-                    }),
-                    None => self.run(variant),
-                },
+                None => self.run_if_it_may_win(request, variant, timed),
             }
         }
         if options.shard.is_some() {
@@ -241,7 +235,22 @@ impl Trials<'_, '_> {
             }
         };
         for variant in batches {
-            self.run(variant);
+            self.run_if_it_may_win(request, variant, timed);
+        }
+    }
+
+    fn run_if_it_may_win(&mut self, request: &Request, variant: Variant, timed: bool) {
+        let known = Known {
+            baseline: self.baseline,
+            rows: &self.rows,
+            timed,
+        };
+        match prune::bound(request, &variant, known) {
+            Some(reason) => self.pruned.push(Pruned {
+                name: variant.name(),
+                reason,
+            }),
+            None => self.run(variant),
         }
     }
 
@@ -251,7 +260,7 @@ impl Trials<'_, '_> {
         if is_same(self.baseline) || self.rows.iter().any(is_same) {
             return;
         }
-        // One build is kept for the winner's clean build.
+        // One build is kept for the winner, which is compiled once more.
         if self.bench.builds + 1 >= self.budget {
             self.untried.push(variant.name());
             return;

@@ -1,4 +1,4 @@
-//! Confirming the winner: by a clean build, the verify command and, for speed, fresh runs.
+//! Confirming the winner: by compiling it once more, the verify command and, for speed, fresh runs.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ pub(super) struct Confirmation<'a> {
 
 impl Confirmation<'_> {
     /// Confirms the row that is chosen. A winner that does not hold becomes a failed row, and the
-    /// next best is tried. Returns whether the winner's clean build was the same, byte for byte.
+    /// next best is tried. Returns whether the winner, compiled once more, was the same, byte for byte.
     pub(super) fn settle(
         &self,
         bench: &mut Bench<'_>,
@@ -100,10 +100,10 @@ fn path_of(outcome: &Outcome) -> PathBuf {
     weighed.map(|w| w.path.clone()).unwrap_or_default()
 }
 
-/// The program of a clean build, and whether it is the same, byte for byte.
+/// The program compiled once more, and whether it is the same, byte for byte.
 fn built_anew(bench: &mut Bench<'_>, winner: &Outcome) -> Result<(PathBuf, Option<bool>), String> {
-    let clean = bench.confirm(&winner.variant);
-    let clean = clean.map_err(|error| format!("clean build: {error}"))?;
-    let same = winner.weighed.as_ref().map(|w| w.hash) == Some(clean.hash);
-    Ok((clean.path, Some(same)))
+    let again = bench.confirm(&winner.variant);
+    let again = again.map_err(|error| format!("compiled once more: {error}"))?;
+    let same = winner.weighed.as_ref().map(|w| w.hash) == Some(again.hash);
+    Ok((again.path, Some(same)))
 }

@@ -174,6 +174,34 @@ fn flags_that_rustc_refuses_are_named() {
     assert!(run.stdout.contains("flags-not-read"), "{}", run.stdout);
 }
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn flags_in_files_are_read_as_rustc_and_the_linker_read_them() {
+    let project = program("[profile.release]\nopt-level = \"s\"\nstrip = \"debuginfo\"\n")
+        .env("RUSTFLAGS", "@flags.txt");
+    project.write("flags.txt", "-C\nopt-level=1\n-Clink-arg=@link.txt\n");
+    project.write("link.txt", "-Wl,--strip-all\n");
+    let json = project.json(&["show"]).json();
+    assert!(!json["warnings"].to_string().contains("flags-not-read"));
+    let void = |key: &str| {
+        let rows = json["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["key"] == key).expect(key);
+        row["void"].as_str().unwrap_or_default().to_owned()
+    };
+    for (key, flag) in [
+        ("opt-level", "-C opt-level=1"),
+        ("strip", "-Clink-arg=-Wl,--strip-all"),
+    ] {
+        let void = void(key);
+        assert!(void.contains(flag), "{key}: {void}");
+    }
+    // The program that cargo builds has neither symbols nor code of another level.
+    assert!(project.builds(&["--release"]));
+    let program = project.path("../target/release/app");
+    let sections = succeed(command("readelf").args(["-SW"]).arg(&program));
+    assert!(sections.contains(".text") && !sections.contains(".symtab"));
+}
+
 #[test]
 fn targets_and_processors_are_rustcs() {
     let project = program("");

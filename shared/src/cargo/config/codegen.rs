@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::argfile;
 use super::linker;
 use super::options::{CodegenOption, codegen_options, last_switch, profile_key};
 use super::{Effective, Origin, Rustflags, Setting, Value, canonical, refusal};
@@ -219,6 +220,7 @@ pub(super) fn options_in_force<'a>(
             }
             value => value.flags(),
         };
+        let flags = argfile::expanded(flags, &effective.root, &effective.triple);
         let options = codegen_options(&flags);
         options.into_iter().map(|option| (option, &part.origin))
     });

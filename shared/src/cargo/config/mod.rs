@@ -11,6 +11,7 @@
 //! Limits: `trim-paths` and `codegen-backend` are shown but not judged; credentials, registries,
 //! aliases and network settings are not read.
 
+mod argfile;
 mod chain;
 mod codegen;
 mod conflicts;
@@ -228,12 +229,15 @@ pub struct Effective {
     pub profile: String,
     /// The triple that is built for.
     pub triple: String,
+    /// The directory of the root manifest, where files among the rustflags are looked up.
+    pub root: PathBuf,
     /// Whether a triple was asked for (`--target`, `build.target`): then rustflags do not reach
     /// build scripts and proc-macros.
     pub cross: bool,
     /// Everything, each value in force before what it shadows.
     pub settings: Vec<Setting>,
-    /// The flags in force, in the order in which rustc gets them.
+    /// The flags in force, in the order in which rustc gets them, with those of files (`@FILE`) that
+    /// are there.
     pub rustflags: Rustflags,
     /// The user's own compiler wrapper.
     pub rustc_wrapper: Option<Setting>,
@@ -287,7 +291,8 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
     let mut notices = layers.notices.clone();
     let triple = rustflags::triple(inputs, &layers);
     let mut settings = profile::resolve(inputs, &layers, &mut notices)?;
-    let (flags, flag_settings) = rustflags::resolve(inputs, &layers, &triple.name);
+    let (mut flags, flag_settings) = rustflags::resolve(inputs, &layers, &triple.name);
+    flags.flags = argfile::expanded(flags.flags, inputs.workspace_root, &triple.name);
     codegen::void_by_own_flags(&mut settings, inputs.profile, &triple.name);
     overrides::void_by_flags(inputs, &mut settings, &mut notices);
     codegen::void_by_rustflags(
@@ -319,6 +324,7 @@ pub fn effective(inputs: &Inputs<'_>) -> Result<Effective> {
     let mut effective = Effective {
         profile: inputs.profile.to_owned(),
         triple: triple.name,
+        root: inputs.workspace_root.to_owned(),
         cross: triple.explicit,
         settings,
         rustflags: flags,
