@@ -59,8 +59,11 @@ pub(super) fn edges(
 fn known(references: &CodeReferences, places: &Places<'_, '_>) -> Option<Vec<(u32, u32)>> {
     let lists = references.chunks()?.map(|chunk| {
         let data = chunk.data().filter_map(|(function, to)| {
-            let object = places.object_at(to)?;
-            Some((FIRST + function, places.object_node(object)))
+            let to = match places.is_slot(to) {
+                true => places.node_at(to)?,
+                false => places.object_node(places.object_at(to)?),
+            };
+            Some((FIRST + function, to))
         });
         let calls = chunk.calls().iter().filter_map(|(function, to)| {
             let from = FIRST + function;
@@ -72,6 +75,30 @@ fn known(references: &CodeReferences, places: &Places<'_, '_>) -> Option<Vec<(u3
         found
     });
     Some(lists.collect::<Vec<_>>().concat())
+}
+
+/// The edges from functions to thread-local variables, on all cores.
+pub(super) fn thread_locals(
+    inputs: &Inputs<'_, '_>,
+    places: &Places<'_, '_>,
+    decoder: &dyn Disassembler,
+) -> Vec<(u32, u32)> {
+    if places.threads.is_empty() {
+        return Vec::new();
+    }
+    let functions = inputs.code.functions.par_iter().enumerate();
+    let functions = functions.with_min_len(FUNCTIONS);
+    let edges = functions.flat_map_iter(|(at, function)| {
+        let mut found = Vec::new();
+        let piece = piece_of(inputs.image, function);
+        places.threads.each(decoder, piece, &mut |_, variable| {
+            found.push((FIRST + at as u32, variable));
+        });
+        found.sort_unstable();
+        found.dedup();
+        found
+    });
+    edges.collect()
 }
 
 /// Assembly stands in one section for each source file, and a linker keeps a section as a whole.

@@ -32,6 +32,7 @@ mod starts;
 mod stripped;
 mod sums;
 mod tables;
+mod threads;
 mod variables;
 mod wasm;
 mod witnesses;
