@@ -166,7 +166,7 @@ fn from_pointer(image: &Image<'_>) -> Option<i64> {
         }
         Architecture::Aarch64 => {
             const WORDS: u64 = 16;
-            let before = WORDS + (start.wrapping_sub(WORDS) & rest);
+            let before = WORDS.checked_add(start.wrapping_sub(WORDS) & rest)?;
             i64::try_from(before).ok()
         }
         _ => None,
