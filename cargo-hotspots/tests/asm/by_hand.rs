@@ -152,7 +152,14 @@ fn code_of_aarch64_is_listed() {
     let rows = found.rows.iter();
     let text: Vec<&str> = rows.map(|row| row.text.as_str()).collect();
     // 90000008 528000e9 528000e0 f941c508 b9000109 d65f03c0
-    let beginnings = ["adrp x8, ", "mov", "mov", "ldr x8, [x8", "str w9, [x8", "ret"];
+    let beginnings = [
+        "adrp x8, ",
+        "mov",
+        "mov",
+        "ldr x8, [x8",
+        "str w9, [x8",
+        "ret",
+    ];
     assert_eq!(text.len(), beginnings.len(), "{text:?}");
     for (text, beginning) in text.iter().zip(beginnings) {
         assert!(text.starts_with(beginning), "{text}");
