@@ -241,6 +241,7 @@ fn graph(opened: &Opened, subject: &mut Subject<'_>, length: u64) {
         let options = RetainedOptions {
             by,
             without: Vec::new(),
+            numbers: true,
         };
         let made = analysis::retained(opened, subject, &ledger, &options).unwrap();
         let graph = made.rows.graph;

@@ -141,6 +141,34 @@ fn a_piece_of_a_function_that_is_not_there_is_found_without_samples() {
     }
 }
 
+/// Code of AArch64 is listed. What the words are the architecture's manual says.
+#[test]
+fn code_of_aarch64_is_listed() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/ledger");
+    let program = corpus.join("elf64-aarch64");
+    let profile = one_sample(&program, "_start");
+    let symbols = symbolize(&profile, &Catalogue::empty());
+    let found = asm(&profile, &symbols, &Query::of("_start")).unwrap();
+    let rows = found.rows.iter();
+    let text: Vec<&str> = rows.map(|row| row.text.as_str()).collect();
+    // 90000008 528000e9 528000e0 f941c508 b9000109 d65f03c0
+    let beginnings = [
+        "adrp x8, ",
+        "mov",
+        "mov",
+        "ldr x8, [x8",
+        "str w9, [x8",
+        "ret",
+    ];
+    assert_eq!(text.len(), beginnings.len(), "{text:?}");
+    for (text, beginning) in text.iter().zip(beginnings) {
+        assert!(text.starts_with(beginning), "{text}");
+    }
+    let places = found.rows.iter().map(|row| (row.address.0, row.length));
+    assert!(places.eq((0x24c..0x264).step_by(4).map(|at| (at, 4))));
+    assert_eq!(found.rows[0].own.samples, 1);
+}
+
 #[test]
 fn another_processor_is_refused_with_a_way_round() {
     let recorded = recorded();

@@ -2,6 +2,7 @@
 
 use super::{
     model::{CrateInfo, DataRow},
+    names::of_drop_glue,
     open::Opened,
     result::Analysis,
     subject::Subject,
@@ -13,6 +14,7 @@ use codecost::{
     attribution::{CrateId, Evidence, Owner, made_by_compiler},
     demangle::Name,
     image::{RelocationTable, Section, SectionKind},
+    report::numbered,
 };
 use rayon::prelude::*;
 use std::cmp::Reverse;
@@ -31,12 +33,14 @@ pub fn data<'s>(
         let ledgers = subject.slices.iter_mut();
         let ledgers: Vec<Ledger> = ledgers.map(|slice| slice.subject.ledger(&[])).collect();
         let subject = &*subject;
-        let rows = of_images(subject, &ledgers, named);
+        let mut rows = of_images(subject, &ledgers, named);
+        number(&mut rows);
         return Analysis::of_all(opened, subject, rows, []);
     }
     let ledger = subject.ledger(&[]);
     let subject = &*subject;
-    let rows = rows(subject, &ledger, named);
+    let mut rows = rows(subject, &ledger, named);
+    number(&mut rows);
     Analysis::new(opened, subject, rows, [])
 }
 
@@ -58,18 +62,7 @@ fn of_images<'s>(subject: &'s Subject<'_>, ledgers: &[Ledger], named: usize) -> 
 fn rows<'s>(subject: &'s Subject<'_>, ledger: &Ledger, named: usize) -> Vec<DataRow<'s>> {
     let slots = Slots::new(&subject.relocations());
     // Rows are large, and there are many: they are made in their order, into a list of their number.
-    let all = ledger.data.iter().chain(&ledger.thread_zeroes);
-    let shown = all.filter_map(|object| {
-        let section = &subject.image.sections[object.section as usize];
-        let address = subject
-            .image
-            .place_in_section(object.section, object.range.start);
-        let sizes = (in_file(section, object), memory(section, object));
-        let order = (Reverse(sizes), address);
-        (section.kind != SectionKind::Got && !object.is_rest).then_some((order, object))
-    });
-    let mut shown: Vec<_> = shown.collect();
-    shown.sort_by_key(|(order, _)| *order);
+    let shown = listed(subject, ledger);
     let objects = shown.par_iter().enumerate().with_min_len(MANY);
     objects
         .map(|(nth, (_, object))| match nth < named {
@@ -77,6 +70,55 @@ fn rows<'s>(subject: &'s Subject<'_>, ledger: &Ledger, named: usize) -> Vec<Data
             false => figures(subject, ledger, object),
         })
         .collect()
+}
+
+/// The objects that are rows, largest first. Each has its place in the ledger: those in `data`, and
+/// after all of these the zeroes for each thread.
+pub(super) fn listed<'l>(
+    subject: &Subject<'_>,
+    ledger: &'l Ledger,
+) -> Vec<(usize, &'l DataObject)> {
+    let all = ledger.data.iter().chain(&ledger.thread_zeroes).enumerate();
+    let shown = all.filter_map(|(at, object)| {
+        let section = &subject.image.sections[object.section as usize];
+        let address = subject
+            .image
+            .place_in_section(object.section, object.range.start);
+        let sizes = (in_file(section, object), memory(section, object));
+        let order = (Reverse(sizes), address);
+        (section.kind != SectionKind::Got && !object.is_rest).then_some((order, (at, object)))
+    });
+    let mut shown: Vec<_> = shown.collect();
+    shown.sort_by_key(|(order, _)| *order);
+    shown.into_iter().map(|(_, object)| object).collect()
+}
+
+/// Counts the rows of one crate and name in their order: that is their identity, in whatever view
+/// they are shown. Linear.
+fn number(rows: &mut [DataRow<'_>]) {
+    let numbers: Vec<u32> = numbered(rows, |row| [&*row.label.name, row.identity()])
+        .iter()
+        .map(|row| row.nth)
+        .collect();
+    for (row, nth) in rows.iter_mut().zip(numbers) {
+        row.nth = nth;
+    }
+}
+
+/// All rows that [`data`] has, each beside its object's place in the ledger.
+pub(super) fn all<'s>(
+    subject: &'s Subject<'_>,
+    ledger: &Ledger,
+    slots: &Slots,
+) -> Vec<(usize, DataRow<'s>)> {
+    let shown = listed(subject, ledger);
+    let objects = shown.par_iter().with_min_len(MANY);
+    let mut rows: Vec<DataRow<'s>> = objects
+        .map(|(_, object)| row(subject, ledger, object, slots))
+        .collect();
+    number(&mut rows);
+    let places = shown.iter().map(|(at, _)| *at);
+    places.zip(rows).collect()
 }
 
 /// So many rows are worth another core.
@@ -149,17 +191,27 @@ pub(super) fn row<'s>(
     let figures = figures(subject, ledger, object);
     let guessed = |owner: &Owner| owner.defined_by == Evidence::Inferred;
     let is_guess = !subject.inferred.is_empty() && members.iter().any(guessed);
-    let name = match (named, kind) {
-        (Some(name), DataKind::Static) => name,
-        // A name from the source says more than the contents.
-        (Some(name), DataKind::String) if !made_by_compiler(&name) => name,
-        (_, DataKind::String) => excerpt(bytes),
-        (named, kind) => {
-            named.unwrap_or_else(|| format!("[{} at {}]", kind.as_str(), figures.address))
+    // A name from the source says more than the contents, and one that a compiler made says nothing.
+    // But for LLVM's table of a `match`, which has that of its function.
+    let named = named.filter(|name| !made_by_compiler(name) || name.starts_with("switch.table."));
+    let mut nameless = None;
+    let name = named.unwrap_or_else(|| {
+        let of = match kind {
+            DataKind::String => return excerpt(bytes),
+            DataKind::Vtable => type_of_vtable(subject, object, slots),
+            _ => None,
+        };
+        match of {
+            Some(of) => format!("[vtable of {of}]"),
+            None => {
+                nameless = Some(kind.in_brackets());
+                format!("[{} at {}]", kind.as_str(), figures.address)
+            }
         }
-    };
+    });
     DataRow {
         name,
+        nameless,
         kind: kind.as_str(),
         shared_by: if labels.len() > 1 { labels } else { Vec::new() },
         instantiated_by: crates(|owner| owner.instantiated),
@@ -181,6 +233,8 @@ fn figures<'s>(subject: &'s Subject<'_>, ledger: &Ledger, object: &DataObject) -
     let file = in_file(section, object);
     DataRow {
         name: String::new(),
+        nameless: None,
+        nth: 1,
         label: subject.label(owner.unwrap_or(CrateId::UNKNOWN)),
         section: &section.name,
         member: subject.member_of(object.section),
@@ -196,6 +250,27 @@ fn figures<'s>(subject: &'s Subject<'_>, ledger: &Ledger, object: &DataObject) -
         evidence: object.evidence,
         users: Vec::new(),
     }
+}
+
+/// The type and the trait that a vtable is for, as the names of the functions in it tell.
+fn type_of_vtable(subject: &Subject<'_>, object: &DataObject, slots: &Slots) -> Option<String> {
+    let mut glue = None;
+    for (_, target) in slots.within(object.range) {
+        let Some(function) = target.and_then(|target| subject.code.at(target)) else {
+            continue;
+        };
+        let name = subject.name(function as usize);
+        // `<T as Trait>::method`
+        if let Some(end) = name.rfind(">::").filter(|_| name.starts_with('<')) {
+            let inner = name.get(1..end).filter(|inner| inner.contains(" as "));
+            if let Some(inner) = inner {
+                return Some(inner.to_owned());
+            }
+        }
+        let of = of_drop_glue(&name).and_then(|rest| rest.strip_prefix("::<"));
+        glue = glue.or_else(|| of?.strip_suffix('>').map(str::to_owned));
+    }
+    glue
 }
 
 /// Whose it is.

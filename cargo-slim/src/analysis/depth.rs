@@ -323,16 +323,19 @@ pub(super) fn warnings(subject: &Subject<'_>, is_built: bool) -> Vec<Warning> {
     }
     warnings.extend(searched(subject));
     if !is_decoded(image) {
-        warnings.push(
-            Warning::new(
-                "no-disassembler",
-                format!(
-                    "machine code for {} is not decoded, so anonymous data has no owner",
-                    image.architecture
-                ),
-            )
-            .help("look at a build of the same program for x86-64 or AArch64"),
-        );
+        let message = match image.format {
+            Format::Pe => format!(
+                "machine code for {} is not decoded, so data has an owner only where the loader's \
+                 relocations tell who uses it",
+                image.architecture
+            ),
+            _ => format!(
+                "machine code for {} is not decoded, so anonymous data has no owner",
+                image.architecture
+            ),
+        };
+        let help = "look at a build of the same program for x86-64 or AArch64";
+        warnings.push(Warning::new("no-disassembler", message).help(help));
     }
     warnings
 }

@@ -89,7 +89,7 @@ impl Part {
                     Self::Dispatch => "vtable",
                     Self::Formatting | Self::DropGlue | Self::Unwinding => return false,
                 };
-                let object = references.ledger.data.get(at as usize);
+                let object = references.ledger.object(at);
                 object.is_some_and(|object| references.data_row(object).kind == wanted)
             }
             Node::Start | Node::Unknown => false,

@@ -1,12 +1,16 @@
 //! What the loader does with the file, and what it needs to run.
 
 use super::{
-    model::{Loads, RequiredVersion, SegmentRow},
+    model::{Counts, Loads, RequiredVersion, SegmentRow},
     open::Opened,
     result::Analysis,
     subject::Subject,
 };
-use codecost::{Error, Result, address::VirtualAddress, image::Image};
+use codecost::{
+    Error, Result,
+    address::VirtualAddress,
+    image::{Binding, Format, Image, Relocation},
+};
 
 /// Segments, and what the file needs to run.
 ///
@@ -73,7 +77,29 @@ fn view(subject: &Subject<'_>) -> Result<Loads> {
         starts: needs.starts,
         features: needs.features,
         producers: needs.producers,
+        counts: counts(subject),
     })
+}
+
+/// Linear in the tables.
+fn counts(subject: &Subject<'_>) -> Counts {
+    let image = &subject.image;
+    let symbols = subject.dynamic_symbols.symbols.iter();
+    let offered = symbols.filter(|it| it.section.is_some() && it.binding != Binding::Local);
+    let exports = match image.format {
+        Format::Elf | Format::Pe => offered.count(),
+        _ => image.exports().len(),
+    };
+    let relocations = subject.relocations();
+    let tables = relocations.iter().filter(|table| !table.guessed);
+    // Apple's loader binds names by a table of their own.
+    let counts = |slot: &&Relocation| image.format != Format::MachO || slot.target.is_some();
+    let pointers = tables.map(|table| table.relocations.iter().filter(counts).count());
+    Counts {
+        exports: exports as u64,
+        pointers: pointers.sum::<usize>() as u64,
+        unwind_entries: subject.unwind.entries.len() as u64,
+    }
 }
 
 /// The data segments of WebAssembly, which the engine, or where they are passive the code, copies

@@ -208,6 +208,11 @@ pub struct GenericInstance {
 pub struct DataRow<'a> {
     /// The symbol's name, an excerpt of the text, or a bracketed description.
     pub name: String,
+    /// Where `name` is such a description with the address, which is another one in each build: the
+    /// description without it.
+    pub nameless: Option<&'static str>,
+    /// The how-manieth of its crate and [identity](Self::identity) among all rows of the image, from 1.
+    pub nth: u32,
     /// The owner; for shared data the first of `shared_by`.
     pub label: &'a CrateInfo,
     /// The section.
@@ -232,6 +237,13 @@ pub struct DataRow<'a> {
     pub evidence: Evidence,
     /// Who uses it, where that was asked for.
     pub users: Vec<DataUser>,
+}
+
+impl DataRow<'_> {
+    /// What stays of the name from build to build.
+    pub fn identity(&self) -> &str {
+        self.nameless.unwrap_or(&self.name)
+    }
 }
 
 /// A function or constant that refers to a constant.
@@ -280,6 +292,19 @@ pub struct Loads {
     pub features: Vec<String>,
     /// The compilers and tools that WebAssembly names.
     pub producers: Vec<String>,
+    /// How many entries the tables have that a loader and an unwinder read.
+    pub counts: Counts,
+}
+
+/// Entries of the tables that a loader and an unwinder read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Names that others may ask for; of PE addresses without a name, too.
+    pub exports: u64,
+    /// Places that the loader writes addresses to: relocations, rebases with those of chained fixups.
+    pub pointers: u64,
+    /// Entries that say how to unwind: of `.eh_frame`, `.pdata`, `.ARM.exidx`.
+    pub unwind_entries: u64,
 }
 
 /// One segment.

@@ -3,7 +3,6 @@
 use super::{
     data::{self, Slots},
     model::{CrateInfo, DataRow, GraphFacts},
-    names::of_drop_glue,
     subject::Subject,
 };
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
     ledger::{DataObject, Ledger},
 };
 use codecost::{
-    attribution::{CrateId, Evidence, made_by_compiler},
+    attribution::{CrateId, Evidence},
     demangle::Name,
     image::RelocationTable,
     report::Warning,
@@ -109,6 +108,11 @@ impl<'s, 'a> References<'s, 'a> {
         data::row(self.subject, self.ledger, object, &self.slots)
     }
 
+    /// All rows that `data` has, each beside its object's place in the ledger.
+    pub(super) fn all_data(&self) -> Vec<(usize, DataRow<'s>)> {
+        data::all(self.subject, self.ledger, &self.slots)
+    }
+
     /// Where the loader writes pointers.
     pub(super) fn slots(&self) -> &Slots {
         &self.slots
@@ -120,48 +124,11 @@ impl<'s, 'a> References<'s, 'a> {
             Node::Start => "[loader]".into(),
             Node::Unknown => "[unknown]".into(),
             Node::Function(at) => self.subject.name(at as usize),
-            Node::Object(at) => match self.ledger.data.get(at as usize) {
-                Some(object) => self.object_name(object).into(),
+            Node::Object(at) => match self.ledger.object(at) {
+                Some(object) => self.data_row(object).name.into(),
                 None => "[unknown]".into(),
             },
         }
-    }
-
-    /// The name of a data object. A vtable's is that of the type whose functions it lists.
-    fn object_name(&self, object: &DataObject) -> String {
-        let row = self.data_row(object);
-        let nameless = row.name.starts_with('[') || made_by_compiler(&row.name);
-        match row.kind {
-            "vtable" if nameless => match self.type_of_vtable(object) {
-                Some(of) => format!("[vtable of {of}]"),
-                None => format!("[vtable at {}]", object.range.start),
-            },
-            kind if nameless && !row.name.starts_with('[') => {
-                format!("[{kind} at {}]", object.range.start)
-            }
-            _ => row.name,
-        }
-    }
-
-    /// The type and the trait that a vtable is for, as the names of the functions in it tell.
-    fn type_of_vtable(&self, object: &DataObject) -> Option<String> {
-        let mut glue = None;
-        for (_, target) in self.slots.within(object.range) {
-            let Some(function) = target.and_then(|target| self.subject.code.at(target)) else {
-                continue;
-            };
-            let name = self.subject.name(function as usize);
-            // `<T as Trait>::method`
-            if let Some(end) = name.rfind(">::").filter(|_| name.starts_with('<')) {
-                let inner = name.get(1..end).filter(|inner| inner.contains(" as "));
-                if let Some(inner) = inner {
-                    return Some(inner.to_owned());
-                }
-            }
-            let of = of_drop_glue(&name).and_then(|rest| rest.strip_prefix("::<"));
-            glue = glue.or_else(|| of?.strip_suffix('>').map(str::to_owned));
-        }
-        glue
     }
 
     /// The symbol of a node; empty where it has none.
@@ -173,7 +140,7 @@ impl<'s, 'a> References<'s, 'a> {
                 function.and_then(|function| function.symbol)
             }
             Node::Object(at) => {
-                let object = self.ledger.data.get(at as usize);
+                let object = self.ledger.object(at);
                 object.and_then(|object| object.symbol)
             }
         };
@@ -190,7 +157,7 @@ impl<'s, 'a> References<'s, 'a> {
                 function.map_or(CrateId::UNKNOWN, |function| function.owner.defined)
             }
             Node::Object(at) => {
-                let object = self.ledger.data.get(at as usize);
+                let object = self.ledger.object(at);
                 object.map_or(CrateId::UNKNOWN, |object| {
                     self.ledger.parties.first(object.party).defined
                 })
@@ -201,7 +168,7 @@ impl<'s, 'a> References<'s, 'a> {
     /// The crate that has the node to itself; `None` for data that several use.
     pub(super) fn only_crate_of(&self, node: u32) -> Option<CrateId> {
         if let Node::Object(at) = self.graph.node(node) {
-            let object = self.ledger.data.get(at as usize)?;
+            let object = self.ledger.object(at)?;
             if object.evidence == Evidence::None {
                 return None;
             }
@@ -244,6 +211,7 @@ fn inputs<'i, 'a>(
         unwind: &subject.unwind,
         code: &subject.code,
         objects: &ledger.data,
+        thread_zeroes: &ledger.thread_zeroes,
         relocations,
         references: subject.references(),
     }

@@ -12,7 +12,7 @@ use crate::{
     graph::{FIRST, Keep, Kept, Node},
     ledger::Ledger,
 };
-use codecost::{Result, attribution::CrateId, graph::NO_GROUP};
+use codecost::{Result, attribution::CrateId, graph::NO_GROUP, report::numbered};
 use std::{
     borrow::Cow,
     cmp::Reverse,
@@ -26,6 +26,8 @@ pub struct RetainedOptions {
     pub by: RetainedBy,
     /// What is taken out before.
     pub without: Vec<Wanted>,
+    /// Whether rows are told apart that have one name: to count constants all of them are named.
+    pub numbers: bool,
 }
 
 /// What each function, crate or generic function retains.
@@ -49,7 +51,7 @@ pub fn retained<'s>(
     };
     let kept = Kept::new(&references.graph);
     let mut rows = match options.by {
-        RetainedBy::Function => functions(&references, &kept),
+        RetainedBy::Function => functions(&references, &kept, options.numbers),
         RetainedBy::Crate => crates(&references, &kept),
         RetainedBy::Generic => generics(&references, &kept),
     };
@@ -125,6 +127,8 @@ fn row<'s>(
     RetainedRow {
         kind,
         name: name.into(),
+        nameless: None,
+        nth: 1,
         label,
         own: own.own(),
         retained: retained.linked(),
@@ -137,24 +141,58 @@ fn row<'s>(
 }
 
 /// One row a function, and one for each constant that keeps more than itself.
-fn functions<'s>(references: &References<'s, '_>, kept: &Kept) -> Vec<RetainedRow<'s>> {
+fn functions<'s>(
+    references: &References<'s, '_>,
+    kept: &Kept,
+    numbers: bool,
+) -> Vec<RetainedRow<'s>> {
     let graph = &references.graph;
-    (FIRST..graph.sizes.len() as u32)
+    let code = &references.subject.code.functions;
+    let of_node = |node: u32, kind| {
+        let (name, label) = (references.name(node), references.label(node));
+        row(kind, name, label, kept.of(graph, node))
+    };
+    // In the order of `functions`, and counted as there.
+    let mut order: Vec<u32> = (0..code.len() as u32).collect();
+    order.sort_by_key(|at| Reverse(code[*at as usize].range.size));
+    let own = order
+        .iter()
+        .map(|at| of_node(graph.function(*at), "function"));
+    let mut rows: Vec<RetainedRow<'s>> = own.collect();
+    number(&mut rows);
+    let mut data: Vec<(usize, RetainedRow<'s>)> = (FIRST..graph.sizes.len() as u32)
         .filter_map(|node| {
-            let keep = kept.of(graph, node);
-            let kind = match graph.node(node) {
-                Node::Function(_) => "function",
-                Node::Object(_) if keep.retained.linked() > keep.own.linked() => "data",
-                Node::Object(_) | Node::Start | Node::Unknown => return None,
+            let Node::Object(at) = graph.node(node) else {
+                return None;
             };
-            Some(row(
-                kind,
-                references.name(node),
-                references.label(node),
-                keep,
-            ))
+            let keep = kept.of(graph, node);
+            let more = keep.retained.linked() > keep.own.linked();
+            more.then(|| (at as usize, of_node(node, "data")))
         })
-        .collect()
+        .collect();
+    if numbers {
+        let mut known: HashMap<usize, (u32, Option<&'static str>)> = references
+            .all_data()
+            .into_iter()
+            .map(|(at, row)| (at, (row.nth, row.nameless)))
+            .collect();
+        for (at, row) in &mut data {
+            if let Some((nth, nameless)) = known.remove(at) {
+                (row.nth, row.nameless) = (nth, nameless);
+            }
+        }
+    }
+    rows.extend(data.into_iter().map(|(_, row)| row));
+    rows
+}
+
+/// Counts the rows of one crate and name in their order.
+fn number(rows: &mut [RetainedRow<'_>]) {
+    let numbers = numbered(rows, |row| [&*row.label.name, &*row.name]);
+    let numbers: Vec<u32> = numbers.iter().map(|row| row.nth).collect();
+    for (row, nth) in rows.iter_mut().zip(numbers) {
+        row.nth = nth;
+    }
 }
 
 fn crates<'s>(references: &References<'s, '_>, kept: &Kept) -> Vec<RetainedRow<'s>> {
@@ -199,6 +237,10 @@ fn generics<'s>(references: &References<'s, '_>, kept: &Kept) -> Vec<RetainedRow
     }
     let keeps = kept.of_groups(graph, &groups, names.len() as u32);
     let rows = names.iter().zip(keeps);
-    rows.map(|((name, label), keep)| row("generic", name.family(), label, keep))
-        .collect()
+    let rows = rows.map(|((name, label), keep)| row("generic", name.family(), label, keep));
+    let mut rows: Vec<RetainedRow<'s>> = rows.collect();
+    // In the order of `generics`.
+    rows.sort_by(|a, b| (b.own, &a.name).cmp(&(a.own, &b.name)));
+    number(&mut rows);
+    rows
 }

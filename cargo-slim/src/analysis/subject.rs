@@ -14,11 +14,11 @@ use codecost::{
     address::AddressRange,
     attribution::{CodeMap, CrateId, Crates, Evidence, SymbolOwners, UnitOwners, path_root},
     demangle::Name,
-    disasm::{find_functions, lacks_extents},
+    disasm::{find_functions, is_decoded, lacks_extents},
     hashing::NumberMap,
     image::{
-        Image, Mapping, RelocationTable, SectionKind, SymbolKind, SymbolTable, UnwindTables,
-        debug_info::separate, pdb::Pdb,
+        Format, Image, Mapping, RelocationTable, SectionKind, SymbolKind, SymbolTable,
+        UnwindTables, debug_info::separate, pdb::Pdb,
     },
 };
 use std::{borrow::Cow, path::Path, sync::OnceLock};
@@ -503,15 +503,18 @@ fn ends_by_unwinding(image: &Image<'_>, symbols: &SymbolTable<'_>) -> bool {
         && !symbols.any(|symbol| symbol.kind == SymbolKind::Function && symbol.size > 0)
 }
 
-/// What the functions refer to: of linked files their instructions say it, of objects the relocations.
+/// What the functions refer to: of linked files their instructions say it, of objects the relocations. Of
+/// 32-bit Windows, whose code is not decoded, those of the loader: code has no distances there, and each
+/// address in it is one that the loader moves.
 fn references<'s>(
     image: &'s Image<'_>,
     code: &CodeMap,
     pointers: Option<&'s Pointers>,
     depth: Depth,
 ) -> impl FnOnce() -> CodeReferences + Send + 's {
-    let parts = pointers.filter(|_| !image.parts.is_empty());
-    let found = match parts {
+    let by_loader = image.format == Format::Pe && !is_decoded(image);
+    let listed = pointers.filter(|_| by_loader || !image.parts.is_empty());
+    let found = match listed {
         Some(pointers) => Ok(CodeReferences::of_parts(image, code, pointers)),
         None => Err(code_pieces(image, code)),
     };

@@ -13,7 +13,6 @@ use codecost::{
     Error, Result,
     address::{AddressRange, VirtualAddress},
 };
-use std::cmp::Reverse;
 
 /// The constants whose name or text contains `name`, or the one at that address, with those that
 /// refer to each.
@@ -34,18 +33,11 @@ pub fn data_named<'s>(
     let address = address.and_then(|digits| u64::from_str_radix(digits, 16).ok());
     let back = references.graph.edges.reversed();
     let mut rows = Vec::new();
-    let all = ledger.data.iter().chain(&ledger.thread_zeroes);
-    for (at, object) in (0..).zip(all) {
+    for (at, mut row) in data::all(subject, &ledger, references.slots()) {
+        let node = references.graph.object(at as u32);
         let there = address.is_some_and(|address| {
-            let address = VirtualAddress(address);
-            let size = object.range.size.saturating_add(object.rest);
-            AddressRange::new(object.range.start, size).contains(address)
+            AddressRange::new(row.address, row.memory).contains(VirtualAddress(address))
         });
-        if object.is_rest {
-            continue;
-        }
-        let mut row = data::row(subject, &ledger, object, references.slots());
-        let node = references.graph.object(at);
         let named = row.name.contains(name) || references.symbol(node).contains(name);
         if !there && !named {
             continue;
@@ -66,6 +58,5 @@ pub fn data_named<'s>(
             "list them with `cargo slim data -n 0`",
         ));
     }
-    rows.sort_by_key(|row| (Reverse(row.file), row.address));
     Analysis::new(opened, subject, rows, [])
 }

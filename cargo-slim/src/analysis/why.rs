@@ -232,7 +232,7 @@ impl<'q, 's, 'a> Question<'q, 's, 'a> {
         let graph = &self.references.graph;
         let last = chain.way.last().copied().unwrap_or(START);
         let is_vtable = |object: u32| {
-            let object = self.references.ledger.data.get(object as usize);
+            let object = self.references.ledger.object(object);
             object.is_some_and(|object| self.references.data_row(object).kind == "vtable")
         };
         let pairs = chain.way.windows(2).filter(|pair| pair[1] != UNKNOWN);

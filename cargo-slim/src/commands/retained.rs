@@ -52,9 +52,10 @@ impl front::Command for Retained {
     fn run(self, console: &mut Console) -> Result<u8> {
         let Self { by, without, flags } = self;
         let without: Result<Vec<Wanted>> = without.iter().map(|one| Wanted::parse(one)).collect();
-        let wanted = RetainedOptions {
+        let mut wanted = RetainedOptions {
             by: by.into(),
             without: without?,
+            numbers: false,
         };
         let needs = Needs {
             depth: Depth::References,
@@ -62,6 +63,8 @@ impl front::Command for Retained {
         };
         flags.run(needs, console, |opened, subject, options, console| {
             let ledger = subject.ledger(&[]);
+            // Identities are for machines.
+            wanted.numbers = options.format.is_for_machines();
             let analysis = analysis::retained(opened, subject, &ledger, &wanted)?;
             report::retained::write(&analysis, wanted.by, options, console)
         })

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::ledger::{CodeReferences, piece_of};
 use codecost::{
+    address::VirtualAddress,
     attribution::{Evidence, Function},
     disasm::{Disassembler, Piece, Reference},
     image::Format,
@@ -38,9 +39,10 @@ pub(super) fn edges(
                 .map(|function| piece_of(inputs.image, function))
                 .collect();
             let mut found = Vec::new();
+            let mut recent = Recent::new(places);
             let mut add = |index: usize, reference: Reference| {
                 let from = first + index as u32;
-                let to = places.node_at(reference.to).filter(|to| *to != from);
+                let to = recent.node_at(reference.to).filter(|to| *to != from);
                 found.extend(to.map(|to| (from, to)));
             };
             decoder.calls(&pieces, &mut add);
@@ -55,16 +57,50 @@ pub(super) fn edges(
     lists.concat()
 }
 
+/// Functions of one place call the same few others: what was asked lately is not looked up again.
+struct Recent<'p, 'a, 'd> {
+    places: &'p Places<'a, 'd>,
+    /// By the address's last bits.
+    answers: Vec<(VirtualAddress, Option<u32>)>,
+}
+
+impl<'p, 'a, 'd> Recent<'p, 'a, 'd> {
+    const ANSWERS: usize = 1024;
+
+    fn new(places: &'p Places<'a, 'd>) -> Self {
+        // What is there first is asked of the address that nothing has.
+        let none = (VirtualAddress(u64::MAX), None);
+        Self {
+            places,
+            answers: vec![none; Self::ANSWERS],
+        }
+    }
+
+    fn node_at(&mut self, address: VirtualAddress) -> Option<u32> {
+        // Functions start at multiples of 16 on most processors, but not in WebAssembly.
+        let mixed = address.0 ^ address.0 >> 10;
+        let answer = &mut self.answers[mixed as usize % Self::ANSWERS];
+        if answer.0 != address {
+            *answer = (address, self.places.node_at(address));
+        }
+        answer.1
+    }
+}
+
 /// The same from references that were found before, calls included.
 fn known(references: &CodeReferences, places: &Places<'_, '_>) -> Option<Vec<(u32, u32)>> {
     let lists = references.chunks()?.map(|chunk| {
+        let mut recent = Recent::new(places);
         let data = chunk.data().filter_map(|(function, to)| {
-            let object = places.object_at(to)?;
-            Some((FIRST + function, places.object_node(object)))
+            let to = match places.is_slot(to) {
+                true => places.node_at(to)?,
+                false => places.object_node(places.object_at(to)?),
+            };
+            Some((FIRST + function, to))
         });
         let calls = chunk.calls().iter().filter_map(|(function, to)| {
             let from = FIRST + function;
-            Some((from, places.node_at(*to).filter(|to| *to != from)?))
+            Some((from, recent.node_at(*to).filter(|to| *to != from)?))
         });
         let mut found: Vec<(u32, u32)> = data.chain(calls).collect();
         found.sort_unstable();
@@ -72,6 +108,30 @@ fn known(references: &CodeReferences, places: &Places<'_, '_>) -> Option<Vec<(u3
         found
     });
     Some(lists.collect::<Vec<_>>().concat())
+}
+
+/// The edges from functions to thread-local variables, on all cores.
+pub(super) fn thread_locals(
+    inputs: &Inputs<'_, '_>,
+    places: &Places<'_, '_>,
+    decoder: &dyn Disassembler,
+) -> Vec<(u32, u32)> {
+    if places.threads.is_empty() {
+        return Vec::new();
+    }
+    let functions = inputs.code.functions.par_iter().enumerate();
+    let functions = functions.with_min_len(FUNCTIONS);
+    let edges = functions.flat_map_iter(|(at, function)| {
+        let mut found = Vec::new();
+        let piece = piece_of(inputs.image, function);
+        places.threads.each(decoder, piece, &mut |_, variable| {
+            found.push((FIRST + at as u32, variable));
+        });
+        found.sort_unstable();
+        found.dedup();
+        found
+    });
+    edges.collect()
 }
 
 /// Assembly stands in one section for each source file, and a linker keeps a section as a whole.

@@ -23,6 +23,12 @@ pub(super) fn edges(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>, pairs: &mu
         numbers(inputs, places, pairs);
     }
     walked_over(inputs, places, pairs);
+    places
+        .threads
+        .descriptors(inputs.image, &mut |at, variable| {
+            let from = places.object_at(at);
+            pairs.extend(from.map(|from| (places.object_node(from), variable)));
+        });
 }
 
 fn add(

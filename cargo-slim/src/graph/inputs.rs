@@ -26,6 +26,8 @@ pub struct Inputs<'a, 'd> {
     pub code: &'a CodeMap,
     /// All data objects, by address.
     pub objects: &'a [DataObject],
+    /// Thread-local variables that start as zero. Their nodes follow those of `objects`.
+    pub thread_zeroes: &'a [DataObject],
     /// What the loader writes into data.
     pub relocations: &'a [RelocationTable],
     /// What the functions refer to, calls included, where that is known already.

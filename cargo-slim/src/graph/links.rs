@@ -133,6 +133,16 @@ impl<'a, 'd> Links<'a, 'd> {
         if !image.position_independent {
             decoder.references(&[piece], true, &mut add);
         }
+        let threads = &self.places.threads;
+        threads.each(&**decoder, piece, &mut |from, variable| {
+            if variable == to {
+                sites.push(Reference {
+                    from,
+                    to: VirtualAddress::default(),
+                    kind: ReferenceKind::Address,
+                });
+            }
+        });
         sites
     }
 }

@@ -20,6 +20,7 @@ mod nodes;
 mod places;
 mod roots;
 mod sizes;
+mod threads;
 
 pub use inputs::{FIRST, Inputs, START, UNKNOWN};
 pub use kept::{Keep, Kept};

@@ -51,7 +51,8 @@ impl Graph {
     pub fn new(inputs: &Inputs<'_, '_>) -> Self {
         let places = Places::new(inputs);
         let functions = inputs.code.functions.len() as u32;
-        let nodes = FIRST as usize + inputs.code.functions.len() + inputs.objects.len();
+        let nodes = FIRST as usize + inputs.code.functions.len();
+        let nodes = nodes + inputs.objects.len() + inputs.thread_zeroes.len();
         // In objects the instructions wait for the linker to fill in what they refer to.
         let linked = inputs.image.parts.is_empty();
         let decoder = decoder_of(inputs.image).filter(|_| linked);
@@ -59,6 +60,9 @@ impl Graph {
             Some(decoder) => code::edges(inputs, &places, &**decoder),
             None => Vec::new(),
         };
+        if let Some(decoder) = &decoder {
+            pairs.extend(code::thread_locals(inputs, &places, &**decoder));
+        }
         code::personalities(inputs, &places, &mut pairs);
         data::edges(inputs, &places, &mut pairs);
         let roots = roots::find(inputs, &places);

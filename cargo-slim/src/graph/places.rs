@@ -1,6 +1,9 @@
 //! Which node an address is.
 
-use super::inputs::{FIRST, Inputs};
+use super::{
+    inputs::{FIRST, Inputs},
+    threads::Threads,
+};
 use codecost::{
     address::{AddressIndex, AddressRange, VirtualAddress},
     disasm::{Piece, ReferenceKind, decoder_of},
@@ -20,6 +23,8 @@ pub(super) struct Places<'a, 'd> {
     jumps: Vec<(VirtualAddress, VirtualAddress)>,
     /// Where these jumps are.
     jumping: Vec<AddressRange>,
+    /// What code finds thread-local variables by.
+    pub(super) threads: Threads,
 }
 
 /// The linker's jumps are at most so far apart.
@@ -42,6 +47,7 @@ impl<'a, 'd> Places<'a, 'd> {
             tables: of_kind(SectionKind::Got),
             jumps: Vec::new(),
             jumping: of_kind(SectionKind::Plt),
+            threads: Threads::new(inputs),
         };
         places.read_slots();
         places.read_jumps();
@@ -107,6 +113,9 @@ impl<'a, 'd> Places<'a, 'd> {
             at = self.jump_at(at)?;
         }
         if within(&self.tables, at) {
+            if let Some(variable) = self.threads.slot(at) {
+                return Some(variable);
+            }
             at = self.slot_at(at)?;
             if let Some(function) = self.inputs.code.at(at) {
                 return Some(FIRST + function);

@@ -6,6 +6,7 @@ use super::{
 };
 use codecost::{
     address::VirtualAddress,
+    disasm::ThreadDistance,
     image::{Binding, Format, Image, Section, Segment, SymbolKind},
 };
 
@@ -69,10 +70,17 @@ pub(super) fn find(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>) -> Vec<Root
     };
     for symbol in exports.iter().chain(&inputs.dynamic_symbols.symbols) {
         let seen = symbol.section.is_some() && symbol.binding != Binding::Local;
-        if !seen || symbol.kind == SymbolKind::Tls {
+        if !seen {
             continue;
         }
-        if let Some(node) = places.node_at(symbol.address) {
+        let node = match symbol.kind {
+            SymbolKind::Tls => {
+                let distance = symbol.address.0.cast_signed();
+                places.threads.node_of(ThreadDistance::First(distance))
+            }
+            _ => places.node_at(symbol.address),
+        };
+        if let Some(node) = node {
             let kind = RootKind::Export;
             roots.push(Root { node, kind });
         }

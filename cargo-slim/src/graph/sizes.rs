@@ -110,6 +110,8 @@ pub(super) fn of_nodes(inputs: &Inputs<'_, '_>, places: &Places<'_, '_>) -> Vec<
             ..Sizes::default()
         });
     }
+    // These take no bytes of the file, nor of the image's memory.
+    sizes.resize(sizes.len() + inputs.thread_zeroes.len(), Sizes::default());
     unwinding(inputs, &mut sizes);
     relocations(inputs, places, &mut sizes);
     sizes

@@ -80,6 +80,13 @@ impl Ledger {
         }
     }
 
+    /// The constant or variable with this number: those of `data` come first, then `thread_zeroes`.
+    pub fn object(&self, at: u32) -> Option<&DataObject> {
+        let at = at as usize;
+        let zeroes = || self.thread_zeroes.get(at - self.data.len());
+        self.data.get(at).or_else(zeroes)
+    }
+
     /// The sum of all entries.
     pub fn total(&self) -> Amount {
         self.amounts

@@ -47,6 +47,20 @@ impl DataKind {
             Self::Unknown => "unknown",
         }
     }
+
+    /// What stands for the name in the identity of what has none.
+    pub fn in_brackets(self) -> &'static str {
+        match self {
+            Self::String => "[string]",
+            Self::Table => "[table]",
+            Self::Vtable => "[vtable]",
+            Self::Location => "[location]",
+            Self::Embedded => "[embedded]",
+            Self::Static => "[static]",
+            Self::Literal => "[literal]",
+            Self::Unknown => "[unknown]",
+        }
+    }
 }
 
 /// One constant or variable.

@@ -12,10 +12,7 @@ use crate::analysis::{
 use codecost::{
     Result,
     console::Console,
-    report::{
-        Cell, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
-        unknown_packages,
-    },
+    report::{Cell, Emphasis, OutputOptions, Page, RowId, Table, printable, unknown_packages},
 };
 use serde::Serialize;
 use std::borrow::Cow;
@@ -51,9 +48,11 @@ struct JsonUser<'a> {
 }
 
 impl<'a> JsonData<'a> {
-    fn new(data: &Nth<'a, DataRow<'a>>, total: Total) -> Self {
+    fn new(data: &'a DataRow<'a>, total: Total) -> Self {
         let DataRow {
             name,
+            nameless: _,
+            nth,
             label,
             section,
             member,
@@ -66,13 +65,13 @@ impl<'a> JsonData<'a> {
             instantiated_by,
             evidence,
             users,
-        } = data.row;
+        } = data;
         Self {
             id: RowId {
                 kind: "data",
                 owner: &label.name,
-                name,
-                nth: data.nth,
+                name: data.identity(),
+                nth: *nth,
             },
             name,
             owner: &label.name,
@@ -159,25 +158,25 @@ pub fn write(
     options: &OutputOptions,
     console: &mut Console,
 ) -> Result<()> {
-    let rows = numbered(&analysis.rows, |row| [&row.label.name, &row.name]);
-    let ambiguous = Ambiguous::among(rows.iter().map(|row| row.row.label));
+    let rows = &analysis.rows;
+    let ambiguous = Ambiguous::among(rows.iter().map(|row| row.label));
     let total = analysis.total;
     let figures = Lead {
         total,
         title: "Size",
-        shipped: |row: &Nth<'_, DataRow<'_>>| row.row.shipped,
-        file: |row: &Nth<'_, DataRow<'_>>| row.row.file,
+        shipped: |row: &DataRow<'_>| row.shipped,
+        file: |row: &DataRow<'_>| row.file,
     };
-    let members = rows.iter().any(|row| row.row.member.is_some());
-    let table = lead(Table::new(&rows), figures);
+    let members = rows.iter().any(|row| row.member.is_some());
+    let table = lead(Table::new(rows), figures);
     let table = match members {
         true => table
-            .text("member", "Member", |row| Cell::maybe_text(row.row.member))
+            .text("member", "Member", |row| Cell::maybe_text(row.member))
             .machines_only(),
         false => table,
     };
     let memory = table
-        .number("memory", "In memory", |row| Cell::Bytes(row.row.memory))
+        .number("memory", "In memory", |row| Cell::Bytes(row.memory))
         .summed();
     // It is the size in the file but for variables of zeroes, which are last unless asked for.
     let table = match options.sort.as_deref() {
@@ -185,41 +184,34 @@ pub fn write(
         _ => memory.machines_only(),
     };
     let table = table
-        .text("kind", "Kind", |row| row.row.kind.into())
-        .text("section", "Section", |row| row.row.section.into())
+        .text("kind", "Kind", |row| row.kind.into())
+        .text("section", "Section", |row| row.section.into())
         .droppable(3)
-        .text("crate", "Crate", |row| {
-            Cell::text(owners(row.row, &ambiguous))
-        })
+        .text("crate", "Crate", |row| Cell::text(owners(row, &ambiguous)))
         .people_only()
-        .text("crate", "Crate", |row| row.row.label.name.as_str().into())
+        .text("crate", "Crate", |row| row.label.name.as_str().into())
         .machines_only()
         // Constants have no names to speak of: people look for a crate's.
         .searched(true)
         .text("version", "Version", |row| {
-            Cell::maybe_text(row.row.label.version.as_deref())
+            Cell::maybe_text(row.label.version.as_deref())
         })
         .machines_only()
-        .name("name", "Name or text", |row| row.row.name.as_str().into())
-        .number("address", "Address", |row| Cell::Address(row.row.address.0))
+        .name("name", "Name or text", |row| row.name.as_str().into())
+        .number("address", "Address", |row| Cell::Address(row.address.0))
         .machines_only()
         .text("shared_by", "Shared by", |row| {
-            names(&row.row.shared_by)
-                .collect::<Vec<_>>()
-                .join(";")
-                .into()
+            names(&row.shared_by).collect::<Vec<_>>().join(";").into()
         })
         .machines_only()
         .text("instantiated_by", "Instantiated by", |row| {
-            names(&row.row.instantiated_by)
+            names(&row.instantiated_by)
                 .collect::<Vec<_>>()
                 .join(";")
                 .into()
         })
         .machines_only()
-        .text("evidence", "Evidence", |row| {
-            row.row.evidence.as_str().into()
-        })
+        .text("evidence", "Evidence", |row| row.evidence.as_str().into())
         .machines_only();
     let report = report_of(
         analysis,
@@ -229,7 +221,7 @@ pub fn write(
             .total_label("all data")
             .when_empty("nothing: no data is known piece by piece"),
     )
-    .unknowns([unknown_packages(rows.iter().map(|row| row.row.label))])
+    .unknowns([unknown_packages(rows.iter().map(|row| row.label))])
     .after(users(&analysis.rows));
     console.write_report(&report, options, |row| JsonData::new(row, total))
 }

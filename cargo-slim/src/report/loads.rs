@@ -6,7 +6,7 @@ use super::{
 };
 use crate::analysis::{
     Analysis,
-    model::{Hardening, Library, Loads, RequiredVersion, Resource, SegmentRow},
+    model::{Counts, Hardening, Library, Loads, RequiredVersion, Resource, SegmentRow},
 };
 use codecost::{
     Result,
@@ -99,6 +99,29 @@ impl<'a> JsonLibrary<'a> {
 struct JsonHardening {
     name: &'static str,
     value: &'static str,
+}
+
+/// Entries of the tables that a loader and an unwinder read.
+#[derive(Serialize)]
+struct JsonCounts {
+    exports: u64,
+    pointers: u64,
+    unwind_entries: u64,
+}
+
+impl JsonCounts {
+    fn new(counts: Counts) -> Self {
+        let Counts {
+            exports,
+            pointers,
+            unwind_entries,
+        } = counts;
+        Self {
+            exports,
+            pointers,
+            unwind_entries,
+        }
+    }
 }
 
 /// What only WebAssembly says.
@@ -197,39 +220,10 @@ pub fn write(
         starts,
         features,
         producers,
+        counts,
     } = loads;
     let is_wasm = analysis.artifact.format == "wasm";
-    let table = Table::new(segments)
-        .name("name", "Segment", |row| row.name.as_str().into())
-        .text("permissions", "Access", |row| {
-            row.permissions.as_str().into()
-        })
-        .number("address", "Address", |row| match row.address {
-            Some(address) => Cell::Address(address.0),
-            None => "by code".into(),
-        })
-        .number("file", "In file", |row| Cell::Bytes(row.file))
-        .summed()
-        .number("memory", "In memory", |row| Cell::Bytes(row.memory))
-        .summed()
-        .text("loaded", "Mapped", |row| {
-            match (row.loaded, is_wasm) {
-                (true, _) => "yes",
-                (false, true) => "by code",
-                (false, false) => "within another",
-            }
-            .into()
-        })
-        .people_only()
-        .text("loaded", "Mapped", |row| {
-            if row.loaded { "true" } else { "false" }.into()
-        })
-        .machines_only()
-        // Segments that are not mapped lie within those that are.
-        .counting(|row| row.loaded)
-        .total_label("mapped")
-        // Memory that was packed has a segment for each run of bytes.
-        .default_limit(if is_wasm { 20 } else { 0 });
+    let table = table(segments, is_wasm);
     let listed = analysis.artifact.packages.as_ref();
     let packages = listed.map_or_else(Page::new, listed::page);
     let versions: Vec<_> = versions.iter().map(JsonVersion::new).collect();
@@ -257,6 +251,7 @@ pub fn write(
         .member("oldest_system_is_default", system_is_default)
         .member("subsystem", subsystem)
         .member("hardening", &hardening)
+        .member("counts", &JsonCounts::new(*counts))
         .after(requirements(loads, is_wasm).then(packages));
     let report = match listed {
         Some(_) => report.member("packages", &JsonPackage::all(listed, None)),
@@ -267,6 +262,41 @@ pub fn write(
         None => report,
     };
     console.write_report(&report, options, JsonSegment::new)
+}
+
+/// One row a segment.
+fn table(segments: &[SegmentRow], is_wasm: bool) -> Table<'_, SegmentRow> {
+    Table::new(segments)
+        .name("name", "Segment", |row| row.name.as_str().into())
+        .text("permissions", "Access", |row| {
+            row.permissions.as_str().into()
+        })
+        .number("address", "Address", |row| match row.address {
+            Some(address) => Cell::Address(address.0),
+            None => "by code".into(),
+        })
+        .number("file", "In file", |row| Cell::Bytes(row.file))
+        .summed()
+        .number("memory", "In memory", |row| Cell::Bytes(row.memory))
+        .summed()
+        .text("loaded", "Mapped", move |row| {
+            match (row.loaded, is_wasm) {
+                (true, _) => "yes",
+                (false, true) => "by code",
+                (false, false) => "within another",
+            }
+            .into()
+        })
+        .people_only()
+        .text("loaded", "Mapped", |row| {
+            if row.loaded { "true" } else { "false" }.into()
+        })
+        .machines_only()
+        // Segments that are not mapped lie within those that are.
+        .counting(|row| row.loaded)
+        .total_label("mapped")
+        // Memory that was packed has a segment for each run of bytes.
+        .default_limit(if is_wasm { 20 } else { 0 })
 }
 
 impl<'a> JsonVersion<'a> {

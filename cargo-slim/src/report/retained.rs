@@ -12,7 +12,7 @@ use codecost::{
     Result,
     console::Console,
     report::{
-        Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, RowId, Table, numbered, printable,
+        Cell, CrateRowId, Emphasis, Nth, OutputOptions, Page, RowId, Table, printable,
         unknown_packages,
     },
     units::{Bytes, Share, counted_as},
@@ -44,6 +44,8 @@ impl<'a> JsonRetained<'a> {
         let RetainedRow {
             kind,
             name,
+            nameless,
+            nth: _,
             label,
             own,
             retained,
@@ -65,7 +67,7 @@ impl<'a> JsonRetained<'a> {
             kind => RowId {
                 kind,
                 owner,
-                name,
+                name: nameless.unwrap_or(name),
                 nth: row.nth,
             }
             .to_string(),
@@ -200,7 +202,10 @@ pub fn write(
     };
     let rows = match by {
         RetainedBy::Crate => numbered_by_role(rows, key, |row| row.label.role),
-        _ => numbered(rows, |row| [row.kind, &row.label.name, &row.name]),
+        RetainedBy::Function | RetainedBy::Generic => {
+            let rows = rows.iter();
+            rows.map(|row| Nth { row, nth: row.nth }).collect()
+        }
     };
     let ambiguous = Ambiguous::among(rows.iter().map(|row| row.row.label));
     let whole = graph.known + graph.unknown;

@@ -11,8 +11,11 @@ mod distances;
 mod instructions;
 mod registers;
 mod sweep;
+mod threads;
 
-use super::{Disassembler, Instruction, Lister, Piece, Reference, ReferenceKind, Syntax};
+use super::{
+    Disassembler, Instruction, Lister, Piece, Reference, ReferenceKind, Syntax, ThreadDistance,
+};
 use crate::address::{Range, VirtualAddress};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -84,6 +87,15 @@ impl Disassembler for Aarch64 {
 
     fn adds_what_it_loads(&self, piece: Piece<'_>, from: VirtualAddress) -> bool {
         distances::adds_what_it_loads(piece, from)
+    }
+
+    fn thread_locals(
+        &self,
+        piece: Piece<'_>,
+        firsts: &[VirtualAddress],
+        found: &mut dyn FnMut(VirtualAddress, ThreadDistance),
+    ) {
+        threads::thread_locals(piece, firsts, found);
     }
 
     fn is_padding(&self, code: &[u8]) -> bool {

@@ -52,6 +52,24 @@ pub enum ReferenceKind {
     Immediate,
 }
 
+/// How far a thread-local variable, or a part of one, is from what code finds it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadDistance {
+    /// From what the thread pointer points to.
+    Pointer(i64),
+    /// From the image's first variable.
+    First(i64),
+}
+
+impl ThreadDistance {
+    fn add(self, more: i64) -> Self {
+        match self {
+            Self::Pointer(distance) => Self::Pointer(distance.wrapping_add(more)),
+            Self::First(distance) => Self::First(distance.wrapping_add(more)),
+        }
+    }
+}
+
 /// Code without a gap, such as a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'a> {
@@ -177,6 +195,20 @@ pub trait Disassembler: Sync {
     /// then the table holds distances from its own start, as LLVM makes of constant pointers.
     fn adds_what_it_loads(&self, _piece: Piece<'_>, _from: VirtualAddress) -> bool {
         false
+    }
+
+    /// Calls `found` with each thread-local variable whose distance `piece` holds, and with the
+    /// instruction. `firsts` are slots: what is called with one of them returns where the first variable
+    /// is. Registers are followed in the order of the instructions, so a value that comes from a jump may
+    /// be taken for another; callers keep the distances that lead to a variable.
+    ///
+    /// Linear in the size of the piece; most that hold none are not decoded.
+    fn thread_locals(
+        &self,
+        _piece: Piece<'_>,
+        _firsts: &[VirtualAddress],
+        _found: &mut dyn FnMut(VirtualAddress, ThreadDistance),
+    ) {
     }
 
     /// Whether `code` does nothing: what compilers and linkers put between functions.

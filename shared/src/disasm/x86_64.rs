@@ -4,9 +4,11 @@ mod distances;
 mod lengths;
 mod plain;
 mod sweep;
+mod threads;
 
 use super::{
     Disassembler, Instruction as Decoded, Lister, Piece, Reference, ReferenceKind, Sought, Syntax,
+    ThreadDistance,
 };
 use crate::address::{Range, VirtualAddress};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
@@ -89,6 +91,15 @@ impl Disassembler for X86_64 {
 
     fn adds_what_it_loads(&self, piece: Piece<'_>, from: VirtualAddress) -> bool {
         distances::adds_what_it_loads(piece, from)
+    }
+
+    fn thread_locals(
+        &self,
+        piece: Piece<'_>,
+        firsts: &[VirtualAddress],
+        found: &mut dyn FnMut(VirtualAddress, ThreadDistance),
+    ) {
+        threads::thread_locals(piece, firsts, found);
     }
 
     fn is_padding(&self, code: &[u8]) -> bool {

@@ -43,7 +43,7 @@ pub use mapping::Mapping;
 pub use missing::MissingPart;
 pub use needs::{Hardening, Library, LoaderNeeds, Resource, VersionNeed};
 pub use parts::Part;
-pub use relocation::{Relocation, RelocationTable};
+pub use relocation::{Relocation, RelocationTable, ThreadSlots};
 pub use section::{RelocationFormat, Section, SectionKind, Segment, TableRange};
 pub use strip::Stripped;
 pub use symbol::{Binding, PartTable, Symbol, SymbolKind, SymbolTable};
@@ -330,6 +330,12 @@ impl<'d> Image<'d> {
             Native::Pe(header) => pe::relocations(self, header),
             Native::Wasm(modules) => wasm::relocations(self, modules),
         }
+    }
+
+    /// The slots through which code of an ELF file finds thread-local variables; empty where there are none,
+    /// and for processors other than x86-64 and AArch64. Linear in the relocations.
+    pub fn thread_slots(&self, dynamic_symbols: &SymbolTable<'d>) -> ThreadSlots {
+        relocation::thread_slots(self, dynamic_symbols)
     }
 
     /// Whether symbols say how long each thing is. Where they do not, other tables tell it.

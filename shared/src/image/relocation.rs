@@ -4,6 +4,10 @@
 //! types that mean "base plus addend".
 
 mod packed;
+mod threads;
+
+pub use threads::ThreadSlots;
+pub(super) use threads::read as thread_slots;
 
 use super::{Architecture, Image, RelocationFormat, Section, SectionKind, SymbolTable};
 use crate::address::VirtualAddress;

@@ -6,7 +6,7 @@ use integration_tests::command::{command, rustc, succeed};
 use integration_tests::llvm;
 use integration_tests::tool::{Report, number, text};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -57,6 +57,7 @@ fn one_thing_has_one_identity_in_all_views() {
         .filter(|id| id.starts_with("function:"))
         .collect();
     assert_eq!(kept.difference(&functions).next(), None);
+    same_data(&new);
     let run = slim().run([
         "diff".as_ref(),
         old.as_os_str(),
@@ -78,6 +79,41 @@ fn one_thing_has_one_identity_in_all_views() {
         }
     }
     assert_eq!(diff.json["artifact"]["depth"]["functions"], true);
+}
+
+/// A constant has one identity in `data`, `data NAME` and `retained`, without its address, and each row
+/// has its own.
+fn same_data(file: &Path) {
+    let data = slim().view(&["data", "-n", "0"], file);
+    let known: BTreeMap<u64, &str> = data
+        .rows()
+        .iter()
+        .filter(|row| text(row, "section") != ".tbss")
+        .map(|row| (number(row, "address"), text(row, "id")))
+        .collect();
+    assert_eq!(ids(&data).len(), data.rows().len());
+    assert!(!ids(&data).iter().any(|id| id.contains(" at 0x")));
+    assert!(!ids(&data).iter().any(|id| id.contains("anon.")));
+    // Those with one name are told apart in the same way.
+    let several = slim().view(&["data", "[vtable"], file);
+    assert!(several.rows().len() > 3);
+    for row in several.rows() {
+        assert_eq!(known[&number(row, "address")], text(row, "id"), "{row}");
+    }
+    let kept = slim().view(&["retained", "-n", "0"], file);
+    let is_data = |row: &&Value| text(row, "kind") == "data";
+    let kept: Vec<&Value> = kept.rows().iter().filter(is_data).collect();
+    assert!(kept.len() > 3);
+    for row in kept {
+        let same = data.rows_where("id", text(row, "id"));
+        let [same] = same[..] else {
+            panic!("{row}");
+        };
+        for field in ["name", "crate", "version"] {
+            assert_eq!(row[field], same[field], "{row}");
+        }
+        assert_eq!(row["own"], same["file"], "{row}");
+    }
 }
 
 /// `nm` has the variable's size, which only memory has.

@@ -1,5 +1,6 @@
 //! Forms of Mach-O, PE and WebAssembly that tools and compilers leave behind, through the tool.
 
+use crate::variables::{assemble, linker};
 use crate::{cache, slim};
 use integration_tests::command::{command, succeed};
 use integration_tests::llvm;
@@ -8,6 +9,7 @@ use integration_tests::wheels::{Platform, unpacked_for};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 fn specimen(name: &str) -> PathBuf {
     let specimens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/image/specimens");
@@ -173,6 +175,128 @@ fn no_literal_is_in_writable_memory() {
         assert!(!literals.is_empty(), "{package}");
         for row in literals {
             assert_ne!(text(row, "section"), ".data", "{package} {row}");
+        }
+    }
+}
+
+/// 32-bit Windows: the loader moves each address that code holds, so its relocations tell who uses what.
+#[test]
+fn data_of_32_bit_windows_is_of_whom_the_relocations_name() {
+    let directory = TempDir::new().unwrap();
+    let lines = ".text\n.globl _get\n_get: mov eax, dword ptr [_one]\n ret\n\
+        .globl _nothing\n_nothing: xor eax, eax\n ret\n\
+        .section .rdata,\"dr\"\n_one: .long 7, 8, 9\n_two: .long 10, 11, 12\n";
+    let object = assemble(&directory, "i686-pc-windows-msvc", lines);
+    let file = directory.path().join("x.dll");
+    let mut windows = linker("link");
+    windows.args(["/nodefaultlib", "/noentry", "/dll", "/export:get"]);
+    windows.args(["/safeseh:no", "/opt:noref", "/include:_nothing"]);
+    windows.arg(&object).arg(format!("/out:{}", file.display()));
+    succeed(&mut windows);
+    let data = slim().view(&["data", "-n", "0"], &file);
+    let rows = data.rows_where("section", ".rdata");
+    let found: Vec<_> = rows
+        .iter()
+        .filter(|row| number(row, "file") >= 12)
+        .map(|row| text(row, "evidence"))
+        .collect();
+    assert!(found.contains(&"reference"), "{}", data.json["rows"]);
+    let unread = data.json["warnings"].to_string();
+    assert!(unread.contains("relocations tell who uses it"), "{unread}");
+}
+
+/// How many lines LLVM's tool prints that fit.
+fn lines(tool: &str, arguments: &[&str], file: &Path, fits: impl Fn(&str) -> bool) -> u64 {
+    let mut run = command(llvm::tool(tool, cache()));
+    let listed = succeed(run.args(arguments).arg(file));
+    listed.lines().filter(|line| fits(line.trim())).count() as u64
+}
+
+/// The tables of modules of Python packages for four platforms, and of libraries for Windows, have as many
+/// entries as LLVM lists.
+#[test]
+fn tables_have_as_many_entries_as_llvm_lists() {
+    let count = |file: &Path, name: &str| {
+        let report = slim().view(&["loads"], file);
+        number(&report.json["counts"], name)
+    };
+    let is_number = |line: &str, digits: usize| {
+        line.len() >= digits && line.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let mut pointers = 0;
+    for platform in Platform::ALL {
+        for (package, module) in platform.modules() {
+            // LLVM takes a while to print the tables of the larger ones.
+            if !["rpds_py", "safetensors"].contains(&package) {
+                continue;
+            }
+            let file = unpacked_for(platform, package, cache()).join(module);
+            let apple = matches!(platform, Platform::MacArm | Platform::MacX86);
+            let (listed, exported) = match apple {
+                true => (
+                    lines("llvm-objdump", &["--macho", "--rebase"], &file, |line| {
+                        line.starts_with("__") && line.ends_with("pointer")
+                    }),
+                    lines(
+                        "llvm-objdump",
+                        &["--macho", "--exports-trie"],
+                        &file,
+                        |line| line.starts_with("0x"),
+                    ),
+                ),
+                false => (
+                    lines("readelf", &["-rW"], &file, |line| {
+                        let mut fields = line.split_whitespace();
+                        let both = fields.next().zip(fields.next());
+                        both.is_some_and(|(at, kind)| is_number(at, 8) && is_number(kind, 8))
+                    }),
+                    lines("readelf", &["--dyn-syms", "-W"], &file, |line| {
+                        let fields: Vec<&str> = line.split_whitespace().collect();
+                        let [_, _, _, _, binding, _, section, _, ..] = fields[..] else {
+                            return false;
+                        };
+                        ["GLOBAL", "WEAK"].contains(&binding) && section != "UND"
+                    }),
+                ),
+            };
+            assert!(listed > 500 && exported > 0, "{listed} {exported}");
+            assert_eq!(count(&file, "pointers"), listed, "{platform:?} {package}");
+            assert_eq!(count(&file, "exports"), exported, "{platform:?} {package}");
+            if apple {
+                let starts = ["--macho", "--function-starts=addrs"];
+                let starts = lines("llvm-objdump", &starts, &file, |line| is_number(line, 8));
+                let functions = slim().view(&["functions", "-n", "0"], &file);
+                assert_eq!(functions.rows().len() as u64, starts, "{package}");
+            } else {
+                let listed = succeed(command("readelf").arg("--debug-dump=frames").arg(&file));
+                let entries = listed.lines().filter(|line| line.contains(" FDE "));
+                let own = count(&file, "unwind_entries");
+                assert_eq!(own, entries.count() as u64, "{package}");
+            }
+            pointers += listed;
+        }
+    }
+    assert!(pointers > 8_000, "{pointers}");
+    for name in [
+        "windows-aarch64.dll",
+        "windows-i686.dll",
+        "windows-x86_64.dll",
+        "windows-gnu.exe",
+    ] {
+        let file = specimen(name);
+        let listed = lines("llvm-readobj", &["--coff-basereloc"], &file, |line| {
+            line.starts_with("Type: ") && line != "Type: ABSOLUTE"
+        });
+        let exported = lines("llvm-readobj", &["--coff-exports"], &file, |line| {
+            line == "Export {"
+        });
+        assert_eq!(count(&file, "pointers"), listed, "{name}");
+        assert_eq!(count(&file, "exports"), exported, "{name}");
+        if !name.contains("i686") {
+            let entries = lines("llvm-readobj", &["--unwind"], &file, |line| {
+                line == "RuntimeFunction {"
+            });
+            assert_eq!(count(&file, "unwind_entries"), entries, "{name}");
         }
     }
 }

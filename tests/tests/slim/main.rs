@@ -33,6 +33,7 @@ mod starts;
 mod stripped;
 mod sums;
 mod tables;
+mod threads;
 mod variables;
 mod wasm;
 mod witnesses;

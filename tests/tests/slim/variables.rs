@@ -16,7 +16,7 @@ use tempfile::TempDir;
 const ASSEMBLY: &str = "#[rustc_builtin_macro] pub macro global_asm() {}\n";
 
 /// An object of this assembly, in AT&T's syntax where there are two.
-fn assemble(directory: &TempDir, triple: &str, lines: &str) -> PathBuf {
+pub(crate) fn assemble(directory: &TempDir, triple: &str, lines: &str) -> PathBuf {
     let syntax = if triple.starts_with("x86_64") {
         ", options(att_syntax)"
     } else {
@@ -38,7 +38,7 @@ fn compile(directory: &TempDir, triple: &str, source: &str) -> PathBuf {
 }
 
 /// Rust's own linker, in one of its forms.
-fn linker(flavor: &str) -> std::process::Command {
+pub(crate) fn linker(flavor: &str) -> std::process::Command {
     let libraries = succeed(rustc().args(["--print", "target-libdir"]));
     let mut linker = command(Path::new(libraries.trim()).join("../bin/rust-lld"));
     linker.args(["-flavor", flavor]);

@@ -24,6 +24,10 @@ pub struct RetainedRow<'a> {
     pub kind: &'static str,
     /// Its name.
     pub name: Cow<'a, str>,
+    /// Of a constant without a name: the description of it that stays from build to build.
+    pub nameless: Option<&'static str>,
+    /// The how-manieth of its name: of functions and constants as in `functions` and `data`.
+    pub nth: u32,
     /// The crate that wrote it.
     pub label: &'a CrateInfo,
     /// Its own bytes of code and data.
