@@ -184,11 +184,8 @@ impl Gate {
         none && self.shard.is_none() && !self.rows.is_empty()
     }
 
-    /// Whether the gate says no. Where nothing was compared, it cannot say yes.
+    /// Whether the gate says no.
     pub fn fails(&self) -> bool {
-        if self.has_no_figures() && !self.stopped {
-            return true;
-        }
         let rows = self.rows.iter().map(|row| row.status);
         let mut all = rows.chain(self.shares.iter().map(|held| held.status));
         all.any(|status| self.refuses(status))
