@@ -18,9 +18,17 @@ pub use model::{Counter, Measured, Metric, Source, Stat, Usage, Value};
 pub use simulate::{Simulated, simulate};
 
 use crate::recording::About;
-use codecost::{report::Warning, units::Time};
+use codecost::{
+    report::Warning,
+    units::{Time, thousands},
+};
 use model::{Unit, counted, known, nanoseconds};
 use std::time::Duration;
+
+/// Instructions in a nanosecond: six in each of five cycles, which no processor reaches.
+const MOST_INSTRUCTIONS: f64 = 30.0;
+/// The account of less CPU time than this is rounded too much.
+const MEASURED: u64 = 10_000_000;
 
 /// The rows of what was measured; `simulated` where that was run, or why it was not.
 pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) -> Stat {
@@ -32,11 +40,13 @@ pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) ->
         _ if has_counters => metrics.extend(counters),
         Some(Ok(simulated)) => {
             metrics.extend(simulated.metrics());
+            warnings.extend(of_other_code(&simulated, measured.usage));
             warnings.push(
                 Warning::new(
                     "no-pmu",
                     "this machine has no counters of its own: instructions, misses and branches are \
-                     simulated, and cycles are not known",
+                     simulated, for a processor without AVX-512 and SHA instructions, and cycles are \
+                     not known",
                 )
                 .help("for cycles run on a machine with a PMU (`cargo hotspots doctor`)"),
             );
@@ -66,6 +76,24 @@ pub fn stat(measured: Measured, simulated: Option<Result<Simulated, String>>) ->
         warnings,
         measured,
     }
+}
+
+/// A program that asks the processor what it can do may run other code on the simulated one. Where that is
+/// more than any processor does in the time that the run took, it did.
+fn of_other_code(simulated: &Simulated, usage: Usage) -> Option<Warning> {
+    let (spent, instructions) = (usage.cpu_ns(), simulated.instructions);
+    let most = spent as f64 * MOST_INSTRUCTIONS;
+    (spent >= MEASURED && instructions as f64 > most).then(|| {
+        let message = format!(
+            "{} simulated instructions are more than a processor executes in the {} that the run took: \
+             the program chose other code for the simulated processor, so its figures are not those of \
+             this run",
+            thousands(instructions),
+            Time(Duration::from_nanos(spent))
+        );
+        Warning::new("other-code-simulated", message)
+            .help("count on a machine with a PMU; what `loops` and `functions` show did run here")
+    })
 }
 
 /// What a recording says of its run; `None` where it has no account of it.
@@ -412,5 +440,21 @@ mod tests {
             value(&stat, "instructions"),
             (Value::Whole(1), Source::Simulated)
         );
+    }
+
+    /// 69 instructions a nanosecond were those of a hash in plain code, where the run had the processor's
+    /// own instructions for it.
+    #[test]
+    fn what_no_processor_executes_in_the_time_is_other_code() {
+        for (each_ns, expected) in [(4, false), (20, false), (69, true)] {
+            let measured = measured();
+            let simulated = Simulated {
+                instructions: measured.usage.cpu_ns() * each_ns,
+                ..Simulated::default()
+            };
+            let stat = super::stat(measured, Some(Ok(simulated)));
+            let mut codes = stat.warnings.iter().map(|warning| warning.code);
+            assert_eq!(codes.any(|code| code == "other-code-simulated"), expected);
+        }
     }
 }
