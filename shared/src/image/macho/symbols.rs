@@ -46,7 +46,7 @@ pub(crate) fn symbols<'d>(image: &Image<'d>, commands: &Commands) -> SymbolTable
     let more = trie::exports(image, commands);
     let more = more
         .into_iter()
-        .filter(|one| !known.contains_key(&one.address.0));
+        .filter(|one| one.section.is_some() && !known.contains_key(&one.address.0));
     table.symbols.extend(more);
     size(&mut table, &functions);
     table

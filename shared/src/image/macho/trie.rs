@@ -22,7 +22,7 @@ const MAX_SPELLING: usize = 64;
 /// And what is exported so many times.
 const MAX_NAMES: usize = 16;
 
-/// What the image exports from its own sections, in the order of names.
+/// What the image exports of its own, in the order of names.
 pub(crate) fn exports(image: &Image<'_>, commands: &Commands) -> Vec<Symbol<'static>> {
     let Some((offset, size)) = commands.part(Part::ExportTrie) else {
         return Vec::new();
@@ -47,7 +47,7 @@ pub(crate) fn exports(image: &Image<'_>, commands: &Commands) -> Vec<Symbol<'sta
                 break;
             };
             names = left;
-            found.extend(symbol(image, &name, base.wrapping_add(offset)));
+            found.extend(symbol(image, &name, base, base.wrapping_add(offset)));
         }
         for (part, child) in edges.into_iter().rev() {
             let whole = [&name[..], part].concat();
@@ -87,9 +87,14 @@ fn read(bytes: &[u8], node: u64) -> Option<(Option<u64>, Edges<'_>)> {
     Some((exported, edges))
 }
 
-fn symbol(image: &Image<'_>, name: &[u8], address: u64) -> Option<Symbol<'static>> {
+/// What is in a section, and the image's header, which programs export and no section holds.
+fn symbol(image: &Image<'_>, name: &[u8], base: u64, address: u64) -> Option<Symbol<'static>> {
+    let is_header = address == base;
     let address = VirtualAddress(address);
-    let (section, of) = image.section_at(address)?;
+    let place = image.section_at(address);
+    if place.is_none() && !is_header {
+        return None;
+    }
     let name = name.strip_prefix(b"_").unwrap_or(name);
     Some(Symbol {
         name: Cow::Owned(String::from_utf8_lossy(name).into_owned()),
@@ -97,9 +102,9 @@ fn symbol(image: &Image<'_>, name: &[u8], address: u64) -> Option<Symbol<'static
         index: Symbol::OUTSIDE,
         address,
         size: 0,
-        section: Some(section),
-        kind: match of.kind {
-            SectionKind::Code => SymbolKind::Function,
+        section: place.map(|(section, _)| section),
+        kind: match place.map(|(_, of)| of.kind) {
+            Some(SectionKind::Code) => SymbolKind::Function,
             _ => SymbolKind::Object,
         },
         binding: Binding::Global,
