@@ -11,7 +11,6 @@
 mod interval;
 mod measured;
 
-pub use interval::sampling_variance;
 pub use measured::Measured;
 
 use super::model::{
@@ -19,7 +18,7 @@ use super::model::{
 };
 use crate::allocations::Totals;
 use codecost::{Error, Result, report::Warning};
-use interval::{half_width, mean};
+use interval::{half_width, mean, sampling_variance};
 use measured::Key;
 use std::{cmp::Reverse, collections::BTreeSet};
 
@@ -213,6 +212,7 @@ impl Sides<'_> {
                 plus_minus: half_width(&before, &after, 0.0),
             }
         };
+        let share = share.unwrap_or_default();
         ChangeRow {
             kind: *kind,
             name: name.clone(),
@@ -221,7 +221,8 @@ impl Sides<'_> {
             label: second.or(first).unwrap_or_else(super::label::unknown),
             before: samples(self.before),
             after: samples(self.after),
-            share: share.unwrap_or_default(),
+            share,
+            sampling_error: self.sampling_error(share),
             time,
             allocated: bytes.map(|bytes| AllocatedChange {
                 bytes,
@@ -229,6 +230,17 @@ impl Sides<'_> {
                 reallocations: blocks(|blocks| blocks.1),
             }),
         }
+    }
+
+    /// Half of the interval of a share's change, all samples of a side taken as of one recording.
+    fn sampling_error(&self, share: Changed) -> f64 {
+        if self.before.iter().chain(self.after).all(Measured::is_exact) {
+            return 0.0;
+        }
+        let samples = |side: &[Measured]| side.iter().map(|one| one.facts.samples).sum();
+        let variance = sampling_variance(share.before, samples(self.before), 1.0)
+            + sampling_variance(share.after, samples(self.after), 1.0);
+        half_width(&[], &[], variance)
     }
 
     /// A figure of a row: `unit` says what the whole recording is in it.

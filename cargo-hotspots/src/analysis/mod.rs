@@ -34,7 +34,7 @@ mod tests;
 pub use ask::{By, asked, is_finding};
 pub use calls::{Frames, callees, callers};
 pub use crates::crates;
-pub use diff::{Measured, compare, sampling_variance};
+pub use diff::{Measured, compare};
 pub use functions::functions;
 pub use lines::lines;
 pub use model::Analysis;

@@ -257,6 +257,8 @@ pub struct ChangeRow {
     pub after: Weight,
     /// Its part of the whole.
     pub share: Changed,
+    /// What chance alone makes of so many samples, in 19 of 20 cases, either way: of that part.
+    pub sampling_error: f64,
     /// Its CPU time in nanoseconds, where it is known.
     pub time: Option<Changed>,
     /// What it allocated, in recordings of allocations.

@@ -6,7 +6,6 @@ use super::{common::SCHEMA, names::Names, recording};
 use crate::analysis::model::{
     AllocatedChange, ChangeKind, ChangeRow, Changed, Comparison, Facts, Interval, Scaled,
 };
-use crate::analysis::sampling_variance;
 use codecost::{
     Result,
     console::Console,
@@ -22,39 +21,6 @@ const NOT_SAMPLED: &str = "[not sampled]";
 /// How many rows of each people see.
 const CRATES: usize = 10;
 const FUNCTIONS: usize = 15;
-
-/// All samples of each side.
-#[derive(Clone, Copy)]
-struct Samples {
-    before: u64,
-    after: u64,
-    /// Whether nothing is estimated from samples.
-    exact: bool,
-}
-
-impl Samples {
-    fn of(before: &[Facts], after: &[Facts]) -> Self {
-        let sum = |side: &[Facts]| side.iter().map(|facts| facts.samples).sum();
-        Self {
-            before: sum(before),
-            after: sum(after),
-            exact: before.iter().chain(after).all(|facts| {
-                let totals = facts.allocated.as_ref();
-                totals.is_some_and(|totals| totals.complete != 0)
-            }),
-        }
-    }
-
-    /// Twice the standard error of the difference of two shares, each counted in samples.
-    fn chance(self, share: Changed) -> f64 {
-        if self.exact {
-            return 0.0;
-        }
-        let sum = sampling_variance(share.before, self.before, 1.0)
-            + sampling_variance(share.after, self.after, 1.0);
-        1.96 * sum.max(0.0).sqrt()
-    }
-}
 
 /// Shows both sides beside each other.
 ///
@@ -80,7 +46,6 @@ pub fn write(
         Some(_) => Unit::Bytes,
         None => Unit::Time,
     };
-    let samples = Samples::of(before, after);
     let changes = numbered(rows, |row| [row.kind.as_str(), &row.label.name, &row.name]);
     let of_kind = |kind: ChangeKind| -> Vec<&Nth<'_, ChangeRow>> {
         let rows = changes.iter();
@@ -118,7 +83,7 @@ pub fn write(
         SCHEMA,
         env!("CARGO_PKG_VERSION"),
         "diff",
-        machines(&changes, &names, samples),
+        machines(&changes, &names),
     );
     if let (Some(before), Some(after)) = (before.first(), after.first()) {
         report = report
@@ -139,7 +104,7 @@ pub fn write(
         .before(side("after", after))
         .warnings(warnings.iter().cloned())
         .instead(page);
-    console.write_report(&report, options, |row| JsonChange::new(row, samples))
+    console.write_report(&report, options, JsonChange::new)
 }
 
 /// What the amounts are.
@@ -381,7 +346,6 @@ fn blocks<'a>(table: Table<'a, &'a Nth<'a, ChangeRow>>) -> Table<'a, &'a Nth<'a,
 fn machines<'a>(
     rows: &'a [Nth<'a, ChangeRow>],
     names: &'a Names<'a>,
-    samples: Samples,
 ) -> Table<'a, Nth<'a, ChangeRow>> {
     type Read<C> = fn(&Changed) -> C;
     let table = Table::new(rows)
@@ -431,8 +395,8 @@ fn machines<'a>(
         table.number(key, key, move |row| Cell::Share(read(&row.row.share)))
     });
     table
-        .number("sampling_error", "Sampling error", move |row| {
-            Cell::Share(samples.chance(row.row.share))
+        .number("sampling_error", "Sampling error", |row| {
+            Cell::Share(row.row.sampling_error)
         })
         .number("samples_before", "Samples before", |row| {
             Cell::Count(row.row.before.samples)

@@ -22,7 +22,7 @@ const NORMAL: f64 = 1.96;
 
 /// The variance of a share that was seen in so many samples. `added`: the part of the sample more that
 /// this recording bears; those of one side bear one together.
-pub fn sampling_variance(share: f64, samples: u64, added: f64) -> f64 {
+pub(super) fn sampling_variance(share: f64, samples: u64, added: f64) -> f64 {
     let samples = samples as f64;
     let all = samples + 2.0 * added;
     let share = (share * samples + added) / all.max(f64::MIN_POSITIVE);

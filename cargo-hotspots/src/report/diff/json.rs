@@ -1,6 +1,5 @@
 //! The rows of a comparison in JSON.
 
-use super::Samples;
 use crate::analysis::model::{AllocatedChange, ChangeKind, ChangeRow, Changed};
 use codecost::report::{CrateName, CrateRowId, Nth, RowId};
 use serde::Serialize;
@@ -49,7 +48,7 @@ pub(super) fn whole(figure: Option<f64>) -> Option<i64> {
 }
 
 impl<'a> JsonChange<'a> {
-    pub(super) fn new(change: &Nth<'a, ChangeRow>, samples: Samples) -> Self {
+    pub(super) fn new(change: &Nth<'a, ChangeRow>) -> Self {
         let Nth {
             row:
                 ChangeRow {
@@ -61,6 +60,7 @@ impl<'a> JsonChange<'a> {
                     before,
                     after,
                     share,
+                    sampling_error,
                     time,
                     allocated,
                 },
@@ -116,7 +116,7 @@ impl<'a> JsonChange<'a> {
             delta: share.delta(),
             ci_low,
             ci_high,
-            sampling_error: samples.chance(*share),
+            sampling_error: *sampling_error,
             samples_before: before.samples,
             samples_after: after.samples,
         }
