@@ -61,9 +61,9 @@ pub(super) fn result(output: &[u8], elapsed: Duration) -> Result<Measured, Failu
         p90: None,
         samples: row.samples,
         mode: None,
-        // A rate of the median, from which the work of an iteration follows.
         // Four digits, whatever their unit.
         step: 0.0,
+        // A rate of the median, from which the work of an iteration follows.
         throughput: throughput.map(|rate| match rate {
             Throughput::Bytes(rate) => Throughput::Bytes(rate * row.median / 1e9),
             Throughput::Elements(rate) => Throughput::Elements(rate * row.median / 1e9),
