@@ -113,6 +113,19 @@ fn column(category: Category) -> (&'static str, u8) {
     }
 }
 
+/// What explains most of the figure is left out last: of a program that is all tables the relocations,
+/// not the unwind tables. `parts` share the places that they have by themselves.
+fn by_size(rows: &[Nth<'_, CrateRow>], parts: &[Category]) -> Vec<(Category, u8)> {
+    let sum = |category: Category| {
+        let own = rows.iter().map(|row| row.row.parts[category]);
+        own.fold(0, u64::saturating_add)
+    };
+    let mut sorted = parts.to_vec();
+    sorted.sort_by_key(|category| std::cmp::Reverse(sum(*category)));
+    let places = parts.iter().map(|category| column(*category).1);
+    sorted.into_iter().zip(places).collect()
+}
+
 /// Zero is left blank for people, so that the parts that have bytes stand out.
 fn part(bytes: u64) -> Cell<'static> {
     if bytes == 0 {
@@ -229,11 +242,13 @@ fn shipped_parts(artifact: &Artifact) -> &'static [Category] {
 /// only the analysed file has; programs get the parts of the file.
 pub(super) fn with_parts<'a>(
     table: Table<'a, Nth<'a, CrateRow>>,
+    rows: &[Nth<'a, CrateRow>],
     total: Total,
     artifact: &Artifact,
 ) -> Table<'a, Nth<'a, CrateRow>> {
     let ships = total.shipped.is_some();
     let shipped = shipped_parts(artifact);
+    let places = by_size(rows, shipped);
     // What of a crate's shipped bytes is in no column of its own: tables of exported names, notes.
     let rest = move |row: &CrateRow| {
         let parts = shipped.iter().map(|category| row.parts[*category]);
@@ -241,6 +256,8 @@ pub(super) fn with_parts<'a>(
     };
     let mut table = Category::ALL.into_iter().fold(table, |table, category| {
         let (title, importance) = column(category);
+        let place = places.iter().find(|(own, _)| *own == category);
+        let importance = place.map_or(importance, |(_, place)| *place);
         let key = category.as_str();
         let read = move |row: &CrateRow| row.parts[category];
         match ships && !shipped.contains(&category) {
@@ -313,7 +330,7 @@ pub fn write(
     let listed = analysis.artifact.packages.as_ref();
     let listed = listed.filter(|_| analysis.is_stripped());
     let unnamed = listed.map_or_else(Page::new, |it| listed::without_bytes(it, &analysis.rows));
-    let table = with_parts(table(&rows, total), total, &analysis.artifact);
+    let table = with_parts(table(&rows, total), &rows, total, &analysis.artifact);
     let report = report_of(analysis, "crates", table)
         .unknowns([unknown_packages(rows.iter().map(|row| &row.row.label))])
         .member("by", &by.as_str())
@@ -352,4 +369,25 @@ fn footnote(rows: &[CrateRow], by: By, total: Total) -> Page {
     Page::new()
         .line(question, Emphasis::Faint)
         .line(proof, Emphasis::Faint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn the_largest_part_of_what_ships_is_left_out_last() {
+        let mut rows = fixture::crates();
+        let order = |rows: &[CrateRow]| -> Vec<Category> {
+            let mut places = by_size(&count(rows), &LOADED);
+            places.sort_by_key(|(_, place)| *place);
+            places.into_iter().map(|(category, _)| category).collect()
+        };
+        assert_eq!(order(&rows), LOADED);
+        // A program of tables.
+        rows[0].parts[Category::Relocations] = 90_000_000;
+        let (code, data, unwind) = (Category::Code, Category::Data, Category::Unwind);
+        assert_eq!(order(&rows), [Category::Relocations, code, data, unwind]);
+    }
 }

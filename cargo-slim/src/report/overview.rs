@@ -137,7 +137,12 @@ pub fn write(
     by_memory.sort_by_key(|row| Reverse(row.row.memory));
     // Nothing of an archive or object file is loaded; a column that was asked for goes first.
     let (heading, shown_table) = if total.shipped.is_some() {
-        let table = crates::with_parts(crates::table(&crates, total), total, &analysis.artifact);
+        let table = crates::with_parts(
+            crates::table(&crates, total),
+            &crates,
+            total,
+            &analysis.artifact,
+        );
         ("Crates, by what ships", table)
     } else if total.memory == 0 || options.sort.is_some() {
         ("Crates", crates::table(&crates, total))
@@ -146,7 +151,12 @@ pub fn write(
         ("Crates, by what is loaded", table)
     };
     let shown_table = shown_table.default_limit(CRATES);
-    let crates_table = crates::with_parts(crates::table(&crates, total), total, &analysis.artifact);
+    let crates_table = crates::with_parts(
+        crates::table(&crates, total),
+        &crates,
+        total,
+        &analysis.artifact,
+    );
     let crates_table = crates_table.default_limit(CRATES);
     let functions_table = functions::table(&functions, &ambiguous, total, options.full_names)
         .default_limit(FUNCTIONS)
