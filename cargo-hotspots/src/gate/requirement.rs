@@ -40,7 +40,7 @@ pub enum Quantity {
     /// Declared elements a second.
     Elements,
     /// The time that 99 of 100 operations do not exceed.
-    Slowest,
+    P99,
     /// Blocks that an operation makes.
     Allocations,
     /// Blocks to which it gives another length.
@@ -66,7 +66,7 @@ impl Quantity {
     /// Whether it is counted of one operation, rather than timed.
     pub fn is_counted(self) -> bool {
         match self {
-            Self::Time | Self::Bytes | Self::Elements | Self::Slowest => false,
+            Self::Time | Self::Bytes | Self::Elements | Self::P99 => false,
             Self::Allocations | Self::Reallocations | Self::Allocated | Self::Instructions => true,
         }
     }
@@ -138,7 +138,7 @@ impl Requirement {
                     .parse()
                     .map_err(|_| format!("`{limit}` is not a time with its unit: {EXAMPLES}"))?;
                 let quantity = match name {
-                    "p99" => Quantity::Slowest,
+                    "p99" => Quantity::P99,
                     _ => Quantity::Time,
                 };
                 (quantity, time.0.as_nanos() as f64)
@@ -191,7 +191,7 @@ impl Requirement {
     pub fn check(&self, times: &[f64], declared: Option<Throughput>) -> Checked {
         let unknown = |reason| self.unknown(reason);
         let work = match (self.quantity, declared) {
-            (Quantity::Slowest, _) => {
+            (Quantity::P99, _) => {
                 return unknown("a harness has means of many operations, and no single ones");
             }
             (quantity, _) if quantity.is_counted() => {

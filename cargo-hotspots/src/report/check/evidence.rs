@@ -154,7 +154,7 @@ fn elements(rate: f64) -> String {
 /// `throughput >= 5 GiB/s: missed, 4.1 GiB/s [4.0 GiB/s, 4.2 GiB/s]`.
 pub(super) fn requirement(checked: &Checked) -> String {
     let shown = |value: f64| match checked.requirement.quantity {
-        Quantity::Time | Quantity::Slowest => Time(Duration::from_nanos(value as u64)).to_string(),
+        Quantity::Time | Quantity::P99 => Time(Duration::from_nanos(value as u64)).to_string(),
         Quantity::Bytes => format!("{}/s", Bytes(value as u64)),
         Quantity::Elements => elements(value),
         Quantity::Allocated => Bytes(value as u64).to_string(),
@@ -223,7 +223,8 @@ pub(super) fn verdict(gate: &Gate) -> String {
         |status| gate.count(status) > 0 || gate.shares.iter().any(|held| held.status == status);
     let word = match gate.fails() {
         true => "fail",
-        false if has(Status::Inconclusive) => "inconclusive",
+        // That nothing was compared is no pass, though it may be no fault either.
+        false if has(Status::Inconclusive) || gate.has_no_figures() => "inconclusive",
         false if gate.count(Status::Attention) > 0 => "attention",
         false => "pass",
     };

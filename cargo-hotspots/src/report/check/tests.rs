@@ -118,6 +118,25 @@ fn people_read_the_verdict_first_and_only_what_changed() {
     assert!(shown(&gate(), &all).contains("same"));
 }
 
+/// The exit code is that of the statuses; the first words never call it a pass.
+#[test]
+fn where_nothing_was_compared_no_pass_is_said() {
+    for status in [Status::New, Status::Inconclusive] {
+        let mut only = row("only", 0.0);
+        (only.figures, only.status) = (None, status);
+        let mut gate = Gate {
+            rows: vec![only],
+            ..gate()
+        };
+        let text = shown(&gate, &OutputOptions::default());
+        let first = "inconclusive: no figures, so nothing was compared, 1 benchmark ";
+        assert!(text.starts_with(first), "{text}");
+        assert!(!gate.fails());
+        gate.also_fail_on(&[status]);
+        assert!(gate.fails());
+    }
+}
+
 #[test]
 fn csv_has_the_names_and_fractions_of_json() {
     let of = |format| {
