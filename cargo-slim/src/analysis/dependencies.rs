@@ -101,13 +101,12 @@ fn nameless(tree: &Tree) -> Option<Warning> {
     let without = |row: &&DependencyRow| {
         row.own == 0 && row.parent.is_some() && row.kind != DependencyKind::Build
     };
-    let names: BTreeSet<&str> = tree
-        .rows
-        .iter()
-        .filter(without)
-        .map(|row| &*row.name)
-        .collect();
-    let names: Vec<&str> = names.into_iter().collect();
+    // What the user wrote comes first, and then what they asked for.
+    let mut rows: Vec<&DependencyRow> = tree.rows.iter().filter(without).collect();
+    rows.sort_by_key(|row| (!row.member, row.depth, row.name.as_str()));
+    let mut named = BTreeSet::new();
+    rows.retain(|row| named.insert(row.name.as_str()));
+    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
     let named = match names.as_slice() {
         [] => return None,
         names => names.iter().take(NAMED).map(|name| format!("`{name}`")),
